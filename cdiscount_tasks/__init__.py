@@ -1,0 +1,1 @@
+"""Everything that the pipeline does with data; it never imports Airflow."""

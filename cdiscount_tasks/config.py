@@ -1,0 +1,246 @@
+"""What can be chosen, as frozen pydantic models: a sample's YAML, its presets, the frozen config of a run.
+
+The same models check the YAML, make the trigger form and are written to `config.json`.
+"""
+
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from cdiscount_tasks.config_errors import first_sentence
+from cdiscount_tasks.errors import ConfigError
+
+NetworkName = Literal["plain_cnn", "small_cnn"]
+
+REFUSED_SAMPLE_NAMES = frozenset(
+    {"catalogue", "comparison", "sample_comparison", "predictions", "clean_up", "index", "demo"}
+)
+"""Names that folders, pages or DAGs of the project itself carry."""
+
+LEVEL_CHOICE = re.compile(r"level(?P<level>[123]): (?P<name>.+)")
+
+
+def _tuple_of_list(value: Any) -> Any:
+    """YAML knows lists only; a frozen model holds tuples."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+_FromList = BeforeValidator(_tuple_of_list)
+
+
+def _checked_categories(value: Any) -> Any:
+    """Refuse what selects no categories; a union's own messages would say it three times."""
+    if value == "all":
+        return value
+    expected = "category ids, names of a level such as 'level2: VIN', or all"
+    if not isinstance(value, list | tuple):
+        raise ValueError(f"is {value!r}, expected a list of {expected}")
+    for choice in value:
+        if type(choice) is not int and not (isinstance(choice, str) and LEVEL_CHOICE.fullmatch(choice)):
+            raise ValueError(f"has {choice!r}, expected {expected}")
+    repeated = sorted({str(choice) for choice in value if value.count(choice) > 1})
+    if repeated:
+        raise ValueError(f"names {', '.join(repeated)} more than once")
+    if len(value) < 2 and all(isinstance(choice, int) for choice in value):
+        raise ValueError(f"has {len(value)} category, expected at least 2 to tell apart")
+    return tuple(value)
+
+
+class Frozen(BaseModel):
+    """A model that refuses unknown keys and never changes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+
+class TrainingConfig(Frozen):
+    """A preset: a complete set of training knobs. What a preset leaves out keeps the default given here."""
+
+    network: NetworkName = Field(
+        default="small_cnn",
+        description="plain_cnn: the convolution, pooling, dense network of a first Keras notebook. "
+        "small_cnn: this project's own residual network with separable convolutions.",
+    )
+    image_size: int = Field(
+        default=96,
+        ge=32,
+        le=512,
+        description="Side in pixels that pictures are scaled to. The catalogue's are 180; time grows with the square.",
+    )
+    epochs: int = Field(default=30, ge=1, le=500, description="Passes over the train split, at most.")
+    batch_size: int = Field(default=64, ge=1, le=1024, description="Images per step.")
+    learning_rate: float = Field(
+        default=2e-3, gt=0, le=1, strict=False, description="Highest rate of the warm-up and cosine decay."
+    )
+    weight_decay: float = Field(default=1e-4, ge=0, le=1, strict=False, description="AdamW's decay of the weights.")
+    label_smoothing: float = Field(
+        default=0.1, ge=0, lt=1, strict=False, description="Share of the target that is spread over all classes."
+    )
+    early_stopping_patience: int = Field(
+        default=8,
+        ge=1,
+        le=500,
+        description="Epochs without a lower validation loss (over products) after which training ends.",
+    )
+    seed: int = Field(default=0, ge=0, le=2**31 - 1, description="Seed of weights, order, augmentation and dropout.")
+
+
+class SplitConfig(Frozen):
+    """Shares of the three splits, or a file that fixes them."""
+
+    train: float = Field(default=0.70, gt=0, lt=1, strict=False)
+    validation: float = Field(default=0.15, gt=0, lt=1, strict=False)
+    test: float = Field(default=0.15, gt=0, lt=1, strict=False)
+    file: str | None = Field(default=None, description="CSV with the columns product_id, split; relative to the YAML.")
+
+    @model_validator(mode="after")
+    def _shares_or_file(self) -> Self:
+        if self.file is not None and (self.train, self.validation, self.test) != (0.70, 0.15, 0.15):
+            raise ValueError("has both a file and shares; keep one of the two")
+        total = self.train + self.validation + self.test
+        if abs(total - 1) > 1e-6:
+            raise ValueError(f"shares add up to {total:g}, expected 1")
+        return self
+
+
+class ScheduleConfig(Frozen):
+    """When a sample's DAG runs by itself."""
+
+    cron: str | None = Field(default=None, description="Cron expression, in UTC.")
+    on_new_index: bool = Field(default=False, description="Run when a new catalogue has been indexed.")
+    retrain: Literal["when_changed", "always"] = "when_changed"
+
+    @field_validator("cron")
+    @classmethod
+    def _five_fields(cls, cron: str | None) -> str | None:
+        if cron is not None and (len(cron.split()) != 5 or not re.fullmatch(r"[\d\s*/,\-A-Za-z#?]+", cron)):
+            raise ValueError(f"{cron!r} is no cron expression of five fields, such as '0 3 * * 1' (Mondays at 03:00)")
+        return cron
+
+
+class DrawConfig(Frozen):
+    """Which products a sample holds."""
+
+    categories: Annotated[tuple[int, ...] | None, _FromList] = Field(description="Category ids, ascending; None: every category.")
+    max_products_per_category: int | None = Field(default=None, ge=1)
+    seed: int = Field(default=0, ge=0)
+
+
+class LabelConfig(Frozen):
+    """How a sample's products become labels, groups and splits."""
+
+    categories: Annotated[tuple[int, ...] | None, _FromList] = Field(description="The sample's categories, ascending; None: all it holds.")
+    split: SplitConfig = SplitConfig()
+    seed: int = Field(default=0, ge=0)
+    conflicts: Literal["drop_image", "keep", "majority"] = "drop_image"
+    max_products_per_image: int = Field(default=50, ge=1)
+    small_classes: Literal["error", "reject"] = "error"
+    straddling: Literal["error", "move_to_train"] = "error"
+
+
+class SampleConfig(Frozen):
+    """A named choice of categories with its label rules, schedule and presets: one YAML file in `include/samples`."""
+
+    name: str = Field(pattern=r"^[a-z0-9_]+$", max_length=64)
+    title: str = Field(min_length=1, max_length=100)
+    description: str = Field(default="", max_length=1000)
+    tags: Annotated[tuple[str, ...], _FromList] = ()
+    categories: Annotated[Literal["all"] | tuple[int | str, ...], BeforeValidator(_checked_categories)] = Field(
+        description="Category ids, names of a level such as `level2: VIN`, or `all`."
+    )
+    max_products_per_category: int | None = Field(
+        default=None, ge=1, description="At most so many products of each category; null: all of them."
+    )
+    max_products_per_image: int = Field(
+        default=50, ge=1, description="An image in more products than this is a placeholder and rejected."
+    )
+    seed: int = Field(default=0, ge=0, le=2**31 - 1, description="Seed of the draw and of the split.")
+    split: SplitConfig = SplitConfig()
+    straddling: Literal["error", "move_to_train"] = Field(
+        default="error", description="What happens to a group that a fixed split file cuts."
+    )
+    small_classes: Literal["error", "reject"] = Field(
+        default="error", description="What happens to a class with fewer than 3 groups."
+    )
+    conflicts: Literal["drop_image", "keep", "majority"] = Field(
+        default="drop_image", description="What training does with an image that carries several categories."
+    )
+    schedule: ScheduleConfig = ScheduleConfig()
+    default_preset: str = "baseline"
+    presets: dict[Annotated[str, Field(pattern=r"^[a-z0-9_]+$")], TrainingConfig] = Field(min_length=1)
+
+    @field_validator("name")
+    @classmethod
+    def _free_name(cls, name: str) -> str:
+        if name in REFUSED_SAMPLE_NAMES:
+            raise ValueError(f"{name!r} is taken by the project itself; choose another name")
+        return name
+
+    @model_validator(mode="after")
+    def _preset_exists(self) -> Self:
+        if self.default_preset not in self.presets:
+            raise ValueError(
+                f"default_preset is {self.default_preset!r}, expected one of {', '.join(sorted(self.presets))}"
+            )
+        return self
+
+
+class RunConfig(Frozen):
+    """Everything that decides what a run makes, frozen by its first task in `config.json`."""
+
+    schema_version: Literal[1] = 1
+    run_id: str
+    sample: SampleConfig
+    preset: str
+    draw: DrawConfig
+    labels: LabelConfig
+    training: TrainingConfig
+    catalogue_path: str
+    catalogue_fingerprint: str
+    max_rejected_share: float = Field(strict=False)
+    inputs: dict[str, str] = Field(description="Copied input files beside config.json, and the xxh3-128 of each.")
+    versions: dict[str, str]
+
+
+def read_sample(path: Path) -> SampleConfig:
+    """Read and check a sample's YAML.
+
+    Raises:
+        ConfigError: If the file is no YAML or a setting is unknown, missing or impossible; names file and setting.
+    """
+    try:
+        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read: {error}") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: is not YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(settings, dict):
+        raise ConfigError(f"{path}: holds {type(settings).__name__}, expected settings such as `name: wine`")
+    try:
+        sample = SampleConfig.model_validate(settings)
+    except ValidationError as error:
+        raise ConfigError(f"{path}: {first_sentence(error, SampleConfig)}") from error
+    if sample.name != path.stem:
+        raise ConfigError(f"{path}: name is {sample.name!r}, expected {path.stem!r}, the name of the file")
+    return sample
+
+
+def training_config(sample: SampleConfig, preset: str, overrides: dict[str, Any]) -> TrainingConfig:
+    """Return a preset's knobs with a run's own on top.
+
+    Args:
+        overrides: Knobs by name; None means "as in the preset".
+
+    Raises:
+        ConfigError: If the preset or a knob does not exist, or a value is impossible.
+    """
+    if preset not in sample.presets:
+        known = ", ".join(sorted(sample.presets))
+        raise ConfigError(f"sample {sample.name}: preset is {preset!r}, expected one of {known}")
+    chosen = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return TrainingConfig.model_validate({**sample.presets[preset].model_dump(), **chosen})
+    except ValidationError as error:
+        raise ConfigError(f"run of sample {sample.name}: {first_sentence(error, TrainingConfig)}") from error

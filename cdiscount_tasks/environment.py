@@ -1,0 +1,79 @@
+"""The machine's settings, read from environment variables: where things lie and how much is allowed."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from cdiscount_tasks.errors import ConfigError
+
+PROJECT_DIR = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Where things lie on this machine."""
+
+    catalogue_path: Path
+    names_path: Path | None
+    data_dir: Path
+    samples_dir: Path
+    reports_dir: Path
+    label_fixes_dir: Path
+    weights_dir: Path | None
+    max_rejected_share: float
+    gpu_slots: int
+    uses_demo_catalogue: bool
+
+    @property
+    def work_dir(self) -> Path:
+        """Return where artifacts go: the demo's stand below its own folder, apart from those of real data."""
+        return self.demo_dir if self.uses_demo_catalogue else self.data_dir
+
+    @property
+    def demo_dir(self) -> Path:
+        """Return the folder of the drawn catalogue."""
+        return self.data_dir / "demo"
+
+
+def _path(environ: Mapping[str, str], name: str, default: Path) -> Path:
+    return Path(environ[name]).expanduser().absolute() if environ.get(name) else default
+
+
+def _number(environ: Mapping[str, str], name: str, default: float, low: float, high: float) -> float:
+    text = environ.get(name) or str(default)
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not low <= value <= high:
+        raise ConfigError(f"environment variable {name} is {text!r}, expected a number from {low:g} to {high:g}")
+    return value
+
+
+def read_environment(environ: Mapping[str, str] | None = None) -> Environment:
+    """Read the project's environment variables; an empty one counts as unset.
+
+    Raises:
+        ConfigError: If a number is none or out of its bounds.
+    """
+    environ = os.environ if environ is None else environ
+    data_dir = _path(environ, "CDISCOUNT_DATA", PROJECT_DIR / "data")
+    demo_dir = data_dir / "demo"
+    include_dir = PROJECT_DIR / "include"
+    catalogue_path = _path(environ, "CDISCOUNT_CATALOGUE", demo_dir / "catalogue.bson")
+    uses_demo = catalogue_path == demo_dir / "catalogue.bson"
+    names_path = _path(environ, "CDISCOUNT_CATEGORY_NAMES", demo_dir / "category_names.csv")
+    has_names = bool(environ.get("CDISCOUNT_CATEGORY_NAMES")) or uses_demo
+    return Environment(
+        catalogue_path=catalogue_path,
+        names_path=names_path if has_names else None,
+        data_dir=data_dir,
+        samples_dir=_path(environ, "CDISCOUNT_SAMPLES", include_dir / "samples"),
+        reports_dir=_path(environ, "CDISCOUNT_REPORTS", include_dir / "reports"),
+        label_fixes_dir=_path(environ, "CDISCOUNT_LABEL_FIXES", include_dir / "label_fixes"),
+        weights_dir=_path(environ, "CDISCOUNT_WEIGHTS", Path()) if environ.get("CDISCOUNT_WEIGHTS") else None,
+        max_rejected_share=_number(environ, "CDISCOUNT_MAX_REJECTED_SHARE", 0.01, 0, 1),
+        gpu_slots=int(_number(environ, "CDISCOUNT_GPU_SLOTS", 1, 1, 64)),
+        uses_demo_catalogue=uses_demo,
+    )

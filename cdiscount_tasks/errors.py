@@ -1,0 +1,9 @@
+"""The two errors that a user can cause and mend. Everything else is a bug."""
+
+
+class ConfigError(Exception):
+    """A setting is wrong: a sample's YAML, a trigger form's value, an environment variable."""
+
+
+class DataError(Exception):
+    """Input data is wrong: the catalogue, a names, fixes or split file, or an artifact on disk."""

@@ -1,0 +1,1 @@
+"""Arrays in, arrays out: images, networks, training, metrics."""

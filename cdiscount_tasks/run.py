@@ -1,0 +1,245 @@
+"""Runs of a sample: the folder, the frozen config and the copied inputs of each."""
+
+import json
+import logging
+import re
+import shutil
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import xxhash
+
+from cdiscount_tasks.config import (
+    LEVEL_CHOICE,
+    DrawConfig,
+    LabelConfig,
+    RunConfig,
+    SampleConfig,
+    read_sample,
+    training_config,
+)
+from cdiscount_tasks.environment import PROJECT_DIR, Environment, read_environment
+from cdiscount_tasks.errors import ConfigError, DataError
+from cdiscount_tasks.records import LabelFiles
+from cdiscount_tasks.storage.artifact import disk_faults_told, lock, replace_file, write_json
+from cdiscount_tasks.storage.category_names import CategoryNames, read_category_names
+from cdiscount_tasks.storage.hashes import fingerprint, hash_file
+
+logger = logging.getLogger(__name__)
+
+NAMES_COPY, FIXES_COPY, SPLIT_COPY = "category_names.csv", "label_fixes.csv", "split.csv"
+_LIBRARIES = ("keras", "tensorflow", "numpy", "pandas", "pillow", "pyarrow", "scikit-learn", "apache-airflow")
+
+ResultT = TypeVar("ResultT", bound=Mapping[str, Any])
+
+
+def run_folder(run_id: str) -> str:
+    """Return the folder name of a run: Airflow's run ids hold characters that folders and links cannot."""
+    return f"{re.sub(r'[^A-Za-z0-9._-]', '-', run_id)}-{xxhash.xxh3_128_hexdigest(run_id.encode())[:6]}"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run whose config is frozen; everything that its stages need to know about where things lie.
+
+    Attributes:
+        run_dir: Holds config.json, the copied inputs and artifacts.json.
+        config: What the run makes.
+        environment: Where things lie on this machine.
+    """
+
+    run_dir: Path
+    config: RunConfig
+    environment: Environment
+
+    @property
+    def catalogue_path(self) -> Path:
+        """Return the BSON file that the run reads."""
+        return Path(self.config.catalogue_path)
+
+    @property
+    def index_parent_dir(self) -> Path:
+        """Return the folder of the catalogue's index and of the parts of its scan."""
+        return self.environment.work_dir / "catalogues" / self.config.catalogue_fingerprint
+
+    @property
+    def artifacts_dir(self) -> Path:
+        """Return the folder of the sample's artifacts."""
+        return self.run_dir.parents[1]
+
+    @property
+    def report_dir(self) -> Path:
+        """Return where the run's report stands."""
+        return self.environment.reports_dir / self.config.sample.name / self.run_dir.name
+
+    @property
+    def label_files(self) -> LabelFiles:
+        """Return the outside files that label fixing reads, as they were when the run started."""
+        return LabelFiles(
+            *(self.run_dir / name if name in self.config.inputs else None for name in (NAMES_COPY, FIXES_COPY, SPLIT_COPY))
+        )
+
+    def record(self, stage: str, result: ResultT) -> ResultT:
+        """Note in artifacts.json which artifact a stage used or made, and return the stage's result."""
+        path = self.run_dir / "artifacts.json"
+        with lock(self.run_dir / ".artifacts.lock", "artifacts.json"):
+            noted = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+            noted[stage] = result
+            replace_file(path, lambda aside: write_json(aside, noted))
+        return result
+
+    def recorded(self) -> dict[str, dict[str, Any]]:
+        """Return the results noted so far, by stage."""
+        return cast(dict[str, dict[str, Any]], json.loads((self.run_dir / "artifacts.json").read_text("utf-8")))
+
+
+def select_categories(sample: SampleConfig, names: CategoryNames) -> tuple[int, ...] | None:
+    """Turn a sample's choice into ids, ascending; None for `all`.
+
+    Raises:
+        ConfigError: If a level's name is carried by no category of the names CSV.
+    """
+    if sample.categories == "all":
+        return None
+    ids: set[int] = set()
+    for choice in sample.categories:
+        if isinstance(choice, int):
+            ids.add(choice)
+            continue
+        match = cast(re.Match[str], LEVEL_CHOICE.fullmatch(choice))
+        found = names.ids_of(int(match["level"]), match["name"])
+        if not found:
+            raise ConfigError(
+                f"sample {sample.name}: no category is called {choice!r}; compare with the names CSV "
+                "(CDISCOUNT_CATEGORY_NAMES), upper case and accents included"
+            )
+        ids.update(found)
+    return tuple(sorted(ids))
+
+
+def _code_version() -> str:
+    """Return the commit that runs, with a mark if files differ from it; installed without git: 'unknown'."""
+    command = ["git", "-C", str(PROJECT_DIR), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+
+
+def _versions() -> dict[str, str]:
+    installed = {name: metadata.version(name) for name in _LIBRARIES}
+    return {"code": _code_version(), **installed}
+
+
+def _copy_inputs(run_dir: Path, sample: SampleConfig, environment: Environment) -> dict[str, str]:
+    """Copy the files that people may change while the run goes on; returns their hashes by name."""
+    sources = {
+        NAMES_COPY: environment.names_path,
+        FIXES_COPY: environment.label_fixes_dir / f"{sample.name}.csv",
+        SPLIT_COPY: environment.samples_dir / sample.split.file if sample.split.file else None,
+    }
+    hashes = {}
+    for name, source in sources.items():
+        if source is None or (name == FIXES_COPY and not source.exists()):
+            continue
+        if not source.is_file():
+            setting = "CDISCOUNT_CATEGORY_NAMES" if name == NAMES_COPY else f"split.file of sample {sample.name}"
+            raise ConfigError(f"{source}: no such file, though {setting} names it")
+        shutil.copyfile(source, run_dir / name)
+        hashes[name] = hash_file(run_dir / name)
+    return hashes
+
+
+def check_catalogue(environment: Environment) -> Path:
+    """Return the catalogue's path once it is known to be a file with bytes in it.
+
+    Raises:
+        ConfigError: If there is none or it is empty; says what to set.
+    """
+    path = environment.catalogue_path
+    if not path.is_file():
+        way_out = (
+            "run `make demo` to draw the demo catalogue, or set CDISCOUNT_CATALOGUE to the path of train.bson"
+            if environment.uses_demo_catalogue
+            else "CDISCOUNT_CATALOGUE names it; set it to the path of train.bson"
+        )
+        raise ConfigError(f"{path}: no catalogue stands there; {way_out}")
+    if path.stat().st_size == 0:
+        raise ConfigError(f"{path}: the catalogue is empty (0 bytes); fetch or unpack it again")
+    return path
+
+
+def start_run(sample_name: str, run_id: str, preset: str | None = None, overrides: dict[str, Any] | None = None) -> Run:
+    """Freeze a run's config, or open it if it is frozen already: a retry keeps what its run began with.
+
+    Args:
+        sample_name: A file's name in the samples folder, without `.yaml`.
+        run_id: Airflow's, any text.
+        preset: One of the sample's presets; None: its default.
+        overrides: Training knobs on top of the preset; None as a value means "as in the preset".
+
+    Raises:
+        ConfigError: If a setting is wrong, or the catalogue or another input is missing.
+        DataError: If the names CSV is damaged.
+    """
+    environment = read_environment()
+    run_dir = environment.work_dir / "samples" / sample_name / "runs" / run_folder(run_id)
+    if (run_dir / "config.json").exists():
+        return open_run(sample_name, run_id)
+    sample = read_sample(environment.samples_dir / f"{sample_name}.yaml")
+    preset = preset or sample.default_preset
+    training = training_config(sample, preset, overrides or {})
+    catalogue_path = check_catalogue(environment)
+    with disk_faults_told(run_dir):
+        run_dir.mkdir(parents=True, exist_ok=True)
+        inputs = _copy_inputs(run_dir, sample, environment)
+        names = read_category_names(run_dir / NAMES_COPY if NAMES_COPY in inputs else None)
+        categories = select_categories(sample, names)
+        config = RunConfig(
+            run_id=run_id,
+            sample=sample,
+            preset=preset,
+            draw=DrawConfig(
+                categories=categories, max_products_per_category=sample.max_products_per_category, seed=sample.seed
+            ),
+            labels=LabelConfig(
+                categories=categories,
+                split=sample.split,
+                seed=sample.seed,
+                conflicts=sample.conflicts,
+                max_products_per_image=sample.max_products_per_image,
+                small_classes=sample.small_classes,
+                straddling=sample.straddling,
+            ),
+            training=training,
+            catalogue_path=str(catalogue_path),
+            catalogue_fingerprint=fingerprint(catalogue_path),
+            max_rejected_share=environment.max_rejected_share,
+            inputs=inputs,
+            versions=_versions(),
+        )
+        replace_file(run_dir / "config.json", lambda aside: write_json(aside, config.model_dump(mode="json")))
+    logger.info("config of this run, frozen in %s: %s", run_dir, config.model_dump_json())
+    return Run(run_dir, config, environment)
+
+
+def open_run(sample_name: str, run_id: str) -> Run:
+    """Open a run that `start_run` began.
+
+    Raises:
+        DataError: If its config.json is missing or damaged.
+    """
+    environment = read_environment()
+    run_dir = environment.work_dir / "samples" / sample_name / "runs" / run_folder(run_id)
+    path = run_dir / "config.json"
+    try:
+        config = RunConfig.model_validate_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: the run has no frozen config; clear its task resolve_run first") from error
+    except ValueError as error:
+        raise DataError(f"{path}: is damaged or of another version: {error}; trigger a new run") from error
+    return Run(run_dir, config, environment)

@@ -1,0 +1,1 @@
+"""The only place that knows bytes on disk: artifacts, the BSON catalogue, Parquet tables."""

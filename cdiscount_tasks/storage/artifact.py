@@ -1,0 +1,284 @@
+"""Artifacts: directories `<stage>-<key>` that appear whole or not at all, and are found again by their key.
+
+An artifact is written into `.<name>.<uuid>.part/`, its manifest last, synced and renamed. One builder per name holds a
+lock that the system releases when the holder dies; what the dead left behind, the next builder removes.
+"""
+
+import errno
+import fcntl
+import json
+import logging
+import os
+import shutil
+import socket
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from cdiscount_tasks.errors import ConfigError, DataError
+from cdiscount_tasks.storage.hashes import hash_file, hash_json
+
+logger = logging.getLogger(__name__)
+
+MANIFEST = "manifest.json"
+_KEY_DIGITS = 16
+_LOCK_POLL_S = 0.2
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What decides an artifact's content, and with it its key.
+
+    Attributes:
+        stage: The noun that the artifact carries, such as `labels`.
+        version: The stage's VERSION, raised whenever the meaning of its output changes.
+        config: The stage's part of the config, as JSON.
+        inputs: Input artifacts by name; their identities count, not where they lie.
+        files: Hashes of outside files by name.
+        libraries: Versions of the libraries whose behaviour changes the output.
+    """
+
+    stage: str
+    version: int
+    config: Mapping[str, Any]
+    inputs: Mapping[str, Path]
+    files: Mapping[str, str]
+    libraries: Mapping[str, str]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the recipe as it is hashed and written to the manifest."""
+        return {
+            "stage": self.stage,
+            "version": self.version,
+            "config": dict(self.config),
+            "inputs": {name: read_manifest(path)["identity"] for name, path in self.inputs.items()},
+            "files": dict(self.files),
+            "libraries": dict(self.libraries),
+        }
+
+    @property
+    def key(self) -> str:
+        """Return the 16 hex digits of the recipe's xxh3-128."""
+        return hash_json(self.as_json())[:_KEY_DIGITS]
+
+    def dir_in(self, parent: Path) -> Path:
+        """Return where the artifact stands or will stand."""
+        return parent / f"{self.stage}-{self.key}"
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write JSON that is the same for the same value, and sync it."""
+    with path.open("w", encoding="utf-8") as file:
+        json.dump(value, file, indent=2, sort_keys=True, ensure_ascii=False, allow_nan=False)
+        file.write("\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def replace_file(path: Path, write: Callable[[Path], None]) -> None:
+    """Write a file aside and put it in place in one step, so that a reader sees the old one or the new one."""
+    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    try:
+        write(aside)
+        _sync(aside)
+        aside.replace(path)
+    finally:
+        aside.unlink(missing_ok=True)
+    _sync(path.parent)
+
+
+def read_manifest(artifact_dir: Path) -> dict[str, Any]:
+    """Read an artifact's manifest, and check that its files are there in the sizes that it gives.
+
+    Raises:
+        DataError: If the artifact, its manifest or one of its files is missing or has another size.
+    """
+    path = artifact_dir / MANIFEST
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        files, _ = manifest["files"], manifest["identity"]
+    except FileNotFoundError as error:
+        raise DataError(f"{artifact_dir}: no finished artifact stands there ({MANIFEST} is missing)") from error
+    except (ValueError, KeyError, TypeError, OSError) as error:
+        raise DataError(f"{path}: is damaged ({error}); remove {artifact_dir} and run again") from error
+    for name, expected in files.items():
+        file = artifact_dir / name
+        found = file.stat().st_size if file.is_file() else None
+        if found != expected["size"]:
+            was = "is missing" if found is None else f"has {found} bytes"
+            raise DataError(
+                f"{file}: {was}, expected {expected['size']} bytes; remove {artifact_dir} and run again"
+            )
+    return cast(dict[str, Any], manifest)
+
+
+def verify_artifact(artifact_dir: Path) -> int:
+    """Compare every file with the hash in the manifest.
+
+    Returns:
+        The number of files checked.
+
+    Raises:
+        DataError: If a file is missing or damaged; names it.
+    """
+    manifest = read_manifest(artifact_dir)
+    for name, expected in manifest["files"].items():
+        found = hash_file(artifact_dir / name)
+        if found != expected["xxh3_128"]:
+            raise DataError(
+                f"{artifact_dir / name}: its hash is {found}, expected {expected['xxh3_128']}; the file is damaged: "
+                f"remove {artifact_dir} and run again"
+            )
+    if manifest["self_hash"] != hash_json({**manifest, "self_hash": None}):
+        raise DataError(f"{artifact_dir / MANIFEST}: was changed; remove {artifact_dir} and run again")
+    return len(manifest["files"])
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+_DISK_FAULTS = {
+    errno.ENOSPC: "the disk is full: free space there or point {setting} at another disk",
+    errno.EDQUOT: "the disk quota is used up: free space there or point {setting} at another disk",
+    errno.EACCES: "it cannot be written: give this user the right to, or point {setting} elsewhere",
+    errno.EPERM: "it cannot be written: give this user the right to, or point {setting} elsewhere",
+    errno.EROFS: "the file system is read-only: point {setting} elsewhere",
+    errno.ENOTDIR: "a part of the path is no folder: point {setting} elsewhere",
+}
+
+
+@contextmanager
+def disk_faults_told(folder: Path, setting: str = "CDISCOUNT_DATA") -> Iterator[None]:
+    """Turn what a full or unwritable disk raises into a sentence.
+
+    Args:
+        folder: What is being written.
+        setting: The environment variable that moves it.
+
+    Raises:
+        ConfigError: For the faults that a user can mend; any other OSError passes.
+    """
+    try:
+        yield
+    except OSError as error:
+        # PyArrow raises OSErrors whose errno is set only in newer versions; its text always ends in "[errno N] ...".
+        code = error.errno or next((code for code in _DISK_FAULTS if f"[errno {code}]" in str(error)), None)
+        if code not in _DISK_FAULTS:
+            raise
+        raise ConfigError(f"{folder}: {_DISK_FAULTS[code].format(setting=setting)}") from error
+
+
+@contextmanager
+def lock(path: Path, wanted: str) -> Iterator[None]:
+    """Hold a lock file, waiting for whoever holds it; the system releases it when its holder dies.
+
+    Args:
+        path: The lock file; it stays, since removing it would race with those who wait.
+        wanted: What is being waited for, for the log.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+", encoding="utf-8") as file:
+        told = False
+        while True:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if not told:
+                    file.seek(0)
+                    logger.info("%s is being made by %s: waiting for it", wanted, file.read().strip() or "another")
+                    told = True
+                time.sleep(_LOCK_POLL_S)
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {socket.gethostname()}")
+        file.flush()
+        yield
+
+
+def _remove_dead_parts(out_dir: Path) -> None:
+    for part_dir in sorted(out_dir.parent.glob(f".{out_dir.name}.*.part")):
+        logger.info("removing %s, left by a builder that died", part_dir.name)
+        shutil.rmtree(part_dir, ignore_errors=True)
+
+
+def standing_result(out_dir: Path) -> dict[str, Any] | None:
+    """Return the result of an artifact that stands whole, or None.
+
+    One that is damaged is moved aside to `<name>.damaged-<uuid>` and told, so that it can be made again.
+    """
+    if not out_dir.exists():
+        return None
+    try:
+        manifest = read_manifest(out_dir)
+    except DataError as error:
+        aside = out_dir.with_name(f"{out_dir.name}.damaged-{uuid.uuid4().hex[:8]}")
+        out_dir.rename(aside)
+        logger.warning("%s: moved to %s, to be made again", error, aside.name)
+        return None
+    return {"path": str(out_dir), **manifest["result"]}
+
+
+def _publish(part_dir: Path, out_dir: Path, manifest: dict[str, Any]) -> None:
+    files = sorted(path for path in part_dir.rglob("*") if path.is_file())
+    manifest["files"] = {
+        str(path.relative_to(part_dir)): {"size": path.stat().st_size, "xxh3_128": hash_file(path)} for path in files
+    }
+    manifest["self_hash"] = None
+    manifest["self_hash"] = hash_json(manifest)
+    for path in files:
+        _sync(path)
+    write_json(part_dir / MANIFEST, manifest)
+    for folder in sorted({path.parent for path in files} | {part_dir}):
+        _sync(folder)
+    part_dir.rename(out_dir)
+    _sync(out_dir.parent)
+
+
+def build_artifact(
+    out_dir: Path, recipe: Recipe, write: Callable[[Path], Mapping[str, Any]], identity: str | None = None
+) -> dict[str, Any]:
+    """Find an artifact that stands, or make it whole.
+
+    Args:
+        out_dir: Where the artifact stands or will stand.
+        recipe: What decides its content.
+        write: Called with an empty directory to fill; returns the counts that tell what was made.
+        identity: What later keys count this artifact as; None: its key. May be a key of the returned counts, in
+            braces, for what only the writing finds out: `"{catalogue_id}"`.
+
+    Returns:
+        The artifact's path and the counts, as `write` gave them when the artifact was made.
+    """
+    with disk_faults_told(out_dir), lock(out_dir.with_name(f".{out_dir.name}.lock"), out_dir.name):
+        standing = standing_result(out_dir)
+        if standing is not None:
+            logger.info("%s stands already: nothing to do", out_dir.name)
+            return standing
+        _remove_dead_parts(out_dir)
+        part_dir = out_dir.with_name(f".{out_dir.name}.{uuid.uuid4().hex}.part")
+        part_dir.mkdir()
+        started = time.monotonic()
+        try:
+            result = dict(write(part_dir))
+            manifest = {
+                **recipe.as_json(),
+                "key": recipe.key,
+                "identity": identity.format(**result) if identity else recipe.key,
+                "result": result,
+                "duration_s": round(time.monotonic() - started, 3),
+            }
+            _publish(part_dir, out_dir, manifest)
+        except BaseException:
+            shutil.rmtree(part_dir, ignore_errors=True)
+            raise
+    logger.info("%s: made in %.1f s: %s", out_dir.name, manifest["duration_s"], result)
+    return {"path": str(out_dir), **result}

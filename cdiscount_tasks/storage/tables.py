@@ -1,0 +1,247 @@
+"""The Parquet tables: their schemas, and one way to write and read them, page checksums included.
+
+What each column means, with its unit, is in docs/data.md.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from cdiscount_tasks.errors import DataError
+
+_HASH = pa.binary(16)
+
+IMAGES = pa.schema(
+    [
+        pa.field("product_id", pa.int64(), nullable=False),
+        pa.field("image_number", pa.int8(), nullable=False),
+        pa.field("category_id", pa.int64()),
+        pa.field("offset", pa.int64(), nullable=False),
+        pa.field("length", pa.int32(), nullable=False),
+        pa.field("width", pa.int16(), nullable=False),
+        pa.field("height", pa.int16(), nullable=False),
+        pa.field("content_hash", _HASH, nullable=False),
+    ]
+)
+PRODUCTS = pa.schema(
+    [
+        pa.field("product_id", pa.int64(), nullable=False),
+        pa.field("category_id", pa.int64()),
+        pa.field("num_images", pa.int8(), nullable=False),
+        pa.field("offset", pa.int64(), nullable=False),
+        pa.field("length", pa.int32(), nullable=False),
+    ]
+)
+REJECTED = pa.schema(
+    [
+        pa.field("stage", pa.string(), nullable=False),
+        pa.field("byte_offset", pa.int64()),
+        pa.field("byte_length", pa.int64()),
+        pa.field("product_id", pa.int64()),
+        pa.field("image_number", pa.int8()),
+        pa.field("reason", pa.string(), nullable=False),
+        pa.field("detail", pa.string(), nullable=False),
+    ]
+)
+SAMPLE_PRODUCTS = pa.schema(
+    [
+        pa.field("product_id", pa.int64(), nullable=False),
+        pa.field("category_id", pa.int64(), nullable=False),
+        pa.field("num_images", pa.int8(), nullable=False),
+    ]
+)
+SAMPLE_IMAGES = pa.schema(
+    [
+        pa.field("product_id", pa.int64(), nullable=False),
+        pa.field("image_number", pa.int8(), nullable=False),
+        pa.field("category_id", pa.int64(), nullable=False),
+        pa.field("jpeg", pa.binary(), nullable=False),
+        pa.field("content_hash", _HASH, nullable=False),
+    ]
+)
+LABEL_PRODUCTS = pa.schema(
+    [
+        pa.field("product_id", pa.int64(), nullable=False),
+        pa.field("category_id", pa.int64(), nullable=False),
+        pa.field("label", pa.int64()),
+        pa.field("class_index", pa.int16(), nullable=False),
+        pa.field("train_class_index", pa.int16()),
+        pa.field("rule", pa.string(), nullable=False),
+        pa.field("group_id", pa.int64(), nullable=False),
+        pa.field("split", pa.string(), nullable=False),
+        pa.field("conflicted", pa.bool_(), nullable=False),
+    ]
+)
+LABEL_IMAGES = pa.schema(
+    [
+        pa.field("product_id", pa.int64(), nullable=False),
+        pa.field("image_number", pa.int8(), nullable=False),
+        pa.field("class_index", pa.int16(), nullable=False),
+        pa.field("split", pa.string(), nullable=False),
+        pa.field("content_hash", _HASH, nullable=False),
+        pa.field("pixel_hash", _HASH, nullable=False),
+        pa.field("learnt", pa.bool_(), nullable=False),
+    ]
+)
+CLASSES = pa.schema(
+    [
+        pa.field("class_index", pa.int16(), nullable=False),
+        pa.field("category_id", pa.int64(), nullable=False),
+        pa.field("level1", pa.string(), nullable=False),
+        pa.field("level2", pa.string(), nullable=False),
+        pa.field("level3", pa.string(), nullable=False),
+        *[
+            pa.field(f"num_{what}_{split}", pa.int64(), nullable=False)
+            for what in ("products", "images")
+            for split in ("train", "validation", "test")
+        ],
+    ]
+)
+CONFLICTS = pa.schema(
+    [
+        pa.field("content_hash", _HASH, nullable=False),
+        pa.field("category_ids", pa.list_(pa.int64()), nullable=False),
+        pa.field("product_ids", pa.list_(pa.int64()), nullable=False),
+        pa.field("decision", pa.string(), nullable=False),
+    ]
+)
+HISTORY = pa.schema(
+    [
+        pa.field("epoch", pa.int16(), nullable=False),
+        pa.field("train_loss", pa.float64(), nullable=False),
+        pa.field("train_accuracy", pa.float64(), nullable=False),
+        pa.field("validation_loss", pa.float64(), nullable=False),
+        pa.field("validation_accuracy", pa.float64(), nullable=False),
+        pa.field("learning_rate", pa.float64(), nullable=False),
+        pa.field("seconds", pa.float64(), nullable=False),
+        pa.field("images_per_s", pa.float64(), nullable=False),
+    ]
+)
+
+
+def prediction_schema(num_classes: int, by_image: bool) -> pa.Schema:
+    """Return the schema of `predictions.parquet` (by product) or `image_predictions.parquet`.
+
+    Up to 256 classes a row holds the probability of each class; above, the ten most probable classes.
+    """
+    key = [pa.field("image_number", pa.int8(), nullable=False)] if by_image else []
+    count = [] if by_image else [pa.field("num_images", pa.int8(), nullable=False)]
+    width = min(num_classes, MAX_CLASSES_IN_FULL if num_classes <= MAX_CLASSES_IN_FULL else NUM_TOP_CLASSES)
+    top = [pa.field("top_classes", pa.list_(pa.int16(), width), nullable=False)] if width < num_classes else []
+    return pa.schema(
+        [
+            pa.field("product_id", pa.int64(), nullable=False),
+            *key,
+            pa.field("split", pa.string(), nullable=False),
+            pa.field("group_id", pa.int64(), nullable=False),
+            pa.field("class_index", pa.int16(), nullable=False),
+            pa.field("predicted", pa.int16(), nullable=False),
+            *count,
+            pa.field("conflicted", pa.bool_(), nullable=False),
+            *top,
+            pa.field("probabilities", pa.list_(pa.float32(), width), nullable=False),
+            pa.field("probability_of_label", pa.float32(), nullable=False),
+        ]
+    )
+
+
+MAX_CLASSES_IN_FULL = 256
+NUM_TOP_CLASSES = 10
+
+_DELTA_COLUMNS = frozenset({"product_id", "offset", "length", "byte_offset", "byte_length", "group_id"})
+_DICTIONARY_COLUMNS = frozenset({"category_id", "split", "rule", "reason", "stage", "image_number", "width", "height"})
+_ROWS_PER_GROUP = 131_072
+
+
+class TableWriter:
+    """Writes a table piece by piece: zstd, delta encodings, page checksums."""
+
+    def __init__(self, path: Path, schema: pa.Schema, rows_per_group: int = _ROWS_PER_GROUP) -> None:
+        """Open the file; `jpeg` columns stay uncompressed, since JPEG does not shrink."""
+        names = schema.names
+        delta = {name: "DELTA_BINARY_PACKED" for name in names if name in _DELTA_COLUMNS}
+        self._schema = schema
+        self._rows_per_group = rows_per_group
+        self._writer = pq.ParquetWriter(
+            path,
+            schema,
+            compression={name: "NONE" if name == "jpeg" else "ZSTD" for name in _leaf_names(schema)},
+            # A list that leaves the delta columns out: fixed[16] columns beside them work only so (PyArrow 26).
+            use_dictionary=[name for name in names if name in _DICTIONARY_COLUMNS],
+            column_encoding=delta or None,
+            write_statistics=[name for name in names if name not in {"jpeg", "content_hash", "pixel_hash"}],
+            write_page_checksum=True,
+        )
+
+    def __enter__(self) -> "TableWriter":
+        """Return the open writer."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Write the footer."""
+        self._writer.close()
+
+    def write(self, table: pa.Table | pa.RecordBatch) -> None:
+        """Append rows; their columns must be the schema's, in any order."""
+        table = pa.table(table) if isinstance(table, pa.RecordBatch) else table
+        self._writer.write_table(table.select(self._schema.names).cast(self._schema), self._rows_per_group)
+
+
+def _leaf_names(schema: pa.Schema) -> list[str]:
+    return [
+        f"{field.name}.list.element" if pa.types.is_nested(field.type) else str(field.name) for field in schema
+    ]
+
+
+def write_table(path: Path, rows: Any, schema: pa.Schema) -> int:
+    """Write a whole table.
+
+    Args:
+        path: The file to make.
+        rows: A pyarrow Table, a pandas DataFrame, or a dict of columns.
+        schema: What the file must hold; other columns are refused.
+
+    Returns:
+        The number of rows.
+    """
+    if isinstance(rows, dict):
+        table = pa.table(rows, schema=schema)
+    elif isinstance(rows, pa.Table):
+        table = rows
+    else:
+        table = pa.Table.from_pandas(rows, schema=schema, preserve_index=False)
+    with TableWriter(path, schema) as writer:
+        writer.write(table)
+    return int(table.num_rows)
+
+
+@contextmanager
+def _damage_told(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: is missing; remove its folder and run again") from error
+    except (pa.ArrowException, OSError) as error:
+        raise DataError(f"{path}: is damaged ({error}); remove its folder and run again") from error
+
+
+def open_table(path: Path) -> pq.ParquetFile:
+    """Open a Parquet file whose page checksums are verified on every read."""
+    with _damage_told(path):
+        return pq.ParquetFile(path, page_checksum_verification=True)
+
+
+def read_table(path: Path, schema: pa.Schema, columns: Sequence[str] | None = None) -> pa.Table:
+    """Read a whole table, or some of its columns, with page checksums verified.
+
+    Raises:
+        DataError: If the file is missing, damaged or has other columns than the schema.
+    """
+    with _damage_told(path), open_table(path) as file:
+        if not file.schema_arrow.equals(schema):
+            raise DataError(f"{path}: has the columns {file.schema_arrow.names}, expected {schema.names}")
+        return file.read(columns=None if columns is None else list(columns))
