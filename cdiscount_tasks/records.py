@@ -1,6 +1,7 @@
 """Plain words of the data that every layer shares. No Arrow, no TensorFlow: a DAG file may import this."""
 
 from collections.abc import Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
@@ -17,6 +18,34 @@ DRAWN_COMMENT = b"drawn by cdiscount_tasks.demo"
 """The JPEG comment in every picture of a drawn catalogue: wherever the file goes, what is made from it says so."""
 
 DRAWN_WARNING = "Drawn pictures: these figures show that the pipeline works, not how hard wine is."
+
+
+class Reason(StrEnum):
+    """Why something of the catalogue was rejected: the closed list of `rejected.parquet` (meanings in docs/data.md)."""
+
+    # documents, by the index
+    DOCUMENT_UNREADABLE = "document_unreadable"
+    DOCUMENT_CUT = "document_cut"
+    ID_MISSING = "id_missing"
+    ID_NOT_AN_INTEGER = "id_not_an_integer"
+    ID_REPEATED = "id_repeated"
+    FIELD_REPEATED = "field_repeated"
+    IMGS_MISSING = "imgs_missing"
+    IMGS_EMPTY = "imgs_empty"
+    IMGS_TOO_MANY = "imgs_too_many"
+    IMGS_NOT_PICTURES = "imgs_not_pictures"
+    CATEGORY_MISSING = "category_missing"
+    CATEGORY_NOT_AN_INTEGER = "category_not_an_integer"
+    # images, by the index
+    PICTURE_EMPTY = "picture_empty"
+    PICTURE_NOT_JPEG = "picture_not_jpeg"
+    # images and products, by the labels
+    PICTURE_DAMAGED = "picture_damaged"
+    PICTURE_TOO_LARGE = "picture_too_large"
+    PICTURE_OF_MANY_PRODUCTS = "picture_of_many_products"
+    NO_IMAGE_LEFT = "no_image_left"
+    SMALL_CLASS = "small_class"
+    NOT_IN_SPLIT_FILE = "not_in_split_file"
 
 
 class LabelFiles(NamedTuple):

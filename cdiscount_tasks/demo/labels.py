@@ -45,8 +45,15 @@ def choose_label(paper_name: str, rng: Rng) -> LabelStyle:
     ink = vary(rng, (222, 190, 116) if dark and chance(rng, 0.6) else (240, 238, 232) if dark else (38, 34, 36), 10)
     accent = vivid(rng) if chance(rng, 0.15) else vary(rng, one_of(rng, ACCENTS), 20)
     return LabelStyle(
-        paper, ink, accent, one_of(rng, EMBLEMS), chance(rng, 0.6), (one_of(rng, FIRST_WORDS), word(rng)),
-        chance(rng, 0.45), rng.uniform(0.1, 0.26) if chance(rng, 0.4) else 0.0, chr(65 + int(rng.integers(26))),
+        paper,
+        ink,
+        accent,
+        one_of(rng, EMBLEMS),
+        chance(rng, 0.6),
+        (one_of(rng, FIRST_WORDS), word(rng)),
+        chance(rng, 0.45),
+        rng.uniform(0.1, 0.26) if chance(rng, 0.4) else 0.0,
+        chr(65 + int(rng.integers(26))),
     )
 
 
@@ -71,7 +78,9 @@ def draw_label(style: LabelStyle, rng: Rng, size: tuple[int, int], *, back: bool
     if back:
         write(pen, (width / 2, height * 0.14), style.name[1], 15, style.ink, width * 0.8)
         write_lines(pen, (width * 0.12, height * 0.26, width * 0.88, height * 0.78), rng, faint, 6)
-        pen.rectangle((width * 0.3, height * 0.82, width * 0.7, height * 0.95), fill=(250, 250, 250), outline=(40, 40, 40))
+        pen.rectangle(
+            (width * 0.3, height * 0.82, width * 0.7, height * 0.95), fill=(250, 250, 250), outline=(40, 40, 40)
+        )
         return label
     if style.band:
         pen.rectangle((0, height * (0.97 - style.band), width, height * 0.97), fill=style.accent)
@@ -82,7 +91,9 @@ def draw_label(style: LabelStyle, rng: Rng, size: tuple[int, int], *, back: bool
     if style.name[0]:
         write(pen, (width / 2, height * lower - 13), style.name[0], 12, faint, width * 0.6)
     write(pen, (width / 2, height * lower + 3), style.name[1], 24, style.ink, width * 0.84)
-    write_lines(pen, (width * 0.22, height * 0.79, width * 0.78, height * 0.93), rng, style.paper if style.band else faint, 6)
+    write_lines(
+        pen, (width * 0.22, height * 0.79, width * 0.78, height * 0.93), rng, style.paper if style.band else faint, 6
+    )
     return label
 
 
@@ -90,22 +101,60 @@ def _draw_emblem(pen: ImageDraw.ImageDraw, style: LabelStyle, centre: tuple[floa
     x, y = centre
     box = (x - half, y - half, x + half, y + half)
     if style.emblem == "crest":
-        pen.polygon([(x - half * 0.8, y - half), (x + half * 0.8, y - half), (x + half * 0.8, y + half * 0.2), (x, y + half), (x - half * 0.8, y + half * 0.2)],
-                    fill=style.accent, outline=style.ink)
+        pen.polygon(
+            [
+                (x - half * 0.8, y - half),
+                (x + half * 0.8, y - half),
+                (x + half * 0.8, y + half * 0.2),
+                (x, y + half),
+                (x - half * 0.8, y + half * 0.2),
+            ],
+            fill=style.accent,
+            outline=style.ink,
+        )
         pen.line((x, y - half, x, y + half), fill=style.paper, width=2)
     elif style.emblem == "house":
         pen.rectangle((x - half * 1.5, y - half * 0.1, x + half * 1.5, y + half * 0.8), outline=style.ink, width=1)
         for side in (-1.5, 0.7):
-            pen.rectangle((x + half * side, y - half * 0.5, x + half * (side + 0.8), y + half * 0.8), outline=style.ink, fill=blend(style.paper, style.accent, 0.3))
-            pen.polygon([(x + half * side, y - half * 0.5), (x + half * (side + 0.4), y - half), (x + half * (side + 0.8), y - half * 0.5)], fill=style.accent)
+            pen.rectangle(
+                (x + half * side, y - half * 0.5, x + half * (side + 0.8), y + half * 0.8),
+                outline=style.ink,
+                fill=blend(style.paper, style.accent, 0.3),
+            )
+            pen.polygon(
+                [
+                    (x + half * side, y - half * 0.5),
+                    (x + half * (side + 0.4), y - half),
+                    (x + half * (side + 0.8), y - half * 0.5),
+                ],
+                fill=style.accent,
+            )
     elif style.emblem == "sun":
         pen.ellipse((x - half * 0.55, y - half * 0.55, x + half * 0.55, y + half * 0.55), fill=style.accent)
         for step in range(12):
             angle = step * math.pi / 6
-            pen.line((x + half * 0.65 * math.cos(angle), y + half * 0.65 * math.sin(angle), x + half * math.cos(angle), y + half * math.sin(angle)), fill=style.accent, width=2)
+            pen.line(
+                (
+                    x + half * 0.65 * math.cos(angle),
+                    y + half * 0.65 * math.sin(angle),
+                    x + half * math.cos(angle),
+                    y + half * math.sin(angle),
+                ),
+                fill=style.accent,
+                width=2,
+            )
     elif style.emblem == "letter":
         pen.ellipse(box, outline=style.accent, width=3)
         write(pen, (x, y), style.letter, half * 1.3, style.accent)
     elif style.emblem == "picture":
         pen.rectangle((x - half * 1.6, y - half, x + half * 1.6, y + half), fill=blend(style.paper, style.accent, 0.35))
-        pen.polygon([(x - half * 1.6, y + half), (x - half * 0.5, y - half * 0.5), (x + half * 0.4, y + half * 0.4), (x + half, y - half * 0.1), (x + half * 1.6, y + half)], fill=style.accent)
+        pen.polygon(
+            [
+                (x - half * 1.6, y + half),
+                (x - half * 0.5, y - half * 0.5),
+                (x + half * 0.4, y + half * 0.4),
+                (x + half, y - half * 0.1),
+                (x + half * 1.6, y + half),
+            ],
+            fill=style.accent,
+        )

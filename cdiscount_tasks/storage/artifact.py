@@ -4,6 +4,7 @@ An artifact is written into `.<name>.<uuid>.part/`, its manifest last, synced an
 lock that the system releases when the holder dies; what the dead left behind, the next builder removes.
 """
 
+import ctypes
 import errno
 import fcntl
 import json
@@ -227,7 +228,9 @@ def standing_result(out_dir: Path) -> dict[str, Any] | None:
     return {"path": str(out_dir), **manifest["result"]}
 
 
-def _publish(part_dir: Path, out_dir: Path, manifest: dict[str, Any]) -> None:
+def _publish(
+    part_dir: Path, out_dir: Path, manifest: dict[str, Any], place: Callable[[Path, Path], object]
+) -> None:
     files = sorted(path for path in part_dir.rglob("*") if path.is_file())
     manifest["files"] = {
         str(path.relative_to(part_dir)): {"size": path.stat().st_size, "xxh3_128": hash_file(path)} for path in files
@@ -239,8 +242,71 @@ def _publish(part_dir: Path, out_dir: Path, manifest: dict[str, Any]) -> None:
     write_json(part_dir / MANIFEST, manifest)
     for folder in sorted({path.parent for path in files} | {part_dir}):
         _sync(folder)
-    part_dir.rename(out_dir)
+    place(part_dir, out_dir)
     _sync(out_dir.parent)
+
+
+def _swap(part_dir: Path, out_dir: Path) -> None:
+    """Put a directory in the place of another in one step; what stood there before is removed.
+
+    POSIX renames onto empty directories only. Linux can exchange two (renameat2 in glibc from 2.28 on); elsewhere, or
+    on a file system that cannot, nothing stands there for the moment between two renames.
+    """
+    if not out_dir.exists():
+        part_dir.rename(out_dir)
+        return
+    exchange = getattr(ctypes.CDLL(None), "renameat2", None)
+    at_cwd, exchange_flag = -100, 2
+    if exchange is None or exchange(at_cwd, os.fsencode(part_dir), at_cwd, os.fsencode(out_dir), exchange_flag) != 0:
+        aside = part_dir.with_name(f".{out_dir.name}.{uuid.uuid4().hex}.part")
+        out_dir.rename(aside)
+        part_dir.rename(out_dir)
+        part_dir = aside
+    shutil.rmtree(part_dir, ignore_errors=True)
+
+
+def _make(
+    out_dir: Path,
+    recipe: Recipe,
+    write: Callable[[Path], Mapping[str, Any]],
+    identity: str | None,
+    place: Callable[[Path, Path], object],
+) -> dict[str, Any]:
+    """Make an artifact aside and place it whole; the caller holds the lock."""
+    _remove_dead_parts(out_dir)
+    part_dir = out_dir.with_name(f".{out_dir.name}.{uuid.uuid4().hex}.part")
+    part_dir.mkdir()
+    started = time.monotonic()
+    try:
+        result = dict(write(part_dir))
+        manifest = {
+            **recipe.as_json(),
+            "key": recipe.key,
+            "identity": identity.format(**result) if identity else recipe.key,
+            "result": result,
+            "duration_s": round(time.monotonic() - started, 3),
+        }
+        _publish(part_dir, out_dir, manifest, place)
+    except BaseException:
+        shutil.rmtree(part_dir, ignore_errors=True)
+        raise
+    logger.info("%s: made in %.1f s: %s", out_dir.name, manifest["duration_s"], result)
+    return {"path": str(out_dir), **result}
+
+
+def rebuild_artifact(
+    out_dir: Path, recipe: Recipe, write: Callable[[Path], Mapping[str, Any]], setting: str = "CDISCOUNT_DATA"
+) -> dict[str, Any]:
+    """Make an artifact anew, and put it in the place of one that stands: a reader sees the old or the new one.
+
+    Args:
+        out_dir: Where the artifact will stand.
+        recipe: What decides its content.
+        write: Called with an empty directory to fill; returns the counts that tell what was made.
+        setting: The environment variable that moves it, for the sentence about a full or unwritable disk.
+    """
+    with disk_faults_told(out_dir, setting), lock(out_dir.with_name(f".{out_dir.name}.lock"), out_dir.name):
+        return _make(out_dir, recipe, write, None, _swap)
 
 
 def build_artifact(
@@ -256,29 +322,11 @@ def build_artifact(
             braces, for what only the writing finds out: `"{catalogue_id}"`.
 
     Returns:
-        The artifact's path and the counts, as `write` gave them when the artifact was made.
+        The artifact's path, the counts that `write` gave when the artifact was made, and whether it was `reused`.
     """
     with disk_faults_told(out_dir), lock(out_dir.with_name(f".{out_dir.name}.lock"), out_dir.name):
         standing = standing_result(out_dir)
         if standing is not None:
             logger.info("%s stands already: nothing to do", out_dir.name)
-            return standing
-        _remove_dead_parts(out_dir)
-        part_dir = out_dir.with_name(f".{out_dir.name}.{uuid.uuid4().hex}.part")
-        part_dir.mkdir()
-        started = time.monotonic()
-        try:
-            result = dict(write(part_dir))
-            manifest = {
-                **recipe.as_json(),
-                "key": recipe.key,
-                "identity": identity.format(**result) if identity else recipe.key,
-                "result": result,
-                "duration_s": round(time.monotonic() - started, 3),
-            }
-            _publish(part_dir, out_dir, manifest)
-        except BaseException:
-            shutil.rmtree(part_dir, ignore_errors=True)
-            raise
-    logger.info("%s: made in %.1f s: %s", out_dir.name, manifest["duration_s"], result)
-    return {"path": str(out_dir), **result}
+            return {**standing, "reused": True}
+        return {**_make(out_dir, recipe, write, identity, Path.rename), "reused": False}

@@ -3,12 +3,14 @@
 What each column means, with its unit, is in docs/data.md.
 """
 
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from cdiscount_tasks.errors import DataError
@@ -245,3 +247,25 @@ def read_table(path: Path, schema: pa.Schema, columns: Sequence[str] | None = No
         if not file.schema_arrow.equals(schema):
             raise DataError(f"{path}: has the columns {file.schema_arrow.names}, expected {schema.names}")
         return file.read(columns=None if columns is None else list(columns))
+
+
+def read_rows(path: Path, schema: pa.Schema, column: str, values: Sequence[int]) -> pa.Table:
+    """Read the rows whose integer column has one of the values, from the row groups that can hold any.
+
+    Args:
+        path: A table that is sorted by the column, so that few row groups hold a value.
+        schema: What the file holds.
+        column: An integer column.
+        values: The wanted values, ascending.
+    """
+    wanted = pa.array(values, schema.field(column).type)
+    with _damage_told(path), open_table(path) as file:
+        place = file.schema_arrow.names.index(column)
+        groups = []
+        for number in range(file.num_row_groups):
+            statistics = file.metadata.row_group(number).column(place).statistics
+            first = bisect_left(values, statistics.min) if statistics and statistics.has_min_max else 0
+            if first < len(values) and (not statistics or values[first] <= statistics.max):
+                groups.append(number)
+        table = file.read_row_groups(groups)
+        return table.filter(pc.is_in(table[column], value_set=wanted))

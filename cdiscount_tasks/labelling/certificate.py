@@ -1,0 +1,126 @@
+"""What can be promised about a split, computed from the tables as they were written."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cdiscount_tasks.config import SplitConfig
+from cdiscount_tasks.labelling.split import hash_shares, split_by_shares
+from cdiscount_tasks.records import SPLITS, TEST, TRAIN
+
+_LEAK_SEEDS = range(5)
+
+
+def _shared_across_splits(images: pd.DataFrame, column: str) -> int:
+    """Count the distinct hashes that stand in more than one split."""
+    return int((images.groupby(column)["split"].nunique() > 1).sum())
+
+
+def _leak(images: pd.DataFrame, split: np.ndarray, by: str) -> float:
+    """Return the share of test products or test rows that share a picture with train under another split."""
+    in_train = set(images.loc[split == TRAIN, "pixel_hash"])
+    test = images[split == TEST]
+    leaks = test["pixel_hash"].isin(in_train)
+    if by == "product":
+        leaks = leaks.groupby(test["product_id"]).any()
+    return float(leaks.mean()) if len(leaks) else 0.0
+
+
+def leak_of_random_splits(images: pd.DataFrame, shares: SplitConfig) -> dict[str, float]:
+    """Measure what splits that ignore copies would have leaked on this very sample.
+
+    Args:
+        images: Columns product_id, pixel_hash; one row an image kept.
+        shares: The shares of the three splits.
+
+    Returns:
+        The mean over five random splits: `by_product`, the share of test products with a picture that train has too;
+        `by_image`, the share of test images whose picture train has too.
+    """
+    by_product, by_image = [], []
+    for seed in _LEAK_SEEDS:
+        ids = images["product_id"].unique()
+        split_of = dict(zip(ids, split_by_shares(hash_shares(seed, ids), shares), strict=True))
+        by_product.append(_leak(images, images["product_id"].map(split_of).to_numpy(), "product"))
+        split = split_by_shares(np.random.default_rng(seed).random(len(images)), shares)
+        by_image.append(_leak(images, split, "image"))
+    return {"by_product": float(np.mean(by_product)), "by_image": float(np.mean(by_image))}
+
+
+def _largest_groups(products: pd.DataFrame, giants: set[int]) -> list[dict[str, Any]]:
+    sizes = products.groupby(["class_index", "group_id"]).size().rename("num_products").reset_index()
+    sizes["share_of_class"] = sizes["num_products"] / sizes.groupby("class_index")["num_products"].transform("sum")
+    largest = sizes.sort_values(["class_index", "num_products", "group_id"], ascending=[True, False, True])
+    rows = largest.drop_duplicates("class_index").to_dict("records")
+    return [
+        {
+            "class_index": int(row["class_index"]),
+            "group_id": int(row["group_id"]),
+            "num_products": int(row["num_products"]),
+            "share_of_class": round(float(row["share_of_class"]), 6),
+            "moved_to_train": int(row["group_id"]) in giants,
+        }
+        for row in rows
+    ]
+
+
+def _by_split(values: pd.Series) -> dict[str, int]:
+    return {split: int(values.get(split, 0)) for split in SPLITS}
+
+
+def certify(
+    products: pd.DataFrame, images: pd.DataFrame, config: SplitConfig, giants: set[int], num_moved: int
+) -> dict[str, Any]:
+    """Certify a split from the tables that were written.
+
+    Args:
+        products: labels/products.parquet.
+        images: labels/images.parquet.
+        config: Where the split came from.
+        giants: group_ids that went to train for their size.
+        num_moved: How many groups left their place.
+
+    Returns:
+        What certificate.json holds; see docs/data.md.
+    """
+    groups = products.drop_duplicates("group_id")
+    return {
+        "shared_content_hashes": _shared_across_splits(images, "content_hash"),
+        "shared_pixel_hashes": _shared_across_splits(images, "pixel_hash"),
+        "num_straddling_groups": int((products.groupby("group_id")["split"].nunique() > 1).sum()),
+        "split_source": "file" if config.file else "hash",
+        "num_groups": _by_split(groups["split"].value_counts()),
+        "num_products": _by_split(products["split"].value_counts()),
+        "num_images": _by_split(images["split"].value_counts()),
+        "largest_groups": _largest_groups(products, giants),
+        "num_moved_groups": num_moved,
+        "leak": leak_of_random_splits(images, config),
+    }
+
+
+def ceiling(products: pd.DataFrame, images: pd.DataFrame) -> dict[str, float]:
+    """Compute the accuracy on test that contradicting copies deny to any classifier of pictures.
+
+    A classifier gives equal pictures equal answers: of those that look the same it gets at most the commonest class.
+
+    Args:
+        products: Columns product_id, class_index, split.
+        images: Columns product_id, class_index, split, pixel_hash.
+
+    Returns:
+        `value` per image, `product` per product (products with the same set of pictures look the same).
+    """
+    test_images = images[images["split"] == TEST]
+    test_products = products[products["split"] == TEST]
+    looks = test_images.groupby("product_id")["pixel_hash"].agg(lambda hashes: tuple(sorted(hashes)))
+    look = test_products["product_id"].map(looks)
+    return {
+        "value": _best_share(test_images["pixel_hash"], test_images["class_index"]),
+        "product": _best_share(look, test_products["class_index"]),
+    }
+
+
+def _best_share(look: pd.Series, class_index: pd.Series) -> float:
+    counts = pd.DataFrame({"look": look.to_numpy(), "class_index": class_index.to_numpy()}).value_counts()
+    return float(counts.groupby(level="look").max().sum() / max(counts.sum(), 1))

@@ -1,0 +1,184 @@
+"""What is learnt from: human fixes, then conflicts. None of it touches what is measured."""
+
+from collections.abc import Collection
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.records import TRAIN
+
+FIX_COLUMNS = ["product_id", "category_id", "reason"]
+
+# The closed list of `rule` in labels/products.parquet.
+AS_GIVEN, HUMAN_FIX, HUMAN_EXCLUSION, MAJORITY, ALL_IMAGES_CONFLICT = (
+    "as_given", "human_fix", "human_exclusion", "majority", "all_images_conflict",
+)  # fmt: skip
+# The closed list of `decision` in labels/conflicts.parquet.
+DROPPED, KEPT, RELABELLED, NOT_IN_TRAIN = "dropped_from_training", "kept", "relabelled", "not_in_train"
+
+
+def read_fixes(path: Path, class_ids: Collection[int]) -> pd.DataFrame:
+    """Read people's corrections.
+
+    Args:
+        path: CSV with product_id, category_id (empty: not to be learnt from), reason.
+        class_ids: The sample's categories.
+
+    Returns:
+        Columns product_id (int64), category_id (Int64, missing: excluded), reason, line.
+
+    Raises:
+        DataError: If a column is missing, a value is none, a category is not of the sample or a product stands twice.
+    """
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, skip_blank_lines=False)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read as a fixes file: {error}") from error
+    if missing := [name for name in FIX_COLUMNS if name not in table.columns]:
+        raise DataError(f"{path}: line 1 lacks the column {missing[0]}, expected {', '.join(FIX_COLUMNS)}")
+    table["line"] = table.index + 2
+    for _, row in table.iterrows():
+        product_id, category_id = row["product_id"].strip(), row["category_id"].strip()
+        if not product_id.lstrip("-").isdigit() or (category_id and not category_id.isdigit()):
+            raise DataError(f"{path}: line {row['line']} is {product_id!r}, {category_id!r}; expected two whole numbers")
+        if category_id and int(category_id) not in class_ids:
+            raise DataError(
+                f"{path}: line {row['line']} gives product {product_id} the category {category_id}, which is not of the "
+                f"sample; expected one of {', '.join(map(str, sorted(class_ids)))}, or nothing to take the product out"
+            )
+    table["product_id"] = table["product_id"].astype("int64")
+    twice = table[table["product_id"].duplicated()]
+    if len(twice):
+        raise DataError(
+            f"{path}: line {twice['line'].iloc[0]} names product {twice['product_id'].iloc[0]} a second time"
+        )
+    table["category_id"] = pd.to_numeric(table["category_id"].str.strip(), errors="coerce").astype("Int64")
+    return table
+
+
+def apply_fixes(products: pd.DataFrame, fixes: pd.DataFrame | None) -> tuple[pd.DataFrame, list[str]]:
+    """Set `label` and `rule` from the given category and people's corrections.
+
+    Args:
+        products: Columns product_id, category_id; one row a product.
+        fixes: What `read_fixes` gave, or None.
+
+    Returns:
+        The products with `label` (Int64, missing: not learnt from) and `rule`; a warning for each unknown product.
+    """
+    products = products.assign(label=products["category_id"].astype("Int64"), rule=AS_GIVEN)
+    if fixes is None:
+        return products, []
+    known = fixes["product_id"].isin(products["product_id"])
+    warnings = [
+        f"fixes file, line {row.line}: product {row.product_id} is not in the sample or has no usable image"
+        for row in fixes[~known].itertuples()
+    ]
+    by_product = fixes[known].set_index("product_id")["category_id"]
+    fixed = products["product_id"].isin(by_product.index)
+    label = products["product_id"].map(by_product).astype("Int64")
+    excluded = fixed & label.isna()
+    products["label"] = products["label"].where(~fixed, label)
+    products["rule"] = products["rule"].mask(fixed, HUMAN_FIX).mask(excluded, HUMAN_EXCLUSION)
+    return products, warnings
+
+
+class Conflicts(NamedTuple):
+    """Images that several categories claim.
+
+    Attributes:
+        products: The products with `conflicted` (as given), and `label` and `rule` after the policy.
+        learnt: bool by image row: whether training sees it.
+        table: A row an image's content hash: content_hash, category_ids, product_ids, decision.
+    """
+
+    products: pd.DataFrame
+    learnt: np.ndarray
+    table: pd.DataFrame
+
+
+def _claims(images: pd.DataFrame, outside: pd.DataFrame, column: str) -> pd.DataFrame:
+    """Return who claims which distinct picture: columns image, product_id, category_id."""
+    inside = images[["image", "product_id", column]].rename(columns={column: "category_id"})
+    elsewhere = outside.merge(images[["content_hash", "image"]].drop_duplicates(), on="content_hash")
+    claims = pd.concat([inside, elsewhere[["image", "product_id", "category_id"]]]).dropna()
+    return claims.drop_duplicates().astype({"category_id": "int64"})
+
+
+def _contested(claims: pd.DataFrame) -> np.ndarray:
+    num_categories = claims.groupby("image")["category_id"].nunique()
+    return num_categories.index[num_categories > 1].to_numpy()
+
+
+def _majorities(claims: pd.DataFrame) -> pd.Series:
+    """Return the category that most products claim for each picture; none where two lead."""
+    votes = claims.groupby(["image", "category_id"]).size().rename("votes").reset_index()
+    best = votes.groupby("image")["votes"].transform("max")
+    leaders = votes[votes["votes"] == best]
+    return leaders.drop_duplicates("image", keep=False).set_index("image")["category_id"]
+
+
+def settle_conflicts(products: pd.DataFrame, images: pd.DataFrame, outside: pd.DataFrame, policy: str) -> Conflicts:
+    """Find the pictures that several categories claim, and decide what training does with them.
+
+    Args:
+        products: Columns product_id, category_id, label, rule, split; one row a product.
+        images: Columns product_id, content_hash, image (which distinct picture by pixels); one row an image kept.
+        outside: The same pictures in products outside the sample: content_hash, product_id, category_id.
+        policy: "drop_image", "keep" or "majority"; it acts on train alone.
+    """
+    by_product = products.set_index("product_id")
+    images = images.assign(
+        category_id=images["product_id"].map(by_product["category_id"]),
+        label=images["product_id"].map(by_product["label"]),
+        split=images["product_id"].map(by_product["split"]),
+    )
+    given = _claims(images, outside, "category_id")
+    contested = _contested(given)
+    products = products.assign(
+        conflicted=products["product_id"].isin(images.loc[images["image"].isin(contested), "product_id"])
+    )
+    # People's corrections may have settled some already, or made new ones.
+    claims = _claims(images, outside, "label")
+    open_images = _contested(claims)
+    in_train = (images["split"] == TRAIN).to_numpy()
+    is_open = images["image"].isin(open_images).to_numpy() & in_train
+    learnt = in_train & images["label"].notna().to_numpy()
+    if policy == "drop_image":
+        learnt &= ~is_open
+    elif policy == "majority":
+        winner = _majorities(claims[claims["category_id"].isin(products["category_id"])])
+        votes = images[is_open].assign(winner=images["image"].map(winner)).dropna(subset=["winner", "label"])
+        winner_of = votes.drop_duplicates("product_id").set_index("product_id")["winner"]
+        new = products["product_id"].map(winner_of).astype("Int64")
+        changed = (new.notna() & (new != products["label"])).fillna(False).astype(bool)
+        products["label"] = products["label"].where(~changed, new)
+        products["rule"] = products["rule"].mask(changed, MAJORITY)
+    unlearnt = ~products["product_id"].isin(images.loc[learnt, "product_id"]) & (products["split"] == TRAIN)
+    emptied = unlearnt & products["label"].notna()
+    products["label"] = products["label"].mask(emptied)
+    products["rule"] = products["rule"].mask(emptied, ALL_IMAGES_CONFLICT)
+    done = {"drop_image": DROPPED, "keep": KEPT, "majority": RELABELLED}[policy]
+    return Conflicts(products, learnt, _conflict_table(images, given, contested, set(images.loc[is_open, "image"]), done))
+
+
+def _conflict_table(
+    images: pd.DataFrame, given: pd.DataFrame, contested: np.ndarray, open_in_train: set[int], done: str
+) -> pd.DataFrame:
+    hashes = images.loc[images["image"].isin(contested), ["image", "content_hash"]].drop_duplicates("content_hash")
+    claimed: dict[int, tuple[set[int], set[int]]] = {image: (set(), set()) for image in contested.tolist()}
+    for claim in given[given["image"].isin(contested)].itertuples():
+        claimed[claim.image][0].add(claim.category_id)
+        claimed[claim.image][1].add(claim.product_id)
+    return pd.DataFrame(
+        {
+            "content_hash": hashes["content_hash"].tolist(),
+            "category_ids": [sorted(claimed[image][0]) for image in hashes["image"]],
+            "product_ids": [sorted(claimed[image][1]) for image in hashes["image"]],
+            "decision": [done if image in open_in_train else NOT_IN_TRAIN for image in hashes["image"]],
+        },
+        dtype=object,
+    ).sort_values("content_hash", ignore_index=True)

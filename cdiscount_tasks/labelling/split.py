@@ -1,0 +1,217 @@
+"""Which split a group goes to: by a hash of its id, so that it stays there as the catalogue grows."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import xxhash
+
+from cdiscount_tasks.config import SplitConfig
+from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.records import SPLITS, TRAIN
+
+GIANT_SHARE = 0.05
+"""A group of several products that holds more than this share of a class goes to train."""
+
+_MIN_GROUPS = len(SPLITS)
+_NUM_TOLD = 10
+
+
+class Split(NamedTuple):
+    """The split of each product, and what had to be done to get there.
+
+    Attributes:
+        split: One of SPLITS by product, aligned with the table that was split.
+        giant_groups: group_ids that went to train for their size.
+        moved_groups: group_ids that left their place because a class would have lacked a split, or a file cut them.
+        warnings: What a person should know.
+    """
+
+    split: pd.Series
+    giant_groups: tuple[int, ...]
+    moved_groups: tuple[int, ...]
+    warnings: tuple[str, ...]
+
+
+def hash_shares(seed: int, ids: Sequence[int] | np.ndarray) -> np.ndarray:
+    """Return a number in [0, 1) for each id that depends on the seed and the id alone.
+
+    Returns:
+        float64, [num_ids].
+    """
+    return np.array([xxhash.xxh3_64_intdigest(f"split {seed} {i}".encode()) / 2**64 for i in ids])
+
+
+def split_by_shares(shares: np.ndarray, config: SplitConfig) -> np.ndarray:
+    """Cut [0, 1) by the cumulative shares of train, validation and test.
+
+    Args:
+        shares: float64, [num_ids], each in [0, 1).
+        config: The three shares.
+
+    Returns:
+        Text, [num_ids], one of SPLITS each.
+    """
+    return np.array(SPLITS)[np.searchsorted([config.train, config.train + config.validation], shares, side="right")]
+
+
+def small_classes(products: pd.DataFrame, class_ids: Sequence[int]) -> list[int]:
+    """Return the category_ids with fewer groups than there are splits.
+
+    Args:
+        products: Columns category_id, group_id; one row a product.
+        class_ids: The categories that there should be.
+    """
+    num_groups = products.groupby("category_id")["group_id"].nunique()
+    return [category_id for category_id in class_ids if num_groups.get(category_id, 0) < _MIN_GROUPS]
+
+
+def _giants(products: pd.DataFrame) -> tuple[int, ...]:
+    sizes = products.groupby(["category_id", "group_id"]).size()
+    of_class = sizes / sizes.groupby("category_id").transform("sum")
+    group_sizes = products.groupby("group_id").size()
+    found = of_class[of_class > GIANT_SHARE].index.get_level_values("group_id").unique()
+    return tuple(sorted(int(group) for group in found if group_sizes[group] > 1))
+
+
+def _distance(share: float, split: str, config: SplitConfig) -> float:
+    """Return how far a group's share lies from a split's stretch of [0, 1)."""
+    low = {"train": 0.0, "validation": config.train, "test": config.train + config.validation}[split]
+    high = {"train": config.train, "validation": config.train + config.validation, "test": 1.0}[split]
+    return max(low - share, share - high, 0.0)
+
+
+def _fill_gaps(
+    split_of: dict[int, str], share_of: dict[int, float], classes_of: dict[int, list[int]], giants: set[int],
+    class_ids: Sequence[int], config: SplitConfig,
+) -> list[int]:  # fmt: skip
+    """Move the groups nearest the threshold where a class would lack a split; changes `split_of`."""
+    counts = {(c, s): 0 for c in class_ids for s in SPLITS}
+    for group, classes in classes_of.items():
+        for category_id in classes:
+            counts[category_id, split_of[group]] += 1
+    moved = []
+    for category_id in class_ids:
+        for split in SPLITS:
+            if counts[category_id, split]:
+                continue
+            free = [
+                group
+                for group, classes in classes_of.items()
+                if category_id in classes
+                and (group not in giants or split == TRAIN)
+                and all(counts[c, split_of[group]] > 1 for c in classes)
+            ]
+            if not free:
+                raise DataError(
+                    f"category {category_id} has no group for the {split} split: its groups are too few or tied to other "
+                    "categories; take the category out of the sample or set small_classes: reject"
+                )
+            group = min(free, key=lambda g: (_distance(share_of[g], split, config), g))
+            for c in classes_of[group]:
+                counts[c, split_of[group]] -= 1
+                counts[c, split] += 1
+            split_of[group] = split
+            moved.append(group)
+    return moved
+
+
+def split_by_hash(products: pd.DataFrame, class_ids: Sequence[int], config: SplitConfig, seed: int) -> Split:
+    """Split whole groups by the hash of (seed, group_id) against the cumulative shares.
+
+    A group whose members did not change keeps its split, whatever else is added. Two exceptions, both told: a group of
+    several products above 5 % of a class goes to train, and where a class would lack a split the groups nearest the
+    threshold are moved.
+
+    Args:
+        products: Columns category_id, group_id; one row a product.
+        class_ids: The categories, ascending, each with at least three groups.
+        config: The three shares.
+        seed: The sample's.
+
+    Raises:
+        DataError: If a class cannot have all three splits.
+    """
+    groups = products.groupby("group_id")["category_id"].unique()
+    shares = hash_shares(seed, groups.index.to_numpy())
+    split_of = dict(zip(groups.index, split_by_shares(shares, config).tolist(), strict=True))
+    giants = _giants(products)
+    split_of.update(dict.fromkeys(giants, TRAIN))
+    moved = _fill_gaps(
+        split_of,
+        dict(zip(groups.index, shares.tolist(), strict=True)),
+        {group: sorted(classes) for group, classes in groups.items()},
+        set(giants),
+        class_ids,
+        config,
+    )
+    return Split(products["group_id"].map(split_of), giants, tuple(moved), ())
+
+
+def read_split_file(path: Path) -> pd.Series:
+    """Read a fixed split: product_id -> split.
+
+    Raises:
+        DataError: If a column is missing, a split is unknown or a product stands twice; names the line.
+    """
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, skip_blank_lines=False)
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read as a split file: {error}") from error
+    missing = {"product_id", "split"} - set(table.columns)
+    if missing:
+        raise DataError(f"{path}: line 1 has the columns {list(table.columns)}, expected product_id and split")
+    bad = table.index[~table["product_id"].str.fullmatch(r"\s*-?\d+\s*") | ~table["split"].isin(SPLITS)]
+    if len(bad):
+        row = table.loc[bad[0]]
+        raise DataError(
+            f"{path}: line {bad[0] + 2} is {row['product_id']!r}, {row['split']!r}; expected a product_id and one of "
+            f"{', '.join(SPLITS)}"
+        )
+    table["product_id"] = table["product_id"].astype("int64")
+    twice = table.index[table["product_id"].duplicated()]
+    if len(twice):
+        raise DataError(f"{path}: line {twice[0] + 2} names product {table.loc[twice[0], 'product_id']} a second time")
+    return table.set_index("product_id")["split"]
+
+
+def split_by_file(
+    products: pd.DataFrame, fixed: pd.Series, class_ids: Sequence[int], straddling: str, path: Path
+) -> Split:
+    """Take the split of each product from a file, and refuse one that cuts a group.
+
+    Args:
+        products: Columns product_id, category_id, group_id; every product is in the file.
+        fixed: The file's splits, by product_id.
+        class_ids: The categories.
+        straddling: "error", or "move_to_train": a group that is cut goes whole to train.
+        path: The file, for messages.
+
+    Raises:
+        DataError: If a group is cut (the first ten are listed), a split is empty or a class is missing from train.
+    """
+    split = products["product_id"].map(fixed)
+    num_splits = split.groupby(products["group_id"]).nunique()
+    cut = num_splits.index[num_splits > 1]
+    if len(cut) and straddling == "error":
+        first = [
+            f"{group} ({', '.join(f'{p}: {s}' for p, s in zip(rows['product_id'], split[rows.index], strict=True))})"
+            for group, rows in list(products[products["group_id"].isin(cut)].groupby("group_id"))[:_NUM_TOLD]
+        ]
+        raise DataError(
+            f"{path}: cuts {len(cut)} groups of products that share an image: {'; '.join(first)}"
+            f"{' and more' if len(cut) > _NUM_TOLD else ''}; give each group one split, or set straddling: move_to_train"
+        )
+    split = split.mask(products["group_id"].isin(cut), TRAIN)
+    for name in SPLITS:
+        if not (split == name).any():
+            raise DataError(f"{path}: leaves the {name} split without a product of the sample")
+    learnt = set(products.loc[split == TRAIN, "category_id"])
+    lacking = [category_id for category_id in class_ids if category_id not in learnt]
+    if lacking:
+        raise DataError(f"{path}: leaves category {lacking[0]} without a product in train; nothing could be learnt of it")
+    unknown = int((~fixed.index.isin(products["product_id"])).sum())
+    warnings = [f"split file: {unknown} products are not in the sample or have no usable image"] if unknown else []
+    return Split(split, (), tuple(int(group) for group in cut), tuple(warnings))

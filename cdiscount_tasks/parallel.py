@@ -1,0 +1,34 @@
+"""Work spread over processes, where there is enough of it to pay for starting them."""
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from typing import TypeVar
+
+ItemT = TypeVar("ItemT")
+ResultT = TypeVar("ResultT")
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def map_in_processes(
+    function: Callable[[ItemT], ResultT], items: Sequence[ItemT], *, worth_it: bool
+) -> Iterator[ResultT]:
+    """Apply a function to each item, in order, in as many processes as there are cores.
+
+    Args:
+        function: Importable by name, and its items and results can be pickled.
+        items: What to apply it to.
+        worth_it: Whether the work outweighs the second or two that starting processes costs.
+    """
+    num_processes = min(usable_cores(), len(items))
+    if not worth_it or num_processes < 2:
+        yield from map(function, items)
+        return
+    # Not fork: the caller may hold threads of Arrow or TensorFlow, and a forked copy of their locks can hang.
+    with ProcessPoolExecutor(num_processes, multiprocessing.get_context("spawn")) as pool:
+        yield from pool.map(function, items)

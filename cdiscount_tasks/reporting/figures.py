@@ -1,0 +1,142 @@
+"""Figures as inline SVG that takes its colours and its font from the page, and the heat of a matrix's cells."""
+
+import io
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import matplotlib as mpl
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+# Stand-ins that the drawing uses and the page replaces: the same figure then serves light, dark and print.
+_COLOURS = {
+    "#010203": "var(--figure-ink)",
+    "#010204": "var(--figure-line)",
+    "#010205": "var(--figure-first)",
+    "#010206": "var(--figure-second)",
+}
+_INK, _LINE, _FIRST, _SECOND = _COLOURS
+_STYLE: Any = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "cdiscount",
+    "font.size": 11,
+    "font.family": "sans-serif",
+    "axes.edgecolor": _LINE,
+    "axes.labelcolor": _INK,
+    "axes.grid": True,
+    "axes.grid.axis": "y",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.spines.left": False,
+    "grid.color": _LINE,
+    "grid.linewidth": 0.8,
+    "xtick.color": _LINE,
+    "ytick.color": _LINE,
+    "xtick.labelcolor": _INK,
+    "ytick.labelcolor": _INK,
+    "ytick.major.size": 0,
+    "text.color": _INK,
+    "text.parse_math": False,
+    "lines.linewidth": 2,
+}
+
+
+class Curve(NamedTuple):
+    """One figure of the learning curves."""
+
+    title: str
+    svg: str
+    alt: str
+
+
+def _inline(figure: Figure, name: str, alt: str) -> str:
+    """Return a figure as SVG to stand in HTML: no prolog, ids that no other figure has, the page's colours and font."""
+    file = io.StringIO()
+    figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    svg = file.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
+    svg = re.sub(r'\bid="', f'id="{name}-', svg)
+    svg = re.sub(r'(href="|url\()#', rf"\1#{name}-", svg)
+    svg = re.sub(r"font: ([\d.]+px)[^;\"]*", r"font: \1 system-ui, sans-serif", svg)
+    for stand_in, colour in _COLOURS.items():
+        svg = svg.replace(stand_in, colour)
+    return re.sub(r"<svg [^>]*?(viewBox=\"[^\"]*\")[^>]*>", rf'<svg \1 role="img" aria-label="{alt}">', svg, count=1)
+
+
+def _curve(
+    history: pd.DataFrame, name: str, title: str, columns: Sequence[str], best_epoch: int | None, wording: str
+) -> Curve:
+    epochs = history["epoch"].to_numpy()
+    labels = ("train", "validation") if len(columns) > 1 else ("",)
+    ends = ", ".join(
+        f"{label} {history[column].iloc[-1]:.3g}".strip() for label, column in zip(labels, columns, strict=True)
+    )
+    alt = f"{title} over {len(epochs)} epochs, at the end: {ends}."
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(4.4, 2.9), layout="constrained")
+        axes = figure.subplots()
+        styles = ((_FIRST, "-", "o"), (_SECOND, "--", "s"))
+        for column, label, (colour, line, marker) in zip(columns, labels, styles, strict=False):
+            axes.plot(epochs, history[column], line, color=colour, label=label, marker=marker, markevery=[-1], ms=5)
+        if best_epoch is not None and best_epoch in epochs:
+            axes.axvline(best_epoch, color=_INK, linewidth=1, linestyle=":", label="weights kept")
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(wording)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+        axes.margins(x=0.04)
+        axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 4))
+        if labels[0]:
+            axes.legend(frameon=False, handlelength=2.4, fontsize=10)
+        return Curve(title, _inline(figure, name, alt), alt)
+
+
+def learning_curves(history: pd.DataFrame, best_epoch: int | None) -> list[Curve]:
+    """Draw loss, accuracy and learning rate by epoch.
+
+    Args:
+        history: The model's history.parquet.
+        best_epoch: The epoch whose weights were kept; None: not marked.
+    """
+    if history.empty:
+        return []
+    return [
+        _curve(history, "loss", "Loss", ["train_loss", "validation_loss"], best_epoch, "loss"),
+        _curve(history, "accuracy", "Accuracy", ["train_accuracy", "validation_accuracy"], best_epoch, "accuracy"),
+        _curve(history, "rate", "Learning rate", ["learning_rate"], best_epoch, "learning rate"),
+    ]
+
+
+class Cell(NamedTuple):
+    """A cell of the confusion matrix: how many, which share of its row, and the colours that say so."""
+
+    n: int
+    share: float
+    background: str
+    ink: str
+
+
+def heat(matrix: Sequence[Sequence[int]]) -> list[list[Cell]]:
+    """Colour a confusion matrix by the share of each row, in cividis, with an ink that can be read on it.
+
+    Args:
+        matrix: Counts, a row per true class.
+    """
+    counts: npt.NDArray[np.int64] = np.asarray(matrix, np.int64)
+    totals = counts.sum(axis=1, keepdims=True)
+    shares = np.divide(counts, totals, out=np.zeros(counts.shape), where=totals > 0)
+    colours = mpl.colormaps["cividis"](shares)[..., :3]
+    # Relative luminance after WCAG 2.2; above 0.18 black has the higher contrast (at least 4.6), below it white.
+    linear = np.where(colours <= 0.04045, colours / 12.92, ((colours + 0.055) / 1.055) ** 2.4)
+    luminance = linear @ np.array([0.2126, 0.7152, 0.0722])
+    return [
+        [
+            Cell(int(n), float(share), mpl.colors.to_hex(colour), "#000" if light > 0.18 else "#fff")
+            for n, share, colour, light in zip(*row, strict=True)
+        ]
+        for row in zip(counts, shares, colours, luminance, strict=True)
+    ]

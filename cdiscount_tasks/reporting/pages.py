@@ -1,0 +1,125 @@
+"""The pages: one evaluation report, its model card, and the index over all finished reports."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pandas as pd
+
+from cdiscount_tasks.records import DRAWN_WARNING
+from cdiscount_tasks.reporting import words
+from cdiscount_tasks.reporting.figures import heat, learning_curves
+from cdiscount_tasks.reporting.gallery import Mistake
+
+MAX_CLASSES_IN_TABLE = 100
+MAX_CLASSES_IN_HEATMAP = 30
+
+_TEMPLATES_DIR = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True)
+class FinishedReport:
+    """A finished report as the index page lists it.
+
+    Attributes:
+        link: Of its report.html, relative to the index page.
+        written: When it was finished, in UTC, as text that sorts.
+        metrics: Its metrics.json.
+    """
+
+    link: str
+    written: str
+    metrics: Mapping[str, Any]
+
+
+def _environment(autoescape: bool) -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES_DIR),
+        autoescape=autoescape,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    for name in ("number", "interval", "count", "percent", "duration", "spoken", "markdown"):
+        environment.filters[name] = getattr(words, name)
+    return environment
+
+
+def _worst_first(per_class: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Order classes by F1, those that few products judge at the end: their places are chance."""
+
+    def place(one: Mapping[str, Any]) -> tuple[bool, float, int]:
+        f1 = one["f1"]["value"]
+        return one["too_few_to_judge"], -1.0 if f1 is None else f1, one["class_index"]
+
+    return sorted(per_class, key=place)
+
+
+def render_report(metrics: Mapping[str, Any], history: pd.DataFrame, mistakes: Sequence[Mistake]) -> str:
+    """Make the report page: one file, no script, no network.
+
+    Args:
+        metrics: What metrics.json holds.
+        history: The model's history.parquet.
+        mistakes: The most confident ones.
+    """
+    product = metrics["test"]["product"]
+    num_classes = len(metrics["classes"])
+    per_class = _worst_first(product["per_class"])
+    return (
+        _environment(autoescape=True)
+        .get_template("report.html")
+        .render(
+            metrics=metrics,
+            names=words.class_names(metrics["classes"]),
+            css=(_TEMPLATES_DIR / "page.css").read_text(encoding="utf-8"),
+            drawn_warning=DRAWN_WARNING,
+            per_class=per_class[:MAX_CLASSES_IN_TABLE],
+            num_classes_left_out=max(0, num_classes - MAX_CLASSES_IN_TABLE),
+            cells=heat(product["confusion"]["matrix"]) if num_classes <= MAX_CLASSES_IN_HEATMAP else None,
+            curves=learning_curves(history, metrics["model"]["best_epoch"]),
+            history=history.to_dict("records"),
+            mistakes=mistakes,
+            uniform_log_loss=math.log(num_classes),
+            config_json=json.dumps(metrics["lineage"]["config"], indent=2, ensure_ascii=False),
+        )
+    )
+
+
+def render_model_card(metrics: Mapping[str, Any]) -> str:
+    """Make MODEL_CARD.md from the report's numbers."""
+    return (
+        _environment(autoescape=False)
+        .get_template("model_card.md")
+        .render(
+            metrics=metrics,
+            names=words.class_names(metrics["classes"]),
+            drawn_warning=DRAWN_WARNING,
+            per_class=_worst_first(metrics["test"]["product"]["per_class"])[:MAX_CLASSES_IN_TABLE],
+        )
+    )
+
+
+def render_index(reports: Sequence[FinishedReport]) -> str:
+    """Make the index page over the finished reports: by sample, the newest first."""
+    newest_first = sorted(reports, key=lambda report: (report.written, report.link), reverse=True)
+    by_sample = sorted(newest_first, key=lambda report: str(report.metrics["sample"]["name"]))
+    return (
+        _environment(autoescape=True)
+        .get_template("index.html")
+        .render(
+            samples=[
+                list(group) for _, group in groupby(by_sample, key=lambda report: str(report.metrics["sample"]["name"]))
+            ],
+            num_reports=len(reports),
+            css=(_TEMPLATES_DIR / "page.css").read_text(encoding="utf-8"),
+            drawn_warning=DRAWN_WARNING,
+            any_drawn=any(report.metrics["catalogue"]["origin"] == "drawn" for report in reports),
+        )
+    )

@@ -1,0 +1,84 @@
+"""How numbers, names and counts read on a page."""
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+_LONGEST_NAME = 60
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\s]+")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>&~])")
+
+NO_FIGURE = "—"
+
+
+class ClassName(NamedTuple):
+    """What a class is called on a page: short enough for a table, and in full."""
+
+    short: str
+    full: str
+    category_id: int
+
+
+def class_names(classes: Sequence[Mapping[str, Any]]) -> list[ClassName]:
+    """Return the classes' names in order; those that share a name (it happens) carry their category id.
+
+    Args:
+        classes: `metrics.json`'s `classes`.
+    """
+    full = [_CONTROL.sub(" ", str(one["level3"])).strip() or str(one["category_id"]) for one in classes]
+    shared = Counter(name[:_LONGEST_NAME] for name in full)
+    names = []
+    for name, one in zip(full, classes, strict=True):
+        short = name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1].rstrip() + "…"
+        mark = f" ({one['category_id']})" if shared[name[:_LONGEST_NAME]] > 1 else ""
+        names.append(ClassName(short + mark, name + mark, int(one["category_id"])))
+    return names
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Return a figure's value as text; a dash where it is undefined."""
+    return NO_FIGURE if value is None else f"{value:.{digits}f}"
+
+
+def interval(figure: Mapping[str, Any], digits: int = 3) -> str:
+    """Return a figure's interval as text."""
+    if figure["low"] is None or figure["high"] is None:
+        return "no interval"
+    return f"{number(figure['low'], digits)} to {number(figure['high'], digits)}"
+
+
+def count(value: int | None, what: str = "", plural: str = "") -> str:
+    """Return a count with its noun: `1 product`, `7,916 products`."""
+    if value is None:
+        return NO_FIGURE
+    noun = what if value == 1 else plural or (f"{what}s" if what else "")
+    return f"{value:,} {noun}".rstrip()
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """Return a share as a percentage."""
+    return NO_FIGURE if share is None else f"{100 * share:.{digits}f} %"
+
+
+def duration(seconds: float | None) -> str:
+    """Return a time in the two units that matter: `48 s`, `3 min 12 s`, `2 h 05 min`."""
+    if seconds is None:
+        return NO_FIGURE
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest_s = divmod(round(seconds), 60)
+    hours, rest_min = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {rest_min:02d} min"
+    return f"{minutes} min {rest_s:02d} s" if minutes else f"{rest_s} s"
+
+
+def spoken(identifier: str) -> str:
+    """Return a reason such as `id_repeated` as words."""
+    return identifier.replace("_", " ")
+
+
+def markdown(text: object) -> str:
+    """Escape text for Markdown: names come from outside and may hold anything."""
+    return _MARKDOWN.sub(r"\\\1", _CONTROL.sub(" ", str(text)))

@@ -1,0 +1,133 @@
+"""Model -> evaluation: what the model says of every validation and test product. Predictions only, no figures."""
+
+import json
+import logging
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+from typing import Any, TypedDict, cast
+
+import numpy as np
+import pandas as pd
+
+from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.learning.devices import prepare_device
+from cdiscount_tasks.learning.images import RESIZE_RULE, load_images
+from cdiscount_tasks.records import TEST, TRAIN
+from cdiscount_tasks.storage.artifact import Recipe, build_artifact, verify_artifact
+from cdiscount_tasks.storage.image_source import SampleImages, rows_of
+from cdiscount_tasks.storage.tables import (
+    CLASSES,
+    LABEL_IMAGES,
+    LABEL_PRODUCTS,
+    MAX_CLASSES_IN_FULL,
+    NUM_TOP_CLASSES,
+    prediction_schema,
+    read_table,
+    write_table,
+)
+
+logger = logging.getLogger(__name__)
+
+VERSION = 1
+
+_KEY_COLUMNS = ["split", "group_id", "class_index", "conflicted"]
+
+
+class EvaluationResult(TypedDict):
+    """What was predicted; accuracies here are only a first look, the report has them with intervals."""
+
+    path: str
+    num_test_products: int
+    num_test_images: int
+    test_product_accuracy: float
+    reused: bool
+
+
+def _with_probabilities(rows: pd.DataFrame, probabilities: np.ndarray) -> pd.DataFrame:
+    """Add what the model says: all classes up to 256, else the ten most probable."""
+    num_classes = probabilities.shape[1]
+    rows = rows.assign(
+        predicted=probabilities.argmax(axis=1),
+        probability_of_label=probabilities[np.arange(len(rows)), rows["class_index"].to_numpy()],
+    )
+    if num_classes > MAX_CLASSES_IN_FULL:
+        top = np.argsort(-probabilities, axis=1, kind="stable")[:, :NUM_TOP_CLASSES]
+        rows = rows.assign(top_classes=list(top))
+        probabilities = np.take_along_axis(probabilities, top, axis=1)
+    return rows.assign(probabilities=list(probabilities))
+
+
+def _load_model(model_dir: Path) -> tuple[Any, dict[str, Any]]:
+    """Load a model whose files are what was published."""
+    verify_artifact(model_dir)
+    import keras
+
+    contract = json.loads((model_dir / "input.json").read_text(encoding="utf-8"))
+    if contract["resize"] != RESIZE_RULE:
+        raise DataError(f"{model_dir}: wants pictures scaled by '{contract['resize']}', this code does '{RESIZE_RULE}'")
+    return keras.saving.load_model(model_dir / "model.keras", compile=False, safe_mode=True), contract
+
+
+def _write_evaluation(sample_dir: Path, labels_dir: Path, model_dir: Path, part_dir: Path) -> dict[str, Any]:
+    device = prepare_device(seed=0)
+    from cdiscount_tasks.learning.predictions import joint_probabilities, predict_images  # after the device is set up
+
+    network, contract = _load_model(model_dir)
+    classes = read_table(labels_dir / "classes.parquet", CLASSES)
+    if not classes.equals(read_table(model_dir / "classes.parquet", CLASSES)):
+        raise DataError(f"{model_dir}: was trained for other classes than {labels_dir} has; train it again")
+    products = read_table(labels_dir / "products.parquet", LABEL_PRODUCTS).to_pandas()
+    images = read_table(labels_dir / "images.parquet", LABEL_IMAGES).to_pandas()
+    products = products[products["split"] != TRAIN]
+    images = images[images["split"] != TRAIN]
+    rows = rows_of(sample_dir, images["product_id"].to_numpy(), images["image_number"].to_numpy())
+    pictures = load_images(SampleImages(sample_dir), rows, contract["image_size"])
+    logger.info("predicting %d images of %d products on %s", len(images), len(products), device.name)
+    of_images = predict_images(network, pictures, flip=True)
+    product_of_image = np.searchsorted(products["product_id"].to_numpy(), images["product_id"].to_numpy())
+    of_products = joint_probabilities(of_images, product_of_image)
+
+    by_id = products.set_index("product_id")
+    images = images[["product_id", "image_number"]].join(by_id[_KEY_COLUMNS], on="product_id")
+    num_images = np.bincount(product_of_image, minlength=len(products))
+    products = products[["product_id", *_KEY_COLUMNS]].assign(num_images=num_images)
+    for name, table, probabilities in (
+        ("predictions", products, of_products),
+        ("image_predictions", images, of_images),
+    ):
+        schema = prediction_schema(classes.num_rows, by_image=name == "image_predictions")
+        write_table(part_dir / f"{name}.parquet", _with_probabilities(table, probabilities), schema)
+    is_test = (products["split"] == TEST).to_numpy()
+    right = of_products.argmax(axis=1) == products["class_index"].to_numpy()
+    return {
+        "num_test_products": int(is_test.sum()),
+        "num_test_images": int((images["split"] == TEST).sum()),
+        "test_product_accuracy": float(right[is_test].mean()),
+    }
+
+
+def evaluate_model(sample_dir: Path, labels_dir: Path, model_dir: Path, artifacts_dir: Path) -> EvaluationResult:
+    """Predict every validation and test product with a trained model.
+
+    A picture is judged together with its mirror image, a product by all its pictures (normalised geometric means).
+
+    Args:
+        sample_dir: Finished sample artifact.
+        labels_dir: Finished labels artifact.
+        model_dir: Finished model artifact, trained on these labels.
+        artifacts_dir: Where the evaluation artifact will stand, named by its key.
+
+    Raises:
+        DataError: If the model is damaged or of other classes.
+    """
+    recipe = Recipe(
+        stage="evaluation",
+        version=VERSION,
+        config={},
+        inputs={"sample": sample_dir, "labels": labels_dir, "model": model_dir},
+        files={},
+        libraries={name: metadata.version(name) for name in ("keras", "tensorflow", "pillow")},
+    )
+    write = partial(_write_evaluation, sample_dir, labels_dir, model_dir)
+    return cast(EvaluationResult, build_artifact(recipe.dir_in(artifacts_dir), recipe, write))

@@ -1,0 +1,390 @@
+"""Catalogue -> index: where every JPEG lies inside the BSON, in Parquet, scanned range by range."""
+
+import logging
+import math
+import shutil
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple, TypedDict, cast
+
+import numpy as np
+import pyarrow as pa
+import xxhash
+
+from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.records import DRAWN_COMMENT, REAL_CATALOGUE_IMAGES, REAL_CATALOGUE_PRODUCTS, Reason
+from cdiscount_tasks.storage.artifact import Recipe, build_artifact, lock, read_manifest, standing_result
+from cdiscount_tasks.storage.catalogue_scan import BLOCK_BYTES, NO_CATEGORY, RangeScan, Rejected, scan_range as scan_bytes
+from cdiscount_tasks.storage.jpeg_header import has_comment
+from cdiscount_tasks.storage.tables import IMAGES, PRODUCTS, REJECTED, TableWriter, read_table, write_table
+
+logger = logging.getLogger(__name__)
+
+VERSION = 1
+
+MIN_RANGE_BLOCKS = 4
+"""A range has at least four blocks of 64 MiB: below, starting a task costs more than reading."""
+
+MAX_RANGES = 512
+"""Airflow maps at most 1,024 tasks by default; ranges grow beyond 128 GB."""
+
+_ROWS_PER_MERGE = 1_000_000
+
+
+class ByteRange(TypedDict):
+    """Where a range of the catalogue begins and where it stops."""
+
+    start: int
+    stop: int
+
+
+class RangeResult(TypedDict):
+    """What scanning a range left."""
+
+    path: str
+    num_documents: int
+    num_products: int
+    num_images: int
+    num_rejected: int
+    reused: bool
+
+
+class IndexResult(TypedDict):
+    """What the index holds."""
+
+    path: str
+    catalogue_id: str
+    origin: str
+    is_complete_train_bson: bool
+    num_documents: int
+    num_products: int
+    num_images: int
+    num_distinct_images: int
+    num_categories: int
+    num_rejected_documents: int
+    num_rejected_images: int
+    reused: bool
+
+
+def _index_recipe(parent_dir: Path) -> Recipe:
+    """The folder is named by the catalogue's fingerprint; what later keys count is the catalogue_id."""
+    return Recipe("index", VERSION, {}, {}, {"catalogue": parent_dir.name}, {})
+
+
+def _part_recipe(parent_dir: Path, byte_range: ByteRange) -> Recipe:
+    return Recipe("part", VERSION, dict(byte_range), {}, {"catalogue": parent_dir.name}, {})
+
+
+def _parts_dir(parent_dir: Path) -> Path:
+    return parent_dir / f"parts-{_index_recipe(parent_dir).key}"
+
+
+def range_blocks(size_bytes: int) -> int:
+    """Return how many blocks of 64 MiB each range of a catalogue of this size has."""
+    num_blocks = math.ceil(size_bytes / BLOCK_BYTES)
+    return max(MIN_RANGE_BLOCKS, math.ceil(num_blocks / MAX_RANGES))
+
+
+def _all_ranges(size_bytes: int) -> list[ByteRange]:
+    step = range_blocks(size_bytes) * BLOCK_BYTES
+    return [ByteRange(start=start, stop=min(start + step, size_bytes)) for start in range(0, size_bytes, step)]
+
+
+def plan_ranges(catalogue_path: Path, parent_dir: Path) -> list[ByteRange]:
+    """Plan the byte ranges of a scan; none if the catalogue's index stands already.
+
+    Args:
+        catalogue_path: The BSON file.
+        parent_dir: The folder of this catalogue's index, named by its fingerprint.
+    """
+    index_dir = _index_recipe(parent_dir).dir_in(parent_dir)
+    if standing_result(index_dir) is not None:
+        logger.info("%s stands already: nothing to scan in %s", index_dir.name, catalogue_path)
+        return []
+    ranges = _all_ranges(catalogue_path.stat().st_size)
+    logger.info("%s: %d bytes to scan in %d ranges", catalogue_path, ranges[-1]["stop"], len(ranges))
+    return ranges
+
+
+def _images_table(scan: RangeScan) -> pa.Table:
+    categories = np.frombuffer(scan.image_categories, np.int64)
+    hashes = pa.FixedSizeBinaryArray.from_buffers(
+        pa.binary(16), len(scan.image_numbers), [None, pa.py_buffer(bytes(scan.image_hashes))]
+    )
+    columns = {
+        "product_id": np.frombuffer(scan.image_product_ids, np.int64),
+        "image_number": np.frombuffer(scan.image_numbers, np.int8),
+        "category_id": pa.array(categories, mask=categories == NO_CATEGORY),
+        "offset": np.frombuffer(scan.image_offsets, np.int64),
+        "length": np.frombuffer(scan.image_lengths, np.int32),
+        "width": np.frombuffer(scan.image_widths, np.int16),
+        "height": np.frombuffer(scan.image_heights, np.int16),
+        "content_hash": hashes,
+    }
+    return _sorted(pa.table(columns, schema=IMAGES))
+
+
+def _products_table(scan: RangeScan) -> pa.Table:
+    categories = np.frombuffer(scan.product_categories, np.int64)
+    columns = {
+        "product_id": np.frombuffer(scan.product_ids, np.int64),
+        "category_id": pa.array(categories, mask=categories == NO_CATEGORY),
+        "num_images": np.frombuffer(scan.product_num_images, np.int8),
+        "offset": np.frombuffer(scan.product_offsets, np.int64),
+        "length": np.frombuffer(scan.product_lengths, np.int32),
+    }
+    return _sorted(pa.table(columns, schema=PRODUCTS))
+
+
+def _sorted(table: pa.Table) -> pa.Table:
+    """Sort by category, product and, where two documents carry one id, place in the file."""
+    return table.sort_by([("category_id", "ascending"), ("product_id", "ascending"), ("offset", "ascending")])
+
+
+def _rejected_table(rejected: Sequence[Rejected]) -> pa.Table:
+    columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in rejected] for name in Rejected._fields}
+    columns["reason"] = [str(reason) for reason in columns["reason"]]
+    return pa.table({"stage": ["index"] * len(rejected), **columns}, schema=REJECTED)
+
+
+def _is_drawn(catalogue_path: Path, scan: RangeScan) -> bool:
+    """Tell whether the first picture says that it was drawn by the demo: it stays true wherever the file goes."""
+    if not scan.image_offsets:
+        return False
+    with catalogue_path.open("rb") as file:
+        file.seek(scan.image_offsets[0])
+        return has_comment(file.read(scan.image_lengths[0]), DRAWN_COMMENT)
+
+
+def _write_part(catalogue_path: Path, byte_range: ByteRange, part_dir: Path) -> dict[str, Any]:
+    start, stop = byte_range["start"], byte_range["stop"]
+    scan = scan_bytes(catalogue_path, start, stop, begins_at_start=start == 0)
+    write_table(part_dir / "images.parquet", _images_table(scan), IMAGES)
+    write_table(part_dir / "products.parquet", _products_table(scan), PRODUCTS)
+    write_table(part_dir / "rejected.parquet", _rejected_table(scan.rejected), REJECTED)
+    return {
+        "first_offset": scan.first_offset,
+        "end_offset": scan.end_offset,
+        "block_hashes": scan.block_hashes,
+        "drawn": _is_drawn(catalogue_path, scan),
+        "num_documents": scan.num_documents,
+        "num_products": len(scan.product_ids),
+        "num_images": len(scan.image_numbers),
+        "num_rejected": len(scan.rejected),
+    }
+
+
+def scan_range(catalogue_path: Path, byte_range: ByteRange, parent_dir: Path) -> RangeResult:
+    """Scan one byte range of the catalogue into a part, unless the part or the whole index stands.
+
+    Args:
+        catalogue_path: The BSON file.
+        byte_range: One of `plan_ranges`.
+        parent_dir: The folder of this catalogue's index.
+    """
+    index_dir = _index_recipe(parent_dir).dir_in(parent_dir)
+    recipe = _part_recipe(parent_dir, byte_range)
+    if standing_result(index_dir) is not None:
+        # Another run has joined the parts, and removed them, since this one was planned.
+        logger.info("%s stands already: this range is part of it", index_dir.name)
+        return RangeResult(path=str(index_dir), num_documents=0, num_products=0, num_images=0, num_rejected=0, reused=True)
+    result = build_artifact(
+        recipe.dir_in(_parts_dir(parent_dir)), recipe, partial(_write_part, catalogue_path, byte_range)
+    )
+    return RangeResult(**{name: result[name] for name in RangeResult.__annotations__})  # type: ignore[typeddict-item]
+
+
+class _Part(NamedTuple):
+    """A range's rows once it is known to begin where the one before ended."""
+
+    images: pa.Table
+    products: pa.Table
+    rejected: pa.Table
+    manifest: dict[str, Any]
+
+
+def _joined_parts(catalogue_path: Path, part_dirs: Sequence[Path], ranges: Sequence[ByteRange]) -> list[Path | RangeScan]:
+    """Verify the seams: range i ends exactly where range i+1 began, else the latter is scanned again."""
+    true_offset = 0
+    joined: list[Path | RangeScan] = []
+    for part_dir, byte_range in zip(part_dirs, ranges, strict=True):
+        if true_offset >= byte_range["stop"]:
+            continue
+        found = read_manifest(part_dir)["result"]
+        if found["first_offset"] == true_offset:
+            joined.append(part_dir)
+            true_offset = found["end_offset"]
+            continue
+        logger.info(
+            "range %d to %d: first document guessed at %s, it is at %d: scanned again",
+            byte_range["start"], byte_range["stop"], found["first_offset"], true_offset,
+        )  # fmt: skip
+        scan = scan_bytes(catalogue_path, true_offset, byte_range["stop"], begins_at_start=True, hash_blocks=False)
+        joined.append(scan)
+        true_offset = scan.end_offset
+    size = catalogue_path.stat().st_size
+    if true_offset != size:
+        raise DataError(
+            f"{catalogue_path}: {true_offset} bytes were scanned and the file has {size}; it changed while it was "
+            "read: run again when nothing writes to it"
+        )
+    return joined
+
+
+def _tables(part: Path | RangeScan) -> tuple[pa.Table, pa.Table, pa.Table]:
+    if isinstance(part, RangeScan):
+        return _images_table(part), _products_table(part), _rejected_table(part.rejected)
+    return (
+        read_table(part / "images.parquet", IMAGES),
+        read_table(part / "products.parquet", PRODUCTS),
+        read_table(part / "rejected.parquet", REJECTED),
+    )
+
+
+def repeated_products(product_ids: np.ndarray, offsets: np.ndarray) -> np.ndarray:
+    """Mark every document but the first, in file order, that carries a product id.
+
+    Args:
+        product_ids: int64, [num_products].
+        offsets: int64, [num_products], where each document lies.
+
+    Returns:
+        bool, [num_products].
+    """
+    order = np.lexsort((offsets, product_ids))
+    repeated = np.zeros(len(order), bool)
+    repeated[order[1:]] = product_ids[order[1:]] == product_ids[order[:-1]]
+    return repeated
+
+
+def _refuse(products: pa.Table, mask: np.ndarray, reason: Reason, detail: str) -> pa.Table:
+    gone = products.filter(pa.array(mask))
+    n = len(gone)
+    return pa.table(
+        {
+            "stage": pa.array(["index"] * n, pa.string()),
+            "byte_offset": gone["offset"],
+            "byte_length": gone["length"].cast(pa.int64()),
+            "product_id": gone["product_id"],
+            "image_number": pa.nulls(n, pa.int8()),
+            "reason": pa.array([str(reason)] * n, pa.string()),
+            "detail": pa.array([detail] * n, pa.string()),
+        },
+        schema=REJECTED,
+    )
+
+
+def _check_rejected_share(catalogue_path: Path, num_rejected: int, num_documents: int, most: float, why: str) -> None:
+    if num_documents == 0 or num_rejected == num_documents:
+        raise DataError(
+            f"{catalogue_path}: none of {num_documents} documents is a product ({why or 'nothing was found'}); "
+            "expected BSON documents {_id, imgs, category_id} one after another: compare with train.bson"
+        )
+    if num_rejected / num_documents > most:
+        raise DataError(
+            f"{catalogue_path}: {num_rejected} of {num_documents} documents were rejected ({why}), expected at most "
+            f"{most:.2%}; the file may be damaged: compare its size with the source, or raise CDISCOUNT_MAX_REJECTED_SHARE"
+        )
+
+
+def _check_whole(catalogue_path: Path, rejected: pa.Table) -> None:
+    cut = rejected.filter(pa.compute.equal(rejected["reason"], Reason.DOCUMENT_CUT)).to_pylist()
+    if cut:
+        raise DataError(f"{catalogue_path}: document at byte {cut[0]['byte_offset']}: {cut[0]['detail']}")
+
+
+def _reasons(rejected: pa.Table) -> str:
+    documents = rejected.filter(pa.compute.is_null(rejected["image_number"]))
+    counts = documents["reason"].value_counts().to_pylist()
+    return ", ".join(f"{row['values']} {row['counts']}" for row in sorted(counts, key=lambda row: -row["counts"]))
+
+
+def _write_index(
+    catalogue_path: Path, part_dirs: Sequence[Path], ranges: Sequence[ByteRange], most: float, index_dir: Path
+) -> dict[str, Any]:
+    parts = [_tables(part) for part in _joined_parts(catalogue_path, part_dirs, ranges)]
+    manifests = [read_manifest(part_dir)["result"] for part_dir in part_dirs]
+    products = _sorted(pa.concat_tables([part[1] for part in parts]))
+    images = _sorted(pa.concat_tables([part[0] for part in parts]))
+    rejected = pa.concat_tables([part[2] for part in parts])
+    _check_whole(catalogue_path, rejected)
+    documents_rejected = pa.compute.sum(pa.compute.is_null(rejected["image_number"])).as_py() or 0
+    num_documents = len(products) + documents_rejected
+    repeated = repeated_products(products["product_id"].to_numpy(), products["offset"].to_numpy())
+    missing = products["category_id"].is_null().to_numpy() & ~repeated
+    # A catalogue without categories as a whole (test.bson) is kept; a document without one among others is not.
+    missing &= not missing[~repeated].all()
+    rejected = pa.concat_tables(
+        [
+            rejected,
+            _refuse(products, repeated, Reason.ID_REPEATED, "an earlier document of the file has the same _id"),
+            _refuse(products, missing, Reason.CATEGORY_MISSING, "the document has no field category_id"),
+        ]
+    )
+    gone = repeated | missing
+    images, rejected = _without_images_of(products.filter(pa.array(gone)), images, rejected)
+    products = products.filter(pa.array(~gone))
+    num_rejected = num_documents - len(products)
+    _check_rejected_share(catalogue_path, num_rejected, num_documents, most, _reasons(rejected))
+    with TableWriter(index_dir / "images.parquet", IMAGES) as writer:
+        writer.write(images)
+    write_table(index_dir / "products.parquet", products, PRODUCTS)
+    write_table(index_dir / "rejected.parquet", rejected.sort_by("byte_offset"), REJECTED)
+    blocks = [block for manifest in manifests for block in manifest["block_hashes"]]
+    return {
+        "catalogue_id": xxhash.xxh3_128_hexdigest("".join(blocks).encode())[:16],
+        "origin": "drawn" if manifests[0]["drawn"] else "file",
+        "is_complete_train_bson": len(products) == REAL_CATALOGUE_PRODUCTS and len(images) == REAL_CATALOGUE_IMAGES,
+        "num_documents": num_documents,
+        "num_products": len(products),
+        "num_images": len(images),
+        "num_distinct_images": pa.compute.count_distinct(images["content_hash"]).as_py(),
+        "num_categories": pa.compute.count_distinct(products["category_id"], mode="only_valid").as_py(),
+        "num_rejected_documents": num_rejected,
+        "num_rejected_images": len(rejected) - num_rejected,
+    }
+
+
+def _without_images_of(gone: pa.Table, images: pa.Table, rejected: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Take out the images, kept or rejected, of documents that are refused as a whole: the document is one row."""
+    starts = np.sort(gone["offset"].to_numpy())
+    ends = (gone["offset"].to_numpy() + gone["length"].to_numpy())[np.argsort(gone["offset"].to_numpy())]
+
+    def is_within(offsets: np.ndarray) -> np.ndarray:
+        place = np.searchsorted(starts, offsets, side="right") - 1
+        return np.asarray((place >= 0) & (offsets < ends[np.maximum(place, 0)]) if len(starts) else offsets < 0)
+
+    is_image = rejected["image_number"].is_valid().to_numpy()
+    images = images.filter(pa.array(~is_within(images["offset"].to_numpy())))
+    return images, rejected.filter(pa.array(~(is_image & is_within(rejected["byte_offset"].to_numpy()))))
+
+
+def merge_index(catalogue_path: Path, parent_dir: Path, max_rejected_share: float) -> IndexResult:
+    """Join the scanned ranges into the index, and remove them; an index that stands is found again.
+
+    Args:
+        catalogue_path: The BSON file.
+        parent_dir: The folder of this catalogue's index and parts.
+        max_rejected_share: Rejected documents over documents, above which the catalogue is refused.
+
+    Returns:
+        The index's path and counts. `images.parquet` is sorted by category_id, product_id, image_number.
+
+    Raises:
+        DataError: If a range has not been scanned, the file changed meanwhile, or too much of it was rejected.
+    """
+    recipe = _index_recipe(parent_dir)
+    index_dir = recipe.dir_in(parent_dir)
+    ranges = _all_ranges(catalogue_path.stat().st_size)
+    part_dirs = [_part_recipe(parent_dir, r).dir_in(_parts_dir(parent_dir)) for r in ranges]
+    write = partial(_write_index, catalogue_path, part_dirs, ranges, max_rejected_share)
+    result = build_artifact(index_dir, recipe, write, identity=f"index-{VERSION}-{{catalogue_id}}")
+    _check_rejected_share(
+        catalogue_path, result["num_rejected_documents"], result["num_documents"], max_rejected_share, "see rejected.parquet"
+    )
+    if result["is_complete_train_bson"]:
+        logger.info("this is the complete train.bson: %d products, %d images", result["num_products"], result["num_images"])
+    with lock(parent_dir / ".parts.lock", "the removal of scanned parts"):
+        shutil.rmtree(_parts_dir(parent_dir), ignore_errors=True)
+    return cast(IndexResult, result)

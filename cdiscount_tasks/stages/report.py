@@ -1,0 +1,302 @@
+"""The report: what the predictions are worth, as numbers for programs and as a page for people.
+
+Made from Parquet, config and manifests alone, so that it can be made again without the model.
+"""
+
+import json
+import logging
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any, TypedDict, cast
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import pyarrow as pa
+
+from cdiscount_tasks.config import RunConfig
+from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.learning import metrics as measuring
+from cdiscount_tasks.records import TEST, VALIDATION
+from cdiscount_tasks.reporting.gallery import choose_mistakes, show_mistakes
+from cdiscount_tasks.reporting.pages import FinishedReport, render_index, render_model_card, render_report
+from cdiscount_tasks.reporting.summary import SCHEMA_VERSION, summarise
+from cdiscount_tasks.storage import tables
+from cdiscount_tasks.storage.artifact import (
+    Recipe,
+    disk_faults_told,
+    lock,
+    read_manifest,
+    rebuild_artifact,
+    replace_file,
+    write_json,
+)
+from cdiscount_tasks.storage.image_source import SampleImages, rows_of
+
+logger = logging.getLogger(__name__)
+
+VERSION = 1
+_SETTING = "CDISCOUNT_REPORTS"
+_LIBRARIES = ("jinja2", "matplotlib", "numpy", "pandas", "scipy")
+
+
+class ReportResult(TypedDict):
+    """Where the report stands, and its headline."""
+
+    path: str
+    report_path: str
+    product_accuracy: float
+    product_accuracy_low: float
+    product_accuracy_high: float
+    image_accuracy: float
+    majority_baseline: float
+    num_test_products: int
+    num_test_images: int
+    num_mistakes: int
+
+
+@dataclass(frozen=True)
+class _Inputs:
+    """What the report is made from.
+
+    Attributes:
+        manifests: Of the input artifacts, by stage, in the order of the way.
+        names: The folders' names of the input artifacts, by stage.
+        classes: classes.parquet.
+        products: A row per validation or test product: its prediction, the probability of the predicted class, and
+            corrected_class_index, the class with human fixes applied (-1: taken out).
+        top_classes: int, [num_products, up to 10], the most probable first.
+        images: A row per validation or test image: its prediction.
+        history: history.parquet.
+        certificate: certificate.json.
+        counts: counts.json.
+        model_input: input.json.
+    """
+
+    manifests: dict[str, dict[str, Any]]
+    names: dict[str, str]
+    classes: pd.DataFrame
+    products: pd.DataFrame
+    top_classes: npt.NDArray[np.int64]
+    images: pd.DataFrame
+    history: pd.DataFrame
+    certificate: dict[str, Any]
+    counts: dict[str, Any]
+    model_input: dict[str, Any]
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read ({error}); remove {path.parent} and run again") from error
+    if not isinstance(value, dict):
+        raise DataError(f"{path}: holds {type(value).__name__}, expected an object; remove {path.parent} and run again")
+    return value
+
+
+def _flat(column: pa.ChunkedArray, width: int) -> npt.NDArray[Any]:
+    """Return a column of fixed-size lists as an array, [rows, width]."""
+    values = pa.concat_arrays([chunk.flatten() for chunk in column.chunks]) if column.num_chunks else pa.array([])
+    return np.asarray(values.to_numpy(zero_copy_only=False)).reshape(-1, width)
+
+
+def _corrected(products: pd.DataFrame, labels: pd.DataFrame, classes: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """Return each product's class with human fixes applied; -1 where a fix took it out of learning."""
+    class_of = dict(zip(classes["category_id"], classes["class_index"], strict=True))
+    label = labels.set_index("product_id")["label"].reindex(products["product_id"])
+    return label.map(class_of).fillna(-1).to_numpy(np.int64)
+
+
+def _read_inputs(dirs: Mapping[str, Path]) -> _Inputs:
+    labels_dir, model_dir, evaluation_dir = dirs["labels"], dirs["model"], dirs["evaluation"]
+    manifests = {stage: read_manifest(path) for stage, path in dirs.items()}
+    classes = tables.read_table(labels_dir / "classes.parquet", tables.CLASSES).to_pandas()
+    by_product = tables.prediction_schema(len(classes), by_image=False)
+    by_image = tables.prediction_schema(len(classes), by_image=True)
+    predictions = tables.read_table(evaluation_dir / "predictions.parquet", by_product)
+    probabilities = _flat(predictions["probabilities"], by_product.field("probabilities").type.list_size)
+    if "top_classes" in predictions.column_names:
+        top_classes = _flat(predictions["top_classes"], probabilities.shape[1]).astype(np.int64)
+    else:
+        top_classes = np.argsort(-probabilities, axis=1, kind="stable")[:, : tables.NUM_TOP_CLASSES]
+    scalar = [field.name for field in by_product if not pa.types.is_nested(field.type)]
+    products = predictions.select(scalar).to_pandas()
+    products["probability"] = probabilities.max(axis=1)
+    labels = tables.read_table(labels_dir / "products.parquet", tables.LABEL_PRODUCTS, ["product_id", "label"])
+    products["corrected_class_index"] = _corrected(products, labels.to_pandas(), classes)
+    return _Inputs(
+        manifests=manifests,
+        names={stage: path.name for stage, path in dirs.items()},
+        classes=classes,
+        products=products,
+        top_classes=top_classes,
+        images=tables.read_table(
+            evaluation_dir / "image_predictions.parquet",
+            by_image,
+            ["split", "group_id", "class_index", "predicted", "probability_of_label"],
+        ).to_pandas(),
+        history=tables.read_table(model_dir / "history.parquet", tables.HISTORY).to_pandas(),
+        certificate=_read_json(labels_dir / "certificate.json"),
+        counts=_read_json(labels_dir / "counts.json"),
+        model_input=_read_json(model_dir / "input.json"),
+    )
+
+
+def _measure(inputs: _Inputs, split: str) -> dict[str, Any]:
+    products, images = inputs.products["split"] == split, inputs.images["split"] == split
+    measured = measuring.measure_products(
+        inputs.products[products],
+        inputs.top_classes[products.to_numpy()],
+        num_classes=len(inputs.classes),
+        majority_class=int(np.argmax(inputs.classes["num_products_train"])),
+    )
+    return {**measured, "image": measuring.measure_images(inputs.images[images])}
+
+
+def _measure_all(inputs: _Inputs, config: RunConfig) -> dict[str, Any]:
+    """Return what metrics.json holds."""
+    test, validation = _measure(inputs, TEST), _measure(inputs, VALIDATION)
+    for unit, ceiling in (("image", "value"), ("product", "product")):
+        accuracy = test[unit]["accuracy"]
+        test[unit]["ceiling"] = measuring.known_exactly(
+            inputs.counts["ceiling"].get(ceiling), accuracy["n"], accuracy["num_groups"]
+        )
+    return summarise(
+        test={**test, "fewest_to_judge": measuring.FEWEST_TO_JUDGE},
+        validation=validation,
+        classes=inputs.classes.to_dict("records"),
+        certificate=inputs.certificate,
+        counts=inputs.counts,
+        model_input=inputs.model_input,
+        artifacts=inputs.names,
+        manifests=inputs.manifests,
+        config=config,
+    )
+
+
+def _read_pictures(sample_dir: Path, labels_dir: Path, product_ids: Sequence[int]) -> dict[int, list[bytes]]:
+    """Read the kept pictures of a few products, in order."""
+    images = tables.read_table(labels_dir / "images.parquet", tables.LABEL_IMAGES, ["product_id", "image_number"])
+    kept = images.to_pandas()
+    kept = kept[kept["product_id"].isin(product_ids)].sort_values(["product_id", "image_number"])
+    rows = rows_of(sample_dir, kept["product_id"].to_numpy(), kept["image_number"].to_numpy())
+    pictures: dict[int, list[bytes]] = {}
+    for product_id, picture in zip(kept["product_id"], SampleImages(sample_dir).read(rows.tolist()), strict=True):
+        pictures.setdefault(int(product_id), []).append(picture)
+    return pictures
+
+
+def _finished_reports(reports_dir: Path) -> list[FinishedReport]:
+    """Find every finished report; what is no report of this schema is told and left out."""
+    found = []
+    for path in sorted(reports_dir.glob("*/*/metrics.json")):
+        report_dir = path.parent
+        if any(part.startswith(".") for part in (report_dir.name, report_dir.parent.name)):
+            continue
+        try:
+            finished = (report_dir / "manifest.json").stat().st_mtime
+            read_manifest(report_dir)
+            metrics = _read_json(path)
+        except (DataError, OSError) as error:
+            logger.warning("the index of reports leaves one out: %s", error)
+            continue
+        if metrics.get("schema_version") != SCHEMA_VERSION or "test" not in metrics:
+            logger.warning("the index of reports leaves out %s: it is no report of schema %d", path, SCHEMA_VERSION)
+            continue
+        found.append(
+            FinishedReport(
+                link=(report_dir / "report.html").relative_to(reports_dir).as_posix(),
+                written=datetime.fromtimestamp(finished, UTC).strftime("%Y-%m-%d %H:%M"),
+                metrics=metrics,
+            )
+        )
+    return found
+
+
+def _write_index(reports_dir: Path) -> None:
+    """Write `index.html` over the finished reports; of two runs that end together, the second one lists both."""
+
+    def write(aside: Path) -> None:
+        aside.write_text(render_index(_finished_reports(reports_dir)), encoding="utf-8")
+
+    with disk_faults_told(reports_dir, _SETTING), lock(reports_dir / ".index.lock", "the index of reports"):
+        replace_file(reports_dir / "index.html", write)
+
+
+def write_report(
+    index_dir: Path,
+    sample_dir: Path,
+    labels_dir: Path,
+    model_dir: Path,
+    evaluation_dir: Path,
+    out_dir: Path,
+    config: RunConfig,
+) -> ReportResult:
+    """Write a run's report and list it in the index of reports. A report of the same run that stands is replaced.
+
+    Args:
+        index_dir: Finished index artifact.
+        sample_dir: Finished sample artifact; the pictures come from here.
+        labels_dir: Finished labels artifact.
+        model_dir: Finished model artifact; the model itself is not opened.
+        evaluation_dir: Finished evaluation artifact.
+        out_dir: `<reports>/<sample>/<run folder>`; `<reports>/index.html` is written anew.
+        config: The run's frozen config.
+
+    Returns:
+        The paths and the headline.
+
+    Raises:
+        DataError: If an input artifact is missing or damaged, or holds no test product.
+    """
+    dirs = {
+        "index": index_dir,
+        "sample": sample_dir,
+        "labels": labels_dir,
+        "model": model_dir,
+        "evaluation": evaluation_dir,
+    }
+    inputs = _read_inputs(dirs)
+    test_products = inputs.products[inputs.products["split"] == TEST]
+    if test_products.empty:
+        raise DataError(f"{evaluation_dir}: holds no prediction for a test product; remove it and run again")
+    metrics = _measure_all(inputs, config)
+    chosen = choose_mistakes(test_products)
+    mistakes = show_mistakes(chosen, _read_pictures(sample_dir, labels_dir, chosen["product_id"].tolist()))
+    page = render_report(metrics, inputs.history, mistakes)
+    accuracy, test = metrics["test"]["product"]["accuracy"], metrics["test"]
+    headline = {
+        "report_path": str(out_dir / "report.html"),
+        "product_accuracy": accuracy["value"],
+        "product_accuracy_low": accuracy["low"],
+        "product_accuracy_high": accuracy["high"],
+        "image_accuracy": test["image"]["accuracy"]["value"],
+        "majority_baseline": test["baseline"]["majority"]["value"],
+        "num_test_products": accuracy["n"],
+        "num_test_images": test["image"]["accuracy"]["n"],
+        "num_mistakes": int((test_products["class_index"] != test_products["predicted"]).sum()),
+    }
+
+    def write(part_dir: Path) -> dict[str, Any]:
+        write_json(part_dir / "metrics.json", metrics)
+        shutil.copyfile(evaluation_dir / "predictions.parquet", part_dir / "predictions.parquet")
+        (part_dir / "report.html").write_text(page, encoding="utf-8")
+        (part_dir / "MODEL_CARD.md").write_text(render_model_card(metrics), encoding="utf-8")
+        return headline
+
+    recipe = Recipe(
+        stage="report",
+        version=VERSION,
+        config=config.model_dump(mode="json"),
+        inputs=dirs,
+        files={},
+        libraries={name: metadata.version(name) for name in _LIBRARIES},
+    )
+    result = cast(ReportResult, rebuild_artifact(out_dir, recipe, write, _SETTING))
+    _write_index(out_dir.parents[1])
+    return result

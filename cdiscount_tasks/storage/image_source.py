@@ -1,0 +1,145 @@
+"""Where encoded pictures come from: documents of the catalogue, or a sample's Parquet files."""
+
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+import numpy as np
+import xxhash
+
+from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.records import MAX_IMAGES_PER_PRODUCT
+from cdiscount_tasks.storage.bson_document import Product, read_any, read_usual
+from cdiscount_tasks.storage.tables import SAMPLE_IMAGES, open_table, read_table
+
+logger = logging.getLogger(__name__)
+
+_PRODUCTS_AHEAD = 256
+
+
+class ProductPlace(NamedTuple):
+    """A product as the index knows it."""
+
+    product_id: int
+    category_id: int | None
+    offset: int
+    length: int
+
+
+def _advise(file: BinaryIO, places: Sequence[ProductPlace]) -> None:
+    """Tell the system what is read next, where it can be told (not on macOS)."""
+    if hasattr(os, "posix_fadvise"):
+        for place in places:
+            os.posix_fadvise(file.fileno(), place.offset, place.length, os.POSIX_FADV_WILLNEED)
+
+
+def read_pictures(catalogue_path: Path, places: Sequence[ProductPlace]) -> Iterator[tuple[ProductPlace, list[bytes]]]:
+    """Read products' pictures out of the catalogue in the order of their places, checking that they are the indexed ones.
+
+    Raises:
+        DataError: If another document than the indexed one stands at a place.
+    """
+    with catalogue_path.open("rb", buffering=0) as file:
+        for first in range(0, len(places), _PRODUCTS_AHEAD):
+            batch = places[first : first + _PRODUCTS_AHEAD]
+            _advise(file, batch)
+            for place in batch:
+                data = bytearray(os.pread(file.fileno(), place.length, place.offset))
+                found = read_usual(data, 0, len(data)) or read_any(bytes(data))
+                if (
+                    not isinstance(found, Product)
+                    or len(data) != place.length
+                    or (found.product_id, found.category_id) != (place.product_id, place.category_id)
+                ):
+                    raise DataError(
+                        f"{catalogue_path}: product {place.product_id} no longer stands at byte {place.offset}; the "
+                        "catalogue changed since it was indexed: trigger a new run, which indexes it again"
+                    )
+                yield place, [bytes(data[start : start + length]) for start, length in found.pictures]
+
+
+def check_content(catalogue_path: Path, place: ProductPlace, image_number: int, jpeg: bytes, expected: bytes) -> None:
+    """Compare a picture with the hash that the index has of it.
+
+    Raises:
+        DataError: If they differ.
+    """
+    if xxhash.xxh3_128_digest(jpeg) != expected:
+        raise DataError(
+            f"{catalogue_path}: image {image_number} of product {place.product_id} (document at byte {place.offset}) is "
+            "not the indexed one; the catalogue changed since it was indexed: trigger a new run, which indexes it again"
+        )
+
+
+class SampleImages:
+    """A sample's pictures by row, in the order of its files: by product_id, then image_number."""
+
+    def __init__(self, sample_dir: Path) -> None:
+        """Open the sample's image files."""
+        self._files = [open_table(path) for path in sorted(sample_dir.glob("images-*.parquet"))]
+        self._groups = [(file, group) for file in self._files for group in range(file.num_row_groups)]
+        sizes = [file.metadata.row_group(group).num_rows for file, group in self._groups]
+        self._starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
+        self._sample_dir = sample_dir
+        self._held: tuple[int, list[bytes]] = (-1, [])
+
+    def __len__(self) -> int:
+        """Return the number of pictures."""
+        return int(self._starts[-1])
+
+    def read(self, rows: Sequence[int]) -> list[bytes]:
+        """Return the JPEG bytes of the given rows, in the order asked for; ascending rows are the quickest.
+
+        Raises:
+            DataError: If a file is damaged.
+        """
+        pictures = []
+        for row in rows:
+            group = int(np.searchsorted(self._starts, row, side="right")) - 1
+            if self._held[0] != group:
+                file, number = self._groups[group]
+                try:
+                    column = file.read_row_group(number, columns=["jpeg"])["jpeg"]
+                except OSError as error:
+                    raise DataError(f"{self._sample_dir}: is damaged ({error}); remove it and run again") from error
+                self._held = (group, column.to_pylist())
+            pictures.append(self._held[1][row - int(self._starts[group])])
+        return pictures
+
+
+def read_image_keys(sample_dir: Path) -> dict[str, np.ndarray]:
+    """Return product_id, image_number, category_id and content_hash (as bytes of 16) of a sample's pictures, by row."""
+    columns = ["product_id", "image_number", "category_id", "content_hash"]
+    tables = [read_table(path, SAMPLE_IMAGES, columns) for path in sorted(sample_dir.glob("images-*.parquet"))]
+    return {
+        name: np.concatenate([table[name].to_numpy() for table in tables]) for name in columns
+    }
+
+
+def rows_of(sample_dir: Path, product_ids: np.ndarray, image_numbers: np.ndarray) -> np.ndarray:
+    """Return the rows of the given images in a sample's files.
+
+    Args:
+        sample_dir: Finished sample artifact.
+        product_ids: int64, [num_images].
+        image_numbers: int8, [num_images].
+
+    Returns:
+        int64, [num_images].
+
+    Raises:
+        DataError: If an image is not in the sample.
+    """
+    keys = read_image_keys(sample_dir)
+    place = keys["product_id"] * MAX_IMAGES_PER_PRODUCT + keys["image_number"]
+    wanted = product_ids * MAX_IMAGES_PER_PRODUCT + image_numbers
+    rows = np.minimum(np.searchsorted(place, wanted), len(place) - 1)
+    if not np.array_equal(place[rows], wanted):
+        lost = int(np.flatnonzero(place[rows] != wanted)[0])
+        raise DataError(
+            f"{sample_dir}: image {image_numbers[lost]} of product {product_ids[lost]} is not in the sample that the "
+            "labels were made from; run again from draw_sample"
+        )
+    return rows

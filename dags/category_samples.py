@@ -1,0 +1,211 @@
+"""One DAG `cdiscount_<sample>` for each YAML in the samples folder: from the catalogue to an evaluation report.
+
+What runs, in which pool, in what order. What the tasks do is in `cdiscount_tasks`; the trigger form is in
+`cdiscount_airflow.forms`. Task bodies import their stage themselves, so that this file parses in a moment.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+
+from airflow.sdk import DAG, TriggerRule, chain, dag, task_group
+from cdiscount_airflow import assets, docs, forms, sample_files
+from cdiscount_airflow.tasks import MAP_INDEX_NAME, name_map_index, stage_task
+
+from cdiscount_tasks.config import SampleConfig, read_sample
+from cdiscount_tasks.environment import read_environment
+from cdiscount_tasks.errors import ConfigError
+
+DEFAULT_ARGS = {
+    "owner": "cdiscount",
+    "retries": 1,
+    "retry_delay": timedelta(seconds=20),
+    "execution_timeout": timedelta(hours=1),
+}
+
+
+def sample_dag(sample: SampleConfig) -> DAG:  # noqa: PLR0915 - a table of contents, read from top to bottom
+    """Return the DAG that turns a category sample into a trained classifier and its evaluation report."""
+
+    @dag(
+        dag_id=f"cdiscount_{sample.name}",
+        dag_display_name=f"Cdiscount: {sample.title}",
+        description=sample.description,
+        schedule=assets.schedule_of(sample),
+        params=forms.params_of(sample),
+        default_args=DEFAULT_ARGS,
+        max_active_runs=1,
+        catchup=False,
+        doc_md=docs.page_of(sample, read_environment()),
+        tags=["cdiscount", *sample.tags],
+    )
+    def pipeline() -> None:  # noqa: PLR0915
+        @stage_task(task_display_name="Resolve the run", retries=0)
+        def resolve_run(params=None, dag_run=None, run_id=None) -> dict:
+            """Freeze what this run makes.
+
+            **Reads** the sample's YAML, the trigger form, the names CSV, the label fixes and the split file.
+            **Leaves** `config.json` and copies of those files in the run's folder; a retry keeps them.
+            **If it fails**, a setting is wrong: the log's last line says which, and what to do; then trigger again.
+            """
+            from cdiscount_tasks.run import start_run
+
+            run = start_run(sample.name, run_id, params["preset"], forms.overrides_of(params, dag_run.conf))
+            return {"path": str(run.run_dir), "preset": run.config.preset, "report_dir": str(run.report_dir)}
+
+        @task_group(tooltip="Find every JPEG's place in the catalogue; one that is indexed already costs a second")
+        def index_catalogue(resolved):
+            @stage_task(task_display_name="Plan byte ranges", execution_timeout=timedelta(minutes=10))
+            def plan_ranges(run_id=None) -> list:
+                """Cut the catalogue into byte ranges.
+
+                **Reads** the catalogue's size and a sample of its blocks.
+                **Leaves** a list of ranges, empty if the catalogue is indexed already.
+                **If it fails**, compare the catalogue with its source: the log names the byte.
+                """
+                from cdiscount_tasks.run import open_run
+                from cdiscount_tasks.stages import index
+
+                run = open_run(sample.name, run_id)
+                return index.plan_ranges(run.catalogue_path, run.index_parent_dir)
+
+            @stage_task(
+                task_display_name="Scan a byte range",
+                retries=3,
+                execution_timeout=timedelta(hours=3),
+                map_index_template=MAP_INDEX_NAME,
+            )
+            def scan_range(byte_range: dict, run_id=None) -> dict:
+                """Find the documents and pictures of one byte range.
+
+                **Reads** that part of the catalogue, once.
+                **Leaves** an artifact of its own, which a killed scan finds again.
+                **If it fails**, clear the task: the ranges that stand are not scanned again.
+                """
+                from cdiscount_tasks.run import open_run
+                from cdiscount_tasks.stages import index
+
+                name_map_index(" to ".join(f"{place:,}" for place in byte_range.values()))
+                run = open_run(sample.name, run_id)
+                return index.scan_range(run.catalogue_path, byte_range, run.index_parent_dir)
+
+            # No range to scan (the index stands) skips scan_range; this task must run all the same.
+            @stage_task(task_display_name="Merge the index", trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
+            def merge_index(run_id=None) -> dict:
+                """Join the scanned ranges into the catalogue's index.
+
+                **Reads** the artifacts of all ranges.
+                **Leaves** `images.parquet`, `products.parquet`, `rejected.parquet` and `profile.json`.
+                **If it fails** because too many documents were rejected, look at why in the log; the bound is
+                `CDISCOUNT_MAX_REJECTED_SHARE`.
+                """
+                from cdiscount_tasks.run import open_run
+                from cdiscount_tasks.stages import index
+
+                run = open_run(sample.name, run_id)
+                merged = index.merge_index(run.catalogue_path, run.index_parent_dir, run.config.max_rejected_share)
+                return run.record("index", merged)
+
+            ranges, merged = plan_ranges(), merge_index()
+            scanned = scan_range.expand(byte_range=ranges)
+            chain(resolved, ranges, scanned, merged)
+            chain(ranges, merged)  # a direct edge: a skipped scan_range alone would skip the merge and all behind it
+            return merged
+
+        @stage_task(task_display_name="Draw the sample", retries=2, execution_timeout=timedelta(hours=6))
+        def draw_sample(index_dir: str, run_id=None) -> dict:
+            """Take the sample's products out of the catalogue.
+
+            **Reads** the index and the catalogue's byte ranges of the sample's products.
+            **Leaves** Parquet files with the JPEG bytes of every picture.
+            **If it fails** because a category has no product, compare the YAML's ids with the catalogue's.
+            """
+            from cdiscount_tasks.run import open_run
+            from cdiscount_tasks.stages import sample as sample_stage
+
+            run = open_run(sample.name, run_id)
+            drawn = sample_stage.draw_sample(Path(index_dir), run.catalogue_path, run.artifacts_dir, run.config.draw)
+            return run.record("sample", drawn)
+
+        @stage_task(task_display_name="Fix the labels", retries=2, execution_timeout=timedelta(hours=12))
+        def fix_labels(index_dir: str, sample_dir: str, run_id=None) -> dict:
+            """Decode every picture, tie products that share one, split, and decide what is learnt from.
+
+            **Reads** the sample, the names CSV, people's label fixes and the split file, as copied when the run began.
+            **Leaves** products, images, classes, conflicts and rejected rows as Parquet.
+            **If it fails** because a class is too small, take it out of the YAML or set `small_classes: reject`.
+            """
+            from cdiscount_tasks.run import open_run
+            from cdiscount_tasks.stages import labels
+
+            run = open_run(sample.name, run_id)
+            fixed = labels.fix_labels(
+                Path(index_dir), Path(sample_dir), run.label_files, run.artifacts_dir, run.config.labels
+            )
+            return run.record("labels", fixed)
+
+        @stage_task(task_display_name="Train the model", pool="gpu", retries=3, execution_timeout=timedelta(days=3))
+        def train_model(sample_dir: str, labels_dir: str, run_id=None) -> dict:
+            """Train the preset's network on the train split.
+
+            **Reads** the sample's pictures and their labels.
+            **Leaves** the model of the epoch with the lowest validation loss, and the history of all epochs.
+            **If it fails** for lack of memory, trigger again with a smaller batch size or image size.
+            """
+            from cdiscount_tasks.run import open_run
+            from cdiscount_tasks.stages import model
+
+            run = open_run(sample.name, run_id)
+            trained = model.train_model(Path(sample_dir), Path(labels_dir), run.artifacts_dir, run.config.training)
+            return run.record("model", trained)
+
+        @stage_task(
+            task_display_name="Evaluate the model", pool="gpu", retries=2, execution_timeout=timedelta(hours=12)
+        )
+        def evaluate_model(sample_dir: str, labels_dir: str, model_dir: str, run_id=None) -> dict:
+            """Predict the validation and test products.
+
+            **Reads** the model, the pictures and their labels.
+            **Leaves** predictions by product and by picture; figures are computed from them in the report.
+            **If it fails**, clear the task: the model stands and is not trained again.
+            """
+            from cdiscount_tasks.run import open_run
+            from cdiscount_tasks.stages import evaluation
+
+            run = open_run(sample.name, run_id)
+            evaluated = evaluation.evaluate_model(
+                Path(sample_dir), Path(labels_dir), Path(model_dir), run.artifacts_dir
+            )
+            return run.record("evaluation", evaluated)
+
+        @stage_task(task_display_name="Write the report")
+        def write_report(
+            index_dir: str, sample_dir: str, labels_dir: str, model_dir: str, evaluation_dir: str, run_id=None
+        ) -> dict:
+            """Write the evaluation report.
+
+            **Reads** Parquet, manifests and the config of everything before it.
+            **Leaves** `report.html` and `metrics.json` in the reports folder, and the index of all reports.
+            **If it fails**, clear the task: nothing before it runs again.
+            """
+            from cdiscount_tasks.run import open_run
+            from cdiscount_tasks.stages import report
+
+            run = open_run(sample.name, run_id)
+            artifacts = map(Path, (index_dir, sample_dir, labels_dir, model_dir, evaluation_dir))
+            return run.record("report", report.write_report(*artifacts, run.report_dir, run.config))
+
+        index_dir = index_catalogue(resolve_run())["path"]
+        sample_dir = draw_sample(index_dir)["path"]
+        labels_dir = fix_labels(index_dir, sample_dir)["path"]
+        model_dir = train_model(sample_dir, labels_dir)["path"]
+        evaluation_dir = evaluate_model(sample_dir, labels_dir, model_dir)["path"]
+        write_report(index_dir, sample_dir, labels_dir, model_dir, evaluation_dir)
+
+    return pipeline()
+
+
+for path in sample_files.yaml_paths(read_environment().samples_dir):
+    try:
+        sample_dag(read_sample(path))
+    except ConfigError as error:
+        sample_files.broken_dag(path, error)

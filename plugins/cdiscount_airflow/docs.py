@@ -1,0 +1,38 @@
+"""The page that Airflow shows for a sample's DAG."""
+
+from cdiscount_airflow.forms import preset_summary
+from cdiscount_tasks.config import SampleConfig
+from cdiscount_tasks.environment import Environment
+from cdiscount_tasks.records import DRAWN_WARNING
+
+_WAY = """
+A run freezes its config, indexes the catalogue (once for all samples), draws the sample's products, fixes their labels,
+trains a network, evaluates it by product, and writes a report. What stands from an earlier run is used again: the same
+settings train nothing twice.
+
+Press **Trigger**, choose a preset, and read `report.html` in the folder that the task *Resolve the run* names. A failed
+task's log ends with the sentence that says what to do; clearing the task goes on from there.
+"""
+
+
+def page_of(sample: SampleConfig, environment: Environment) -> str:
+    """Return a sample's page: what it holds, what a run does, what its presets mean, and when it runs by itself."""
+    categories = "every category" if sample.categories == "all" else f"{len(sample.categories)} chosen"
+    presets = [f"| {name} | {preset_summary(preset)} |" for name, preset in sample.presets.items()]
+    times = [f"cron `{sample.schedule.cron}` (UTC)"] if sample.schedule.cron else []
+    times += ["when a new catalogue has been indexed"] if sample.schedule.on_new_index else []
+    lines = [
+        f"# {sample.title}",
+        "",
+        *([f"> **{DRAWN_WARNING}**", ""] if environment.uses_demo_catalogue else []),
+        sample.description,
+        _WAY,
+        f"- **Categories**: {categories}",
+        f"- **Runs by itself**: {', '.join(times) or 'never'}, once the DAG is unpaused",
+        f"- **Settings**: `{environment.samples_dir / sample.name}.yaml`",
+        "",
+        "| preset | what it means |",
+        "|---|---|",
+        *presets,
+    ]
+    return "\n".join(lines)

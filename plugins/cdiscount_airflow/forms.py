@@ -1,0 +1,78 @@
+"""The trigger form of a sample's DAG: the preset, and the training knobs that override it.
+
+The form is made from the pydantic model that also checks the YAML and the frozen config, so the three cannot differ.
+"""
+
+import difflib
+from collections.abc import Mapping
+from typing import Any
+
+from airflow.sdk import Param
+
+from cdiscount_tasks.config import SampleConfig, TrainingConfig
+from cdiscount_tasks.errors import ConfigError
+
+KNOBS_SECTION = "Training knobs (default: as in the preset)"
+# What a JSON schema says about a number or a choice; the rest of pydantic's schema is of no use in a form.
+_KEPT = ("enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
+
+
+def preset_summary(preset: TrainingConfig) -> str:
+    """Say in a line what a preset means."""
+    return (
+        f"{preset.network}, {preset.image_size} x {preset.image_size} pixels, at most {preset.epochs} epochs "
+        f"in batches of {preset.batch_size}"
+    )
+
+
+def _preset_param(sample: SampleConfig) -> Param:
+    lines = [f"- **{name}**: {preset_summary(preset)}" for name, preset in sample.presets.items()]
+    return Param(
+        sample.default_preset,
+        type="string",
+        enum=list(sample.presets),
+        title="Preset",
+        description_md="\n".join(["A complete set of training knobs:", "", *lines]),
+        values_display={name: f"{name}: {preset_summary(preset)}" for name, preset in sample.presets.items()},
+    )
+
+
+def _knob_param(name: str, schema: Mapping[str, Any]) -> Param:
+    """Turn a field of TrainingConfig into a Param that may be left empty."""
+    bounds = {key: schema[key] for key in _KEPT if key in schema}
+    if "enum" in bounds:
+        bounds["enum"] = [None, *bounds["enum"]]
+        bounds["values_display"] = {"None": "as in the preset"}
+    return Param(
+        None,
+        type=["null", schema["type"]],
+        title=name.replace("_", " ").capitalize(),
+        description=schema["description"],
+        section=KNOBS_SECTION,
+        **bounds,
+    )
+
+
+def params_of(sample: SampleConfig) -> dict[str, Param]:
+    """Return the trigger form: `preset` first and in plain sight, the knobs below it in a section of their own."""
+    knobs = TrainingConfig.model_json_schema()["properties"]
+    return {"preset": _preset_param(sample)} | {name: _knob_param(name, schema) for name, schema in knobs.items()}
+
+
+def overrides_of(params: Mapping[str, Any], conf: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return the training knobs that a run's form or conf sets; None means "as in the preset".
+
+    Args:
+        params: The run's params, conf merged in.
+        conf: The run's conf as it came: Airflow accepts keys there that are no params, and would ignore them.
+
+    Raises:
+        ConfigError: If conf has a key that the form does not have.
+    """
+    known = ["preset", *TrainingConfig.model_fields]
+    for key in conf or {}:
+        if key not in known:
+            close = difflib.get_close_matches(str(key), known, n=3)
+            hint = f"did you mean {' or '.join(close)}?" if close else f"known are {', '.join(known)}"
+            raise ConfigError(f"the run's conf has {key!r}, which is no parameter of this DAG; {hint}")
+    return {name: params[name] for name in TrainingConfig.model_fields if params.get(name) is not None}

@@ -1,0 +1,43 @@
+"""The shape of a task that runs a stage."""
+
+import functools
+import inspect
+import os
+from collections.abc import Callable
+from typing import Any
+
+from airflow.sdk import get_current_context, task
+from airflow.sdk.exceptions import AirflowFailException
+
+from cdiscount_tasks.errors import ConfigError, DataError
+
+
+def stage_task(**options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Make a task of a function that calls a stage; `options` are those of `@task`.
+
+    What a user has to mend (ConfigError, DataError) fails at once with its sentence, since no retry would mend it. The
+    function's docstring is the page that Airflow shows for the task.
+    """
+
+    def decorate(body: Callable[..., Any]) -> Any:
+        @functools.wraps(body)
+        def guarded(*args: Any, **kwargs: Any) -> Any:
+            # TensorFlow's notices go to stderr, which Airflow logs as errors; it reads this when it is imported.
+            os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+            try:
+                return body(*args, **kwargs)
+            except (ConfigError, DataError) as error:
+                raise AirflowFailException(str(error)) from error
+
+        # Airflow takes the docstring by itself, but not for mapped tasks, and with its indentation.
+        return task(doc_md=inspect.cleandoc(body.__doc__ or ""), **options)(guarded)
+
+    return decorate
+
+
+def name_map_index(name: str) -> None:
+    """Give the running mapped task a name in the grid; its decorator needs `map_index_template=MAP_INDEX_NAME`."""
+    get_current_context()["map_index_name"] = name  # type: ignore[typeddict-unknown-key]
+
+
+MAP_INDEX_NAME = "{{ map_index_name }}"

@@ -1,0 +1,298 @@
+import json
+import re
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+from html.parser import HTMLParser
+
+import pytest
+
+from cdiscount_tasks.errors import ConfigError, DataError
+from cdiscount_tasks.records import DRAWN_WARNING
+from cdiscount_tasks.run import run_folder
+from cdiscount_tasks.stages.report import write_report
+from cdiscount_tasks.storage import tables
+from cdiscount_tasks.storage.artifact import read_manifest, verify_artifact
+from tests.cdiscount_tasks.report_inputs import make_inputs
+
+VOID = {"meta", "br", "img", "link", "hr", "input"}
+HOSTILE = [
+    '<script>alert("x")</script>',
+    "\"quoted\" 'single' & </style></title><img src=x onerror=alert(1)>",
+    "X" * 300,
+    "\u202eright to left\u202c $\\alpha$ {{ 7*7 }} {% raw %}",
+    "\U0001f377 | pipe `code` **bold** [link](javascript:alert(1))",
+]
+
+
+class Page(HTMLParser):
+    """The elements of a page; complains about tags that do not match."""
+
+    def __init__(self, text):
+        super().__init__(convert_charrefs=True)
+        self.elements, self.open, self.texts = [], [], []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.texts.append(data)
+
+    def all(self, tag):
+        return [attrs for name, attrs in self.elements if name == tag]
+
+    @property
+    def text(self):
+        return " ".join(" ".join(self.texts).split())
+
+
+def write(inputs, reports_dir, run_id=None):
+    config = inputs.config.model_copy(update={"run_id": run_id}) if run_id else inputs.config
+    out_dir = reports_dir / config.sample.name / run_folder(config.run_id)
+    return out_dir, write_report(*inputs.dirs.values(), out_dir, config)
+
+
+def read_metrics(out_dir):
+    return json.loads((out_dir / "metrics.json").read_text("utf-8"))
+
+
+def figures_in(value, path=""):
+    """Yield every figure of metrics.json with its path."""
+    if isinstance(value, dict) and {"value", "n"} <= set(value):
+        yield path, value
+    elif isinstance(value, dict):
+        for key, child in value.items():
+            yield from figures_in(child, f"{path}.{key}")
+    elif isinstance(value, list):
+        for child in value:
+            yield from figures_in(child, path)
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    return make_inputs(tmp_path_factory.mktemp("wine"), num_products=600)
+
+
+@pytest.fixture(scope="module")
+def report(inputs, tmp_path_factory):
+    return write(inputs, tmp_path_factory.mktemp("reports"))
+
+
+@pytest.fixture(scope="module")
+def page(report):
+    return Page((report[0] / "report.html").read_text("utf-8"))
+
+
+def test_a_report_holds_its_files_and_a_manifest_that_verifies(report):
+    out_dir, _ = report
+    files = ["MODEL_CARD.md", "manifest.json", "metrics.json", "predictions.parquet", "report.html"]
+    assert sorted(path.name for path in out_dir.iterdir()) == files
+    assert verify_artifact(out_dir) == 4
+
+
+def test_the_result_repeats_the_headline_of_metrics_json(report):
+    out_dir, result = report
+    metrics = read_metrics(out_dir)
+    accuracy = metrics["test"]["product"]["accuracy"]
+    assert (result["product_accuracy"], result["product_accuracy_low"]) == (accuracy["value"], accuracy["low"])
+    assert result["majority_baseline"] == metrics["test"]["baseline"]["majority"]["value"]
+    assert result["num_test_products"] == accuracy["n"]
+    assert json.loads(json.dumps(result)) == result
+
+
+def test_the_accuracy_is_the_share_of_test_products_that_were_found(inputs, report):
+    test = inputs.products[inputs.products["split"] == "test"]
+    assert report[1]["product_accuracy"] == pytest.approx((test["class_index"] == test["predicted"]).mean(), abs=1e-6)
+    assert report[1]["num_mistakes"] == (test["class_index"] != test["predicted"]).sum()
+
+
+def test_every_figure_of_metrics_json_has_the_same_five_parts(report):
+    figures = list(figures_in(read_metrics(report[0])["test"]))
+    assert len(figures) > 30
+    for path, figure in figures:
+        assert set(figure) == {"value", "low", "high", "n", "num_groups"}, path
+        if figure["low"] is not None:
+            assert figure["low"] <= figure["value"] <= figure["high"], path
+
+
+def test_products_taken_out_by_a_fix_are_not_in_the_corrected_accuracy(report):
+    product = read_metrics(report[0])["test"]["product"]
+    assert product["accuracy_corrected"]["n"] == product["accuracy"]["n"] - 1
+
+
+def test_the_same_inputs_give_the_same_bytes(inputs, report, tmp_path):
+    again, _ = write(inputs, tmp_path)
+    for name in ("report.html", "metrics.json", "predictions.parquet", "MODEL_CARD.md"):
+        assert (again / name).read_bytes() == (report[0] / name).read_bytes()
+
+
+def test_the_page_is_one_file_without_script_or_network(report, page):
+    text = (report[0] / "report.html").read_text("utf-8")
+    assert not page.all("script") and not page.all("link") and not page.all("iframe")
+    sources = [attrs["src"] for attrs in page.all("img")]
+    assert sources and all(source.startswith("data:image/jpeg;base64,") for source in sources)
+    assert all(attrs["href"].startswith("#") for attrs in page.all("a"))
+    assert "@import" not in text and "url(http" not in text
+    assert len(text) < 5_000_000
+
+
+def test_every_link_of_the_page_has_its_target_and_no_id_stands_twice(page):
+    ids = [attrs["id"] for _, attrs in page.elements if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    assert {attrs["href"][1:] for attrs in page.all("a")} <= set(ids)
+
+
+def test_pictures_have_alternative_texts_and_tables_captions_and_scopes(page):
+    assert all("product" in attrs["alt"] for attrs in page.all("img"))
+    assert len(page.all("table")) == len(page.all("caption"))
+    assert all(attrs.get("scope") in {"row", "col"} for attrs in page.all("th"))
+
+
+def test_the_sections_stand_in_the_order_in_which_trust_is_built(page):
+    sections = [attrs["id"] for attrs in page.all("section")]
+    expected = "verdict classes confusion curves mistakes labels certificate lineage glossary"
+    assert sections == expected.split()
+
+
+def test_the_page_says_what_intervals_do_not_cover_and_that_pictures_are_drawn(page):
+    assert "Intervals cover the choice of test products, not retraining" in page.text
+    assert DRAWN_WARNING in page.text
+    assert "No champion yet" in page.text
+
+
+def test_mistakes_are_shown_with_all_their_pictures(inputs, page):
+    test = inputs.products[inputs.products["split"] == "test"]
+    mistakes = test[test["class_index"] != test["predicted"]].set_index("product_id")
+    shown = {}
+    for attrs in page.all("img"):
+        product_id = int(re.search(r"of product (\d+)", attrs["alt"])[1])
+        shown[product_id] = shown.get(product_id, 0) + 1
+    assert 0 < len(shown) <= 24
+    assert shown == mistakes.loc[list(shown), "num_images"].to_dict()
+
+
+def test_a_model_below_the_baseline_is_told_so_and_real_pictures_carry_no_drawn_banner(tmp_path):
+    out_dir, result = write(make_inputs(tmp_path / "in", accuracy=0.3, origin="file"), tmp_path / "reports")
+    text = Page((out_dir / "report.html").read_text("utf-8")).text
+    assert result["product_accuracy_low"] < result["majority_baseline"]
+    assert "Above the baseline" not in text
+    assert DRAWN_WARNING not in text and "belong to the catalogue's owner" in text
+
+
+def test_a_split_that_shares_pictures_is_not_certified(tmp_path):
+    out_dir, _ = write(make_inputs(tmp_path / "in", num_products=200, shared=3), tmp_path / "reports")
+    assert read_metrics(out_dir)["verdict"]["certified"] is False
+    assert "Split not certified" in Page((out_dir / "report.html").read_text("utf-8")).text
+
+
+def test_hostile_category_names_stay_text_in_the_page_and_in_the_model_card(tmp_path, page):
+    out_dir, _ = write(make_inputs(tmp_path / "in", names=HOSTILE), tmp_path / "reports")
+    hostile = Page((out_dir / "report.html").read_text("utf-8"))
+    assert {tag for tag, _ in hostile.elements} <= {tag for tag, _ in page.elements}
+    assert not any(name.startswith("on") for _, attrs in hostile.elements for name in attrs)
+    assert HOSTILE[0] in hostile.text and "{{ 7*7 }}" in hostile.text
+    card = (out_dir / "MODEL_CARD.md").read_text("utf-8")
+    assert "<script>" not in card and "](javascript" not in card
+    rows = [line for line in card.splitlines() if line.startswith("|")]
+    assert all(len(re.findall(r"(?<!\\)\|", row)) in {3, 5, 7} for row in rows)
+
+
+def test_300_classes_give_a_small_page_with_pairs_instead_of_a_matrix(tmp_path):
+    names = [f"CATEGORIE {number}" for number in range(300)]
+    out_dir, _ = write(make_inputs(tmp_path / "in", num_products=2_500, names=names), tmp_path / "reports")
+    text = (out_dir / "report.html").read_text("utf-8")
+    assert read_metrics(out_dir)["test"]["product"]["confusion"]["matrix"] is None
+    assert "200 further classes" in text and 'class="heat' not in text
+    assert len(text) < 2_000_000
+
+
+def test_a_knob_set_for_the_run_is_marked_and_stands_in_the_command(tmp_path):
+    out_dir, _ = write(make_inputs(tmp_path / "in", num_products=200, epochs=3), tmp_path / "reports")
+    lineage = read_metrics(out_dir)["lineage"]
+    assert lineage["overrides"] == {"epochs": 3}
+    assert lineage["command"] == "make run SAMPLE=wine PRESET=smoke CONF='{\"epochs\": 3}'"
+    assert "overridden" in (out_dir / "report.html").read_text("utf-8")
+
+
+def test_a_report_that_stands_is_replaced_whole(inputs, tmp_path):
+    out_dir, _ = write(inputs, tmp_path)
+    (out_dir / "report.html").write_text("old and damaged")
+    (out_dir / "left_over.txt").write_text("old")
+    write(inputs, tmp_path)
+    assert not (out_dir / "left_over.txt").exists()
+    assert verify_artifact(out_dir) == 4
+    assert [path.name for path in out_dir.parent.iterdir() if path.name.endswith(".part")] == []
+
+
+def test_a_failing_write_leaves_the_old_report_standing(inputs, tmp_path, monkeypatch):
+    out_dir, _ = write(inputs, tmp_path)
+    before = (out_dir / "manifest.json").read_bytes()
+    monkeypatch.setattr("cdiscount_tasks.stages.report.render_model_card", lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        write(inputs, tmp_path)
+    assert (out_dir / "manifest.json").read_bytes() == before
+    assert verify_artifact(out_dir) == 4
+
+
+def test_the_index_lists_finished_reports_by_sample_with_relative_links(inputs, tmp_path):
+    for run_id in ("manual__1", "manual__2"):
+        write(inputs, tmp_path, run_id)
+    index = Page((tmp_path / "index.html").read_text("utf-8"))
+    links = [attrs["href"] for attrs in index.all("a")]
+    assert len(links) == 2 and all((tmp_path / link).is_file() for link in links)
+    assert "drawn" in index.text and "Wine" in index.text
+
+
+def test_the_index_leaves_out_what_is_half_there(inputs, tmp_path):
+    out_dir, _ = write(inputs, tmp_path, "manual__1")
+    broken, _ = write(inputs, tmp_path, "manual__2")
+    (broken / "predictions.parquet").unlink()
+    part_dir = out_dir.parent / f".{out_dir.name}.0123.part"
+    shutil.copytree(out_dir, part_dir)
+    (tmp_path / "comparison" / "x").mkdir(parents=True)
+    (tmp_path / "comparison" / "x" / "metrics.json").write_text("{}")
+    write(inputs, tmp_path, "manual__3")
+    links = [attrs["href"] for attrs in Page((tmp_path / "index.html").read_text("utf-8")).all("a")]
+    assert [link.split("/")[1] for link in sorted(links)] == [run_folder("manual__1"), run_folder("manual__3")]
+
+
+def test_reports_that_end_together_are_all_in_the_index(inputs, tmp_path):
+    run_ids = [f"manual__{number}" for number in range(3)]
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(lambda run_id: write(inputs, tmp_path, run_id), run_ids))
+    assert len(Page((tmp_path / "index.html").read_text("utf-8")).all("a")) == 3
+
+
+def test_a_missing_artifact_is_told_before_anything_is_written(inputs, tmp_path):
+    dirs = {**inputs.dirs, "model": tmp_path / "model-0000"}
+    with pytest.raises(DataError, match=r"model-0000.*no finished artifact"):
+        write_report(*dirs.values(), tmp_path / "reports" / "wine" / "run", inputs.config)
+    assert not (tmp_path / "reports").exists()
+
+
+def test_a_reports_folder_that_cannot_be_made_names_its_setting(inputs, tmp_path):
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(ConfigError, match="CDISCOUNT_REPORTS"):
+        write_report(*inputs.dirs.values(), tmp_path / "file" / "wine" / "run", inputs.config)
+
+
+def test_the_predictions_are_a_copy_of_the_evaluations(inputs, report):
+    schema = tables.prediction_schema(5, by_image=False)
+    copy, source = (
+        tables.read_table(d / "predictions.parquet", schema) for d in (report[0], inputs.dirs["evaluation"])
+    )
+    assert copy.equals(source)
+    assert (
+        read_metrics(report[0])["lineage"]["files"]["predictions.parquet"]
+        == (read_manifest(report[0])["files"]["predictions.parquet"]["xxh3_128"])
+    )

@@ -1,0 +1,149 @@
+import json
+import os
+import subprocess
+import sys
+from datetime import timedelta
+
+import pytest
+
+STORY = [
+    "resolve_run",
+    "index_catalogue.plan_ranges",
+    "index_catalogue.scan_range",
+    "index_catalogue.merge_index",
+    "draw_sample",
+    "fix_labels",
+    "train_model",
+    "evaluate_model",
+    "write_report",
+]
+HEAVY = ["numpy", "pyarrow", "PIL", "tensorflow", "keras", "pandas", "sklearn", "scipy", "bson", "matplotlib"]
+
+
+def ids_in_order(dag):
+    return [task.task_id for task in dag.topological_sort()]
+
+
+def test_each_sample_has_its_dag(project_dags):
+    assert {"cdiscount_wine", "cdiscount_mixed_bag"} <= set(project_dags)
+
+
+@pytest.mark.parametrize("dag_id", ["cdiscount_wine", "cdiscount_mixed_bag"])
+def test_a_sample_dag_tells_the_story_in_order(project_dags, dag_id):
+    dag = project_dags[dag_id]
+
+    assert sorted(dag.task_ids) == sorted(STORY)
+    place = {task_id: number for number, task_id in enumerate(STORY)}
+    for task in dag.tasks:
+        assert all(place[above] < place[task.task_id] for above in task.upstream_task_ids)
+    assert all(dag.get_task(task_id).upstream_task_ids for task_id in STORY[1:])
+
+
+def test_every_pool_of_a_dag_is_in_pools_json(project_dags, project_dir):
+    pools = {"default_pool", *json.loads((project_dir / "pools.json").read_text())}
+
+    assert {task.pool for dag in project_dags.values() for task in dag.tasks} <= pools
+
+
+def test_training_and_evaluation_take_the_gpu(project_dags):
+    for dag in project_dags.values():
+        takers = {task.task_id for task in dag.tasks if task.pool == "gpu"}
+        assert takers == {"train_model", "evaluate_model"}
+
+
+def test_every_dag_and_task_tells_what_it_does(project_dags):
+    for dag in project_dags.values():
+        assert dag.doc_md
+        for task in dag.tasks:
+            for word in ("**Reads**", "**Leaves**", "**If it fails**"):
+                assert word in task.doc_md, f"{dag.dag_id}.{task.task_id}"
+
+
+def test_every_task_has_owner_timeout_and_bounded_retries(project_dags):
+    for task in (task for dag in project_dags.values() for task in dag.tasks):
+        assert task.owner == "cdiscount"
+        assert timedelta(0) < task.execution_timeout <= timedelta(days=7)
+        assert 0 <= task.retries <= 3
+
+
+def test_a_dag_runs_once_at_a_time_and_catches_nothing_up(project_dags):
+    for dag in project_dags.values():
+        assert dag.max_active_runs == 1
+        assert dag.catchup is False
+
+
+def test_merge_index_runs_when_no_range_was_left_to_scan(project_dags):
+    merge = project_dags["cdiscount_wine"].get_task("index_catalogue.merge_index")
+
+    assert merge.trigger_rule == "none_failed_min_one_success"
+    assert "index_catalogue.plan_ranges" in merge.upstream_task_ids
+
+
+def test_unpausing_waits_for_the_next_tick(project_dags):
+    timetable = project_dags["cdiscount_wine"].timetable.timetable
+
+    assert timetable.run_immediately == timedelta(0)
+    assert project_dags["cdiscount_wine"].start_date is None
+
+
+def test_the_pages_say_that_the_demo_catalogue_is_drawn(read_dags, write_sample):
+    folder = write_sample("tea")
+    drawn, _ = read_dags(folder)
+    real, _ = read_dags(folder, CDISCOUNT_CATALOGUE="/data/train.bson")
+
+    assert "Drawn pictures" in drawn["cdiscount_tea"].doc_md
+    assert "Drawn pictures" not in real["cdiscount_tea"].doc_md
+
+
+def test_a_broken_yaml_leaves_the_others_working(read_dags, write_sample):
+    write_sample("tea")
+    folder = write_sample("coffee", colour="black")
+    (folder / "torn file.yaml").write_text("name: [")
+    write_sample("index")
+
+    dags, errors = read_dags(folder)
+
+    assert not errors
+    assert set(dags) == {"cdiscount_tea", "cdiscount_coffee", "cdiscount_torn-file", "cdiscount_index.yaml"}
+    assert {dag_id for dag_id, dag in dags.items() if "broken" in dag.tags} == set(dags) - {"cdiscount_tea"}
+
+
+def test_a_broken_yaml_is_a_dag_that_says_what_is_wrong(read_dags, write_sample):
+    from airflow.sdk.exceptions import AirflowFailException
+
+    dag = read_dags(write_sample("coffee", colour="black"))[0]["cdiscount_coffee"]
+
+    assert "coffee.yaml: colour is not a known setting" in dag.doc_md
+    assert dag.schedule is None
+    assert dag.task_ids == ["read_sample"]
+    with pytest.raises(AirflowFailException, match="colour is not a known setting"):
+        dag.get_task("read_sample").python_callable()
+
+
+def test_a_cron_that_means_no_time_breaks_its_own_sample_alone(read_dags, write_sample):
+    write_sample("tea", schedule={"cron": "0 3 * * 1"})
+    dags, errors = read_dags(write_sample("coffee", schedule={"cron": "99 3 * * 1"}))
+
+    assert not errors
+    assert "broken" in dags["cdiscount_coffee"].tags
+    assert "broken" not in dags["cdiscount_tea"].tags
+
+
+def test_a_folder_without_samples_is_an_import_error_that_names_it(read_dags, tmp_path):
+    dags, errors = read_dags(tmp_path / "nowhere")
+
+    assert not dags
+    assert "nowhere: no sample" in next(iter(errors.values()))
+
+
+def test_the_dag_file_parses_without_heavy_libraries(project_dir, tmp_path):
+    program = (
+        "import sys, time, airflow.sdk; started = time.monotonic(); import category_samples; "
+        f"print(round(time.monotonic() - started, 2), [name for name in {HEAVY} if name in sys.modules])"
+    )
+    folders = os.pathsep.join(str(project_dir / name) for name in (".", "dags", "plugins"))
+    environ = {**os.environ, "PYTHONPATH": folders, "AIRFLOW_HOME": str(tmp_path)}
+
+    told = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=True)
+
+    assert told.stdout.split(maxsplit=1)[1].strip() == "[]", told.stdout

@@ -1,0 +1,36 @@
+import pytest
+from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable
+from cdiscount_airflow import assets
+
+from cdiscount_tasks.config import SampleConfig, ScheduleConfig, TrainingConfig
+from cdiscount_tasks.errors import ConfigError
+
+
+def schedule_of(**settings):
+    presets = {"baseline": TrainingConfig()}
+    schedule = ScheduleConfig(**settings)
+    return assets.schedule_of(
+        SampleConfig(name="tea", title="Tea", categories="all", presets=presets, schedule=schedule)
+    )
+
+
+def test_without_a_schedule_a_dag_waits_to_be_triggered():
+    assert schedule_of() is None
+
+
+def test_cron_alone_is_a_timetable():
+    assert isinstance(schedule_of(cron="0 3 * * 1"), CronTriggerTimetable)
+
+
+def test_a_new_index_alone_is_the_asset():
+    assert schedule_of(on_new_index=True) == [assets.CATALOGUE_INDEX]
+
+
+def test_both_are_joined():
+    assert isinstance(schedule_of(cron="0 3 * * 1", on_new_index=True), AssetOrTimeSchedule)
+
+
+@pytest.mark.parametrize("cron", ["99 3 * * 1", "0 3 * * monday"])
+def test_a_cron_that_means_no_time_is_refused(cron):
+    with pytest.raises(ConfigError, match=r"sample tea: schedule\.cron is"):
+        schedule_of(cron=cron)

@@ -1,0 +1,111 @@
+"""The layers of docs: each part of the package imports only what stands below it."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+PROJECT_DIR = Path(__file__).resolve().parents[1]
+PACKAGE = "cdiscount_tasks"
+GROUND = {"errors", "records"}
+MAY_IMPORT = {
+    "errors": set(),
+    "records": set(),
+    "parallel": GROUND,
+    "config_errors": {"errors"},
+    "environment": {"errors"},
+    "config": {"config_errors", "errors"},
+    "storage": GROUND | {"parallel"},
+    "labelling": GROUND | {"config"},
+    "learning": GROUND | {"config", "parallel"},
+    "reporting": GROUND | {"config"},
+    "run": GROUND | {"storage", "environment", "config"},
+    "stages": GROUND | {"labelling", "learning", "reporting", "storage", "run", "environment", "config", "parallel"},
+    "demo": GROUND | {"storage"},
+}
+"""What the parts of the package may import of it, besides themselves."""
+
+MAY_IMPORT_TENSORFLOW = {"learning/input_pipeline.py", "learning/devices.py"}
+"""Everything else uses Keras' public API."""
+
+
+def package_files():
+    return sorted((PROJECT_DIR / PACKAGE).rglob("*.py"))
+
+
+def part_of(path):
+    """Return the layer that a file of the package belongs to: its folder, or the module itself."""
+    first = path.relative_to(PROJECT_DIR / PACKAGE).parts[0]
+    return first.removesuffix(".py")
+
+
+def imported_names(path):
+    """Return the full names of all that a file imports, wherever in the file it does so."""
+    names = []
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}:{node.lineno}: relative import; write the whole name"
+            # `from cdiscount_tasks import errors` names a module, `from cdiscount_tasks.errors import X` a thing in it.
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
+    return names
+
+
+def modules_below(path, package):
+    """Return the parts of a package that a file imports."""
+    return {name.split(".")[1] for name in imported_names(path) if name.startswith(f"{package}.")}
+
+
+def relative(path):
+    return str(path.relative_to(PROJECT_DIR / PACKAGE))
+
+
+@pytest.mark.parametrize("path", package_files(), ids=relative)
+def test_a_module_imports_only_layers_below_it(path):
+    part = part_of(path)
+    if part == "__init__":
+        assert not modules_below(path, PACKAGE)
+        return
+    assert part in MAY_IMPORT, f"{part} is a new part of the package: give it a place among the layers"
+    above = modules_below(path, PACKAGE) - MAY_IMPORT[part] - {part}
+    assert not above, f"{relative(path)} imports {sorted(above)}"
+
+
+@pytest.mark.parametrize("path", sorted((PROJECT_DIR / PACKAGE / "stages").glob("*.py")), ids=relative)
+def test_a_stage_imports_no_other_stage(path):
+    others = {name for name in imported_names(path) if name.startswith(f"{PACKAGE}.stages")}
+    assert not others
+
+
+@pytest.mark.parametrize("path", package_files(), ids=relative)
+def test_the_package_does_not_know_airflow(path):
+    known = {name.split(".")[0] for name in imported_names(path)}
+    assert not known & {"airflow", "cdiscount_airflow", "dags", "plugins", "tools"}
+
+
+@pytest.mark.parametrize("path", package_files(), ids=relative)
+def test_tensorflow_is_imported_only_where_pictures_come_in_and_devices_are_set_up(path):
+    imports_it = "tensorflow" in {name.split(".")[0] for name in imported_names(path)}
+    assert not imports_it or relative(path) in MAY_IMPORT_TENSORFLOW
+
+
+@pytest.mark.parametrize("path", sorted((PROJECT_DIR / "plugins").rglob("*.py")), ids=lambda path: path.name)
+def test_the_airflow_side_imports_the_sdk_alone_of_airflow(path):
+    of_airflow = [name for name in imported_names(path) if name.startswith("airflow")]
+    assert all(name.startswith("airflow.sdk.") for name in of_airflow)
+
+
+@pytest.mark.parametrize("path", sorted((PROJECT_DIR / "dags").glob("*.py")), ids=lambda path: path.name)
+def test_a_dag_file_imports_the_sdk_alone_of_airflow(path):
+    of_airflow = [name for name in imported_names(path) if name.startswith("airflow")]
+    assert all(name.startswith("airflow.sdk.") for name in of_airflow)
+
+
+def test_the_layers_have_no_circle():
+    left = {part: set(below) for part, below in MAY_IMPORT.items()}
+    while left:
+        ground = [part for part, below in left.items() if not below & left.keys()]
+        assert ground, f"a circle among {sorted(left)}"
+        for part in ground:
+            del left[part]

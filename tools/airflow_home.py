@@ -1,0 +1,186 @@
+"""Airflow's home for a local trial: its settings, its secrets, its database.
+
+Everything is passed as environment variables, so that no `airflow.cfg` can be out of date. A variable that the user has
+set wins, so that the same tools can be tried on PostgreSQL.
+"""
+
+import base64
+import fcntl
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib import metadata
+from pathlib import Path
+
+PROJECT_DIR = Path(__file__).resolve().parents[1]
+ADMIN = "admin"
+_CONNECTION = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
+
+
+class ToolError(Exception):
+    """What a person at the terminal can mend; its text is all they need to see."""
+
+
+def home_dir(environ: Mapping[str, str] | None = None) -> Path:
+    """Return AIRFLOW_HOME, by default `.airflow` in the project."""
+    environ = os.environ if environ is None else environ
+    return Path(environ.get("AIRFLOW_HOME") or PROJECT_DIR / ".airflow").expanduser().absolute()
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Write a file that only this user can read, whole or not at all."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(text)
+    aside.replace(path)
+
+
+def _secrets(home: Path) -> dict[str, str]:
+    """Return the home's keys, made once: a key that changes would end every session and hide every stored value."""
+    path = home / "secrets.json"
+    if not path.exists():
+        made = {name: secrets.token_urlsafe(32) for name in ("jwt", "api")}
+        made["fernet"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+        _write_private(path, json.dumps(made))
+    return json.loads(path.read_text())
+
+
+def password(home: Path) -> str:
+    """Return the admin's password, made once; the file's mode is 0600."""
+    path = passwords_path(home)
+    if not path.exists():
+        _write_private(path, json.dumps({ADMIN: secrets.token_urlsafe(12)}) + "\n")
+    return json.loads(path.read_text())[ADMIN]
+
+
+def passwords_path(home: Path) -> Path:
+    """Return the file with the passwords of the SimpleAuthManager."""
+    return home / "passwords.json"
+
+
+def airflow_environ(home: Path, port: int = 8080, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment of every Airflow process of a home.
+
+    Args:
+        home: AIRFLOW_HOME, made if it is missing.
+        port: Of the API server on 127.0.0.1, where tasks report as well.
+        environ: What the user has set; what AIRFLOW__ settings it holds win, but for host, port and keys.
+    """
+    environ = dict(os.environ if environ is None else environ)
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    keys = _secrets(home)
+    chosen = {
+        _CONNECTION: f"sqlite:///{home}/airflow.db",
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__PARALLELISM": str(max(4, 2 * (os.cpu_count() or 1))),
+        "AIRFLOW__CORE__AUTH_MANAGER": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": f"{ADMIN}:admin",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords_path(home)),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(PROJECT_DIR / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(PROJECT_DIR / "plugins"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        # A look-up of the full name can take seconds on a laptop.
+        "AIRFLOW__CORE__HOSTNAME_CALLABLE": "socket.gethostname",
+        "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "15",
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "20",
+        "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
+        "AIRFLOW__DAG_PROCESSOR__PRINT_STATS_INTERVAL": "0",
+        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        "PYTHONWARNINGS": "ignore",
+        "SCARF_ANALYTICS": "false",
+    }
+    fixed = {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__API__BASE_URL": f"http://127.0.0.1:{port}",
+        "AIRFLOW__API__SECRET_KEY": keys["api"],
+        "AIRFLOW__API_AUTH__JWT_SECRET": keys["jwt"],
+        "AIRFLOW__CORE__FERNET_KEY": keys["fernet"],
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{environ.get('PATH', '')}",
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(PROJECT_DIR), environ.get("PYTHONPATH")))),
+        "TF_CPP_MIN_LOG_LEVEL": "3",
+    }
+    return {**chosen, **environ, **fixed}
+
+
+def migrate(home: Path, environ: Mapping[str, str]) -> bool:
+    """Make or raise the database where needed; a stamp beside it spares the ten seconds of asking Airflow.
+
+    Returns:
+        Whether there was anything to do.
+
+    Raises:
+        ToolError: If Airflow cannot make the database; with its last words.
+    """
+    stamp, wanted = home / "migrated", f"{metadata.version('apache-airflow')} {environ[_CONNECTION]}"
+    database = home / "airflow.db"
+    is_own = environ[_CONNECTION] == f"sqlite:///{database}"
+    if stamp.exists() and stamp.read_text() == wanted and (database.exists() or not is_own):
+        return False
+    command = [sys.executable, "-m", "airflow", "db", "migrate"]
+    done = subprocess.run(command, env=dict(environ), capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ToolError(f"`airflow db migrate` failed: {' '.join((done.stdout + done.stderr).split()[-60:])}")
+    stamp.write_text(wanted)
+    return True
+
+
+@contextmanager
+def throw_away_home(parent: Path) -> Iterator[tuple[Path, dict[str, str]]]:
+    """Give a home with a migrated database of its own, removed afterwards; the migration is done once for all of them.
+
+    Args:
+        parent: The lasting home below which the migrated database is kept and the throw-away homes stand.
+    """
+    template, home = parent / "template", parent / f"run-{os.getpid()}"
+    plain = {name: value for name, value in os.environ.items() if name != _CONNECTION}
+    with held_lock(parent / "template.lock", wait=True):
+        migrate(template, airflow_environ(template, environ=plain))
+    home.mkdir(parents=True)
+    try:
+        shutil.copyfile(template / "airflow.db", home / "airflow.db")
+        yield home, airflow_environ(home, environ=plain)
+    finally:
+        shutil.rmtree(home, ignore_errors=True)
+
+
+@contextmanager
+def held_lock(path: Path, *, wait: bool = False, refusal: str = "") -> Iterator[None]:
+    """Hold a lock file that the system releases when its holder dies.
+
+    Args:
+        path: The lock file; it stays.
+        wait: Wait for another holder rather than refuse.
+        refusal: What to say when another process holds it.
+
+    Raises:
+        ToolError: If another process holds the lock and `wait` is not set.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError as error:
+            raise ToolError(refusal) from error
+        yield
+
+
+def is_locked(path: Path) -> bool:
+    """Tell whether a process holds the lock."""
+    if not path.exists():
+        return False
+    with path.open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        return False

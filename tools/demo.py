@@ -1,0 +1,146 @@
+"""`make demo`: both samples through a real Airflow on a drawn catalogue, from nothing to two evaluation reports."""
+
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from cdiscount_tasks.environment import read_environment
+from cdiscount_tasks.records import DRAWN_WARNING
+from cdiscount_tasks.run import open_run
+from tools import airflow_processes as processes
+from tools import airflow_server as server
+from tools import demo_results
+from tools.airflow_api import AirflowApi, wait_until
+from tools.airflow_home import ToolError, held_lock, home_dir, password
+from tools.command import exit_status, say
+from tools.demo_catalogue import draw_catalogue, use_demo_catalogue
+from tools.demo_progress import RunWatch, failures, watch
+
+SAMPLES = ("wine", "mixed_bag")
+PRESET = "smoke"
+RUN_ID_PREFIX = "demo__"
+
+
+def _refuse_other_settings(note: server.ServerNote) -> None:
+    """A running Airflow works with the settings that it was started with; the demo must not touch other data."""
+    wanted = server.settings_of(os.environ)
+    if note.settings != wanted:
+        names = sorted(name for name in {*note.settings, *wanted} if note.settings.get(name) != wanted.get(name))
+        raise ToolError(
+            f"the Airflow that runs on port {note.port} was started with other values of {', '.join(names)}; stop it "
+            "with `make down`, then `make demo` starts its own"
+        )
+
+
+@contextmanager
+def _airflow(home: Path) -> Iterator[tuple[AirflowApi, Callable[[], None]]]:
+    """Give an Airflow that is ready: the one that `make up` keeps running, or one of the demo's own."""
+    note = server.running_note(home)
+    if note is not None:
+        _refuse_other_settings(note)
+        say(f"using the Airflow that runs on http://127.0.0.1:{note.port}")
+        api = AirflowApi(note.port, password(home))
+        server.wait_until_ready(home, api, {}, since="")
+        yield api, lambda: None
+        return
+    started, port = time.monotonic(), processes.free_port()
+    since = datetime.now(UTC).isoformat()
+    say(f"starting Airflow on http://127.0.0.1:{port}")
+    try:
+        with server.started_airflow(home, port, "demo", say) as components:
+            api = AirflowApi(port, password(home))
+            server.wait_until_ready(home, api, components, since)
+            say(f"Airflow is ready after {time.monotonic() - started:.0f} s")
+            yield api, lambda: server.check_alive(home, components)
+    finally:
+        say("Airflow is stopped" if server.running_note(home) is None else "Airflow could not be stopped")
+
+
+@contextmanager
+def _triggered(api: AirflowApi) -> Iterator[list[RunWatch]]:
+    """Trigger a run of each sample; afterwards leave no run going and each DAG paused or not, as it was."""
+    run_id = f"{RUN_ID_PREFIX}{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}"
+    runs = [RunWatch(f"cdiscount_{sample}", run_id, sample) for sample in SAMPLES]
+    # Later DAG files may be read first.
+    wait_until(lambda: {run.dag_id for run in runs} <= api.dags().keys() or api.import_errors(), timeout_s=60)
+    dags = api.dags()
+    missing = [run.dag_id for run in runs if run.dag_id not in dags]
+    if missing:
+        raise ToolError("\n".join([f"Airflow has no DAG {', '.join(missing)}", *api.import_errors()]))
+    for run in runs:
+        # What a demo left that was killed outright would go first: a DAG has one run at a time.
+        _fail_demo_runs(api, run.dag_id)
+    try:
+        for run in runs:
+            # Triggered before it is unpaused, so that no scheduled run can come first.
+            api.trigger(run.dag_id, run.run_id, {"preset": PRESET}, "make demo")
+            api.set_paused(run.dag_id, paused=False)
+        yield runs
+    finally:
+        for run in runs:
+            with suppress(OSError, ToolError):
+                api.set_paused(run.dag_id, paused=dags[run.dag_id]["is_paused"])
+                _fail_demo_runs(api, run.dag_id)
+
+
+def _fail_demo_runs(api: AirflowApi, dag_id: str) -> None:
+    for run in api.unfinished_runs(dag_id):
+        if run["dag_run_id"].startswith(RUN_ID_PREFIX):
+            api.fail_run(dag_id, run["dag_run_id"])
+
+
+def _run_all(home: Path) -> list[RunWatch]:
+    """Run both samples and return what was watched.
+
+    Raises:
+        ToolError: If a run failed; with the failed task's last words.
+    """
+    with _airflow(home) as (api, check), _triggered(api) as runs:
+        say(f"triggered {' and '.join(run.dag_id for run in runs)} with preset {PRESET}")
+        watch(api, runs, say, check)
+        failed = [failures(api, home, run) for run in runs if run.state != "success"]
+        if failed:
+            raise ToolError("\n\n".join(failed))
+    return runs
+
+
+def _tell_results(runs: list[RunWatch]) -> None:
+    finished = [open_run(run.title, run.run_id) for run in runs]
+    say("")
+    for run in finished:
+        for line in demo_results.headline(run):
+            say(line)
+    say(demo_results.difference(finished[1], finished[0]))
+    for run in finished:
+        if reused := demo_results.reused_stages(run):
+            say(f"{run.config.sample.title}: stood already and was used again: {', '.join(reused)}")
+    say(f"all reports: {read_environment().reports_dir / 'index.html'}")
+    say(DRAWN_WARNING)
+
+
+def demo() -> None:
+    """Draw, run, tell."""
+    started = time.monotonic()
+    use_demo_catalogue()
+    home, environment = home_dir(), read_environment()
+    if (note := server.running_note(home)) is not None:
+        _refuse_other_settings(note)
+    with held_lock(home / "demo.lock", refusal=f"another demo runs in {home}; wait for it, or set AIRFLOW_HOME"):
+        stood = draw_catalogue(environment.demo_dir, os.environ.get("DEMO_SEED") or "0")
+        say(
+            f"demo catalogue {'found again' if stood else 'drawn'} in {time.monotonic() - started:.0f} s: "
+            f"{environment.catalogue_path}"
+        )
+        runs = _run_all(home)
+    _tell_results(runs)
+    say(f"demo finished in {time.monotonic() - started:.0f} s")
+
+
+if __name__ == "__main__":
+    sys.exit(exit_status(demo))

@@ -1,0 +1,53 @@
+"""What a finished run is worth, as it is printed at the end of a demo."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from cdiscount_tasks.run import Run
+
+
+def _percent(figure: dict[str, Any], scale: str = " %") -> str:
+    if figure["value"] is None:
+        return "undefined"
+    interval = f" [{100 * figure['low']:.1f}, {100 * figure['high']:.1f}]" if figure["low"] is not None else ""
+    return f"{100 * figure['value']:.1f}{scale}{interval}"
+
+
+def read_metrics(run: Run) -> dict[str, Any]:
+    """Return a finished run's metrics.json."""
+    return json.loads((Path(run.recorded()["report"]["path"]) / "metrics.json").read_text(encoding="utf-8"))
+
+
+def headline(run: Run) -> list[str]:
+    """Return the lines that tell a run's accuracy, the baseline beside it, and where the report stands."""
+    test, title = read_metrics(run)["test"], run.config.sample.title
+    accuracy = test["product"]["accuracy"]
+    return [
+        f"{title}: product accuracy {_percent(accuracy)} (95 % interval; {accuracy['n']} test products); "
+        f"always the largest class: {_percent({**test['baseline']['majority'], 'low': None})}",
+        f"    {Path(run.recorded()['report']['path']) / 'report.html'}",
+    ]
+
+
+def reused_stages(run: Run) -> list[str]:
+    """Return the stages whose artifact stood already."""
+    return [stage for stage, result in run.recorded().items() if result.get("reused")]
+
+
+def difference(run_a: Run, run_b: Run) -> str:
+    """Say by how much the product accuracy on the test split of one run is above another's, on other products."""
+    # Here, not above: pandas and SciPy take two seconds, which every call of the tools would pay.
+    import pandas as pd  # noqa: PLC0415
+
+    from cdiscount_tasks.learning.metrics import difference_of_accuracies  # noqa: PLC0415
+
+    sides = []
+    for run in (run_a, run_b):
+        path = Path(run.recorded()["evaluation"]["path"]) / "predictions.parquet"
+        products = pd.read_parquet(path, columns=["split", "group_id", "class_index", "predicted"])
+        products = products[products["split"] == "test"]
+        sides += [(products["predicted"] == products["class_index"]).to_numpy(), products["group_id"].to_numpy()]
+    figure = difference_of_accuracies(*sides)
+    titles = f"{run_a.config.sample.title} minus {run_b.config.sample.title}"
+    return f"{titles}: {_percent(dict(figure), ' points')} (95 % interval)"

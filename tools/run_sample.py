@@ -1,0 +1,81 @@
+"""`make run SAMPLE=wine PRESET=smoke CONF='{"epochs": 3}'`: one DAG run in this process, without a scheduler."""
+
+import contextlib
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from cdiscount_tasks.environment import read_environment
+from cdiscount_tasks.run import open_run
+from tools import demo_results
+from tools.airflow_home import PROJECT_DIR, ToolError, home_dir, throw_away_home
+from tools.command import exit_status, say
+from tools.demo_catalogue import draw_if_needed
+
+
+def _conf() -> dict[str, Any]:
+    text = os.environ.get("CONF") or "{}"
+    try:
+        conf = json.loads(text)
+    except ValueError as error:
+        raise ToolError(f"CONF is {text!r}, not JSON ({error}); write it as CONF='{{\"epochs\": 3}}'") from error
+    if not isinstance(conf, dict):
+        raise ToolError(f"CONF is {text!r}, expected a JSON object such as '{{\"epochs\": 3}}'")
+    preset = os.environ.get("PRESET")
+    return {"preset": preset, **conf} if preset else conf
+
+
+def _sample_name() -> str:
+    folder = read_environment().samples_dir
+    names = sorted(path.stem for path in folder.glob("*.yaml"))
+    name = os.environ.get("SAMPLE", "")
+    if name not in names:
+        known = ", ".join(names) or f"none stands in {folder}"
+        raise ToolError(f"SAMPLE is {name!r}, expected one of: {known}; as in `make run SAMPLE=wine PRESET=smoke`")
+    return name
+
+
+def _first_line(context: Any) -> str:
+    """Return what made a task fail: Airflow's refusals of a param go on with the whole schema."""
+    return str(context.get("exception")).strip().splitlines()[0]
+
+
+def _run_dag(dag_id: str, conf: dict[str, Any]) -> str:
+    """Run a DAG in this process and return the run's id.
+
+    Raises:
+        ToolError: If it failed, with the first sentence of what went wrong.
+    """
+    # After the environment is set: Airflow reads its settings when it is imported.
+    from airflow.dag_processing.dagbag import DagBag  # noqa: PLC0415
+
+    bag = DagBag(PROJECT_DIR / "dags")
+    if dag_id not in bag.dags:
+        raise ToolError("\n".join([f"no DAG {dag_id}", *bag.import_errors.values()]))
+    reasons: list[str] = []
+    for task in bag.dags[dag_id].tasks:
+        task.on_failure_callback = [lambda context: reasons.append(_first_line(context))]
+    run = bag.dags[dag_id].test(run_conf=conf)
+    if run.state != "success":
+        raise ToolError("; ".join(reasons) or f"the run {run.run_id} failed; the error is above")
+    return run.run_id
+
+
+def run_sample() -> None:
+    """Run one sample and tell what it is worth."""
+    name, conf = _sample_name(), _conf()
+    draw_if_needed(read_environment())
+    with throw_away_home(home_dir()) as (_, environ):
+        os.environ.update(environ)
+        run_id = _run_dag(f"cdiscount_{name}", conf)
+    for line in demo_results.headline(open_run(name, run_id)):
+        say(line)
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(BrokenPipeError):
+        sys.exit(exit_status(run_sample))
