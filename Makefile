@@ -1,7 +1,7 @@
 # One line each over tools/. Variables of the environment hold for all; GNU make 3.81 (as on macOS) is enough.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test campaigns up down run lint types verify lock
+.PHONY: help setup demo test up down run lint types verify lock
 PY := .venv/bin/python
 
 help: ## this list
@@ -16,9 +16,6 @@ demo: setup ## both samples through a real Airflow on a drawn catalogue; prints 
 test: setup ## all tests (ARGS="-k words" chooses)
 	@$(PY) -m pytest $(ARGS)
 
-campaigns: setup ## the law and fault tests at full size (CDISCOUNT_TEST_SCALE=full)
-	@CDISCOUNT_TEST_SCALE=$${CDISCOUNT_TEST_SCALE:-full} $(PY) -m pytest -m campaign $(ARGS)
-
 up: setup ## Airflow's UI on 127.0.0.1:8080; prints the password
 	@$(PY) tools/up.py
 
@@ -26,7 +23,7 @@ down: setup ## stops it
 	@$(PY) tools/down.py
 
 run: setup ## one DAG run in one process: SAMPLE=wine PRESET=smoke CONF='{"epochs": 3}'
-	@SAMPLE='$(SAMPLE)' PRESET='$(PRESET)' CONF='$(CONF)' $(PY) tools/run_sample.py
+	@$(PY) tools/run_sample.py
 
 lint: setup ## ruff with its Airflow rules, and every sample's YAML
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) tools/check_samples.py

@@ -112,6 +112,22 @@ def airflow_environ(home: Path, port: int = 8080, environ: Mapping[str, str] | N
     return {**chosen, **environ, **fixed}
 
 
+def _migrate(environ: Mapping[str, str]) -> None:
+    command = [sys.executable, "-m", "airflow", "db", "migrate"]
+    done = subprocess.run(command, env=dict(environ), capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise ToolError(f"`airflow db migrate` failed: {' '.join((done.stdout + done.stderr).split()[-60:])}")
+
+
+def _make_database(home: Path, environ: Mapping[str, str]) -> None:
+    """Make a database aside: one that was interrupted would be a riddle to the next migration."""
+    for torn in home.glob("airflow.db.part*"):
+        torn.unlink()
+    part = home / "airflow.db.part"
+    _migrate({**environ, _CONNECTION: f"sqlite:///{part}"})
+    part.replace(home / "airflow.db")
+
+
 def migrate(home: Path, environ: Mapping[str, str]) -> bool:
     """Make or raise the database where needed; a stamp beside it spares the ten seconds of asking Airflow.
 
@@ -126,10 +142,10 @@ def migrate(home: Path, environ: Mapping[str, str]) -> bool:
     is_own = environ[_CONNECTION] == f"sqlite:///{database}"
     if stamp.exists() and stamp.read_text() == wanted and (database.exists() or not is_own):
         return False
-    command = [sys.executable, "-m", "airflow", "db", "migrate"]
-    done = subprocess.run(command, env=dict(environ), capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise ToolError(f"`airflow db migrate` failed: {' '.join((done.stdout + done.stderr).split()[-60:])}")
+    if is_own and not database.exists():
+        _make_database(home, environ)
+    else:
+        _migrate(environ)
     stamp.write_text(wanted)
     return True
 

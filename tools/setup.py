@@ -9,7 +9,6 @@ import contextlib
 import hashlib
 import json
 import os
-import platform
 import re
 import shutil
 import subprocess
@@ -17,18 +16,15 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from tools import setup_needs
+from tools.setup_needs import SetupError
+
 PROJECT_DIR = Path(__file__).resolve().parents[1]
 LOCKS = ("requirements.txt", "requirements-dev.txt")
 STATE = "setup.json"
 PACKAGES_IN_A_PART = 25
-GB = 10**9
-
-TENSORFLOW_WHEEL_MB = {("Linux", "x86_64"): 573, ("Linux", "aarch64"): 282, ("Darwin", "arm64"): 223}
-"""Sizes of TensorFlow 2.21's wheels; all other packages together are about 290 MB to fetch, on each of them."""
-OTHER_WHEELS_MB = 290
-VENV_GB = {("Linux", "x86_64"): 2.8, ("Linux", "aarch64"): 2.1, ("Darwin", "arm64"): 1.9}
-"""Size of a finished `.venv`: measured on Linux x86-64, from the unpacked size of TensorFlow's wheel on the others."""
-SMALLEST_GLIBC = (2, 28)
 
 HOW_PIP_WORKS = {
     # Defaults only: what the user's environment sets stays.
@@ -37,39 +33,6 @@ HOW_PIP_WORKS = {
     "PIP_RESUME_RETRIES": "100",  # goes on with a broken download, pip 25.1 and newer
 }
 OUT_OF_PLACE = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_NO_BINARY")
-
-
-class SetupError(Exception):
-    """What hinders the set-up and can be mended by the person at the terminal."""
-
-
-def platform_fault(system: str, machine: str, libc: tuple[str, str]) -> str | None:
-    """Tell in a sentence why TensorFlow cannot be installed on a platform, or None.
-
-    Args:
-        system: As `platform.system()` names it.
-        machine: As `platform.machine()` names it.
-        libc: As `platform.libc_ver()` gives it; looked at on Linux only.
-    """
-    if system == "Windows":
-        return "TensorFlow has no wheel for native Windows: install WSL2 (wsl --install) and run make inside it"
-    if (system, machine) == ("Darwin", "x86_64"):
-        return (
-            "TensorFlow has no wheel for Intel Macs: use a Linux machine, or a Linux virtual machine on this one (if "
-            "this Mac has an Apple chip, its Python is an Intel build: brew install python@3.13 gets a native one)"
-        )
-    if (system, machine) not in TENSORFLOW_WHEEL_MB:
-        return f"TensorFlow has no wheel for {system} on {machine}: use 64-bit Linux (x86-64, arm64) or a Mac with an Apple chip"
-    if system == "Linux":
-        name, version = libc
-        numbers = tuple(int(digits) for digits in re.findall(r"\d+", version)[:2])
-        if name != "glibc" or numbers < SMALLEST_GLIBC:
-            found = f"{name} {version}".strip() or "another C library, such as Alpine's musl"
-            return (
-                f"the packages need a Linux with glibc {'.'.join(map(str, SMALLEST_GLIBC))} or newer (Debian 10, Ubuntu 20.04, "
-                f"RHEL 8 and their successors), found {found}: use such a system or a container of it"
-            )
-    return None
 
 
 def split_lock(text: str) -> dict[str, str]:
@@ -118,27 +81,6 @@ def write_state(project_dir: Path, state: Mapping[str, str]) -> None:
 def is_current(project_dir: Path) -> bool:
     """Tell whether the environment stands as the locks say."""
     return read_state(project_dir) == wanted_state(project_dir)
-
-
-def required_bytes(project_dir: Path, system: str, machine: str) -> int:
-    """Return how much free disk the set-up needs: all of it, or a little where TensorFlow stands already."""
-    if list((project_dir / ".venv").glob("lib/python3*/site-packages/tensorflow-*.dist-info/INSTALLER")):
-        return GB
-    wheel_gb = TENSORFLOW_WHEEL_MB[system, machine] / 1000
-    return int((VENV_GB[system, machine] + wheel_gb + 0.5) * GB)
-
-
-def check_disk(project_dir: Path, needed: int, free: int) -> None:
-    """Refuse to begin what cannot end.
-
-    Raises:
-        SetupError: If less is free than the set-up needs.
-    """
-    if free < needed:
-        raise SetupError(
-            f"{project_dir}: {free / GB:.1f} GB are free, expected at least {needed / GB:.1f} GB; free space there, or move "
-            "the project to another disk"
-        )
 
 
 def say(line: str) -> None:
@@ -191,7 +133,7 @@ def remove_unfinished_packages(venv_dir: Path) -> None:
 
 
 def make_venv(project_dir: Path) -> None:
-    """Make `.venv`, or take the one that stands: made anew where it is another Python's, was moved or does not start."""
+    """Make `.venv`, or take the one that stands unless it is another Python's, was moved or does not start."""
     venv_dir, wanted = project_dir / ".venv", wanted_state(project_dir)
     python = venv_dir / "bin" / "python"
     same_python = f"import sys; sys.exit(sys.version_info[:2] != {tuple(sys.version_info[:2])})"
@@ -263,15 +205,10 @@ def install_part(project_dir: Path, part: Mapping[str, str]) -> None:
 
 def set_up(project_dir: Path) -> None:
     """Make the environment as the locks say."""
-    system, machine = platform.system(), platform.machine()
-    needed, free = required_bytes(project_dir, system, machine), shutil.disk_usage(project_dir).free
-    wheel_mb = TENSORFLOW_WHEEL_MB[system, machine]
-    say(f"set-up of {project_dir / '.venv'} with Python {platform.python_version()} ({sys.executable})")
-    say(
-        f"  to fetch: about {wheel_mb + OTHER_WHEELS_MB} MB, TensorFlow's wheel alone {wheel_mb} MB; what is there is not fetched again"
-    )
-    say(f"  on disk: about {VENV_GB[system, machine]:.1f} GB; {free / GB:.1f} GB are free")
-    check_disk(project_dir, needed, free)
+    say(f"set-up of {project_dir / '.venv'} with Python {sys.version.split()[0]} ({sys.executable})")
+    free = shutil.disk_usage(project_dir).free
+    say(setup_needs.announcement(free))
+    setup_needs.check_disk(project_dir, free)
     temporary_dir = project_dir / ".setup" / "tmp"
     shutil.rmtree(temporary_dir, ignore_errors=True)
     temporary_dir.mkdir(parents=True)
@@ -296,9 +233,7 @@ def main(arguments: list[str], project_dir: Path = PROJECT_DIR) -> int:
     if arguments == ["--check"]:
         return 0 if is_current(project_dir) else 1
     try:
-        fault = platform_fault(platform.system(), platform.machine(), platform.libc_ver())
-        if fault:
-            raise SetupError(fault)
+        setup_needs.check_platform()
         with only_one(project_dir):
             if not (is_current(project_dir) and _runs(project_dir / ".venv" / "bin" / "python", "-I", "-c", "")):
                 set_up(project_dir)

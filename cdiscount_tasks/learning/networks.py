@@ -46,7 +46,7 @@ def _small_cnn(x: Any) -> Any:
     """A residual network with separable convolutions, a strided stem and global pooling."""
     x = layers.Rescaling(1 / 127.5, offset=-1)(x)
     x = _convolve(x, 32, stride=2)
-    for filters, stride in ((64, 1), (128, 2), (128, 1), (256, 2), (256, 1)):
+    for filters, stride in ((64, 2), (128, 2), (128, 1), (256, 2), (256, 1)):
         x = _residual_block(x, filters, stride)
     x = layers.GlobalAveragePooling2D()(x)
     return layers.Dropout(0.2)(x)

@@ -75,7 +75,7 @@ def read_usual(buffer: bytearray, start: int, available: int) -> Product | None:
     if available < _ARRAY_START + 5:
         return None
     length, id_name, product_id, imgs_name, array_length = _HEAD.unpack_from(buffer, start)
-    if id_name != _ID or imgs_name != _IMGS or length > available:
+    if id_name != _ID or imgs_name != _IMGS or length > min(available, MAX_DOCUMENT_BYTES):
         return None
     tail = _ARRAY_START + array_length
     if array_length < MIN_DOCUMENT_BYTES or tail >= length:

@@ -190,7 +190,7 @@ def _candidates(window: Window, offset: int, stop: int) -> Iterator[int]:
         # The pattern begins at the fourth byte of a document's length.
         found = [match.start() - 3 for match in _CANDIDATE.finditer(window.buffer, 3, held)]
         base = window.base
-        at_end = base + held >= window.size
+        at_end = held < _WINDOW_BYTES or base + held >= window.size
         # What a candidate at the very end of this stretch needs to be seen may lie in the next.
         next_offset = stop if at_end else base + held - _MAX_CANDIDATE_BYTES
         for place in found:
@@ -215,6 +215,9 @@ def _rejected_bytes(window: Window, offset: int, broken: Broken) -> Rejected:
     """Decide how far an unreadable document reaches."""
     declared, size = broken.declared_length, window.size
     end = offset + declared
+    if size - offset < MIN_DOCUMENT_BYTES:
+        detail = f"the file ends inside a document: {size - offset} bytes of it are there; fetch or unpack it again"
+        return Rejected(offset, size - offset, None, None, Reason.DOCUMENT_CUT, detail)
     if MIN_DOCUMENT_BYTES <= declared <= MAX_DOCUMENT_BYTES and end <= size:
         if end == size or not isinstance(_read_document(window, end), Broken):
             return Rejected(offset, declared, None, None, Reason.DOCUMENT_UNREADABLE, broken.detail)

@@ -50,7 +50,7 @@ def read_category_names(path: Path | None) -> CategoryNames:
             if header != COLUMNS:
                 raise DataError(f"{path}: line 1 has the columns {header}, expected {COLUMNS}")
             for row in reader:
-                if len(row) != len(COLUMNS) or not row[0].strip().isdigit():
+                if len(row) != len(COLUMNS) or not row[0].strip().isdecimal():
                     raise DataError(f"{path}: line {reader.line_num} is {row}, expected an id and three names")
                 category_id = int(row[0])
                 if category_id in names:

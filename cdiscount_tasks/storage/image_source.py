@@ -133,11 +133,14 @@ def rows_of(sample_dir: Path, product_ids: np.ndarray, image_numbers: np.ndarray
         DataError: If an image is not in the sample.
     """
     keys = read_image_keys(sample_dir)
-    place = keys["product_id"] * MAX_IMAGES_PER_PRODUCT + keys["image_number"]
-    wanted = product_ids * MAX_IMAGES_PER_PRODUCT + image_numbers
+    ids = np.unique(keys["product_id"])
+    # By rank: ids of 64 bits times the number of images would overflow.
+    place = np.searchsorted(ids, keys["product_id"]) * MAX_IMAGES_PER_PRODUCT + keys["image_number"]
+    wanted = np.searchsorted(ids, product_ids) * MAX_IMAGES_PER_PRODUCT + image_numbers
     rows = np.minimum(np.searchsorted(place, wanted), len(place) - 1)
-    if not np.array_equal(place[rows], wanted):
-        lost = int(np.flatnonzero(place[rows] != wanted)[0])
+    found = (keys["product_id"][rows] == product_ids) & (keys["image_number"][rows] == image_numbers)
+    if not found.all():
+        lost = int(np.flatnonzero(~found)[0])
         raise DataError(
             f"{sample_dir}: image {image_numbers[lost]} of product {product_ids[lost]} is not in the sample that the "
             "labels were made from; run again from draw_sample"

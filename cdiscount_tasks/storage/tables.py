@@ -264,8 +264,10 @@ def read_rows(path: Path, schema: pa.Schema, column: str, values: Sequence[int])
         groups = []
         for number in range(file.num_row_groups):
             statistics = file.metadata.row_group(number).column(place).statistics
-            first = bisect_left(values, statistics.min) if statistics and statistics.has_min_max else 0
-            if first < len(values) and (not statistics or values[first] <= statistics.max):
+            # A row group in which every value is missing has statistics without a range.
+            bounded = statistics is not None and statistics.has_min_max
+            first = bisect_left(values, statistics.min) if bounded else 0
+            if first < len(values) and (not bounded or values[first] <= statistics.max):
                 groups.append(number)
         table = file.read_row_groups(groups)
         return table.filter(pc.is_in(table[column], value_set=wanted))

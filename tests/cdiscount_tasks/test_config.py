@@ -1,0 +1,153 @@
+import pytest
+import yaml
+
+from cdiscount_tasks.config import SampleConfig, read_sample, training_config
+from cdiscount_tasks.errors import ConfigError
+
+WINE = {
+    "name": "wine",
+    "title": "Wine",
+    "categories": [1000003400, 1000003402],
+    "default_preset": "smoke",
+    "presets": {"smoke": {"image_size": 64, "epochs": 8}, "long": {"epochs": 100}},
+}
+
+
+@pytest.fixture
+def write_yaml(tmp_path):
+    """Write a sample's YAML, the given settings over a sound one; None takes a setting out."""
+
+    def write(name="wine", **changes):
+        path = tmp_path / f"{name}.yaml"
+        whole = {**WINE, "name": name, **changes}
+        path.write_text(yaml.safe_dump({key: value for key, value in whole.items() if value is not None}))
+        return path
+
+    return write
+
+
+def refusal(path):
+    with pytest.raises(ConfigError) as caught:
+        read_sample(path)
+    return str(caught.value)
+
+
+def test_read_sample_reads_what_the_yaml_says(write_yaml):
+    sample = read_sample(write_yaml(tags=["similar"], seed=7))
+    assert (sample.name, sample.categories, sample.tags, sample.seed) == ("wine", (1000003400, 1000003402), ("similar",), 7)
+
+
+def test_a_preset_leaves_out_what_keeps_its_default(write_yaml):
+    smoke = read_sample(write_yaml()).presets["smoke"]
+    assert (smoke.image_size, smoke.batch_size, smoke.learning_rate) == (64, 64, 2e-3)
+
+
+def test_a_sample_survives_its_json(write_yaml):
+    sample = read_sample(write_yaml(categories=[5, "level2: VIN"], schedule={"cron": "0 3 * * 1"}))
+    assert SampleConfig.model_validate_json(sample.model_dump_json()) == sample
+
+
+def test_a_sample_never_changes(write_yaml):
+    sample = read_sample(write_yaml())
+    with pytest.raises(ValueError, match="frozen"):
+        sample.seed = 1
+
+
+@pytest.mark.parametrize("chosen", ["all", ["level2: VIN"], ["level3: VIN ROUGE", 1000003402]])
+def test_categories_may_be_all_or_names_of_a_level(write_yaml, chosen):
+    expected = chosen if chosen == "all" else tuple(chosen)
+    assert read_sample(write_yaml(categories=chosen)).categories == expected
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"colour": "red"}, ["colour is not a known setting", "known are name, title"]),
+        ({"categoriess": []}, ["categoriess is not a known setting", "did you mean categories?"]),
+        ({"title": None}, ["title is missing", "add it"]),
+        ({"seed": -1}, ["seed is -1", "expected 0 to 2147483647"]),
+        ({"seed": "0"}, ["seed is '0'", "integer"]),
+        ({"max_products_per_category": 0}, ["max_products_per_category is 0", "at least 1"]),
+        ({"presets": {"smoke": {"image_size": 7}}}, ["presets.smoke.image_size is 7", "expected 32 to 512"]),
+        ({"presets": {"smoke": {"image_size": 64.5}}}, ["presets.smoke.image_size is 64.5", "integer"]),
+        ({"presets": {"smoke": {"epoch": 7}}}, ["presets.smoke.epoch is not a known setting", "did you mean epochs?"]),
+        ({"presets": {"smoke": {"network": "resnet"}}}, ["presets.smoke.network is 'resnet'", "small_cnn"]),
+        ({"presets": {"smoke": {"learning_rate": 0}}}, ["presets.smoke.learning_rate is 0", "above 0 and at most 1"]),
+        ({"presets": {"smoke": {"learning_rate": float("nan")}}}, ["presets.smoke.learning_rate is nan"]),
+        ({"presets": {}}, ["presets is empty"]),
+        ({"default_preset": "slow"}, ["default_preset is 'slow'", "expected one of long, smoke"]),
+        ({"conflicts": "drop"}, ["conflicts is 'drop'", "drop_image"]),
+        ({"split": {"train": 0.9}}, ["split", "add up to 1.2", "expected 1"]),
+        ({"split": {"file": "a.csv", "train": 0.8, "validation": 0.1, "test": 0.1}}, ["split", "a file and shares"]),
+        ({"schedule": {"cron": "every monday"}}, ["schedule.cron", "five fields"]),
+        ({"schedule": {"retrain": "often"}}, ["schedule.retrain is 'often'", "when_changed"]),
+        ({"categories": [1000003400]}, ["categories has 1 category", "at least 2"]),
+        ({"categories": []}, ["categories has 0 category", "at least 2"]),
+        ({"categories": [1, 1]}, ["categories names 1 more than once"]),
+        ({"categories": ["VIN", 1]}, ["categories has 'VIN'", "level2: VIN"]),
+        ({"categories": "VIN"}, ["categories is 'VIN'", "or all"]),
+        ({"categories": [True, 1]}, ["categories has True"]),
+    ],
+)  # fmt: skip
+def test_an_unknown_key_or_impossible_value_is_refused_with_where_and_what(write_yaml, changes, words):
+    path = write_yaml(**changes)
+    sentence = refusal(path)
+    assert sentence.startswith(f"{path}: ")
+    assert [word for word in words if word not in sentence] == []
+
+
+@pytest.mark.parametrize("name", ["catalogue", "comparison", "sample_comparison", "predictions", "clean_up", "index", "demo"])
+def test_a_sample_name_that_the_project_uses_itself_is_refused(write_yaml, name):
+    assert "taken by the project itself; choose another name" in refusal(write_yaml(name))
+
+
+@pytest.mark.parametrize("name", ["Wine", "wine bar", "wine-1", "w/../x", ""])
+def test_a_sample_name_of_other_characters_is_refused(tmp_path, name):
+    path = tmp_path / "wine.yaml"
+    path.write_text(yaml.safe_dump({**WINE, "name": name}))
+    assert "text that matches ^[a-z0-9_]+$" in refusal(path)
+
+
+def test_a_sample_is_called_like_its_file(tmp_path):
+    path = tmp_path / "beer.yaml"
+    path.write_text(yaml.safe_dump(WINE))
+    assert "name is 'wine', expected 'beer'" in refusal(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [("", "NoneType, expected settings"), ("- a\n- b", "list, expected settings"), ("a: [", "is not YAML"), ("a: \xe9\ud800", "cannot be read")],
+)
+def test_a_file_that_is_no_yaml_of_settings_is_refused(tmp_path, text, words):
+    path = tmp_path / "wine.yaml"
+    path.write_bytes(text.encode("utf-8", "surrogatepass"))
+    assert words in refusal(path)
+
+
+def test_a_missing_yaml_is_told_with_its_path(tmp_path):
+    assert str(tmp_path / "wine.yaml") in refusal(tmp_path / "wine.yaml")
+
+
+def test_the_first_of_several_faults_is_told_with_their_number(write_yaml):
+    assert "(and 1 more)" in refusal(write_yaml(seed=-1, conflicts="drop"))
+
+
+def test_overrides_lie_on_top_of_the_preset(write_yaml):
+    config = training_config(read_sample(write_yaml()), "smoke", {"epochs": 2, "seed": None})
+    assert (config.epochs, config.image_size, config.seed) == (2, 64, 0)
+
+
+@pytest.mark.parametrize(
+    ("preset", "overrides", "words"),
+    [
+        ("slow", {}, "preset is 'slow', expected one of long, smoke"),
+        ("smoke", {"image_size": 7}, "image_size is 7, expected 32 to 512"),
+        ("smoke", {"epochs": "many"}, "epochs is 'many'"),
+        ("smoke", {"epoch": 3}, "epoch is not a known setting; did you mean epochs?"),
+        ("smoke", {"label_smoothing": 1}, "label_smoothing is 1, expected at least 0 and below 1"),
+    ],
+)
+def test_an_impossible_override_names_the_sample_and_the_setting(write_yaml, preset, overrides, words):
+    with pytest.raises(ConfigError, match=r"sample wine: ") as caught:
+        training_config(read_sample(write_yaml()), preset, overrides)
+    assert words in str(caught.value)

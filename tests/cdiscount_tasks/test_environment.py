@@ -1,0 +1,47 @@
+from pathlib import Path
+
+import pytest
+
+from cdiscount_tasks.environment import PROJECT_DIR, read_environment
+from cdiscount_tasks.errors import ConfigError
+
+
+def test_without_variables_the_demo_catalogue_below_the_project_is_used():
+    environment = read_environment({})
+    assert environment.uses_demo_catalogue
+    assert environment.catalogue_path == PROJECT_DIR / "data" / "demo" / "catalogue.bson"
+
+
+def test_an_empty_variable_counts_as_unset():
+    assert read_environment({"CDISCOUNT_CATALOGUE": "", "CDISCOUNT_MAX_REJECTED_SHARE": ""}) == read_environment({})
+
+
+def test_the_demo_keeps_its_artifacts_apart_from_those_of_real_data():
+    demo = read_environment({"CDISCOUNT_DATA": "/d"})
+    real = read_environment({"CDISCOUNT_DATA": "/d", "CDISCOUNT_CATALOGUE": "/c/train.bson"})
+    assert (demo.work_dir, real.work_dir) == (Path("/d/demo"), Path("/d"))
+
+
+def test_the_demo_catalogue_named_by_its_path_is_still_the_demo():
+    environment = read_environment({"CDISCOUNT_DATA": "/d", "CDISCOUNT_CATALOGUE": "/d/demo/catalogue.bson"})
+    assert environment.uses_demo_catalogue
+
+
+def test_a_real_catalogue_has_no_names_unless_they_are_given():
+    assert read_environment({"CDISCOUNT_CATALOGUE": "/c/train.bson"}).names_path is None
+
+
+def test_a_relative_path_becomes_absolute():
+    assert read_environment({"CDISCOUNT_CATALOGUE": "train.bson"}).catalogue_path == Path.cwd() / "train.bson"
+
+
+@pytest.mark.parametrize("text", ["many", "nan", "-0.1", "1.5"])
+def test_an_impossible_share_is_refused_with_the_variables_name(text):
+    with pytest.raises(ConfigError, match=r"CDISCOUNT_MAX_REJECTED_SHARE is '.*', expected a number from 0 to 1"):
+        read_environment({"CDISCOUNT_MAX_REJECTED_SHARE": text})
+
+
+@pytest.mark.parametrize("text", ["0", "65", "two"])
+def test_an_impossible_number_of_slots_is_refused(text):
+    with pytest.raises(ConfigError, match=r"CDISCOUNT_GPU_SLOTS is '.*', expected a number from 1 to 64"):
+        read_environment({"CDISCOUNT_GPU_SLOTS": text})

@@ -1,0 +1,134 @@
+"""What many tests share: a tiny catalogue, the artifacts made of it, and where the real test data lies."""
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from cdiscount_tasks.config import DrawConfig, LabelConfig, TrainingConfig
+from cdiscount_tasks.records import LabelFiles
+from tests.tiny_catalogue import CATEGORIES, make_tiny_catalogue
+
+PROJECT_DIR = Path(__file__).resolve().parents[1]
+TEST_DATA_DIR = Path(os.environ.get("CDISCOUNT_TEST_DATA") or PROJECT_DIR.parent / "shared" / "data")
+"""Real data, never part of the project; tests that need it skip where it is absent."""
+
+TEST_SCALE = float(os.environ.get("CDISCOUNT_TEST_SCALE") or 1)
+"""How many times as many random cases as usual are tried."""
+
+settings.register_profile(
+    "project",
+    derandomize=True,
+    deadline=None,
+    max_examples=max(int(25 * TEST_SCALE), 1),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large],
+)
+settings.load_profile("project")
+
+TINY_TRAINING = TrainingConfig(network="plain_cnn", image_size=32, epochs=2, batch_size=16)
+TINY_LABELS = LabelConfig(categories=CATEGORIES, seed=3)
+MAX_REJECTED_SHARE = 0.5
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """Return the path of a file of the real test data, or skip."""
+
+    def find(name):
+        path = TEST_DATA_DIR / name
+        if not path.exists():
+            pytest.skip(f"{path} is absent: set CDISCOUNT_TEST_DATA to the folder of real test data")
+        return path
+
+    return find
+
+
+@pytest.fixture(scope="session")
+def tiny():
+    """Return the tiny catalogue's documents and the truth about them."""
+    return make_tiny_catalogue()
+
+
+@pytest.fixture(scope="session")
+def tiny_path(tiny, tmp_path_factory):
+    """Return the tiny catalogue's file."""
+    return tiny.write(tmp_path_factory.mktemp("catalogue") / "tiny.bson")
+
+
+def index_catalogue(catalogue_path, parent_dir, max_rejected_share=MAX_REJECTED_SHARE):
+    """Index a catalogue as a run does: plan, scan each range, merge."""
+    from cdiscount_tasks.stages import index
+
+    for byte_range in index.plan_ranges(catalogue_path, parent_dir):
+        index.scan_range(catalogue_path, byte_range, parent_dir)
+    return index.merge_index(catalogue_path, parent_dir, max_rejected_share)
+
+
+@pytest.fixture(scope="session")
+def artifacts_dir(tmp_path_factory):
+    """Return the folder of the tiny catalogue's artifacts; tests must not change them."""
+    return tmp_path_factory.mktemp("artifacts")
+
+
+@pytest.fixture(scope="session")
+def tiny_index(tiny_path, artifacts_dir):
+    """Return the result of indexing the tiny catalogue."""
+    return index_catalogue(tiny_path, artifacts_dir / "fingerprint")
+
+
+@pytest.fixture(scope="session")
+def index_dir(tiny_index):
+    return Path(tiny_index["path"])
+
+
+@pytest.fixture(scope="session")
+def tiny_sample(index_dir, tiny_path, artifacts_dir):
+    """Return the result of drawing all four categories."""
+    from cdiscount_tasks.stages.sample import draw_sample
+
+    return draw_sample(index_dir, tiny_path, artifacts_dir, DrawConfig(categories=CATEGORIES))
+
+
+@pytest.fixture(scope="session")
+def sample_dir(tiny_sample):
+    return Path(tiny_sample["path"])
+
+
+@pytest.fixture(scope="session")
+def tiny_labels(index_dir, sample_dir, artifacts_dir):
+    """Return the result of fixing the tiny sample's labels."""
+    from cdiscount_tasks.stages.labels import fix_labels
+
+    return fix_labels(index_dir, sample_dir, LabelFiles(), artifacts_dir, TINY_LABELS)
+
+
+@pytest.fixture(scope="session")
+def labels_dir(tiny_labels):
+    return Path(tiny_labels["path"])
+
+
+@pytest.fixture(scope="session")
+def tiny_model(sample_dir, labels_dir, artifacts_dir):
+    """Return the result of training on the tiny sample."""
+    from cdiscount_tasks.stages.model import train_model
+
+    return train_model(sample_dir, labels_dir, artifacts_dir, TINY_TRAINING)
+
+
+@pytest.fixture(scope="session")
+def model_dir(tiny_model):
+    return Path(tiny_model["path"])
+
+
+@pytest.fixture(scope="session")
+def tiny_evaluation(sample_dir, labels_dir, model_dir, artifacts_dir):
+    """Return the result of evaluating the tiny model."""
+    from cdiscount_tasks.stages.evaluation import evaluate_model
+
+    return evaluate_model(sample_dir, labels_dir, model_dir, artifacts_dir)
+
+
+@pytest.fixture(scope="session")
+def evaluation_dir(tiny_evaluation):
+    return Path(tiny_evaluation["path"])
