@@ -38,8 +38,11 @@ ResultT = TypeVar("ResultT", bound=Mapping[str, Any])
 
 
 def run_folder(run_id: str) -> str:
-    """Return the folder name of a run: Airflow's run ids hold characters that folders and links cannot."""
-    return f"{re.sub(r'[^A-Za-z0-9._-]', '-', run_id)}-{xxhash.xxh3_128_hexdigest(run_id.encode())[:6]}"
+    """Return the folder name of a run: Airflow's run ids hold characters that folders and links cannot.
+
+    They have up to 250 characters, and a folder's name 255 bytes: of long ones the beginning stands.
+    """
+    return f"{re.sub(r'[^A-Za-z0-9._-]', '-', run_id)[:200]}-{xxhash.xxh3_128_hexdigest(run_id.encode())[:6]}"
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ def select_categories(sample: SampleConfig, names: CategoryNames) -> tuple[int, 
     """Turn a sample's choice into ids, ascending; None for `all`.
 
     Raises:
-        ConfigError: If a level's name is carried by no category of the names CSV.
+        ConfigError: If a level's name is carried by no category of the names CSV, or fewer than two are selected.
     """
     if sample.categories == "all":
         return None
@@ -118,6 +121,8 @@ def select_categories(sample: SampleConfig, names: CategoryNames) -> tuple[int, 
                 "(CDISCOUNT_CATEGORY_NAMES), upper case and accents included"
             )
         ids.update(found)
+    if len(ids) < 2:
+        raise ConfigError(f"sample {sample.name}: categories select {len(ids)} category, expected at least 2 to tell apart")
     return tuple(sorted(ids))
 
 

@@ -52,7 +52,10 @@ def sample_dag(sample: SampleConfig) -> DAG:  # noqa: PLR0915 - a table of conte
             run = start_run(sample.name, run_id, params["preset"], forms.overrides_of(params, dag_run.conf))
             return {"path": str(run.run_dir), "preset": run.config.preset, "report_dir": str(run.report_dir)}
 
-        @task_group(tooltip="Find every JPEG's place in the catalogue; one that is indexed already costs a second")
+        @task_group(
+            group_display_name="Index the catalogue",
+            tooltip="Find every JPEG's place in the catalogue; one that is indexed already costs a second",
+        )
         def index_catalogue(resolved):
             @stage_task(task_display_name="Plan byte ranges", execution_timeout=timedelta(minutes=10))
             def plan_ranges(run_id=None) -> list:

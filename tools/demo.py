@@ -2,7 +2,6 @@
 
 import os
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -18,7 +17,7 @@ from tools import airflow_server as server
 from tools import demo_results
 from tools.airflow_api import AirflowApi, wait_until
 from tools.airflow_home import ToolError, held_lock, home_dir, password
-from tools.command import exit_status, say
+from tools.command import Stopwatch, exit_status, say
 from tools.demo_catalogue import draw_catalogue, use_demo_catalogue
 from tools.demo_progress import RunWatch, failures, watch
 
@@ -39,27 +38,28 @@ def _refuse_other_settings(note: server.ServerNote) -> None:
 
 
 @contextmanager
-def _airflow(home: Path) -> Iterator[tuple[AirflowApi, Callable[[], None]]]:
+def _airflow(home: Path, stopwatch: Stopwatch) -> Iterator[tuple[AirflowApi, Callable[[], None]]]:
     """Give an Airflow that is ready: the one that `make up` keeps running, or one of the demo's own."""
     note = server.running_note(home)
     if note is not None:
-        _refuse_other_settings(note)
         say(f"using the Airflow that runs on http://127.0.0.1:{note.port}")
         api = AirflowApi(note.port, password(home))
         server.wait_until_ready(home, api, {}, since="")
         yield api, lambda: None
+        stopwatch.lap("the runs")
         return
-    started, port = time.monotonic(), processes.free_port()
-    since = datetime.now(UTC).isoformat()
+    port, since = processes.free_port(), datetime.now(UTC).isoformat()
     say(f"starting Airflow on http://127.0.0.1:{port}")
     try:
         with server.started_airflow(home, port, "demo", say) as components:
             api = AirflowApi(port, password(home))
             server.wait_until_ready(home, api, components, since)
-            say(f"Airflow is ready after {time.monotonic() - started:.0f} s")
+            stopwatch.lap("Airflow's start")
             yield api, lambda: server.check_alive(home, components)
+            stopwatch.lap("the runs")
     finally:
         say("Airflow is stopped" if server.running_note(home) is None else "Airflow could not be stopped")
+    stopwatch.lap("its end")
 
 
 @contextmanager
@@ -95,13 +95,13 @@ def _fail_demo_runs(api: AirflowApi, dag_id: str) -> None:
             api.fail_run(dag_id, run["dag_run_id"])
 
 
-def _run_all(home: Path) -> list[RunWatch]:
+def _run_all(home: Path, stopwatch: Stopwatch) -> list[RunWatch]:
     """Run both samples and return what was watched.
 
     Raises:
         ToolError: If a run failed; with the failed task's last words.
     """
-    with _airflow(home) as (api, check), _triggered(api) as runs:
+    with _airflow(home, stopwatch) as (api, check), _triggered(api) as runs:
         say(f"triggered {' and '.join(run.dag_id for run in runs)} with preset {PRESET}")
         watch(api, runs, say, check)
         failed = [failures(api, home, run) for run in runs if run.state != "success"]
@@ -126,20 +126,18 @@ def _tell_results(runs: list[RunWatch]) -> None:
 
 def demo() -> None:
     """Draw, run, tell."""
-    started = time.monotonic()
+    stopwatch = Stopwatch()
     use_demo_catalogue()
     home, environment = home_dir(), read_environment()
     if (note := server.running_note(home)) is not None:
         _refuse_other_settings(note)
     with held_lock(home / "demo.lock", refusal=f"another demo runs in {home}; wait for it, or set AIRFLOW_HOME"):
         stood = draw_catalogue(environment.demo_dir, os.environ.get("DEMO_SEED") or "0")
-        say(
-            f"demo catalogue {'found again' if stood else 'drawn'} in {time.monotonic() - started:.0f} s: "
-            f"{environment.catalogue_path}"
-        )
-        runs = _run_all(home)
+        stopwatch.lap("the catalogue")
+        say(f"demo catalogue {'found again' if stood else 'drawn'}: {environment.catalogue_path}")
+        runs = _run_all(home, stopwatch)
     _tell_results(runs)
-    say(f"demo finished in {time.monotonic() - started:.0f} s")
+    say(f"times: {stopwatch.told()}")
 
 
 if __name__ == "__main__":

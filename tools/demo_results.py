@@ -6,6 +6,8 @@ from typing import Any
 
 from cdiscount_tasks.run import Run
 
+_WAY = ("index", "sample", "labels", "model", "evaluation")
+
 
 def _percent(figure: dict[str, Any], scale: str = " %") -> str:
     if figure["value"] is None:
@@ -32,7 +34,8 @@ def headline(run: Run) -> list[str]:
 
 def reused_stages(run: Run) -> list[str]:
     """Return the stages whose artifact stood already."""
-    return [stage for stage, result in run.recorded().items() if result.get("reused")]
+    noted = run.recorded()
+    return [stage for stage in _WAY if noted[stage].get("reused")]
 
 
 def difference(run_a: Run, run_b: Run) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.labelling.csv_rows import is_whole_number, read_csv_rows
 from cdiscount_tasks.records import TRAIN
 
 FIX_COLUMNS = ["product_id", "category_id", "reason"]
@@ -33,20 +34,13 @@ def read_fixes(path: Path, class_ids: Collection[int]) -> pd.DataFrame:
     Raises:
         DataError: If a column is missing, a value is none, a category is not of the sample or a product stands twice.
     """
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, skip_blank_lines=False)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read as a fixes file: {error}") from error
-    if missing := [name for name in FIX_COLUMNS if name not in table.columns]:
-        raise DataError(f"{path}: line 1 lacks the column {missing[0]}, expected {', '.join(FIX_COLUMNS)}")
-    table["line"] = table.index + 2
-    for _, row in table.iterrows():
-        product_id, category_id = row["product_id"].strip(), row["category_id"].strip()
-        if not product_id.lstrip("-").isdigit() or (category_id and not category_id.isdigit()):
-            raise DataError(f"{path}: line {row['line']} is {product_id!r}, {category_id!r}; expected two whole numbers")
+    table = read_csv_rows(path, FIX_COLUMNS, "fixes")
+    for product_id, category_id, _, line in table.itertuples(index=False):
+        if not is_whole_number(product_id) or (category_id and not is_whole_number(category_id)):
+            raise DataError(f"{path}: line {line} is {product_id!r}, {category_id!r}; expected two whole numbers")
         if category_id and int(category_id) not in class_ids:
             raise DataError(
-                f"{path}: line {row['line']} gives product {product_id} the category {category_id}, which is not of the "
+                f"{path}: line {line} gives product {product_id} the category {category_id}, which is not of the "
                 f"sample; expected one of {', '.join(map(str, sorted(class_ids)))}, or nothing to take the product out"
             )
     table["product_id"] = table["product_id"].astype("int64")
@@ -55,7 +49,7 @@ def read_fixes(path: Path, class_ids: Collection[int]) -> pd.DataFrame:
         raise DataError(
             f"{path}: line {twice['line'].iloc[0]} names product {twice['product_id'].iloc[0]} a second time"
         )
-    table["category_id"] = pd.to_numeric(table["category_id"].str.strip(), errors="coerce").astype("Int64")
+    table["category_id"] = pd.array([int(text) if text else pd.NA for text in table["category_id"]], "Int64")
     return table
 
 
@@ -162,7 +156,9 @@ def settle_conflicts(products: pd.DataFrame, images: pd.DataFrame, outside: pd.D
     products["label"] = products["label"].mask(emptied)
     products["rule"] = products["rule"].mask(emptied, ALL_IMAGES_CONFLICT)
     done = {"drop_image": DROPPED, "keep": KEPT, "majority": RELABELLED}[policy]
-    return Conflicts(products, learnt, _conflict_table(images, given, contested, set(images.loc[is_open, "image"]), done))
+    return Conflicts(
+        products, learnt, _conflict_table(images, given, contested, set(images.loc[is_open, "image"]), done)
+    )
 
 
 def _conflict_table(

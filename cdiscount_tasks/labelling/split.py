@@ -10,10 +10,13 @@ import xxhash
 
 from cdiscount_tasks.config import SplitConfig
 from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.labelling.csv_rows import is_whole_number, read_csv_rows
 from cdiscount_tasks.records import SPLITS, TRAIN
 
 GIANT_SHARE = 0.05
 """A group of several products that holds more than this share of a class goes to train."""
+
+SPLIT_COLUMNS = ["product_id", "split"]
 
 _MIN_GROUPS = len(SPLITS)
 _NUM_TOLD = 10
@@ -87,7 +90,10 @@ def _fill_gaps(
     split_of: dict[int, str], share_of: dict[int, float], classes_of: dict[int, list[int]], giants: set[int],
     class_ids: Sequence[int], config: SplitConfig,
 ) -> list[int]:  # fmt: skip
-    """Move the groups nearest the threshold where a class would lack a split; changes `split_of`."""
+    """Move the groups nearest the threshold where a class would lack a split; changes `split_of`.
+
+    A giant leaves train only where nothing else is left: in a class of twenty products every pair is one.
+    """
     counts = {(c, s): 0 for c in class_ids for s in SPLITS}
     for group, classes in classes_of.items():
         for category_id in classes:
@@ -100,16 +106,14 @@ def _fill_gaps(
             free = [
                 group
                 for group, classes in classes_of.items()
-                if category_id in classes
-                and (group not in giants or split == TRAIN)
-                and all(counts[c, split_of[group]] > 1 for c in classes)
+                if category_id in classes and all(counts[c, split_of[group]] > 1 for c in classes)
             ]
             if not free:
                 raise DataError(
                     f"category {category_id} has no group for the {split} split: its groups are too few or tied to other "
-                    "categories; take the category out of the sample or set small_classes: reject"
+                    "categories; take the category out of the sample's categories"
                 )
-            group = min(free, key=lambda g: (_distance(share_of[g], split, config), g))
+            group = min(free, key=lambda g: (g in giants, _distance(share_of[g], split, config), g))
             for c in classes_of[group]:
                 counts[c, split_of[group]] -= 1
                 counts[c, split] += 1
@@ -147,7 +151,8 @@ def split_by_hash(products: pd.DataFrame, class_ids: Sequence[int], config: Spli
         class_ids,
         config,
     )
-    return Split(products["group_id"].map(split_of), giants, tuple(moved), ())
+    giants_in_train = tuple(group for group in giants if split_of[group] == TRAIN)
+    return Split(products["group_id"].map(split_of), giants_in_train, tuple(moved), ())
 
 
 def read_split_file(path: Path) -> pd.Series:
@@ -156,24 +161,18 @@ def read_split_file(path: Path) -> pd.Series:
     Raises:
         DataError: If a column is missing, a split is unknown or a product stands twice; names the line.
     """
-    try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, skip_blank_lines=False)
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read as a split file: {error}") from error
-    missing = {"product_id", "split"} - set(table.columns)
-    if missing:
-        raise DataError(f"{path}: line 1 has the columns {list(table.columns)}, expected product_id and split")
-    bad = table.index[~table["product_id"].str.fullmatch(r"\s*-?\d+\s*") | ~table["split"].isin(SPLITS)]
-    if len(bad):
-        row = table.loc[bad[0]]
-        raise DataError(
-            f"{path}: line {bad[0] + 2} is {row['product_id']!r}, {row['split']!r}; expected a product_id and one of "
-            f"{', '.join(SPLITS)}"
-        )
+    table = read_csv_rows(path, SPLIT_COLUMNS, "split")
+    for product_id, split, line in table.itertuples(index=False):
+        if not is_whole_number(product_id) or split not in SPLITS:
+            raise DataError(
+                f"{path}: line {line} is {product_id!r}, {split!r}; expected a product_id and one of {', '.join(SPLITS)}"
+            )
     table["product_id"] = table["product_id"].astype("int64")
-    twice = table.index[table["product_id"].duplicated()]
+    twice = table[table["product_id"].duplicated()]
     if len(twice):
-        raise DataError(f"{path}: line {twice[0] + 2} names product {table.loc[twice[0], 'product_id']} a second time")
+        raise DataError(
+            f"{path}: line {twice['line'].iloc[0]} names product {twice['product_id'].iloc[0]} a second time"
+        )
     return table.set_index("product_id")["split"]
 
 
@@ -211,7 +210,9 @@ def split_by_file(
     learnt = set(products.loc[split == TRAIN, "category_id"])
     lacking = [category_id for category_id in class_ids if category_id not in learnt]
     if lacking:
-        raise DataError(f"{path}: leaves category {lacking[0]} without a product in train; nothing could be learnt of it")
+        raise DataError(
+            f"{path}: leaves category {lacking[0]} without a product in train; nothing could be learnt of it"
+        )
     unknown = int((~fixed.index.isin(products["product_id"])).sum())
     warnings = [f"split file: {unknown} products are not in the sample or have no usable image"] if unknown else []
     return Split(split, (), tuple(int(group) for group in cut), tuple(warnings))

@@ -79,7 +79,9 @@ def load_images(source: ImageSource, rows: Sequence[int] | np.ndarray, image_siz
             try:
                 picture = decode_rgb(jpeg)
             except PictureRefused as error:
-                raise DataError(f"image {row} of the sample no longer decodes ({error.detail}); draw it again") from error
+                raise DataError(
+                    f"image {row} of the sample no longer decodes ({error.detail}); draw it again"
+                ) from error
             if picture.size != (image_size, image_size):
                 picture = picture.resize((image_size, image_size), Image.Resampling.BILINEAR)
             images[place] = np.asarray(picture)

@@ -156,7 +156,11 @@ def _check_finite(network: keras.Model, loss: float, epoch: int) -> None:
 
 
 def train(
-    network: keras.Model, train_examples: Examples, validation_examples: Examples, config: TrainingConfig, device: Device
+    network: keras.Model,
+    train_examples: Examples,
+    validation_examples: Examples,
+    config: TrainingConfig,
+    device: Device,
 ) -> Trained:
     """Train a network until its epochs are over, or the validation loss over products no longer falls.
 
@@ -193,9 +197,16 @@ def train(
         )
         loss, accuracy = product_loss(probabilities, truth)
         history.append(
-            Epoch(epoch, logs["loss"][0], logs["accuracy"][0], loss, accuracy,
-                  float(keras.ops.convert_to_numpy(network.optimizer.learning_rate)),
-                  round(time.monotonic() - started, 3), round(num_images / trained_s, 1))  # fmt: skip
+            Epoch(
+                epoch,
+                logs["loss"][0],
+                logs["accuracy"][0],
+                loss,
+                accuracy,
+                float(keras.ops.convert_to_numpy(network.optimizer.learning_rate)),
+                round(time.monotonic() - started, 3),
+                round(num_images / trained_s, 1),
+            )  # fmt: skip
         )
         _log_epoch(history, config.epochs)
         if loss <= min(past.validation_loss for past in history):

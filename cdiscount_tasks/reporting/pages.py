@@ -48,7 +48,7 @@ def _environment(autoescape: bool) -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    for name in ("number", "interval", "count", "percent", "duration", "spoken", "markdown"):
+    for name in ("number", "interval", "count", "percent", "duration", "spoken", "explained", "markdown"):
         environment.filters[name] = getattr(words, name)
     return environment
 

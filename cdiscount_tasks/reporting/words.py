@@ -5,11 +5,22 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from cdiscount_tasks.records import Reason
+
 _LONGEST_NAME = 60
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\s]+")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>&~])")
 
 NO_FIGURE = "—"
+
+_EXPLAINED: dict[str, str] = {
+    Reason.PICTURE_DAMAGED: "The picture cannot be decoded.",
+    Reason.PICTURE_TOO_LARGE: "The picture has more pixels than any that a shop would show.",
+    Reason.PICTURE_OF_MANY_PRODUCTS: "A placeholder: so many products carry the picture that it shows none of them.",
+    Reason.NO_IMAGE_LEFT: "None of the product's pictures could be used.",
+    Reason.SMALL_CLASS: "The class has fewer than 3 groups, too few for three splits.",
+    Reason.NOT_IN_SPLIT_FILE: "The split file does not name the product.",
+}
 
 
 class ClassName(NamedTuple):
@@ -77,6 +88,11 @@ def duration(seconds: float | None) -> str:
 def spoken(identifier: str) -> str:
     """Return a reason such as `id_repeated` as words."""
     return identifier.replace("_", " ")
+
+
+def explained(reason: str) -> str:
+    """Return what a reason of the labels' `rejected.parquet` means."""
+    return _EXPLAINED.get(reason, "Listed in the labels' rejected.parquet.")
 
 
 def markdown(text: object) -> str:

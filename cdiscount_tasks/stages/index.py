@@ -6,7 +6,7 @@ import shutil
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypedDict, cast
+from typing import Any, TypedDict, cast
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +15,16 @@ import xxhash
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.records import DRAWN_COMMENT, REAL_CATALOGUE_IMAGES, REAL_CATALOGUE_PRODUCTS, Reason
 from cdiscount_tasks.storage.artifact import Recipe, build_artifact, lock, read_manifest, standing_result
-from cdiscount_tasks.storage.catalogue_scan import BLOCK_BYTES, NO_CATEGORY, RangeScan, Rejected, scan_range as scan_bytes
+from cdiscount_tasks.storage.catalogue_scan import BLOCK_BYTES, RangeScan
+from cdiscount_tasks.storage.catalogue_scan import scan_range as scan_bytes
+from cdiscount_tasks.storage.index_tables import (
+    images_table,
+    products_table,
+    refused_documents,
+    rejected_table,
+    sorted_by_category,
+    without_images_of,
+)
 from cdiscount_tasks.storage.jpeg_header import has_comment
 from cdiscount_tasks.storage.tables import IMAGES, PRODUCTS, REJECTED, TableWriter, read_table, write_table
 
@@ -107,47 +116,6 @@ def plan_ranges(catalogue_path: Path, parent_dir: Path) -> list[ByteRange]:
     return ranges
 
 
-def _images_table(scan: RangeScan) -> pa.Table:
-    categories = np.frombuffer(scan.image_categories, np.int64)
-    hashes = pa.FixedSizeBinaryArray.from_buffers(
-        pa.binary(16), len(scan.image_numbers), [None, pa.py_buffer(bytes(scan.image_hashes))]
-    )
-    columns = {
-        "product_id": np.frombuffer(scan.image_product_ids, np.int64),
-        "image_number": np.frombuffer(scan.image_numbers, np.int8),
-        "category_id": pa.array(categories, mask=categories == NO_CATEGORY),
-        "offset": np.frombuffer(scan.image_offsets, np.int64),
-        "length": np.frombuffer(scan.image_lengths, np.int32),
-        "width": np.frombuffer(scan.image_widths, np.int16),
-        "height": np.frombuffer(scan.image_heights, np.int16),
-        "content_hash": hashes,
-    }
-    return _sorted(pa.table(columns, schema=IMAGES))
-
-
-def _products_table(scan: RangeScan) -> pa.Table:
-    categories = np.frombuffer(scan.product_categories, np.int64)
-    columns = {
-        "product_id": np.frombuffer(scan.product_ids, np.int64),
-        "category_id": pa.array(categories, mask=categories == NO_CATEGORY),
-        "num_images": np.frombuffer(scan.product_num_images, np.int8),
-        "offset": np.frombuffer(scan.product_offsets, np.int64),
-        "length": np.frombuffer(scan.product_lengths, np.int32),
-    }
-    return _sorted(pa.table(columns, schema=PRODUCTS))
-
-
-def _sorted(table: pa.Table) -> pa.Table:
-    """Sort by category, product and, where two documents carry one id, place in the file."""
-    return table.sort_by([("category_id", "ascending"), ("product_id", "ascending"), ("offset", "ascending")])
-
-
-def _rejected_table(rejected: Sequence[Rejected]) -> pa.Table:
-    columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in rejected] for name in Rejected._fields}
-    columns["reason"] = [str(reason) for reason in columns["reason"]]
-    return pa.table({"stage": ["index"] * len(rejected), **columns}, schema=REJECTED)
-
-
 def _is_drawn(catalogue_path: Path, scan: RangeScan) -> bool:
     """Tell whether the first picture says that it was drawn by the demo: it stays true wherever the file goes."""
     if not scan.image_offsets:
@@ -160,9 +128,9 @@ def _is_drawn(catalogue_path: Path, scan: RangeScan) -> bool:
 def _write_part(catalogue_path: Path, byte_range: ByteRange, part_dir: Path) -> dict[str, Any]:
     start, stop = byte_range["start"], byte_range["stop"]
     scan = scan_bytes(catalogue_path, start, stop, begins_at_start=start == 0)
-    write_table(part_dir / "images.parquet", _images_table(scan), IMAGES)
-    write_table(part_dir / "products.parquet", _products_table(scan), PRODUCTS)
-    write_table(part_dir / "rejected.parquet", _rejected_table(scan.rejected), REJECTED)
+    write_table(part_dir / "images.parquet", images_table(scan), IMAGES)
+    write_table(part_dir / "products.parquet", products_table(scan), PRODUCTS)
+    write_table(part_dir / "rejected.parquet", rejected_table(scan.rejected), REJECTED)
     return {
         "first_offset": scan.first_offset,
         "end_offset": scan.end_offset,
@@ -188,23 +156,18 @@ def scan_range(catalogue_path: Path, byte_range: ByteRange, parent_dir: Path) ->
     if standing_result(index_dir) is not None:
         # Another run has joined the parts, and removed them, since this one was planned.
         logger.info("%s stands already: this range is part of it", index_dir.name)
-        return RangeResult(path=str(index_dir), num_documents=0, num_products=0, num_images=0, num_rejected=0, reused=True)
+        return RangeResult(
+            path=str(index_dir), num_documents=0, num_products=0, num_images=0, num_rejected=0, reused=True
+        )
     result = build_artifact(
         recipe.dir_in(_parts_dir(parent_dir)), recipe, partial(_write_part, catalogue_path, byte_range)
     )
     return RangeResult(**{name: result[name] for name in RangeResult.__annotations__})  # type: ignore[typeddict-item]
 
 
-class _Part(NamedTuple):
-    """A range's rows once it is known to begin where the one before ended."""
-
-    images: pa.Table
-    products: pa.Table
-    rejected: pa.Table
-    manifest: dict[str, Any]
-
-
-def _joined_parts(catalogue_path: Path, part_dirs: Sequence[Path], ranges: Sequence[ByteRange]) -> list[Path | RangeScan]:
+def _joined_parts(
+    catalogue_path: Path, part_dirs: Sequence[Path], ranges: Sequence[ByteRange]
+) -> list[Path | RangeScan]:
     """Verify the seams: range i ends exactly where range i+1 began, else the latter is scanned again."""
     true_offset = 0
     joined: list[Path | RangeScan] = []
@@ -234,7 +197,7 @@ def _joined_parts(catalogue_path: Path, part_dirs: Sequence[Path], ranges: Seque
 
 def _tables(part: Path | RangeScan) -> tuple[pa.Table, pa.Table, pa.Table]:
     if isinstance(part, RangeScan):
-        return _images_table(part), _products_table(part), _rejected_table(part.rejected)
+        return images_table(part), products_table(part), rejected_table(part.rejected)
     return (
         read_table(part / "images.parquet", IMAGES),
         read_table(part / "products.parquet", PRODUCTS),
@@ -256,23 +219,6 @@ def repeated_products(product_ids: np.ndarray, offsets: np.ndarray) -> np.ndarra
     repeated = np.zeros(len(order), bool)
     repeated[order[1:]] = product_ids[order[1:]] == product_ids[order[:-1]]
     return repeated
-
-
-def _refuse(products: pa.Table, mask: np.ndarray, reason: Reason, detail: str) -> pa.Table:
-    gone = products.filter(pa.array(mask))
-    n = len(gone)
-    return pa.table(
-        {
-            "stage": pa.array(["index"] * n, pa.string()),
-            "byte_offset": gone["offset"],
-            "byte_length": gone["length"].cast(pa.int64()),
-            "product_id": gone["product_id"],
-            "image_number": pa.nulls(n, pa.int8()),
-            "reason": pa.array([str(reason)] * n, pa.string()),
-            "detail": pa.array([detail] * n, pa.string()),
-        },
-        schema=REJECTED,
-    )
 
 
 def _check_rejected_share(catalogue_path: Path, num_rejected: int, num_documents: int, most: float, why: str) -> None:
@@ -305,8 +251,8 @@ def _write_index(
 ) -> dict[str, Any]:
     parts = [_tables(part) for part in _joined_parts(catalogue_path, part_dirs, ranges)]
     manifests = [read_manifest(part_dir)["result"] for part_dir in part_dirs]
-    products = _sorted(pa.concat_tables([part[1] for part in parts]))
-    images = _sorted(pa.concat_tables([part[0] for part in parts]))
+    products = sorted_by_category(pa.concat_tables([part[1] for part in parts]))
+    images = sorted_by_category(pa.concat_tables([part[0] for part in parts]))
     rejected = pa.concat_tables([part[2] for part in parts])
     _check_whole(catalogue_path, rejected)
     documents_rejected = pa.compute.sum(pa.compute.is_null(rejected["image_number"])).as_py() or 0
@@ -318,12 +264,14 @@ def _write_index(
     rejected = pa.concat_tables(
         [
             rejected,
-            _refuse(products, repeated, Reason.ID_REPEATED, "an earlier document of the file has the same _id"),
-            _refuse(products, missing, Reason.CATEGORY_MISSING, "the document has no field category_id"),
+            refused_documents(
+                products, repeated, Reason.ID_REPEATED, "an earlier document of the file has the same _id"
+            ),
+            refused_documents(products, missing, Reason.CATEGORY_MISSING, "the document has no field category_id"),
         ]
     )
     gone = repeated | missing
-    images, rejected = _without_images_of(products.filter(pa.array(gone)), images, rejected)
+    images, rejected = without_images_of(products.filter(pa.array(gone)), images, rejected)
     products = products.filter(pa.array(~gone))
     num_rejected = num_documents - len(products)
     _check_rejected_share(catalogue_path, num_rejected, num_documents, most, _reasons(rejected))
@@ -344,20 +292,6 @@ def _write_index(
         "num_rejected_documents": num_rejected,
         "num_rejected_images": len(rejected) - num_rejected,
     }
-
-
-def _without_images_of(gone: pa.Table, images: pa.Table, rejected: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """Take out the images, kept or rejected, of documents that are refused as a whole: the document is one row."""
-    starts = np.sort(gone["offset"].to_numpy())
-    ends = (gone["offset"].to_numpy() + gone["length"].to_numpy())[np.argsort(gone["offset"].to_numpy())]
-
-    def is_within(offsets: np.ndarray) -> np.ndarray:
-        place = np.searchsorted(starts, offsets, side="right") - 1
-        return np.asarray((place >= 0) & (offsets < ends[np.maximum(place, 0)]) if len(starts) else offsets < 0)
-
-    is_image = rejected["image_number"].is_valid().to_numpy()
-    images = images.filter(pa.array(~is_within(images["offset"].to_numpy())))
-    return images, rejected.filter(pa.array(~(is_image & is_within(rejected["byte_offset"].to_numpy()))))
 
 
 def merge_index(catalogue_path: Path, parent_dir: Path, max_rejected_share: float) -> IndexResult:
@@ -381,10 +315,18 @@ def merge_index(catalogue_path: Path, parent_dir: Path, max_rejected_share: floa
     write = partial(_write_index, catalogue_path, part_dirs, ranges, max_rejected_share)
     result = build_artifact(index_dir, recipe, write, identity=f"index-{VERSION}-{{catalogue_id}}")
     _check_rejected_share(
-        catalogue_path, result["num_rejected_documents"], result["num_documents"], max_rejected_share, "see rejected.parquet"
+        catalogue_path,
+        result["num_rejected_documents"],
+        result["num_documents"],
+        max_rejected_share,
+        "see rejected.parquet",
     )
-    if result["is_complete_train_bson"]:
-        logger.info("this is the complete train.bson: %d products, %d images", result["num_products"], result["num_images"])
+    if result["origin"] != "drawn":
+        logger.info(
+            "%s Kaggle's complete train.bson (%d products, %d images): %d and %d are here",
+            "this is" if result["is_complete_train_bson"] else "this is not",
+            REAL_CATALOGUE_PRODUCTS, REAL_CATALOGUE_IMAGES, result["num_products"], result["num_images"],
+        )  # fmt: skip
     with lock(parent_dir / ".parts.lock", "the removal of scanned parts"):
         shutil.rmtree(_parts_dir(parent_dir), ignore_errors=True)
     return cast(IndexResult, result)

@@ -19,7 +19,9 @@ import xxhash
 from cdiscount_tasks.config import LabelConfig
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.labelling import certificate, rules
+from cdiscount_tasks.labelling.counts import count_by_class, count_decisions
 from cdiscount_tasks.labelling.groups import group_products, num_products_per_image
+from cdiscount_tasks.labelling.rejections import Rejections
 from cdiscount_tasks.labelling.split import Split, read_split_file, small_classes, split_by_file, split_by_hash
 from cdiscount_tasks.learning.images import PictureRefused, decode_rgb
 from cdiscount_tasks.parallel import map_in_processes
@@ -80,40 +82,12 @@ def _check_pictures(batch: tuple[Path, int, int]) -> _Checked:
     return _Checked(pixel_hashes, refused)
 
 
-class _Rejections:
-    """Collects what is refused on the way, as rows of rejected.parquet."""
-
-    def __init__(self) -> None:
-        self.rows: list[dict[str, Any]] = []
-
-    def add(self, keys: pd.DataFrame, reason: Reason, details: str | list[str]) -> None:
-        """Refuse images (columns product_id, image_number) or products (product_id alone)."""
-        told = [details] * len(keys) if isinstance(details, str) else details
-        for row, detail in zip(keys.to_dict("records"), told, strict=True):
-            number = row.get("image_number")
-            self.rows.append(
-                {
-                    "stage": "labels",
-                    "byte_offset": None,
-                    "byte_length": None,
-                    "product_id": int(row["product_id"]),
-                    "image_number": None if number is None else int(number),
-                    "reason": str(reason),
-                    "detail": detail,
-                }
-            )
-
-    def counts(self, images: bool) -> dict[str, int]:
-        """Count the refused images, or products, by reason."""
-        reasons = [row["reason"] for row in self.rows if (row["image_number"] is not None) == images]
-        return {reason: reasons.count(reason) for reason in sorted(set(reasons))}
-
-
-def _readable_images(sample_dir: Path, rejections: _Rejections) -> pd.DataFrame:
+def _readable_images(sample_dir: Path, rejections: Rejections) -> pd.DataFrame:
     """Decode every picture; returns the readable ones with content_hash and pixel_hash."""
     images = pd.DataFrame(read_image_keys(sample_dir))
     batches = [
-        (sample_dir, first, min(first + _ROWS_PER_BATCH, len(images))) for first in range(0, len(images), _ROWS_PER_BATCH)
+        (sample_dir, first, min(first + _ROWS_PER_BATCH, len(images)))
+        for first in range(0, len(images), _ROWS_PER_BATCH)
     ]
     checked = list(map_in_processes(_check_pictures, batches, worth_it=len(images) > _IMAGES_WORTH_PROCESSES))
     images["pixel_hash"] = [pixel_hash for batch in checked for pixel_hash in batch.pixel_hashes]
@@ -125,7 +99,7 @@ def _readable_images(sample_dir: Path, rejections: _Rejections) -> pd.DataFrame:
 
 
 def _without_placeholders(
-    images: pd.DataFrame, most: int, rejections: _Rejections
+    images: pd.DataFrame, most: int, rejections: Rejections
 ) -> tuple[pd.DataFrame, dict[str, int]]:
     """Reject the pictures that stand in more products than any real picture does."""
     count = num_products_per_image(images["image"].to_numpy(), images["product_id"].to_numpy())
@@ -139,11 +113,13 @@ def _without_placeholders(
     return images[~placeholder], counts
 
 
-def _products_of(sample_dir: Path, images: pd.DataFrame, rejections: _Rejections) -> pd.DataFrame:
+def _products_of(sample_dir: Path, images: pd.DataFrame, rejections: Rejections) -> pd.DataFrame:
     """Return the products that still have an image, with their groups."""
     products = tables.read_table(sample_dir / "products.parquet", tables.SAMPLE_PRODUCTS).to_pandas()
     has_image = products["product_id"].isin(images["product_id"])
-    rejections.add(products.loc[~has_image, ["product_id"]], Reason.NO_IMAGE_LEFT, "no image of the product can be used")
+    rejections.add(
+        products.loc[~has_image, ["product_id"]], Reason.NO_IMAGE_LEFT, "no image of the product can be used"
+    )
     products = products[has_image].reset_index(drop=True)
     place = np.searchsorted(products["product_id"].to_numpy(), images["product_id"].to_numpy())
     contents = pd.factorize(images["content_hash"])[0]
@@ -154,7 +130,7 @@ def _products_of(sample_dir: Path, images: pd.DataFrame, rejections: _Rejections
 
 
 def _without_small_classes(
-    products: pd.DataFrame, class_ids: list[int], config: LabelConfig, names: CategoryNames, rejections: _Rejections
+    products: pd.DataFrame, class_ids: list[int], config: LabelConfig, names: CategoryNames, rejections: Rejections
 ) -> tuple[pd.DataFrame, list[int]]:
     small = small_classes(products, class_ids)
     if small and config.small_classes == "error":
@@ -177,7 +153,7 @@ def _without_small_classes(
 
 
 def _split(
-    products: pd.DataFrame, class_ids: list[int], files: LabelFiles, config: LabelConfig, rejections: _Rejections
+    products: pd.DataFrame, class_ids: list[int], files: LabelFiles, config: LabelConfig, rejections: Rejections
 ) -> tuple[pd.DataFrame, Split]:
     if files.split_path is None:
         split = split_by_hash(products, class_ids, config.split, config.seed)
@@ -203,16 +179,9 @@ def _elsewhere(index_dir: Path, images: pd.DataFrame, sample_products: pd.Series
     return pa.concat_tables(found).to_pandas()
 
 
-def _classes_table(products: pd.DataFrame, images: pd.DataFrame, class_ids: list[int], names: CategoryNames) -> pd.DataFrame:
-    rows = []
-    for class_index, category_id in enumerate(class_ids):
-        counts = {
-            f"num_{what}_{split}": int(((table["class_index"] == class_index) & (table["split"] == split)).sum())
-            for what, table in (("products", products), ("images", images))
-            for split in SPLITS
-        }
-        rows.append({"class_index": class_index, "category_id": category_id, **names[category_id]._asdict(), **counts})
-    return pd.DataFrame(rows)
+def _named(classes: pd.DataFrame, names: CategoryNames) -> pd.DataFrame:
+    levels = pd.DataFrame([names[category_id]._asdict() for category_id in classes["category_id"]])
+    return pd.concat([classes, levels], axis=1)[tables.CLASSES.names]
 
 
 def _with_class_indices(products: pd.DataFrame, class_ids: list[int]) -> pd.DataFrame:
@@ -234,37 +203,11 @@ def _check_learnable(products: pd.DataFrame, class_ids: list[int]) -> None:
         )
 
 
-def _counts(products: pd.DataFrame, images: pd.DataFrame, conflicts: rules.Conflicts, policy: str) -> dict[str, Any]:
-    in_train = images["split"] == TRAIN
-    conflicting = images["content_hash"].isin(conflicts.table["content_hash"])
-    excluded_products = products.loc[(products["rule"] == rules.HUMAN_EXCLUSION) & (products["split"] == TRAIN)]
-    not_learnt = in_train & ~images["learnt"] & ~images["product_id"].isin(excluded_products["product_id"])
-    rule_counts = products["rule"].value_counts()
-    return {
-        "num_products": len(products),
-        "num_images": len(images),
-        "num_distinct_images": int(images["pixel_hash"].nunique()),
-        "num_identical_copies": int(len(images) - images["pixel_hash"].nunique()),
-        "num_groups": int(products["group_id"].nunique()),
-        "num_products_in_groups_of_several": int(products["group_id"].duplicated(keep=False).sum()),
-        "conflicts": {
-            "policy": policy,
-            "num_images": int(conflicting.sum()),
-            "num_distinct": len(conflicts.table),
-            "num_products": int(products["conflicted"].sum()),
-            "num_images_not_learnt": int(not_learnt.sum()),
-            "num_relabelled": int(rule_counts.get(rules.MAJORITY, 0)),
-        },
-        "num_products_not_learnt": int((products["label"].isna() & (products["split"] == TRAIN)).sum()),
-        "ceiling": certificate.ceiling(products, images),
-    }
-
-
 def _write_labels(
     index_dir: Path, sample_dir: Path, files: LabelFiles, config: LabelConfig, part_dir: Path
 ) -> dict[str, Any]:
     names = read_category_names(files.names_path)
-    rejections = _Rejections()
+    rejections = Rejections()
     all_images = _readable_images(sample_dir, rejections)
     images, placeholders = _without_placeholders(all_images, config.max_products_per_image, rejections)
     all_products = _products_of(sample_dir, images, rejections)
@@ -286,7 +229,7 @@ def _write_labels(
         class_index=images["product_id"].map(by_product["class_index"]),
         split=images["product_id"].map(by_product["split"]),
     )
-    classes = _classes_table(products, images, class_ids, names)
+    classes = _named(count_by_class(products, images, class_ids), names)
     tables.write_table(part_dir / "products.parquet", products[tables.LABEL_PRODUCTS.names], tables.LABEL_PRODUCTS)
     tables.write_table(part_dir / "images.parquet", images[tables.LABEL_IMAGES.names], tables.LABEL_IMAGES)
     tables.write_table(part_dir / "classes.parquet", classes, tables.CLASSES)
@@ -294,7 +237,7 @@ def _write_labels(
     rejected = {name: [row[name] for row in rejections.rows] for name in tables.REJECTED.names}
     tables.write_table(part_dir / "rejected.parquet", rejected, tables.REJECTED)
 
-    counts = _counts(products, images, conflicts, config.conflicts)
+    counts = count_decisions(products, images, conflicts, config.conflicts)
     counts["placeholders"] = placeholders
     counts["rejected_images"] = rejections.counts(images=True)
     counts["rejected_products"] = rejections.counts(images=False)

@@ -265,29 +265,29 @@ def write_report(
     test_products = inputs.products[inputs.products["split"] == TEST]
     if test_products.empty:
         raise DataError(f"{evaluation_dir}: holds no prediction for a test product; remove it and run again")
-    metrics = _measure_all(inputs, config)
-    chosen = choose_mistakes(test_products)
-    mistakes = show_mistakes(chosen, _read_pictures(sample_dir, labels_dir, chosen["product_id"].tolist()))
-    page = render_report(metrics, inputs.history, mistakes)
-    accuracy, test = metrics["test"]["product"]["accuracy"], metrics["test"]
-    headline = {
-        "report_path": str(out_dir / "report.html"),
-        "product_accuracy": accuracy["value"],
-        "product_accuracy_low": accuracy["low"],
-        "product_accuracy_high": accuracy["high"],
-        "image_accuracy": test["image"]["accuracy"]["value"],
-        "majority_baseline": test["baseline"]["majority"]["value"],
-        "num_test_products": accuracy["n"],
-        "num_test_images": test["image"]["accuracy"]["n"],
-        "num_mistakes": int((test_products["class_index"] != test_products["predicted"]).sum()),
-    }
 
     def write(part_dir: Path) -> dict[str, Any]:
+        metrics = _measure_all(inputs, config)
+        chosen = choose_mistakes(test_products)
+        mistakes = show_mistakes(chosen, _read_pictures(sample_dir, labels_dir, chosen["product_id"].tolist()))
+        page = render_report(metrics, inputs.history, mistakes)
         write_json(part_dir / "metrics.json", metrics)
         shutil.copyfile(evaluation_dir / "predictions.parquet", part_dir / "predictions.parquet")
         (part_dir / "report.html").write_text(page, encoding="utf-8")
         (part_dir / "MODEL_CARD.md").write_text(render_model_card(metrics), encoding="utf-8")
-        return headline
+        test = metrics["test"]
+        accuracy = test["product"]["accuracy"]
+        return {
+            "report_path": str(out_dir / "report.html"),
+            "product_accuracy": accuracy["value"],
+            "product_accuracy_low": accuracy["low"],
+            "product_accuracy_high": accuracy["high"],
+            "image_accuracy": test["image"]["accuracy"]["value"],
+            "majority_baseline": test["baseline"]["majority"]["value"],
+            "num_test_products": accuracy["n"],
+            "num_test_images": test["image"]["accuracy"]["n"],
+            "num_mistakes": int((test_products["class_index"] != test_products["predicted"]).sum()),
+        }
 
     recipe = Recipe(
         stage="report",

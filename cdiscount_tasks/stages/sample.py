@@ -73,7 +73,9 @@ def choose_products(products: pa.Table, config: DrawConfig) -> pa.Table:
     products = products.filter(pc.is_valid(products["category_id"]))
     found = set(pc.unique(products["category_id"]).to_pylist())
     if not found and config.categories is None:
-        raise DataError("the catalogue has no categories (is it test.bson?); a sample needs products with a category_id")
+        raise DataError(
+            "the catalogue has no categories (is it test.bson?); a sample needs products with a category_id"
+        )
     missing = [category for category in config.categories or [] if category not in found]
     if missing:
         raise DataError(

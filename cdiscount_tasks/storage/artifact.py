@@ -14,7 +14,7 @@ import shutil
 import socket
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -101,19 +101,18 @@ def read_manifest(artifact_dir: Path) -> dict[str, Any]:
     path = artifact_dir / MANIFEST
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
-        files, _ = manifest["files"], manifest["identity"]
+        sizes = {name: file["size"] for name, file in manifest["files"].items()}
+        _ = manifest["identity"], manifest["result"]
     except FileNotFoundError as error:
         raise DataError(f"{artifact_dir}: no finished artifact stands there ({MANIFEST} is missing)") from error
-    except (ValueError, KeyError, TypeError, OSError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
         raise DataError(f"{path}: is damaged ({error}); remove {artifact_dir} and run again") from error
-    for name, expected in files.items():
+    for name, expected in sizes.items():
         file = artifact_dir / name
         found = file.stat().st_size if file.is_file() else None
-        if found != expected["size"]:
+        if found != expected:
             was = "is missing" if found is None else f"has {found} bytes"
-            raise DataError(
-                f"{file}: {was}, expected {expected['size']} bytes; remove {artifact_dir} and run again"
-            )
+            raise DataError(f"{file}: {was}, expected {expected} bytes; remove {artifact_dir} and run again")
     return cast(dict[str, Any], manifest)
 
 
@@ -157,6 +156,14 @@ _DISK_FAULTS = {
 }
 
 
+def _is_elsewhere(error: OSError, folder: Path) -> bool:
+    """Tell whether a fault is of a file that lies neither beside or below a folder nor on the way to it: of an input."""
+    if not isinstance(error.filename, str):
+        return False
+    path = Path(error.filename)
+    return not path.is_relative_to(folder.parent) and not folder.is_relative_to(path)
+
+
 @contextmanager
 def disk_faults_told(folder: Path, setting: str = "CDISCOUNT_DATA") -> Iterator[None]:
     """Turn what a full or unwritable disk raises into a sentence.
@@ -175,6 +182,8 @@ def disk_faults_told(folder: Path, setting: str = "CDISCOUNT_DATA") -> Iterator[
         code = error.errno or next((code for code in _DISK_FAULTS if f"[errno {code}]" in str(error)), None)
         if code not in _DISK_FAULTS:
             raise
+        if code in (errno.EACCES, errno.EPERM) and _is_elsewhere(error, folder):
+            raise ConfigError(f"{error.filename}: cannot be read: give this user the right to") from error
         raise ConfigError(f"{folder}: {_DISK_FAULTS[code].format(setting=setting)}") from error
 
 
@@ -228,9 +237,7 @@ def standing_result(out_dir: Path) -> dict[str, Any] | None:
     return {"path": str(out_dir), **manifest["result"]}
 
 
-def _publish(
-    part_dir: Path, out_dir: Path, manifest: dict[str, Any], place: Callable[[Path, Path], object]
-) -> None:
+def _publish(part_dir: Path, out_dir: Path, manifest: dict[str, Any], place: Callable[[Path, Path], object]) -> None:
     files = sorted(path for path in part_dir.rglob("*") if path.is_file())
     manifest["files"] = {
         str(path.relative_to(part_dir)): {"size": path.stat().st_size, "xxh3_128": hash_file(path)} for path in files

@@ -113,9 +113,7 @@ def read_image_keys(sample_dir: Path) -> dict[str, np.ndarray]:
     """Return product_id, image_number, category_id and content_hash (as bytes of 16) of a sample's pictures, by row."""
     columns = ["product_id", "image_number", "category_id", "content_hash"]
     tables = [read_table(path, SAMPLE_IMAGES, columns) for path in sorted(sample_dir.glob("images-*.parquet"))]
-    return {
-        name: np.concatenate([table[name].to_numpy() for table in tables]) for name in columns
-    }
+    return {name: np.concatenate([table[name].to_numpy() for table in tables]) for name in columns}
 
 
 def rows_of(sample_dir: Path, product_ids: np.ndarray, image_numbers: np.ndarray) -> np.ndarray:

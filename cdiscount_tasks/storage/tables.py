@@ -194,9 +194,7 @@ class TableWriter:
 
 
 def _leaf_names(schema: pa.Schema) -> list[str]:
-    return [
-        f"{field.name}.list.element" if pa.types.is_nested(field.type) else str(field.name) for field in schema
-    ]
+    return [f"{field.name}.list.element" if pa.types.is_nested(field.type) else str(field.name) for field in schema]
 
 
 def write_table(path: Path, rows: Any, schema: pa.Schema) -> int:

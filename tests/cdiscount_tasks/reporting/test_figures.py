@@ -41,7 +41,7 @@ def test_what_a_figure_refers_to_is_in_it():
 def test_figures_take_their_colours_from_the_page_and_carry_no_date():
     for curve in learning_curves(make_history(), None):
         assert "var(--figure-first)" in curve.svg
-        assert not re.search(r"#01020\d|<metadata|<\?xml|DOCTYPE|http://(?!www.w3.org)", curve.svg)
+        assert not re.search(r"#01020\d|<metadata|<style|<\?xml|DOCTYPE|http://(?!www.w3.org)", curve.svg)
 
 
 def test_figures_say_in_words_what_they_show():

@@ -11,7 +11,7 @@ from cdiscount_tasks.records import DRAWN_WARNING
 from cdiscount_tasks.run import run_folder
 from cdiscount_tasks.stages.report import write_report
 from cdiscount_tasks.storage import tables
-from cdiscount_tasks.storage.artifact import read_manifest, verify_artifact
+from cdiscount_tasks.storage.artifact import Recipe, read_manifest, rebuild_artifact, verify_artifact
 from tests.cdiscount_tasks.report_inputs import make_inputs
 
 VOID = {"meta", "br", "img", "link", "hr", "input"}
@@ -241,6 +241,29 @@ def test_a_failing_write_leaves_the_old_report_standing(inputs, tmp_path, monkey
     with pytest.raises(ZeroDivisionError):
         write(inputs, tmp_path)
     assert (out_dir / "manifest.json").read_bytes() == before
+    assert verify_artifact(out_dir) == 4
+
+
+def test_who_reads_while_a_report_is_replaced_sees_the_old_one_or_the_new_one(tmp_path):
+    recipe, out_dir = Recipe("report", 1, {}, {}, {}, {}), tmp_path / "run"
+
+    def replace(number):
+        rebuild_artifact(out_dir, recipe, lambda part_dir: {"size": (part_dir / "file").write_text(str(number))})
+
+    replace(0)
+    with ThreadPoolExecutor() as threads:
+        replacing = threads.submit(lambda: [replace(number) for number in range(30)])
+        while not replacing.done():
+            assert (out_dir / "file").read_text().isdigit()
+    assert verify_artifact(out_dir) == 1
+
+
+def test_where_folders_cannot_be_exchanged_a_report_is_replaced_all_the_same(inputs, tmp_path, monkeypatch):
+    monkeypatch.setattr("cdiscount_tasks.storage.artifact.ctypes.CDLL", lambda _: None)
+    out_dir, _ = write(inputs, tmp_path)
+    (out_dir / "left_over.txt").write_text("old")
+    write(inputs, tmp_path)
+    assert not (out_dir / "left_over.txt").exists()
     assert verify_artifact(out_dir) == 4
 
 

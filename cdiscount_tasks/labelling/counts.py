@@ -1,0 +1,70 @@
+"""What label fixing found and did, in numbers."""
+
+from typing import Any
+
+import pandas as pd
+
+from cdiscount_tasks.labelling import rules
+from cdiscount_tasks.labelling.certificate import ceiling
+from cdiscount_tasks.records import SPLITS, TRAIN
+
+
+def count_by_class(products: pd.DataFrame, images: pd.DataFrame, class_ids: list[int]) -> pd.DataFrame:
+    """Count each class's products and images in each split.
+
+    Args:
+        products: Columns class_index, split; one row a product.
+        images: Columns class_index, split; one row an image kept.
+        class_ids: The category_id of each class_index.
+
+    Returns:
+        Columns class_index, category_id and num_products_*, num_images_* for each split.
+    """
+    rows = []
+    for class_index, category_id in enumerate(class_ids):
+        counts = {
+            f"num_{what}_{split}": int(((table["class_index"] == class_index) & (table["split"] == split)).sum())
+            for what, table in (("products", products), ("images", images))
+            for split in SPLITS
+        }
+        rows.append({"class_index": class_index, "category_id": category_id, **counts})
+    return pd.DataFrame(rows)
+
+
+def count_decisions(
+    products: pd.DataFrame, images: pd.DataFrame, conflicts: rules.Conflicts, policy: str
+) -> dict[str, Any]:
+    """Count copies, groups, conflicts and what they cost.
+
+    Args:
+        products: labels/products.parquet.
+        images: labels/images.parquet.
+        conflicts: What settling them gave.
+        policy: The config's `conflicts`.
+
+    Returns:
+        The part of counts.json that follows from these tables.
+    """
+    in_train = images["split"] == TRAIN
+    conflicting = images["content_hash"].isin(conflicts.table["content_hash"])
+    excluded_products = products.loc[(products["rule"] == rules.HUMAN_EXCLUSION) & (products["split"] == TRAIN)]
+    not_learnt = in_train & ~images["learnt"] & ~images["product_id"].isin(excluded_products["product_id"])
+    rule_counts = products["rule"].value_counts()
+    return {
+        "num_products": len(products),
+        "num_images": len(images),
+        "num_distinct_images": int(images["pixel_hash"].nunique()),
+        "num_identical_copies": int(len(images) - images["pixel_hash"].nunique()),
+        "num_groups": int(products["group_id"].nunique()),
+        "num_products_in_groups_of_several": int(products["group_id"].duplicated(keep=False).sum()),
+        "conflicts": {
+            "policy": policy,
+            "num_images": int(conflicting.sum()),
+            "num_distinct": len(conflicts.table),
+            "num_products": int(products["conflicted"].sum()),
+            "num_images_not_learnt": int(not_learnt.sum()),
+            "num_relabelled": int(rule_counts.get(rules.MAJORITY, 0)),
+        },
+        "num_products_not_learnt": int((products["label"].isna() & (products["split"] == TRAIN)).sum()),
+        "ceiling": ceiling(products, images),
+    }

@@ -1,0 +1,36 @@
+"""What label fixing refuses on the way, collected as rows of `rejected.parquet`."""
+
+from typing import Any
+
+import pandas as pd
+
+from cdiscount_tasks.records import Reason
+
+
+class Rejections:
+    """Collects what is refused on the way, as rows of rejected.parquet."""
+
+    def __init__(self) -> None:
+        self.rows: list[dict[str, Any]] = []
+
+    def add(self, keys: pd.DataFrame, reason: Reason, details: str | list[str]) -> None:
+        """Refuse images (columns product_id, image_number) or products (product_id alone)."""
+        told = [details] * len(keys) if isinstance(details, str) else details
+        for row, detail in zip(keys.to_dict("records"), told, strict=True):
+            number = row.get("image_number")
+            self.rows.append(
+                {
+                    "stage": "labels",
+                    "byte_offset": None,
+                    "byte_length": None,
+                    "product_id": int(row["product_id"]),
+                    "image_number": None if number is None else int(number),
+                    "reason": str(reason),
+                    "detail": detail,
+                }
+            )
+
+    def counts(self, images: bool) -> dict[str, int]:
+        """Count the refused images, or products, by reason."""
+        reasons = [row["reason"] for row in self.rows if (row["image_number"] is not None) == images]
+        return {reason: reasons.count(reason) for reason in sorted(set(reasons))}

@@ -1,0 +1,87 @@
+"""What scans found, as Arrow tables in the schemas of the index."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from cdiscount_tasks.records import Reason
+from cdiscount_tasks.storage.catalogue_scan import NO_CATEGORY, RangeScan, Rejected
+from cdiscount_tasks.storage.tables import IMAGES, PRODUCTS, REJECTED
+
+
+def images_table(scan: RangeScan) -> pa.Table:
+    """Return a scan's images in the schema IMAGES, sorted by category."""
+    categories = np.frombuffer(scan.image_categories, np.int64)
+    hashes = pa.FixedSizeBinaryArray.from_buffers(
+        pa.binary(16), len(scan.image_numbers), [None, pa.py_buffer(bytes(scan.image_hashes))]
+    )
+    columns = {
+        "product_id": np.frombuffer(scan.image_product_ids, np.int64),
+        "image_number": np.frombuffer(scan.image_numbers, np.int8),
+        "category_id": pa.array(categories, mask=categories == NO_CATEGORY),
+        "offset": np.frombuffer(scan.image_offsets, np.int64),
+        "length": np.frombuffer(scan.image_lengths, np.int32),
+        "width": np.frombuffer(scan.image_widths, np.int16),
+        "height": np.frombuffer(scan.image_heights, np.int16),
+        "content_hash": hashes,
+    }
+    return sorted_by_category(pa.table(columns, schema=IMAGES))
+
+
+def products_table(scan: RangeScan) -> pa.Table:
+    """Return a scan's products in the schema PRODUCTS, sorted by category."""
+    categories = np.frombuffer(scan.product_categories, np.int64)
+    columns = {
+        "product_id": np.frombuffer(scan.product_ids, np.int64),
+        "category_id": pa.array(categories, mask=categories == NO_CATEGORY),
+        "num_images": np.frombuffer(scan.product_num_images, np.int8),
+        "offset": np.frombuffer(scan.product_offsets, np.int64),
+        "length": np.frombuffer(scan.product_lengths, np.int32),
+    }
+    return sorted_by_category(pa.table(columns, schema=PRODUCTS))
+
+
+def sorted_by_category(table: pa.Table) -> pa.Table:
+    """Sort by category, product and, where two documents carry one id, place in the file."""
+    return table.sort_by([("category_id", "ascending"), ("product_id", "ascending"), ("offset", "ascending")])
+
+
+def rejected_table(rejected: Sequence[Rejected]) -> pa.Table:
+    """Return what a scan refused in the schema REJECTED."""
+    columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in rejected] for name in Rejected._fields}
+    columns["reason"] = [str(reason) for reason in columns["reason"]]
+    return pa.table({"stage": ["index"] * len(rejected), **columns}, schema=REJECTED)
+
+
+def refused_documents(products: pa.Table, mask: np.ndarray, reason: Reason, detail: str) -> pa.Table:
+    """Return the marked rows of a products table as rows of REJECTED."""
+    gone = products.filter(pa.array(mask))
+    n = len(gone)
+    return pa.table(
+        {
+            "stage": pa.array(["index"] * n, pa.string()),
+            "byte_offset": gone["offset"],
+            "byte_length": gone["length"].cast(pa.int64()),
+            "product_id": gone["product_id"],
+            "image_number": pa.nulls(n, pa.int8()),
+            "reason": pa.array([str(reason)] * n, pa.string()),
+            "detail": pa.array([detail] * n, pa.string()),
+        },
+        schema=REJECTED,
+    )
+
+
+def without_images_of(gone: pa.Table, images: pa.Table, rejected: pa.Table) -> tuple[pa.Table, pa.Table]:
+    """Take out the images, kept or rejected, of documents that are refused as a whole: the document is one row."""
+    starts = np.sort(gone["offset"].to_numpy())
+    ends = (gone["offset"].to_numpy() + gone["length"].to_numpy())[np.argsort(gone["offset"].to_numpy())]
+
+    def is_within(offsets: np.ndarray) -> np.ndarray:
+        place = np.searchsorted(starts, offsets, side="right") - 1
+        return np.asarray((place >= 0) & (offsets < ends[np.maximum(place, 0)]) if len(starts) else offsets < 0)
+
+    is_image = rejected["image_number"].is_valid().to_numpy()
+    images = images.filter(pa.array(~is_within(images["offset"].to_numpy())))
+    return images, rejected.filter(pa.array(~(is_image & is_within(rejected["byte_offset"].to_numpy()))))

@@ -1,0 +1,230 @@
+import errno
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from cdiscount_tasks import run as runs
+from cdiscount_tasks.errors import ConfigError, DataError
+from cdiscount_tasks.run import open_run, run_folder, start_run
+from tests.tiny_catalogue import BLUE, GREEN, RED, YELLOW
+
+SETTINGS = {
+    "name": "colours",
+    "title": "Colours",
+    "categories": [RED, GREEN],
+    "default_preset": "smoke",
+    "presets": {"smoke": {"image_size": 32, "epochs": 2}, "long": {"epochs": 50}},
+}
+NAMES = "category_id,category_level1,category_level2,category_level3\n" + "".join(
+    f"{category_id},ALL,{level2},{level3}\n"
+    for category_id, level2, level3 in ((RED, "WARM", "RED "), (YELLOW, "WARM", "YELLOW"), (GREEN, "COLD", "GREEN"), (BLUE, "COLD", "BLUE"))
+)  # fmt: skip
+
+
+class Place:
+    """A data folder, a samples folder and a catalogue, with the environment set to them."""
+
+    def __init__(self, folder, catalogue_path):
+        self.folder, self.catalogue_path = folder, catalogue_path
+        self.data_dir, self.samples_dir, self.fixes_dir = folder / "data", folder / "samples", folder / "fixes"
+        self.samples_dir.mkdir()
+        self.fixes_dir.mkdir()
+        (folder / "names.csv").write_text(NAMES)
+        self.write()
+
+    def write(self, **changes):
+        (self.samples_dir / "colours.yaml").write_text(yaml.safe_dump({**SETTINGS, **changes}))
+
+
+@pytest.fixture
+def place(tmp_path, tiny_path, monkeypatch):
+    made = Place(tmp_path, tiny_path)
+    for name, path in (
+        ("CATALOGUE", tiny_path), ("CATEGORY_NAMES", tmp_path / "names.csv"), ("DATA", made.data_dir),
+        ("SAMPLES", made.samples_dir), ("REPORTS", tmp_path / "reports"), ("LABEL_FIXES", made.fixes_dir),
+    ):  # fmt: skip
+        monkeypatch.setenv(f"CDISCOUNT_{name}", str(path))
+    monkeypatch.delenv("CDISCOUNT_MAX_REJECTED_SHARE", raising=False)
+    return made
+
+
+@pytest.mark.parametrize(
+    "run_id", ["manual__2026-11-23T17:00:00+00:00", "..", "a/../../b", "", "\u00e9t\u00e9", "x" * 250, "a b\n"]
+)
+def test_a_run_folder_is_a_safe_name_of_its_own(run_id):
+    folder = run_folder(run_id)
+    assert Path(folder).name == folder
+    assert set(folder) <= set("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-")
+    assert len(folder) <= 255
+
+
+def test_run_ids_that_differ_in_refused_characters_alone_have_folders_of_their_own():
+    assert len({run_folder(run_id) for run_id in ("a:b", "a/b", "a-b", "a b")}) == 4
+
+
+def test_start_run_freezes_what_the_run_makes(place):
+    run = start_run("colours", "r1", overrides={"epochs": 1})
+    written = json.loads((run.run_dir / "config.json").read_text())
+    assert (written["run_id"], written["preset"], written["training"]["epochs"]) == ("r1", "smoke", 1)
+    assert run.config.labels.categories == run.config.draw.categories == (RED, GREEN)
+
+
+def test_an_opened_run_is_the_one_that_was_started(place):
+    started = start_run("colours", "r1")
+    assert open_run("colours", "r1") == started
+
+
+def test_a_retry_keeps_what_its_run_began_with(place):
+    first = start_run("colours", "r1")
+    place.write(seed=9)
+    assert start_run("colours", "r1", preset="long").config == first.config
+
+
+def test_the_stages_of_a_run_share_the_samples_folder(place):
+    run = start_run("colours", "r1")
+    assert run.artifacts_dir == place.data_dir / "samples" / "colours"
+    assert run.index_parent_dir.parent == place.data_dir / "catalogues"
+    assert run.report_dir == place.folder / "reports" / "colours" / run.run_dir.name
+
+
+def test_files_that_people_may_change_are_copied_when_the_run_starts(place):
+    (place.fixes_dir / "colours.csv").write_text("product_id,category_id,reason\n")
+    (place.samples_dir / "fixed.csv").write_text("product_id,split\n")
+    place.write(split={"file": "fixed.csv"})
+    run = start_run("colours", "r1")
+    (place.fixes_dir / "colours.csv").write_text("changed")
+    assert [path.name for path in run.label_files] == ["category_names.csv", "label_fixes.csv", "split.csv"]
+    assert run.label_files.fixes_path.read_text() == "product_id,category_id,reason\n"
+
+
+def test_a_run_without_outside_files_has_none(place, monkeypatch):
+    monkeypatch.delenv("CDISCOUNT_CATEGORY_NAMES")
+    assert start_run("colours", "r1").label_files == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "expected"),
+    [
+        ("all", None),
+        (["level2: WARM"], (RED, YELLOW)),
+        (["level3: RED", "level3: BLUE"], (RED, BLUE)),
+        (["level2: COLD", RED, GREEN], (RED, GREEN, BLUE)),
+    ],
+)
+def test_names_of_a_level_become_ids_ascending(place, chosen, expected):
+    place.write(categories=chosen)
+    assert start_run("colours", "r1").config.draw.categories == expected
+
+
+def test_a_levels_name_that_nothing_carries_is_refused(place):
+    place.write(categories=["level2: LUKEWARM"])
+    with pytest.raises(ConfigError, match=r"no category is called 'level2: LUKEWARM'; compare with the names CSV"):
+        start_run("colours", "r1")
+
+
+def test_a_name_that_selects_one_class_only_is_refused(place):
+    place.write(categories=["level3: RED"])
+    with pytest.raises(ConfigError, match=r"sample colours: .* 1 category, expected at least 2"):
+        start_run("colours", "r1")
+
+
+def test_an_impossible_override_is_refused_before_anything_is_written(place):
+    with pytest.raises(ConfigError, match="run of sample colours: image_size is 7, expected 32 to 512"):
+        start_run("colours", "r1", overrides={"image_size": 7})
+    assert not place.data_dir.exists()
+
+
+def test_a_missing_sample_is_told_with_its_path(place):
+    with pytest.raises(ConfigError, match=r"samples/shapes\.yaml: cannot be read"):
+        start_run("shapes", "r1")
+
+
+def test_a_missing_catalogue_is_told_with_its_path_and_the_way_out(place, monkeypatch):
+    monkeypatch.setenv("CDISCOUNT_CATALOGUE", str(place.folder / "none.bson"))
+    with pytest.raises(ConfigError, match=r"none\.bson: no catalogue stands there; CDISCOUNT_CATALOGUE names it; set it"):
+        start_run("colours", "r1")
+
+
+def test_a_missing_demo_catalogue_says_what_draws_it(place, monkeypatch):
+    monkeypatch.delenv("CDISCOUNT_CATALOGUE")
+    with pytest.raises(ConfigError, match=r"catalogue\.bson: no catalogue stands there; run `make demo`"):
+        start_run("colours", "r1")
+
+
+def test_an_empty_catalogue_is_refused(place, monkeypatch):
+    (place.folder / "empty.bson").write_bytes(b"")
+    monkeypatch.setenv("CDISCOUNT_CATALOGUE", str(place.folder / "empty.bson"))
+    with pytest.raises(ConfigError, match=r"empty\.bson: the catalogue is empty \(0 bytes\); fetch or unpack it again"):
+        start_run("colours", "r1")
+
+
+def test_a_folder_in_place_of_a_catalogue_is_refused(place, monkeypatch):
+    monkeypatch.setenv("CDISCOUNT_CATALOGUE", str(place.folder))
+    with pytest.raises(ConfigError, match="no catalogue stands there"):
+        start_run("colours", "r1")
+
+
+def test_a_catalogue_that_may_not_be_read_is_named(place, monkeypatch):
+    def refuse(path):
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(runs, "fingerprint", refuse)
+    with pytest.raises(ConfigError, match=r"tiny\.bson: cannot be read"):
+        start_run("colours", "r1")
+
+
+@pytest.mark.parametrize("setting", ["CDISCOUNT_CATEGORY_NAMES", "split.file of sample colours"])
+def test_a_named_file_that_is_missing_is_told_with_what_names_it(place, monkeypatch, setting):
+    if setting.startswith("split"):
+        place.write(split={"file": "none.csv"})
+    else:
+        monkeypatch.setenv(setting, str(place.folder / "none.csv"))
+    with pytest.raises(ConfigError, match=rf"none\.csv: no such file, though {setting} names it"):
+        start_run("colours", "r1")
+
+
+def test_a_data_folder_below_a_regular_file_is_told(place, monkeypatch):
+    (place.folder / "file").write_text("")
+    monkeypatch.setenv("CDISCOUNT_DATA", str(place.folder / "file" / "data"))
+    with pytest.raises(ConfigError, match="a part of the path is no folder: point CDISCOUNT_DATA elsewhere"):
+        start_run("colours", "r1")
+
+
+def test_a_data_folder_that_is_a_regular_file_is_told(place, monkeypatch):
+    (place.folder / "file").write_text("")
+    monkeypatch.setenv("CDISCOUNT_DATA", str(place.folder / "file"))
+    with pytest.raises(ConfigError, match="a part of the path is no folder"):
+        start_run("colours", "r1")
+
+
+def test_a_full_disk_is_told_and_leaves_no_config(place, monkeypatch):
+    def fill(path, value):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(runs, "write_json", fill)
+    with pytest.raises(ConfigError, match="the disk is full: free space there or point CDISCOUNT_DATA at another disk"):
+        start_run("colours", "r1")
+    with pytest.raises(DataError, match="the run has no frozen config"):
+        open_run("colours", "r1")
+
+
+def test_a_run_that_never_started_says_what_to_do(place):
+    with pytest.raises(DataError, match="the run has no frozen config; clear its task resolve_run first"):
+        open_run("colours", "r9")
+
+
+@pytest.mark.parametrize("text", ["", "{", "{}", '{"schema_version": 2}'])
+def test_a_damaged_config_says_what_to_do(place, text):
+    run = start_run("colours", "r1")
+    (run.run_dir / "config.json").write_text(text)
+    with pytest.raises(DataError, match=r"config\.json: is damaged or of another version"):
+        open_run("colours", "r1")
+
+
+def test_a_run_notes_which_artifacts_it_used(place):
+    run = start_run("colours", "r1")
+    assert run.record("sample", {"path": "a", "num_rows": 1}) == {"path": "a", "num_rows": 1}
+    run.record("labels", {"path": "b"})
+    assert run.recorded() == {"sample": {"path": "a", "num_rows": 1}, "labels": {"path": "b"}}

@@ -1,0 +1,41 @@
+from pathlib import Path
+
+import pytest
+
+from cdiscount_tasks.storage.artifact import Recipe, build_artifact
+from tools import verify
+
+
+@pytest.fixture
+def artifact_dir(tmp_path):
+    recipe = Recipe(stage="labels", version=1, config={}, inputs={}, files={}, libraries={})
+
+    def write(part_dir: Path) -> dict[str, int]:
+        (part_dir / "rows.txt").write_text("one row")
+        return {"num_rows": 1}
+
+    return Path(build_artifact(recipe.dir_in(tmp_path / "samples"), recipe, write)["path"])
+
+
+def test_whole_artifacts_are_counted_once(artifact_dir, tmp_path, capsys):
+    assert verify.verify([tmp_path, tmp_path / "samples"]) == 0
+    assert capsys.readouterr().out.startswith("1 artifacts, 1 files whole, 0 artifacts damaged")
+
+
+def test_a_changed_byte_is_found_and_its_file_named(artifact_dir, tmp_path, capsys):
+    (artifact_dir / "rows.txt").write_text("one r0w")
+    assert verify.verify([tmp_path]) == 1
+    assert str(artifact_dir / "rows.txt") in capsys.readouterr().err
+
+
+def test_what_is_being_written_or_set_aside_is_left_out(artifact_dir, tmp_path):
+    artifact_dir.rename(artifact_dir.with_name("labels-0.damaged-1"))
+    assert verify.verify([tmp_path]) == 0
+
+
+def test_the_exit_status_tells_of_damage(artifact_dir, tmp_path, monkeypatch):
+    monkeypatch.setenv("CDISCOUNT_DATA", str(tmp_path))
+    monkeypatch.setenv("CDISCOUNT_REPORTS", str(tmp_path / "reports"))
+    assert verify.main() == 0
+    (artifact_dir / "rows.txt").unlink()
+    assert verify.main() == 1
