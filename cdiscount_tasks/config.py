@@ -37,7 +37,7 @@ def _checked_categories(value: Any) -> Any:
         return value
     expected = "category ids, names of a level such as 'level2: VIN', or all"
     if not isinstance(value, list | tuple):
-        raise ValueError(f"is {value!r}, expected a list of {expected}")
+        raise ValueError(f"is {value!r}, expected a list of {expected}")  # noqa: TRY004 - what pydantic listens for
     for choice in value:
         if type(choice) is not int and not (isinstance(choice, str) and LEVEL_CHOICE.fullmatch(choice)):
             raise ValueError(f"has {choice!r}, expected {expected}")
@@ -123,7 +123,9 @@ class ScheduleConfig(Frozen):
 class DrawConfig(Frozen):
     """Which products a sample holds."""
 
-    categories: Annotated[tuple[int, ...] | None, _FromList] = Field(description="Category ids, ascending; None: every category.")
+    categories: Annotated[tuple[int, ...] | None, _FromList] = Field(
+        description="Category ids, ascending; None: every category."
+    )
     max_products_per_category: int | None = Field(default=None, ge=1)
     seed: int = Field(default=0, ge=0)
 
@@ -131,7 +133,9 @@ class DrawConfig(Frozen):
 class LabelConfig(Frozen):
     """How a sample's products become labels, groups and splits."""
 
-    categories: Annotated[tuple[int, ...] | None, _FromList] = Field(description="The sample's categories, ascending; None: all it holds.")
+    categories: Annotated[tuple[int, ...] | None, _FromList] = Field(
+        description="The sample's categories, ascending; None: all it holds."
+    )
     split: SplitConfig = SplitConfig()
     seed: int = Field(default=0, ge=0)
     conflicts: Literal["drop_image", "keep", "majority"] = "drop_image"
@@ -231,6 +235,8 @@ def training_config(sample: SampleConfig, preset: str, overrides: dict[str, Any]
     """Return a preset's knobs with a run's own on top.
 
     Args:
+        sample: Holds the presets.
+        preset: One of them.
         overrides: Knobs by name; None means "as in the preset".
 
     Raises:

@@ -83,7 +83,10 @@ class Run:
     def label_files(self) -> LabelFiles:
         """Return the outside files that label fixing reads, as they were when the run started."""
         return LabelFiles(
-            *(self.run_dir / name if name in self.config.inputs else None for name in (NAMES_COPY, FIXES_COPY, SPLIT_COPY))
+            *(
+                self.run_dir / name if name in self.config.inputs else None
+                for name in (NAMES_COPY, FIXES_COPY, SPLIT_COPY)
+            )
         )
 
     def record(self, stage: str, result: ResultT) -> ResultT:
@@ -122,7 +125,9 @@ def select_categories(sample: SampleConfig, names: CategoryNames) -> tuple[int, 
             )
         ids.update(found)
     if len(ids) < 2:
-        raise ConfigError(f"sample {sample.name}: categories select {len(ids)} category, expected at least 2 to tell apart")
+        raise ConfigError(
+            f"sample {sample.name}: categories select {len(ids)} category, expected at least 2 to tell apart"
+        )
     return tuple(sorted(ids))
 
 

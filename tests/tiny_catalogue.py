@@ -1,4 +1,4 @@
-"""A tiny catalogue in the real layout, made in code: four categories, planted copies, conflicts, damage and oddities."""
+"""A tiny catalogue in the real layout: four categories, planted copies, conflicts, damaged pictures, odd documents."""
 
 import io
 from collections import Counter

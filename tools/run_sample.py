@@ -9,6 +9,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from cdiscount_tasks.config import read_sample, training_config
 from cdiscount_tasks.environment import read_environment
 from cdiscount_tasks.run import open_run
 from tools import demo_results
@@ -37,6 +38,13 @@ def _sample_name() -> str:
         known = ", ".join(names) or f"none stands in {folder}"
         raise ToolError(f"SAMPLE is {name!r}, expected one of: {known}; as in `make run SAMPLE=wine PRESET=smoke`")
     return name
+
+
+def _check(name: str, conf: dict[str, Any]) -> None:
+    """Refuse a preset or a knob that cannot be, in a sentence and before Airflow is started."""
+    sample = read_sample(read_environment().samples_dir / f"{name}.yaml")
+    knobs = {knob: value for knob, value in conf.items() if knob != "preset"}
+    training_config(sample, conf.get("preset", sample.default_preset), knobs)
 
 
 def _first_line(context: Any) -> str:
@@ -68,6 +76,7 @@ def _run_dag(dag_id: str, conf: dict[str, Any]) -> str:
 def run_sample() -> None:
     """Run one sample and tell what it is worth."""
     name, conf = _sample_name(), _conf()
+    _check(name, conf)
     draw_if_needed(read_environment())
     with throw_away_home(home_dir()) as (_, environ):
         os.environ.update(environ)

@@ -113,7 +113,9 @@ def ceiling(products: pd.DataFrame, images: pd.DataFrame) -> dict[str, float]:
     """
     test_images = images[images["split"] == TEST]
     test_products = products[products["split"] == TEST]
-    looks = test_images.groupby("product_id")["pixel_hash"].agg(lambda hashes: tuple(sorted(hashes)))
+    looks = {
+        product_id: tuple(sorted(hashes)) for product_id, hashes in test_images.groupby("product_id")["pixel_hash"]
+    }
     look = test_products["product_id"].map(looks)
     return {
         "value": _best_share(test_images["pixel_hash"], test_images["class_index"]),

@@ -38,8 +38,8 @@ def read_csv_rows(path: Path, columns: Sequence[str], kind: str) -> pd.DataFrame
             for row in reader:
                 if row and len(row) != len(header):
                     raise DataError(
-                        f"{path}: line {line} has {len(row)} fields, expected {len(header)}; put text that holds a comma "
-                        "in double quotes"
+                        f"{path}: line {line} has {len(row)} fields, expected {len(header)}; put text that holds a "
+                        "comma in double quotes"
                     )
                 if row:
                     named = dict(zip(header, row, strict=True))

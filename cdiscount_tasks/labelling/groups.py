@@ -16,7 +16,7 @@ def num_products_per_image(image: np.ndarray, product: np.ndarray) -> np.ndarray
         int64, [num_rows].
     """
     pairs = np.unique(np.stack([image, product], axis=1), axis=0)
-    return np.bincount(pairs[:, 0], minlength=image.max(initial=-1) + 1)[image]
+    return np.asarray(np.bincount(pairs[:, 0], minlength=image.max(initial=-1) + 1)[image])
 
 
 def group_products(product_ids: np.ndarray, product: np.ndarray, *images: np.ndarray) -> np.ndarray:

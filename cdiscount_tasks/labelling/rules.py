@@ -166,9 +166,10 @@ def _conflict_table(
 ) -> pd.DataFrame:
     hashes = images.loc[images["image"].isin(contested), ["image", "content_hash"]].drop_duplicates("content_hash")
     claimed: dict[int, tuple[set[int], set[int]]] = {image: (set(), set()) for image in contested.tolist()}
-    for claim in given[given["image"].isin(contested)].itertuples():
-        claimed[claim.image][0].add(claim.category_id)
-        claimed[claim.image][1].add(claim.product_id)
+    claims = given.loc[given["image"].isin(contested), ["image", "category_id", "product_id"]]
+    for image, category_id, product_id in claims.to_numpy().tolist():
+        claimed[image][0].add(category_id)
+        claimed[image][1].add(product_id)
     return pd.DataFrame(
         {
             "content_hash": hashes["content_hash"].tolist(),

@@ -110,8 +110,8 @@ def _fill_gaps(
             ]
             if not free:
                 raise DataError(
-                    f"category {category_id} has no group for the {split} split: its groups are too few or tied to other "
-                    "categories; take the category out of the sample's categories"
+                    f"category {category_id} has no group for the {split} split: its groups are too few or tied to "
+                    "other categories; take the category out of the sample's categories"
                 )
             group = min(free, key=lambda g: (g in giants, _distance(share_of[g], split, config), g))
             for c in classes_of[group]:
@@ -146,7 +146,7 @@ def split_by_hash(products: pd.DataFrame, class_ids: Sequence[int], config: Spli
     moved = _fill_gaps(
         split_of,
         dict(zip(groups.index, shares.tolist(), strict=True)),
-        {group: sorted(classes) for group, classes in groups.items()},
+        dict(zip(groups.index, map(sorted, groups), strict=True)),
         set(giants),
         class_ids,
         config,
@@ -165,7 +165,8 @@ def read_split_file(path: Path) -> pd.Series:
     for product_id, split, line in table.itertuples(index=False):
         if not is_whole_number(product_id) or split not in SPLITS:
             raise DataError(
-                f"{path}: line {line} is {product_id!r}, {split!r}; expected a product_id and one of {', '.join(SPLITS)}"
+                f"{path}: line {line} is {product_id!r}, {split!r}; expected a product_id and one of "
+                f"{', '.join(SPLITS)}"
             )
     table["product_id"] = table["product_id"].astype("int64")
     twice = table[table["product_id"].duplicated()]
@@ -201,7 +202,8 @@ def split_by_file(
         ]
         raise DataError(
             f"{path}: cuts {len(cut)} groups of products that share an image: {'; '.join(first)}"
-            f"{' and more' if len(cut) > _NUM_TOLD else ''}; give each group one split, or set straddling: move_to_train"
+            f"{' and more' if len(cut) > _NUM_TOLD else ''}; give each group one split, or set "
+            "straddling: move_to_train"
         )
     split = split.mask(products["group_id"].isin(cut), TRAIN)
     for name in SPLITS:

@@ -1,11 +1,31 @@
 """The device that training runs on. TensorFlow is set up here, before anything else imports it."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-# Read when TensorFlow is first imported: its notices on stderr would stand in the task log as errors.
+# Read when TensorFlow is first imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+
+@contextmanager
+def _without_notices() -> Iterator[None]:
+    """Silence what TensorFlow's libraries write to stderr while they load: a task's log would show it as errors.
+
+    They write before any log level is read, so the file descriptor itself is turned away. Python's own errors are
+    raised, not written, and pass.
+    """
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 class Device(NamedTuple):
@@ -22,13 +42,14 @@ class Device(NamedTuple):
 
 def prepare_device(seed: int) -> Device:
     """Set TensorFlow up for one training or evaluation in this process, with every random state from a seed."""
-    import keras
-    import tensorflow as tf
+    with _without_notices():
+        import keras
+        import tensorflow as tf
 
+        gpus = tf.config.list_physical_devices("GPU")
     keras.utils.clear_session()
     keras.utils.set_random_seed(seed)
     tf.config.experimental.enable_op_determinism()
-    gpus = tf.config.list_physical_devices("GPU")
     for gpu in gpus:
         _let_memory_grow(tf, gpu)
     if gpus:

@@ -54,6 +54,8 @@ def decode_rgb(jpeg: bytes) -> Image.Image:
             return picture.convert("RGB")
     except UnidentifiedImageError as error:
         raise PictureRefused(Reason.PICTURE_NOT_JPEG, f"{len(jpeg)} bytes that Pillow knows as no JPEG") from error
+    except Image.DecompressionBombError as error:
+        raise PictureRefused(Reason.PICTURE_TOO_LARGE, f"{error}") from error
     except (OSError, SyntaxError, ValueError) as error:
         raise PictureRefused(Reason.PICTURE_DAMAGED, str(error)) from error
 

@@ -191,11 +191,11 @@ def train(
         progress = _Progress(epoch, num_steps, config.batch_size)
         logs = network.fit(batches, epochs=1, verbose=0, shuffle=False, callbacks=[progress]).history
         trained_s = time.monotonic() - started
-        _check_finite(network, logs["loss"][0], epoch)
         probabilities = joint_probabilities(
             predict_images(network, validation_examples.images, flip=False), validation_examples.product
         )
         loss, accuracy = product_loss(probabilities, truth)
+        _check_finite(network, logs["loss"][0] + loss, epoch)
         history.append(
             Epoch(
                 epoch,
@@ -206,7 +206,7 @@ def train(
                 float(keras.ops.convert_to_numpy(network.optimizer.learning_rate)),
                 round(time.monotonic() - started, 3),
                 round(num_images / trained_s, 1),
-            )  # fmt: skip
+            )
         )
         _log_epoch(history, config.epochs)
         if loss <= min(past.validation_loss for past in history):

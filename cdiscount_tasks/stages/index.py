@@ -106,12 +106,17 @@ def plan_ranges(catalogue_path: Path, parent_dir: Path) -> list[ByteRange]:
     Args:
         catalogue_path: The BSON file.
         parent_dir: The folder of this catalogue's index, named by its fingerprint.
+
+    Raises:
+        DataError: If the catalogue is empty.
     """
     index_dir = _index_recipe(parent_dir).dir_in(parent_dir)
     if standing_result(index_dir) is not None:
         logger.info("%s stands already: nothing to scan in %s", index_dir.name, catalogue_path)
         return []
     ranges = _all_ranges(catalogue_path.stat().st_size)
+    if not ranges:
+        raise DataError(f"{catalogue_path}: the catalogue is empty (0 bytes); fetch or unpack it again")
     logger.info("%s: %d bytes to scan in %d ranges", catalogue_path, ranges[-1]["stop"], len(ranges))
     return ranges
 
@@ -162,7 +167,7 @@ def scan_range(catalogue_path: Path, byte_range: ByteRange, parent_dir: Path) ->
     result = build_artifact(
         recipe.dir_in(_parts_dir(parent_dir)), recipe, partial(_write_part, catalogue_path, byte_range)
     )
-    return RangeResult(**{name: result[name] for name in RangeResult.__annotations__})  # type: ignore[typeddict-item]
+    return cast(RangeResult, {name: result[name] for name in RangeResult.__annotations__})
 
 
 def _joined_parts(
@@ -222,7 +227,7 @@ def repeated_products(product_ids: np.ndarray, offsets: np.ndarray) -> np.ndarra
 
 
 def _check_rejected_share(catalogue_path: Path, num_rejected: int, num_documents: int, most: float, why: str) -> None:
-    if num_documents == 0 or num_rejected == num_documents:
+    if num_documents in (0, num_rejected):
         raise DataError(
             f"{catalogue_path}: none of {num_documents} documents is a product ({why or 'nothing was found'}); "
             "expected BSON documents {_id, imgs, category_id} one after another: compare with train.bson"
@@ -230,7 +235,19 @@ def _check_rejected_share(catalogue_path: Path, num_rejected: int, num_documents
     if num_rejected / num_documents > most:
         raise DataError(
             f"{catalogue_path}: {num_rejected} of {num_documents} documents were rejected ({why}), expected at most "
-            f"{most:.2%}; the file may be damaged: compare its size with the source, or raise CDISCOUNT_MAX_REJECTED_SHARE"
+            f"{most:.2%}; the file may be damaged: compare its size with the source, or raise "
+            "CDISCOUNT_MAX_REJECTED_SHARE"
+        )
+
+
+def _check_readable_share(catalogue_path: Path, num_unreadable_bytes: int, most: float) -> None:
+    """Refuse a file with a hole: one stretch of gigabytes that were never written is a single rejected document."""
+    num_bytes = catalogue_path.stat().st_size
+    if num_unreadable_bytes / num_bytes > most:
+        raise DataError(
+            f"{catalogue_path}: {num_unreadable_bytes} of {num_bytes} bytes are no documents, "
+            f"expected at most {most:.2%}; the file may be damaged: fetch or unpack it again, or raise "
+            "CDISCOUNT_MAX_REJECTED_SHARE"
         )
 
 
@@ -275,6 +292,9 @@ def _write_index(
     products = products.filter(pa.array(~gone))
     num_rejected = num_documents - len(products)
     _check_rejected_share(catalogue_path, num_rejected, num_documents, most, _reasons(rejected))
+    unreadable = pa.compute.equal(rejected["reason"], Reason.DOCUMENT_UNREADABLE)
+    num_unreadable_bytes = pa.compute.sum(rejected.filter(unreadable)["byte_length"]).as_py() or 0
+    _check_readable_share(catalogue_path, num_unreadable_bytes, most)
     with TableWriter(index_dir / "images.parquet", IMAGES) as writer:
         writer.write(images)
     write_table(index_dir / "products.parquet", products, PRODUCTS)

@@ -115,7 +115,7 @@ def _without_placeholders(
 
 def _products_of(sample_dir: Path, images: pd.DataFrame, rejections: Rejections) -> pd.DataFrame:
     """Return the products that still have an image, with their groups."""
-    products = tables.read_table(sample_dir / "products.parquet", tables.SAMPLE_PRODUCTS).to_pandas()
+    products: pd.DataFrame = tables.read_table(sample_dir / "products.parquet", tables.SAMPLE_PRODUCTS).to_pandas()
     has_image = products["product_id"].isin(images["product_id"])
     rejections.add(
         products.loc[~has_image, ["product_id"]], Reason.NO_IMAGE_LEFT, "no image of the product can be used"
@@ -137,8 +137,8 @@ def _without_small_classes(
         num_groups = products.groupby("category_id")["group_id"].nunique()
         told = ", ".join(f"{c} ({names[c].level3}: {num_groups.get(c, 0)})" for c in small)
         raise DataError(
-            f"categories with fewer than {len(SPLITS)} groups of products cannot be split: {told}; take them out of the "
-            "sample's categories, or set small_classes: reject"
+            f"categories with fewer than {len(SPLITS)} groups of products cannot be split: {told}; take them out of "
+            "the sample's categories, or set small_classes: reject"
         )
     is_small = products["category_id"].isin(small)
     rejections.add(
@@ -171,17 +171,16 @@ def _elsewhere(index_dir: Path, images: pd.DataFrame, sample_products: pd.Series
     wanted = pa.array(images["content_hash"].unique(), pa.binary(16))
     inside = pa.array(sample_products.to_numpy())
     found = []
-    with tables.open_table(index_dir / "images.parquet") as file:
-        for group in range(file.num_row_groups):
-            rows = file.read_row_group(group, columns=["product_id", "category_id", "content_hash"])
-            rows = rows.filter(pc.is_in(rows["content_hash"], value_set=wanted))
-            found.append(rows.filter(pc.invert(pc.is_in(rows["product_id"], value_set=inside))))
-    return pa.concat_tables(found).to_pandas()
+    columns = ["product_id", "category_id", "content_hash"]
+    for rows in tables.iter_row_groups(index_dir / "images.parquet", columns):
+        same = rows.filter(pc.is_in(rows["content_hash"], value_set=wanted))
+        found.append(same.filter(pc.invert(pc.is_in(same["product_id"], value_set=inside))))
+    return cast(pd.DataFrame, pa.concat_tables(found).to_pandas())
 
 
 def _named(classes: pd.DataFrame, names: CategoryNames) -> pd.DataFrame:
     levels = pd.DataFrame([names[category_id]._asdict() for category_id in classes["category_id"]])
-    return pd.concat([classes, levels], axis=1)[tables.CLASSES.names]
+    return cast(pd.DataFrame, pd.concat([classes, levels], axis=1)[tables.CLASSES.names])
 
 
 def _with_class_indices(products: pd.DataFrame, class_ids: list[int]) -> pd.DataFrame:
@@ -212,13 +211,13 @@ def _write_labels(
     images, placeholders = _without_placeholders(all_images, config.max_products_per_image, rejections)
     all_products = _products_of(sample_dir, images, rejections)
     class_ids = list(config.categories or sorted(all_products["category_id"].unique().tolist()))
-    fixes = rules.read_fixes(files.fixes_path, set(class_ids)) if files.fixes_path else None
     products, class_ids = _without_small_classes(all_products, class_ids, config, names, rejections)
+    fixes = rules.read_fixes(files.fixes_path, set(class_ids)) if files.fixes_path else None
     products, split = _split(products, class_ids, files, config, rejections)
     images = images[images["product_id"].isin(products["product_id"])]
 
     products, warnings = rules.apply_fixes(products, fixes)
-    outside = _elsewhere(index_dir, images, all_products["product_id"])
+    outside = _elsewhere(index_dir, images, products["product_id"])
     conflicts = rules.settle_conflicts(products, images, outside, config.conflicts)
 
     products = _with_class_indices(conflicts.products, class_ids)

@@ -5,7 +5,7 @@ import shutil
 from functools import partial
 from importlib import metadata
 from pathlib import Path
-from typing import Any, TypedDict, cast
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 import numpy as np
 import pandas as pd
@@ -13,11 +13,13 @@ import pandas as pd
 from cdiscount_tasks.config import TrainingConfig
 from cdiscount_tasks.learning.devices import prepare_device
 from cdiscount_tasks.learning.images import RESIZE_RULE, load_images
-from cdiscount_tasks.learning.training import Epoch, Examples, train
 from cdiscount_tasks.records import TRAIN, VALIDATION
 from cdiscount_tasks.storage.artifact import Recipe, build_artifact, write_json
 from cdiscount_tasks.storage.image_source import SampleImages, rows_of
 from cdiscount_tasks.storage.tables import CLASSES, HISTORY, LABEL_IMAGES, LABEL_PRODUCTS, read_table, write_table
+
+if TYPE_CHECKING:  # importing Keras takes ten seconds, for nothing where the model stands already
+    from cdiscount_tasks.learning.training import Examples
 
 logger = logging.getLogger(__name__)
 
@@ -40,8 +42,10 @@ class ModelResult(TypedDict):
     reused: bool
 
 
-def _examples(sample_dir: Path, labels_dir: Path, split: str, image_size: int) -> Examples:
+def _examples(sample_dir: Path, labels_dir: Path, split: str, image_size: int) -> "Examples":
     """Load a split: what is learnt from for train, every readable image with its given class for the others."""
+    from cdiscount_tasks.learning.training import Examples
+
     images = read_table(labels_dir / "images.parquet", LABEL_IMAGES).to_pandas()
     products = read_table(labels_dir / "products.parquet", LABEL_PRODUCTS).to_pandas().set_index("product_id")
     wanted = images[images["learnt"] if split == TRAIN else images["split"] == split]
@@ -56,7 +60,8 @@ def _examples(sample_dir: Path, labels_dir: Path, split: str, image_size: int) -
 
 def _write_model(sample_dir: Path, labels_dir: Path, config: TrainingConfig, part_dir: Path) -> dict[str, Any]:
     device = prepare_device(config.seed)
-    from cdiscount_tasks.learning.networks import build_network  # after the device is set up
+    from cdiscount_tasks.learning.networks import build_network
+    from cdiscount_tasks.learning.training import Epoch, train
 
     num_classes = read_table(labels_dir / "classes.parquet", CLASSES).num_rows
     train_examples = _examples(sample_dir, labels_dir, TRAIN, config.image_size)

@@ -119,7 +119,8 @@ def _chunks(catalogue_path: Path, products: pa.Table, images: pa.Table, out_dir:
     for number, first in enumerate(range(0, len(products), _PRODUCTS_PER_FILE)):
         piece = products.slice(first, _PRODUCTS_PER_FILE).select(PRODUCTS.names)
         ids = piece["product_id"].to_numpy()
-        start, stop = np.searchsorted(product_of_image, [ids[0], ids[-1] + 1])
+        start = np.searchsorted(product_of_image, ids[0])
+        stop = np.searchsorted(product_of_image, ids[-1], side="right")
         piece = piece.select(["product_id", "category_id", "offset", "length", "num_images"])
         chunks.append(
             _Chunk(catalogue_path, piece, images.slice(start, stop - start), out_dir / f"images-{number:05d}.parquet")

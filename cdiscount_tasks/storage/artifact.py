@@ -157,7 +157,7 @@ _DISK_FAULTS = {
 
 
 def _is_elsewhere(error: OSError, folder: Path) -> bool:
-    """Tell whether a fault is of a file that lies neither beside or below a folder nor on the way to it: of an input."""
+    """Tell whether a fault is of an input: of a file neither beside or below a folder nor on the way to it."""
     if not isinstance(error.filename, str):
         return False
     path = Path(error.filename)

@@ -70,7 +70,7 @@ def read_length(buffer: bytearray, start: int) -> int:
     return int(_INT32.unpack_from(buffer, start)[0])
 
 
-def read_usual(buffer: bytearray, start: int, available: int) -> Product | None:
+def read_usual(buffer: bytearray, start: int, available: int) -> Product | None:  # noqa: PLR0911 - a check, a way out
     """Read a document of the usual layout; None if it is anything else, or not whole within `available` bytes."""
     if available < _ARRAY_START + 5:
         return None
@@ -173,7 +173,7 @@ def _picture_of(data: bytes, kind: int, start: int, end: int) -> tuple[int, int]
     return found[0][1] + 5, found[0][2] - found[0][1] - 5
 
 
-def _read_fields(data: bytes) -> Product | Refused:
+def _read_fields(data: bytes) -> Product | Refused:  # noqa: PLR0911 - one reason, one return
     fields: dict[bytes, tuple[int, int, int]] = {}
     repeated = None
     for kind, name, value, end in _elements(data, 0, len(data)):

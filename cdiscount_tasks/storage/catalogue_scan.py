@@ -5,6 +5,8 @@ holds BSON, so whoever joins ranges must check that each begins where the one be
 not. What a scan finds from a given offset on never depends on where its range stops: joined ranges equal one scan.
 """
 
+from __future__ import annotations  # array[int] cannot be evaluated by Python 3.11
+
 import logging
 import re
 import time
@@ -161,7 +163,7 @@ class RangeScan:
     block_hashes: list[str] = field(default_factory=list)
 
 
-def _read_document(window: Window, offset: int) -> Product | Refused | Broken:
+def _read_document(window: Window, offset: int) -> Product | Refused | Broken:  # noqa: PLR0911 - a check, a way out
     """Read whatever stands at an offset of the file that the window has not given up."""
     left = window.size - offset
     if left < MIN_DOCUMENT_BYTES:
@@ -211,23 +213,37 @@ def find_products(window: Window, offset: int, stop: int) -> int | None:
     return None
 
 
-def _rejected_bytes(window: Window, offset: int, broken: Broken) -> Rejected:
-    """Decide how far an unreadable document reaches."""
+def _cut(offset: int, declared: int, size: int) -> Rejected | None:
+    """Return the rejection of what stands at an offset if the file ends inside it."""
+    left = size - offset
+    if left < MIN_DOCUMENT_BYTES:
+        detail = f"the file ends inside a document: {left} bytes of it are there; fetch or unpack it again"
+    elif MIN_DOCUMENT_BYTES <= declared <= MAX_DOCUMENT_BYTES and declared > left:
+        detail = f"the file ends inside this document: {declared - left} bytes are missing; fetch or unpack it again"
+    else:
+        return None
+    return Rejected(offset, left, None, None, Reason.DOCUMENT_CUT, detail)
+
+
+def _rejected_bytes(window: Window, offset: int, broken: Broken) -> list[Rejected]:
+    """Decide how far an unreadable document reaches; the last one before a cut is rejected with the cut one."""
     declared, size = broken.declared_length, window.size
     end = offset + declared
-    if size - offset < MIN_DOCUMENT_BYTES:
-        detail = f"the file ends inside a document: {size - offset} bytes of it are there; fetch or unpack it again"
-        return Rejected(offset, size - offset, None, None, Reason.DOCUMENT_CUT, detail)
+    alone = Rejected(offset, declared, None, None, Reason.DOCUMENT_UNREADABLE, broken.detail)
+    following: Product | Refused | Broken | None = None
     if MIN_DOCUMENT_BYTES <= declared <= MAX_DOCUMENT_BYTES and end <= size:
-        if end == size or not isinstance(_read_document(window, end), Broken):
-            return Rejected(offset, declared, None, None, Reason.DOCUMENT_UNREADABLE, broken.detail)
+        following = _read_document(window, end) if end < size else None
+        if not isinstance(following, Broken):
+            return [alone]
     found = find_products(window, offset + 1, size)
-    if found is None and MIN_DOCUMENT_BYTES <= declared <= MAX_DOCUMENT_BYTES and end > size:
-        detail = f"the file ends inside this document: {end - size} bytes are missing; fetch or unpack it again"
-        return Rejected(offset, size - offset, None, None, Reason.DOCUMENT_CUT, detail)
+    if found is None:
+        if cut := _cut(offset, declared, size):
+            return [cut]
+        if isinstance(following, Broken) and (cut := _cut(end, following.declared_length, size)):
+            return [alone, cut]
     until = size if found is None else found
     detail = f"{broken.detail}; after_damage: what follows was found by a search"
-    return Rejected(offset, until - offset, None, None, Reason.DOCUMENT_UNREADABLE, detail)
+    return [Rejected(offset, until - offset, None, None, Reason.DOCUMENT_UNREADABLE, detail)]
 
 
 def _keep(scan: RangeScan, window: Window, offset: int, product: Product) -> None:
@@ -264,9 +280,10 @@ def _told_progress(started: float, told: float, done: int, total: int, scan: Ran
     if now - told < _PROGRESS_S:
         return told
     seconds = now - started
+    left_s = seconds * (total - done) / max(done, 1)
     logger.info(
         "%.0f of %.0f MB, %.0f documents/s, %.0f MB/s, %.0f s left",
-        done / 1e6, total / 1e6, scan.num_documents / seconds, done / seconds / 1e6, seconds * (total - done) / max(done, 1),
+        done / 1e6, total / 1e6, scan.num_documents / seconds, done / seconds / 1e6, left_s,
     )  # fmt: skip
     return now
 
@@ -302,14 +319,14 @@ def scan_range(path: Path, start: int, stop: int, *, begins_at_start: bool, hash
                 if isinstance(found, Product):
                     product = found
                 else:
-                    if isinstance(found, Refused):
-                        scan.rejected.append(
-                            Rejected(offset, found.length, found.product_id, None, found.reason, found.detail)
-                        )
-                    else:
-                        scan.rejected.append(_rejected_bytes(window, offset, found))
-                    scan.num_documents += 1
-                    offset += scan.rejected[-1].byte_length
+                    refused = (
+                        [Rejected(offset, found.length, found.product_id, None, found.reason, found.detail)]
+                        if isinstance(found, Refused)
+                        else _rejected_bytes(window, offset, found)
+                    )
+                    scan.rejected += refused
+                    scan.num_documents += len(refused)
+                    offset = refused[-1].byte_offset + refused[-1].byte_length
                     continue
             _keep(scan, window, offset, product)
             scan.num_documents += 1

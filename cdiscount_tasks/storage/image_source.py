@@ -36,7 +36,7 @@ def _advise(file: BinaryIO, places: Sequence[ProductPlace]) -> None:
 
 
 def read_pictures(catalogue_path: Path, places: Sequence[ProductPlace]) -> Iterator[tuple[ProductPlace, list[bytes]]]:
-    """Read products' pictures out of the catalogue in the order of their places, checking that they are the indexed ones.
+    """Read products' pictures out of the catalogue, in the order of their places, and check that the documents stand.
 
     Raises:
         DataError: If another document than the indexed one stands at a place.
@@ -68,8 +68,9 @@ def check_content(catalogue_path: Path, place: ProductPlace, image_number: int, 
     """
     if xxhash.xxh3_128_digest(jpeg) != expected:
         raise DataError(
-            f"{catalogue_path}: image {image_number} of product {place.product_id} (document at byte {place.offset}) is "
-            "not the indexed one; the catalogue changed since it was indexed: trigger a new run, which indexes it again"
+            f"{catalogue_path}: image {image_number} of product {place.product_id} (document at byte {place.offset}) "
+            "is not the indexed one; the catalogue changed since it was indexed: trigger a new run, which indexes it "
+            "again"
         )
 
 
@@ -143,4 +144,4 @@ def rows_of(sample_dir: Path, product_ids: np.ndarray, image_numbers: np.ndarray
             f"{sample_dir}: image {image_numbers[lost]} of product {product_ids[lost]} is not in the sample that the "
             "labels were made from; run again from draw_sample"
         )
-    return rows
+    return np.asarray(rows)

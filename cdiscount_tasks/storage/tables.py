@@ -247,6 +247,19 @@ def read_table(path: Path, schema: pa.Schema, columns: Sequence[str] | None = No
         return file.read(columns=None if columns is None else list(columns))
 
 
+def iter_row_groups(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
+    """Yield some columns of a table, one row group after another, for tables that need not be in memory as a whole.
+
+    Raises:
+        DataError: If the file is missing or damaged.
+    """
+    with open_table(path) as file:
+        for group in range(file.num_row_groups):
+            with _damage_told(path):
+                rows = file.read_row_group(group, columns=list(columns))
+            yield rows
+
+
 def read_rows(path: Path, schema: pa.Schema, column: str, values: Sequence[int]) -> pa.Table:
     """Read the rows whose integer column has one of the values, from the row groups that can hold any.
 

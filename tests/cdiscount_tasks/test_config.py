@@ -34,7 +34,12 @@ def refusal(path):
 
 def test_read_sample_reads_what_the_yaml_says(write_yaml):
     sample = read_sample(write_yaml(tags=["similar"], seed=7))
-    assert (sample.name, sample.categories, sample.tags, sample.seed) == ("wine", (1000003400, 1000003402), ("similar",), 7)
+    assert (sample.name, sample.categories, sample.tags, sample.seed) == (
+        "wine",
+        (1000003400, 1000003402),
+        ("similar",),
+        7,
+    )
 
 
 def test_a_preset_leaves_out_what_keeps_its_default(write_yaml):
@@ -96,7 +101,9 @@ def test_an_unknown_key_or_impossible_value_is_refused_with_where_and_what(write
     assert [word for word in words if word not in sentence] == []
 
 
-@pytest.mark.parametrize("name", ["catalogue", "comparison", "sample_comparison", "predictions", "clean_up", "index", "demo"])
+@pytest.mark.parametrize(
+    "name", ["catalogue", "comparison", "sample_comparison", "predictions", "clean_up", "index", "demo"]
+)
 def test_a_sample_name_that_the_project_uses_itself_is_refused(write_yaml, name):
     assert "taken by the project itself; choose another name" in refusal(write_yaml(name))
 
@@ -116,7 +123,12 @@ def test_a_sample_is_called_like_its_file(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("", "NoneType, expected settings"), ("- a\n- b", "list, expected settings"), ("a: [", "is not YAML"), ("a: \xe9\ud800", "cannot be read")],
+    [
+        ("", "NoneType, expected settings"),
+        ("- a\n- b", "list, expected settings"),
+        ("a: [", "is not YAML"),
+        ("a: \xe9\ud800", "cannot be read"),
+    ],
 )
 def test_a_file_that_is_no_yaml_of_settings_is_refused(tmp_path, text, words):
     path = tmp_path / "wine.yaml"

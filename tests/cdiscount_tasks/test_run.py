@@ -17,10 +17,12 @@ SETTINGS = {
     "default_preset": "smoke",
     "presets": {"smoke": {"image_size": 32, "epochs": 2}, "long": {"epochs": 50}},
 }
-NAMES = "category_id,category_level1,category_level2,category_level3\n" + "".join(
-    f"{category_id},ALL,{level2},{level3}\n"
-    for category_id, level2, level3 in ((RED, "WARM", "RED "), (YELLOW, "WARM", "YELLOW"), (GREEN, "COLD", "GREEN"), (BLUE, "COLD", "BLUE"))
-)  # fmt: skip
+NAMES = f"""category_id,category_level1,category_level2,category_level3
+{RED},ALL,WARM,"RED "
+{YELLOW},ALL,WARM,YELLOW
+{GREEN},ALL,COLD,GREEN
+{BLUE},ALL,COLD,BLUE
+"""
 
 
 class Place:
@@ -143,7 +145,9 @@ def test_a_missing_sample_is_told_with_its_path(place):
 
 def test_a_missing_catalogue_is_told_with_its_path_and_the_way_out(place, monkeypatch):
     monkeypatch.setenv("CDISCOUNT_CATALOGUE", str(place.folder / "none.bson"))
-    with pytest.raises(ConfigError, match=r"none\.bson: no catalogue stands there; CDISCOUNT_CATALOGUE names it; set it"):
+    with pytest.raises(
+        ConfigError, match=r"none\.bson: no catalogue stands there; CDISCOUNT_CATALOGUE names it; set it"
+    ):
         start_run("colours", "r1")
 
 

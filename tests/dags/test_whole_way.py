@@ -121,17 +121,20 @@ def test_no_throw_away_home_is_left(two_runs, place):
     assert not list((place.root / "airflow").glob("run-*"))
 
 
-def test_an_unknown_key_fails_the_run_with_a_sentence(place):
-    told = place.run_sample(SAMPLE="wine", CONF='{"epoch": 1}')
+def test_a_run_that_fails_ends_with_the_sentence_of_its_task(place):
+    told = place.run_sample(SAMPLE="wine", CDISCOUNT_CATALOGUE="/nowhere.bson")
 
     assert told.returncode == 1
-    assert "did you mean epochs" in told.stderr.splitlines()[-1]
+    assert told.stderr.splitlines()[-1].startswith("/nowhere.bson: no catalogue stands there")
 
 
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
         ({"SAMPLE": "beer"}, "SAMPLE is 'beer', expected one of: mixed_bag, wine"),
+        ({"SAMPLE": "wine", "PRESET": "nope"}, "preset is 'nope', expected one of baseline, original, smoke"),
+        ({"SAMPLE": "wine", "CONF": '{"epoch": 1}'}, "did you mean epochs"),
+        ({"SAMPLE": "wine", "CONF": '{"epochs": 0}'}, "epochs is 0, expected 1 to 500"),
         ({"SAMPLE": "wine", "CONF": "epochs=1"}, "CONF is 'epochs=1', not JSON"),
         ({"SAMPLE": "wine", "CONF": "[1]"}, "expected a JSON object"),
     ],

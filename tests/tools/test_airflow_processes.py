@@ -26,8 +26,10 @@ def stubborn():
         [sys.executable, "-c", textwrap.dedent(STUBBORN)], stdout=subprocess.PIPE, start_new_session=True
     )
     started.stdout.readline()
+    session = session_of(started)
     yield started
-    processes.end_sessions({started.pid: processes.born(started.pid) or 0.0})
+    for pid in processes.living(session):
+        os.kill(pid, signal.SIGKILL)
     started.wait()
 
 

@@ -32,6 +32,14 @@ def test_a_picture_in_two_splits_is_counted():
     assert (found["shared_content_hashes"], found["shared_pixel_hashes"], found["num_straddling_groups"]) == (2, 2, 0)
 
 
+@pytest.mark.parametrize(("column", "counts"), [("content_hash", (0, 1)), ("pixel_hash", (1, 0))])
+def test_bytes_and_pixels_in_two_splits_are_counted_apart(column, counts):
+    products, images = tables([*ROWS, (5, 0, 5, "test", [1])])
+    images[column] = [b"%016d" % number for number in range(len(images))]
+    found = certify(products, images, SplitConfig(), set(), 0)
+    assert (found["shared_content_hashes"], found["shared_pixel_hashes"]) == counts
+
+
 def test_a_group_in_two_splits_is_counted():
     assert certificate_of([*ROWS, (5, 0, 1, "test", [9])])["num_straddling_groups"] == 1
 

@@ -47,7 +47,10 @@ def test_a_file_of_the_header_alone_fixes_nothing(fixes_file):
         (HEADER + "1,\u00b2,b\n", "line 2 is '1', '\u00b2'"),
         (HEADER + "99999999999999999999,5,b\n", "line 2 is '99999999999999999999', '5'"),
         (HEADER + "1,5.0,b\n", "line 2 is '1', '5.0'"),
-        (HEADER + "1,5,a\n2,7,b\n", "line 3 gives product 2 the category 7, which is not of the sample; expected one of 5, 6"),
+        (
+            HEADER + "1,5,a\n2,7,b\n",
+            "line 3 gives product 2 the category 7, which is not of the sample; expected one of 5, 6",
+        ),
         (HEADER + "1,5,a\n2,5,b\n1,6,c\n", "line 4 names product 1 a second time"),
         (HEADER + "1,5,not red, but white\n", "line 2 has 4 fields, expected 3"),
         (HEADER + "1,5,not red, but white\n2,5,ok\n", "line 2 has 4 fields, expected 3"),
@@ -71,7 +74,9 @@ PRODUCTS = pd.DataFrame({"product_id": [1, 2, 3], "category_id": [5, 5, 6]})
 
 def fixes(rows):
     ids, categories = zip(*rows, strict=True)
-    return pd.DataFrame({"product_id": ids, "category_id": pd.array(categories, "Int64"), "line": range(2, 2 + len(ids))})
+    return pd.DataFrame(
+        {"product_id": ids, "category_id": pd.array(categories, "Int64"), "line": range(2, 2 + len(ids))}
+    )
 
 
 def test_without_fixes_the_label_is_the_given_category():
@@ -109,7 +114,13 @@ NOTHING_OUTSIDE = pd.DataFrame({"content_hash": [], "product_id": [], "category_
     {"content_hash": object, "product_id": "int64", "category_id": "float64"}
 )
 # Image 0 is claimed by category 5 twice and 6 once, image 9 by one each, in one group of train products.
-ROWS = [(1, 5, "train", [0, 1]), (2, 5, "train", [0]), (3, 6, "train", [0, 9]), (4, 5, "train", [9, 4]), (5, 6, "test", [7])]
+ROWS = [
+    (1, 5, "train", [0, 1]),
+    (2, 5, "train", [0]),
+    (3, 6, "train", [0, 9]),
+    (4, 5, "train", [9, 4]),
+    (5, 6, "test", [7]),
+]
 
 
 def settle(rows=ROWS, policy="drop_image", outside=NOTHING_OUTSIDE, labels=None):
@@ -124,7 +135,13 @@ def test_an_image_with_several_categories_is_dropped_from_training():
 def test_a_product_of_which_no_image_is_left_is_not_learnt_from():
     products = settle().products.set_index("product_id")
     assert products["label"].tolist() == [5, pd.NA, pd.NA, 5, 6]
-    assert products["rule"].tolist() == ["as_given", "all_images_conflict", "all_images_conflict", "as_given", "as_given"]
+    assert products["rule"].tolist() == [
+        "as_given",
+        "all_images_conflict",
+        "all_images_conflict",
+        "as_given",
+        "as_given",
+    ]
 
 
 def test_keeping_conflicts_learns_from_every_train_image():
@@ -144,7 +161,9 @@ def test_every_policy_marks_the_same_products_as_conflicted(policy):
     assert settle(policy=policy).products["conflicted"].tolist() == [True, True, True, True, False]
 
 
-@pytest.mark.parametrize(("policy", "decision"), [("drop_image", "dropped_from_training"), ("keep", "kept"), ("majority", "relabelled")])
+@pytest.mark.parametrize(
+    ("policy", "decision"), [("drop_image", "dropped_from_training"), ("keep", "kept"), ("majority", "relabelled")]
+)
 def test_conflicts_are_listed_with_who_claims_them_and_the_decision(policy, decision):
     table = settle(policy=policy).table
     assert table["category_ids"].tolist() == [[5, 6], [5, 6]]
@@ -176,10 +195,10 @@ def test_a_human_fix_settles_a_conflict_for_training_but_not_in_the_count():
     assert (found.learnt.tolist(), found.products["conflicted"].tolist()) == ([True, True], [True, True])
 
 
+IMAGES = st.sets(st.integers(0, 6), min_size=1, max_size=3)
 SMALL = st.lists(
-    st.tuples(st.sampled_from([5, 6, 7]), st.sampled_from(["train", "test"]), st.sets(st.integers(0, 6), min_size=1, max_size=3)),
-    min_size=1, max_size=12,
-)  # fmt: skip
+    st.tuples(st.sampled_from([5, 6, 7]), st.sampled_from(["train", "test"]), IMAGES), min_size=1, max_size=12
+)
 
 
 @given(SMALL, st.sampled_from(POLICIES))

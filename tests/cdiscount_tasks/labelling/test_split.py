@@ -9,7 +9,13 @@ from hypothesis import strategies as st
 from cdiscount_tasks.config import SplitConfig
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.labelling.split import (
-    GIANT_SHARE, hash_shares, read_split_file, small_classes, split_by_file, split_by_hash, split_by_shares,
+    GIANT_SHARE,
+    hash_shares,
+    read_split_file,
+    small_classes,
+    split_by_file,
+    split_by_hash,
+    split_by_shares,
 )  # fmt: skip
 from cdiscount_tasks.records import SPLITS
 
@@ -41,7 +47,10 @@ def test_shares_are_spread_evenly_over_zero_to_one():
     assert np.abs(np.histogram(shares, 10, (0, 1))[0] / 2000 - 1).max() < 0.1
 
 
-@pytest.mark.parametrize(("share", "split"), [(0.0, "train"), (0.6999, "train"), (0.7, "validation"), (0.8499, "validation"), (0.85, "test"), (0.9999, "test")])
+@pytest.mark.parametrize(
+    ("share", "split"),
+    [(0.0, "train"), (0.6999, "train"), (0.7, "validation"), (0.8499, "validation"), (0.85, "test"), (0.9999, "test")],
+)
 def test_the_cumulative_shares_cut_zero_to_one(share, split):
     assert split_by_shares(np.array([share]), SHARES).tolist() == [split]
 
@@ -73,9 +82,10 @@ def test_another_seed_is_another_split():
     assert split_of_groups(products, [1, 2], 0) != split_of_groups(products, [1, 2], 1)
 
 
-def test_a_group_of_several_products_above_a_twentieth_of_its_class_goes_to_train():
+@pytest.mark.parametrize("seed", range(8))
+def test_a_group_of_several_products_above_a_twentieth_of_its_class_goes_to_train(seed):
     products = products_of(plain(1, 90) + [(1, 500)] * 10 + plain(2, 100, 1000))
-    split = split_by_hash(products, [1, 2], SHARES, 0)
+    split = split_by_hash(products, [1, 2], SHARES, seed)
     assert split.giant_groups == (500,)
     assert set(split.split[products["group_id"] == 500]) == {"train"}
 
@@ -116,12 +126,14 @@ def test_only_groups_of_the_class_that_lacks_a_split_are_moved_and_told():
 
 def test_classes_whose_groups_are_all_tied_cannot_be_split():
     products = products_of([(c, group) for c in (1, 2) for group in range(2)])
-    with pytest.raises(DataError, match="category 1 has no group for the .* split: .*; take the category out of the sample"):
+    with pytest.raises(
+        DataError, match=r"category 1 has no group for the .* split: .*; take the category out of the sample"
+    ):
         split_by_hash(products, [1, 2], SHARES, 0)
 
 
 def test_classes_with_fewer_than_three_groups_are_small():
-    products = products_of(plain(1, 3) + [(2, 10), (2, 10), (2, 11)])
+    products = products_of([*plain(1, 3), (2, 10), (2, 10), (2, 11)])
     assert small_classes(products, [1, 2, 3]) == [2, 3]
 
 
@@ -171,7 +183,9 @@ def test_products_get_the_split_that_the_file_gives():
 
 
 def test_a_file_that_cuts_a_group_is_refused_with_the_group_and_its_products():
-    with pytest.raises(DataError, match=r"splits\.csv: cuts 1 groups of products that share an image: 0 \(0: train, 1: test\); give"):
+    with pytest.raises(
+        DataError, match=r"splits\.csv: cuts 1 groups of products that share an image: 0 \(0: train, 1: test\); give"
+    ):
         split_products(["train", "test", "train", "train", "validation", "test"])
 
 

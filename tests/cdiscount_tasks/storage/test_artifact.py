@@ -12,7 +12,14 @@ import pytest
 from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.storage import artifact
 from cdiscount_tasks.storage.artifact import (
-    MANIFEST, Recipe, build_artifact, disk_faults_told, read_manifest, rebuild_artifact, replace_file, verify_artifact,
+    MANIFEST,
+    Recipe,
+    build_artifact,
+    disk_faults_told,
+    read_manifest,
+    rebuild_artifact,
+    replace_file,
+    verify_artifact,
 )  # fmt: skip
 
 RECIPE = Recipe("thing", 1, {"colour": "red"}, {}, {}, {})
@@ -28,7 +35,8 @@ def write(part_dir):
     print("writing", flush=True)
     time.sleep(seconds)
     return {"num_rows": 5}
-print(build_artifact(parent / "thing-1", Recipe("thing", 1, {"colour": "red"}, {}, {}, {}), write)["reused"], flush=True)
+recipe = Recipe("thing", 1, {"colour": "red"}, {}, {}, {})
+print(build_artifact(parent / "thing-1", recipe, write)["reused"], flush=True)
 """
 
 
@@ -79,7 +87,13 @@ def test_the_manifest_says_what_decided_the_content(out_dir):
 
 @pytest.mark.parametrize(
     "change",
-    [{"stage": "other"}, {"version": 2}, {"config": {"colour": "blue"}}, {"files": {"a": "0"}}, {"libraries": {"a": "1"}}],
+    [
+        {"stage": "other"},
+        {"version": 2},
+        {"config": {"colour": "blue"}},
+        {"files": {"a": "0"}},
+        {"libraries": {"a": "1"}},
+    ],
 )
 def test_whatever_decides_the_content_changes_the_key(change):
     fields = {name: getattr(RECIPE, name) for name in RECIPE.__dataclass_fields__}
@@ -114,7 +128,9 @@ def test_a_failed_writer_leaves_nothing(out_dir):
 def test_a_file_of_another_size_is_named(out_dir, damage):
     build_artifact(out_dir, RECIPE, write_data)
     (out_dir / "data.txt").unlink() if damage is None else (out_dir / "data.txt").write_bytes(damage)
-    with pytest.raises(DataError, match=r"data\.txt: (has \d+ bytes|is missing), expected 5 bytes; remove .* and run again"):
+    with pytest.raises(
+        DataError, match=r"data\.txt: (has \d+ bytes|is missing), expected 5 bytes; remove .* and run again"
+    ):
         read_manifest(out_dir)
 
 
@@ -249,7 +265,7 @@ def test_an_input_that_cannot_be_read_is_not_called_a_folder_that_cannot_be_writ
 @pytest.mark.parametrize("can_exchange", [True, False])
 def test_swapping_works_with_and_without_the_systems_exchange(tmp_path, monkeypatch, can_exchange):
     if not can_exchange:
-        monkeypatch.setattr(artifact.ctypes, "CDLL", lambda name: object())
+        monkeypatch.setattr(artifact.ctypes, "CDLL", lambda _: object())
     for name in ("old", "new"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "a").write_text(name)

@@ -1,3 +1,4 @@
+import itertools
 import struct
 
 import pytest
@@ -54,7 +55,9 @@ def test_every_byte_range_is_its_picture(scan, tiny):
     data, found = tiny.data, scan(tiny.data)
     keys = zip(found.image_product_ids, found.image_numbers, found.image_offsets, found.image_lengths, strict=True)
     # Of two documents with one id the first counts, so it is the one to write last.
-    read = {(product, number): data[offset : offset + length] for product, number, offset, length in reversed(list(keys))}
+    read = {
+        (product, number): data[offset : offset + length] for product, number, offset, length in reversed(list(keys))
+    }
     assert {key: read.get(key) for key in tiny.pictures} == tiny.pictures
 
 
@@ -80,7 +83,7 @@ def columns(scans):
 def joined_scans(path, cuts):
     """Scan range by range and join as merge_index does: what does not begin where the last ended is scanned again."""
     scans, true_offset = [], 0
-    for start, stop in zip(cuts[:-1], cuts[1:], strict=True):
+    for start, stop in itertools.pairwise(cuts):
         if true_offset >= stop:
             continue
         found = scan_range(path, start, stop, begins_at_start=start == 0, hash_blocks=False)
@@ -132,7 +135,9 @@ def test_no_bytes_make_a_scan_fail_or_lose_a_byte(tmp_path, noise):
     path = tmp_path / "noise.bson"
     path.write_bytes(noise)
     found = scan_range(path, 0, len(noise), begins_at_start=True)
-    assert sum(row.byte_length for row in found.rejected if row.image_number is None) + sum(found.product_lengths) == len(noise)
+    assert sum(row.byte_length for row in found.rejected if row.image_number is None) + sum(
+        found.product_lengths
+    ) == len(noise)
 
 
 @pytest.mark.parametrize("num_bytes", [1, 1000, 5000])
@@ -189,7 +194,10 @@ def test_ranges_hash_the_same_blocks_as_one_scan(tiny, tiny_path, monkeypatch, b
     monkeypatch.setattr(catalogue_scan, "BLOCK_BYTES", block_bytes)
     size, step = len(tiny.data), block_bytes * 3
     whole = scan_range(tiny_path, 0, size, begins_at_start=True).block_hashes
-    parts = [scan_range(tiny_path, start, min(start + step, size), begins_at_start=start == 0) for start in range(0, size, step)]
+    parts = [
+        scan_range(tiny_path, start, min(start + step, size), begins_at_start=start == 0)
+        for start in range(0, size, step)
+    ]
     assert [block for part in parts for block in part.block_hashes] == whole
     assert len(whole) == -(-size // block_bytes)
 
@@ -204,3 +212,38 @@ def test_a_range_without_a_document_says_so(tmp_path):
 def test_a_declared_length_of_less_than_nothing_is_unreadable(scan):
     found = scan(PLAIN[0] + struct.pack("<i", -5) + PLAIN[1] + PLAIN[2])
     assert (reasons(found), list(found.product_ids)) == ([Reason.DOCUMENT_UNREADABLE], [0, 1, 2])
+
+
+@pytest.mark.parametrize("left", [2, 4, 30, 500])
+def test_a_cut_is_known_even_where_the_document_before_it_is_unreadable(scan, left):
+    broken = bytearray(PLAIN[1])
+    broken[4] = 0x42
+    found = scan(PLAIN[0] + bytes(broken) + PLAIN[2][:left])
+    assert reasons(found) == [Reason.DOCUMENT_UNREADABLE, Reason.DOCUMENT_CUT]
+    assert (found.num_documents, found.rejected[0].byte_length, found.rejected[1].byte_length) == (3, len(broken), left)
+
+
+def find(path, data):
+    path.write_bytes(data)
+    with Window(path, 0, 0) as window:
+        return find_products(window, 0, len(data))
+
+
+@pytest.mark.parametrize("window_bytes", range(580, 620, 3))
+def test_a_search_finds_products_wherever_its_stretches_end(tmp_path, monkeypatch, window_bytes):
+    monkeypatch.setattr(catalogue_scan, "_WINDOW_BYTES", window_bytes)
+    assert find(tmp_path / "a.bson", b"\x99" * 600 + PLAIN[0] + PLAIN[1]) == 600
+
+
+def test_a_search_is_not_fooled_by_a_picture_that_holds_one_product(tmp_path):
+    picture = encode(50, [draw_jpeg()], 5) + b"more of the picture"
+    data = encode(1, [picture], 5)[8:] + PLAIN[0] + PLAIN[1]
+    assert find(tmp_path / "a.bson", data) == len(data) - len(PLAIN[0] + PLAIN[1])
+
+
+def test_a_search_trusts_the_last_product_of_the_file(tmp_path):
+    assert find(tmp_path / "a.bson", b"\x99" * 50 + PLAIN[0]) == 50
+
+
+def test_a_search_finds_nothing_where_nothing_is(tmp_path):
+    assert find(tmp_path / "a.bson", bytes(range(256)) * 40) is None

@@ -26,7 +26,12 @@ def test_a_category_without_a_name_carries_its_id():
 
 def test_ids_are_found_by_the_name_of_a_level(read):
     names = read(HEADER + "7,VIN,ROUGE,A\n5,VIN,BLANC,A\n6,JEU,VIN,B\n")
-    assert (names.ids_of(1, "VIN"), names.ids_of(2, "VIN"), names.ids_of(3, "A "), names.ids_of(1, "vin")) == ([5, 7], [6], [5, 7], [])
+    assert (names.ids_of(1, "VIN"), names.ids_of(2, "VIN"), names.ids_of(3, "A "), names.ids_of(1, "vin")) == (
+        [5, 7],
+        [6],
+        [5, 7],
+        [],
+    )
 
 
 def test_a_byte_order_mark_and_windows_line_ends_do_no_harm(read):

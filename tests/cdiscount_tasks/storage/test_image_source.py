@@ -4,7 +4,14 @@ import pytest
 import xxhash
 
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.storage.image_source import ProductPlace, SampleImages, check_content, read_image_keys, read_pictures, rows_of
+from cdiscount_tasks.storage.image_source import (
+    ProductPlace,
+    SampleImages,
+    check_content,
+    read_image_keys,
+    read_pictures,
+    rows_of,
+)
 from cdiscount_tasks.storage.tables import SAMPLE_IMAGES, TableWriter, write_table
 from tests.tiny_catalogue import encode
 
@@ -39,7 +46,9 @@ def test_the_length_is_the_number_of_pictures_over_all_files(folder):
 
 def test_keys_and_rows_agree_with_the_files(folder):
     keys = read_image_keys(folder)
-    assert [(int(p), int(n)) for p, n in zip(keys["product_id"], keys["image_number"], strict=True)] == [row[:2] for row in ROWS]
+    assert [(int(p), int(n)) for p, n in zip(keys["product_id"], keys["image_number"], strict=True)] == [
+        row[:2] for row in ROWS
+    ]
 
 
 def test_rows_are_found_by_product_and_number(folder):
@@ -86,7 +95,9 @@ def test_read_pictures_gives_each_products_pictures(catalogue):
     assert [pictures for _, pictures in read_pictures(path, places)] == [[b"a", b"b"], [b"c"]]
 
 
-@pytest.mark.parametrize("change", [{"product_id": 3}, {"category_id": 6}, {"offset": 1}, {"offset": 5000}, {"length": 20}])
+@pytest.mark.parametrize(
+    "change", [{"product_id": 3}, {"category_id": 6}, {"offset": 1}, {"offset": 5000}, {"length": 20}]
+)
 def test_another_document_than_the_indexed_one_is_told(catalogue, change):
     path, places = catalogue
     with pytest.raises(DataError, match="the catalogue changed since it was indexed"):
@@ -95,5 +106,5 @@ def test_another_document_than_the_indexed_one_is_told(catalogue, change):
 
 def test_another_picture_than_the_indexed_one_is_told(catalogue):
     path, places = catalogue
-    with pytest.raises(DataError, match="image 1 of product 1 .* is not the indexed one"):
+    with pytest.raises(DataError, match=r"image 1 of product 1 .* is not the indexed one"):
         check_content(path, places[0], 1, b"b", xxhash.xxh3_128_digest(b"other"))

@@ -28,9 +28,17 @@ def test_frame_size_steps_over_fill_bytes_and_other_segments(between):
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b"\xff\xd8", b"\xff\xd9" + FRAME, b"\xff\xd8" + FRAME[:8], b"\xff\xd8\xff\xda\x00\x02" + FRAME, b"\xff\xd8ab" + FRAME,
-     b"\xff\xd8\xff\xc0\x00\x11\x08\x00\x00\x00\xa0\x03", b"\xff\xd8\xff\xc0\x00\x11\x08\x80\x00\x00\xa0\x03"],
-)  # fmt: skip
+    [
+        b"",
+        b"\xff\xd8",
+        b"\xff\xd9" + FRAME,
+        b"\xff\xd8" + FRAME[:8],
+        b"\xff\xd8\xff\xda\x00\x02" + FRAME,
+        b"\xff\xd8ab" + FRAME,
+        b"\xff\xd8\xff\xc0\x00\x11\x08\x00\x00\x00\xa0\x03",
+        b"\xff\xd8\xff\xc0\x00\x11\x08\x80\x00\x00\xa0\x03",
+    ],
+)
 def test_bytes_without_a_sound_frame_header_have_no_size(data):
     assert size_of(data) is None
 
@@ -49,4 +57,8 @@ def test_no_bytes_make_frame_size_or_has_comment_fail(head, tail):
 
 def test_has_comment_finds_exactly_the_comment():
     jpeg = same_pixels_other_bytes(draw_jpeg())
-    assert (has_comment(jpeg, b"other"), has_comment(jpeg, b"othe"), has_comment(draw_jpeg(), b"other")) == (True, False, False)
+    assert (has_comment(jpeg, b"other"), has_comment(jpeg, b"othe"), has_comment(draw_jpeg(), b"other")) == (
+        True,
+        False,
+        False,
+    )

@@ -7,7 +7,15 @@ from hypothesis import strategies as st
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.storage import tables
 from cdiscount_tasks.storage.tables import (
-    CONFLICTS, IMAGES, PRODUCTS, SAMPLE_IMAGES, TableWriter, prediction_schema, read_rows, read_table, write_table,
+    CONFLICTS,
+    IMAGES,
+    PRODUCTS,
+    SAMPLE_IMAGES,
+    TableWriter,
+    prediction_schema,
+    read_rows,
+    read_table,
+    write_table,
 )  # fmt: skip
 
 HASH = bytes(range(16))

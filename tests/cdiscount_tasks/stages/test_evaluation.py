@@ -1,0 +1,107 @@
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.learning.predictions import joint_probabilities
+from cdiscount_tasks.records import TEST, TRAIN, LabelFiles
+from cdiscount_tasks.stages.evaluation import _with_probabilities, evaluate_model
+from cdiscount_tasks.stages.labels import fix_labels, read_y_values
+from cdiscount_tasks.storage import tables
+from tests.conftest import TINY_LABELS
+from tests.tiny_catalogue import RED
+
+
+@pytest.fixture(scope="module")
+def products(evaluation_dir):
+    return tables.read_table(
+        evaluation_dir / "predictions.parquet", tables.prediction_schema(4, by_image=False)
+    ).to_pandas()
+
+
+@pytest.fixture(scope="module")
+def images(evaluation_dir):
+    return tables.read_table(
+        evaluation_dir / "image_predictions.parquet", tables.prediction_schema(4, by_image=True)
+    ).to_pandas()
+
+
+@pytest.fixture(scope="module")
+def labelled(labels_dir):
+    found = tables.read_table(labels_dir / "products.parquet", tables.LABEL_PRODUCTS).to_pandas()
+    return found[found["split"] != TRAIN].reset_index(drop=True)
+
+
+def test_every_product_that_is_measured_is_predicted_with_what_the_labels_say(products, labelled):
+    columns = ["product_id", "split", "group_id", "class_index", "conflicted"]
+    assert products[columns].equals(labelled[columns])
+
+
+def test_y_values_lie_row_for_row_beside_the_predictions(images, labels_dir):
+    values = read_y_values(labels_dir)
+    values = values[values["split"] != TRAIN].reset_index(drop=True)
+    columns = ["product_id", "image_number", "class_index", "split"]
+    assert values[columns].equals(images[columns])
+
+
+@pytest.mark.parametrize("table", ["products", "images"])
+def test_probabilities_add_up_and_the_largest_is_predicted(request, table):
+    rows = request.getfixturevalue(table)
+    probabilities = np.stack(rows["probabilities"])
+    assert np.allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    assert probabilities.argmax(axis=1).tolist() == rows["predicted"].tolist()
+    assert np.array_equal(probabilities[np.arange(len(rows)), rows["class_index"]], rows["probability_of_label"])
+
+
+def test_a_product_is_judged_by_all_its_images(products, images):
+    place = pd.factorize(images["product_id"])[0]
+    assert np.allclose(
+        joint_probabilities(np.stack(images["probabilities"]), place), np.stack(products["probabilities"]), atol=1e-5
+    )
+    assert np.bincount(place).tolist() == products["num_images"].tolist()
+
+
+def test_the_result_agrees_with_the_predictions(tiny_evaluation, products, images):
+    test = products[products["split"] == TEST]
+    assert tiny_evaluation["num_test_products"] == len(test)
+    assert tiny_evaluation["num_test_images"] == (images["split"] == TEST).sum()
+    assert tiny_evaluation["test_product_accuracy"] == pytest.approx((test["predicted"] == test["class_index"]).mean())
+
+
+def test_evaluating_twice_gives_the_same_bytes(sample_dir, labels_dir, model_dir, evaluation_dir, tmp_path):
+    again = evaluate_model(sample_dir, labels_dir, model_dir, tmp_path)
+    for name in ("predictions.parquet", "image_predictions.parquet"):
+        assert (tmp_path / again["path"] / name).read_bytes() == (evaluation_dir / name).read_bytes()
+
+
+def test_an_evaluation_that_stands_is_found(sample_dir, labels_dir, model_dir, tiny_evaluation, artifacts_dir):
+    assert evaluate_model(sample_dir, labels_dir, model_dir, artifacts_dir) == {**tiny_evaluation, "reused": True}
+
+
+def test_a_damaged_model_is_an_error_that_names_the_file(sample_dir, labels_dir, model_dir, tmp_path):
+    copy = shutil.copytree(model_dir, tmp_path / "model")
+    data = bytearray((copy / "model.keras").read_bytes())
+    data[len(data) // 2] ^= 1
+    (copy / "model.keras").write_bytes(data)
+    with pytest.raises(DataError, match=r"model\.keras: its hash is .* the file is damaged"):
+        evaluate_model(sample_dir, labels_dir, copy, tmp_path)
+
+
+def test_a_model_of_other_classes_is_an_error(index_dir, sample_dir, model_dir, tmp_path):
+    names_path = tmp_path / "names.csv"
+    names_path.write_text(f"category_id,category_level1,category_level2,category_level3\n{RED},ALL,WARM,RED\n")
+    named = fix_labels(index_dir, sample_dir, LabelFiles(names_path=names_path), tmp_path, TINY_LABELS)
+    with pytest.raises(DataError, match=r"was trained for other classes than .* has; train it again"):
+        evaluate_model(sample_dir, Path(named["path"]), model_dir, tmp_path)
+
+
+def test_above_256_classes_the_ten_most_probable_are_kept():
+    random = np.random.default_rng(0)
+    probabilities = random.dirichlet(np.ones(300), 5).astype(np.float32)
+    rows = _with_probabilities(pd.DataFrame({"class_index": [0, 1, 2, 3, 299]}), probabilities)
+    assert [list(top) for top in rows["top_classes"]] == np.argsort(-probabilities, axis=1)[:, :10].tolist()
+    assert rows["predicted"].tolist() == [top[0] for top in rows["top_classes"]]
+    assert rows["probability_of_label"].tolist() == probabilities[np.arange(5), [0, 1, 2, 3, 299]].tolist()

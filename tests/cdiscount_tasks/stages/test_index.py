@@ -1,0 +1,269 @@
+import os
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pyarrow.compute as pc
+import pytest
+import xxhash
+
+from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.stages import index
+from cdiscount_tasks.stages.index import merge_index, plan_ranges, range_blocks, repeated_products, scan_range
+from cdiscount_tasks.storage import catalogue_scan
+from cdiscount_tasks.storage.artifact import read_manifest
+from cdiscount_tasks.storage.hashes import fingerprint
+from cdiscount_tasks.storage.tables import IMAGES, PRODUCTS, REJECTED, read_table
+from tests.conftest import index_catalogue
+from tests.tiny_catalogue import GREEN, RED, draw_jpeg, encode
+
+
+def read(index_dir, name, schema):
+    return read_table(Path(index_dir) / f"{name}.parquet", schema).to_pandas()
+
+
+@pytest.fixture(scope="module")
+def images(index_dir):
+    return read(index_dir, "images", IMAGES)
+
+
+@pytest.fixture(scope="module")
+def products(index_dir):
+    return read(index_dir, "products", PRODUCTS)
+
+
+@pytest.fixture(scope="module")
+def rejected(index_dir):
+    return read(index_dir, "rejected", REJECTED)
+
+
+@pytest.fixture
+def index_bytes(tmp_path):
+    """Index a catalogue of the given bytes; returns the result."""
+
+    def run(data, max_rejected_share=0.5):
+        path = tmp_path / "catalogue.bson"
+        path.write_bytes(data)
+        return index_catalogue(path, tmp_path / "work", max_rejected_share)
+
+    return run
+
+
+def several(num_products, category_id=RED, first=0):
+    return [encode(first + number, [draw_jpeg(category_id, number)], category_id) for number in range(num_products)]
+
+
+def test_documents_read_are_those_kept_and_those_rejected(tiny, tiny_index):
+    assert tiny_index["num_documents"] == len(tiny.documents)
+    assert tiny_index["num_products"] + tiny_index["num_rejected_documents"] == len(tiny.documents)
+
+
+def test_the_products_kept_are_those_of_the_catalogue(tiny, products):
+    assert dict(zip(products["product_id"], products["category_id"], strict=True)) == tiny.category_of
+
+
+def test_documents_are_rejected_for_the_reasons_that_were_planted(tiny, rejected):
+    assert rejected[rejected["image_number"].isna()]["reason"].value_counts().to_dict() == dict(tiny.rejected)
+
+
+def test_the_bytes_of_documents_kept_and_rejected_are_the_file(tiny, products, rejected):
+    documents = rejected[rejected["image_number"].isna()]
+    assert products["length"].sum() + documents["byte_length"].sum() == len(tiny.data)
+
+
+def test_every_image_of_a_kept_product_is_kept_or_rejected(tiny, images, rejected):
+    refused = rejected[rejected["image_number"].notna()]
+    keys = [*zip(images["product_id"], images["image_number"], strict=True)]
+    assert sorted(keys) == sorted(tiny.pictures)
+    assert sorted(zip(refused["product_id"], refused["image_number"], refused["reason"], strict=True)) == [
+        (322, 1, "picture_not_jpeg"), (322, 2, "picture_empty")
+    ]  # fmt: skip
+
+
+def test_every_byte_range_read_from_the_file_is_its_picture(tiny, images):
+    data = tiny.data
+    read_back = {
+        (row.product_id, row.image_number): data[row.offset : row.offset + row.length] for row in images.itertuples()
+    }
+    assert read_back == tiny.pictures
+
+
+def test_content_hashes_are_those_of_the_bytes(tiny, images):
+    keys = zip(images["product_id"], images["image_number"], strict=True)
+    assert [xxhash.xxh3_128_digest(tiny.pictures[key]) for key in keys] == images["content_hash"].tolist()
+
+
+def test_products_count_their_kept_images(products, images):
+    counts = images["product_id"].value_counts()
+    assert (products["num_images"] == products["product_id"].map(counts)).all()
+
+
+def test_images_are_sorted_by_category_product_and_number(images):
+    keys = images[["category_id", "product_id", "image_number"]].to_numpy().tolist()
+    assert keys == sorted(keys)
+
+
+def test_the_result_counts_distinct_images_and_categories(tiny, tiny_index):
+    assert tiny_index["num_images"] == len(tiny.pictures)
+    assert tiny_index["num_distinct_images"] == len(set(tiny.pictures.values()))
+    assert (tiny_index["num_categories"], tiny_index["origin"], tiny_index["is_complete_train_bson"]) == (
+        4,
+        "file",
+        False,
+    )
+
+
+@pytest.mark.parametrize("block_bytes", [1_000, 7_000, 20_000])
+def test_an_index_of_many_ranges_has_the_same_rows(tiny_path, index_dir, tmp_path, monkeypatch, block_bytes):
+    for module in (index, catalogue_scan):
+        monkeypatch.setattr(module, "BLOCK_BYTES", block_bytes)
+    assert len(plan_ranges(tiny_path, tmp_path / "work")) > 1
+    found = index_catalogue(tiny_path, tmp_path / "work")
+    for name in ("images.parquet", "products.parquet", "rejected.parquet"):
+        assert (Path(found["path"]) / name).read_bytes() == (index_dir / name).read_bytes()
+
+
+def test_the_parts_go_when_the_index_stands(tiny_index, index_dir):
+    assert [path.name for path in index_dir.parent.glob("parts-*")] == []
+
+
+def test_an_index_that_stands_is_found_and_nothing_is_scanned(tiny_path, tiny_index, index_dir):
+    assert plan_ranges(tiny_path, index_dir.parent) == []
+    assert merge_index(tiny_path, index_dir.parent, 0.5) == {**tiny_index, "reused": True}
+
+
+def test_a_range_that_was_scanned_is_not_scanned_again(tiny_path, tmp_path):
+    (byte_range,) = plan_ranges(tiny_path, tmp_path)
+    assert [scan_range(tiny_path, byte_range, tmp_path)["reused"] for _ in range(2)] == [False, True]
+
+
+def test_a_range_planned_before_the_index_stood_is_part_of_it(tiny_path, tiny_index, index_dir):
+    result = scan_range(tiny_path, {"start": 0, "stop": 10}, index_dir.parent)
+    assert (result["path"], result["reused"]) == (str(index_dir), True)
+
+
+def test_joining_before_every_range_was_scanned_is_an_error(tiny_path, tmp_path):
+    with pytest.raises(DataError, match="no finished artifact stands there"):
+        merge_index(tiny_path, tmp_path, 0.5)
+
+
+def test_a_catalogue_that_was_only_copied_keeps_its_identity(tiny_path, tiny_index, tmp_path):
+    copy = shutil.copyfile(tiny_path, tmp_path / "moved.bson")
+    os.utime(copy, (1, 1))
+    assert fingerprint(copy) != fingerprint(tiny_path)
+    found = index_catalogue(copy, tmp_path / "work")
+    assert read_manifest(Path(found["path"]))["identity"] == read_manifest(Path(tiny_index["path"]))["identity"]
+
+
+def test_a_single_changed_byte_is_another_catalogue(tiny, tiny_index, index_bytes):
+    data = bytearray(tiny.data)
+    data[200] ^= 1
+    assert index_bytes(bytes(data))["catalogue_id"] != tiny_index["catalogue_id"]
+
+
+def test_a_truncated_file_of_the_index_is_moved_aside_and_rebuilt(tiny, index_bytes):
+    first = index_bytes(tiny.data)
+    path = Path(first["path"]) / "images.parquet"
+    path.write_bytes(path.read_bytes()[:-1])
+    assert index_bytes(tiny.data) == first
+    assert len(list(path.parents[1].glob("index-*.damaged-*"))) == 1
+
+
+def test_a_catalogue_without_any_category_is_indexed(index_bytes):
+    found = index_bytes(b"".join(encode(number, [draw_jpeg(seed=number)]) for number in range(3)), 0)
+    assert (found["num_products"], found["num_categories"], found["num_rejected_documents"]) == (3, 0, 0)
+
+
+def test_of_a_repeated_id_the_first_in_the_file_is_kept_with_its_images(index_bytes):
+    data = several(1, RED, 5)[0] + several(2, GREEN, 4)[1] + several(1, RED, 9)[0]
+    found = index_bytes(data)
+    kept = read(found["path"], "images", IMAGES)
+    assert (kept["product_id"].tolist(), kept["category_id"].tolist()) == ([5, 9], [RED, RED])
+
+
+def test_a_document_with_two_faults_is_rejected_once(index_bytes):
+    found = index_bytes(b"".join(several(3)) + encode(0, [draw_jpeg(seed=9)]))
+    assert read(found["path"], "rejected", REJECTED)["reason"].tolist() == ["id_repeated"]
+
+
+def test_an_image_of_a_rejected_document_is_no_row_of_its_own(index_bytes):
+    found = index_bytes(b"".join(several(3)) + encode(0, [draw_jpeg(seed=9), b"x"], RED))
+    rows = read(found["path"], "rejected", REJECTED)
+    assert (rows["reason"].tolist(), found["num_rejected_images"]) == (["id_repeated"], 0)
+
+
+def test_repeated_products_marks_all_but_the_first_in_the_file():
+    ids, offsets = np.array([7, 5, 7, 7, 5]), np.array([40, 30, 20, 10, 50])
+    assert repeated_products(ids, offsets).tolist() == [True, False, True, False, True]
+
+
+def test_an_empty_catalogue_is_an_error(tmp_path):
+    (tmp_path / "empty.bson").write_bytes(b"")
+    with pytest.raises(DataError, match=r"empty\.bson: the catalogue is empty \(0 bytes\); fetch or unpack it again"):
+        plan_ranges(tmp_path / "empty.bson", tmp_path)
+
+
+def test_a_cut_catalogue_is_an_error_that_says_how_many_bytes_are_missing(tiny, index_bytes):
+    cut = tiny.data[:-123]
+    with pytest.raises(
+        DataError, match=r"document at byte \d+: the file ends inside this document: 123 bytes are missing"
+    ):
+        index_bytes(cut)
+
+
+@pytest.mark.parametrize("left", [1, 4, 5, 50])
+def test_a_catalogue_cut_early_in_its_last_document_is_an_error(tiny, index_bytes, left):
+    start = len(tiny.data) - len(tiny.documents[-1])
+    with pytest.raises(DataError, match=r"the file ends inside .* document: .* bytes"):
+        index_bytes(tiny.data[: start + left])
+
+
+@pytest.mark.parametrize("data", [b"category_id,name\n5,wine\n" * 40, bytes(3000), b"7z\xbc\xaf\x27\x1c" * 500])
+def test_a_file_that_is_no_catalogue_is_an_error_that_says_what_was_expected(index_bytes, data):
+    with pytest.raises(DataError, match=r"none of 1 documents is a product .*compare with train\.bson"):
+        index_bytes(data, 1)
+
+
+def test_too_many_rejected_documents_are_an_error_with_the_reasons(index_bytes):
+    data = b"".join(several(8)) + encode(90, [], RED) + encode(91, [], RED)
+    with pytest.raises(DataError, match=r"2 of 10 documents were rejected \(imgs_empty 2\), expected at most 10.00%"):
+        index_bytes(data, 0.1)
+
+
+def test_as_many_rejected_documents_as_are_allowed_are_no_error(index_bytes):
+    assert index_bytes(b"".join(several(9)) + encode(90, [], RED), 0.1)["num_rejected_documents"] == 1
+
+
+def test_a_catalogue_of_which_most_bytes_are_unreadable_is_an_error(index_bytes):
+    data = b"".join(several(200))
+    with pytest.raises(DataError, match=r"\d+ of \d+ bytes are no documents, expected at most 1.00%"):
+        index_bytes(data + bytes(len(data)), 0.01)
+
+
+def test_an_index_that_stands_is_refused_where_less_may_be_rejected(tiny_path, tiny_index, index_dir):
+    with pytest.raises(DataError, match=r"documents were rejected .* raise CDISCOUNT_MAX_REJECTED_SHARE"):
+        merge_index(tiny_path, index_dir.parent, 0.01)
+
+
+@pytest.mark.parametrize(
+    ("size", "blocks"), [(1, 4), (58 * 10**9, 4), (512 * 4 * 2**26, 4), (512 * 4 * 2**26 + 1, 5), (10**12, 30)]
+)
+def test_ranges_grow_so_that_there_are_never_more_than_512(size, blocks):
+    assert range_blocks(size) == blocks
+
+
+def test_a_catalogue_drawn_by_the_demo_says_so(index_bytes):
+    from cdiscount_tasks.records import DRAWN_COMMENT
+
+    comment = b"\xff\xfe" + (len(DRAWN_COMMENT) + 2).to_bytes(2, "big") + DRAWN_COMMENT
+    jpegs = [draw_jpeg(seed=number) for number in range(3)]
+    documents = [encode(number, [jpeg[:2] + comment + jpeg[2:]], RED) for number, jpeg in enumerate(jpegs)]
+    assert index_bytes(b"".join(documents))["origin"] == "drawn"
+
+
+def test_num_images_of_products_is_that_of_images(index_dir):
+    products, images = (
+        read_table(index_dir / "products.parquet", PRODUCTS),
+        read_table(index_dir / "images.parquet", IMAGES),
+    )
+    assert pc.sum(products["num_images"]).as_py() == images.num_rows

@@ -1,0 +1,71 @@
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.stages.model import train_model
+from cdiscount_tasks.storage.artifact import read_manifest, verify_artifact
+from cdiscount_tasks.storage.tables import CLASSES, HISTORY, LABEL_IMAGES, read_table
+from tests.conftest import TINY_TRAINING
+
+
+def load_weights(model_dir):
+    import keras
+
+    return keras.saving.load_model(Path(model_dir) / "model.keras", compile=False).get_weights()
+
+
+def test_a_model_is_trained_on_the_images_that_may_be_learnt_from(tiny_model, labels_dir):
+    images = read_table(labels_dir / "images.parquet", LABEL_IMAGES).to_pandas()
+    assert tiny_model["num_train_images"] == images["learnt"].sum()
+
+
+def test_the_model_says_what_it_wants_to_see(model_dir):
+    contract = json.loads((model_dir / "input.json").read_text())
+    assert (contract["image_size"], contract["channels"], contract["dtype"]) == (32, 3, "uint8")
+
+
+def test_the_model_keeps_the_classes_that_it_was_trained_for(model_dir, labels_dir):
+    assert read_table(model_dir / "classes.parquet", CLASSES).equals(
+        read_table(labels_dir / "classes.parquet", CLASSES)
+    )
+
+
+def test_history_has_a_row_an_epoch(model_dir, tiny_model):
+    history = read_table(model_dir / "history.parquet", HISTORY).to_pandas()
+    assert history["epoch"].tolist() == [1, 2]
+    assert tiny_model["validation_loss"] == history["validation_loss"].min()
+
+
+def test_every_file_of_the_model_is_what_was_published(model_dir):
+    assert verify_artifact(model_dir) == 4
+
+
+def test_training_twice_with_one_seed_gives_the_same_weights(sample_dir, labels_dir, model_dir, tmp_path):
+    again = train_model(sample_dir, labels_dir, tmp_path, TINY_TRAINING)
+    one, other = load_weights(model_dir), load_weights(again["path"])
+    assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+    assert read_manifest(Path(again["path"]))["key"] == read_manifest(model_dir)["key"]
+
+
+def test_a_model_that_stands_is_found_and_not_trained_again(sample_dir, labels_dir, tiny_model, artifacts_dir):
+    assert train_model(sample_dir, labels_dir, artifacts_dir, TINY_TRAINING) == {**tiny_model, "reused": True}
+
+
+def test_labels_of_another_sample_are_an_error(sample_dir, labels_dir, tmp_path):
+    half = tmp_path / "half"
+    shutil.copytree(sample_dir, half)
+    from cdiscount_tasks.storage.tables import SAMPLE_IMAGES, write_table
+
+    path = half / "images-00000.parquet"
+    size = path.stat().st_size
+    write_table(path, read_table(path, SAMPLE_IMAGES).slice(0, 20), SAMPLE_IMAGES)
+    manifest = (half / "manifest.json").read_text().replace(f'"size": {size}', f'"size": {path.stat().st_size}')
+    (half / "manifest.json").write_text(manifest)
+    with pytest.raises(
+        DataError, match="is not in the sample that the labels were made from; run again from draw_sample"
+    ):
+        train_model(half, labels_dir, tmp_path, TINY_TRAINING.model_copy(update={"epochs": 1}))
