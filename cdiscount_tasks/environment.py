@@ -51,6 +51,13 @@ def _number(environ: Mapping[str, str], name: str, default: float, low: float, h
     return value
 
 
+def _whole_number(environ: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    value = _number(environ, name, default, low, high)
+    if value != int(value):
+        raise ConfigError(f"environment variable {name} is {environ[name]!r}, expected a whole number")
+    return int(value)
+
+
 def read_environment(environ: Mapping[str, str] | None = None) -> Environment:
     """Read the project's environment variables; an empty one counts as unset.
 
@@ -74,6 +81,6 @@ def read_environment(environ: Mapping[str, str] | None = None) -> Environment:
         label_fixes_dir=_path(environ, "CDISCOUNT_LABEL_FIXES", include_dir / "label_fixes"),
         weights_dir=_path(environ, "CDISCOUNT_WEIGHTS", Path()) if environ.get("CDISCOUNT_WEIGHTS") else None,
         max_rejected_share=_number(environ, "CDISCOUNT_MAX_REJECTED_SHARE", 0.01, 0, 1),
-        gpu_slots=int(_number(environ, "CDISCOUNT_GPU_SLOTS", 1, 1, 64)),
+        gpu_slots=_whole_number(environ, "CDISCOUNT_GPU_SLOTS", 1, 1, 64),
         uses_demo_catalogue=uses_demo,
     )

@@ -97,7 +97,7 @@ def sample_dag(sample: SampleConfig) -> DAG:  # noqa: PLR0915 - a table of conte
                 """Join the scanned ranges into the catalogue's index.
 
                 **Reads** the artifacts of all ranges.
-                **Leaves** `images.parquet`, `products.parquet`, `rejected.parquet` and `profile.json`.
+                **Leaves** `images.parquet`, `products.parquet` and `rejected.parquet`.
                 **If it fails** because too many documents were rejected, look at why in the log; the bound is
                 `CDISCOUNT_MAX_REJECTED_SHARE`.
                 """

@@ -4,7 +4,7 @@ import json
 import time
 import urllib.error
 import urllib.request
-from typing import Any
+from typing import Any, cast
 
 from tools.airflow_home import ADMIN, ToolError
 
@@ -89,11 +89,12 @@ class AirflowApi:
 
     def run(self, dag_id: str, run_id: str) -> dict[str, Any]:
         """Return a run's state and times."""
-        return self.call("GET", f"/dags/{dag_id}/dagRuns/{run_id}")
+        return cast(dict[str, Any], self.call("GET", f"/dags/{dag_id}/dagRuns/{run_id}"))
 
     def unfinished_runs(self, dag_id: str) -> list[dict[str, Any]]:
         """Return the runs of a DAG that run or wait."""
-        return self.call("GET", f"/dags/{dag_id}/dagRuns?state=running&state=queued&limit=100")["dag_runs"]
+        path = f"/dags/{dag_id}/dagRuns?state=running&state=queued&limit=100"
+        return cast(list[dict[str, Any]], self.call("GET", path)["dag_runs"])
 
     def fail_run(self, dag_id: str, run_id: str) -> None:
         """End a run and the tasks that it has going."""
@@ -102,7 +103,7 @@ class AirflowApi:
     def task_instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
         """Return the tasks of a run with their states."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances?limit=1000"
-        return self.call("GET", path)["task_instances"]
+        return cast(list[dict[str, Any]], self.call("GET", path)["task_instances"])
 
 
 def wait_until(condition: Any, timeout_s: float, pause_s: float = 0.3) -> bool:

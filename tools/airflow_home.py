@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
+from typing import cast
 
 PROJECT_DIR = Path(__file__).resolve().parents[1]
 ADMIN = "admin"
@@ -47,7 +48,7 @@ def _secrets(home: Path) -> dict[str, str]:
         made = {name: secrets.token_urlsafe(32) for name in ("jwt", "api")}
         made["fernet"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
         _write_private(path, json.dumps(made))
-    return json.loads(path.read_text())
+    return cast(dict[str, str], json.loads(path.read_text()))
 
 
 def password(home: Path) -> str:
@@ -55,7 +56,7 @@ def password(home: Path) -> str:
     path = passwords_path(home)
     if not path.exists():
         _write_private(path, json.dumps({ADMIN: secrets.token_urlsafe(12)}) + "\n")
-    return json.loads(path.read_text())[ADMIN]
+    return str(json.loads(path.read_text())[ADMIN])
 
 
 def passwords_path(home: Path) -> Path:

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from cdiscount_tasks.run import Run
 
@@ -18,7 +18,8 @@ def _percent(figure: dict[str, Any], scale: str = " %") -> str:
 
 def read_metrics(run: Run) -> dict[str, Any]:
     """Return a finished run's metrics.json."""
-    return json.loads((Path(run.recorded()["report"]["path"]) / "metrics.json").read_text(encoding="utf-8"))
+    path = Path(run.recorded()["report"]["path"]) / "metrics.json"
+    return cast(dict[str, Any], json.loads(path.read_text(encoding="utf-8")))
 
 
 def headline(run: Run) -> list[str]:

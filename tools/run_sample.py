@@ -70,7 +70,7 @@ def _run_dag(dag_id: str, conf: dict[str, Any]) -> str:
     run = bag.dags[dag_id].test(run_conf=conf)
     if run.state != "success":
         raise ToolError("; ".join(reasons) or f"the run {run.run_id} failed; the error is above")
-    return run.run_id
+    return str(run.run_id)
 
 
 def run_sample() -> None:

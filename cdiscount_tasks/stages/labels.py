@@ -82,6 +82,18 @@ def _check_pictures(batch: tuple[Path, int, int]) -> _Checked:
     return _Checked(pixel_hashes, refused)
 
 
+class FixedSplit(NamedTuple):
+    """A split file, and the split of each product_id that it names."""
+
+    path: Path
+    splits: pd.Series
+
+
+def _categories_in(sample_dir: Path) -> list[int]:
+    products = tables.read_table(sample_dir / "products.parquet", tables.SAMPLE_PRODUCTS, ["category_id"])
+    return sorted(products["category_id"].unique().to_pylist())
+
+
 def _readable_images(sample_dir: Path, rejections: Rejections) -> pd.DataFrame:
     """Decode every picture; returns the readable ones with content_hash and pixel_hash."""
     images = pd.DataFrame(read_image_keys(sample_dir))
@@ -153,16 +165,15 @@ def _without_small_classes(
 
 
 def _split(
-    products: pd.DataFrame, class_ids: list[int], files: LabelFiles, config: LabelConfig, rejections: Rejections
+    products: pd.DataFrame, class_ids: list[int], fixed: FixedSplit | None, config: LabelConfig, rejections: Rejections
 ) -> tuple[pd.DataFrame, Split]:
-    if files.split_path is None:
+    if fixed is None:
         split = split_by_hash(products, class_ids, config.split, config.seed)
         return products.assign(split=split.split), split
-    fixed = read_split_file(files.split_path)
-    named = products["product_id"].isin(fixed.index)
+    named = products["product_id"].isin(fixed.splits.index)
     rejections.add(products.loc[~named, ["product_id"]], Reason.NOT_IN_SPLIT_FILE, "the split file does not name it")
     products = products[named]
-    split = split_by_file(products, fixed, class_ids, config.straddling, files.split_path)
+    split = split_by_file(products, fixed.splits, class_ids, config.straddling, fixed.path)
     return products.assign(split=split.split), split
 
 
@@ -206,14 +217,19 @@ def _write_labels(
     index_dir: Path, sample_dir: Path, files: LabelFiles, config: LabelConfig, part_dir: Path
 ) -> dict[str, Any]:
     names = read_category_names(files.names_path)
+    class_ids = list(config.categories or _categories_in(sample_dir))
+    # What people wrote is read before the dear work, so that a slip is told in the first seconds.
+    if files.fixes_path:
+        rules.read_fixes(files.fixes_path, set(class_ids))
+    fixed_split = FixedSplit(files.split_path, read_split_file(files.split_path)) if files.split_path else None
     rejections = Rejections()
     all_images = _readable_images(sample_dir, rejections)
     images, placeholders = _without_placeholders(all_images, config.max_products_per_image, rejections)
     all_products = _products_of(sample_dir, images, rejections)
-    class_ids = list(config.categories or sorted(all_products["category_id"].unique().tolist()))
     products, class_ids = _without_small_classes(all_products, class_ids, config, names, rejections)
+    # Read again: a fix may name a class that was too small to stay.
     fixes = rules.read_fixes(files.fixes_path, set(class_ids)) if files.fixes_path else None
-    products, split = _split(products, class_ids, files, config, rejections)
+    products, split = _split(products, class_ids, fixed_split, config, rejections)
     images = images[images["product_id"].isin(products["product_id"])]
 
     products, warnings = rules.apply_fixes(products, fixes)

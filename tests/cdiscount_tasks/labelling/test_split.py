@@ -82,7 +82,7 @@ def test_another_seed_is_another_split():
     assert split_of_groups(products, [1, 2], 0) != split_of_groups(products, [1, 2], 1)
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", [0, 11])  # by its hash alone the group would be in train, in test
 def test_a_group_of_several_products_above_a_twentieth_of_its_class_goes_to_train(seed):
     products = products_of(plain(1, 90) + [(1, 500)] * 10 + plain(2, 100, 1000))
     split = split_by_hash(products, [1, 2], SHARES, seed)
