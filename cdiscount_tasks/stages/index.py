@@ -10,6 +10,7 @@ from typing import Any, TypedDict, cast
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import xxhash
 
 from cdiscount_tasks.errors import DataError
@@ -17,16 +18,17 @@ from cdiscount_tasks.records import DRAWN_COMMENT, REAL_CATALOGUE_IMAGES, REAL_C
 from cdiscount_tasks.storage.artifact import Recipe, build_artifact, lock, read_manifest, standing_result
 from cdiscount_tasks.storage.catalogue_scan import BLOCK_BYTES, RangeScan
 from cdiscount_tasks.storage.catalogue_scan import scan_range as scan_bytes
+from cdiscount_tasks.storage.index_checks import check_rejected, check_rejected_share
+from cdiscount_tasks.storage.index_merge import PART_ROWS_PER_GROUP, merge_sorted
 from cdiscount_tasks.storage.index_tables import (
+    RefusedSpans,
     images_table,
     products_table,
     refused_documents,
     rejected_table,
-    sorted_by_category,
-    without_images_of,
 )
 from cdiscount_tasks.storage.jpeg_header import has_comment
-from cdiscount_tasks.storage.tables import IMAGES, PRODUCTS, REJECTED, TableWriter, read_table, write_table
+from cdiscount_tasks.storage.tables import IMAGES, PRODUCTS, REJECTED, open_table, read_table, write_table
 
 logger = logging.getLogger(__name__)
 
@@ -37,8 +39,6 @@ MIN_RANGE_BLOCKS = 4
 
 MAX_RANGES = 512
 """Airflow maps at most 1,024 tasks by default; ranges grow beyond 128 GB."""
-
-_ROWS_PER_MERGE = 1_000_000
 
 
 class ByteRange(TypedDict):
@@ -130,12 +130,16 @@ def _is_drawn(catalogue_path: Path, scan: RangeScan) -> bool:
         return has_comment(file.read(scan.image_lengths[0]), DRAWN_COMMENT)
 
 
+def _write_tables(scan: RangeScan, part_dir: Path) -> None:
+    write_table(part_dir / "images.parquet", images_table(scan), IMAGES, PART_ROWS_PER_GROUP)
+    write_table(part_dir / "products.parquet", products_table(scan), PRODUCTS, PART_ROWS_PER_GROUP)
+    write_table(part_dir / "rejected.parquet", rejected_table(scan.rejected), REJECTED)
+
+
 def _write_part(catalogue_path: Path, byte_range: ByteRange, part_dir: Path) -> dict[str, Any]:
     start, stop = byte_range["start"], byte_range["stop"]
     scan = scan_bytes(catalogue_path, start, stop, begins_at_start=start == 0)
-    write_table(part_dir / "images.parquet", images_table(scan), IMAGES)
-    write_table(part_dir / "products.parquet", products_table(scan), PRODUCTS)
-    write_table(part_dir / "rejected.parquet", rejected_table(scan.rejected), REJECTED)
+    _write_tables(scan, part_dir)
     return {
         "first_offset": scan.first_offset,
         "end_offset": scan.end_offset,
@@ -171,15 +175,19 @@ def scan_range(catalogue_path: Path, byte_range: ByteRange, parent_dir: Path) ->
 
 
 def _joined_parts(
-    catalogue_path: Path, part_dirs: Sequence[Path], ranges: Sequence[ByteRange]
-) -> list[Path | RangeScan]:
-    """Verify the seams: range i ends exactly where range i+1 began, else the latter is scanned again."""
+    catalogue_path: Path, part_dirs: Sequence[Path], ranges: Sequence[ByteRange], aside_dir: Path
+) -> list[Path]:
+    """Verify the seams: range i ends exactly where range i+1 began, else the latter is scanned again, into `aside_dir`.
+
+    Returns:
+        The directories whose tables together hold every document of the catalogue once.
+    """
     true_offset = 0
-    joined: list[Path | RangeScan] = []
+    joined = []
     for part_dir, byte_range in zip(part_dirs, ranges, strict=True):
+        found = read_manifest(part_dir)["result"]
         if true_offset >= byte_range["stop"]:
             continue
-        found = read_manifest(part_dir)["result"]
         if found["first_offset"] == true_offset:
             joined.append(part_dir)
             true_offset = found["end_offset"]
@@ -189,7 +197,10 @@ def _joined_parts(
             byte_range["start"], byte_range["stop"], found["first_offset"], true_offset,
         )  # fmt: skip
         scan = scan_bytes(catalogue_path, true_offset, byte_range["stop"], begins_at_start=True, hash_blocks=False)
-        joined.append(scan)
+        again_dir = aside_dir / f"{true_offset}"
+        again_dir.mkdir(parents=True)
+        _write_tables(scan, again_dir)
+        joined.append(again_dir)
         true_offset = scan.end_offset
     size = catalogue_path.stat().st_size
     if true_offset != size:
@@ -198,16 +209,6 @@ def _joined_parts(
             "read: run again when nothing writes to it"
         )
     return joined
-
-
-def _tables(part: Path | RangeScan) -> tuple[pa.Table, pa.Table, pa.Table]:
-    if isinstance(part, RangeScan):
-        return images_table(part), products_table(part), rejected_table(part.rejected)
-    return (
-        read_table(part / "images.parquet", IMAGES),
-        read_table(part / "products.parquet", PRODUCTS),
-        read_table(part / "rejected.parquet", REJECTED),
-    )
 
 
 def repeated_products(product_ids: np.ndarray, offsets: np.ndarray) -> np.ndarray:
@@ -226,89 +227,68 @@ def repeated_products(product_ids: np.ndarray, offsets: np.ndarray) -> np.ndarra
     return repeated
 
 
-def _check_rejected_share(catalogue_path: Path, num_rejected: int, num_documents: int, most: float, why: str) -> None:
-    if num_documents in (0, num_rejected):
-        raise DataError(
-            f"{catalogue_path}: none of {num_documents} documents is a product ({why or 'nothing was found'}); "
-            "expected BSON documents {_id, imgs, category_id} one after another: compare with train.bson"
-        )
-    if num_rejected / num_documents > most:
-        raise DataError(
-            f"{catalogue_path}: {num_rejected} of {num_documents} documents were rejected ({why}), expected at most "
-            f"{most:.2%}; the file may be damaged: compare its size with the source, or raise "
-            "CDISCOUNT_MAX_REJECTED_SHARE"
-        )
+def _refused_as_a_whole(part_dirs: Sequence[Path]) -> pa.Table:
+    """Find the documents that only the whole catalogue shows to be refused, as rows of REJECTED."""
+    # One narrow column after another: together they would be a quarter of a gigabyte for seven million products.
+    paths = [part_dir / "products.parquet" for part_dir in part_dirs]
+    ids = np.concatenate([read_table(path, PRODUCTS, ["product_id"])["product_id"].to_numpy() for path in paths])
+    offsets = np.concatenate([read_table(path, PRODUCTS, ["offset"])["offset"].to_numpy() for path in paths])
+    repeated = repeated_products(ids, offsets)
+    categories = (read_table(path, PRODUCTS, ["category_id"])["category_id"] for path in paths)
+    missing = np.concatenate([column.is_null().to_numpy() for column in categories]) & ~repeated
+    # A catalogue without categories as a whole (test.bson) is kept; a document without one among others is not.
+    missing &= not missing[~repeated].all()
+    refused = [REJECTED.empty_table()]
+    for mask, reason, detail in (
+        (repeated, Reason.ID_REPEATED, "an earlier document of the file has the same _id"),
+        (missing, Reason.CATEGORY_MISSING, "the document has no field category_id"),
+    ):
+        if mask.any():
+            gone = pa.array(np.sort(offsets[mask]))
+            tables = (read_table(path, PRODUCTS) for path in paths)
+            rows = [table.filter(pc.is_in(table["offset"], value_set=gone)) for table in tables]
+            refused.append(refused_documents(pa.concat_tables(rows), reason, detail))
+    return pa.concat_tables(refused)
 
 
-def _check_readable_share(catalogue_path: Path, num_unreadable_bytes: int, most: float) -> None:
-    """Refuse a file with a hole: one stretch of gigabytes that were never written is a single rejected document."""
-    num_bytes = catalogue_path.stat().st_size
-    if num_unreadable_bytes / num_bytes > most:
-        raise DataError(
-            f"{catalogue_path}: {num_unreadable_bytes} of {num_bytes} bytes are no documents, "
-            f"expected at most {most:.2%}; the file may be damaged: fetch or unpack it again, or raise "
-            "CDISCOUNT_MAX_REJECTED_SHARE"
-        )
-
-
-def _check_whole(catalogue_path: Path, rejected: pa.Table) -> None:
-    cut = rejected.filter(pa.compute.equal(rejected["reason"], Reason.DOCUMENT_CUT)).to_pylist()
-    if cut:
-        raise DataError(f"{catalogue_path}: document at byte {cut[0]['byte_offset']}: {cut[0]['detail']}")
-
-
-def _reasons(rejected: pa.Table) -> str:
-    documents = rejected.filter(pa.compute.is_null(rejected["image_number"]))
-    counts = documents["reason"].value_counts().to_pylist()
-    return ", ".join(f"{row['values']} {row['counts']}" for row in sorted(counts, key=lambda row: -row["counts"]))
+def _rejected_rows(part_dirs: Sequence[Path], refused: pa.Table, spans: RefusedSpans) -> pa.Table:
+    """Join what was rejected; of a document that is refused as a whole, its images are no rows of their own."""
+    found = pa.concat_tables([read_table(part_dir / "rejected.parquet", REJECTED) for part_dir in part_dirs])
+    of_refused = found["image_number"].is_valid().to_numpy() & spans.hold(found["byte_offset"].to_numpy())
+    return pa.concat_tables([found.filter(pa.array(~of_refused)), refused]).sort_by("byte_offset")
 
 
 def _write_index(
     catalogue_path: Path, part_dirs: Sequence[Path], ranges: Sequence[ByteRange], most: float, index_dir: Path
 ) -> dict[str, Any]:
-    parts = [_tables(part) for part in _joined_parts(catalogue_path, part_dirs, ranges)]
-    manifests = [read_manifest(part_dir)["result"] for part_dir in part_dirs]
-    products = sorted_by_category(pa.concat_tables([part[1] for part in parts]))
-    images = sorted_by_category(pa.concat_tables([part[0] for part in parts]))
-    rejected = pa.concat_tables([part[2] for part in parts])
-    _check_whole(catalogue_path, rejected)
-    documents_rejected = pa.compute.sum(pa.compute.is_null(rejected["image_number"])).as_py() or 0
-    num_documents = len(products) + documents_rejected
-    repeated = repeated_products(products["product_id"].to_numpy(), products["offset"].to_numpy())
-    missing = products["category_id"].is_null().to_numpy() & ~repeated
-    # A catalogue without categories as a whole (test.bson) is kept; a document without one among others is not.
-    missing &= not missing[~repeated].all()
-    rejected = pa.concat_tables(
-        [
-            rejected,
-            refused_documents(
-                products, repeated, Reason.ID_REPEATED, "an earlier document of the file has the same _id"
-            ),
-            refused_documents(products, missing, Reason.CATEGORY_MISSING, "the document has no field category_id"),
-        ]
+    aside_dir = index_dir / "scanned-again"
+    joined = _joined_parts(catalogue_path, part_dirs, ranges, aside_dir)
+    refused = _refused_as_a_whole(joined)
+    spans = RefusedSpans(refused)
+    rejected = _rejected_rows(joined, refused, spans)
+    num_rejected = rejected["image_number"].null_count
+    num_documents = sum(open_table(path / "products.parquet").metadata.num_rows for path in joined) - len(refused)
+    num_documents += num_rejected
+    check_rejected(catalogue_path, rejected, num_documents, most)
+    num_products, num_images = (
+        merge_sorted([path / name for path in joined], schema, index_dir / name, spans.keep)
+        for name, schema in (("products.parquet", PRODUCTS), ("images.parquet", IMAGES))
     )
-    gone = repeated | missing
-    images, rejected = without_images_of(products.filter(pa.array(gone)), images, rejected)
-    products = products.filter(pa.array(~gone))
-    num_rejected = num_documents - len(products)
-    _check_rejected_share(catalogue_path, num_rejected, num_documents, most, _reasons(rejected))
-    unreadable = pa.compute.equal(rejected["reason"], Reason.DOCUMENT_UNREADABLE)
-    num_unreadable_bytes = pa.compute.sum(rejected.filter(unreadable)["byte_length"]).as_py() or 0
-    _check_readable_share(catalogue_path, num_unreadable_bytes, most)
-    with TableWriter(index_dir / "images.parquet", IMAGES) as writer:
-        writer.write(images)
-    write_table(index_dir / "products.parquet", products, PRODUCTS)
-    write_table(index_dir / "rejected.parquet", rejected.sort_by("byte_offset"), REJECTED)
+    write_table(index_dir / "rejected.parquet", rejected, REJECTED)
+    shutil.rmtree(aside_dir, ignore_errors=True)
+    manifests = [read_manifest(part_dir)["result"] for part_dir in part_dirs]
     blocks = [block for manifest in manifests for block in manifest["block_hashes"]]
+    categories = read_table(index_dir / "products.parquet", PRODUCTS, ["category_id"])["category_id"]
+    hashes = read_table(index_dir / "images.parquet", IMAGES, ["content_hash"])["content_hash"]
     return {
         "catalogue_id": xxhash.xxh3_128_hexdigest("".join(blocks).encode())[:16],
         "origin": "drawn" if manifests[0]["drawn"] else "file",
-        "is_complete_train_bson": len(products) == REAL_CATALOGUE_PRODUCTS and len(images) == REAL_CATALOGUE_IMAGES,
+        "is_complete_train_bson": (num_products, num_images) == (REAL_CATALOGUE_PRODUCTS, REAL_CATALOGUE_IMAGES),
         "num_documents": num_documents,
-        "num_products": len(products),
-        "num_images": len(images),
-        "num_distinct_images": pa.compute.count_distinct(images["content_hash"]).as_py(),
-        "num_categories": pa.compute.count_distinct(products["category_id"], mode="only_valid").as_py(),
+        "num_products": num_products,
+        "num_images": num_images,
+        "num_distinct_images": pc.count_distinct(hashes).as_py(),
+        "num_categories": pc.count_distinct(categories, mode="only_valid").as_py(),
         "num_rejected_documents": num_rejected,
         "num_rejected_images": len(rejected) - num_rejected,
     }
@@ -334,7 +314,7 @@ def merge_index(catalogue_path: Path, parent_dir: Path, max_rejected_share: floa
     part_dirs = [_part_recipe(parent_dir, r).dir_in(_parts_dir(parent_dir)) for r in ranges]
     write = partial(_write_index, catalogue_path, part_dirs, ranges, max_rejected_share)
     result = build_artifact(index_dir, recipe, write, identity=f"index-{VERSION}-{{catalogue_id}}")
-    _check_rejected_share(
+    check_rejected_share(
         catalogue_path,
         result["num_rejected_documents"],
         result["num_documents"],

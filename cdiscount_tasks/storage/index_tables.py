@@ -55,16 +55,15 @@ def rejected_table(rejected: Sequence[Rejected]) -> pa.Table:
     return pa.table({"stage": ["index"] * len(rejected), **columns}, schema=REJECTED)
 
 
-def refused_documents(products: pa.Table, mask: np.ndarray, reason: Reason, detail: str) -> pa.Table:
-    """Return the marked rows of a products table as rows of REJECTED."""
-    gone = products.filter(pa.array(mask))
-    n = len(gone)
+def refused_documents(products: pa.Table, reason: Reason, detail: str) -> pa.Table:
+    """Return rows of PRODUCTS as rows of REJECTED."""
+    n = len(products)
     return pa.table(
         {
             "stage": pa.array(["index"] * n, pa.string()),
-            "byte_offset": gone["offset"],
-            "byte_length": gone["length"].cast(pa.int64()),
-            "product_id": gone["product_id"],
+            "byte_offset": products["offset"],
+            "byte_length": products["length"].cast(pa.int64()),
+            "product_id": products["product_id"],
             "image_number": pa.nulls(n, pa.int8()),
             "reason": pa.array([str(reason)] * n, pa.string()),
             "detail": pa.array([detail] * n, pa.string()),
@@ -73,15 +72,23 @@ def refused_documents(products: pa.Table, mask: np.ndarray, reason: Reason, deta
     )
 
 
-def without_images_of(gone: pa.Table, images: pa.Table, rejected: pa.Table) -> tuple[pa.Table, pa.Table]:
-    """Take out the images, kept or rejected, of documents that are refused as a whole: the document is one row."""
-    starts = np.sort(gone["offset"].to_numpy())
-    ends = (gone["offset"].to_numpy() + gone["length"].to_numpy())[np.argsort(gone["offset"].to_numpy())]
+class RefusedSpans:
+    """The bytes of documents that are refused as a whole, with whatever lies inside."""
 
-    def is_within(offsets: np.ndarray) -> np.ndarray:
-        place = np.searchsorted(starts, offsets, side="right") - 1
-        return np.asarray((place >= 0) & (offsets < ends[np.maximum(place, 0)]) if len(starts) else offsets < 0)
+    def __init__(self, refused: pa.Table) -> None:
+        """Hold the spans of rows of REJECTED that are documents."""
+        starts, lengths = refused["byte_offset"].to_numpy(), refused["byte_length"].to_numpy()
+        order = np.argsort(starts)
+        self._starts, self._ends = starts[order], (starts + lengths)[order]
 
-    is_image = rejected["image_number"].is_valid().to_numpy()
-    images = images.filter(pa.array(~is_within(images["offset"].to_numpy())))
-    return images, rejected.filter(pa.array(~(is_image & is_within(rejected["byte_offset"].to_numpy()))))
+    def hold(self, offsets: np.ndarray) -> np.ndarray:
+        """Tell which offsets lie inside; int64, [num_offsets] to bool, [num_offsets]."""
+        if not len(self._starts):
+            return np.zeros(len(offsets), bool)
+        place = np.searchsorted(self._starts, offsets, side="right") - 1
+        return np.asarray((place >= 0) & (offsets < self._ends[np.maximum(place, 0)]))
+
+    def keep(self, rows: pa.Table) -> pa.Table:
+        """Return the rows, of products or of images, that lie outside."""
+        inside = self.hold(rows["offset"].to_numpy())
+        return rows.filter(pa.array(~inside)) if inside.any() else rows

@@ -197,13 +197,14 @@ def _leaf_names(schema: pa.Schema) -> list[str]:
     return [f"{field.name}.list.element" if pa.types.is_nested(field.type) else str(field.name) for field in schema]
 
 
-def write_table(path: Path, rows: Any, schema: pa.Schema) -> int:
+def write_table(path: Path, rows: Any, schema: pa.Schema, rows_per_group: int = _ROWS_PER_GROUP) -> int:
     """Write a whole table.
 
     Args:
         path: The file to make.
         rows: A pyarrow Table, a pandas DataFrame, or a dict of columns.
-        schema: What the file must hold; other columns are refused.
+        schema: What the file holds; other columns are left out.
+        rows_per_group: How many rows are read at least, whatever is wanted of them.
 
     Returns:
         The number of rows.
@@ -214,7 +215,7 @@ def write_table(path: Path, rows: Any, schema: pa.Schema) -> int:
         table = rows
     else:
         table = pa.Table.from_pandas(rows, schema=schema, preserve_index=False)
-    with TableWriter(path, schema) as writer:
+    with TableWriter(path, schema, rows_per_group) as writer:
         writer.write(table)
     return int(table.num_rows)
 
@@ -258,6 +259,16 @@ def iter_row_groups(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
             with _damage_told(path):
                 rows = file.read_row_group(group, columns=list(columns))
             yield rows
+
+
+def read_row_groups(path: Path, file: pq.ParquetFile, groups: Sequence[int]) -> pa.Table:
+    """Read some row groups of a table that is open.
+
+    Raises:
+        DataError: If the file is damaged.
+    """
+    with _damage_told(path):
+        return file.read_row_groups(list(groups))
 
 
 def read_rows(path: Path, schema: pa.Schema, column: str, values: Sequence[int]) -> pa.Table:
