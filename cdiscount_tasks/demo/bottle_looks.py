@@ -190,7 +190,7 @@ KINDS: dict[str, Kind] = {
     ),
 }
 
-STRAYS = 0.07
+STRAYS = 0.12
 """Share of looks with the traits of another kind: no classifier can tell them, as in the real categories."""
 
 

@@ -26,13 +26,13 @@ from cdiscount_tasks.demo.plan import MIN_PRODUCTS, Picture, Plan, Product, coun
 
 logger = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 """Raise it whenever the same parameters draw other bytes: a catalogue that stands is then drawn anew."""
 
 CATALOGUE_NAME = "catalogue.bson"
 NAMES_NAME = "category_names.csv"
 RECEIPT_NAME = "catalogue.drawn.json"
-DEFAULT_PRODUCTS = 3600
+DEFAULT_PRODUCTS = 5000
 PICTURES_PER_TASK = 64
 
 PAINTERS: dict[str, Callable[[str, np.random.Generator, np.random.Generator, int], Image.Image]] = {
