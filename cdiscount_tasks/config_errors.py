@@ -22,7 +22,7 @@ def _model_at(model: type[BaseModel], place: tuple[int | str, ...]) -> type[Base
     return model
 
 
-def _bounds(model: type[BaseModel], name: str) -> str | None:
+def bounds_in_words(model: type[BaseModel], name: str) -> str | None:
     """Return a field's numeric bounds in words, or None without any."""
     schema = model.model_json_schema().get("properties", {}).get(name, {})
     schema = next((part for part in schema.get("anyOf", []) if part.get("type") != "null"), schema)
@@ -55,7 +55,7 @@ def _sentence(error: ErrorDetails, root: type[BaseModel]) -> str:
         return f"{where} {message}" if where else message
     if kind == "too_short":
         return f"{where} is empty, expected at least {error['ctx']['min_length']} entry"
-    bounds = _bounds(model, str(place[-1])) if place else None
+    bounds = bounds_in_words(model, str(place[-1])) if place else None
     expected = bounds or error["ctx"].get("expected") if "ctx" in error else bounds
     if kind == "string_pattern_mismatch":
         expected = f"text that matches {error['ctx']['pattern']}"

@@ -10,7 +10,10 @@ from typing import Any
 from airflow.sdk import Param
 
 from cdiscount_tasks.config import SampleConfig, TrainingConfig
+from cdiscount_tasks.config_errors import bounds_in_words
+from cdiscount_tasks.environment import Environment
 from cdiscount_tasks.errors import ConfigError
+from cdiscount_tasks.records import DRAWN_WARNING
 
 KNOBS_SECTION = "Training knobs (default: as in the preset)"
 # What a JSON schema says about a number or a choice; the rest of pydantic's schema is of no use in a form.
@@ -25,16 +28,22 @@ def preset_summary(preset: TrainingConfig) -> str:
     )
 
 
-def _preset_param(sample: SampleConfig) -> Param:
+def _preset_param(sample: SampleConfig, environment: Environment) -> Param:
+    drawn = [f"**{DRAWN_WARNING}**", ""] if environment.uses_demo_catalogue else []
     lines = [f"- **{name}**: {preset_summary(preset)}" for name, preset in sample.presets.items()]
     return Param(
         sample.default_preset,
         type="string",
         enum=list(sample.presets),
         title="Preset",
-        description_md="\n".join(["A complete set of training knobs:", "", *lines]),
+        description_md="\n".join([*drawn, "A complete set of training knobs:", "", *lines]),
         values_display={name: f"{name}: {preset_summary(preset)}" for name, preset in sample.presets.items()},
     )
+
+
+def _expected(name: str) -> str:
+    bounds = bounds_in_words(TrainingConfig, name)
+    return f"Expected: {bounds}." if bounds else ""
 
 
 def _knob_param(name: str, schema: Mapping[str, Any]) -> Param:
@@ -47,16 +56,23 @@ def _knob_param(name: str, schema: Mapping[str, Any]) -> Param:
         None,
         type=["null", schema["type"]],
         title=name.replace("_", " ").capitalize(),
-        description=schema["description"],
+        description=f"{schema['description']} {_expected(name)}".strip(),
         section=KNOBS_SECTION,
         **bounds,
     )
 
 
-def params_of(sample: SampleConfig) -> dict[str, Param]:
-    """Return the trigger form: `preset` first and in plain sight, the knobs below it in a section of their own."""
+def params_of(sample: SampleConfig, environment: Environment) -> dict[str, Param]:
+    """Return the trigger form: `preset` first and in plain sight, the knobs below it in a section of their own.
+
+    Args:
+        sample: Whose presets are offered.
+        environment: Tells whether the catalogue is the drawn one; the form says so.
+    """
     knobs = TrainingConfig.model_json_schema()["properties"]
-    return {"preset": _preset_param(sample)} | {name: _knob_param(name, schema) for name, schema in knobs.items()}
+    return {"preset": _preset_param(sample, environment)} | {
+        name: _knob_param(name, schema) for name, schema in knobs.items()
+    }
 
 
 def overrides_of(params: Mapping[str, Any], conf: Mapping[str, Any] | None) -> dict[str, Any]:

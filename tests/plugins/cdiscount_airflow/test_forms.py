@@ -4,7 +4,9 @@ from airflow.sdk.exceptions import ParamValidationError
 from cdiscount_airflow import forms
 
 from cdiscount_tasks.config import SampleConfig, TrainingConfig
+from cdiscount_tasks.environment import read_environment
 from cdiscount_tasks.errors import ConfigError
+from cdiscount_tasks.records import DRAWN_WARNING
 
 SAMPLE = SampleConfig(
     name="tea",
@@ -15,15 +17,19 @@ SAMPLE = SampleConfig(
 )
 
 
+REAL = read_environment({"CDISCOUNT_CATALOGUE": "/catalogues/train.bson"})
+DEMO = read_environment({})
+
+
 def filled(**values):
     """Return the form's values as a run sees them, checked as Airflow checks them."""
-    form = ParamsDict(forms.params_of(SAMPLE))
+    form = ParamsDict(forms.params_of(SAMPLE, REAL))
     form.update(values)
     return form.validate()
 
 
 def test_the_preset_comes_first_and_in_plain_sight():
-    name, preset = next(iter(forms.params_of(SAMPLE).items()))
+    name, preset = next(iter(forms.params_of(SAMPLE, REAL).items()))
 
     assert name == "preset"
     assert preset.schema["enum"] == ["quick", "slow"]
@@ -33,7 +39,7 @@ def test_the_preset_comes_first_and_in_plain_sight():
 
 
 def test_every_knob_is_empty_described_and_in_the_section():
-    knobs = {name: param for name, param in forms.params_of(SAMPLE).items() if name != "preset"}
+    knobs = {name: param for name, param in forms.params_of(SAMPLE, REAL).items() if name != "preset"}
 
     assert list(knobs) == list(TrainingConfig.model_fields)
     for param in knobs.values():
@@ -80,3 +86,12 @@ def test_an_unknown_key_is_refused_with_names_that_are_close():
 def test_an_unknown_key_without_a_close_name_lists_the_known_ones():
     with pytest.raises(ConfigError, match="known are preset, network, image_size"):
         forms.overrides_of(filled(), {"zzz": 3})
+
+
+def test_the_form_of_a_drawn_catalogue_says_so():
+    assert DRAWN_WARNING in forms.params_of(SAMPLE, DEMO)["preset"].schema["description_md"]
+    assert DRAWN_WARNING not in forms.params_of(SAMPLE, REAL)["preset"].schema["description_md"]
+
+
+def test_a_knob_tells_its_bounds():
+    assert forms.params_of(SAMPLE, REAL)["image_size"].description.endswith("Expected: 32 to 512.")
