@@ -1,7 +1,7 @@
 # One line each over tools/. Variables of the environment hold for all; GNU make 3.81 (as on macOS) is enough.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test campaigns up down run lint types verify lock
+.PHONY: help setup demo test campaigns bench up down run lint types verify lock
 PY := .venv/bin/python
 
 help: ## this list
@@ -18,6 +18,9 @@ test: setup ## all tests (ARGS="-k words" chooses)
 
 campaigns: setup ## the random tests with 40 times as many cases (CDISCOUNT_TEST_SCALE=... chooses)
 	@CDISCOUNT_TEST_SCALE=$${CDISCOUNT_TEST_SCALE:-40} $(PY) -m pytest tests/cdiscount_tasks $(ARGS)
+
+bench: setup ## every step against a peer, in the same run; prints a table (ARGS="--gb 1 --rounds 5")
+	@$(PY) -m benchmarks $(ARGS)
 
 up: setup ## Airflow's UI on 127.0.0.1:8080; prints the password
 	@$(PY) tools/up.py

@@ -56,6 +56,14 @@ class LabelFiles(NamedTuple):
     split_path: Path | None = None
 
 
+class SampleChoice(NamedTuple):
+    """What a sample chooses from a catalogue; `category_ids` ascend, None: every category."""
+
+    name: str
+    title: str
+    category_ids: tuple[int, ...] | None
+
+
 class ImageSource(Protocol):
     """Pictures by row number, as encoded bytes, wherever they lie."""
 

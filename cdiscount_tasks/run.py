@@ -45,6 +45,11 @@ def run_folder(run_id: str) -> str:
     return f"{re.sub(r'[^A-Za-z0-9._-]', '-', run_id)[:200]}-{xxhash.xxh3_128_hexdigest(run_id.encode())[:6]}"
 
 
+def index_parent_dir(environment: Environment, catalogue_fingerprint: str) -> Path:
+    """Return the folder of a catalogue's index and of the parts of its scan."""
+    return environment.work_dir / "catalogues" / catalogue_fingerprint
+
+
 @dataclass(frozen=True)
 class Run:
     """A run whose config is frozen; everything that its stages need to know about where things lie.
@@ -67,7 +72,12 @@ class Run:
     @property
     def index_parent_dir(self) -> Path:
         """Return the folder of the catalogue's index and of the parts of its scan."""
-        return self.environment.work_dir / "catalogues" / self.config.catalogue_fingerprint
+        return index_parent_dir(self.environment, self.config.catalogue_fingerprint)
+
+    @property
+    def max_rejected_share(self) -> float:
+        """Return the share of rejected documents above which the catalogue is refused."""
+        return self.config.max_rejected_share
 
     @property
     def artifacts_dir(self) -> Path:

@@ -7,23 +7,17 @@ What runs, in which pool, in what order. What the tasks do is in `cdiscount_task
 from datetime import timedelta
 from pathlib import Path
 
-from airflow.sdk import DAG, TriggerRule, chain, dag, task_group
+from airflow.sdk import DAG, dag
 from cdiscount_airflow import assets, docs, forms, sample_files
-from cdiscount_airflow.tasks import MAP_INDEX_NAME, name_map_index, stage_task
+from cdiscount_airflow.index_tasks import index_catalogue
+from cdiscount_airflow.tasks import DEFAULT_ARGS, stage_task
 
 from cdiscount_tasks.config import SampleConfig, read_sample
 from cdiscount_tasks.environment import read_environment
 from cdiscount_tasks.errors import ConfigError
 
-DEFAULT_ARGS = {
-    "owner": "cdiscount",
-    "retries": 1,
-    "retry_delay": timedelta(seconds=20),
-    "execution_timeout": timedelta(hours=1),
-}
 
-
-def sample_dag(sample: SampleConfig) -> DAG:  # noqa: PLR0915 - a table of contents, read from top to bottom
+def sample_dag(sample: SampleConfig) -> DAG:
     """Return the DAG that turns a category sample into a trained classifier and its evaluation report."""
 
     @dag(
@@ -31,14 +25,14 @@ def sample_dag(sample: SampleConfig) -> DAG:  # noqa: PLR0915 - a table of conte
         dag_display_name=f"Cdiscount: {sample.title}",
         description=sample.description,
         schedule=assets.schedule_of(sample),
-        params=forms.params_of(sample),
+        params=forms.params_of(sample, read_environment()),
         default_args=DEFAULT_ARGS,
         max_active_runs=1,
         catchup=False,
         doc_md=docs.page_of(sample, read_environment()),
         tags=["cdiscount", *sample.tags],
     )
-    def pipeline() -> None:  # noqa: PLR0915
+    def pipeline() -> None:
         @stage_task(task_display_name="Resolve the run", retries=0)
         def resolve_run(params=None, dag_run=None, run_id=None) -> dict:
             """Freeze what this run makes.
@@ -51,68 +45,6 @@ def sample_dag(sample: SampleConfig) -> DAG:  # noqa: PLR0915 - a table of conte
 
             run = start_run(sample.name, run_id, params["preset"], forms.overrides_of(params, dag_run.conf))
             return {"path": str(run.run_dir), "preset": run.config.preset, "report_dir": str(run.report_dir)}
-
-        @task_group(
-            group_display_name="Index the catalogue",
-            tooltip="Find every JPEG's place in the catalogue; one that is indexed already costs a second",
-        )
-        def index_catalogue(resolved):
-            @stage_task(task_display_name="Plan byte ranges", execution_timeout=timedelta(minutes=10))
-            def plan_ranges(run_id=None) -> list:
-                """Cut the catalogue into byte ranges.
-
-                **Reads** the catalogue's size and a sample of its blocks.
-                **Leaves** a list of ranges, empty if the catalogue is indexed already.
-                **If it fails**, compare the catalogue with its source: the log names the byte.
-                """
-                from cdiscount_tasks.run import open_run
-                from cdiscount_tasks.stages import index
-
-                run = open_run(sample.name, run_id)
-                return index.plan_ranges(run.catalogue_path, run.index_parent_dir)
-
-            @stage_task(
-                task_display_name="Scan a byte range",
-                retries=3,
-                execution_timeout=timedelta(hours=3),
-                map_index_template=MAP_INDEX_NAME,
-            )
-            def scan_range(byte_range: dict, run_id=None) -> dict:
-                """Find the documents and pictures of one byte range.
-
-                **Reads** that part of the catalogue, once.
-                **Leaves** an artifact of its own, which a killed scan finds again.
-                **If it fails**, clear the task: the ranges that stand are not scanned again.
-                """
-                from cdiscount_tasks.run import open_run
-                from cdiscount_tasks.stages import index
-
-                name_map_index(" to ".join(f"{place:,}" for place in byte_range.values()))
-                run = open_run(sample.name, run_id)
-                return index.scan_range(run.catalogue_path, byte_range, run.index_parent_dir)
-
-            # No range to scan (the index stands) skips scan_range; this task must run all the same.
-            @stage_task(task_display_name="Merge the index", trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
-            def merge_index(run_id=None) -> dict:
-                """Join the scanned ranges into the catalogue's index.
-
-                **Reads** the artifacts of all ranges.
-                **Leaves** `images.parquet`, `products.parquet` and `rejected.parquet`.
-                **If it fails** because too many documents were rejected, look at why in the log; the bound is
-                `CDISCOUNT_MAX_REJECTED_SHARE`.
-                """
-                from cdiscount_tasks.run import open_run
-                from cdiscount_tasks.stages import index
-
-                run = open_run(sample.name, run_id)
-                merged = index.merge_index(run.catalogue_path, run.index_parent_dir, run.config.max_rejected_share)
-                return run.record("index", merged)
-
-            ranges, merged = plan_ranges(), merge_index()
-            scanned = scan_range.expand(byte_range=ranges)
-            chain(resolved, ranges, scanned, merged)
-            chain(ranges, merged)  # a direct edge: a skipped scan_range alone would skip the merge and all behind it
-            return merged
 
         @stage_task(task_display_name="Draw the sample", retries=2, execution_timeout=timedelta(hours=6))
         def draw_sample(index_dir: str, run_id=None) -> dict:
@@ -197,7 +129,12 @@ def sample_dag(sample: SampleConfig) -> DAG:  # noqa: PLR0915 - a table of conte
             artifacts = map(Path, (index_dir, sample_dir, labels_dir, model_dir, evaluation_dir))
             return run.record("report", report.write_report(*artifacts, run.report_dir, run.config))
 
-        index_dir = index_catalogue(resolve_run())["path"]
+        def open_run(run_id):
+            from cdiscount_tasks import run
+
+            return run.open_run(sample.name, run_id)
+
+        index_dir = index_catalogue(resolve_run(), open_run)["path"]
         sample_dir = draw_sample(index_dir)["path"]
         labels_dir = fix_labels(index_dir, sample_dir)["path"]
         model_dir = train_model(sample_dir, labels_dir)["path"]

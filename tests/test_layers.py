@@ -20,7 +20,10 @@ MAY_IMPORT = {
     "learning": GROUND | {"config", "parallel"},
     "reporting": GROUND | {"config"},
     "run": GROUND | {"storage", "environment", "config"},
-    "stages": GROUND | {"labelling", "learning", "reporting", "storage", "run", "environment", "config", "parallel"},
+    "reports_index": GROUND | {"reporting", "storage"},
+    "catalogue": GROUND | {"storage", "environment", "config", "run"},
+    "stages": GROUND
+    | {"labelling", "learning", "reporting", "reports_index", "storage", "run", "environment", "config", "parallel"},
     "demo": GROUND | {"storage"},
 }
 """What the parts of the package may import of it, besides themselves."""

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
 
 # Stand-ins that the drawing uses and the page replaces: the same figure then serves light, dark and print.
 _COLOURS = {
@@ -110,6 +110,90 @@ def learning_curves(history: pd.DataFrame, best_epoch: int | None) -> list[Curve
         _curve(history, "accuracy", "Accuracy", ["train_accuracy", "validation_accuracy"], best_epoch, "accuracy"),
         _curve(history, "rate", "Learning rate", ["learning_rate"], best_epoch, "learning rate"),
     ]
+
+
+def bars(name: str, title: str, labels: Sequence[str], values: Sequence[int], wording: str) -> Curve:
+    """Draw counts as bars, each with its number above it.
+
+    Args:
+        name: Distinguishes the figure's ids on the page.
+        title: What is counted.
+        labels: One below each bar.
+        values: Counts.
+        wording: Of the horizontal axis.
+    """
+    told = ", ".join(f"{label}: {value:,}" for label, value in zip(labels, values, strict=True))
+    alt = f"{title}: {told}."
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(4.4, 2.9), layout="constrained")
+        axes = figure.subplots()
+        drawn = axes.bar(range(len(values)), values, color=_FIRST, width=0.7)
+        axes.bar_label(drawn, [f"{value:,}" for value in values], padding=2, fontsize=9)
+        axes.set_xticks(range(len(values)), labels)
+        axes.set_xlabel(wording)
+        axes.yaxis.set_visible(False)
+        axes.grid(visible=False)
+        axes.margins(y=0.12)
+        return Curve(title, _inline(figure, name, alt), alt)
+
+
+def histogram(name: str, title: str, counts: Sequence[int], bin_width: int, wording: str) -> Curve:
+    """Draw a histogram whose bins start at 0; the last bin is open.
+
+    Args:
+        name: Distinguishes the figure's ids on the page.
+        title: What is counted.
+        counts: Of each bin.
+        bin_width: In the unit of the horizontal axis.
+        wording: Of the horizontal axis.
+    """
+    peak = int(np.argmax(counts)) if len(counts) else 0
+    alt = f"{title}: {sum(counts):,} in {len(counts)} bins, most of them near {peak * bin_width:,}."
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(4.4, 2.9), layout="constrained")
+        axes = figure.subplots()
+        axes.stairs(counts, np.arange(len(counts) + 1) * bin_width, fill=True, color=_FIRST)
+        first = next((place for place, count in enumerate(counts) if count), 0)
+        axes.set_xlim(max(0, first - 1) * bin_width, max(len(counts), 1) * bin_width)
+        axes.set_xlabel(wording)
+        axes.xaxis.set_major_locator(MaxNLocator(nbins=6))
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        return Curve(title, _inline(figure, name, alt), alt)
+
+
+def rank_sizes(name: str, title: str, sizes: Sequence[tuple[str, Sequence[int]]], wording: str) -> Curve:
+    """Draw sizes against their rank on two logarithmic axes; of many ranks only some are drawn.
+
+    Args:
+        name: Distinguishes the figure's ids on the page.
+        title: What is counted.
+        sizes: A line's label and its sizes, the largest first.
+        wording: Of the vertical axis.
+    """
+    ends = ", ".join(f"{label}: {len(line):,} from {line[0]:,} to {line[-1]:,}" for label, line in sizes if line)
+    alt = f"{title}. {ends}."
+    styles = ((_FIRST, "-", "o"), (_SECOND, "--", "s"), (_INK, ":", "^"))
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(9.2, 3.2), layout="constrained")
+        axes = figure.subplots()
+        for (label, line), (colour, style, marker) in zip(sizes, styles, strict=False):
+            if line:
+                ranks = np.unique(np.geomspace(1, len(line), 80).round().astype(int))
+                drawn = np.asarray(line)[ranks - 1]
+                axes.plot(ranks, drawn, style, color=colour, label=label, marker=marker, markevery=[0, -1], ms=5)
+        axes.set_xscale("log")
+        axes.set_yscale("log")
+        axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.minorticks_off()
+        axes.set_xlabel("rank, the largest first")
+        axes.set_ylabel(wording)
+        if axes.lines:
+            axes.legend(frameon=False, handlelength=2.4, fontsize=10)
+        return Curve(title, _inline(figure, name, alt), alt)
 
 
 class Cell(NamedTuple):

@@ -38,8 +38,14 @@ class FinishedReport:
     metrics: Mapping[str, Any]
 
 
+def page_css() -> str:
+    """Return the style sheet that stands in every page."""
+    return (_TEMPLATES_DIR / "page.css").read_text(encoding="utf-8")
+
+
 @cache
-def _environment(autoescape: bool) -> jinja2.Environment:
+def templates(*, autoescape: bool = True) -> jinja2.Environment:
+    """Return the templates, with the filters that say numbers in words."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_TEMPLATES_DIR),
         autoescape=autoescape,
@@ -75,12 +81,12 @@ def render_report(metrics: Mapping[str, Any], history: pd.DataFrame, mistakes: S
     num_classes = len(metrics["classes"])
     per_class = _worst_first(product["per_class"])
     return (
-        _environment(autoescape=True)
+        templates(autoescape=True)
         .get_template("report.html")
         .render(
             metrics=metrics,
             names=words.class_names(metrics["classes"]),
-            css=(_TEMPLATES_DIR / "page.css").read_text(encoding="utf-8"),
+            css=page_css(),
             drawn_warning=DRAWN_WARNING,
             per_class=per_class[:MAX_CLASSES_IN_TABLE],
             num_classes_left_out=max(0, num_classes - MAX_CLASSES_IN_TABLE),
@@ -97,7 +103,7 @@ def render_report(metrics: Mapping[str, Any], history: pd.DataFrame, mistakes: S
 def render_model_card(metrics: Mapping[str, Any]) -> str:
     """Make MODEL_CARD.md from the report's numbers."""
     return (
-        _environment(autoescape=False)
+        templates(autoescape=False)
         .get_template("model_card.md")
         .render(
             metrics=metrics,
@@ -108,19 +114,35 @@ def render_model_card(metrics: Mapping[str, Any]) -> str:
     )
 
 
-def render_index(reports: Sequence[FinishedReport]) -> str:
-    """Make the index page over the finished reports: by sample, the newest first."""
+@dataclass(frozen=True)
+class FinishedCatalogue:
+    """A catalogue's page as the index page lists it.
+
+    Attributes:
+        link: Of its catalogue.html, relative to the index page.
+        written: When it was finished, in UTC, as text that sorts.
+        facts: The result in its manifest.
+    """
+
+    link: str
+    written: str
+    facts: Mapping[str, Any]
+
+
+def render_index(reports: Sequence[FinishedReport], catalogues: Sequence[FinishedCatalogue] = ()) -> str:
+    """Make the index page over the finished reports: by sample, the newest first, and below them the catalogues."""
     newest_first = sorted(reports, key=lambda report: (report.written, report.link), reverse=True)
     by_sample = sorted(newest_first, key=lambda report: str(report.metrics["sample"]["name"]))
     return (
-        _environment(autoescape=True)
+        templates(autoescape=True)
         .get_template("index.html")
         .render(
             samples=[
                 list(group) for _, group in groupby(by_sample, key=lambda report: str(report.metrics["sample"]["name"]))
             ],
             num_reports=len(reports),
-            css=(_TEMPLATES_DIR / "page.css").read_text(encoding="utf-8"),
+            catalogues=sorted(catalogues, key=lambda one: (one.written, one.link), reverse=True),
+            css=page_css(),
             drawn_warning=DRAWN_WARNING,
             any_drawn=any(report.metrics["catalogue"]["origin"] == "drawn" for report in reports),
         )

@@ -14,6 +14,20 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>&~])")
 NO_FIGURE = "—"
 
 _EXPLAINED: dict[str, str] = {
+    Reason.DOCUMENT_UNREADABLE: "The bytes are no valid BSON; the scan went on behind them.",
+    Reason.DOCUMENT_CUT: "The file ends inside the document.",
+    Reason.ID_MISSING: "The document has no product id.",
+    Reason.ID_NOT_AN_INTEGER: "The product id is no whole number.",
+    Reason.ID_REPEATED: "An earlier document of the file has the same product id; the first one is kept.",
+    Reason.FIELD_REPEATED: "A field stands twice in the document.",
+    Reason.IMGS_MISSING: "The document has no list of pictures.",
+    Reason.IMGS_EMPTY: "The list of pictures is empty.",
+    Reason.IMGS_TOO_MANY: "The document has more than 4 pictures.",
+    Reason.IMGS_NOT_PICTURES: "The list holds something other than pictures.",
+    Reason.CATEGORY_MISSING: "The document has no category, though others have.",
+    Reason.CATEGORY_NOT_AN_INTEGER: "The category is no whole number.",
+    Reason.PICTURE_EMPTY: "The picture has 0 bytes.",
+    Reason.PICTURE_NOT_JPEG: "The bytes hold no JPEG frame header.",
     Reason.PICTURE_DAMAGED: "The picture cannot be decoded.",
     Reason.PICTURE_TOO_LARGE: "The picture has more pixels than any that a shop would show.",
     Reason.PICTURE_OF_MANY_PRODUCTS: "A placeholder: so many products carry the picture that it shows none of them.",
@@ -37,14 +51,24 @@ def class_names(classes: Sequence[Mapping[str, Any]]) -> list[ClassName]:
     Args:
         classes: `metrics.json`'s `classes`.
     """
-    full = [_CONTROL.sub(" ", str(one["level3"])).strip() or str(one["category_id"]) for one in classes]
+    full = [plain(one["level3"]) or str(one["category_id"]) for one in classes]
     shared = Counter(name[:_LONGEST_NAME] for name in full)
-    names = []
-    for name, one in zip(full, classes, strict=True):
-        short = name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1].rstrip() + "…"
-        mark = f" ({one['category_id']})" if shared[name[:_LONGEST_NAME]] > 1 else ""
-        names.append(ClassName(short + mark, name + mark, int(one["category_id"])))
-    return names
+    return [
+        class_name(name, int(one["category_id"]), marked=shared[name[:_LONGEST_NAME]] > 1)
+        for name, one in zip(full, classes, strict=True)
+    ]
+
+
+def plain(text: object) -> str:
+    """Return text on one line, without control characters."""
+    return _CONTROL.sub(" ", str(text)).strip()
+
+
+def class_name(name: str, category_id: int, *, marked: bool = False) -> ClassName:
+    """Return a name, short and in full; `marked` with its category id where others share it."""
+    short = name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1].rstrip() + "…"
+    mark = f" ({category_id})" if marked else ""
+    return ClassName(short + mark, name + mark, category_id)
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -91,8 +115,8 @@ def spoken(identifier: str) -> str:
 
 
 def explained(reason: str) -> str:
-    """Return what a reason of the labels' `rejected.parquet` means."""
-    return _EXPLAINED.get(reason, "Listed in the labels' rejected.parquet.")
+    """Return what a reason of a `rejected.parquet` means."""
+    return _EXPLAINED.get(reason, "Listed in rejected.parquet.")
 
 
 def markdown(text: object) -> str:

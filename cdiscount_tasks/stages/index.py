@@ -15,11 +15,12 @@ import xxhash
 
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.records import DRAWN_COMMENT, REAL_CATALOGUE_IMAGES, REAL_CATALOGUE_PRODUCTS, Reason
-from cdiscount_tasks.storage.artifact import Recipe, build_artifact, lock, read_manifest, standing_result
+from cdiscount_tasks.storage.artifact import Recipe, build_artifact, lock, read_manifest, standing_result, write_json
 from cdiscount_tasks.storage.catalogue_scan import BLOCK_BYTES, RangeScan
 from cdiscount_tasks.storage.catalogue_scan import scan_range as scan_bytes
 from cdiscount_tasks.storage.index_checks import check_rejected, check_rejected_share
 from cdiscount_tasks.storage.index_merge import PART_ROWS_PER_GROUP, merge_sorted
+from cdiscount_tasks.storage.index_profile import profile_index
 from cdiscount_tasks.storage.index_tables import (
     RefusedSpans,
     images_table,
@@ -32,7 +33,7 @@ from cdiscount_tasks.storage.tables import IMAGES, PRODUCTS, REJECTED, open_tabl
 
 logger = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 
 MIN_RANGE_BLOCKS = 4
 """A range has at least four blocks of 64 MiB: below, starting a task costs more than reading."""
@@ -278,8 +279,8 @@ def _write_index(
     shutil.rmtree(aside_dir, ignore_errors=True)
     manifests = [read_manifest(part_dir)["result"] for part_dir in part_dirs]
     blocks = [block for manifest in manifests for block in manifest["block_hashes"]]
-    categories = read_table(index_dir / "products.parquet", PRODUCTS, ["category_id"])["category_id"]
-    hashes = read_table(index_dir / "images.parquet", IMAGES, ["content_hash"])["content_hash"]
+    profile = profile_index(index_dir)
+    write_json(index_dir / "profile.json", profile)
     return {
         "catalogue_id": xxhash.xxh3_128_hexdigest("".join(blocks).encode())[:16],
         "origin": "drawn" if manifests[0]["drawn"] else "file",
@@ -287,8 +288,8 @@ def _write_index(
         "num_documents": num_documents,
         "num_products": num_products,
         "num_images": num_images,
-        "num_distinct_images": pc.count_distinct(hashes).as_py(),
-        "num_categories": pc.count_distinct(categories, mode="only_valid").as_py(),
+        "num_distinct_images": profile["copies"]["num_distinct"],
+        "num_categories": len(profile["categories"]),
         "num_rejected_documents": num_rejected,
         "num_rejected_images": len(rejected) - num_rejected,
     }

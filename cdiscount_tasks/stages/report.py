@@ -8,7 +8,6 @@ import logging
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any, TypedDict, cast
@@ -23,18 +22,11 @@ from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.learning import metrics as measuring
 from cdiscount_tasks.records import TEST, VALIDATION
 from cdiscount_tasks.reporting.gallery import choose_mistakes, show_mistakes
-from cdiscount_tasks.reporting.pages import FinishedReport, render_index, render_model_card, render_report
-from cdiscount_tasks.reporting.summary import SCHEMA_VERSION, summarise
+from cdiscount_tasks.reporting.pages import render_model_card, render_report
+from cdiscount_tasks.reporting.summary import summarise
+from cdiscount_tasks.reports_index import write_reports_index
 from cdiscount_tasks.storage import tables
-from cdiscount_tasks.storage.artifact import (
-    Recipe,
-    disk_faults_told,
-    lock,
-    read_manifest,
-    rebuild_artifact,
-    replace_file,
-    write_json,
-)
+from cdiscount_tasks.storage.artifact import Recipe, read_manifest, rebuild_artifact, write_json
 from cdiscount_tasks.storage.image_source import SampleImages, rows_of
 
 logger = logging.getLogger(__name__)
@@ -191,43 +183,6 @@ def _read_pictures(sample_dir: Path, labels_dir: Path, product_ids: Sequence[int
     return pictures
 
 
-def _finished_reports(reports_dir: Path) -> list[FinishedReport]:
-    """Find every finished report; what is no report of this schema is told and left out."""
-    found = []
-    for path in sorted(reports_dir.glob("*/*/metrics.json")):
-        report_dir = path.parent
-        if any(part.startswith(".") for part in (report_dir.name, report_dir.parent.name)):
-            continue
-        try:
-            finished = (report_dir / "manifest.json").stat().st_mtime
-            read_manifest(report_dir)
-            metrics = _read_json(path)
-        except (DataError, OSError) as error:
-            logger.warning("the index of reports leaves one out: %s", error)
-            continue
-        if metrics.get("schema_version") != SCHEMA_VERSION or "test" not in metrics:
-            logger.warning("the index of reports leaves out %s: it is no report of schema %d", path, SCHEMA_VERSION)
-            continue
-        found.append(
-            FinishedReport(
-                link=(report_dir / "report.html").relative_to(reports_dir).as_posix(),
-                written=datetime.fromtimestamp(finished, UTC).strftime("%Y-%m-%d %H:%M"),
-                metrics=metrics,
-            )
-        )
-    return found
-
-
-def _write_index(reports_dir: Path) -> None:
-    """Write `index.html` over the finished reports; of two runs that end together, the second one lists both."""
-
-    def write(aside: Path) -> None:
-        aside.write_text(render_index(_finished_reports(reports_dir)), encoding="utf-8")
-
-    with disk_faults_told(reports_dir, _SETTING), lock(reports_dir / ".index.lock", "the index of reports"):
-        replace_file(reports_dir / "index.html", write)
-
-
 def write_report(
     index_dir: Path,
     sample_dir: Path,
@@ -298,5 +253,5 @@ def write_report(
         libraries={name: metadata.version(name) for name in _LIBRARIES},
     )
     result = cast(ReportResult, rebuild_artifact(out_dir, recipe, write, _SETTING))
-    _write_index(out_dir.parents[1])
+    write_reports_index(out_dir.parents[1], _SETTING)
     return result

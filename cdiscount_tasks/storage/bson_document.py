@@ -24,6 +24,9 @@ MIN_DOCUMENT_BYTES = 5
 MAX_DEPTH = 100
 """MongoDB's own limit of nesting."""
 
+MAX_FIELDS = 100_000
+"""16 MiB of empty documents would be 350 MB of Python objects; a product has a dozen fields."""
+
 _HEAD = struct.Struct("<i5si6si")
 _PICTURE = struct.Struct("<3si9siB")
 _TAIL = struct.Struct("<13siB")
@@ -34,7 +37,7 @@ _PLACES = [b"\x03%d\x00" % number for number in range(MAX_IMAGES_PER_PRODUCT)]
 # An array starts after the length, `_id` and the name `imgs`; a picture's own document has 19 bytes around its bytes.
 _ARRAY_START, _PICTURE_FRAME = 19, 19
 
-_DOUBLE, _STRING, _DOCUMENT, _ARRAY, _BINARY, _REGEX, _POINTER, _INT32_TYPE, _INT64_TYPE = 1, 2, 3, 4, 5, 11, 12, 16, 18
+_DOCUMENT, _ARRAY, _BINARY, _REGEX, _SCOPED_CODE, _INT32_TYPE, _INT64_TYPE = 3, 4, 5, 11, 15, 16, 18
 _FIXED_SIZES = {1: 8, 6: 0, 7: 12, 8: 1, 9: 8, 10: 0, 16: 4, 17: 8, 18: 8, 19: 16, 127: 0, 255: 0}
 _LENGTH_PREFIXED = {2: 4, 13: 4, 14: 4, 5: 5, 12: 16}
 _WHOLE_LENGTH = {3, 4, 15}
@@ -65,7 +68,7 @@ class Broken(NamedTuple):
     detail: str
 
 
-def read_length(buffer: bytearray, start: int) -> int:
+def read_length(buffer: bytes | bytearray, start: int) -> int:
     """Return the length that a document at `start` declares."""
     return int(_INT32.unpack_from(buffer, start)[0])
 
@@ -104,7 +107,7 @@ def read_usual(buffer: bytearray, start: int, available: int) -> Product | None:
     return Product(length, product_id, category_id, pictures)
 
 
-def _elements(data: bytes, start: int, end: int) -> Iterator[tuple[int, bytes, int, int]]:
+def _elements(data: bytes | bytearray, start: int, end: int) -> Iterator[tuple[int, bytes, int, int]]:
     """Step over a document's elements: type, name, where the value starts and where it ends.
 
     Raises:
@@ -135,35 +138,53 @@ def _elements(data: bytes, start: int, end: int) -> Iterator[tuple[int, bytes, i
             raise InvalidBSON(f"a field is of type {kind}, which BSON does not know, or leaves the document")
         if size > last - value:
             raise InvalidBSON("a field leaves the document")
-        yield kind, data[position + 1 : name_end], value, value + size
+        yield kind, bytes(data[position + 1 : name_end]), value, value + size
         position = value + size
     if position != last or data[last]:
         raise InvalidBSON("the document does not end where it says")
 
 
-def _check_depth(data: bytes) -> None:
-    """Refuse nesting that PyMongo's recursion should not be trusted with."""
-    open_documents = [(0, len(data), 1)]
+def _inner_start(data: bytes | bytearray, kind: int, value: int, end: int) -> int | None:
+    """Return where the document within a value begins: an array, and the scope of code, are documents too."""
+    if kind == _SCOPED_CODE:
+        inner = value + 8 + _INT32.unpack_from(data, value + 4)[0] if end - value >= 8 + MIN_DOCUMENT_BYTES else value
+        if inner < value + 8:
+            raise InvalidBSON("code has a wrong length")
+    elif kind in {_DOCUMENT, _ARRAY}:
+        inner = value
+    else:
+        return None
+    if end - inner < MIN_DOCUMENT_BYTES or _INT32.unpack_from(data, inner)[0] != end - inner:
+        raise InvalidBSON("a document within has a wrong length")
+    return int(inner)
+
+
+def _check_nesting(data: bytes | bytearray, start: int, end: int) -> None:
+    """Refuse what leaves its bounds, and more depth and fields than PyMongo should be trusted with."""
+    num_fields = 0
+    open_documents = [_elements(data, start, end)]
     while open_documents:
-        start, end, depth = open_documents.pop()
-        if depth > MAX_DEPTH:
-            raise InvalidBSON(f"documents are nested more than {MAX_DEPTH} deep")
-        if end - start < MIN_DOCUMENT_BYTES or _INT32.unpack_from(data, start)[0] != end - start:
-            raise InvalidBSON("a document within has a wrong length")
-        open_documents += [
-            (value, value_end, depth + 1)
-            for kind, _, value, value_end in _elements(data, start, end)
-            if kind in {_DOCUMENT, _ARRAY}
-        ]
+        for kind, _, value, value_end in open_documents[-1]:
+            num_fields += 1
+            if num_fields > MAX_FIELDS:
+                raise InvalidBSON(f"it has more than {MAX_FIELDS} fields")
+            inner = _inner_start(data, kind, value, value_end)
+            if inner is not None:
+                if len(open_documents) == MAX_DEPTH:
+                    raise InvalidBSON(f"documents are nested more than {MAX_DEPTH} deep")
+                open_documents.append(_elements(data, inner, value_end))
+                break
+        else:
+            open_documents.pop()
 
 
-def _integer(data: bytes, kind: int, value: int) -> int | None:
+def _integer(data: bytes | bytearray, kind: int, value: int) -> int | None:
     if kind == _INT32_TYPE:
         return int(_INT32.unpack_from(data, value)[0])
     return int(_INT64.unpack_from(data, value)[0]) if kind == _INT64_TYPE else None
 
 
-def _picture_of(data: bytes, kind: int, start: int, end: int) -> tuple[int, int] | None:
+def _picture_of(data: bytes | bytearray, kind: int, start: int, end: int) -> tuple[int, int] | None:
     """Return where the bytes of one entry of `imgs` lie, or None if it is no `{picture: Binary}`."""
     if kind != _DOCUMENT:
         return None
@@ -173,17 +194,19 @@ def _picture_of(data: bytes, kind: int, start: int, end: int) -> tuple[int, int]
     return found[0][1] + 5, found[0][2] - found[0][1] - 5
 
 
-def _read_fields(data: bytes) -> Product | Refused:  # noqa: PLR0911 - one reason, one return
+def _read_fields(  # noqa: PLR0911 - one reason, one return
+    data: bytes | bytearray, first: int, last: int
+) -> Product | Refused:
     fields: dict[bytes, tuple[int, int, int]] = {}
     repeated = None
-    for kind, name, value, end in _elements(data, 0, len(data)):
+    for kind, name, value, end in _elements(data, first, last):
         repeated = name if name in fields else repeated
         fields[name] = (kind, value, end)
     id_kind, id_value, _ = fields.get(b"_id", (0, 0, 0))
     product_id = _integer(data, id_kind, id_value)
 
     def refuse(reason: Reason, detail: str) -> Refused:
-        return Refused(len(data), product_id, reason, detail)
+        return Refused(last - first, product_id, reason, detail)
 
     if repeated in {b"_id", b"imgs", b"category_id"}:
         return refuse(Reason.FIELD_REPEATED, f"field {repeated.decode()} stands more than once")
@@ -199,7 +222,7 @@ def _read_fields(data: bytes) -> Product | Refused:  # noqa: PLR0911 - one reaso
         return refuse(Reason.IMGS_EMPTY, "imgs has no entry, expected 1 to 4")
     if len(pictures) > MAX_IMAGES_PER_PRODUCT:
         return refuse(Reason.IMGS_TOO_MANY, f"imgs has {len(pictures)} entries, expected 1 to 4")
-    whole = [picture for picture in pictures if picture is not None]
+    whole = [(picture[0] - first, picture[1]) for picture in pictures if picture is not None]
     if len(whole) < len(pictures):
         return refuse(Reason.IMGS_NOT_PICTURES, "an entry of imgs is no document with one binary field picture")
     category_id = None
@@ -210,19 +233,45 @@ def _read_fields(data: bytes) -> Product | Refused:  # noqa: PLR0911 - one reaso
             return refuse(
                 Reason.CATEGORY_NOT_AN_INTEGER, f"category_id is of BSON type {kind}, expected int32 or int64"
             )
-    return Product(len(data), product_id, category_id, whole)
+    return Product(last - first, product_id, category_id, whole)
 
 
-def read_any(data: bytes) -> Product | Refused | Broken:
+# Values that Python cannot hold (dates past year 9999) raise OverflowError or ValueError in some versions.
+_UNREADABLE = (InvalidBSON, OverflowError, ValueError, RecursionError)
+
+
+def read_any(data: bytes | bytearray, start: int = 0, end: int | None = None) -> Product | Refused | Broken:
     """Read a document of any layout.
 
     Args:
-        data: The bytes from the document's first on, exactly as many as it declares.
+        data: Holds the document.
+        start: Its first byte.
+        end: Where it ends, by the length that it declares; None: with the data.
+    """
+    end = len(data) if end is None else end
+    try:
+        if end - start < MIN_DOCUMENT_BYTES or read_length(data, start) != end - start:
+            raise InvalidBSON("a document has a wrong length")
+        _check_nesting(data, start, end)
+        found = _read_fields(data, start, end)
+        bson.decode(data[start:end])
+    except _UNREADABLE as error:
+        return Broken(end - start, str(error) or type(error).__name__)
+    return found
+
+
+def read_product(data: bytes | bytearray, start: int, end: int) -> Product | None:
+    """Read a document of any layout if it is a product.
+
+    A search meets many false beginnings. Nothing is copied nor decoded before a document looks like a product: copies
+    of up to 16 MiB for each would be a search without end.
     """
     try:
-        _check_depth(data)
-        bson.decode(data)
-    except (InvalidBSON, OverflowError, ValueError, RecursionError) as error:
-        # Values that Python cannot hold (dates past year 9999) raise OverflowError or ValueError in some versions.
-        return Broken(len(data), str(error) or type(error).__name__)
-    return _read_fields(data)
+        _check_nesting(data, start, end)
+        found = _read_fields(data, start, end)
+        if isinstance(found, Refused):
+            return None
+        bson.decode(data[start:end])
+    except _UNREADABLE:
+        return None
+    return found

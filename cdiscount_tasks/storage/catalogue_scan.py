@@ -8,6 +8,7 @@ not. What a scan finds from a given offset on never depends on where its range s
 from __future__ import annotations  # array[int] cannot be evaluated by Python 3.11
 
 import logging
+import os
 import re
 import time
 from array import array
@@ -17,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
+import numpy as np
 import xxhash
 
 from cdiscount_tasks.records import Reason
@@ -28,9 +30,11 @@ from cdiscount_tasks.storage.bson_document import (
     Refused,
     read_any,
     read_length,
+    read_product,
     read_usual,
 )
 from cdiscount_tasks.storage.jpeg_header import frame_size
+from cdiscount_tasks.storage.usual_documents import frame_sizes, read_usual_documents
 
 logger = logging.getLogger(__name__)
 
@@ -39,10 +43,12 @@ NO_CATEGORY = -(1 << 63)
 """Stands for a missing category_id in columns of int64."""
 
 _WINDOW_BYTES = 2 << 20
+_READ_BYTES = 4 << 20
+_FIRST_SEARCH_BYTES = 64 << 10
 _PROGRESS_S = 5.0
 # A document's length has a zero as its highest byte (at most 16 MiB), then comes the type of its first field.
-_CANDIDATE = re.compile(rb"[\x00\x01](?=[\x01-\x13\x7f\xff][^\x00]{0,255}\x00)", re.DOTALL)
-_MAX_CANDIDATE_BYTES = 3 + 1 + 1 + 255 + 1
+_CANDIDATE = re.compile(rb"[\x00\x01](?=[\x01-\x13\x7f\xff])")
+_CANDIDATE_BYTES = MIN_DOCUMENT_BYTES
 
 
 class Window:
@@ -53,6 +59,9 @@ class Window:
         self._file = path.open("rb", buffering=0)
         self.size = path.stat().st_size
         self._file.seek(start)
+        if hasattr(os, "posix_fadvise"):
+            # Read ahead twice as far: the disk works on while the documents are looked at.
+            os.posix_fadvise(self._file.fileno(), 0, 0, os.POSIX_FADV_SEQUENTIAL)
         self.buffer = bytearray(2 * _WINDOW_BYTES)
         self.base = start
         self.filled = 0
@@ -84,7 +93,7 @@ class Window:
 
     def _read_more(self) -> bool:
         with memoryview(self.buffer) as view:
-            num_bytes = self._file.readinto(view[self.filled :])
+            num_bytes = self._file.readinto(view[self.filled : self.filled + _READ_BYTES])
             with view[self.filled : self.filled + num_bytes] as read:
                 self._hash(read, self.base + self.filled)
         self.filled += num_bytes
@@ -163,8 +172,8 @@ class RangeScan:
     block_hashes: list[str] = field(default_factory=list)
 
 
-def _read_document(window: Window, offset: int) -> Product | Refused | Broken:  # noqa: PLR0911 - a check, a way out
-    """Read whatever stands at an offset of the file that the window has not given up."""
+def _hold_document(window: Window, offset: int) -> int | Broken:  # noqa: PLR0911 - a check, a way out
+    """Hold the document at an offset of the file that the window has not given up; return its length."""
     left = window.size - offset
     if left < MIN_DOCUMENT_BYTES:
         return Broken(0, f"{left} bytes are left, fewer than any document has")
@@ -180,21 +189,42 @@ def _read_document(window: Window, offset: int) -> Product | Refused | Broken:  
     start = offset - window.base
     if window.buffer[start + declared - 1]:
         return Broken(declared, "its last byte is not zero")
+    return declared
+
+
+def _read_document(window: Window, offset: int) -> Product | Refused | Broken:
+    """Read whatever stands at an offset of the file that the window has not given up."""
+    declared = _hold_document(window, offset)
+    if isinstance(declared, Broken):
+        return declared
+    start = offset - window.base
     usual = read_usual(window.buffer, start, declared)
-    return usual or read_any(bytes(window.buffer[start : start + declared]))
+    return usual or read_any(window.buffer, start, start + declared)
+
+
+def _read_product(window: Window, offset: int) -> Product | None:
+    """Read the product at an offset of the file that the window has not given up, if one stands there."""
+    declared = _hold_document(window, offset)
+    if isinstance(declared, Broken):
+        return None
+    start = offset - window.base
+    return read_usual(window.buffer, start, declared) or read_product(window.buffer, start, start + declared)
 
 
 def _candidates(window: Window, offset: int, stop: int) -> Iterator[int]:
-    """Yield the offsets in [offset, stop) where a document could begin, by its length and its first field's name."""
+    """Yield the offsets in [offset, stop) where a document could begin, by its length and its first field's type."""
+    # Mostly the first few documents decide; only what goes on for long is looked through in large pieces.
+    look = min(_FIRST_SEARCH_BYTES, _WINDOW_BYTES)
     while offset < stop:
         window.forget_before(offset)
-        held = window.hold(offset, _WINDOW_BYTES)
+        held = min(window.hold(offset, look), look)
         # The pattern begins at the fourth byte of a document's length.
         found = [match.start() - 3 for match in _CANDIDATE.finditer(window.buffer, 3, held)]
         base = window.base
-        at_end = held < _WINDOW_BYTES or base + held >= window.size
+        at_end = held < look or base + held >= window.size
+        look = _WINDOW_BYTES
         # What a candidate at the very end of this stretch needs to be seen may lie in the next.
-        next_offset = stop if at_end else base + held - _MAX_CANDIDATE_BYTES
+        next_offset = stop if at_end else base + held - _CANDIDATE_BYTES + 1
         for place in found:
             if base + place >= min(next_offset, stop):
                 break
@@ -205,10 +235,10 @@ def _candidates(window: Window, offset: int, stop: int) -> Iterator[int]:
 def find_products(window: Window, offset: int, stop: int) -> int | None:
     """Return the first offset in [offset, stop) where two products in a row, or the file's last, validate."""
     for candidate in _candidates(window, offset, stop):
-        first = _read_document(window, candidate)
-        if isinstance(first, Product):
+        first = _read_product(window, candidate)
+        if first is not None:
             after = candidate + first.length
-            if after == window.size or isinstance(_read_document(window, after), Product):
+            if after == window.size or _read_product(window, after) is not None:
                 return candidate
     return None
 
@@ -246,6 +276,14 @@ def _rejected_bytes(window: Window, offset: int, broken: Broken) -> list[Rejecte
     return [Rejected(offset, until - offset, None, None, Reason.DOCUMENT_UNREADABLE, detail)]
 
 
+def _rejected_picture(window: Window, offset: int, length: int, product_id: int, image_number: int) -> Rejected:
+    """Return the rejection of a picture without a JPEG frame header."""
+    place = offset - window.base
+    reason = Reason.PICTURE_NOT_JPEG if length else Reason.PICTURE_EMPTY
+    detail = f"{length} bytes begin with {bytes(window.buffer[place : place + min(length, 8)]).hex()}"
+    return Rejected(offset, length, product_id, image_number, reason, detail)
+
+
 def _keep(scan: RangeScan, window: Window, offset: int, product: Product) -> None:
     """Add a product and its pictures to the columns; a picture without a JPEG frame header is rejected."""
     category_id = NO_CATEGORY if product.category_id is None else product.category_id
@@ -254,9 +292,7 @@ def _keep(scan: RangeScan, window: Window, offset: int, product: Product) -> Non
     for image_number, (place, length) in enumerate(product.pictures):
         size = frame_size(buffer, start + place, length)
         if size is None:
-            reason = Reason.PICTURE_NOT_JPEG if length else Reason.PICTURE_EMPTY
-            detail = f"{length} bytes begin with {bytes(buffer[start + place : start + place + min(length, 8)]).hex()}"
-            scan.rejected.append(Rejected(offset + place, length, product.product_id, image_number, reason, detail))
+            scan.rejected.append(_rejected_picture(window, offset + place, length, product.product_id, image_number))
             continue
         num_images += 1
         scan.image_product_ids.append(product.product_id)
@@ -272,6 +308,42 @@ def _keep(scan: RangeScan, window: Window, offset: int, product: Product) -> Non
     scan.product_offsets.append(offset)
     scan.product_lengths.append(product.length)
     scan.product_num_images.append(num_images)
+    scan.num_documents += 1
+
+
+def _append(column: array[int], values: np.ndarray) -> None:
+    column.frombytes(values.astype(f"i{column.itemsize}").tobytes())
+
+
+def _keep_usual(scan: RangeScan, window: Window, offset: int, stop: int, most: int) -> int:
+    """Add all documents of the usual layout that stand one after another in what is held; returns where they end."""
+    buffer, base = window.buffer, window.base
+    found = read_usual_documents(buffer, offset - base, window.filled, stop - base, most, NO_CATEGORY)
+    widths, heights = frame_sizes(buffer, found.image_starts, found.image_lengths)
+    for row in np.flatnonzero(widths == 0).tolist():
+        place, length = int(found.image_starts[row]) + base, int(found.image_lengths[row])
+        product_id = int(found.product_ids[found.document[row]])
+        scan.rejected.append(_rejected_picture(window, place, length, product_id, int(found.image_numbers[row])))
+    kept = widths > 0
+    document, starts, lengths = found.document[kept], found.image_starts[kept], found.image_lengths[kept]
+    _append(scan.image_product_ids, found.product_ids[document])
+    _append(scan.image_numbers, found.image_numbers[kept])
+    _append(scan.image_categories, found.category_ids[document])
+    _append(scan.image_offsets, starts + base)
+    _append(scan.image_lengths, lengths)
+    _append(scan.image_widths, widths[kept])
+    _append(scan.image_heights, heights[kept])
+    digest = xxhash.xxh3_128_digest
+    with memoryview(buffer) as view:
+        pictures = zip(starts.tolist(), (starts + lengths).tolist(), strict=True)
+        scan.image_hashes += b"".join([digest(view[start:end]) for start, end in pictures])
+    _append(scan.product_ids, found.product_ids)
+    _append(scan.product_categories, found.category_ids)
+    _append(scan.product_offsets, found.starts + base)
+    _append(scan.product_lengths, found.lengths)
+    _append(scan.product_num_images, np.bincount(document, minlength=len(found.starts)))
+    scan.num_documents += len(found.starts)
+    return offset + int(found.lengths.sum())
 
 
 def _told_progress(started: float, told: float, done: int, total: int, scan: RangeScan) -> float:
@@ -307,30 +379,32 @@ def scan_range(path: Path, start: int, stop: int, *, begins_at_start: bool, hash
         scan.first_offset = start if begins_at_start else find_products(window, start, stop)
         offset = stop if scan.first_offset is None else scan.first_offset
         started = told = time.monotonic()
+        most = 1
         while offset < stop:
             held = window.base + window.filled - offset
-            product = read_usual(window.buffer, offset - window.base, held) if held > 0 else None
-            if product is None:
-                window.forget_before(offset)
-                told = _told_progress(started, told, offset - start, stop - start, scan)
-                if held < _WINDOW_BYTES:
-                    window.hold(offset, _WINDOW_BYTES)
-                found = _read_document(window, offset)
-                if isinstance(found, Product):
-                    product = found
-                else:
-                    refused = (
-                        [Rejected(offset, found.length, found.product_id, None, found.reason, found.detail)]
-                        if isinstance(found, Refused)
-                        else _rejected_bytes(window, offset, found)
-                    )
-                    scan.rejected += refused
-                    scan.num_documents += len(refused)
-                    offset = refused[-1].byte_offset + refused[-1].byte_length
-                    continue
-            _keep(scan, window, offset, product)
-            scan.num_documents += 1
-            offset += product.length
+            if held > 0 and read_usual(window.buffer, offset - window.base, held):
+                before = scan.num_documents
+                offset = _keep_usual(scan, window, offset, stop, most)
+                # Where usual documents and others take turns, little is walked in vain.
+                most = 2 * (scan.num_documents - before) + 1
+                continue
+            window.forget_before(offset)
+            told = _told_progress(started, told, offset - start, stop - start, scan)
+            if held < _WINDOW_BYTES:
+                window.hold(offset, _WINDOW_BYTES)
+            found = _read_document(window, offset)
+            if isinstance(found, Product):
+                _keep(scan, window, offset, found)
+                offset += found.length
+                continue
+            refused = (
+                [Rejected(offset, found.length, found.product_id, None, found.reason, found.detail)]
+                if isinstance(found, Refused)
+                else _rejected_bytes(window, offset, found)
+            )
+            scan.rejected += refused
+            scan.num_documents += len(refused)
+            offset = refused[-1].byte_offset + refused[-1].byte_length
         scan.end_offset = offset
         scan.block_hashes = window.finish()
     return scan

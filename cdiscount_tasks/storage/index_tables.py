@@ -7,24 +7,22 @@ import numpy as np
 import pyarrow as pa
 
 from cdiscount_tasks.records import Reason
+from cdiscount_tasks.storage.arrow_numbers import arrow_numbers, empty_table
 from cdiscount_tasks.storage.catalogue_scan import NO_CATEGORY, RangeScan, Rejected
 from cdiscount_tasks.storage.tables import IMAGES, PRODUCTS, REJECTED
 
 
 def images_table(scan: RangeScan) -> pa.Table:
     """Return a scan's images in the schema IMAGES, sorted by category."""
-    categories = np.frombuffer(scan.image_categories, np.int64)
-    hashes = pa.FixedSizeBinaryArray.from_buffers(
-        pa.binary(16), len(scan.image_numbers), [None, pa.py_buffer(bytes(scan.image_hashes))]
-    )
+    hashes = pa.Array.from_buffers(pa.binary(16), len(scan.image_numbers), [None, pa.py_buffer(scan.image_hashes)])
     columns = {
-        "product_id": np.frombuffer(scan.image_product_ids, np.int64),
-        "image_number": np.frombuffer(scan.image_numbers, np.int8),
-        "category_id": pa.array(categories, mask=categories == NO_CATEGORY),
-        "offset": np.frombuffer(scan.image_offsets, np.int64),
-        "length": np.frombuffer(scan.image_lengths, np.int32),
-        "width": np.frombuffer(scan.image_widths, np.int16),
-        "height": np.frombuffer(scan.image_heights, np.int16),
+        "product_id": arrow_numbers(scan.image_product_ids, pa.int64()),
+        "image_number": arrow_numbers(scan.image_numbers, pa.int8()),
+        "category_id": arrow_numbers(scan.image_categories, pa.int64(), NO_CATEGORY),
+        "offset": arrow_numbers(scan.image_offsets, pa.int64()),
+        "length": arrow_numbers(scan.image_lengths, pa.int32()),
+        "width": arrow_numbers(scan.image_widths, pa.int16()),
+        "height": arrow_numbers(scan.image_heights, pa.int16()),
         "content_hash": hashes,
     }
     return sorted_by_category(pa.table(columns, schema=IMAGES))
@@ -32,13 +30,12 @@ def images_table(scan: RangeScan) -> pa.Table:
 
 def products_table(scan: RangeScan) -> pa.Table:
     """Return a scan's products in the schema PRODUCTS, sorted by category."""
-    categories = np.frombuffer(scan.product_categories, np.int64)
     columns = {
-        "product_id": np.frombuffer(scan.product_ids, np.int64),
-        "category_id": pa.array(categories, mask=categories == NO_CATEGORY),
-        "num_images": np.frombuffer(scan.product_num_images, np.int8),
-        "offset": np.frombuffer(scan.product_offsets, np.int64),
-        "length": np.frombuffer(scan.product_lengths, np.int32),
+        "product_id": arrow_numbers(scan.product_ids, pa.int64()),
+        "category_id": arrow_numbers(scan.product_categories, pa.int64(), NO_CATEGORY),
+        "num_images": arrow_numbers(scan.product_num_images, pa.int8()),
+        "offset": arrow_numbers(scan.product_offsets, pa.int64()),
+        "length": arrow_numbers(scan.product_lengths, pa.int32()),
     }
     return sorted_by_category(pa.table(columns, schema=PRODUCTS))
 
@@ -50,6 +47,9 @@ def sorted_by_category(table: pa.Table) -> pa.Table:
 
 def rejected_table(rejected: Sequence[Rejected]) -> pa.Table:
     """Return what a scan refused in the schema REJECTED."""
+    if not rejected:
+        # Most ranges have nothing to reject, and from lists PyArrow would import pandas.
+        return empty_table(REJECTED)
     columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in rejected] for name in Rejected._fields}
     columns["reason"] = [str(reason) for reason in columns["reason"]]
     return pa.table({"stage": ["index"] * len(rejected), **columns}, schema=REJECTED)

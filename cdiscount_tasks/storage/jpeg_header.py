@@ -3,10 +3,10 @@
 _START = b"\xff\xd8"
 _COMMENT = 0xFE
 # Start-of-frame markers: 0xC0 to 0xCF but for 0xC4 (Huffman tables), 0xC8 (reserved), 0xCC (arithmetic conditioning).
-_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 # Markers that stand alone, without a length.
-_ALONE = frozenset({0x01, *range(0xD0, 0xD8)})
-_SCAN, _END = 0xDA, 0xD9
+ALONE = frozenset({0x01, *range(0xD0, 0xD8)})
+SCAN_OR_END = frozenset({0xDA, 0xD9})
 
 
 def frame_size(buffer: bytearray | bytes, start: int, length: int) -> tuple[int, int] | None:
@@ -25,13 +25,13 @@ def frame_size(buffer: bytearray | bytes, start: int, length: int) -> tuple[int,
         marker = buffer[position + 1]
         if marker == 0xFF:  # fill byte
             position += 1
-        elif marker in _FRAMES:
+        elif marker in FRAMES:
             height = buffer[position + 5] << 8 | buffer[position + 6]
             width = buffer[position + 7] << 8 | buffer[position + 8]
             return (width, height) if 0 < width < 32768 and 0 < height < 32768 else None
-        elif marker in _ALONE:
+        elif marker in ALONE:
             position += 2
-        elif marker in (_SCAN, _END):
+        elif marker in SCAN_OR_END:
             return None
         else:
             position += 2 + (buffer[position + 2] << 8 | buffer[position + 3])
@@ -41,7 +41,7 @@ def frame_size(buffer: bytearray | bytes, start: int, length: int) -> tuple[int,
 def has_comment(jpeg: bytes, comment: bytes) -> bool:
     """Tell whether a comment segment before the first scan holds exactly these bytes."""
     position = 2
-    while position + 4 <= len(jpeg) and jpeg[position] == 0xFF and jpeg[position + 1] not in (_SCAN, _END):
+    while position + 4 <= len(jpeg) and jpeg[position] == 0xFF and jpeg[position + 1] not in SCAN_OR_END:
         size = jpeg[position + 2] << 8 | jpeg[position + 3]
         if jpeg[position + 1] == _COMMENT and jpeg[position + 4 : position + 2 + size] == comment:
             return True

@@ -3,6 +3,7 @@
 Assets live in this module alone: two definitions of one name that differ make the producing task fail.
 """
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
@@ -39,3 +40,32 @@ def schedule_of(sample: SampleConfig) -> Any:
     if schedule.cron:
         return _cron(sample, schedule.cron)
     return [CATALOGUE_INDEX] if schedule.on_new_index else None
+
+
+def every_quarter_of_an_hour() -> CronTriggerTimetable:
+    """Return the schedule on which the catalogue is looked at."""
+    return CronTriggerTimetable("*/15 * * * *", timezone="UTC", run_immediately=timedelta(0))
+
+
+def is_published(inlet_events: Any, catalogue_id: str) -> bool:
+    """Tell whether the newest event of the index is of this content; Airflow's own database is what remembers.
+
+    Args:
+        inlet_events: Of a task that has CATALOGUE_INDEX among its inlets.
+        catalogue_id: Of the index at hand.
+    """
+    newest = list(inlet_events[CATALOGUE_INDEX].ascending(False).limit(1))
+    return bool(newest) and (newest[0].extra or {}).get("catalogue_id") == catalogue_id
+
+
+def publish(outlet_events: Any, index: Mapping[str, Any], page: Mapping[str, Any]) -> None:
+    """Give the event of a new index what its readers want to know.
+
+    Args:
+        outlet_events: Of a task that has CATALOGUE_INDEX among its outlets; its success makes the event.
+        index: The result of merge_index.
+        page: The result of write_catalogue_page.
+    """
+    facts = ("catalogue_id", "origin", "is_complete_train_bson", "num_products", "num_images", "num_categories")
+    extra = {**{fact: index[fact] for fact in facts}, "page_path": page["page_path"]}
+    outlet_events[CATALOGUE_INDEX].extra.update(extra)

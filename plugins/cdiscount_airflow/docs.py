@@ -1,4 +1,4 @@
-"""The page that Airflow shows for a sample's DAG."""
+"""The pages that Airflow shows for the project's DAGs."""
 
 from cdiscount_airflow.forms import preset_summary
 from cdiscount_tasks.config import SampleConfig
@@ -34,5 +34,29 @@ def page_of(sample: SampleConfig, environment: Environment) -> str:
         "| preset | what it means |",
         "|---|---|",
         *presets,
+    ]
+    return "\n".join(lines)
+
+
+_CATALOGUE_WAY = """
+Looks at the catalogue every quarter of an hour, and goes on when it is new, when its content changed, or when its page
+is out of date (other names, another sample). It indexes the file, writes a page of what it holds, and publishes the
+asset `catalogue_index`, on which a sample's DAG runs by itself with `schedule: {on_new_index: true}`. A file that was
+only touched or moved publishes nothing. While something still writes to the file, a scheduled run waits.
+
+Press **Trigger** to write the page anew, and read `catalogue.html` in the folder that its task names.
+"""
+
+
+def catalogue_page(environment: Environment) -> str:
+    """Return the page of the catalogue's DAG: what a run does, and which files it is about."""
+    lines = [
+        "# The catalogue",
+        "",
+        *([f"> **{DRAWN_WARNING}**", ""] if environment.uses_demo_catalogue else []),
+        _CATALOGUE_WAY,
+        f"- **Catalogue**: `{environment.catalogue_path}` (`CDISCOUNT_CATALOGUE`)",
+        f"- **Names**: `{environment.names_path or 'none, ids stand as names'}` (`CDISCOUNT_CATEGORY_NAMES`)",
+        f"- **Pages**: `{environment.reports_dir / 'catalogue'}`",
     ]
     return "\n".join(lines)

@@ -2,14 +2,25 @@
 
 import functools
 import inspect
+import logging
 import os
 from collections.abc import Callable
-from typing import Any
+from datetime import timedelta
+from typing import Any, NoReturn
 
 from airflow.sdk import get_current_context, task
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 
 from cdiscount_tasks.errors import ConfigError, DataError
+
+logger = logging.getLogger(__name__)
+
+DEFAULT_ARGS = {
+    "owner": "cdiscount",
+    "retries": 1,
+    "retry_delay": timedelta(seconds=20),
+    "execution_timeout": timedelta(hours=1),
+}
 
 
 def stage_task(**options: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -33,6 +44,17 @@ def stage_task(**options: Any) -> Callable[[Callable[..., Any]], Any]:
         return task(doc_md=inspect.cleandoc(body.__doc__ or ""), **options)(guarded)
 
     return decorate
+
+
+def is_scheduled(dag_run: Any) -> bool:
+    """Tell whether a run was started by its schedule; what a person triggers is never skipped."""
+    return bool(dag_run.run_type == "scheduled")
+
+
+def skip_task(reason: str) -> NoReturn:
+    """Skip the running task, and what comes after it, with a reason in its log."""
+    logger.info("skipped: %s", reason)
+    raise AirflowSkipException(reason)
 
 
 def name_map_index(name: str) -> None:

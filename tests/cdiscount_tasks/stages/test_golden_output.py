@@ -12,7 +12,7 @@ from cdiscount_tasks.stages import index, labels, sample
 from cdiscount_tasks.storage.hashes import hash_json
 
 GOLDEN = {
-    "index": (1, "265c722e0af9003113a31320610989a4"),
+    "index": (2, "265c722e0af9003113a31320610989a4"),
     "sample": (1, "c562c9461e30f542dd1ce762392906ae"),
     "labels": (1, "a24bc67deb54d4f4ee4547e6f6362280"),
 }

@@ -1,0 +1,181 @@
+"""The index against its peers, each a whole process in the same run: `python -m benchmarks.index --gb 1`."""
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for `python benchmarks/index.py`
+
+from benchmarks.measure import Run, make_cold, median, plain_read_s, run_step
+
+STEPS = "benchmarks.index_steps"
+_SAMPLE_PRODUCTS = 10_000
+
+
+def _write_catalogue(folder: Path, gb: float) -> Path:
+    path = folder / f"catalogue-{gb:g}.bson"
+    if not path.exists():
+        run_step("benchmarks.synthetic_catalogue", path, int(gb * 1e9))
+    return path
+
+
+def _fresh(folder: Path, name: str) -> Path:
+    """Return an empty folder of that name."""
+    shutil.rmtree(folder / name, ignore_errors=True)
+    (folder / name).mkdir()
+    return folder / name
+
+
+def _runs_of(runs: list[Run], num_bytes: int, num_documents: int) -> dict[str, Any]:
+    """Return the medians of equal runs."""
+    wall_s = median([run.wall_s for run in runs])
+    return {
+        "wall_s": wall_s,
+        "cpu_s": median([run.cpu_s for run in runs]),
+        "peak_mib": round(max(run.peak_mib for run in runs)),
+        "mb_per_s": round(num_bytes / wall_s / 1e6),
+        "documents_per_s": round(num_documents / wall_s),
+    }
+
+
+def measure_index(folder: Path, gb: float, rounds: int, *, cold: bool) -> dict[str, Any]:
+    """Index a catalogue by the peer, and by us in one process and in two, in turn; medians of all rounds."""
+    catalogue = _write_catalogue(folder, gb)
+    runs: dict[str, list[Run]] = {"peer": [], "one": [], "two": [], "scan": []}
+    plain: list[float] = []
+    num_documents = 0
+    for _ in range(rounds):
+        for name, found in runs.items():
+            # A plain read just before each of ours: the disk's speed changes from one second to the next.
+            if cold:
+                make_cold(catalogue)
+                plain.append(plain_read_s(catalogue))
+                make_cold(catalogue)
+            else:
+                plain_read_s(catalogue)
+            out_dir = _fresh(folder, name)
+            options = {"one": ["ours", "1"], "two": ["ours", "2"]}.get(name, [name])
+            found.append(run_step(STEPS, options[0], catalogue, out_dir, *options[1:]))
+        num_documents = runs["one"][-1].said["num_documents"]
+        assert runs["one"][-1].said["num_images"] == runs["peer"][-1].said["num_images"]
+    size = catalogue.stat().st_size
+    result: dict[str, Any] = {name: _runs_of(found, size, num_documents) for name, found in runs.items()}
+    for name in ("one", "two", "scan"):
+        pairs = list(zip(runs["peer"], runs[name], strict=True))
+        result[name]["times_peer"] = median([peer.wall_s / ours.wall_s for peer, ours in pairs])
+        result[name]["times_peer_cpu"] = median([peer.cpu_s / ours.cpu_s for peer, ours in pairs])
+        if cold:
+            before = plain[list(runs).index(name) :: len(runs)]
+            ratios = [read_s / run.wall_s for read_s, run in zip(before, runs[name], strict=True)]
+            result[name]["times_plain_read"] = median(ratios)
+    if cold:
+        result["plain_read_mb_per_s"] = round(size / median(plain) / 1e6)
+    return {"gb": gb, "rounds": rounds, "cold": cold, **result}
+
+
+def measure_growth(folder: Path, sizes_gb: list[float]) -> list[dict[str, Any]]:
+    """Scan and merge catalogues of growing size, each step a process of its own."""
+    rows = []
+    for gb in sizes_gb:
+        catalogue, out_dir = _write_catalogue(folder, gb), _fresh(folder, "growth")
+        plain_read_s(catalogue)
+        scan = run_step(STEPS, "scan", catalogue, out_dir)
+        merge = run_step(STEPS, "merge", catalogue, out_dir)
+        row = {"gb": gb, "num_images": merge.said["num_images"]}
+        for name, run in (("scan", scan), ("merge", merge)):
+            row |= {f"{name}_s": round(run.wall_s, 2), f"{name}_cpu_s": round(run.cpu_s, 2),
+                    f"{name}_peak_mib": round(run.peak_mib)}  # fmt: skip
+        rows.append(row)
+    return rows
+
+
+def measure_drawing(folder: Path, gb: float, rounds: int) -> dict[str, Any]:
+    """Read a sample's pictures from a cold catalogue: products of whole categories, by the peer and by us."""
+    catalogue, out_dir = _write_catalogue(folder, gb), _fresh(folder, "drawing")
+    run_step(STEPS, "scan", catalogue, out_dir)
+    index_dir = run_step(STEPS, "merge", catalogue, out_dir).said["path"]
+    speeds: dict[str, list[float]] = {"draw_peer": [], "draw_ours": []}
+    for _ in range(rounds):
+        for name, found in speeds.items():
+            make_cold(catalogue)
+            said = run_step(STEPS, name, catalogue, index_dir, _SAMPLE_PRODUCTS).said
+            found.append(said["num_images"] / said["read_s"])
+    ratios = [ours / peer for peer, ours in zip(speeds["draw_peer"], speeds["draw_ours"], strict=True)]
+    return {
+        "gb": gb,
+        "num_products": _SAMPLE_PRODUCTS,
+        "peer_images_per_s": round(median(speeds["draw_peer"])),
+        "ours_images_per_s": round(median(speeds["draw_ours"])),
+        "times_peer": median(ratios),
+    }
+
+
+def measure_real_size(folder: Path, num_images: int, rounds: int) -> dict[str, Any]:
+    """Merge made-up parts of the real catalogue's size, and read five categories out of the result."""
+    catalogue, out_dir = folder / "holes.bson", _fresh(folder, "real")
+    parts = run_step(STEPS, "fake_parts", catalogue, out_dir, num_images)
+    merge = run_step(STEPS, "merge", catalogue, out_dir)
+    default_path = folder / "default.parquet"
+    run_step(STEPS, "default_parquet", merge.said["path"], default_path)
+    said = run_step(STEPS, "query", merge.said["path"], default_path, rounds).said
+    return {
+        "num_images": merge.said["num_images"],
+        "num_parts": parts.said["num_ranges"],
+        "merge_s": round(merge.wall_s, 2),
+        "merge_cpu_s": round(merge.cpu_s, 2),
+        "merge_peak_mib": round(merge.peak_mib),
+        "query": {
+            "rows": said["rows"],
+            "ours_ms": median([1000 * s for s in said["ours_s"]]),
+            "default_ms": median([1000 * s for s in said["default_s"]]),
+            "times_default": median([d / o for d, o in zip(said["default_s"], said["ours_s"], strict=True)]),
+            "times_default_cpu": median(
+                [d / o for d, o in zip(said["default_cpu_s"], said["ours_cpu_s"], strict=True)]
+            ),
+            "ours_mb": round(said["ours_bytes"] / 1e6),
+            "default_mb": round(said["default_bytes"] / 1e6),
+        },
+    }
+
+
+def measure(
+    folder: Path, gb: float, rounds: int, growth_gb: list[float], num_images: int, only: list[str]
+) -> dict[str, Any]:
+    """Measure everything, or what `only` names, in a folder with room for all catalogues."""
+    steps: dict[str, Callable[[], Any]] = {
+        "warm": lambda: measure_index(folder, gb, rounds, cold=False),
+        "cold": lambda: measure_index(folder, gb, rounds, cold=True),
+        "drawing": lambda: measure_drawing(folder, max([gb, *growth_gb]), rounds),
+        "growth": lambda: measure_growth(folder, growth_gb),
+        "real_size": lambda: measure_real_size(folder, num_images, rounds),
+    }
+    results: dict[str, Any] = {}
+    run_step(STEPS, "warm_up")
+    for name, step in steps.items():
+        if not only or name in only:
+            results[name] = step()
+            print(name, json.dumps(results[name], indent=1), flush=True)
+    return results
+
+
+def main() -> dict[str, Any]:
+    """Read the options, measure, and remove what was written."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--gb", type=float, default=1.0, help="size of the catalogue that peer and index read")
+    parser.add_argument("--growth", type=float, nargs="*", default=[0.2, 1.0, 4.0], help="sizes for the growth, in GB")
+    parser.add_argument("--images", type=int, default=12_371_293, help="images of the made-up parts")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--folder", default=None, help="where to write; the system's temporary folder")
+    parser.add_argument("--only", nargs="*", default=[], help="warm, cold, drawing, growth, real_size")
+    options, _ = parser.parse_known_args()
+    with tempfile.TemporaryDirectory(dir=options.folder, prefix="index-benchmark-") as folder:
+        return measure(Path(folder), options.gb, options.rounds, options.growth, options.images, options.only)
+
+
+if __name__ == "__main__":
+    main()
