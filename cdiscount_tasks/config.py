@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
+from croniter import croniter
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from cdiscount_tasks.config_errors import first_sentence
@@ -115,8 +116,16 @@ class ScheduleConfig(Frozen):
     @field_validator("cron")
     @classmethod
     def _five_fields(cls, cron: str | None) -> str | None:
-        if cron is not None and (len(cron.split()) != 5 or not re.fullmatch(r"[\d\s*/,\-A-Za-z#?]+", cron)):
-            raise ValueError(f"{cron!r} is no cron expression of five fields, such as '0 3 * * 1' (Mondays at 03:00)")
+        if cron is None:
+            return cron
+        try:
+            if len(cron.split()) != 5:
+                raise ValueError(cron)
+            croniter(cron).get_next()  # fails on fields out of range, and on days that never come
+        except ValueError as error:
+            raise ValueError(
+                f"{cron!r} is no cron expression of five fields that name times, such as '0 3 * * 1' (Mondays at 03:00)"
+            ) from error
         return cron
 
 
@@ -205,7 +214,19 @@ class RunConfig(Frozen):
     catalogue_fingerprint: str
     max_rejected_share: float = Field(strict=False)
     inputs: dict[str, str] = Field(description="Copied input files beside config.json, and the xxh3-128 of each.")
+    input_sources: dict[str, str] = Field(default={}, description="Where each of them was copied from.")
     versions: dict[str, str]
+
+
+class _UniqueKeyLoader(yaml.SafeLoader):
+    """YAML as usual, but a key that stands twice is refused instead of losing the first."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        twice = next((key for place, key in enumerate(keys) if key in keys[:place]), None)
+        if twice is not None:
+            raise yaml.YAMLError(f"line {node.start_mark.line + 1}: {twice!r} stands twice; keep one of the two")
+        return super().construct_mapping(node, deep)
 
 
 def read_sample(path: Path) -> SampleConfig:
@@ -215,7 +236,7 @@ def read_sample(path: Path) -> SampleConfig:
         ConfigError: If the file is no YAML or a setting is unknown, missing or impossible; names file and setting.
     """
     try:
-        settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+        settings = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeyLoader)
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: cannot be read: {error}") from error
     except yaml.YAMLError as error:
@@ -242,7 +263,7 @@ def training_config(sample: SampleConfig, preset: str, overrides: dict[str, Any]
     Raises:
         ConfigError: If the preset or a knob does not exist, or a value is impossible.
     """
-    if preset not in sample.presets:
+    if not isinstance(preset, str) or preset not in sample.presets:
         known = ", ".join(sorted(sample.presets))
         raise ConfigError(f"sample {sample.name}: preset is {preset!r}, expected one of {known}")
     chosen = {name: value for name, value in overrides.items() if value is not None}

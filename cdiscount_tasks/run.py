@@ -5,7 +5,8 @@ import logging
 import re
 import shutil
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -99,6 +100,10 @@ class Run:
             )
         )
 
+    def sources_named(self) -> AbstractContextManager[None]:
+        """Name the file that a person can mend in an error that names the run's copy of it."""
+        return _sources_named(self.run_dir, {name: Path(path) for name, path in self.config.input_sources.items()})
+
     def record(self, stage: str, result: ResultT) -> ResultT:
         """Note in artifacts.json which artifact a stage used or made, and return the stage's result."""
         path = self.run_dir / "artifacts.json"
@@ -155,23 +160,38 @@ def _versions() -> dict[str, str]:
     return {"code": _code_version(), **installed}
 
 
-def _copy_inputs(run_dir: Path, sample: SampleConfig, environment: Environment) -> dict[str, str]:
-    """Copy the files that people may change while the run goes on; returns their hashes by name."""
+def input_files(sample: SampleConfig, environment: Environment) -> dict[str, Path]:
+    """Return the outside files of a sample's runs by the name that their copies carry.
+
+    Raises:
+        ConfigError: If a file that a setting names is missing.
+    """
     sources = {
         NAMES_COPY: environment.names_path,
         FIXES_COPY: environment.label_fixes_dir / f"{sample.name}.csv",
         SPLIT_COPY: environment.samples_dir / sample.split.file if sample.split.file else None,
     }
-    hashes = {}
+    found = {}
     for name, source in sources.items():
         if source is None or (name == FIXES_COPY and not source.exists()):
             continue
         if not source.is_file():
             setting = "CDISCOUNT_CATEGORY_NAMES" if name == NAMES_COPY else f"split.file of sample {sample.name}"
             raise ConfigError(f"{source}: no such file, though {setting} names it")
-        shutil.copyfile(source, run_dir / name)
-        hashes[name] = hash_file(run_dir / name)
-    return hashes
+        found[name] = source
+    return found
+
+
+@contextmanager
+def _sources_named(run_dir: Path, sources: Mapping[str, Path]) -> Iterator[None]:
+    """Name the file that a person can mend, where a stage names the run's copy of it."""
+    try:
+        yield
+    except DataError as error:
+        sentence = str(error)
+        for name, source in sources.items():
+            sentence = sentence.replace(str(run_dir / name), str(source))
+        raise DataError(sentence) from error
 
 
 def check_catalogue(environment: Environment) -> Path:
@@ -216,8 +236,12 @@ def start_run(sample_name: str, run_id: str, preset: str | None = None, override
     catalogue_path = check_catalogue(environment)
     with disk_faults_told(run_dir):
         run_dir.mkdir(parents=True, exist_ok=True)
-        inputs = _copy_inputs(run_dir, sample, environment)
-        names = read_category_names(run_dir / NAMES_COPY if NAMES_COPY in inputs else None)
+        sources = input_files(sample, environment)
+        for name, source in sources.items():
+            shutil.copyfile(source, run_dir / name)
+        inputs = {name: hash_file(run_dir / name) for name in sources}
+        with _sources_named(run_dir, sources):
+            names = read_category_names(run_dir / NAMES_COPY if NAMES_COPY in inputs else None)
         categories = select_categories(sample, names)
         config = RunConfig(
             run_id=run_id,
@@ -240,6 +264,7 @@ def start_run(sample_name: str, run_id: str, preset: str | None = None, override
             catalogue_fingerprint=fingerprint(catalogue_path),
             max_rejected_share=environment.max_rejected_share,
             inputs=inputs,
+            input_sources={name: str(source) for name, source in sources.items()},
             versions=_versions(),
         )
         replace_file(run_dir / "config.json", lambda aside: write_json(aside, config.model_dump(mode="json")))

@@ -73,9 +73,10 @@ def sample_dag(sample: SampleConfig) -> DAG:
             from cdiscount_tasks.stages import labels
 
             run = open_run(sample.name, run_id)
-            fixed = labels.fix_labels(
-                Path(index_dir), Path(sample_dir), run.label_files, run.artifacts_dir, run.config.labels
-            )
+            with run.sources_named():
+                fixed = labels.fix_labels(
+                    Path(index_dir), Path(sample_dir), run.label_files, run.artifacts_dir, run.config.labels
+                )
             return run.record("labels", fixed)
 
         @stage_task(task_display_name="Train the model", pool="gpu", retries=3, execution_timeout=timedelta(days=3))

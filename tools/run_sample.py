@@ -11,7 +11,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from cdiscount_tasks.config import read_sample, training_config
 from cdiscount_tasks.environment import read_environment
-from cdiscount_tasks.run import open_run
+from cdiscount_tasks.run import check_catalogue, input_files, open_run, select_categories
+from cdiscount_tasks.storage.category_names import read_category_names
 from tools import demo_results
 from tools.airflow_home import PROJECT_DIR, ToolError, home_dir, throw_away_home
 from tools.command import exit_status, say
@@ -41,10 +42,15 @@ def _sample_name() -> str:
 
 
 def _check(name: str, conf: dict[str, Any]) -> None:
-    """Refuse a preset or a knob that cannot be, in a sentence and before Airflow is started."""
-    sample = read_sample(read_environment().samples_dir / f"{name}.yaml")
+    """Refuse what the run's first task would refuse, in a sentence and before Airflow is started."""
+    environment = read_environment()
+    sample = read_sample(environment.samples_dir / f"{name}.yaml")
     knobs = {knob: value for knob, value in conf.items() if knob != "preset"}
     training_config(sample, conf.get("preset", sample.default_preset), knobs)
+    draw_if_needed(environment)
+    check_catalogue(environment)
+    input_files(sample, environment)
+    select_categories(sample, read_category_names(environment.names_path))
 
 
 def _first_line(context: Any) -> str:
@@ -65,9 +71,23 @@ def _run_dag(dag_id: str, conf: dict[str, Any]) -> str:
     if dag_id not in bag.dags:
         raise ToolError("\n".join([f"no DAG {dag_id}", *bag.import_errors.values()]))
     reasons: list[str] = []
+    faults: list[Any] = []
+
+    def note(context: Any) -> None:
+        reasons.append(_first_line(context))
+        faults.append(context.get("exception"))
+
     for task in bag.dags[dag_id].tasks:
-        task.on_failure_callback = [lambda context: reasons.append(_first_line(context))]
+        task.on_failure_callback = [note]
+        # Airflow takes Ctrl-C for a fault of the task, and would begin a training anew at once.
+        of_mapped = getattr(task, "partial_kwargs", None)
+        if of_mapped is None:
+            task.retries = 0
+        else:
+            of_mapped["retries"] = 0
     run = bag.dags[dag_id].test(run_conf=conf)
+    if any(isinstance(fault, KeyboardInterrupt) for fault in faults):
+        raise KeyboardInterrupt
     if run.state != "success":
         raise ToolError("; ".join(reasons) or f"the run {run.run_id} failed; the error is above")
     return str(run.run_id)
@@ -77,7 +97,6 @@ def run_sample() -> None:
     """Run one sample and tell what it is worth."""
     name, conf = _sample_name(), _conf()
     _check(name, conf)
-    draw_if_needed(read_environment())
     with throw_away_home(home_dir()) as (_, environ):
         os.environ.update(environ)
         run_id = _run_dag(f"cdiscount_{name}", conf)

@@ -292,6 +292,7 @@ def _write_index(
         "num_categories": len(profile["categories"]),
         "num_rejected_documents": num_rejected,
         "num_rejected_images": len(rejected) - num_rejected,
+        "earlier_s": sum(read_manifest(part_dir)["duration_s"] for part_dir in part_dirs),
     }
 
 

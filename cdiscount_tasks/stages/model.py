@@ -117,4 +117,4 @@ def train_model(sample_dir: Path, labels_dir: Path, artifacts_dir: Path, config:
         libraries={name: metadata.version(name) for name in ("keras", "tensorflow", "pillow")},
     )
     write = partial(_write_model, sample_dir, labels_dir, config)
-    return cast(ModelResult, build_artifact(recipe.dir_in(artifacts_dir), recipe, write))
+    return cast(ModelResult, build_artifact(recipe.dir_in(artifacts_dir), recipe, write, every_byte=True))

@@ -220,15 +220,21 @@ def _remove_dead_parts(out_dir: Path) -> None:
         shutil.rmtree(part_dir, ignore_errors=True)
 
 
-def standing_result(out_dir: Path) -> dict[str, Any] | None:
+def standing_result(out_dir: Path, every_byte: bool = False) -> dict[str, Any] | None:
     """Return the result of an artifact that stands whole, or None.
 
     One that is damaged is moved aside to `<name>.damaged-<uuid>` and told, so that it can be made again.
+
+    Args:
+        out_dir: Where the artifact would stand.
+        every_byte: Whether the hash of each file is compared, not only its size.
     """
     if not out_dir.exists():
         return None
     try:
         manifest = read_manifest(out_dir)
+        if every_byte:
+            verify_artifact(out_dir)
     except DataError as error:
         aside = out_dir.with_name(f"{out_dir.name}.damaged-{uuid.uuid4().hex[:8]}")
         out_dir.rename(aside)
@@ -286,12 +292,13 @@ def _make(
     started = time.monotonic()
     try:
         result = dict(write(part_dir))
+        earlier_s = result.pop("earlier_s", 0.0)
         manifest = {
             **recipe.as_json(),
             "key": recipe.key,
             "identity": identity.format(**result) if identity else recipe.key,
             "result": result,
-            "duration_s": round(time.monotonic() - started, 3),
+            "duration_s": round(time.monotonic() - started + earlier_s, 3),
         }
         _publish(part_dir, out_dir, manifest, place)
     except BaseException:
@@ -317,14 +324,20 @@ def rebuild_artifact(
 
 
 def build_artifact(
-    out_dir: Path, recipe: Recipe, write: Callable[[Path], Mapping[str, Any]], identity: str | None = None
+    out_dir: Path,
+    recipe: Recipe,
+    write: Callable[[Path], Mapping[str, Any]],
+    identity: str | None = None,
+    every_byte: bool = False,
 ) -> dict[str, Any]:
     """Find an artifact that stands, or make it whole.
 
     Args:
         out_dir: Where the artifact stands or will stand.
         recipe: What decides its content.
-        write: Called with an empty directory to fill; returns the counts that tell what was made.
+        write: Called with an empty directory to fill; returns the counts that tell what was made. Its `earlier_s`, if
+            any, are seconds that others spent on the artifact's parts: they are added to those of the writing.
+        every_byte: Whether one that stands is compared hash by hash (models), not only by size.
         identity: What later keys count this artifact as; None: its key. May be a key of the returned counts, in
             braces, for what only the writing finds out: `"{catalogue_id}"`.
 
@@ -332,7 +345,7 @@ def build_artifact(
         The artifact's path, the counts that `write` gave when the artifact was made, and whether it was `reused`.
     """
     with disk_faults_told(out_dir), lock(out_dir.with_name(f".{out_dir.name}.lock"), out_dir.name):
-        standing = standing_result(out_dir)
+        standing = standing_result(out_dir, every_byte)
         if standing is not None:
             logger.info("%s stands already: nothing to do", out_dir.name)
             return {**standing, "reused": True}

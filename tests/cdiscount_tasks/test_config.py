@@ -85,6 +85,8 @@ def test_categories_may_be_all_or_names_of_a_level(write_yaml, chosen):
         ({"split": {"train": 0.9}}, ["split", "add up to 1.2", "expected 1"]),
         ({"split": {"file": "a.csv", "train": 0.8, "validation": 0.1, "test": 0.1}}, ["split", "a file and shares"]),
         ({"schedule": {"cron": "every monday"}}, ["schedule.cron", "five fields"]),
+        ({"schedule": {"cron": "99 3 * * 1"}}, ["schedule.cron", "'99 3 * * 1'"]),
+        ({"schedule": {"cron": "0 3 30 2 *"}}, ["schedule.cron", "'0 3 30 2 *'"]),
         ({"schedule": {"retrain": "often"}}, ["schedule.retrain is 'often'", "when_changed"]),
         ({"categories": [1000003400]}, ["categories has 1 category", "at least 2"]),
         ({"categories": []}, ["categories has 0 category", "at least 2"]),
@@ -163,3 +165,14 @@ def test_an_impossible_override_names_the_sample_and_the_setting(write_yaml, pre
     with pytest.raises(ConfigError, match=r"sample wine: ") as caught:
         training_config(read_sample(write_yaml()), preset, overrides)
     assert words in str(caught.value)
+
+
+def test_a_key_that_stands_twice_is_refused(write_yaml):
+    path = write_yaml()
+    path.write_text(path.read_text() + "title: Another\n")
+    assert "'title' stands twice" in refusal(path)
+
+
+def test_a_preset_that_is_no_text_is_refused(write_yaml):
+    with pytest.raises(ConfigError, match="preset is"):
+        training_config(read_sample(write_yaml()), ["smoke"], {})

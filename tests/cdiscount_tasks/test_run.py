@@ -232,3 +232,11 @@ def test_a_run_notes_which_artifacts_it_used(place):
     assert run.record("sample", {"path": "a", "num_rows": 1}) == {"path": "a", "num_rows": 1}
     run.record("labels", {"path": "b"})
     assert run.recorded() == {"sample": {"path": "a", "num_rows": 1}, "labels": {"path": "b"}}
+
+
+def test_an_error_in_a_copied_file_names_the_file_that_people_can_mend(tmp_path):
+    with (
+        pytest.raises(DataError, match=r"^/home/me/wine[.]csv: line 3"),
+        runs._sources_named(tmp_path, {"label_fixes.csv": Path("/home/me/wine.csv")}),
+    ):
+        raise DataError(f"{tmp_path / 'label_fixes.csv'}: line 3 is odd")

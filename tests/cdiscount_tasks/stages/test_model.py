@@ -69,3 +69,14 @@ def test_labels_of_another_sample_are_an_error(sample_dir, labels_dir, tmp_path)
         DataError, match="is not in the sample that the labels were made from; run again from draw_sample"
     ):
         train_model(half, labels_dir, tmp_path, TINY_TRAINING.model_copy(update={"epochs": 1}))
+
+
+def test_a_model_with_a_changed_byte_is_moved_aside_and_trained_anew(sample_dir, labels_dir, tmp_path):
+    config = TINY_TRAINING.model_copy(update={"epochs": 1})
+    made = Path(train_model(sample_dir, labels_dir, tmp_path, config)["path"]) / "model.keras"
+    content = bytearray(made.read_bytes())
+    content[len(content) // 2] ^= 1
+    made.write_bytes(content)
+    again = train_model(sample_dir, labels_dir, tmp_path, config)
+    assert not again["reused"]
+    assert len(list(tmp_path.glob("model-*.damaged-*"))) == 1

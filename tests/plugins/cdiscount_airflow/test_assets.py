@@ -1,9 +1,7 @@
-import pytest
 from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable
 from cdiscount_airflow import assets
 
 from cdiscount_tasks.config import SampleConfig, ScheduleConfig, TrainingConfig
-from cdiscount_tasks.errors import ConfigError
 
 
 def schedule_of(**settings):
@@ -28,9 +26,3 @@ def test_a_new_index_alone_is_the_asset():
 
 def test_both_are_joined():
     assert isinstance(schedule_of(cron="0 3 * * 1", on_new_index=True), AssetOrTimeSchedule)
-
-
-@pytest.mark.parametrize("cron", ["99 3 * * 1", "0 3 * * monday"])
-def test_a_cron_that_means_no_time_is_refused(cron):
-    with pytest.raises(ConfigError, match=r"sample tea: schedule\.cron is"):
-        schedule_of(cron=cron)
