@@ -41,4 +41,4 @@ def joint_probabilities(probabilities: np.ndarray, product_of_image: np.ndarray)
     np.add.at(logs, product_of_image, np.log(np.maximum(probabilities, _TINY)))
     logs /= np.bincount(product_of_image, minlength=num_products)[:, None]
     joint = np.exp(logs - logs.max(axis=1, keepdims=True))
-    return (joint / joint.sum(axis=1, keepdims=True)).astype(np.float32)
+    return np.asarray(joint / joint.sum(axis=1, keepdims=True), np.float32)
