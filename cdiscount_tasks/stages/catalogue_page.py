@@ -248,7 +248,7 @@ def write_catalogue_page(
         page = render_catalogue(profile, index, rows, pictures)
         (part_dir / "catalogue.html").write_text(page, encoding="utf-8")
         _write_categories(part_dir / "categories.csv", rows)
-        write_json(part_dir / "profile.json", profile)
+        write_json(part_dir / "profile.json", profile, indent=None)
         return {
             "page_path": str(out_dir / "catalogue.html"),
             "catalogue_id": index["catalogue_id"],

@@ -10,14 +10,15 @@ from typing import Any, TypedDict, cast
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import xxhash
 
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.records import DRAWN_COMMENT, REAL_CATALOGUE_IMAGES, REAL_CATALOGUE_PRODUCTS, Reason
+from cdiscount_tasks.storage.arrow_numbers import empty_table, numpy_numbers, present_numbers, take_rows
 from cdiscount_tasks.storage.artifact import Recipe, build_artifact, lock, read_manifest, standing_result, write_json
-from cdiscount_tasks.storage.catalogue_scan import BLOCK_BYTES, RangeScan
+from cdiscount_tasks.storage.catalogue_scan import RangeScan
 from cdiscount_tasks.storage.catalogue_scan import scan_range as scan_bytes
+from cdiscount_tasks.storage.file_window import BLOCK_BYTES
 from cdiscount_tasks.storage.index_checks import check_rejected, check_rejected_share
 from cdiscount_tasks.storage.index_merge import PART_ROWS_PER_GROUP, merge_sorted
 from cdiscount_tasks.storage.index_profile import profile_index
@@ -232,22 +233,23 @@ def _refused_as_a_whole(part_dirs: Sequence[Path]) -> pa.Table:
     """Find the documents that only the whole catalogue shows to be refused, as rows of REJECTED."""
     # One narrow column after another: together they would be a quarter of a gigabyte for seven million products.
     paths = [part_dir / "products.parquet" for part_dir in part_dirs]
-    ids = np.concatenate([read_table(path, PRODUCTS, ["product_id"])["product_id"].to_numpy() for path in paths])
-    offsets = np.concatenate([read_table(path, PRODUCTS, ["offset"])["offset"].to_numpy() for path in paths])
+    ids, offsets = (
+        np.concatenate([numpy_numbers(read_table(path, PRODUCTS, [name])[name]) for path in paths])
+        for name in ("product_id", "offset")
+    )
     repeated = repeated_products(ids, offsets)
     categories = (read_table(path, PRODUCTS, ["category_id"])["category_id"] for path in paths)
-    missing = np.concatenate([column.is_null().to_numpy() for column in categories]) & ~repeated
+    missing = ~np.concatenate([present_numbers(column) for column in categories]) & ~repeated
     # A catalogue without categories as a whole (test.bson) is kept; a document without one among others is not.
     missing &= not missing[~repeated].all()
-    refused = [REJECTED.empty_table()]
+    refused = [empty_table(REJECTED)]
     for mask, reason, detail in (
         (repeated, Reason.ID_REPEATED, "an earlier document of the file has the same _id"),
         (missing, Reason.CATEGORY_MISSING, "the document has no field category_id"),
     ):
         if mask.any():
-            gone = pa.array(np.sort(offsets[mask]))
             tables = (read_table(path, PRODUCTS) for path in paths)
-            rows = [table.filter(pc.is_in(table["offset"], value_set=gone)) for table in tables]
+            rows = [take_rows(table, np.isin(numpy_numbers(table["offset"]), offsets[mask])) for table in tables]
             refused.append(refused_documents(pa.concat_tables(rows), reason, detail))
     return pa.concat_tables(refused)
 
@@ -255,6 +257,8 @@ def _refused_as_a_whole(part_dirs: Sequence[Path]) -> pa.Table:
 def _rejected_rows(part_dirs: Sequence[Path], refused: pa.Table, spans: RefusedSpans) -> pa.Table:
     """Join what was rejected; of a document that is refused as a whole, its images are no rows of their own."""
     found = pa.concat_tables([read_table(part_dir / "rejected.parquet", REJECTED) for part_dir in part_dirs])
+    if not len(found) + len(refused):
+        return refused
     of_refused = found["image_number"].is_valid().to_numpy() & spans.hold(found["byte_offset"].to_numpy())
     return pa.concat_tables([found.filter(pa.array(~of_refused)), refused]).sort_by("byte_offset")
 
@@ -280,7 +284,7 @@ def _write_index(
     manifests = [read_manifest(part_dir)["result"] for part_dir in part_dirs]
     blocks = [block for manifest in manifests for block in manifest["block_hashes"]]
     profile = profile_index(index_dir)
-    write_json(index_dir / "profile.json", profile)
+    write_json(index_dir / "profile.json", profile, indent=None)
     return {
         "catalogue_id": xxhash.xxh3_128_hexdigest("".join(blocks).encode())[:16],
         "origin": "drawn" if manifests[0]["drawn"] else "file",

@@ -1,7 +1,8 @@
-"""Numbers between NumPy and Arrow without pandas.
+"""Numbers between NumPy and Arrow without pandas, and rows of numbers chosen and sorted by NumPy.
 
 `pa.array`, `pa.scalar`, `to_numpy`, `schema.empty_table` and comparisons with a Python value import pandas where it is
-installed (PyArrow 26, to ask whether they were handed one of its objects): 0.25 s and 50 MB that a scan has no use for.
+installed (PyArrow 26, to ask whether they were handed one of its objects): 0.3 s and 50 MB for nothing.
+`pyarrow.compute` takes 0.04 s to import, and sorting rows that come in sorted runs is eight times quicker in NumPy.
 """
 
 from __future__ import annotations  # array[int] cannot be evaluated by Python 3.11
@@ -21,12 +22,67 @@ def arrow_numbers(values: array[int] | np.ndarray[Any, Any], kind: pa.DataType, 
     return pa.Array.from_buffers(kind, len(values), [present, pa.py_buffer(values)])
 
 
+def _chunks(column: pa.Array | pa.ChunkedArray) -> list[pa.Array]:
+    return column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+
+
+def _numpy_values(column: pa.Array | pa.ChunkedArray, kind: np.dtype[Any]) -> np.ndarray[Any, Any]:
+    views = [np.frombuffer(c.buffers()[1], kind, len(c), c.offset * kind.itemsize) for c in _chunks(column) if len(c)]
+    return views[0] if len(views) == 1 else np.concatenate([np.zeros(0, kind), *views])
+
+
 def numpy_numbers(column: pa.Array | pa.ChunkedArray) -> np.ndarray[Any, Any]:
     """Return a column of integers as NumPy's; what stands where one is null is undefined."""
-    kind = np.dtype(str(column.type))
-    chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
-    views = [np.frombuffer(c.buffers()[1], kind, len(c), c.offset * kind.itemsize) for c in chunks if len(c)]
-    return views[0] if len(views) == 1 else np.concatenate([np.zeros(0, kind), *views])
+    return _numpy_values(column, np.dtype(str(column.type)))
+
+
+def present_numbers(column: pa.Array | pa.ChunkedArray) -> np.ndarray[Any, Any]:
+    """Tell which values of a column are not null; bool, [num_rows]."""
+    present = np.ones(len(column), bool)
+    start = 0
+    for chunk in _chunks(column) if column.null_count else []:
+        if bits := chunk.buffers()[0]:
+            bytes_of_bits = np.frombuffer(bits, np.uint8)
+            here = np.unpackbits(bytes_of_bits, count=chunk.offset + len(chunk), bitorder="little")[chunk.offset :]
+            present[start : start + len(chunk)] = here
+        start += len(chunk)
+    return present
+
+
+def take_rows(table: pa.Table, rows: np.ndarray[Any, Any]) -> pa.Table:
+    """Return some rows of a table of numbers and hashes, in the order asked for.
+
+    Args:
+        table: Its columns have values of a fixed number of whole bytes.
+        rows: int64, [num_chosen], which rows; or bool, [num_rows], whether each row.
+    """
+    columns = []
+    for column in table.columns:
+        values = _numpy_values(column, np.dtype(f"V{column.type.bit_width // 8}"))[rows]
+        present = None
+        if column.null_count:
+            present = pa.py_buffer(np.packbits(present_numbers(column)[rows], bitorder="little"))
+        columns.append(pa.Array.from_buffers(column.type, len(values), [present, pa.py_buffer(values)]))
+    return pa.table(columns, schema=table.schema)
+
+
+def sorted_by_category(table: pa.Table) -> pa.Table:
+    """Sort by category_id, product_id and, where two documents carry one id, offset; rows without a category last.
+
+    Args:
+        table: With these columns; the quicker, the longer the stretches are that are sorted already.
+    """
+    category, product, offset = (numpy_numbers(table[name]) for name in ("category_id", "product_id", "offset"))
+    missing = ~present_numbers(table["category_id"])
+    if missing.any():
+        return take_rows(table, np.lexsort((offset, product, np.where(missing, 0, category), missing)))
+    order = np.argsort(category, kind="stable")
+    category, product, offset = category[order], product[order], offset[order]
+    ahead = (product[1:] < product[:-1]) | ((product[1:] == product[:-1]) & (offset[1:] < offset[:-1]))
+    if (ahead & (category[1:] == category[:-1])).any():
+        # Product ids do not ascend through this catalogue.
+        order = order[np.lexsort((offset, product, category))]
+    return take_rows(table, order)
 
 
 def empty_table(schema: pa.Schema) -> pa.Table:

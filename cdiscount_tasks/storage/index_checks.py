@@ -1,12 +1,14 @@
 """Whether what a scan found is a catalogue that can be believed: whole, and hardly anything of it rejected."""
 
+from collections import Counter
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.records import Reason
+
+_ROWS_AT_ONCE = 65_536
 
 
 def check_rejected_share(catalogue_path: Path, num_rejected: int, num_documents: int, most: float, why: str) -> None:
@@ -35,31 +37,6 @@ def check_rejected_share(catalogue_path: Path, num_rejected: int, num_documents:
         )
 
 
-def _check_whole(catalogue_path: Path, rejected: pa.Table) -> None:
-    cut = rejected.filter(pc.equal(rejected["reason"], Reason.DOCUMENT_CUT)).to_pylist()
-    if cut:
-        raise DataError(f"{catalogue_path}: document at byte {cut[0]['byte_offset']}: {cut[0]['detail']}")
-
-
-def _check_readable_share(catalogue_path: Path, rejected: pa.Table, most: float) -> None:
-    """Refuse a file with a hole: a stretch of gigabytes that were never written is a single rejected document."""
-    unreadable = rejected.filter(pc.equal(rejected["reason"], Reason.DOCUMENT_UNREADABLE))
-    num_unreadable_bytes = pc.sum(unreadable["byte_length"]).as_py() or 0
-    num_bytes = catalogue_path.stat().st_size
-    if num_unreadable_bytes / num_bytes > most:
-        raise DataError(
-            f"{catalogue_path}: {num_unreadable_bytes} of {num_bytes} bytes are no documents, "
-            f"expected at most {most:.2%}; the file may be damaged: fetch or unpack it again, or raise "
-            "CDISCOUNT_MAX_REJECTED_SHARE"
-        )
-
-
-def _reasons(rejected: pa.Table) -> str:
-    documents = rejected.filter(pc.is_null(rejected["image_number"]))
-    counts = documents["reason"].value_counts().to_pylist()
-    return ", ".join(f"{row['values']} {row['counts']}" for row in sorted(counts, key=lambda row: -row["counts"]))
-
-
 def check_rejected(catalogue_path: Path, rejected: pa.Table, num_documents: int, most: float) -> None:
     """Refuse a catalogue that is cut, or of which too many documents or bytes were rejected.
 
@@ -72,7 +49,24 @@ def check_rejected(catalogue_path: Path, rejected: pa.Table, num_documents: int,
     Raises:
         DataError: If so; says where, or why.
     """
-    _check_whole(catalogue_path, rejected)
-    num_rejected = rejected["image_number"].null_count
-    check_rejected_share(catalogue_path, num_rejected, num_documents, most, _reasons(rejected))
-    _check_readable_share(catalogue_path, rejected, most)
+    reasons: Counter[str] = Counter()
+    num_unreadable_bytes = 0
+    for batch in rejected.to_batches(_ROWS_AT_ONCE):
+        for row in batch.to_pylist():
+            if row["image_number"] is not None:
+                continue
+            if row["reason"] == Reason.DOCUMENT_CUT:
+                raise DataError(f"{catalogue_path}: document at byte {row['byte_offset']}: {row['detail']}")
+            if row["reason"] == Reason.DOCUMENT_UNREADABLE:
+                num_unreadable_bytes += row["byte_length"]
+            reasons[row["reason"]] += 1
+    why = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
+    check_rejected_share(catalogue_path, reasons.total(), num_documents, most, why)
+    num_bytes = catalogue_path.stat().st_size
+    # A hole, a stretch of gigabytes that were never written, is a single rejected document.
+    if num_unreadable_bytes / num_bytes > most:
+        raise DataError(
+            f"{catalogue_path}: {num_unreadable_bytes} of {num_bytes} bytes are no documents, "
+            f"expected at most {most:.2%}; the file may be damaged: fetch or unpack it again, or raise "
+            "CDISCOUNT_MAX_REJECTED_SHARE"
+        )

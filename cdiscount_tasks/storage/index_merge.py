@@ -1,20 +1,21 @@
 """Joining the sorted tables of many byte ranges into one, without ever holding all rows.
 
 Rows are sorted by category_id, product_id and place in the file. The work goes through the categories in stretches of
-about a million rows; of each part only the row groups that hold the stretch are read.
+about half a million rows; of each part only the row groups that hold the stretch are read.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from cdiscount_tasks.storage.index_tables import sorted_by_category
-from cdiscount_tasks.storage.tables import TableWriter, iter_row_groups, open_table, read_row_groups
+from cdiscount_tasks.storage.arrow_numbers import empty_table, numpy_numbers, sorted_by_category, take_rows
+from cdiscount_tasks.storage.catalogue_scan import NO_CATEGORY
+from cdiscount_tasks.storage.tables import TableWriter, open_table, read_row_groups
 
 PART_ROWS_PER_GROUP = 8192
 """Parts have small row groups, so that a stretch of categories reads little more than its own rows."""
@@ -23,68 +24,80 @@ _ROWS_PER_STRETCH = 500_000
 _ROWS_PER_GROUP = 131_072
 
 
-def _rows_by_category(paths: Sequence[Path]) -> tuple[np.ndarray, np.ndarray, int]:
-    """Count rows by category over all parts: category_ids, ascending, their counts, and the rows without one."""
-    counts: dict[int, int] = {}
-    num_null = 0
-    for path in paths:
-        for rows in iter_row_groups(path, ["category_id"]):
-            ids = rows["category_id"].drop_null()
-            num_null += len(rows) - len(ids)
-            for category_id, count in zip(*np.unique(ids.to_numpy(), return_counts=True), strict=True):
-                counts[int(category_id)] = counts.get(int(category_id), 0) + int(count)
-    categories = np.array(sorted(counts), np.int64)
-    return categories, np.array([counts[int(category_id)] for category_id in categories], np.int64), num_null
+class _Group(NamedTuple):
+    """A row group of a part: its first and last category_id (None: no row has one), and its rows."""
+
+    first: int | None
+    last: int | None
+    num_rows: int
+    num_null: int
+
+    def holds_between(self, above: int, last: int) -> bool:
+        """Tell whether some row may have a category_id above one and up to another."""
+        return self.first is not None and self.last is not None and self.first <= last and self.last > above
 
 
-def _stretches(categories: np.ndarray, counts: np.ndarray) -> Iterator[tuple[int, int]]:
-    """Yield first and last category_id of stretches with about a million rows together; a category is never cut."""
-    start, held = 0, 0
-    for place, count in enumerate(counts):
-        if held and held + count > _ROWS_PER_STRETCH:
-            yield int(categories[start]), int(categories[place - 1])
-            start, held = place, 0
-        held += int(count)
-    if held:
-        yield int(categories[start]), int(categories[-1])
-
-
-def _groups_between(file: pq.ParquetFile, first: int, last: int) -> list[int]:
+def _groups_of(file: pq.ParquetFile) -> list[_Group]:
     place = file.schema_arrow.names.index("category_id")
     groups = []
     for number in range(file.num_row_groups):
-        statistics = file.metadata.row_group(number).column(place).statistics
-        if statistics is None or not statistics.has_min_max or (statistics.min <= last and statistics.max >= first):
-            groups.append(number)
+        column = file.metadata.row_group(number).column(place)
+        found = column.statistics
+        if found is None:  # a table without rows
+            groups.append(_Group(None, None, 0, 0))
+            continue
+        first, last = (found.min, found.max) if found.has_min_max else (None, None)
+        groups.append(_Group(first, last, column.num_values, found.null_count))
     return groups
 
 
-def _groups_with_null(file: pq.ParquetFile) -> list[int]:
-    place = file.schema_arrow.names.index("category_id")
-    statistics = [file.metadata.row_group(number).column(place).statistics for number in range(file.num_row_groups)]
-    return [n for n, found in enumerate(statistics) if found is None or not found.has_null_count or found.null_count]
+def _stretches(groups: Iterable[_Group]) -> Iterator[tuple[int, int]]:
+    """Yield stretches of categories, each from above its first to its last, with about half a million rows each.
+
+    Row groups count as if all their rows had their last category: what a stretch holds too much, the next lacks.
+    """
+    by_last = sorted((group.last, group.num_rows - group.num_null) for group in groups if group.last is not None)
+    above, held = NO_CATEGORY, 0
+    for place, (last, num_rows) in enumerate(by_last):
+        held += num_rows
+        is_end = place + 1 == len(by_last)
+        if is_end or (held >= _ROWS_PER_STRETCH and by_last[place + 1][0] != last):
+            yield above, last
+            above, held = last, 0
+
+
+def _rows_between(path: Path, file: pq.ParquetFile, groups: Sequence[_Group], above: int, last: int) -> pa.Table:
+    """Read a part's rows with a category_id above one and up to another."""
+    wanted = [number for number, group in enumerate(groups) if group.holds_between(above, last)]
+    rows = read_row_groups(path, file, wanted)
+    # Rows without a category stand last.
+    categories = numpy_numbers(rows["category_id"])[: len(rows) - rows["category_id"].null_count]
+    start, stop = (int(np.searchsorted(categories, edge, side="right")) for edge in (above, last))
+    return rows.slice(start, stop - start)
+
+
+def _rows_without_category(path: Path, file: pq.ParquetFile, groups: Sequence[_Group]) -> pa.Table:
+    rows = read_row_groups(path, file, [number for number, group in enumerate(groups) if group.num_null])
+    return rows.slice(len(rows) - rows["category_id"].null_count)
 
 
 def _sorted_stretches(paths: Sequence[Path]) -> Iterator[pa.Table]:
     """Yield all rows of the parts, sorted, stretch by stretch; rows without a category come last."""
-    categories, counts, num_null = _rows_by_category(paths)
     with ExitStack() as stack:
         files = [stack.enter_context(open_table(path)) for path in paths]
-        for first, last in _stretches(categories, counts):
-            pieces = []
-            for path, file in zip(paths, files, strict=True):
-                rows = read_row_groups(path, file, _groups_between(file, first, last))
-                between = pc.and_(
-                    pc.greater_equal(rows["category_id"], first), pc.less_equal(rows["category_id"], last)
-                )
-                pieces.append(rows.filter(between))
-            yield sorted_by_category(pa.concat_tables(pieces))
-        if num_null:
-            pieces = [
-                read_row_groups(path, file, _groups_with_null(file)) for path, file in zip(paths, files, strict=True)
-            ]
-            rows = pa.concat_tables(pieces)
-            yield sorted_by_category(rows.filter(pc.is_null(rows["category_id"])))
+        parts = [(path, file, _groups_of(file)) for path, file in zip(paths, files, strict=True)]
+        groups = [group for _, _, groups_of_part in parts for group in groups_of_part]
+        num_left = sum(group.num_rows for group in groups)
+        for above, last in _stretches(groups):
+            rows = sorted_by_category(pa.concat_tables(_rows_between(*part, above, last) for part in parts))
+            num_left -= len(rows)
+            yield rows
+        if any(group.num_null for group in groups):
+            rows = sorted_by_category(pa.concat_tables(_rows_without_category(*part) for part in parts))
+            num_left -= len(rows)
+            yield rows
+        if num_left:
+            raise ValueError(f"{paths[0]} and its likes are not sorted by category_id: {num_left} rows would be lost")
 
 
 def merge_sorted(paths: Sequence[Path], schema: pa.Schema, out_path: Path, keep: Callable[[pa.Table], pa.Table]) -> int:
@@ -100,7 +113,7 @@ def merge_sorted(paths: Sequence[Path], schema: pa.Schema, out_path: Path, keep:
         The number of rows written.
     """
     num_rows = 0
-    waiting = schema.empty_table()
+    waiting = empty_table(schema)
     with TableWriter(out_path, schema) as writer:
         for rows in _sorted_stretches(paths):
             waiting = pa.concat_tables([waiting, keep(rows)])
@@ -108,7 +121,7 @@ def merge_sorted(paths: Sequence[Path], schema: pa.Schema, out_path: Path, keep:
             if whole:
                 writer.write(waiting.slice(0, whole))
                 # A copy, since a slice would keep all the rows behind it in memory.
-                waiting = waiting.take(pa.array(np.arange(whole, len(waiting))))
+                waiting = take_rows(waiting, np.arange(whole, len(waiting)))
                 num_rows += whole
         if len(waiting) or not num_rows:
             writer.write(waiting)

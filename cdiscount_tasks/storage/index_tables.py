@@ -7,8 +7,15 @@ import numpy as np
 import pyarrow as pa
 
 from cdiscount_tasks.records import Reason
-from cdiscount_tasks.storage.arrow_numbers import arrow_numbers, empty_table
-from cdiscount_tasks.storage.catalogue_scan import NO_CATEGORY, RangeScan, Rejected
+from cdiscount_tasks.storage.arrow_numbers import (
+    arrow_numbers,
+    empty_table,
+    numpy_numbers,
+    sorted_by_category,
+    take_rows,
+)
+from cdiscount_tasks.storage.catalogue_scan import NO_CATEGORY, RangeScan
+from cdiscount_tasks.storage.damaged_bytes import Rejected
 from cdiscount_tasks.storage.tables import IMAGES, PRODUCTS, REJECTED
 
 
@@ -38,11 +45,6 @@ def products_table(scan: RangeScan) -> pa.Table:
         "length": arrow_numbers(scan.product_lengths, pa.int32()),
     }
     return sorted_by_category(pa.table(columns, schema=PRODUCTS))
-
-
-def sorted_by_category(table: pa.Table) -> pa.Table:
-    """Sort by category, product and, where two documents carry one id, place in the file."""
-    return table.sort_by([("category_id", "ascending"), ("product_id", "ascending"), ("offset", "ascending")])
 
 
 def rejected_table(rejected: Sequence[Rejected]) -> pa.Table:
@@ -77,7 +79,7 @@ class RefusedSpans:
 
     def __init__(self, refused: pa.Table) -> None:
         """Hold the spans of rows of REJECTED that are documents."""
-        starts, lengths = refused["byte_offset"].to_numpy(), refused["byte_length"].to_numpy()
+        starts, lengths = numpy_numbers(refused["byte_offset"]), numpy_numbers(refused["byte_length"])
         order = np.argsort(starts)
         self._starts, self._ends = starts[order], (starts + lengths)[order]
 
@@ -90,5 +92,5 @@ class RefusedSpans:
 
     def keep(self, rows: pa.Table) -> pa.Table:
         """Return the rows, of products or of images, that lie outside."""
-        inside = self.hold(rows["offset"].to_numpy())
-        return rows.filter(pa.array(~inside)) if inside.any() else rows
+        inside = self.hold(numpy_numbers(rows["offset"]))
+        return take_rows(rows, ~inside) if inside.any() else rows

@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.storage.arrow_numbers import numpy_numbers, present_numbers, take_rows
 
 _HASH = pa.binary(16)
 
@@ -190,7 +191,10 @@ class TableWriter:
     def write(self, table: pa.Table | pa.RecordBatch) -> None:
         """Append rows; their columns must be the schema's, in any order."""
         table = pa.table(table) if isinstance(table, pa.RecordBatch) else table
-        self._writer.write_table(table.select(self._schema.names).cast(self._schema), self._rows_per_group)
+        table = table.select(self._schema.names)
+        if not table.schema.equals(self._schema):
+            table = table.cast(self._schema)
+        self._writer.write_table(table, self._rows_per_group)
 
 
 def _leaf_names(schema: pa.Schema) -> list[str]:
@@ -236,6 +240,11 @@ def open_table(path: Path) -> pq.ParquetFile:
         return pq.ParquetFile(path, page_checksum_verification=True)
 
 
+def _check_columns(path: Path, file: pq.ParquetFile, schema: pa.Schema) -> None:
+    if not file.schema_arrow.equals(schema):
+        raise DataError(f"{path}: has the columns {file.schema_arrow.names}, expected {schema.names}")
+
+
 def read_table(path: Path, schema: pa.Schema, columns: Sequence[str] | None = None) -> pa.Table:
     """Read a whole table, or some of its columns, with page checksums verified.
 
@@ -243,8 +252,7 @@ def read_table(path: Path, schema: pa.Schema, columns: Sequence[str] | None = No
         DataError: If the file is missing, damaged or has other columns than the schema.
     """
     with _damage_told(path), open_table(path) as file:
-        if not file.schema_arrow.equals(schema):
-            raise DataError(f"{path}: has the columns {file.schema_arrow.names}, expected {schema.names}")
+        _check_columns(path, file, schema)
         return file.read(columns=None if columns is None else list(columns))
 
 
@@ -275,13 +283,16 @@ def read_rows(path: Path, schema: pa.Schema, column: str, values: Sequence[int])
     """Read the rows whose integer column has one of the values, from the row groups that can hold any.
 
     Args:
-        path: A table that is sorted by the column, so that few row groups hold a value.
+        path: A table of numbers and hashes that is sorted by the column, so that few row groups hold a value.
         schema: What the file holds.
         column: An integer column.
         values: The wanted values, ascending.
+
+    Raises:
+        DataError: If the file is missing, damaged or has other columns than the schema.
     """
-    wanted = pa.array(values, schema.field(column).type)
     with _damage_told(path), open_table(path) as file:
+        _check_columns(path, file, schema)
         place = file.schema_arrow.names.index(column)
         groups = []
         for number in range(file.num_row_groups):
@@ -292,4 +303,5 @@ def read_rows(path: Path, schema: pa.Schema, column: str, values: Sequence[int])
             if first < len(values) and (not bounded or values[first] <= statistics.max):
                 groups.append(number)
         table = file.read_row_groups(groups)
-        return table.filter(pc.is_in(table[column], value_set=wanted))
+        found = np.isin(numpy_numbers(table[column]), values) & present_numbers(table[column])
+        return take_rows(table, found)

@@ -46,7 +46,9 @@ class UsualDocuments(NamedTuple):
 
 def _records(buffer: bytearray, dtype: np.dtype[np.void], places: Integers) -> npt.NDArray[np.void]:
     """Gather a record from each place, aligned or not."""
-    return cast(npt.NDArray[np.void], np.ndarray(len(buffer) - dtype.itemsize + 1, dtype, buffer, strides=(1,))[places])
+    # As plain bytes first: gathered as records, NumPy copies field by field, five times slower.
+    plain = np.ndarray(len(buffer) - dtype.itemsize + 1, f"V{dtype.itemsize}", buffer, strides=(1,))
+    return cast(npt.NDArray[np.void], plain[places].view(dtype))
 
 
 def _whole(values: npt.NDArray[np.generic]) -> Integers:

@@ -1,5 +1,7 @@
 import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +12,7 @@ import xxhash
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.stages import index
 from cdiscount_tasks.stages.index import merge_index, plan_ranges, range_blocks, repeated_products, scan_range
-from cdiscount_tasks.storage import catalogue_scan
+from cdiscount_tasks.storage import file_window
 from cdiscount_tasks.storage.artifact import read_manifest
 from cdiscount_tasks.storage.hashes import fingerprint
 from cdiscount_tasks.storage.tables import IMAGES, PRODUCTS, REJECTED, read_table
@@ -115,7 +117,7 @@ def test_the_result_counts_distinct_images_and_categories(tiny, tiny_index):
 
 @pytest.mark.parametrize("block_bytes", [1_000, 7_000, 20_000])
 def test_an_index_of_many_ranges_has_the_same_rows(tiny_path, index_dir, tmp_path, monkeypatch, block_bytes):
-    for module in (index, catalogue_scan):
+    for module in (index, file_window):
         monkeypatch.setattr(module, "BLOCK_BYTES", block_bytes)
     assert len(plan_ranges(tiny_path, tmp_path / "work")) > 1
     found = index_catalogue(tiny_path, tmp_path / "work")
@@ -267,3 +269,20 @@ def test_num_images_of_products_is_that_of_images(index_dir):
         read_table(index_dir / "images.parquet", IMAGES),
     )
     assert pc.sum(products["num_images"]).as_py() == images.num_rows
+
+
+def test_an_index_of_a_sound_catalogue_is_made_without_pandas_and_without_tensorflow(tmp_path):
+    path = tmp_path / "catalogue.bson"
+    path.write_bytes(b"".join(encode(number, [draw_jpeg()], 5) for number in range(9)))
+    code = """
+import sys
+from pathlib import Path
+from cdiscount_tasks.stages import index
+catalogue_path, parent_dir = map(Path, sys.argv[1:])
+for byte_range in index.plan_ranges(catalogue_path, parent_dir):
+    index.scan_range(catalogue_path, byte_range, parent_dir)
+index.merge_index(catalogue_path, parent_dir, 0.5)
+print(sorted({"pandas", "pyarrow.compute", "tensorflow", "sklearn"} & set(sys.modules)))
+"""
+    command = [sys.executable, "-c", code, str(path), str(tmp_path / "work")]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "[]\n"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cdiscount_tasks.stages import index
-from cdiscount_tasks.storage import catalogue_scan
+from cdiscount_tasks.storage import file_window
 from cdiscount_tasks.storage.artifact import read_manifest
 from cdiscount_tasks.storage.hashes import fingerprint
 from tests.conftest import PROJECT_DIR, index_catalogue
@@ -23,9 +23,9 @@ WORKER = f"""
 import sys
 from pathlib import Path
 from cdiscount_tasks.stages import index
-from cdiscount_tasks.storage import catalogue_scan
+from cdiscount_tasks.storage import file_window
 
-index.BLOCK_BYTES = catalogue_scan.BLOCK_BYTES = {BLOCK_BYTES}
+index.BLOCK_BYTES = file_window.BLOCK_BYTES = {BLOCK_BYTES}
 index.MIN_RANGE_BLOCKS = 1
 path, parent_dir = map(Path, sys.argv[1:])
 for byte_range in index.plan_ranges(path, parent_dir):
@@ -47,7 +47,7 @@ def large_path(tmp_path_factory):
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    for module in (index, catalogue_scan):
+    for module in (index, file_window):
         monkeypatch.setattr(module, "BLOCK_BYTES", BLOCK_BYTES)
     monkeypatch.setattr(index, "MIN_RANGE_BLOCKS", 1)
 

@@ -6,8 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdiscount_tasks.records import Reason
-from cdiscount_tasks.storage import catalogue_scan
-from cdiscount_tasks.storage.catalogue_scan import BLOCK_BYTES, Window, find_products, scan_range
+from cdiscount_tasks.storage import file_window
+from cdiscount_tasks.storage.catalogue_scan import scan_range
+from cdiscount_tasks.storage.damaged_bytes import find_products
+from cdiscount_tasks.storage.file_window import BLOCK_BYTES, Window
 from tests.tiny_catalogue import draw_jpeg, encode
 
 PLAIN = [encode(number, [draw_jpeg(seed=number)], 5) for number in range(6)]
@@ -177,7 +179,7 @@ def test_a_file_that_shrinks_while_it_is_searched_is_no_endless_search(tmp_path)
 
 
 def test_a_document_larger_than_the_window_is_read(scan, monkeypatch):
-    monkeypatch.setattr(catalogue_scan, "_WINDOW_BYTES", 1024)
+    monkeypatch.setattr(file_window, "WINDOW_BYTES", 1024)
     found = scan(b"".join(encode(number, [draw_jpeg() + bytes(9000)], 5) for number in range(4)))
     assert (list(found.product_ids), found.rejected) == ([0, 1, 2, 3], [])
 
@@ -185,13 +187,13 @@ def test_a_document_larger_than_the_window_is_read(scan, monkeypatch):
 @pytest.mark.parametrize("window_bytes", [600, 1024, 4096])
 def test_the_size_of_the_window_changes_nothing(tiny, tiny_path, monkeypatch, window_bytes):
     whole = scan_range(tiny_path, 0, len(tiny.data), begins_at_start=True)
-    monkeypatch.setattr(catalogue_scan, "_WINDOW_BYTES", window_bytes)
+    monkeypatch.setattr(file_window, "WINDOW_BYTES", window_bytes)
     assert columns([scan_range(tiny_path, 0, len(tiny.data), begins_at_start=True)]) == columns([whole])
 
 
 @pytest.mark.parametrize("block_bytes", [1000, 4096, BLOCK_BYTES])
 def test_ranges_hash_the_same_blocks_as_one_scan(tiny, tiny_path, monkeypatch, block_bytes):
-    monkeypatch.setattr(catalogue_scan, "BLOCK_BYTES", block_bytes)
+    monkeypatch.setattr(file_window, "BLOCK_BYTES", block_bytes)
     size, step = len(tiny.data), block_bytes * 3
     whole = scan_range(tiny_path, 0, size, begins_at_start=True).block_hashes
     parts = [
@@ -231,7 +233,7 @@ def find(path, data):
 
 @pytest.mark.parametrize("window_bytes", range(596, 612))
 def test_a_search_finds_products_wherever_its_stretches_end(tmp_path, monkeypatch, window_bytes):
-    monkeypatch.setattr(catalogue_scan, "_WINDOW_BYTES", window_bytes)
+    monkeypatch.setattr(file_window, "WINDOW_BYTES", window_bytes)
     assert find(tmp_path / "a.bson", b"\x99" * 1200 + PLAIN[0] + PLAIN[1]) == 1200
 
 

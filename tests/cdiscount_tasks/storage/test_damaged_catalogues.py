@@ -22,7 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdiscount_tasks.stages import index
-from cdiscount_tasks.storage import catalogue_scan
+from cdiscount_tasks.storage import file_window
 from cdiscount_tasks.storage.catalogue_scan import NO_CATEGORY, scan_range
 from cdiscount_tasks.storage.index_tables import images_table
 from cdiscount_tasks.storage.tables import IMAGES, PRODUCTS, REJECTED, read_table
@@ -108,7 +108,7 @@ def as_read(found, data):
 @pytest.fixture
 def check(tmp_path, monkeypatch):
     """Scan bytes and compare with the reference reader, record for record and refusal for refusal."""
-    monkeypatch.setattr(catalogue_scan, "_WINDOW_BYTES", WINDOW_BYTES)
+    monkeypatch.setattr(file_window, "WINDOW_BYTES", WINDOW_BYTES)
     path = tmp_path / "catalogue.bson"
 
     def run(data):
@@ -334,12 +334,12 @@ def one_range_dir(hard_path, tmp_path_factory):
 
 def index_in_ranges(path, parent_dir, num_ranges, monkeypatch):
     """Index a file in about so many ranges of one block each; returns the folder and the number of ranges."""
-    for module in (index, catalogue_scan):
+    for module in (index, file_window):
         monkeypatch.setattr(module, "BLOCK_BYTES", -(-path.stat().st_size // num_ranges))
     monkeypatch.setattr(index, "MIN_RANGE_BLOCKS", 1)
     # Nothing here needs to outlive a power cut, and thousands of small files are synced.
     monkeypatch.setattr(os, "fsync", lambda _: None)
-    monkeypatch.setattr(catalogue_scan, "_WINDOW_BYTES", WINDOW_BYTES)
+    monkeypatch.setattr(file_window, "WINDOW_BYTES", WINDOW_BYTES)
     num_planned = len(index.plan_ranges(path, parent_dir))
     return Path(index_catalogue(path, parent_dir, 0.9)["path"]), num_planned
 

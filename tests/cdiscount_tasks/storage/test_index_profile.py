@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.storage import tables
-from cdiscount_tasks.storage.index_profile import NUM_LARGEST, QUANTILES, profile_index
+from cdiscount_tasks.storage import index_copies, tables
+from cdiscount_tasks.storage.index_copies import NUM_LARGEST
+from cdiscount_tasks.storage.index_profile import QUANTILES, profile_index
 
 IMAGE_COLUMNS = tables.IMAGES.names
 
@@ -145,6 +146,11 @@ def test_the_tiny_catalogue_is_counted_as_by_hand(index_dir):
 @pytest.mark.parametrize("seed", range(6))
 def test_any_index_is_counted_as_by_hand(tmp_path, seed):
     check(write_index(tmp_path / "index", seed, num_categories=1 + 4 * seed, num_pictures=20 + 60 * seed))
+
+
+def test_hashes_are_counted_the_same_in_many_slices(index_dir, monkeypatch):
+    monkeypatch.setattr(index_copies, "_PICTURES_PER_SLICE", 3)
+    check(index_dir)
 
 
 def test_row_groups_do_not_change_the_counts(tmp_path):

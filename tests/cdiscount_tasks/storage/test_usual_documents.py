@@ -1,6 +1,3 @@
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -116,22 +113,3 @@ def test_sizes_behind_any_segments_are_those_read_alone(segments):
     frame = b"\xff\xc0\x00\x11\x08\x00\x07\x00\x09" + bytes(8)
     together, alone = sizes([b"\xff\xd8" + b"".join(segments) + frame, b"", b"\xff\xd8", b"\xff", JPEG])
     assert together == alone and together[0] == (9, 7)
-
-
-def test_a_scan_into_tables_imports_no_pandas_and_no_tensorflow(tmp_path):
-    path = tmp_path / "catalogue.bson"
-    path.write_bytes(b"".join(DOCUMENTS))
-    code = """
-import sys
-from pathlib import Path
-from cdiscount_tasks.storage.catalogue_scan import scan_range
-from cdiscount_tasks.storage.index_tables import images_table, products_table, rejected_table
-from cdiscount_tasks.storage.tables import IMAGES, PRODUCTS, REJECTED, write_table
-scan = scan_range(Path(sys.argv[1]), 0, 1 << 40, begins_at_start=True)
-write_table(Path(sys.argv[1] + "1"), images_table(scan), IMAGES)
-write_table(Path(sys.argv[1] + "2"), products_table(scan), PRODUCTS)
-write_table(Path(sys.argv[1] + "3"), rejected_table(scan.rejected), REJECTED)
-print(sorted({"pandas", "tensorflow", "sklearn"} & set(sys.modules)))
-"""
-    done = subprocess.run([sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=True)
-    assert done.stdout == "[]\n"
