@@ -149,49 +149,46 @@ def query(index_dir: str, default_path: str, rounds: str) -> None:
     print(json.dumps(found))
 
 
-def _places(index_dir: str, num_products: int) -> list[Any]:
-    """Return products of whole categories, by category and product as the index has them."""
+def _products(index_dir: str, num_products: int) -> Any:
+    """Return products of whole categories (the last one cut), by category and product as the index has them."""
     import pyarrow.parquet as pq
 
-    from cdiscount_tasks.storage.image_source import ProductPlace
-
-    names = ["product_id", "category_id", "offset", "length"]
-    table = pq.read_table(Path(index_dir) / "products.parquet", columns=names)
-    start = len(table) // 4
-    return [ProductPlace(*row.values()) for row in table.slice(start, num_products).to_pylist()]
+    products = pq.read_table(Path(index_dir) / "products.parquet")
+    return products.slice(len(products) // 4, num_products)
 
 
 def draw_peer(catalogue: str, index_dir: str, num_products: str) -> None:
-    """Read a sample's pictures as is usual: seek, read and decode one document after another."""
+    """Read a sample's pictures as is usual: seek, read and decode one document after another.
+
+    In the order of the index: within a category by product and so by place in the file, which is then passed through
+    once for each category. Nothing is hashed, compared or kept.
+    """
     import bson
 
-    places = _places(index_dir, int(num_products))
+    places = _products(index_dir, int(num_products)).select(["offset", "length"]).to_pylist()
     started = time.perf_counter()
     num_images = 0
     with Path(catalogue).open("rb") as file:
         for place in places:
-            file.seek(place.offset)
-            product = bson.decode(file.read(place.length))
+            file.seek(place["offset"])
+            product = bson.decode(file.read(place["length"]))
             num_images += len([entry["picture"] for entry in product["imgs"]])
     print(json.dumps({"num_images": num_images, "read_s": time.perf_counter() - started}))
 
 
 def draw_ours(catalogue: str, index_dir: str, num_products: str) -> None:
-    """Read the same pictures as `draw_sample` does, each compared with its hash."""
-    from cdiscount_tasks.storage.image_source import check_content, read_pictures
+    """Read the same pictures as `draw_sample` does, file by file, each compared with its hash; none is kept."""
+    from cdiscount_tasks.stages.sample import plan_files
+    from cdiscount_tasks.storage.image_source import iter_images
     from cdiscount_tasks.storage.tables import IMAGES, read_rows
 
-    places = _places(index_dir, int(num_products))
-    categories = sorted({place.category_id for place in places})
+    products = _products(index_dir, int(num_products)).sort_by("product_id")
+    categories = sorted(set(products["category_id"].to_pylist()))
     images = read_rows(Path(index_dir) / "images.parquet", IMAGES, "category_id", categories)
-    keys = zip(images["product_id"].to_pylist(), images["image_number"].to_pylist(), strict=True)
-    expected = dict(zip(keys, images["content_hash"].to_pylist(), strict=True))
     started = time.perf_counter()
     num_images = 0
-    for place, pictures in read_pictures(Path(catalogue), sorted(places, key=lambda place: place.offset)):
-        for number, jpeg in enumerate(pictures):
-            check_content(Path(catalogue), place, number, jpeg, expected[place.product_id, number])
-        num_images += len(pictures)
+    for file in plan_files(Path(catalogue), products, images, Path()):
+        num_images += sum(1 for _ in iter_images(file.catalogue_path, file.products, file.images))
     print(json.dumps({"num_images": num_images, "read_s": time.perf_counter() - started}))
 
 

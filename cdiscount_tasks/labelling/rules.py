@@ -18,7 +18,9 @@ AS_GIVEN, HUMAN_FIX, HUMAN_EXCLUSION, MAJORITY, ALL_IMAGES_CONFLICT = (
     "as_given", "human_fix", "human_exclusion", "majority", "all_images_conflict",
 )  # fmt: skip
 # The closed list of `decision` in labels/conflicts.parquet.
-DROPPED, KEPT, RELABELLED, NOT_IN_TRAIN = "dropped_from_training", "kept", "relabelled", "not_in_train"
+DROPPED, KEPT, RELABELLED, SETTLED, NOT_IN_TRAIN = (
+    "dropped_from_training", "kept", "relabelled", "settled_by_fix", "not_in_train",
+)  # fmt: skip
 
 
 def read_fixes(path: Path, class_ids: Collection[int]) -> pd.DataFrame:
@@ -115,6 +117,13 @@ def _majorities(claims: pd.DataFrame) -> pd.Series:
     return leaders.drop_duplicates("image", keep=False).set_index("image")["category_id"]
 
 
+def _verdicts(images: pd.DataFrame, products: pd.DataFrame) -> pd.Series:
+    """Return the category that people gave to products with a picture, by picture; none where they disagree."""
+    fixed = products.loc[products["rule"] == HUMAN_FIX, "product_id"]
+    given = images.loc[images["product_id"].isin(fixed), ["image", "label"]].drop_duplicates()
+    return given.drop_duplicates("image", keep=False).set_index("image")["label"]
+
+
 def settle_conflicts(products: pd.DataFrame, images: pd.DataFrame, outside: pd.DataFrame, policy: str) -> Conflicts:
     """Find the pictures that several categories claim, and decide what training does with them.
 
@@ -122,7 +131,8 @@ def settle_conflicts(products: pd.DataFrame, images: pd.DataFrame, outside: pd.D
         products: Columns product_id, category_id, label, rule, split; one row a product.
         images: Columns product_id, content_hash, image (which distinct picture by pixels); one row an image kept.
         outside: The same pictures in products outside the sample: content_hash, product_id, category_id.
-        policy: "drop_image", "keep" or "majority"; it acts on train alone.
+        policy: "drop_image", "keep" or "majority"; it acts on train alone. Where a person gave a product with the
+            picture its category, that category stands: "drop_image" keeps the picture with it, and "majority" takes it.
     """
     by_product = products.set_index("product_id")
     images = images.assign(
@@ -141,28 +151,34 @@ def settle_conflicts(products: pd.DataFrame, images: pd.DataFrame, outside: pd.D
     in_train = (images["split"] == TRAIN).to_numpy()
     is_open = images["image"].isin(open_images).to_numpy() & in_train
     learnt = in_train & images["label"].notna().to_numpy()
+    verdicts = _verdicts(images, products)
+    winner = verdicts
     if policy == "drop_image":
-        learnt &= ~is_open
+        agrees = (images["label"] == images["image"].map(verdicts)).fillna(False).to_numpy(bool)
+        learnt &= ~is_open | agrees
     elif policy == "majority":
-        winner = _majorities(claims[claims["category_id"].isin(products["category_id"])])
+        majorities = _majorities(claims[claims["category_id"].isin(products["category_id"])])
+        winner = verdicts.combine_first(majorities)
         votes = images[is_open].assign(winner=images["image"].map(winner)).dropna(subset=["winner", "label"])
         winner_of = votes.drop_duplicates("product_id").set_index("product_id")["winner"]
         new = products["product_id"].map(winner_of).astype("Int64")
         changed = (new.notna() & (new != products["label"])).fillna(False).astype(bool)
+        changed &= products["rule"] != HUMAN_FIX
         products["label"] = products["label"].where(~changed, new)
         products["rule"] = products["rule"].mask(changed, MAJORITY)
     unlearnt = ~products["product_id"].isin(images.loc[learnt, "product_id"]) & (products["split"] == TRAIN)
     emptied = unlearnt & products["label"].notna()
     products["label"] = products["label"].mask(emptied)
     products["rule"] = products["rule"].mask(emptied, ALL_IMAGES_CONFLICT)
-    done = {"drop_image": DROPPED, "keep": KEPT, "majority": RELABELLED}[policy]
-    return Conflicts(
-        products, learnt, _conflict_table(images, given, contested, set(images.loc[is_open, "image"]), done)
-    )
+    decisions = dict.fromkeys(images.loc[is_open, "image"], DROPPED if policy == "drop_image" else KEPT)
+    if policy != "keep":
+        decisions |= dict.fromkeys(decisions.keys() & set(winner.index), RELABELLED)
+        decisions |= dict.fromkeys(decisions.keys() & set(verdicts.index), SETTLED)
+    return Conflicts(products, learnt, _conflict_table(images, given, contested, decisions))
 
 
 def _conflict_table(
-    images: pd.DataFrame, given: pd.DataFrame, contested: np.ndarray, open_in_train: set[int], done: str
+    images: pd.DataFrame, given: pd.DataFrame, contested: np.ndarray, decisions: dict[int, str]
 ) -> pd.DataFrame:
     hashes = images.loc[images["image"].isin(contested), ["image", "content_hash"]].drop_duplicates("content_hash")
     claimed: dict[int, tuple[set[int], set[int]]] = {image: (set(), set()) for image in contested.tolist()}
@@ -175,7 +191,7 @@ def _conflict_table(
             "content_hash": hashes["content_hash"].tolist(),
             "category_ids": [sorted(claimed[image][0]) for image in hashes["image"]],
             "product_ids": [sorted(claimed[image][1]) for image in hashes["image"]],
-            "decision": [done if image in open_in_train else NOT_IN_TRAIN for image in hashes["image"]],
+            "decision": [decisions.get(image, NOT_IN_TRAIN) for image in hashes["image"]],
         },
         dtype=object,
     ).sort_values("content_hash", ignore_index=True)

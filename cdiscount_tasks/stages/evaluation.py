@@ -15,7 +15,7 @@ from cdiscount_tasks.learning.devices import prepare_device
 from cdiscount_tasks.learning.images import RESIZE_RULE, load_images
 from cdiscount_tasks.records import TEST, TRAIN
 from cdiscount_tasks.storage.artifact import Recipe, build_artifact, verify_artifact
-from cdiscount_tasks.storage.image_source import SampleImages, rows_of
+from cdiscount_tasks.storage.sample_images import SampleImages, rows_of
 from cdiscount_tasks.storage.tables import (
     CLASSES,
     LABEL_IMAGES,

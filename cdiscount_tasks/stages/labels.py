@@ -30,7 +30,7 @@ from cdiscount_tasks.storage import tables
 from cdiscount_tasks.storage.artifact import Recipe, build_artifact, write_json
 from cdiscount_tasks.storage.category_names import CategoryNames, read_category_names
 from cdiscount_tasks.storage.hashes import hash_file
-from cdiscount_tasks.storage.image_source import SampleImages, read_image_keys
+from cdiscount_tasks.storage.sample_images import SampleImages, read_image_keys
 
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from cdiscount_tasks.learning.devices import prepare_device
 from cdiscount_tasks.learning.images import RESIZE_RULE, load_images
 from cdiscount_tasks.records import TRAIN, VALIDATION
 from cdiscount_tasks.storage.artifact import Recipe, build_artifact, write_json
-from cdiscount_tasks.storage.image_source import SampleImages, rows_of
+from cdiscount_tasks.storage.sample_images import SampleImages, rows_of
 from cdiscount_tasks.storage.tables import CLASSES, HISTORY, LABEL_IMAGES, LABEL_PRODUCTS, read_table, write_table
 
 if TYPE_CHECKING:  # importing Keras takes ten seconds, for nothing where the model stands already

@@ -27,7 +27,7 @@ from cdiscount_tasks.reporting.summary import summarise
 from cdiscount_tasks.reports_index import write_reports_index
 from cdiscount_tasks.storage import tables
 from cdiscount_tasks.storage.artifact import Recipe, read_manifest, rebuild_artifact, write_json
-from cdiscount_tasks.storage.image_source import SampleImages, rows_of
+from cdiscount_tasks.storage.sample_images import SampleImages, rows_of
 
 logger = logging.getLogger(__name__)
 

@@ -162,13 +162,18 @@ def test_every_policy_marks_the_same_products_as_conflicted(policy):
 
 
 @pytest.mark.parametrize(
-    ("policy", "decision"), [("drop_image", "dropped_from_training"), ("keep", "kept"), ("majority", "relabelled")]
+    ("policy", "decisions"),
+    [
+        ("drop_image", ["dropped_from_training"] * 2),
+        ("keep", ["kept"] * 2),
+        ("majority", ["relabelled", "kept"]),  # of the second picture, no category leads
+    ],
 )
-def test_conflicts_are_listed_with_who_claims_them_and_the_decision(policy, decision):
+def test_conflicts_are_listed_with_who_claims_them_and_the_decision(policy, decisions):
     table = settle(policy=policy).table
     assert table["category_ids"].tolist() == [[5, 6], [5, 6]]
     assert table["product_ids"].tolist() == [[1, 2, 3], [3, 4]]
-    assert table["decision"].tolist() == [decision] * 2
+    assert table["decision"].tolist() == decisions
 
 
 @pytest.mark.parametrize("split", ["validation", "test"])
@@ -193,6 +198,42 @@ def test_a_product_outside_without_a_category_claims_nothing():
 def test_a_human_fix_settles_a_conflict_for_training_but_not_in_the_count():
     found = settle([(1, 5, "train", [0]), (2, 6, "train", [0])], labels=[5, 5])
     assert (found.learnt.tolist(), found.products["conflicted"].tolist()) == ([True, True], [True, True])
+
+
+def settle_fixed(fixed, rows, policy="drop_image"):
+    """Settle conflicts of products of which a person gave some their categories."""
+    products, images = tables(rows)
+    products["label"] = products["product_id"].map(fixed).fillna(products["label"]).astype("Int64")
+    products["rule"] = products["rule"].mask(products["product_id"].isin(fixed), "human_fix")
+    return settle_conflicts(products, images, NOTHING_OUTSIDE, policy)
+
+
+COPIES = [(1, 5, "train", [0]), (2, 5, "train", [0]), (3, 5, "train", [0])]
+
+
+def test_a_fix_of_one_of_several_copies_is_learnt_and_the_others_are_not():
+    found = settle_fixed({1: 6}, COPIES)
+    assert found.learnt.tolist() == [True, False, False]
+    assert found.products["label"].tolist() == [6, pd.NA, pd.NA]
+
+
+def test_a_fix_wins_over_the_majority():
+    assert settle_fixed({1: 6}, COPIES, "majority").products["label"].tolist() == [6, 6, 6]
+
+
+def test_the_majority_never_overrules_a_fix():
+    rows = [(1, 5, "train", [0, 1]), (2, 6, "train", [1]), (3, 6, "train", [1]), (4, 7, "train", [0])]
+    found = settle_fixed({1: 7}, rows, "majority")
+    assert found.products["label"].tolist()[0] == 7
+
+
+def test_fixes_that_contradict_each_other_settle_nothing():
+    assert settle_fixed({1: 6, 2: 7}, COPIES).learnt.tolist() == [False] * 3
+
+
+def test_a_conflict_that_a_fix_settles_says_so():
+    rows = [(1, 5, "train", [0]), (2, 6, "train", [0])]
+    assert settle_fixed({1: 5}, rows).table["decision"].tolist() == ["settled_by_fix"]
 
 
 IMAGES = st.sets(st.integers(0, 6), min_size=1, max_size=3)

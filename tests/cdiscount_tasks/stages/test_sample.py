@@ -8,8 +8,8 @@ from cdiscount_tasks.config import DrawConfig
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.stages import sample as sample_stage
 from cdiscount_tasks.stages.sample import choose_products, draw_sample
-from cdiscount_tasks.storage.image_source import SampleImages, read_image_keys
-from cdiscount_tasks.storage.tables import PRODUCTS, REJECTED, SAMPLE_PRODUCTS, read_table
+from cdiscount_tasks.storage.sample_images import SampleImages, read_image_keys
+from cdiscount_tasks.storage.tables import IMAGES, PRODUCTS, REJECTED, SAMPLE_PRODUCTS, read_table
 from tests.conftest import index_catalogue
 from tests.tiny_catalogue import BLUE, CATEGORIES, GREEN, RED, draw_jpeg, encode
 
@@ -177,3 +177,12 @@ def test_products_with_ids_of_64_bits_are_drawn(tmp_path):
     index_dir = Path(index_catalogue(path, tmp_path)["path"])
     result = draw_sample(index_dir, path, tmp_path, DrawConfig(categories=None))
     assert read_image_keys(Path(result["path"]))["product_id"].tolist() == sorted(ids)
+
+
+def test_a_file_is_handed_to_another_process_without_the_rest_of_the_sample(index_dir, tmp_path, monkeypatch):
+    monkeypatch.setattr(sample_stage, "_PRODUCTS_PER_FILE", 10)
+    products = choose_products(read_table(index_dir / "products.parquet", PRODUCTS), DrawConfig(categories=CATEGORIES))
+    images = read_table(index_dir / "images.parquet", IMAGES)
+    files = sample_stage.plan_files(tmp_path / "catalogue.bson", products, images, tmp_path)
+    assert sum(len(file.images) for file in files) == len(images)
+    assert max(file.images.get_total_buffer_size() for file in files) < images.nbytes / 3
