@@ -1,8 +1,8 @@
 """What leaky splits would have reported: one network, trained and tested under three splits of one sample.
 
 `python -m benchmarks.leak --catalogue dirty.bson --categories 1 2 3` (or `--sample wine --catalogue data/demo/...`).
-The certified split keeps products with a common picture together; a by-product split parts them; a by-image split parts
-the pictures of one product too. Nothing else differs: every image of train is learnt from with the catalogue's category.
+The certified split keeps products with a common picture together; a by-product split parts them; a by-image split
+parts the pictures of one product too. Nothing else differs: every image of train is learnt from, as given.
 """
 
 import argparse

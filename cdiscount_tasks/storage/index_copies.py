@@ -124,7 +124,9 @@ def _sorted_slice(part: _Slice) -> tuple[_Words, _Words, npt.NDArray[np.int32]]:
     return high[order], low[order], product[order]
 
 
-def _count_slice(part: _Slice, category_ids: list[int], first_product: _Ints, found: Copies) -> None:
+def _count_slice(
+    part: _Slice, category_ids: list[int], category_of_product: npt.NDArray[np.int32], found: Copies
+) -> None:
     """Add one slice to what is found. Products are numbered category by category: sorted by product is by category."""
     high, low, product = _sorted_slice(part)
     num_rows = len(high)
@@ -139,7 +141,7 @@ def _count_slice(part: _Slice, category_ids: list[int], first_product: _Ints, fo
     found.shares[product[np.repeat(shared, times)]] = True
     if not category_ids:
         return
-    category = np.searchsorted(first_product, product, side="right") - 1
+    category = category_of_product[product]
     firsts = changes(high, low, category)
     found.distinct_of_category += np.bincount(category[firsts], minlength=len(category_ids))
     num_categories = np.add.reduceat(firsts.astype(np.int64), starts)
@@ -161,7 +163,7 @@ def count_copies(hashes: PictureHashes, num_products: int, category_ids: list[in
         hashes: Those of all pictures; their memory is given back.
         num_products: Products with a picture.
         category_ids: Ascending; empty in a catalogue without categories.
-        first_product: int64, [num_categories], the number of each category's first product.
+        first_product: int64, [num_categories], the number, counted from 0, of each category's first product.
     """
     found = Copies(
         num_distinct=0,
@@ -172,7 +174,9 @@ def count_copies(hashes: PictureHashes, num_products: int, category_ids: list[in
         largest=[],
         shares=np.zeros(num_products, np.bool_),
     )
+    sizes = np.diff(np.append(first_product, num_products))
+    category_of_product = np.repeat(np.arange(len(category_ids), dtype=np.int32), sizes)
     for part in hashes.slices:
         if part.high:
-            _count_slice(part, category_ids, first_product, found)
+            _count_slice(part, category_ids, category_of_product, found)
     return found
