@@ -6,6 +6,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,24 +44,37 @@ def _runs_of(runs: list[Run], num_bytes: int, num_documents: int) -> dict[str, A
     }
 
 
+def _cold_pair(catalogue: Path, run: Callable[[], Run], *, plain_first: bool) -> tuple[float, Run]:
+    """Read a cold catalogue plainly and by a step, in turn first: a disk that has rested is quicker for a while."""
+    read_s = 0.0
+    measured = None
+    for is_plain in (plain_first, not plain_first):
+        make_cold(catalogue)
+        if is_plain:
+            read_s = plain_read_s(catalogue)
+        else:
+            measured = run()
+    assert measured is not None
+    return read_s, measured
+
+
 def measure_index(folder: Path, gb: float, rounds: int, *, cold: bool) -> dict[str, Any]:
     """Index a catalogue by the peer, and by us in one process and in two, in turn; medians of all rounds."""
     catalogue = _write_catalogue(folder, gb)
     runs: dict[str, list[Run]] = {"peer": [], "one": [], "two": [], "scan": []}
-    plain: list[float] = []
+    plain: dict[str, list[float]] = {name: [] for name in runs}
     num_documents = 0
-    for _ in range(rounds):
+    for number in range(rounds):
         for name, found in runs.items():
-            # A plain read just before each of ours: the disk's speed changes from one second to the next.
+            options = {"one": ["ours", "1"], "two": ["ours", "2"]}.get(name, [name])
+            run = partial(run_step, STEPS, options[0], catalogue, _fresh(folder, name), *options[1:])
             if cold:
-                make_cold(catalogue)
-                plain.append(plain_read_s(catalogue))
-                make_cold(catalogue)
+                read_s, measured = _cold_pair(catalogue, run, plain_first=number % 2 == 0)
+                plain[name].append(read_s)
             else:
                 plain_read_s(catalogue)
-            out_dir = _fresh(folder, name)
-            options = {"one": ["ours", "1"], "two": ["ours", "2"]}.get(name, [name])
-            found.append(run_step(STEPS, options[0], catalogue, out_dir, *options[1:]))
+                measured = run()
+            found.append(measured)
         num_documents = runs["one"][-1].said["num_documents"]
         assert runs["one"][-1].said["num_images"] == runs["peer"][-1].said["num_images"]
     size = catalogue.stat().st_size
@@ -70,11 +84,9 @@ def measure_index(folder: Path, gb: float, rounds: int, *, cold: bool) -> dict[s
         result[name]["times_peer"] = median([peer.wall_s / ours.wall_s for peer, ours in pairs])
         result[name]["times_peer_cpu"] = median([peer.cpu_s / ours.cpu_s for peer, ours in pairs])
         if cold:
-            before = plain[list(runs).index(name) :: len(runs)]
-            ratios = [read_s / run.wall_s for read_s, run in zip(before, runs[name], strict=True)]
+            ratios = [read_s / run.wall_s for read_s, run in zip(plain[name], runs[name], strict=True)]
             result[name]["times_plain_read"] = median(ratios)
-    if cold:
-        result["plain_read_mb_per_s"] = round(size / median(plain) / 1e6)
+            result[name]["plain_read_mb_per_s"] = round(size / median(plain[name]) / 1e6)
     return {"gb": gb, "rounds": rounds, "cold": cold, **result}
 
 
