@@ -6,10 +6,10 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from benchmarks import index
+from benchmarks import index, labels
 
 RESULTS_PATH = Path(__file__).parent / "results.json"
-BENCHMARKS = {"index": index.main}
+BENCHMARKS = {"index": index.main, "labels": labels.main}
 
 
 def _lines(name: str, value: Any) -> list[tuple[str, str]]:

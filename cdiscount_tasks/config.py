@@ -149,6 +149,7 @@ class LabelConfig(Frozen):
     seed: int = Field(default=0, ge=0)
     conflicts: Literal["drop_image", "keep", "majority"] = "drop_image"
     max_products_per_image: int = Field(default=50, ge=1)
+    near_duplicates: Literal["off", "report", "group"] = "report"
     small_classes: Literal["error", "reject"] = "error"
     straddling: Literal["error", "move_to_train"] = "error"
 
@@ -179,6 +180,11 @@ class SampleConfig(Frozen):
     )
     conflicts: Literal["drop_image", "keep", "majority"] = Field(
         default="drop_image", description="What training does with an image that carries several categories."
+    )
+    near_duplicates: Literal["off", "report", "group"] = Field(
+        default="report",
+        description="What happens to pictures that look the same without being identical: off, they are not sought; "
+        "report, those that the split parts are counted; group, they tie products too, so that no split parts them.",
     )
     schedule: ScheduleConfig = ScheduleConfig()
     default_preset: str = "baseline"

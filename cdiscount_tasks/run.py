@@ -33,7 +33,17 @@ from cdiscount_tasks.storage.hashes import fingerprint, hash_file
 logger = logging.getLogger(__name__)
 
 NAMES_COPY, FIXES_COPY, SPLIT_COPY = "category_names.csv", "label_fixes.csv", "split.csv"
-_LIBRARIES = ("keras", "tensorflow", "numpy", "pandas", "pillow", "pyarrow", "scikit-learn", "apache-airflow")
+_LIBRARIES = (
+    "keras",
+    "tensorflow",
+    "numpy",
+    "pandas",
+    "pillow",
+    "imagehash",
+    "pyarrow",
+    "scikit-learn",
+    "apache-airflow",
+)
 
 ResultT = TypeVar("ResultT", bound=Mapping[str, Any])
 
@@ -256,6 +266,7 @@ def start_run(sample_name: str, run_id: str, preset: str | None = None, override
                 seed=sample.seed,
                 conflicts=sample.conflicts,
                 max_products_per_image=sample.max_products_per_image,
+                near_duplicates=sample.near_duplicates,
                 small_classes=sample.small_classes,
                 straddling=sample.straddling,
             ),

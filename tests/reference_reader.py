@@ -16,6 +16,7 @@ from bson.codec_options import CodecOptions
 MOST_BYTES = 16 * 2**20
 MOST_DEPTH = 100
 MOST_FIELDS = 100_000
+MOST_FIELDS_IN_SEARCH = 200
 
 
 class Fields(MutableMapping):
@@ -59,7 +60,7 @@ class Reading:
     rejected: list = field(default_factory=list)
 
 
-def is_within_bounds(value):
+def is_within_bounds(value, most_fields):
     """Tell whether no more documents and arrays lie in each other, and no more fields in all, than are allowed."""
     num_fields, waiting = 0, [(value, 1)]
     while waiting:
@@ -72,14 +73,14 @@ def is_within_bounds(value):
             return False
         num_fields += value.num_set if isinstance(value, Fields) else len(value)
         waiting += [(child, depth + 1) for child in (value if isinstance(value, list) else value.values())]
-    return num_fields <= MOST_FIELDS
+    return num_fields <= most_fields
 
 
 def declared_at(data, offset):
     return int.from_bytes(data[offset : offset + 4], "little", signed=True) if offset + 5 <= len(data) else 0
 
 
-def decode(data, offset):
+def decode(data, offset, most_fields=MOST_FIELDS):
     """Return the fields of the document at an offset, or None."""
     declared = declared_at(data, offset)
     if not 5 <= declared <= MOST_BYTES or offset + declared > len(data):
@@ -89,7 +90,7 @@ def decode(data, offset):
         fields = bson.decode(document, OPTIONS)
     except Exception:
         return None
-    return fields if is_within_bounds(fields) else None
+    return fields if is_within_bounds(fields, most_fields) else None
 
 
 def is_integer(value):
@@ -124,13 +125,13 @@ def refusal(fields):  # noqa: PLR0911 - one reason, one return
         return "imgs_too_many"
     if None in pictures:
         return "imgs_not_pictures"
-    if "category_id" in fields and not is_integer(fields["category_id"]):
+    if "category_id" in fields and (not is_integer(fields["category_id"]) or fields["category_id"] == -(2**63)):
         return "category_not_an_integer"
     return None
 
 
 def is_product(data, offset):
-    fields = decode(data, offset)
+    fields = decode(data, offset, MOST_FIELDS_IN_SEARCH)
     return fields is not None and refusal(fields) is None
 
 

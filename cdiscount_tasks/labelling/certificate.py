@@ -65,6 +65,13 @@ def _largest_groups(products: pd.DataFrame, giants: set[int]) -> list[dict[str, 
     ]
 
 
+def _class_shares(products: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return what share of each split's products a class has, class by class."""
+    counts = pd.crosstab(products["class_index"], products["split"]).reindex(columns=SPLITS, fill_value=0)
+    rows = (counts / counts.sum().clip(lower=1)).round(6).reset_index().to_dict("records")
+    return [{"class_index": int(row["class_index"]), **{split: float(row[split]) for split in SPLITS}} for row in rows]
+
+
 def _by_split(values: pd.Series) -> dict[str, int]:
     return {split: int(values.get(split, 0)) for split in SPLITS}
 
@@ -93,6 +100,7 @@ def certify(
         "num_groups": _by_split(groups["split"].value_counts()),
         "num_products": _by_split(products["split"].value_counts()),
         "num_images": _by_split(images["split"].value_counts()),
+        "class_shares": _class_shares(products),
         "largest_groups": _largest_groups(products, giants),
         "num_moved_groups": num_moved,
         "leak": leak_of_random_splits(images, config),

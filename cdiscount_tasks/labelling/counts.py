@@ -31,6 +31,19 @@ def count_by_class(products: pd.DataFrame, images: pd.DataFrame, class_ids: list
     return pd.DataFrame(rows)
 
 
+def _conflicts_by_class(products: pd.DataFrame, images: pd.DataFrame) -> list[dict[str, int]]:
+    num_images = images["class_index"].value_counts()
+    num_products = products.loc[products["conflicted"], "class_index"].value_counts()
+    return [
+        {
+            "class_index": int(class_index),
+            "num_images": int(num_images.get(class_index, 0)),
+            "num_products": int(num_products.get(class_index, 0)),
+        }
+        for class_index in sorted(products["class_index"].unique())
+    ]
+
+
 def count_decisions(
     products: pd.DataFrame, images: pd.DataFrame, conflicts: rules.Conflicts, policy: str
 ) -> dict[str, Any]:
@@ -62,6 +75,7 @@ def count_decisions(
             "num_images": int(conflicting.sum()),
             "num_distinct": len(conflicts.table),
             "num_products": int(products["conflicted"].sum()),
+            "by_class": _conflicts_by_class(products, images[conflicting]),
             "num_images_not_learnt": int(not_learnt.sum()),
             "num_relabelled": int(rule_counts.get(rules.MAJORITY, 0)),
         },

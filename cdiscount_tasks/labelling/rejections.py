@@ -1,5 +1,6 @@
 """What label fixing refuses on the way, collected as rows of `rejected.parquet`."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -13,10 +14,17 @@ class Rejections:
     def __init__(self) -> None:
         self.rows: list[dict[str, Any]] = []
 
-    def add(self, keys: pd.DataFrame, reason: Reason, details: str | list[str]) -> None:
-        """Refuse images (columns product_id, image_number) or products (product_id alone)."""
+    def add(self, keys: pd.DataFrame, reasons: Reason | Sequence[Reason], details: str | Sequence[str]) -> None:
+        """Refuse images (columns product_id, image_number) or products (product_id alone).
+
+        Args:
+            keys: A row an image or product.
+            reasons: One for all of them, or one each.
+            details: One for all of them, or one each.
+        """
+        why = [reasons] * len(keys) if isinstance(reasons, Reason) else reasons
         told = [details] * len(keys) if isinstance(details, str) else details
-        for row, detail in zip(keys.to_dict("records"), told, strict=True):
+        for row, reason, detail in zip(keys.to_dict("records"), why, told, strict=True):
             number = row.get("image_number")
             self.rows.append(
                 {

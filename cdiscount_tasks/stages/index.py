@@ -9,33 +9,35 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
-import numpy as np
 import pyarrow as pa
 import xxhash
 
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.records import DRAWN_COMMENT, REAL_CATALOGUE_IMAGES, REAL_CATALOGUE_PRODUCTS, Reason
-from cdiscount_tasks.storage.arrow_numbers import empty_table, numpy_numbers, present_numbers, take_rows
-from cdiscount_tasks.storage.artifact import Recipe, build_artifact, lock, read_manifest, standing_result, write_json
+from cdiscount_tasks.records import DRAWN_COMMENT, REAL_CATALOGUE_IMAGES, REAL_CATALOGUE_PRODUCTS
+from cdiscount_tasks.storage.artifact import (
+    Recipe,
+    build_artifact,
+    lock,
+    read_manifest,
+    standing_result,
+    verify_artifact,
+    write_json,
+)
 from cdiscount_tasks.storage.catalogue_scan import RangeScan
 from cdiscount_tasks.storage.catalogue_scan import scan_range as scan_bytes
 from cdiscount_tasks.storage.file_window import BLOCK_BYTES
-from cdiscount_tasks.storage.index_checks import check_rejected, check_rejected_share
+from cdiscount_tasks.storage.hashes import file_state
+from cdiscount_tasks.storage.index_checks import Totals, check_every_byte, check_rejected, check_rejected_shares
 from cdiscount_tasks.storage.index_merge import PART_ROWS_PER_GROUP, merge_sorted
 from cdiscount_tasks.storage.index_profile import profile_index
-from cdiscount_tasks.storage.index_tables import (
-    RefusedSpans,
-    images_table,
-    products_table,
-    refused_documents,
-    rejected_table,
-)
+from cdiscount_tasks.storage.index_refusals import RefusedSpans, refused_as_a_whole, rejected_rows
+from cdiscount_tasks.storage.index_tables import images_table, products_table, rejected_table
 from cdiscount_tasks.storage.jpeg_header import has_comment
-from cdiscount_tasks.storage.tables import IMAGES, PRODUCTS, REJECTED, open_table, read_table, write_table
+from cdiscount_tasks.storage.tables import IMAGES, PRODUCTS, REJECTED, open_table, write_table
 
 logger = logging.getLogger(__name__)
 
-VERSION = 2
+VERSION = 3
 
 MIN_RANGE_BLOCKS = 4
 """A range has at least four blocks of 64 MiB: below, starting a task costs more than reading."""
@@ -76,6 +78,8 @@ class IndexResult(TypedDict):
     num_categories: int
     num_rejected_documents: int
     num_rejected_images: int
+    num_unreadable_bytes: int
+    num_bytes: int
     reused: bool
 
 
@@ -117,7 +121,7 @@ def plan_ranges(catalogue_path: Path, parent_dir: Path) -> list[ByteRange]:
     if standing_result(index_dir) is not None:
         logger.info("%s stands already: nothing to scan in %s", index_dir.name, catalogue_path)
         return []
-    ranges = _all_ranges(catalogue_path.stat().st_size)
+    ranges = _all_ranges(file_state(catalogue_path)["size"])
     if not ranges:
         raise DataError(f"{catalogue_path}: the catalogue is empty (0 bytes); fetch or unpack it again")
     logger.info("%s: %d bytes to scan in %d ranges", catalogue_path, ranges[-1]["stop"], len(ranges))
@@ -139,11 +143,21 @@ def _write_tables(scan: RangeScan, part_dir: Path) -> None:
     write_table(part_dir / "rejected.parquet", rejected_table(scan.rejected), REJECTED)
 
 
+def _changed(catalogue_path: Path) -> DataError:
+    return DataError(
+        f"{catalogue_path}: the catalogue changed while it was scanned; trigger a new run when nothing writes to it"
+    )
+
+
 def _write_part(catalogue_path: Path, byte_range: ByteRange, part_dir: Path) -> dict[str, Any]:
     start, stop = byte_range["start"], byte_range["stop"]
+    state = file_state(catalogue_path)
     scan = scan_bytes(catalogue_path, start, stop, begins_at_start=start == 0)
+    if file_state(catalogue_path) != state or len(scan.block_hashes) != math.ceil((stop - start) / BLOCK_BYTES):
+        raise _changed(catalogue_path)
     _write_tables(scan, part_dir)
     return {
+        "catalogue": state,
         "first_offset": scan.first_offset,
         "end_offset": scan.end_offset,
         "block_hashes": scan.block_hashes,
@@ -188,6 +202,8 @@ def _joined_parts(
     true_offset = 0
     joined = []
     for part_dir, byte_range in zip(part_dirs, ranges, strict=True):
+        # Parts are small: every byte is compared, since Arrow can crash over a damaged footer.
+        verify_artifact(part_dir)
         found = read_manifest(part_dir)["result"]
         if true_offset >= byte_range["stop"]:
             continue
@@ -205,80 +221,31 @@ def _joined_parts(
         _write_tables(scan, again_dir)
         joined.append(again_dir)
         true_offset = scan.end_offset
-    size = catalogue_path.stat().st_size
-    if true_offset != size:
-        raise DataError(
-            f"{catalogue_path}: {true_offset} bytes were scanned and the file has {size}; it changed while it was "
-            "read: run again when nothing writes to it"
-        )
     return joined
 
 
-def repeated_products(product_ids: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """Mark every document but the first, in file order, that carries a product id.
-
-    Args:
-        product_ids: int64, [num_products].
-        offsets: int64, [num_products], where each document lies.
-
-    Returns:
-        bool, [num_products].
-    """
-    repeated = np.zeros(len(product_ids), bool)
-    ascending = np.sort(product_ids)
-    if (ascending[1:] != ascending[:-1]).all():  # as in any sound catalogue, and ten times quicker to find out
-        return repeated
-    order = np.lexsort((offsets, product_ids))
-    repeated[order[1:]] = product_ids[order[1:]] == product_ids[order[:-1]]
-    return repeated
+def _check_unchanged(catalogue_path: Path, parts_dir: Path) -> int:
+    """Return the catalogue's size if it is the file that every part was scanned from."""
+    state = file_state(catalogue_path)
+    for part_dir in sorted(parts_dir.glob("part-*")):
+        if read_manifest(part_dir)["result"]["catalogue"] != state:
+            raise _changed(catalogue_path)
+    return state["size"]
 
 
-def _refused_as_a_whole(part_dirs: Sequence[Path]) -> pa.Table:
-    """Find the documents that only the whole catalogue shows to be refused, as rows of REJECTED."""
-    # One narrow column after another: together they would be a quarter of a gigabyte for seven million products.
-    paths = [part_dir / "products.parquet" for part_dir in part_dirs]
-    ids, offsets = (
-        np.concatenate([numpy_numbers(read_table(path, PRODUCTS, [name])[name]) for path in paths])
-        for name in ("product_id", "offset")
-    )
-    repeated = repeated_products(ids, offsets)
-    categories = (read_table(path, PRODUCTS, ["category_id"])["category_id"] for path in paths)
-    missing = ~np.concatenate([present_numbers(column) for column in categories]) & ~repeated
-    # A catalogue without categories as a whole (test.bson) is kept; a document without one among others is not.
-    missing &= not missing[~repeated].all()
-    refused = [empty_table(REJECTED)]
-    for mask, reason, detail in (
-        (repeated, Reason.ID_REPEATED, "an earlier document of the file has the same _id"),
-        (missing, Reason.CATEGORY_MISSING, "the document has no field category_id"),
-    ):
-        if mask.any():
-            tables = (read_table(path, PRODUCTS) for path in paths)
-            rows = [take_rows(table, np.isin(numpy_numbers(table["offset"]), offsets[mask])) for table in tables]
-            refused.append(refused_documents(pa.concat_tables(rows), reason, detail))
-    return pa.concat_tables(refused)
-
-
-def _rejected_rows(part_dirs: Sequence[Path], refused: pa.Table, spans: RefusedSpans) -> pa.Table:
-    """Join what was rejected; of a document that is refused as a whole, its images are no rows of their own."""
-    found = pa.concat_tables([read_table(part_dir / "rejected.parquet", REJECTED) for part_dir in part_dirs])
-    if not len(found) + len(refused):
-        return refused
-    of_refused = found["image_number"].is_valid().to_numpy() & spans.hold(found["byte_offset"].to_numpy())
-    return pa.concat_tables([found.filter(pa.array(~of_refused)), refused]).sort_by("byte_offset")
-
-
-def _write_index(
-    catalogue_path: Path, part_dirs: Sequence[Path], ranges: Sequence[ByteRange], most: float, index_dir: Path
-) -> dict[str, Any]:
+def _write_index(catalogue_path: Path, parent_dir: Path, most: float, index_dir: Path) -> dict[str, Any]:
     aside_dir = index_dir / "scanned-again"
+    num_bytes = _check_unchanged(catalogue_path, _parts_dir(parent_dir))
+    ranges = _all_ranges(num_bytes)
+    part_dirs = [_part_recipe(parent_dir, r).dir_in(_parts_dir(parent_dir)) for r in ranges]
     joined = _joined_parts(catalogue_path, part_dirs, ranges, aside_dir)
-    refused = _refused_as_a_whole(joined)
+    refused = refused_as_a_whole(joined)
     spans = RefusedSpans(refused)
-    rejected = _rejected_rows(joined, refused, spans)
+    rejected = rejected_rows(joined, refused, spans)
     num_rejected = rejected["image_number"].null_count
     num_documents = sum(open_table(path / "products.parquet").metadata.num_rows for path in joined) - len(refused)
     num_documents += num_rejected
-    check_rejected(catalogue_path, rejected, num_documents, most)
+    num_unreadable_bytes = check_rejected(catalogue_path, rejected, num_documents, num_bytes, most)
 
     def merge(name: str, schema: pa.Schema) -> int:
         return merge_sorted([path / name for path in joined], schema, index_dir / name, spans.keep)
@@ -286,6 +253,7 @@ def _write_index(
     # Arrow and NumPy do most of it without Python's lock.
     with ThreadPoolExecutor(2) as pool:
         num_products, num_images = pool.map(merge, ("products.parquet", "images.parquet"), (PRODUCTS, IMAGES))
+    check_every_byte(catalogue_path, index_dir / "products.parquet", rejected, num_bytes)
     write_table(index_dir / "rejected.parquet", rejected, REJECTED)
     shutil.rmtree(aside_dir, ignore_errors=True)
     manifests = [read_manifest(part_dir)["result"] for part_dir in part_dirs]
@@ -303,6 +271,8 @@ def _write_index(
         "num_categories": len(profile["categories"]),
         "num_rejected_documents": num_rejected,
         "num_rejected_images": len(rejected) - num_rejected,
+        "num_unreadable_bytes": num_unreadable_bytes,
+        "num_bytes": num_bytes,
         "earlier_s": sum(read_manifest(part_dir)["duration_s"] for part_dir in part_dirs),
     }
 
@@ -319,21 +289,20 @@ def merge_index(catalogue_path: Path, parent_dir: Path, max_rejected_share: floa
         The index's path and counts. `images.parquet` is sorted by category_id, product_id, image_number.
 
     Raises:
-        DataError: If a range has not been scanned, the file changed meanwhile, or too much of it was rejected.
+        DataError: If a range has not been scanned, the file changed since, or too much of it was rejected.
     """
     recipe = _index_recipe(parent_dir)
     index_dir = recipe.dir_in(parent_dir)
-    ranges = _all_ranges(catalogue_path.stat().st_size)
-    part_dirs = [_part_recipe(parent_dir, r).dir_in(_parts_dir(parent_dir)) for r in ranges]
-    write = partial(_write_index, catalogue_path, part_dirs, ranges, max_rejected_share)
+    write = partial(_write_index, catalogue_path, parent_dir, max_rejected_share)
     result = build_artifact(index_dir, recipe, write, identity=f"index-{VERSION}-{{catalogue_id}}")
-    check_rejected_share(
-        catalogue_path,
-        result["num_rejected_documents"],
-        result["num_documents"],
-        max_rejected_share,
-        "see rejected.parquet",
-    )
+    totals = Totals(*(result[name] for name in Totals._fields))
+    check_rejected_shares(catalogue_path, totals, max_rejected_share, "see rejected.parquet")
+    if result["num_rejected_documents"] or result["num_rejected_images"]:
+        logger.warning(
+            "%d of %d documents and %d images were rejected, %d bytes could not be read: see %s/rejected.parquet",
+            result["num_rejected_documents"], result["num_documents"], result["num_rejected_images"],
+            result["num_unreadable_bytes"], index_dir,
+        )  # fmt: skip
     if result["origin"] != "drawn":
         logger.info(
             "%s Kaggle's complete train.bson (%d products, %d images): %d and %d are here",

@@ -9,35 +9,40 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict, cast
 
+import imagehash
 import numpy as np
 import pandas as pd
 import PIL
 import pyarrow as pa
 import pyarrow.compute as pc
-import xxhash
 
 from cdiscount_tasks.config import LabelConfig
-from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.labelling import certificate, rules
+from cdiscount_tasks.labelling import rules
+from cdiscount_tasks.labelling.certificate import certify
+from cdiscount_tasks.labelling.classes import check_learnable, with_class_indices
 from cdiscount_tasks.labelling.counts import count_by_class, count_decisions
-from cdiscount_tasks.labelling.groups import group_products, num_products_per_image
+from cdiscount_tasks.labelling.keeping import (
+    FixedSplit,
+    group_all,
+    split_products,
+    without_empty_products,
+    without_placeholders,
+    without_small_classes,
+)
+from cdiscount_tasks.labelling.near_duplicates import count_near_duplicates
 from cdiscount_tasks.labelling.rejections import Rejections
-from cdiscount_tasks.labelling.split import Split, read_split_file, small_classes, split_by_file, split_by_hash
-from cdiscount_tasks.learning.images import PictureRefused, decode_rgb
-from cdiscount_tasks.parallel import map_in_processes
-from cdiscount_tasks.records import SPLITS, TRAIN, LabelFiles, Reason
+from cdiscount_tasks.labelling.split import Split, read_split_file
+from cdiscount_tasks.learning.picture_check import check_pictures
+from cdiscount_tasks.records import SPLITS, LabelFiles
 from cdiscount_tasks.storage import tables
 from cdiscount_tasks.storage.artifact import Recipe, build_artifact, write_json
-from cdiscount_tasks.storage.category_names import CategoryNames, read_category_names
-from cdiscount_tasks.storage.hashes import hash_file
+from cdiscount_tasks.storage.category_names import CategoryName, read_category_names
+from cdiscount_tasks.storage.hashes import hash_file, hash_json
 from cdiscount_tasks.storage.sample_images import SampleImages, read_image_keys
 
 logger = logging.getLogger(__name__)
 
-VERSION = 1
-
-_ROWS_PER_BATCH = 2048
-_IMAGES_WORTH_PROCESSES = 20_000
+VERSION = 2
 
 
 class LabelsResult(TypedDict):
@@ -57,124 +62,33 @@ class LabelsResult(TypedDict):
     reused: bool
 
 
-class _Checked(NamedTuple):
-    """What decoding a batch of pictures found: the hash of the pixels, or why there are none, by row."""
-
-    pixel_hashes: list[bytes | None]
-    refused: list[tuple[int, Reason, str]]
-
-
-def _check_pictures(batch: tuple[Path, int, int]) -> _Checked:
-    sample_dir, first, stop = batch
-    pixel_hashes: list[bytes | None] = []
-    refused = []
-    for row, jpeg in enumerate(SampleImages(sample_dir).read(range(first, stop)), first):
-        try:
-            picture = decode_rgb(jpeg)
-        except PictureRefused as error:
-            refused.append((row, error.reason, error.detail))
-            pixel_hashes.append(None)
-            continue
-        # The size counts too: the same bytes in another shape are another picture.
-        digest = xxhash.xxh3_128(f"{picture.width} {picture.height} ".encode())
-        digest.update(picture.tobytes())
-        pixel_hashes.append(digest.digest())
-    return _Checked(pixel_hashes, refused)
-
-
-class FixedSplit(NamedTuple):
-    """A split file, and the split of each product_id that it names."""
-
-    path: Path
-    splits: pd.Series
-
-
 def _categories_in(sample_dir: Path) -> list[int]:
     products = tables.read_table(sample_dir / "products.parquet", tables.SAMPLE_PRODUCTS, ["category_id"])
     return sorted(products["category_id"].unique().to_pylist())
 
 
-def _readable_images(sample_dir: Path, rejections: Rejections) -> pd.DataFrame:
-    """Decode every picture; returns the readable ones with content_hash and pixel_hash."""
+def _readable_images(sample_dir: Path, perceptual: bool, rejections: Rejections) -> pd.DataFrame:
+    """Decode every distinct picture; returns the readable images with content_hash, pixel_hash and perceptual_hash.
+
+    `image` numbers the distinct pictures by pixels.
+    """
     images = pd.DataFrame(read_image_keys(sample_dir))
-    batches = [
-        (sample_dir, first, min(first + _ROWS_PER_BATCH, len(images)))
-        for first in range(0, len(images), _ROWS_PER_BATCH)
-    ]
-    checked = list(map_in_processes(_check_pictures, batches, worth_it=len(images) > _IMAGES_WORTH_PROCESSES))
-    images["pixel_hash"] = [pixel_hash for batch in checked for pixel_hash in batch.pixel_hashes]
-    for row, reason, detail in (refusal for batch in checked for refusal in batch.refused):
-        rejections.add(images.iloc[[row]][["product_id", "image_number"]], reason, detail)
-    readable = images[images["pixel_hash"].notna()].copy()
+    content, _ = pd.factorize(images["content_hash"])
+    first_rows = np.flatnonzero(~images["content_hash"].duplicated())
+    checked = check_pictures(partial(SampleImages, sample_dir), first_rows, perceptual=perceptual)
+    images["pixel_hash"] = np.array(checked.pixel_hashes, object)[content]
+    images["perceptual_hash"] = checked.perceptual_hashes[content]
+    refusal_of = {refusal.place: refusal for refusal in checked.refusals}
+    refused = images["pixel_hash"].isna()
+    told = [refusal_of[place] for place in content[refused].tolist()]
+    rejections.add(
+        images.loc[refused, ["product_id", "image_number"]],
+        [refusal.reason for refusal in told],
+        [refusal.detail for refusal in told],
+    )
+    readable = images[~refused].copy()
     readable["image"] = pd.factorize(readable["pixel_hash"])[0]
     return readable
-
-
-def _without_placeholders(
-    images: pd.DataFrame, most: int, rejections: Rejections
-) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Reject the pictures that stand in more products than any real picture does."""
-    count = num_products_per_image(images["image"].to_numpy(), images["product_id"].to_numpy())
-    placeholder = count > most
-    details = [f"the same picture stands in {n} products, expected at most {most}" for n in count[placeholder]]
-    rejections.add(images.loc[placeholder, ["product_id", "image_number"]], Reason.PICTURE_OF_MANY_PRODUCTS, details)
-    counts = {
-        "num_images": int(placeholder.sum()),
-        "num_distinct": int(images.loc[placeholder, "image"].nunique()),
-    }
-    return images[~placeholder], counts
-
-
-def _products_of(sample_dir: Path, images: pd.DataFrame, rejections: Rejections) -> pd.DataFrame:
-    """Return the products that still have an image, with their groups."""
-    products: pd.DataFrame = tables.read_table(sample_dir / "products.parquet", tables.SAMPLE_PRODUCTS).to_pandas()
-    has_image = products["product_id"].isin(images["product_id"])
-    rejections.add(
-        products.loc[~has_image, ["product_id"]], Reason.NO_IMAGE_LEFT, "no image of the product can be used"
-    )
-    products = products[has_image].reset_index(drop=True)
-    place = np.searchsorted(products["product_id"].to_numpy(), images["product_id"].to_numpy())
-    contents = pd.factorize(images["content_hash"])[0]
-    products["group_id"] = group_products(
-        products["product_id"].to_numpy(), place, contents.astype(np.int64), images["image"].to_numpy()
-    )
-    return products
-
-
-def _without_small_classes(
-    products: pd.DataFrame, class_ids: list[int], config: LabelConfig, names: CategoryNames, rejections: Rejections
-) -> tuple[pd.DataFrame, list[int]]:
-    small = small_classes(products, class_ids)
-    if small and config.small_classes == "error":
-        num_groups = products.groupby("category_id")["group_id"].nunique()
-        told = ", ".join(f"{c} ({names[c].level3}: {num_groups.get(c, 0)})" for c in small)
-        raise DataError(
-            f"categories with fewer than {len(SPLITS)} groups of products cannot be split: {told}; take them out of "
-            "the sample's categories, or set small_classes: reject"
-        )
-    is_small = products["category_id"].isin(small)
-    rejections.add(
-        products.loc[is_small, ["product_id"]], Reason.SMALL_CLASS, f"its class has fewer than {len(SPLITS)} groups"
-    )
-    kept = [category_id for category_id in class_ids if category_id not in small]
-    if len(kept) < 2:
-        raise DataError(
-            f"{len(kept)} class is left to learn, expected at least 2; add categories with more products to the sample"
-        )
-    return products[~is_small], kept
-
-
-def _split(
-    products: pd.DataFrame, class_ids: list[int], fixed: FixedSplit | None, config: LabelConfig, rejections: Rejections
-) -> tuple[pd.DataFrame, Split]:
-    if fixed is None:
-        split = split_by_hash(products, class_ids, config.split, config.seed)
-        return products.assign(split=split.split), split
-    named = products["product_id"].isin(fixed.splits.index)
-    rejections.add(products.loc[~named, ["product_id"]], Reason.NOT_IN_SPLIT_FILE, "the split file does not name it")
-    products = products[named]
-    split = split_by_file(products, fixed.splits, class_ids, config.straddling, fixed.path)
-    return products.assign(split=split.split), split
 
 
 def _elsewhere(index_dir: Path, images: pd.DataFrame, sample_products: pd.Series) -> pd.DataFrame:
@@ -189,55 +103,60 @@ def _elsewhere(index_dir: Path, images: pd.DataFrame, sample_products: pd.Series
     return cast(pd.DataFrame, pa.concat_tables(found).to_pandas())
 
 
-def _named(classes: pd.DataFrame, names: CategoryNames) -> pd.DataFrame:
+def _named(classes: pd.DataFrame, names: dict[int, CategoryName]) -> pd.DataFrame:
     levels = pd.DataFrame([names[category_id]._asdict() for category_id in classes["category_id"]])
     return cast(pd.DataFrame, pd.concat([classes, levels], axis=1)[tables.CLASSES.names])
 
 
-def _with_class_indices(products: pd.DataFrame, class_ids: list[int]) -> pd.DataFrame:
-    class_of = {category_id: class_index for class_index, category_id in enumerate(class_ids)}
-    in_train = products["split"] == TRAIN
-    return products.assign(
-        class_index=products["category_id"].map(class_of),
-        train_class_index=products["label"].map(class_of).where(in_train).astype("Int16"),
-    )
+class _Decided(NamedTuple):
+    """All that is known before anything is written.
+
+    Attributes:
+        products: The rows of products.parquet, and more columns.
+        images: The rows of images.parquet, and more columns, `perceptual_hash` among them.
+        classes: The rows of classes.parquet.
+        conflicts: What settling them gave.
+        split: What had to be done to split.
+        rejections: What was refused.
+        placeholders: Counts of them.
+        warnings: What people should know of their fixes file.
+    """
+
+    products: pd.DataFrame
+    images: pd.DataFrame
+    classes: pd.DataFrame
+    conflicts: rules.Conflicts
+    split: Split
+    rejections: Rejections
+    placeholders: dict[str, int]
+    warnings: list[str]
 
 
-def _check_learnable(products: pd.DataFrame, class_ids: list[int]) -> None:
-    learnt = set(products["train_class_index"].dropna())
-    lost = [category_id for class_index, category_id in enumerate(class_ids) if class_index not in learnt]
-    if lost:
-        raise DataError(
-            f"category {lost[0]} has no product left to learn from after human fixes and conflicts; keep some of its "
-            "products in the fixes file, or set conflicts: keep"
-        )
-
-
-def _write_labels(
-    index_dir: Path, sample_dir: Path, files: LabelFiles, config: LabelConfig, part_dir: Path
-) -> dict[str, Any]:
-    names = read_category_names(files.names_path)
-    class_ids = list(config.categories or _categories_in(sample_dir))
+def _decide(
+    index_dir: Path, sample_dir: Path, files: LabelFiles, config: LabelConfig, names: dict[int, CategoryName]
+) -> _Decided:
     # What people wrote is read before the dear work, so that a slip is told in the first seconds.
     if files.fixes_path:
-        rules.read_fixes(files.fixes_path, set(class_ids))
+        rules.read_fixes(files.fixes_path, names.keys())
     fixed_split = FixedSplit(files.split_path, read_split_file(files.split_path)) if files.split_path else None
     rejections = Rejections()
-    all_images = _readable_images(sample_dir, rejections)
-    images, placeholders = _without_placeholders(all_images, config.max_products_per_image, rejections)
-    all_products = _products_of(sample_dir, images, rejections)
-    products, class_ids = _without_small_classes(all_products, class_ids, config, names, rejections)
+    images = _readable_images(sample_dir, config.near_duplicates != "off", rejections)
+    images, placeholders = without_placeholders(images, config.max_products_per_image, rejections)
+    drawn = tables.read_table(sample_dir / "products.parquet", tables.SAMPLE_PRODUCTS).to_pandas()
+    products = without_empty_products(drawn, images, rejections)
+    products["group_id"] = group_all(products, images, config.near_duplicates)
+    level3 = {category_id: name.level3 for category_id, name in names.items()}
+    products, class_ids = without_small_classes(products, level3, config.small_classes, rejections)
     # Read again: a fix may name a class that was too small to stay.
     fixes = rules.read_fixes(files.fixes_path, set(class_ids)) if files.fixes_path else None
-    products, split = _split(products, class_ids, fixed_split, config, rejections)
+    products, split = split_products(products, class_ids, fixed_split, config, rejections)
     images = images[images["product_id"].isin(products["product_id"])]
 
     products, warnings = rules.apply_fixes(products, fixes)
     outside = _elsewhere(index_dir, images, products["product_id"])
     conflicts = rules.settle_conflicts(products, images, outside, config.conflicts)
-
-    products = _with_class_indices(conflicts.products, class_ids)
-    _check_learnable(products, class_ids)
+    products = with_class_indices(conflicts.products, class_ids)
+    check_learnable(products, class_ids)
     by_product = products.set_index("product_id")
     images = images.assign(
         learnt=conflicts.learnt,
@@ -245,43 +164,72 @@ def _write_labels(
         split=images["product_id"].map(by_product["split"]),
     )
     classes = _named(count_by_class(products, images, class_ids), names)
-    tables.write_table(part_dir / "products.parquet", products[tables.LABEL_PRODUCTS.names], tables.LABEL_PRODUCTS)
-    tables.write_table(part_dir / "images.parquet", images[tables.LABEL_IMAGES.names], tables.LABEL_IMAGES)
-    tables.write_table(part_dir / "classes.parquet", classes, tables.CLASSES)
-    tables.write_table(part_dir / "conflicts.parquet", conflicts.table, tables.CONFLICTS)
-    rejected = {name: [row[name] for row in rejections.rows] for name in tables.REJECTED.names}
+    return _Decided(products, images, classes, conflicts, split, rejections, placeholders, warnings)
+
+
+def _count(decided: _Decided, config: LabelConfig) -> dict[str, Any]:
+    rule = decided.products["rule"]
+    return {
+        **count_decisions(decided.products, decided.images, decided.conflicts, config.conflicts),
+        "placeholders": decided.placeholders,
+        "rejected_images": decided.rejections.counts(images=True),
+        "rejected_products": decided.rejections.counts(images=False),
+        "human_fixes": {
+            "num_relabelled": int((rule == rules.HUMAN_FIX).sum()),
+            "num_excluded": int((rule == rules.HUMAN_EXCLUSION).sum()),
+            "warnings": decided.warnings,
+        },
+        "warnings": [*decided.split.warnings, *decided.warnings],
+    }
+
+
+def _certify(part_dir: Path, decided: _Decided, config: LabelConfig) -> dict[str, Any]:
+    """Certify the split from the tables as they were written."""
+    products = tables.read_table(part_dir / "products.parquet", tables.LABEL_PRODUCTS).to_pandas()
+    images = tables.read_table(part_dir / "images.parquet", tables.LABEL_IMAGES).to_pandas()
+    near_duplicates = None
+    if config.near_duplicates != "off":
+        look_of = dict(zip(decided.images["pixel_hash"], decided.images["perceptual_hash"].to_numpy(), strict=True))
+        looks = np.array([look_of[pixel_hash] for pixel_hash in images["pixel_hash"]], np.uint64)
+        near_duplicates = count_near_duplicates(images, looks, config.near_duplicates)
+    giants, num_moved = set(decided.split.giant_groups), len(decided.split.moved_groups)
+    certificate = certify(products, images, config.split, giants, num_moved)
+    return {**certificate, "near_duplicates": near_duplicates}
+
+
+def _write_labels(
+    index_dir: Path,
+    sample_dir: Path,
+    files: LabelFiles,
+    config: LabelConfig,
+    names: dict[int, CategoryName],
+    part_dir: Path,
+) -> dict[str, Any]:
+    decided = _decide(index_dir, sample_dir, files, config, names)
+    products = decided.products[tables.LABEL_PRODUCTS.names]
+    tables.write_table(part_dir / "products.parquet", products, tables.LABEL_PRODUCTS)
+    images = decided.images[tables.LABEL_IMAGES.names]
+    tables.write_table(part_dir / "images.parquet", images, tables.LABEL_IMAGES)
+    tables.write_table(part_dir / "classes.parquet", decided.classes, tables.CLASSES)
+    tables.write_table(part_dir / "conflicts.parquet", decided.conflicts.table, tables.CONFLICTS)
+    rejected = {name: [row[name] for row in decided.rejections.rows] for name in tables.REJECTED.names}
     tables.write_table(part_dir / "rejected.parquet", rejected, tables.REJECTED)
 
-    counts = count_decisions(products, images, conflicts, config.conflicts)
-    counts["placeholders"] = placeholders
-    counts["rejected_images"] = rejections.counts(images=True)
-    counts["rejected_products"] = rejections.counts(images=False)
-    counts["human_fixes"] = {
-        "num_relabelled": int((products["rule"] == rules.HUMAN_FIX).sum()),
-        "num_excluded": int((products["rule"] == rules.HUMAN_EXCLUSION).sum()),
-        "warnings": warnings,
-    }
-    counts["warnings"] = [*split.warnings, *warnings]
+    counts = _count(decided, config)
     for warning in counts["warnings"]:
         logger.warning(warning)
     write_json(part_dir / "counts.json", counts)
-    promised = certificate.certify(
-        tables.read_table(part_dir / "products.parquet", tables.LABEL_PRODUCTS).to_pandas(),
-        tables.read_table(part_dir / "images.parquet", tables.LABEL_IMAGES).to_pandas(),
-        config.split,
-        set(split.giant_groups),
-        len(split.moved_groups),
-    )
-    write_json(part_dir / "certificate.json", promised)
+    certificate = _certify(part_dir, decided, config)
+    write_json(part_dir / "certificate.json", certificate)
     return {
-        "num_classes": len(class_ids),
+        "num_classes": len(decided.classes),
         "num_products": len(products),
         "num_images": len(images),
         "num_groups": counts["num_groups"],
         "num_rejected_images": sum(counts["rejected_images"].values()),
-        **{f"num_{split}_products": promised["num_products"][split] for split in SPLITS},
+        **{f"num_{split}_products": certificate["num_products"][split] for split in SPLITS},
         "num_conflicting_images": counts["conflicts"]["num_images"],
-        "shared_hashes_across_splits": promised["shared_content_hashes"] + promised["shared_pixel_hashes"],
+        "shared_hashes_across_splits": certificate["shared_content_hashes"] + certificate["shared_pixel_hashes"],
     }
 
 
@@ -303,16 +251,23 @@ def fix_labels(
     Raises:
         DataError: If a file is wrong, a class is too small or nothing of it is left to learn from.
     """
-    named = zip(("names", "fixes", "split"), files, strict=True)
+    all_names = read_category_names(files.names_path)
+    names = {category_id: all_names[category_id] for category_id in config.categories or _categories_in(sample_dir)}
+    # Of the names CSV only what the classes are called: a correction elsewhere in it retrains nothing.
+    hashes = {"names": hash_json([[category_id, *name] for category_id, name in names.items()])}
+    hashes |= {name: hash_file(path) for name, path in zip(("fixes", "split"), files[1:], strict=True) if path}
+    libraries = {"pillow": PIL.__version__}
+    if config.near_duplicates != "off":
+        libraries["imagehash"] = imagehash.__version__
     recipe = Recipe(
         stage="labels",
         version=VERSION,
         config=config.model_dump(mode="json"),
         inputs={"index": index_dir, "sample": sample_dir},
-        files={name: hash_file(path) for name, path in named if path is not None},
-        libraries={"pillow": PIL.__version__},
+        files=hashes,
+        libraries=libraries,
     )
-    write = partial(_write_labels, index_dir, sample_dir, files, config)
+    write = partial(_write_labels, index_dir, sample_dir, files, config, names)
     return cast(LabelsResult, build_artifact(recipe.dir_in(artifacts_dir), recipe, write))
 
 

@@ -20,20 +20,25 @@ import pyarrow as pa
 from cdiscount_tasks.config import RunConfig
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.learning import metrics as measuring
+from cdiscount_tasks.learning.images import PictureRefused, decode_rgb
 from cdiscount_tasks.records import TEST, VALIDATION
 from cdiscount_tasks.reporting.gallery import choose_mistakes, show_mistakes
+from cdiscount_tasks.reporting.label_choices import choose_all
+from cdiscount_tasks.reporting.label_page import make_thumbnail, render_label_page
+from cdiscount_tasks.reporting.label_rows import Picture
 from cdiscount_tasks.reporting.pages import render_model_card, render_report
 from cdiscount_tasks.reporting.summary import summarise
 from cdiscount_tasks.reports_index import write_reports_index
 from cdiscount_tasks.storage import tables
 from cdiscount_tasks.storage.artifact import Recipe, read_manifest, rebuild_artifact, write_json
+from cdiscount_tasks.storage.label_tables import read_jpegs, read_label_tables
 from cdiscount_tasks.storage.sample_images import SampleImages, rows_of
 
 logger = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 _SETTING = "CDISCOUNT_REPORTS"
-_LIBRARIES = ("jinja2", "matplotlib", "numpy", "pandas", "scipy")
+_LIBRARIES = ("jinja2", "matplotlib", "numpy", "pandas", "pillow", "scipy")
 
 
 class ReportResult(TypedDict):
@@ -183,6 +188,22 @@ def _read_pictures(sample_dir: Path, labels_dir: Path, product_ids: Sequence[int
     return pictures
 
 
+def _thumbnail(jpeg: bytes) -> bytes | None:
+    try:
+        return make_thumbnail(decode_rgb(jpeg))
+    except PictureRefused:
+        return None
+
+
+def _make_label_page(dirs: Mapping[str, Path], metrics: Mapping[str, Any]) -> str:
+    labels = read_label_tables(dirs["index"], dirs["sample"], dirs["labels"])
+    near_duplicates = metrics["split_certificate"].get("near_duplicates")
+    choices = choose_all(**labels._asdict(), near_duplicates=near_duplicates)
+    jpegs = read_jpegs(dirs["sample"], list(choices.pictures()))
+    small = {Picture(*key): _thumbnail(jpeg) for key, jpeg in jpegs.items()}
+    return render_label_page(metrics, choices, {key: jpeg for key, jpeg in small.items() if jpeg is not None})
+
+
 def write_report(
     index_dir: Path,
     sample_dir: Path,
@@ -229,6 +250,7 @@ def write_report(
         write_json(part_dir / "metrics.json", metrics)
         shutil.copyfile(evaluation_dir / "predictions.parquet", part_dir / "predictions.parquet")
         (part_dir / "report.html").write_text(page, encoding="utf-8")
+        (part_dir / "labels.html").write_text(_make_label_page(dirs, metrics), encoding="utf-8")
         (part_dir / "MODEL_CARD.md").write_text(render_model_card(metrics), encoding="utf-8")
         test = metrics["test"]
         accuracy = test["product"]["accuracy"]

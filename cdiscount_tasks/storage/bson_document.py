@@ -27,6 +27,12 @@ MAX_DEPTH = 100
 MAX_FIELDS = 100_000
 """16 MiB of empty documents would be 350 MB of Python objects; a product has a dozen fields."""
 
+MAX_FIELDS_IN_SEARCH = 200
+"""Of a product that a search accepts: a megabyte of `0a 01 00` is 350,000 false beginnings of as many fields each."""
+
+NO_CATEGORY = -(1 << 63)
+"""Stands for a missing category_id in columns of int64; the one number that a category cannot have."""
+
 _HEAD = struct.Struct("<i5si6si")
 _PICTURE = struct.Struct("<3si9siB")
 _TAIL = struct.Struct("<13siB")
@@ -159,15 +165,15 @@ def _inner_start(data: bytes | bytearray, kind: int, value: int, end: int) -> in
     return int(inner)
 
 
-def _check_nesting(data: bytes | bytearray, start: int, end: int) -> None:
+def _check_nesting(data: bytes | bytearray, start: int, end: int, max_fields: int = MAX_FIELDS) -> None:
     """Refuse what leaves its bounds, and more depth and fields than PyMongo should be trusted with."""
     num_fields = 0
     open_documents = [_elements(data, start, end)]
     while open_documents:
         for kind, _, value, value_end in open_documents[-1]:
             num_fields += 1
-            if num_fields > MAX_FIELDS:
-                raise InvalidBSON(f"it has more than {MAX_FIELDS} fields")
+            if num_fields > max_fields:
+                raise InvalidBSON(f"it has more than {max_fields} fields")
             inner = _inner_start(data, kind, value, value_end)
             if inner is not None:
                 if len(open_documents) == MAX_DEPTH:
@@ -198,9 +204,10 @@ def _read_fields(  # noqa: PLR0911 - one reason, one return
     data: bytes | bytearray, first: int, last: int
 ) -> Product | Refused:
     fields: dict[bytes, tuple[int, int, int]] = {}
-    repeated = None
+    repeated = set()
     for kind, name, value, end in _elements(data, first, last):
-        repeated = name if name in fields else repeated
+        if name in fields:
+            repeated.add(name)
         fields[name] = (kind, value, end)
     id_kind, id_value, _ = fields.get(b"_id", (0, 0, 0))
     product_id = _integer(data, id_kind, id_value)
@@ -208,8 +215,8 @@ def _read_fields(  # noqa: PLR0911 - one reason, one return
     def refuse(reason: Reason, detail: str) -> Refused:
         return Refused(last - first, product_id, reason, detail)
 
-    if repeated in {b"_id", b"imgs", b"category_id"}:
-        return refuse(Reason.FIELD_REPEATED, f"field {repeated.decode()} stands more than once")
+    if again := repeated & {b"_id", b"imgs", b"category_id"}:
+        return refuse(Reason.FIELD_REPEATED, f"field {min(again).decode()} stands more than once")
     if b"_id" not in fields:
         return refuse(Reason.ID_MISSING, "the document has no field _id")
     if product_id is None:
@@ -232,6 +239,10 @@ def _read_fields(  # noqa: PLR0911 - one reason, one return
         if category_id is None:
             return refuse(
                 Reason.CATEGORY_NOT_AN_INTEGER, f"category_id is of BSON type {kind}, expected int32 or int64"
+            )
+        if category_id == NO_CATEGORY:
+            return refuse(
+                Reason.CATEGORY_NOT_AN_INTEGER, f"category_id is {category_id}, which stands for a missing one"
             )
     return Product(last - first, product_id, category_id, whole)
 
@@ -263,11 +274,11 @@ def read_any(data: bytes | bytearray, start: int = 0, end: int | None = None) ->
 def read_product(data: bytes | bytearray, start: int, end: int) -> Product | None:
     """Read a document of any layout if it is a product.
 
-    A search meets many false beginnings. Nothing is copied nor decoded before a document looks like a product: copies
-    of up to 16 MiB for each would be a search without end.
+    A search meets many false beginnings. Few fields are stepped over, and nothing is copied nor decoded before a
+    document looks like a product: copies of up to 16 MiB for each would be a search without end.
     """
     try:
-        _check_nesting(data, start, end)
+        _check_nesting(data, start, end, MAX_FIELDS_IN_SEARCH)
         found = _read_fields(data, start, end)
         if isinstance(found, Refused):
             return None

@@ -18,16 +18,13 @@ import xxhash
 
 from cdiscount_tasks.records import Reason
 from cdiscount_tasks.storage import file_window
-from cdiscount_tasks.storage.bson_document import Product, Refused, read_usual
+from cdiscount_tasks.storage.bson_document import NO_CATEGORY, Product, Refused, read_usual
 from cdiscount_tasks.storage.damaged_bytes import Rejected, find_products, read_document, rejected_bytes
 from cdiscount_tasks.storage.file_window import Window
 from cdiscount_tasks.storage.jpeg_header import frame_size
 from cdiscount_tasks.storage.usual_documents import frame_sizes, read_usual_documents
 
 logger = logging.getLogger(__name__)
-
-NO_CATEGORY = -(1 << 63)
-"""Stands for a missing category_id in columns of int64."""
 
 _PROGRESS_S = 5.0
 
@@ -59,9 +56,11 @@ class RangeScan:
 def _rejected_picture(window: Window, offset: int, length: int, product_id: int, image_number: int) -> Rejected:
     """Return the rejection of a picture without a JPEG frame header."""
     place = offset - window.base
-    reason = Reason.PICTURE_NOT_JPEG if length else Reason.PICTURE_EMPTY
-    detail = f"{length} bytes begin with {bytes(window.buffer[place : place + min(length, 8)]).hex()}"
-    return Rejected(offset, length, product_id, image_number, reason, detail)
+    if not length:
+        return Rejected(offset, 0, product_id, image_number, Reason.PICTURE_EMPTY, "0 bytes")
+    begin = bytes(window.buffer[place : place + min(length, 8)]).hex(" ")
+    detail = f"{length} bytes begin with {begin}: no JPEG frame header with sides of 1 to 32767 pixels"
+    return Rejected(offset, length, product_id, image_number, Reason.PICTURE_NOT_JPEG, detail)
 
 
 def _keep(scan: RangeScan, window: Window, offset: int, product: Product) -> None:
@@ -168,10 +167,10 @@ def scan_range(path: Path, start: int, stop: int, *, begins_at_start: bool, hash
                 # Where usual documents and others take turns, little is walked in vain.
                 most = 2 * (scan.num_documents - before) + 1
                 continue
-            window.forget_before(offset)
-            told = _told_progress(started, told, offset - start, stop - start, scan)
-            if held < file_window.WINDOW_BYTES:
+            if held < file_window.WINDOW_BYTES and not window.holds_the_end:
+                window.forget_before(offset)
                 window.hold(offset, file_window.WINDOW_BYTES)
+                told = _told_progress(started, told, offset - start, stop - start, scan)
             found = read_document(window, offset)
             if isinstance(found, Product):
                 _keep(scan, window, offset, found)

@@ -1,6 +1,8 @@
 """What stands at an offset of the catalogue, and where products begin again after bytes that are none."""
 
+import logging
 import re
+import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -19,6 +21,9 @@ from cdiscount_tasks.storage.bson_document import (
 )
 from cdiscount_tasks.storage.file_window import Window
 
+logger = logging.getLogger(__name__)
+
+_PROGRESS_S = 5.0
 _FIRST_SEARCH_BYTES = 64 << 10
 # A document's length has a zero as its highest byte (at most 16 MiB), then comes the type of its first field.
 _CANDIDATE = re.compile(rb"[\x00\x01](?=[\x01-\x13\x7f\xff])")
@@ -79,7 +84,11 @@ def _candidates(window: Window, offset: int, stop: int) -> Iterator[int]:
     """Yield the offsets in [offset, stop) where a document could begin, by its length and its first field's type."""
     # Mostly the first few documents decide; only what goes on for long is looked through in large pieces.
     look = min(_FIRST_SEARCH_BYTES, file_window.WINDOW_BYTES)
+    told = time.monotonic()
     while offset < stop:
+        if time.monotonic() - told > _PROGRESS_S:
+            told = time.monotonic()
+            logger.info("no document at byte %d of %d yet: looking for the next product", offset, window.size)
         window.forget_before(offset)
         held = min(window.hold(offset, look), look)
         # The pattern begins at the fourth byte of a document's length.
@@ -136,5 +145,6 @@ def rejected_bytes(window: Window, offset: int, broken: Broken) -> list[Rejected
         if isinstance(following, Broken) and (cut := _cut(end, following.declared_length, size)):
             return [alone, cut]
     until = size if found is None else found
-    detail = f"{broken.detail}; after_damage: what follows was found by a search"
+    follows = "no product follows" if found is None else "what follows was found by a search"
+    detail = f"{broken.detail}; after_damage: {follows}"
     return [Rejected(offset, until - offset, None, None, Reason.DOCUMENT_UNREADABLE, detail)]

@@ -7,6 +7,8 @@ from typing import Self
 
 import xxhash
 
+from cdiscount_tasks.storage.hashes import catalogue_faults_told
+
 BLOCK_BYTES = 64 << 20
 WINDOW_BYTES = 2 << 20
 """So many bytes are looked at together."""
@@ -21,7 +23,8 @@ class Window:
 
     def __init__(self, path: Path, start: int, hash_until: int) -> None:
         """Open the file at `start`; blocks of 64 MiB from there to `hash_until` are hashed as they pass."""
-        self._file = path.open("rb", buffering=0)
+        with catalogue_faults_told(path):
+            self._file = path.open("rb", buffering=0)
         self.size = path.stat().st_size
         self._file.seek(start)
         self._asked = start
@@ -96,6 +99,11 @@ class Window:
         while self.filled < end and self._read_more():
             pass
         return max(self.filled - (offset - self.base), 0)
+
+    @property
+    def holds_the_end(self) -> bool:
+        """Whether nothing of the file is left to read."""
+        return self.base + self.filled >= self.size
 
     def byte_at(self, offset: int) -> int:
         """Return one byte of the file, not given up and before its end, without holding what lies before it."""

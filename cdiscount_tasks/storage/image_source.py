@@ -14,8 +14,8 @@ import xxhash
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.records import MAX_IMAGES_PER_PRODUCT
 from cdiscount_tasks.storage.arrow_numbers import numpy_numbers
-from cdiscount_tasks.storage.bson_document import Product, read_any, read_usual
-from cdiscount_tasks.storage.catalogue_scan import NO_CATEGORY
+from cdiscount_tasks.storage.bson_document import NO_CATEGORY, Product, read_any, read_usual
+from cdiscount_tasks.storage.hashes import catalogue_faults_told
 from cdiscount_tasks.storage.usual_documents import read_usual_documents
 
 Integers = npt.NDArray[np.int64]
@@ -95,11 +95,13 @@ def _fill(file: BinaryIO, view: memoryview, places: Places, following: Places, c
             _advise(file, *ahead)
         if run:
             file.seek(run[0])
-            num_read = file.readinto(view[start : start + run[1]])  # type: ignore[attr-defined]
-            if num_read != run[1]:
-                row = int(np.searchsorted(np.cumsum(places.lengths), start + num_read, side="right"))
-                raise _changed(catalogue_path, places, row)
-            start += num_read
+            stop = start + run[1]
+            while start < stop:
+                num_read = file.readinto(view[start:stop])  # type: ignore[attr-defined]
+                if not num_read:
+                    row = int(np.searchsorted(np.cumsum(places.lengths), start, side="right"))
+                    raise _changed(catalogue_path, places, row)
+                start += num_read
 
 
 def _usual_pictures(buffer: bytearray, places: Places) -> tuple[int, Pictures]:
@@ -157,7 +159,11 @@ def read_documents(catalogue_path: Path, places: Places) -> Iterator[tuple[memor
     batches = _batches(places.lengths)
     most_bytes = max((int(places.lengths[batch].sum()) for batch in batches), default=0)
     buffer = bytearray(max(most_bytes, _LEAST_BUFFER_BYTES))
-    with catalogue_path.open("rb", buffering=0) as file, memoryview(buffer) as view:
+    with (
+        catalogue_faults_told(catalogue_path),
+        catalogue_path.open("rb", buffering=0) as file,
+        memoryview(buffer) as view,
+    ):
         for offset, length in _runs(places.rows(batches[0] if batches else slice(0))):
             _advise(file, offset, length)
         for batch, following in zip(batches, [*batches, slice(0)][1:], strict=True):

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cdiscount_tasks.storage.arrow_numbers import empty_table, numpy_numbers, sorted_by_category, take_rows
-from cdiscount_tasks.storage.catalogue_scan import NO_CATEGORY
+from cdiscount_tasks.storage.bson_document import NO_CATEGORY
 from cdiscount_tasks.storage.tables import TableWriter, open_table, read_row_groups
 
 PART_ROWS_PER_GROUP = 8192

@@ -47,7 +47,7 @@ def draw_products(
     drawn = {}
     for category_id in sorted(category_ids):
         ordinals = np.flatnonzero(category == category_id)
-        random = np.random.default_rng([seed, category_id])
+        random = np.random.default_rng([seed, category_id % 2**64])
         chosen = random.choice(ordinals, min(num_products, len(ordinals)), replace=False)
         drawn[category_id] = _places(rows.take(pa.array(np.sort(chosen))))
     return drawn

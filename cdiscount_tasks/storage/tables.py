@@ -207,12 +207,18 @@ def write_table(path: Path, rows: Any, schema: pa.Schema, rows_per_group: int = 
     Args:
         path: The file to make.
         rows: A pyarrow Table, a pandas DataFrame, or a dict of columns.
-        schema: What the file holds; other columns are left out.
+        schema: What the file holds.
         rows_per_group: How many rows are read at least, whatever is wanted of them.
 
     Returns:
         The number of rows.
+
+    Raises:
+        ValueError: If the rows have other columns than the schema.
     """
+    columns = rows.column_names if isinstance(rows, pa.Table) else list(rows)
+    if set(columns) != set(schema.names):
+        raise ValueError(f"{path}: the rows have the columns {columns}, expected {schema.names}; select those")
     if isinstance(rows, dict):
         table = pa.table(rows, schema=schema)
     elif isinstance(rows, pa.Table):

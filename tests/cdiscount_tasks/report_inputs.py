@@ -13,6 +13,7 @@ from cdiscount_tasks.config import DrawConfig, LabelConfig, RunConfig, SampleCon
 from cdiscount_tasks.records import SPLITS
 from cdiscount_tasks.storage import tables
 from cdiscount_tasks.storage.artifact import Recipe, build_artifact, write_json
+from tests.cdiscount_tasks import label_faults
 
 WINE = ("WHISKY-BOURBON-SCOTCH", "VIN ROUGE", "VIN BLANC", "VIN ROSE", "CHAMPAGNE")
 WINE_SHARES = (0.11, 0.55, 0.17, 0.05, 0.12)
@@ -139,7 +140,7 @@ def _classes(names, products, images) -> pd.DataFrame:
     return table[tables.CLASSES.names]
 
 
-def _certificate(products, images, shared) -> dict:
+def _certificate(products, images, shared, clean) -> dict:
     groups = products.drop_duplicates("group_id")
     return {
         "shared_content_hashes": shared,
@@ -155,6 +156,7 @@ def _certificate(products, images, shared) -> dict:
         ],
         "num_moved_groups": 1,
         "leak": {"by_product": 0.312, "by_image": 0.447},
+        "near_duplicates": None if clean else label_faults.near_duplicates(images),
     }
 
 
@@ -167,13 +169,14 @@ def _counts(products, images) -> dict:
         "num_groups": int(products["group_id"].nunique()),
         "rejected_products": {"no_image_left": 1},
         "rejected_images": {"picture_damaged": 3},
-        "placeholders": {"num_images": 0, "num_distinct": 0},
+        "placeholders": {"num_images": 59, "num_distinct": 31},
         "conflicts": {
             "policy": "drop_image",
             "num_images": 22,
             "num_distinct": 9,
             "num_products": 17,
             "num_images_not_learnt": 14,
+            "by_class": [{"class_index": index, "num_images": 22, "num_products": 17} for index in range(2)],
         },
         "human_fixes": {
             "num_relabelled": 2,
@@ -186,9 +189,9 @@ def _counts(products, images) -> dict:
 
 
 def make_inputs(
-    parent: Path, num_products=400, names=WINE, accuracy=0.8, origin="drawn", shared=0, seed=0, **training
+    parent: Path, num_products=400, names=WINE, accuracy=0.8, origin="drawn", shared=0, seed=0, clean=False, **training
 ) -> ReportInputs:
-    """Write index, sample, labels, model and evaluation artifacts below a folder."""
+    """Write index, sample, labels, model and evaluation artifacts below a folder; `clean`: without any label fault."""
     parent.mkdir(parents=True, exist_ok=True)
     random, num_classes = np.random.default_rng(seed), len(names)
     products = _products(num_products, num_classes, accuracy, random)
@@ -202,9 +205,19 @@ def make_inputs(
     excluded = products.index[products["split"] == "test"][:1]
     products["label"] = products["label"].astype("Int64")
     products.loc[excluded, "label"] = pd.NA
+    if not clean:
+        products.loc[excluded, "rule"] = "human_exclusion"
+        products.loc[products.index[:2], "rule"] = "human_fix"
 
     def index(part_dir):
         (part_dir / "profile.json").write_text("{}")
+        outside = {
+            "product_id": [label_faults.OUTSIDE_PRODUCT],
+            "category_id": [label_faults.OUTSIDE_CATEGORY],
+            "num_images": [1],
+        }
+        outside |= {"offset": [0], "length": [9]}
+        tables.write_table(part_dir / "products.parquet", outside, tables.PRODUCTS)
         return {
             "catalogue_id": "c0ffee00c0ffee00",
             "origin": origin,
@@ -217,14 +230,21 @@ def make_inputs(
 
     def sample(part_dir):
         tables.write_table(part_dir / "images-00000.parquet", images[tables.SAMPLE_IMAGES.names], tables.SAMPLE_IMAGES)
+        tables.write_table(
+            part_dir / "rejected.parquet", label_faults.rejected(images, "index", clean), tables.REJECTED
+        )
         return {"num_images": len(images)}
 
     def labels(part_dir):
         tables.write_table(part_dir / "products.parquet", products[tables.LABEL_PRODUCTS.names], tables.LABEL_PRODUCTS)
         tables.write_table(part_dir / "images.parquet", images[tables.LABEL_IMAGES.names], tables.LABEL_IMAGES)
         tables.write_table(part_dir / "classes.parquet", _classes(names, products, images), tables.CLASSES)
-        write_json(part_dir / "certificate.json", _certificate(products, images, shared))
-        write_json(part_dir / "counts.json", _counts(products, images))
+        tables.write_table(part_dir / "conflicts.parquet", label_faults.conflicts(images, clean), tables.CONFLICTS)
+        tables.write_table(
+            part_dir / "rejected.parquet", label_faults.rejected(images, "labels", clean), tables.REJECTED
+        )
+        write_json(part_dir / "certificate.json", _certificate(products, images, shared, clean))
+        write_json(part_dir / "counts.json", _counts(products, images) | (label_faults.NO_FAULTS if clean else {}))
         return {"num_products": len(products)}
 
     def model(part_dir):

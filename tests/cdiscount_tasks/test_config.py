@@ -72,6 +72,7 @@ def test_categories_may_be_all_or_names_of_a_level(write_yaml, chosen):
         ({"title": None}, ["title is missing", "add it"]),
         ({"seed": -1}, ["seed is -1", "expected 0 to 2147483647"]),
         ({"seed": "0"}, ["seed is '0'", "integer"]),
+        ({"near_duplicates": "tie"}, ["near_duplicates is 'tie'", "report"]),
         ({"max_products_per_category": 0}, ["max_products_per_category is 0", "at least 1"]),
         ({"presets": {"smoke": {"image_size": 7}}}, ["presets.smoke.image_size is 7", "expected 32 to 512"]),
         ({"presets": {"smoke": {"image_size": 64.5}}}, ["presets.smoke.image_size is 64.5", "integer"]),

@@ -9,8 +9,9 @@ from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.records import DRAWN_WARNING, SampleChoice
 from cdiscount_tasks.stages import catalogue_page
 from cdiscount_tasks.stages.catalogue_page import page_stands, write_catalogue_page
-from cdiscount_tasks.storage.artifact import verify_artifact
+from cdiscount_tasks.storage.artifact import verify_artifact, write_json
 from cdiscount_tasks.storage.category_names import COLUMNS
+from cdiscount_tasks.storage.hashes import hash_json
 from tests.cdiscount_tasks.stages.test_report import HOSTILE, Page
 from tests.conftest import index_catalogue
 from tests.tiny_catalogue import BLUE, CATEGORIES, GREEN, RED, draw_jpeg, encode
@@ -166,7 +167,8 @@ def test_a_drawn_catalogue_says_so_and_another_does_not(index_dir, tiny_path, tm
     shutil.copytree(index_dir, drawn_dir)
     manifest = json.loads((drawn_dir / "manifest.json").read_text())
     manifest["result"]["origin"] = "drawn"
-    (drawn_dir / "manifest.json").write_text(json.dumps(manifest))
+    manifest["self_hash"] = hash_json({**manifest, "self_hash": None})
+    write_json(drawn_dir / "manifest.json", manifest)
     write_catalogue_page(drawn_dir, tiny_path, None, [], tmp_path / "catalogue" / "tiny")
     assert DRAWN_WARNING in (tmp_path / "catalogue" / "tiny" / "catalogue.html").read_text("utf-8")
     assert DRAWN_WARNING not in page.text and "belong to the catalogue" in page.text

@@ -11,10 +11,12 @@ import xxhash
 
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.stages import index
-from cdiscount_tasks.stages.index import merge_index, plan_ranges, range_blocks, repeated_products, scan_range
+from cdiscount_tasks.stages.index import merge_index, plan_ranges, range_blocks, scan_range
 from cdiscount_tasks.storage import file_window
 from cdiscount_tasks.storage.artifact import read_manifest
 from cdiscount_tasks.storage.hashes import fingerprint
+from cdiscount_tasks.storage.index_refusals import repeated_products
+from cdiscount_tasks.storage.index_rows import draw_products
 from cdiscount_tasks.storage.tables import IMAGES, PRODUCTS, REJECTED, read_table
 from tests.conftest import index_catalogue
 from tests.tiny_catalogue import GREEN, RED, draw_jpeg, encode
@@ -185,7 +187,12 @@ def test_of_a_repeated_id_the_first_in_the_file_is_kept_with_its_images(index_by
 
 def test_a_document_with_two_faults_is_rejected_once(index_bytes):
     found = index_bytes(b"".join(several(3)) + encode(0, [draw_jpeg(seed=9)]))
-    assert read(found["path"], "rejected", REJECTED)["reason"].tolist() == ["id_repeated"]
+    assert read(found["path"], "rejected", REJECTED)["reason"].tolist() == ["category_missing"]
+
+
+def test_a_document_that_is_refused_takes_no_id_from_a_good_one(index_bytes):
+    found = index_bytes(encode(2, [draw_jpeg(seed=9)]) + b"".join(several(3)))
+    assert (found["num_products"], found["num_rejected_documents"]) == (3, 1)
 
 
 def test_an_image_of_a_rejected_document_is_no_row_of_its_own(index_bytes):
@@ -286,3 +293,75 @@ print(sorted({"pandas", "pyarrow.compute", "tensorflow", "sklearn"} & set(sys.mo
 """
     command = [sys.executable, "-c", code, str(path), str(tmp_path / "work")]
     assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+@pytest.fixture
+def scanned(tmp_path):
+    """Return a catalogue and the folder of its parts, scanned and not merged."""
+    path = tmp_path / "catalogue.bson"
+    path.write_bytes(b"".join(several(4)))
+    for byte_range in plan_ranges(path, tmp_path / "work"):
+        scan_range(path, byte_range, tmp_path / "work")
+    return path, tmp_path / "work"
+
+
+@pytest.mark.parametrize("data", [b"", several(1)[0], b"".join(several(5)), b"".join(several(4))])
+def test_a_catalogue_that_changed_after_its_scan_is_refused(scanned, data):
+    path, work = scanned
+    path.write_bytes(data)
+    os.utime(path, (1, 1))
+    with pytest.raises(DataError, match="the catalogue changed while it was scanned; trigger a new run"):
+        merge_index(path, work, 0.5)
+
+
+def test_a_catalogue_that_went_away_is_told(scanned):
+    path, work = scanned
+    path.unlink()
+    for step in (
+        lambda: merge_index(path, work, 0.5),
+        lambda: plan_ranges(path, work / "new"),
+        lambda: fingerprint(path),
+    ):
+        with pytest.raises(DataError, match="the catalogue cannot be read"):
+            step()
+
+
+def test_a_range_that_is_cut_while_it_is_scanned_is_no_part(scanned, tmp_path, monkeypatch):
+    path, _ = scanned
+    data, state = path.read_bytes(), path.stat()
+    scan = index.scan_bytes
+
+    def scan_a_short_file(*arguments, **options):
+        path.write_bytes(b"")
+        found = scan(*arguments, **options)
+        path.write_bytes(data)
+        os.utime(path, ns=(state.st_atime_ns, state.st_mtime_ns))
+        return found
+
+    monkeypatch.setattr(index, "scan_bytes", scan_a_short_file)
+    (byte_range,) = plan_ranges(path, tmp_path / "new")
+    with pytest.raises(DataError, match="changed while it was scanned"):
+        scan_range(path, byte_range, tmp_path / "new")
+
+
+def test_a_part_with_a_damaged_footer_is_told_before_it_is_read(scanned):
+    path, work = scanned
+    (table,) = work.glob("parts-*/part-*/images.parquet")
+    data = bytearray(table.read_bytes())
+    data[-20] ^= 1
+    table.write_bytes(data)
+    with pytest.raises(DataError, match=r"images.parquet: its hash is"):
+        merge_index(path, work, 0.5)
+
+
+def test_an_index_that_stands_is_refused_when_fewer_bytes_may_be_unreadable(tmp_path):
+    path = tmp_path / "catalogue.bson"
+    path.write_bytes(b"".join(several(40)) + bytes(4000))
+    index_catalogue(path, tmp_path / "work", 0.9)
+    with pytest.raises(DataError, match="bytes are no documents"):
+        merge_index(path, tmp_path / "work", 0.03)
+
+
+def test_a_negative_category_is_drawn_from(index_bytes):
+    found = index_bytes(b"".join(encode(number, [draw_jpeg(seed=number)], -7) for number in range(3)))
+    assert len(draw_products(Path(found["path"]), [-7], 2, seed=1)[-7]) == 2

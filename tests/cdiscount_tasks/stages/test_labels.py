@@ -1,18 +1,23 @@
+import io
 import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 
 from cdiscount_tasks.config import DrawConfig, LabelConfig, SplitConfig
 from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.learning import picture_check
 from cdiscount_tasks.learning.images import decode_rgb
 from cdiscount_tasks.records import SPLITS, TRAIN, LabelFiles
 from cdiscount_tasks.stages.labels import fix_labels, read_y_values
 from cdiscount_tasks.stages.sample import draw_sample
 from cdiscount_tasks.storage import tables
+from cdiscount_tasks.storage.sample_images import read_image_keys
 from tests.conftest import TINY_LABELS, index_catalogue
 from tests.tiny_catalogue import (
     BLUE,
@@ -399,11 +404,124 @@ def test_products_that_the_split_file_does_not_name_are_rejected(fix, products, 
     assert rejected.loc[rejected["reason"] == "not_in_split_file", "product_id"].tolist() == [350]
 
 
-def test_names_stand_in_the_classes(fix, tmp_path):
+def write_names(tmp_path, *rows):
     path = tmp_path / "names.csv"
-    path.write_text(f"category_id,category_level1,category_level2,category_level3\n{RED},ALL,WARM,RED \n")
-    classes = read(fix(LabelFiles(names_path=path))["path"], "classes")
+    path.write_text("category_id,category_level1,category_level2,category_level3\n" + "".join(rows))
+    return LabelFiles(names_path=path)
+
+
+def test_names_stand_in_the_classes(fix, tmp_path):
+    classes = read(fix(write_names(tmp_path, f"{RED},ALL,WARM,RED \n"))["path"], "classes")
     assert classes["level3"].tolist() == ["RED", str(GREEN), str(BLUE), str(YELLOW)]
+
+
+def test_another_name_of_a_class_is_another_artifact(fix, tmp_path):
+    paths = {fix(write_names(tmp_path, f"{RED},ALL,WARM,{name}\n"))["path"] for name in ("RED", "ROUGE")}
+    assert len(paths) == 2
+
+
+def test_a_name_outside_the_sample_makes_nothing_again(fix, tmp_path):
+    paths = {fix(write_names(tmp_path, f"{RED},ALL,WARM,RED\n77,ALL,COLD,{name}\n"))["path"] for name in "AB"}
+    assert len(paths) == 1
+
+
+def test_every_row_of_a_picture_that_cannot_be_used_is_told(label_catalogue):
+    made = catalogue_of(plain(RED, 12, 100) + plain(GREEN, 12, 200))
+    damaged = undecodable(draw_jpeg(RED, 5))
+    made.add(300, RED, [damaged, damaged])
+    made.add(301, GREEN, [draw_jpeg(GREEN, 6, size=16), damaged])
+    rejected = read(label_catalogue(made)["path"], "rejected")
+    images = rejected[rejected["image_number"].notna()]
+    assert images[["product_id", "image_number"]].to_numpy(int).tolist() == [[300, 0], [300, 1], [301, 1]]
+
+
+def test_each_distinct_picture_is_decoded_once(fix, sample_dir, monkeypatch):
+    decoded = []
+    monkeypatch.setattr(picture_check, "decode_rgb", lambda jpeg: decoded.append(jpeg) or decode_rgb(jpeg))
+    fix()
+    keys = read_image_keys(sample_dir)
+    assert len(decoded) == len(set(decoded)) == len(set(keys["content_hash"])) < len(keys["content_hash"])
+
+
+def blotchy_jpeg(seed, quality=90):
+    """Draw a picture that keeps its look at another quality."""
+    random = np.random.default_rng(seed)
+    picture = Image.fromarray(random.integers(0, 256, (6, 6, 3), np.uint8)).resize((96, 96), Image.Resampling.BICUBIC)
+    file = io.BytesIO()
+    picture.save(file, "JPEG", quality=quality)
+    return file.getvalue()
+
+
+def catalogue_of_looks(num_near):
+    """Make 120 products of two categories; the first `num_near` show one picture, saved at so many qualities."""
+    made = TinyCatalogue()
+    for number in range(120):
+        jpeg = blotchy_jpeg(0, 95 - number) if number < num_near else blotchy_jpeg(number)
+        made.add(100 + number, (RED, GREEN)[number % 2], [jpeg])
+    return made
+
+
+@pytest.mark.parametrize(("mode", "num_groups"), [("off", 120), ("report", 120), ("group", 115)])
+def test_near_duplicates_tie_groups_where_they_are_to(label_catalogue, mode, num_groups):
+    assert label_catalogue(catalogue_of_looks(6), near_duplicates=mode)["num_groups"] == num_groups
+
+
+def test_reported_near_duplicates_change_no_row(label_catalogue):
+    off, report = (label_catalogue(catalogue_of_looks(6), near_duplicates=mode)["path"] for mode in ("off", "report"))
+    for name in ("products", "images", "classes", "conflicts", "rejected"):
+        assert read(off, name).equals(read(report, name))
+
+
+def test_near_duplicates_that_are_off_are_not_looked_for(label_catalogue, monkeypatch):
+    monkeypatch.setattr(picture_check, "_hash_square", None)
+    found = label_catalogue(catalogue_of_looks(6), near_duplicates="off")
+    assert read_json(found["path"], "certificate")["near_duplicates"] is None
+
+
+def test_near_duplicates_are_counted_across_splits(label_catalogue):
+    path = label_catalogue(catalogue_of_looks(30))["path"]
+    split_of = read(path, "products").set_index("product_id")["split"]
+    near = split_of.loc[100:129].value_counts()
+    found = read_json(path, "certificate")["near_duplicates"]
+    assert (found["mode"], found["num_test_products"]) == ("report", near["test"])
+    assert found["num_pairs"] <= 30 * 29 // 2
+    first = found["examples"][0]
+    assert first["first"]["split"] != first["second"]["split"]
+
+
+def test_grouped_near_duplicates_are_never_parted(label_catalogue):
+    path = label_catalogue(catalogue_of_looks(6), near_duplicates="group")["path"]
+    found = read_json(path, "certificate")["near_duplicates"]
+    assert (found["num_pairs"] > 0, found["num_pairs_across_splits"], found["num_test_products"]) == (True, 0, 0)
+
+
+def test_near_duplicates_that_tie_too_much_together_are_an_error(label_catalogue):
+    with pytest.raises(
+        DataError,
+        match=r"group ties 7 of 120 products into one group, that of product 100; expected at most 5% of .* report",
+    ):
+        label_catalogue(catalogue_of_looks(7), near_duplicates="group")
+
+
+def test_identical_pictures_alone_are_never_too_much(label_catalogue):
+    rows = [(100 + number, RED, [1]) for number in range(20)] + plain(RED, 12, 200) + plain(GREEN, 12, 300)
+    made = TinyCatalogue()
+    for product_id, category_id, seeds in rows:
+        made.add(product_id, category_id, [blotchy_jpeg(seed) for seed in seeds])
+    assert label_catalogue(made, near_duplicates="group")["num_groups"] == 25
+
+
+def test_class_shares_of_each_split_add_up_to_one(labels_dir):
+    shares = read_json(labels_dir, "certificate")["class_shares"]
+    assert [row["class_index"] for row in shares] == [0, 1, 2, 3]
+    for split in SPLITS:
+        assert sum(row[split] for row in shares) == pytest.approx(1, abs=1e-5)
+
+
+def test_conflicts_by_class_add_up_to_all(labels_dir):
+    conflicts = read_json(labels_dir, "counts")["conflicts"]
+    for name in ("num_images", "num_products"):
+        assert sum(row[name] for row in conflicts["by_class"]) == conflicts[name] > 0
 
 
 def test_the_tiny_catalogue_is_made_the_same_every_time(tiny):

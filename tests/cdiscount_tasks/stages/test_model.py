@@ -7,7 +7,8 @@ import pytest
 
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.stages.model import train_model
-from cdiscount_tasks.storage.artifact import read_manifest, verify_artifact
+from cdiscount_tasks.storage.artifact import read_manifest, verify_artifact, write_json
+from cdiscount_tasks.storage.hashes import hash_json
 from cdiscount_tasks.storage.tables import CLASSES, HISTORY, LABEL_IMAGES, read_table
 from tests.conftest import TINY_TRAINING
 
@@ -61,10 +62,11 @@ def test_labels_of_another_sample_are_an_error(sample_dir, labels_dir, tmp_path)
     from cdiscount_tasks.storage.tables import SAMPLE_IMAGES, write_table
 
     path = half / "images-00000.parquet"
-    size = path.stat().st_size
     write_table(path, read_table(path, SAMPLE_IMAGES).slice(0, 20), SAMPLE_IMAGES)
-    manifest = (half / "manifest.json").read_text().replace(f'"size": {size}', f'"size": {path.stat().st_size}')
-    (half / "manifest.json").write_text(manifest)
+    manifest = json.loads((half / "manifest.json").read_text())
+    manifest["files"][path.name]["size"] = path.stat().st_size
+    manifest["self_hash"] = hash_json({**manifest, "self_hash": None})
+    write_json(half / "manifest.json", manifest)
     with pytest.raises(
         DataError, match="is not in the sample that the labels were made from; run again from draw_sample"
     ):

@@ -2,7 +2,6 @@ import json
 import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
-from html.parser import HTMLParser
 
 import pytest
 
@@ -12,48 +11,8 @@ from cdiscount_tasks.run import run_folder
 from cdiscount_tasks.stages.report import write_report
 from cdiscount_tasks.storage import tables
 from cdiscount_tasks.storage.artifact import Recipe, read_manifest, rebuild_artifact, verify_artifact
+from tests.cdiscount_tasks.html_page import HOSTILE, Page
 from tests.cdiscount_tasks.report_inputs import make_inputs
-
-VOID = {"meta", "br", "img", "link", "hr", "input"}
-HOSTILE = [
-    '<script>alert("x")</script>',
-    "\"quoted\" 'single' & </style></title><img src=x onerror=alert(1)>",
-    "X" * 300,
-    "\u202eright to left\u202c $\\alpha$ {{ 7*7 }} {% raw %}",
-    "\U0001f377 | pipe `code` **bold** [link](javascript:alert(1))",
-]
-
-
-class Page(HTMLParser):
-    """The elements of a page; complains about tags that do not match."""
-
-    def __init__(self, text):
-        super().__init__(convert_charrefs=True)
-        self.elements, self.open, self.texts = [], [], []
-        self.feed(text)
-        assert self.open == []
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        if tag not in VOID:
-            self.open.append(tag)
-
-    def handle_startendtag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag
-
-    def handle_data(self, data):
-        if "style" not in self.open:
-            self.texts.append(data)
-
-    def all(self, tag):
-        return [attrs for name, attrs in self.elements if name == tag]
-
-    @property
-    def text(self):
-        return " ".join(" ".join(self.texts).split())
 
 
 def write(inputs, reports_dir, run_id=None):
@@ -95,9 +54,9 @@ def page(report):
 
 def test_a_report_holds_its_files_and_a_manifest_that_verifies(report):
     out_dir, _ = report
-    files = ["MODEL_CARD.md", "manifest.json", "metrics.json", "predictions.parquet", "report.html"]
+    files = ["MODEL_CARD.md", "labels.html", "manifest.json", "metrics.json", "predictions.parquet", "report.html"]
     assert sorted(path.name for path in out_dir.iterdir()) == files
-    assert verify_artifact(out_dir) == 4
+    assert verify_artifact(out_dir) == 5
 
 
 def test_the_result_repeats_the_headline_of_metrics_json(report):
@@ -132,7 +91,7 @@ def test_products_taken_out_by_a_fix_are_not_in_the_corrected_accuracy(report):
 
 def test_the_same_inputs_give_the_same_bytes(inputs, report, tmp_path):
     again, _ = write(inputs, tmp_path)
-    for name in ("report.html", "metrics.json", "predictions.parquet", "MODEL_CARD.md"):
+    for name in ("report.html", "labels.html", "metrics.json", "predictions.parquet", "MODEL_CARD.md"):
         assert (again / name).read_bytes() == (report[0] / name).read_bytes()
 
 
@@ -141,7 +100,7 @@ def test_the_page_is_one_file_without_script_or_network(report, page):
     assert not page.all("script") and not page.all("link") and not page.all("iframe")
     sources = [attrs["src"] for attrs in page.all("img")]
     assert sources and all(source.startswith("data:image/jpeg;base64,") for source in sources)
-    assert all(attrs["href"].startswith("#") for attrs in page.all("a"))
+    assert all(attrs["href"].startswith("#") or attrs["href"] == "labels.html" for attrs in page.all("a"))
     assert "@import" not in text and "url(http" not in text
     assert len(text) < 5_000_000
 
@@ -149,7 +108,7 @@ def test_the_page_is_one_file_without_script_or_network(report, page):
 def test_every_link_of_the_page_has_its_target_and_no_id_stands_twice(page):
     ids = [attrs["id"] for _, attrs in page.elements if "id" in attrs]
     assert len(ids) == len(set(ids))
-    assert {attrs["href"][1:] for attrs in page.all("a")} <= set(ids)
+    assert {attrs["href"] for attrs in page.all("a")} <= {"labels.html", *(f"#{one}" for one in ids)}
 
 
 def test_pictures_have_alternative_texts_and_tables_captions_and_scopes(page):
@@ -230,7 +189,7 @@ def test_a_report_that_stands_is_replaced_whole(inputs, tmp_path):
     (out_dir / "left_over.txt").write_text("old")
     write(inputs, tmp_path)
     assert not (out_dir / "left_over.txt").exists()
-    assert verify_artifact(out_dir) == 4
+    assert verify_artifact(out_dir) == 5
     assert [path.name for path in out_dir.parent.iterdir() if path.name.endswith(".part")] == []
 
 
@@ -241,7 +200,7 @@ def test_a_failing_write_leaves_the_old_report_standing(inputs, tmp_path, monkey
     with pytest.raises(ZeroDivisionError):
         write(inputs, tmp_path)
     assert (out_dir / "manifest.json").read_bytes() == before
-    assert verify_artifact(out_dir) == 4
+    assert verify_artifact(out_dir) == 5
 
 
 def test_who_reads_while_a_report_is_replaced_sees_the_old_one_or_the_new_one(tmp_path):
@@ -264,7 +223,7 @@ def test_where_folders_cannot_be_exchanged_a_report_is_replaced_all_the_same(inp
     (out_dir / "left_over.txt").write_text("old")
     write(inputs, tmp_path)
     assert not (out_dir / "left_over.txt").exists()
-    assert verify_artifact(out_dir) == 4
+    assert verify_artifact(out_dir) == 5
 
 
 def test_the_index_lists_finished_reports_by_sample_with_relative_links(inputs, tmp_path):

@@ -9,7 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdiscount_tasks.records import Reason
-from cdiscount_tasks.storage.bson_document import MAX_DOCUMENT_BYTES, Broken, Product, Refused, read_any, read_usual
+from cdiscount_tasks.storage.bson_document import (
+    MAX_DOCUMENT_BYTES,
+    Broken,
+    Product,
+    Refused,
+    read_any,
+    read_product,
+    read_usual,
+)
 from tests.tiny_catalogue import encode
 
 PICTURES = [b"first", b"", b"third\x00\x00"]
@@ -94,6 +102,25 @@ def test_a_document_that_is_no_product_is_refused_with_its_reason(document, reas
     found = read_any(data)
     assert isinstance(found, Refused)
     assert (found.length, found.reason, usual(data)) == (len(data), reason, None)
+
+
+def test_a_repeated_field_is_refused_whatever_else_is_repeated():
+    body = encode(7, [b"a"], 5)[4:-1] + b"".join(
+        b"\x10" + name + b"\x00" + struct.pack("<i", 8) for name in (b"category_id", b"foo", b"foo")
+    )
+    found = read_any(struct.pack("<i", len(body) + 5) + body + b"\x00")
+    assert (found.reason, found.detail) == (Reason.FIELD_REPEATED, "field category_id stands more than once")
+
+
+def test_the_number_that_stands_for_a_missing_category_is_no_category():
+    found = read_any(encode(7, [b"a"], bson.Int64(-(2**63))))
+    assert (found.reason, "stands for a missing one" in found.detail) == (Reason.CATEGORY_NOT_AN_INTEGER, True)
+
+
+def test_a_search_accepts_no_product_of_very_many_fields():
+    data = encode(7, [b"a"], 5, **{f"field{number}": 0 for number in range(200)})
+    assert isinstance(read_any(data), Product)
+    assert read_product(data, 0, len(data)) is None
 
 
 def test_a_repeated_field_is_refused():

@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 
 from cdiscount_tasks.stages import index
 from cdiscount_tasks.storage import file_window
-from cdiscount_tasks.storage.catalogue_scan import NO_CATEGORY, scan_range
+from cdiscount_tasks.storage.bson_document import NO_CATEGORY
+from cdiscount_tasks.storage.catalogue_scan import scan_range
 from cdiscount_tasks.storage.index_tables import images_table
 from cdiscount_tasks.storage.tables import IMAGES, PRODUCTS, REJECTED, read_table
 from tests.conftest import PROJECT_DIR, TEST_SCALE, index_catalogue

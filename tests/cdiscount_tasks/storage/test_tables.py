@@ -1,3 +1,4 @@
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -116,3 +117,17 @@ def test_predictions_hold_every_class_up_to_256_and_the_top_ten_above(num_classe
     schema = prediction_schema(num_classes, by_image=True)
     assert schema.field("probabilities").type.list_size == width
     assert ("top_classes" in schema.names) == has_top
+
+
+@pytest.mark.parametrize("as_table", [pa.table, pd.DataFrame, dict])
+def test_a_column_that_the_schema_does_not_know_is_an_error(tmp_path, as_table):
+    columns = {
+        "product_id": [1],
+        "category_id": [2],
+        "num_images": [1],
+        "offset": [0],
+        "length": [9],
+        "colour": ["red"],
+    }
+    with pytest.raises(ValueError, match=r"'colour'.*select those"):
+        write_table(tmp_path / "t.parquet", as_table(columns), PRODUCTS)

@@ -1,0 +1,185 @@
+"""Labels for 100,000 images against the limit of decoding them: `python -m benchmarks.labels`.
+
+The catalogue is drawn: distinct JPEGs of 180 x 180 and about 5 KB, 37 % of the images copies within small families of
+products, some of them across categories. The limit is a plain Pillow decode of the same distinct pictures by as many
+processes as there are cores, in the same run.
+"""
+
+import argparse
+import io
+import json
+import random
+import sys
+import tempfile
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for `python benchmarks/labels.py`
+
+from benchmarks.measure import Run, median, run_step
+
+STEPS = "benchmarks.labels"
+_NUM_CATEGORIES = 50
+_FAMILY_PRODUCTS = (1, 1, 2, 3, 4, 6)
+_SHARE_OF_CONFLICTS = 0.004
+_DECODED_AT_ONCE = 512
+_BATCH = 1000
+
+
+def draw_pictures(first: int) -> list[bytes]:
+    """Draw a batch of distinct pictures: smooth coloured noise, about 5 KB at quality 75."""
+    import numpy as np
+    from PIL import Image
+
+    pictures = []
+    for seed in range(first, first + _BATCH):
+        rng = np.random.default_rng(seed)
+        small = np.clip(rng.integers(40, 216, 3) + rng.normal(0, 32, (24, 24, 3)), 0, 255).astype(np.uint8)
+        file = io.BytesIO()
+        Image.fromarray(small).resize((180, 180), Image.Resampling.BILINEAR).save(file, "JPEG", quality=75)
+        pictures.append(file.getvalue())
+    return pictures
+
+
+def _write_catalogue(path: Path, num_images: int) -> None:
+    """Write documents, family after family: a family has one category, and its copies are its own."""
+    from benchmarks.synthetic_catalogue import IMAGES_PER_PRODUCT, SHARE_OF_COPIES, document
+    from cdiscount_tasks.parallel import usable_cores
+
+    rng = random.Random(0)
+    # A family's first picture cannot be a copy, so the others are copies more often.
+    share = SHARE_OF_COPIES * 1.22
+    num_written = product_id = 0
+    with get_context("spawn").Pool(usable_cores()) as pool, path.open("wb") as file:
+        batches = pool.imap(draw_pictures, range(0, num_images, _BATCH))
+        fresh = (picture for batch in batches for picture in batch)
+        elsewhere: list[bytes] = []
+        while num_written < num_images:
+            category_id = 1_000_000_000 + 17 * rng.randrange(_NUM_CATEGORIES)
+            family: list[bytes] = []
+            for _ in range(rng.choice(_FAMILY_PRODUCTS)):
+                count = min(rng.choices((1, 2, 3, 4), IMAGES_PER_PRODUCT)[0], num_images - num_written)
+                if not count:
+                    break
+                pictures = []
+                for _ in range(count):
+                    if elsewhere and rng.random() < _SHARE_OF_CONFLICTS:
+                        pictures.append(elsewhere.pop())
+                    elif family and rng.random() < share:
+                        pictures.append(rng.choice(family))
+                    else:
+                        pictures.append(next(fresh))
+                        family.append(pictures[-1])
+                product_id += 3
+                file.write(document(product_id, category_id, pictures))
+                num_written += count
+            elsewhere = [rng.choice(family)] if family else elsewhere
+        pool.terminate()
+
+
+def make(folder: str, num_images: str) -> None:
+    """Write a catalogue, index it and draw all of it."""
+    from cdiscount_tasks.config import DrawConfig
+    from cdiscount_tasks.stages import index
+    from cdiscount_tasks.stages.sample import draw_sample
+
+    catalogue, index_parent = Path(folder) / "catalogue.bson", Path(folder) / "index"
+    _write_catalogue(catalogue, int(num_images))
+    for byte_range in index.plan_ranges(catalogue, index_parent):
+        index.scan_range(catalogue, byte_range, index_parent)
+    merged = index.merge_index(catalogue, index_parent, 0)
+    sample = draw_sample(Path(merged["path"]), catalogue, Path(folder), DrawConfig(categories=None))
+    names = ("num_products", "num_images", "num_distinct_images")
+    print(json.dumps({"index": merged["path"], "sample": sample["path"], "num_bytes": sample["num_bytes"],
+                      **{name: merged[name] for name in names}}))  # type: ignore[literal-required]  # fmt: skip
+
+
+def label(index_dir: str, sample_dir: str, out_dir: str) -> None:
+    """Fix the labels."""
+    from cdiscount_tasks.config import LabelConfig
+    from cdiscount_tasks.records import LabelFiles
+    from cdiscount_tasks.stages.labels import fix_labels
+
+    config = LabelConfig(categories=None)
+    print(json.dumps(fix_labels(Path(index_dir), Path(sample_dir), LabelFiles(), Path(out_dir), config)))
+
+
+def decode_pictures(batch: tuple[str, list[int]]) -> int:
+    """Decode some rows of a sample; returns the number of pixels."""
+    from PIL import Image
+
+    from cdiscount_tasks.storage.sample_images import SampleImages
+
+    pixels = 0
+    for jpeg in SampleImages(Path(batch[0])).read(batch[1]):
+        with Image.open(io.BytesIO(jpeg)) as picture:
+            pixels += len(picture.convert("RGB").tobytes()) // 3
+    return pixels
+
+
+def decode(sample_dir: str) -> None:
+    """Decode each distinct picture of a sample once, plainly, in as many processes as there are cores."""
+    import numpy as np
+
+    from cdiscount_tasks.parallel import usable_cores
+    from cdiscount_tasks.storage.sample_images import read_image_keys
+
+    rows = np.sort(np.unique(read_image_keys(Path(sample_dir))["content_hash"], return_index=True)[1]).tolist()
+    batches = [(sample_dir, rows[first : first + _DECODED_AT_ONCE]) for first in range(0, len(rows), _DECODED_AT_ONCE)]
+    with get_context("spawn").Pool(usable_cores()) as pool:
+        pixels = sum(pool.imap(decode_pictures, batches))
+    print(json.dumps({"num_decoded": len(rows), "num_pixels": pixels}))
+
+
+def _figures(runs: list[Run]) -> dict[str, Any]:
+    return {
+        "wall_s": median([run.wall_s for run in runs]),
+        "cpu_s": median([run.cpu_s for run in runs]),
+        "peak_mib": round(max(run.peak_mib for run in runs)),
+    }
+
+
+def measure(folder: Path, num_images: int, rounds: int) -> dict[str, Any]:
+    """Label and decode in turn; medians of all rounds, shares of each round."""
+    made = run_step(STEPS, "make", folder, num_images).said
+    labels, decodes = [], []
+    for number in range(rounds):
+        decodes.append(run_step(STEPS, "decode", made["sample"]))
+        labels.append(run_step(STEPS, "label", made["index"], made["sample"], folder / f"labels-{number}"))
+    pairs = list(zip(decodes, labels, strict=True))
+    said = labels[-1].said
+    return {
+        "num_images": made["num_images"],
+        "num_distinct": made["num_distinct_images"],
+        "mean_picture_bytes": round(made["num_bytes"] / made["num_images"]),
+        "num_conflicting_images": said["num_conflicting_images"],
+        "num_groups": said["num_groups"],
+        "rounds": rounds,
+        "labels": _figures(labels),
+        "decode": _figures(decodes),
+        "images_per_s": round(made["num_images"] / median([run.wall_s for run in labels])),
+        "share_of_decode_limit": median([decoded.wall_s / labelled.wall_s for decoded, labelled in pairs]),
+        "share_of_decode_limit_cpu": median([decoded.cpu_s / labelled.cpu_s for decoded, labelled in pairs]),
+    }
+
+
+def main() -> dict[str, Any]:
+    """Read the options, measure, and remove what was written."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--label-images", type=int, default=100_000, help="images of the sample")
+    parser.add_argument("--label-rounds", type=int, default=3)
+    parser.add_argument("--folder", default=None, help="where to write; the system's temporary folder")
+    options, _ = parser.parse_known_args()
+    with tempfile.TemporaryDirectory(dir=options.folder, prefix="labels-benchmark-") as folder:
+        result = measure(Path(folder), options.label_images, options.label_rounds)
+    print("labels", json.dumps(result, indent=1), flush=True)
+    return result
+
+
+if __name__ == "__main__":
+    step = {"make": make, "label": label, "decode": decode}.get(sys.argv[1] if len(sys.argv) > 1 else "")
+    if step:
+        step(*sys.argv[2:])
+    else:
+        main()

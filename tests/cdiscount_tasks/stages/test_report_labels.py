@@ -1,0 +1,132 @@
+import json
+import re
+
+import pytest
+
+from cdiscount_tasks.storage.label_tables import read_label_tables
+from tests.cdiscount_tasks.html_page import HOSTILE, Page
+from tests.cdiscount_tasks.label_faults import OUTSIDE_CATEGORY, faulty_product
+from tests.cdiscount_tasks.report_inputs import make_inputs
+from tests.cdiscount_tasks.stages.test_report import write
+
+
+def read_labels_page(inputs, reports_dir):
+    out_dir, _ = write(inputs, reports_dir)
+    return Page((out_dir / "labels.html").read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    return make_inputs(tmp_path_factory.mktemp("wine"))
+
+
+@pytest.fixture(scope="module")
+def out_dir(inputs, tmp_path_factory):
+    return write(inputs, tmp_path_factory.mktemp("reports"))[0]
+
+
+@pytest.fixture(scope="module")
+def page(out_dir):
+    return Page((out_dir / "labels.html").read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def clean_page(tmp_path_factory):
+    parent = tmp_path_factory.mktemp("clean")
+    return read_labels_page(make_inputs(parent / "in", num_products=200, clean=True), parent / "reports")
+
+
+def test_the_label_page_is_one_file_without_script_or_network(out_dir, page):
+    text = (out_dir / "labels.html").read_text("utf-8")
+    assert not page.all("script") and not page.all("link") and not page.all("iframe")
+    assert page.all("img") and all(attrs["src"].startswith("data:image/jpeg;base64,") for attrs in page.all("img"))
+    assert "@import" not in text and "url(http" not in text
+    assert len(text) < 2_000_000
+
+
+def test_the_report_and_the_label_page_lead_to_each_other(out_dir, page):
+    report = Page((out_dir / "report.html").read_text("utf-8"))
+    assert "labels.html" in [attrs["href"] for attrs in report.all("a")]
+    assert "report.html" in [attrs["href"] for attrs in page.all("a")]
+
+
+def test_every_link_of_the_label_page_has_its_target_and_no_id_stands_twice(page, out_dir):
+    ids = [attrs["id"] for _, attrs in page.elements if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    links = {attrs["href"] for attrs in page.all("a")} - {"report.html"}
+    report_ids = {attrs.get("id") for _, attrs in Page((out_dir / "report.html").read_text("utf-8")).elements}
+    assert "figures" in report_ids
+    assert links <= {"report.html#figures", *(f"#{one}" for one in ids)}
+
+
+def test_pictures_of_the_label_page_have_alternative_texts_and_tables_captions_and_scopes(page):
+    assert all(re.search(r"picture \d of product \d+", attrs["alt"]) for attrs in page.all("img"))
+    assert len(page.all("table")) == len(page.all("caption"))
+    assert all(attrs.get("scope") in {"row", "col"} for attrs in page.all("th"))
+
+
+def test_the_sections_of_the_label_page_go_from_the_split_to_the_fixes(page):
+    expected = "verdict certificate groups near-duplicates conflicts copies rejected fixes"
+    sections = [attrs["id"] for attrs in page.all("section")]
+    assert sections == expected.split()
+
+
+def test_the_split_is_told_in_words_beside_what_random_ones_would_have_leaked(inputs, page):
+    certificate = json.loads((inputs.dirs["labels"] / "certificate.json").read_text("utf-8"))
+    assert "The split can be believed" in page.text
+    assert certificate["leak"] == {"by_product": 0.312, "by_image": 0.447}
+    assert "31.2 % of the test products would have shared a picture with train" in page.text
+    assert "44.7 % of the test pictures would have stood in train as well" in page.text
+
+
+def test_a_list_says_how_much_of_it_is_shown(inputs, page):
+    conflicts = read_label_tables(*(inputs.dirs[stage] for stage in ("index", "sample", "labels"))).conflicts
+    assert len(conflicts) == 30
+    assert "The first 12 of 30 pictures" in page.text
+    assert "The first 12 of 57 pairs" in page.text
+
+
+def test_a_category_outside_the_sample_stands_as_its_id(page):
+    assert f"{OUTSIDE_CATEGORY} (outside the sample)" in page.text
+
+
+def test_a_picture_that_does_not_decode_is_told_in_words(inputs, page):
+    product_id = faulty_product(inputs.images)
+    assert f"{product_id} 1 image file is <b>truncated</b>" in page.text
+    assert f"{product_id} 4 0 bytes" in page.text
+    assert "picture 1: damaged; picture 4: empty" in page.text
+
+
+def test_fixes_are_shown_with_the_reminder_that_measured_splits_stay(page):
+    assert "People gave 2 products another category and took 1 product out of learning" in page.text
+    assert "never what is measured" in page.text
+    assert "line 4: product 99 is not in the sample" in page.text
+
+
+def test_a_sample_without_faults_reads_well(clean_page):
+    assert "No picture carries two categories." in clean_page.text
+    assert "Nothing: every picture of these products could be decoded" in clean_page.text
+    assert "were not looked for in this run" in clean_page.text
+    assert "People have corrected nothing yet" in clean_page.text
+    assert "none is taken for a placeholder" in clean_page.text
+
+
+def test_a_broken_split_is_told_on_the_label_page(tmp_path):
+    inputs = make_inputs(tmp_path / "in", num_products=200, shared=3)
+    assert "Do not believe the accuracy of this run." in read_labels_page(inputs, tmp_path / "reports").text
+
+
+def test_hostile_names_stay_text_on_the_label_page(tmp_path, page):
+    hostile = read_labels_page(make_inputs(tmp_path / "in", names=HOSTILE), tmp_path / "reports")
+    assert {tag for tag, _ in hostile.elements} <= {tag for tag, _ in page.elements}
+    assert not any(name.startswith("on") for _, attrs in hostile.elements for name in attrs)
+    assert HOSTILE[0] in hostile.text and "{{ 7*7 }}" in hostile.text
+
+
+def test_300_classes_give_a_small_label_page(tmp_path):
+    names = [f"CATEGORIE {number}" for number in range(300)]
+    inputs = make_inputs(tmp_path / "in", num_products=2_500, names=names)
+    out_dir, _ = write(inputs, tmp_path / "reports")
+    text = (out_dir / "labels.html").read_text("utf-8")
+    assert "The largest 40 of 300 classes" in text
+    assert len(text) < 2_000_000
