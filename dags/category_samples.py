@@ -120,7 +120,7 @@ def sample_dag(sample: SampleConfig) -> DAG:
             """Write the evaluation report.
 
             **Reads** Parquet, manifests and the config of everything before it.
-            **Leaves** `report.html` and `metrics.json` in the reports folder, and the index of all reports.
+            **Leaves** `report.html`, `labels.html` and `metrics.json` in the reports folder, and the index of reports.
             **If it fails**, clear the task: nothing before it runs again.
             """
             from cdiscount_tasks.run import open_run

@@ -122,7 +122,7 @@ def ceiling(products: pd.DataFrame, images: pd.DataFrame) -> dict[str, float]:
     test_images = images[images["split"] == TEST]
     test_products = products[products["split"] == TEST]
     looks = {
-        product_id: tuple(sorted(hashes)) for product_id, hashes in test_images.groupby("product_id")["pixel_hash"]
+        product_id: tuple(sorted(set(hashes))) for product_id, hashes in test_images.groupby("product_id")["pixel_hash"]
     }
     look = test_products["product_id"].map(looks)
     return {

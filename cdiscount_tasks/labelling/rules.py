@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,6 +11,7 @@ from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.labelling.csv_rows import is_whole_number, read_csv_rows
 from cdiscount_tasks.records import TRAIN
 
+_NUM_TOLD = 10
 FIX_COLUMNS = ["product_id", "category_id", "reason"]
 
 # The closed list of `rule` in labels/products.parquet.
@@ -124,6 +125,43 @@ def _verdicts(images: pd.DataFrame, products: pd.DataFrame) -> pd.Series:
     return given.drop_duplicates("image", keep=False).set_index("image")["label"]
 
 
+def _decision(rows: pd.DataFrame, has_verdict: bool, policy: str) -> str:
+    """Tell what was done about a contested picture of train, from its rows' labels and rules after the policy."""
+    if not rows["is_open"].any():
+        return SETTLED
+    if policy == "drop_image":
+        return SETTLED if has_verdict else DROPPED
+    if policy == "keep" or rows["label"].nunique() > 1:
+        return KEPT
+    if has_verdict:
+        return SETTLED
+    return RELABELLED if (rows["rule"] == MAJORITY).any() else KEPT
+
+
+def contradicted_fixes(products: pd.DataFrame, images: pd.DataFrame) -> list[str]:
+    """Tell where people gave a picture of train a category that another product with the same picture does not have.
+
+    Args:
+        products: Columns product_id, label, rule, split, as `apply_fixes` left them.
+        images: Columns product_id, image (which distinct picture by pixels).
+
+    Returns:
+        A sentence for each fixed product and picture, the first of them, and how many more there are.
+    """
+    rows = images[["product_id", "image"]].merge(products[["product_id", "label", "rule", "split"]], on="product_id")
+    rows = rows[(rows["split"] == TRAIN) & rows["label"].notna()]
+    fixed = rows[rows["rule"] == HUMAN_FIX]
+    pairs = fixed.merge(rows, on="image", suffixes=("", "_other"))
+    pairs = pairs[pairs["label"] != pairs["label_other"]].drop_duplicates(["product_id", "image"])
+    told = [
+        f"fixes file: product {row.product_id} is given {row.label}, and product {row.product_id_other} with the same "
+        f"picture is {row.label_other}{' by another fix' if row.rule_other == HUMAN_FIX else ''}: the picture is not "
+        "learnt with both; give both products one category"
+        for row in pairs.head(_NUM_TOLD).itertuples()
+    ]
+    return told + ([f"fixes file: {len(pairs) - _NUM_TOLD} more such"] if len(pairs) > _NUM_TOLD else [])
+
+
 def settle_conflicts(products: pd.DataFrame, images: pd.DataFrame, outside: pd.DataFrame, policy: str) -> Conflicts:
     """Find the pictures that several categories claim, and decide what training does with them.
 
@@ -170,15 +208,16 @@ def settle_conflicts(products: pd.DataFrame, images: pd.DataFrame, outside: pd.D
     emptied = unlearnt & products["label"].notna()
     products["label"] = products["label"].mask(emptied)
     products["rule"] = products["rule"].mask(emptied, ALL_IMAGES_CONFLICT)
-    decisions = dict.fromkeys(images.loc[is_open, "image"], DROPPED if policy == "drop_image" else KEPT)
-    if policy != "keep":
-        decisions |= dict.fromkeys(decisions.keys() & set(winner.index), RELABELLED)
-        decisions |= dict.fromkeys(decisions.keys() & set(verdicts.index), SETTLED)
+    after = products.set_index("product_id").loc[images["product_id"], ["label", "rule"]].set_axis(images.index)
+    rows = images[["image"]].assign(is_open=is_open, **after)[in_train & images["image"].isin(contested)]
+    decisions: dict[Any, str] = {
+        image: _decision(rows, image in verdicts.index, policy) for image, rows in rows.groupby("image")
+    }
     return Conflicts(products, learnt, _conflict_table(images, given, contested, decisions))
 
 
 def _conflict_table(
-    images: pd.DataFrame, given: pd.DataFrame, contested: np.ndarray, decisions: dict[int, str]
+    images: pd.DataFrame, given: pd.DataFrame, contested: np.ndarray, decisions: dict[Any, str]
 ) -> pd.DataFrame:
     hashes = images.loc[images["image"].isin(contested), ["image", "content_hash"]].drop_duplicates("content_hash")
     claimed: dict[int, tuple[set[int], set[int]]] = {image: (set(), set()) for image in contested.tolist()}

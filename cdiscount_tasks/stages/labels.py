@@ -33,7 +33,7 @@ from cdiscount_tasks.labelling.near_duplicates import count_near_duplicates
 from cdiscount_tasks.labelling.rejections import Rejections
 from cdiscount_tasks.labelling.split import Split, read_split_file
 from cdiscount_tasks.learning.picture_check import check_pictures
-from cdiscount_tasks.records import SPLITS, LabelFiles
+from cdiscount_tasks.records import SPLITS, TRAIN, LabelFiles
 from cdiscount_tasks.storage import tables
 from cdiscount_tasks.storage.artifact import Recipe, build_artifact, write_json
 from cdiscount_tasks.storage.category_names import CategoryName, read_category_names
@@ -119,6 +119,7 @@ class _Decided(NamedTuple):
         split: What had to be done to split.
         rejections: What was refused.
         placeholders: Counts of them.
+        num_fixed: How many products people relabelled, and how many they took out, whatever the policy made of it.
         warnings: What people should know of their fixes file.
     """
 
@@ -129,6 +130,7 @@ class _Decided(NamedTuple):
     split: Split
     rejections: Rejections
     placeholders: dict[str, int]
+    num_fixed: dict[str, int]
     warnings: list[str]
 
 
@@ -153,6 +155,11 @@ def _decide(
     images = images[images["product_id"].isin(products["product_id"])]
 
     products, warnings = rules.apply_fixes(products, fixes)
+    num_fixed = {
+        "num_relabelled": int((products["rule"] == rules.HUMAN_FIX).sum()),
+        "num_excluded": int((products["rule"] == rules.HUMAN_EXCLUSION).sum()),
+    }
+    warnings += rules.contradicted_fixes(products, images)
     outside = _elsewhere(index_dir, images, products["product_id"])
     conflicts = rules.settle_conflicts(products, images, outside, config.conflicts)
     products = with_class_indices(conflicts.products, class_ids)
@@ -164,21 +171,16 @@ def _decide(
         split=images["product_id"].map(by_product["split"]),
     )
     classes = _named(count_by_class(products, images, class_ids), names)
-    return _Decided(products, images, classes, conflicts, split, rejections, placeholders, warnings)
+    return _Decided(products, images, classes, conflicts, split, rejections, placeholders, num_fixed, warnings)
 
 
 def _count(decided: _Decided, config: LabelConfig) -> dict[str, Any]:
-    rule = decided.products["rule"]
     return {
         **count_decisions(decided.products, decided.images, decided.conflicts, config.conflicts),
         "placeholders": decided.placeholders,
         "rejected_images": decided.rejections.counts(images=True),
         "rejected_products": decided.rejections.counts(images=False),
-        "human_fixes": {
-            "num_relabelled": int((rule == rules.HUMAN_FIX).sum()),
-            "num_excluded": int((rule == rules.HUMAN_EXCLUSION).sum()),
-            "warnings": decided.warnings,
-        },
+        "human_fixes": {**decided.num_fixed, "warnings": decided.warnings},
         "warnings": [*decided.split.warnings, *decided.warnings],
     }
 
@@ -275,19 +277,20 @@ def read_y_values(labels_dir: Path) -> pd.DataFrame:
     """Rebuild the y-values from the labels artifact alone.
 
     Returns:
-        product_id, image_number, category_id (as given), label (to learn from; missing: not learnt from), class_index
-        (of the given category) and split; a row an image kept, sorted by product_id, image_number, row for row as
-        `images.parquet` and, within a split, as the predictions.
+        product_id, image_number, category_id (as given), label (to learn from; missing: the product or, in train, this
+        image is not learnt from), class_index (of the given category) and split; a row an image kept, sorted by
+        product_id, image_number, row for row as `images.parquet` and, within a split, as the predictions.
     """
     products = tables.read_table(labels_dir / "products.parquet", tables.LABEL_PRODUCTS).to_pandas()
     images = tables.read_table(labels_dir / "images.parquet", tables.LABEL_IMAGES).to_pandas()
     by_product = products.set_index("product_id")
+    label = images["product_id"].map(by_product["label"].astype("Int64"))
     return pd.DataFrame(
         {
             "product_id": images["product_id"],
             "image_number": images["image_number"],
             "category_id": images["product_id"].map(by_product["category_id"]),
-            "label": images["product_id"].map(by_product["label"].astype("Int64")),
+            "label": label.where(images["learnt"] | (images["split"] != TRAIN)),
             "class_index": images["class_index"],
             "split": images["split"],
         }

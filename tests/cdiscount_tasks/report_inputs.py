@@ -144,6 +144,7 @@ def _certificate(products, images, shared, clean) -> dict:
     groups = products.drop_duplicates("group_id")
     return {
         "shared_content_hashes": shared,
+        "num_straddling_groups": 0,
         "shared_pixel_hashes": shared,
         "split_source": "hash",
         **{

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.labelling.rules import apply_fixes, read_fixes, settle_conflicts
+from cdiscount_tasks.labelling.rules import apply_fixes, contradicted_fixes, read_fixes, settle_conflicts
 
 HEADER = "product_id,category_id,reason\n"
 POLICIES = ["drop_image", "keep", "majority"]
@@ -166,7 +166,7 @@ def test_every_policy_marks_the_same_products_as_conflicted(policy):
     [
         ("drop_image", ["dropped_from_training"] * 2),
         ("keep", ["kept"] * 2),
-        ("majority", ["relabelled", "kept"]),  # of the second picture, no category leads
+        ("majority", ["relabelled"] * 2),  # of the second no category leads; product 3 was relabelled by the first
     ],
 )
 def test_conflicts_are_listed_with_who_claims_them_and_the_decision(policy, decisions):
@@ -229,6 +229,27 @@ def test_the_majority_never_overrules_a_fix():
 
 def test_fixes_that_contradict_each_other_settle_nothing():
     assert settle_fixed({1: 6, 2: 7}, COPIES).learnt.tolist() == [False] * 3
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_picture_of_train_on_which_a_fix_made_all_agree_is_settled(policy):
+    rows = [(1, 5, "train", [0]), (2, 6, "train", [0])]
+    assert settle_fixed({1: 6}, rows, policy).table["decision"].tolist() == ["settled_by_fix"]
+
+
+def test_a_product_that_follows_another_picture_leaves_this_one_as_it_was():
+    rows = [(1, 5, "train", [0, 1]), (2, 6, "train", [0]), (3, 6, "train", [0]), (4, 7, "train", [1])]
+    rows += [(5, 7, "train", [1])]
+    found = settle_fixed({}, rows, "majority")
+    assert (found.products["label"].tolist()[0], found.table["decision"].tolist()) == (6, ["relabelled", "kept"])
+
+
+def test_fixes_that_contradict_a_copy_are_told():
+    products, images = tables(COPIES)
+    products["label"] = pd.array([6, 5, 5], "Int64")
+    products["rule"] = ["human_fix", "as_given", "as_given"]
+    (told,) = contradicted_fixes(products, images)
+    assert "product 1 is given 6, and product 2 with the same picture is 5" in told
 
 
 def test_a_conflict_that_a_fix_settles_says_so():
