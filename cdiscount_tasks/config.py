@@ -168,7 +168,7 @@ class SampleConfig(Frozen):
         default=None, ge=1, description="At most so many products of each category; null: all of them."
     )
     max_products_per_image: int = Field(
-        default=50, ge=1, description="An image in more products of the sample is a placeholder and rejected."
+        default=50, ge=1, description="An image in more products of the catalogue is a placeholder and rejected."
     )
     seed: int = Field(default=0, ge=0, le=2**31 - 1, description="Seed of the draw and of the split.")
     split: SplitConfig = SplitConfig()

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from cdiscount_tasks.config import SplitConfig
-from cdiscount_tasks.labelling.split import hash_shares, split_by_shares
+from cdiscount_tasks.labelling.split import Split, hash_shares, split_by_shares
 from cdiscount_tasks.records import SPLITS, TEST, TRAIN
 
 _LEAK_SEEDS = range(5)
@@ -76,34 +76,39 @@ def _by_split(values: pd.Series) -> dict[str, int]:
     return {split: int(values.get(split, 0)) for split in SPLITS}
 
 
-def certify(
-    products: pd.DataFrame, images: pd.DataFrame, config: SplitConfig, giants: set[int], num_moved: int
-) -> dict[str, Any]:
+def _shares_of(num_products: dict[str, int]) -> SplitConfig:
+    """Return the shares that a split file gave: random splits are compared with it at equal sizes."""
+    total = sum(num_products.values())
+    return SplitConfig(**{split: count / total for split, count in num_products.items()})
+
+
+def certify(products: pd.DataFrame, images: pd.DataFrame, split: Split, config: SplitConfig) -> dict[str, Any]:
     """Certify a split from the tables that were written.
 
     Args:
         products: labels/products.parquet.
         images: labels/images.parquet.
+        split: What had to be done to get there.
         config: Where the split came from.
-        giants: group_ids that went to train for their size.
-        num_moved: How many groups left their place.
 
     Returns:
         What certificate.json holds; see docs/data.md.
     """
     groups = products.drop_duplicates("group_id")
+    num_products = _by_split(products["split"].value_counts())
     return {
         "shared_content_hashes": _shared_across_splits(images, "content_hash"),
         "shared_pixel_hashes": _shared_across_splits(images, "pixel_hash"),
         "num_straddling_groups": int((products.groupby("group_id")["split"].nunique() > 1).sum()),
         "split_source": "file" if config.file else "hash",
         "num_groups": _by_split(groups["split"].value_counts()),
-        "num_products": _by_split(products["split"].value_counts()),
+        "num_products": num_products,
         "num_images": _by_split(images["split"].value_counts()),
         "class_shares": _class_shares(products),
-        "largest_groups": _largest_groups(products, giants),
-        "num_moved_groups": num_moved,
-        "leak": leak_of_random_splits(images, config),
+        "largest_groups": _largest_groups(products, set(split.giant_groups)),
+        "num_giant_groups": len(split.giant_groups),
+        "num_moved_groups": len(split.moved_groups),
+        "leak": leak_of_random_splits(images, _shares_of(num_products) if config.file else config),
     }
 
 

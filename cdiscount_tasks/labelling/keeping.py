@@ -27,21 +27,26 @@ class FixedSplit(NamedTuple):
 
 
 def without_placeholders(
-    images: pd.DataFrame, most: int, rejections: Rejections
+    images: pd.DataFrame, outside: pd.DataFrame, most: int, rejections: Rejections
 ) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Reject the pictures that stand in more products than any real picture does.
+    """Reject the pictures that stand in more products of the catalogue than any real picture does.
 
     Args:
-        images: Columns product_id, image_number, image (which distinct picture); one row a readable image.
+        images: Columns product_id, image_number, content_hash, image (which distinct picture); a row a readable image.
+        outside: The same pictures in products outside the sample: content_hash, product_id.
         most: In so many products a picture may stand.
         rejections: Takes the placeholders.
 
     Returns:
         The other images, and the placeholders' num_images and num_distinct.
     """
-    count = num_products_per_image(images["image"].to_numpy(), images["product_id"].to_numpy())
+    same = outside.merge(images[["content_hash", "image"]].drop_duplicates(), on="content_hash")
+    everywhere = pd.concat([images[["image", "product_id"]], same[["image", "product_id"]]])
+    count = num_products_per_image(*everywhere.to_numpy(np.int64).T)[: len(images)]
     placeholder = count > most
-    details = [f"the same picture stands in {n} products, expected at most {most}" for n in count[placeholder]]
+    details = [
+        f"the same picture stands in {n} products of the catalogue, expected at most {most}" for n in count[placeholder]
+    ]
     rejections.add(images.loc[placeholder, ["product_id", "image_number"]], Reason.PICTURE_OF_MANY_PRODUCTS, details)
     counts = {
         "num_images": int(placeholder.sum()),

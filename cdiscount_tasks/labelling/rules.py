@@ -24,12 +24,13 @@ DROPPED, KEPT, RELABELLED, SETTLED, NOT_IN_TRAIN = (
 )  # fmt: skip
 
 
-def read_fixes(path: Path, class_ids: Collection[int]) -> pd.DataFrame:
+def read_fixes(path: Path, class_ids: Collection[int], left_out: Collection[int] = ()) -> pd.DataFrame:
     """Read people's corrections.
 
     Args:
         path: CSV with product_id, category_id (empty: not to be learnt from), reason.
         class_ids: The sample's categories.
+        left_out: Those that were too small to stay.
 
     Returns:
         Columns product_id (int64), category_id (Int64, missing: excluded), reason, line.
@@ -42,9 +43,10 @@ def read_fixes(path: Path, class_ids: Collection[int]) -> pd.DataFrame:
         if not is_whole_number(product_id) or (category_id and not is_whole_number(category_id)):
             raise DataError(f"{path}: line {line} is {product_id!r}, {category_id!r}; expected two whole numbers")
         if category_id and int(category_id) not in class_ids:
+            why = "was left out as a small class" if int(category_id) in left_out else "is not of the sample"
             raise DataError(
-                f"{path}: line {line} gives product {product_id} the category {category_id}, which is not of the "
-                f"sample; expected one of {', '.join(map(str, sorted(class_ids)))}, or nothing to take the product out"
+                f"{path}: line {line} gives product {product_id} the category {category_id}, which {why}; expected "
+                f"one of {', '.join(map(str, sorted(class_ids)))}, or nothing to take the product out"
             )
     table["product_id"] = table["product_id"].astype("int64")
     twice = table[table["product_id"].duplicated()]
@@ -110,12 +112,17 @@ def _contested(claims: pd.DataFrame) -> np.ndarray:
     return num_categories.index[num_categories > 1].to_numpy()
 
 
-def _majorities(claims: pd.DataFrame) -> pd.Series:
-    """Return the category that most products claim for each picture; none where two lead."""
-    votes = claims.groupby(["image", "category_id"]).size().rename("votes").reset_index()
-    best = votes.groupby("image")["votes"].transform("max")
+def _majorities(claims: pd.DataFrame, of: str) -> pd.Series:
+    """Return the category_id that stands in most rows of each picture or product; none where two lead.
+
+    Args:
+        claims: Columns category_id and `of`.
+        of: "image" or "product_id".
+    """
+    votes = claims.groupby([of, "category_id"]).size().rename("votes").reset_index()
+    best = votes.groupby(of)["votes"].transform("max")
     leaders = votes[votes["votes"] == best]
-    return leaders.drop_duplicates("image", keep=False).set_index("image")["category_id"]
+    return leaders.drop_duplicates(of, keep=False).set_index(of)["category_id"]
 
 
 def _verdicts(images: pd.DataFrame, products: pd.DataFrame) -> pd.Series:
@@ -195,10 +202,10 @@ def settle_conflicts(products: pd.DataFrame, images: pd.DataFrame, outside: pd.D
         agrees = (images["label"] == images["image"].map(verdicts)).fillna(False).to_numpy(bool)
         learnt &= ~is_open | agrees
     elif policy == "majority":
-        majorities = _majorities(claims[claims["category_id"].isin(products["category_id"])])
+        majorities = _majorities(claims[claims["category_id"].isin(products["category_id"])], "image")
         winner = verdicts.combine_first(majorities)
         votes = images[is_open].assign(winner=images["image"].map(winner)).dropna(subset=["winner", "label"])
-        winner_of = votes.drop_duplicates("product_id").set_index("product_id")["winner"]
+        winner_of = _majorities(votes[["product_id", "winner"]].rename(columns={"winner": "category_id"}), "product_id")
         new = products["product_id"].map(winner_of).astype("Int64")
         changed = (new.notna() & (new != products["label"])).fillna(False).astype(bool)
         changed &= products["rule"] != HUMAN_FIX

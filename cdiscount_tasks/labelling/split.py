@@ -11,7 +11,7 @@ import xxhash
 from cdiscount_tasks.config import SplitConfig
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.labelling.csv_rows import is_whole_number, read_csv_rows
-from cdiscount_tasks.records import SPLITS, TRAIN
+from cdiscount_tasks.records import SPLITS, TEST, TRAIN, VALIDATION
 
 GIANT_SHARE = 0.05
 """A group of several products that holds more than this share of a class goes to train."""
@@ -217,4 +217,10 @@ def split_by_file(
         )
     unknown = int((~fixed.index.isin(products["product_id"])).sum())
     warnings = [f"split file: {unknown} products are not in the sample or have no usable image"] if unknown else []
+    for name in (VALIDATION, TEST):
+        present = set(products.loc[split == name, "category_id"])
+        absent = [category_id for category_id in class_ids if category_id not in present]
+        if absent:
+            told = f"{', '.join(map(str, absent[:_NUM_TOLD]))}{' and more' if len(absent) > _NUM_TOLD else ''}"
+            warnings.append(f"split file: the {name} split has no product of {len(absent)} categories: {told}")
     return Split(split, (), tuple(int(group) for group in cut), tuple(warnings))

@@ -42,7 +42,7 @@ from cdiscount_tasks.storage.sample_images import SampleImages, read_image_keys
 
 logger = logging.getLogger(__name__)
 
-VERSION = 2
+VERSION = 3
 
 
 class LabelsResult(TypedDict):
@@ -143,14 +143,17 @@ def _decide(
     fixed_split = FixedSplit(files.split_path, read_split_file(files.split_path)) if files.split_path else None
     rejections = Rejections()
     images = _readable_images(sample_dir, config.near_duplicates != "off", rejections)
-    images, placeholders = without_placeholders(images, config.max_products_per_image, rejections)
     drawn = tables.read_table(sample_dir / "products.parquet", tables.SAMPLE_PRODUCTS).to_pandas()
+    outside = _elsewhere(index_dir, images, drawn["product_id"])
+    images, placeholders = without_placeholders(images, outside, config.max_products_per_image, rejections)
+    outside = pd.concat([outside, images.merge(drawn[["product_id", "category_id"]])[outside.columns]])
     products = without_empty_products(drawn, images, rejections)
     products["group_id"] = group_all(products, images, config.near_duplicates)
     level3 = {category_id: name.level3 for category_id, name in names.items()}
     products, class_ids = without_small_classes(products, level3, config.small_classes, rejections)
     # Read again: a fix may name a class that was too small to stay.
-    fixes = rules.read_fixes(files.fixes_path, set(class_ids)) if files.fixes_path else None
+    left_out = names.keys() - class_ids
+    fixes = rules.read_fixes(files.fixes_path, set(class_ids), left_out) if files.fixes_path else None
     products, split = split_products(products, class_ids, fixed_split, config, rejections)
     images = images[images["product_id"].isin(products["product_id"])]
 
@@ -160,7 +163,7 @@ def _decide(
         "num_excluded": int((products["rule"] == rules.HUMAN_EXCLUSION).sum()),
     }
     warnings += rules.contradicted_fixes(products, images)
-    outside = _elsewhere(index_dir, images, products["product_id"])
+    outside = outside[~outside["product_id"].isin(products["product_id"])]
     conflicts = rules.settle_conflicts(products, images, outside, config.conflicts)
     products = with_class_indices(conflicts.products, class_ids)
     check_learnable(products, class_ids)
@@ -194,8 +197,7 @@ def _certify(part_dir: Path, decided: _Decided, config: LabelConfig) -> dict[str
         look_of = dict(zip(decided.images["pixel_hash"], decided.images["perceptual_hash"].to_numpy(), strict=True))
         looks = np.array([look_of[pixel_hash] for pixel_hash in images["pixel_hash"]], np.uint64)
         near_duplicates = count_near_duplicates(images, looks, config.near_duplicates)
-    giants, num_moved = set(decided.split.giant_groups), len(decided.split.moved_groups)
-    certificate = certify(products, images, config.split, giants, num_moved)
+    certificate = certify(products, images, decided.split, config.split)
     return {**certificate, "near_duplicates": near_duplicates}
 
 

@@ -155,6 +155,7 @@ def _certificate(products, images, shared, clean) -> dict:
             {"class_index": 0, "group_id": 1000, "num_products": 2, "share_of_class": 0.021, "moved_to_train": False},
             {"class_index": 1, "group_id": 1014, "num_products": 9, "share_of_class": 0.061, "moved_to_train": True},
         ],
+        "num_giant_groups": 1,
         "num_moved_groups": 1,
         "leak": {"by_product": 0.312, "by_image": 0.447},
         "near_duplicates": None if clean else label_faults.near_duplicates(images),

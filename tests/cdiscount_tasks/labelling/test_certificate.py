@@ -4,6 +4,7 @@ import pytest
 
 from cdiscount_tasks.config import SplitConfig
 from cdiscount_tasks.labelling.certificate import ceiling, certify, leak_of_random_splits
+from cdiscount_tasks.labelling.split import Split
 
 
 def tables(rows):
@@ -18,8 +19,13 @@ def tables(rows):
 ROWS = [(1, 0, 1, "train", [1, 2]), (2, 0, 1, "train", [2]), (3, 1, 3, "validation", [3]), (4, 1, 4, "test", [4])]
 
 
-def certificate_of(rows, giants=()):
-    return certify(*tables(rows), SplitConfig(), set(giants), 0)
+def split_of(products, giants=()):
+    return Split(products["split"], tuple(giants), (), ())
+
+
+def certificate_of(rows, giants=(), config=SplitConfig()):  # noqa: B008 - it never changes
+    products, images = tables(rows)
+    return certify(products, images, split_of(products, giants), config)
 
 
 def test_a_sound_split_shares_nothing():
@@ -36,7 +42,7 @@ def test_a_picture_in_two_splits_is_counted():
 def test_bytes_and_pixels_in_two_splits_are_counted_apart(column, counts):
     products, images = tables([*ROWS, (5, 0, 5, "test", [1])])
     images[column] = [b"%016d" % number for number in range(len(images))]
-    found = certify(products, images, SplitConfig(), set(), 0)
+    found = certify(products, images, split_of(products), SplitConfig())
     assert (found["shared_content_hashes"], found["shared_pixel_hashes"]) == counts
 
 
@@ -89,3 +95,17 @@ def test_the_leak_is_the_same_every_time():
 def test_the_ceiling_is_what_contradicting_copies_of_test_leave(rows, value, product):
     found = ceiling(*tables(rows))
     assert np.allclose([found["value"], found["product"]], [value, product])
+
+
+def test_giants_are_counted():
+    assert certificate_of(ROWS, giants=[1, 7])["num_giant_groups"] == 2
+
+
+def test_the_leak_beside_a_split_file_is_that_of_splits_with_the_files_own_shares():
+    # Every picture stands in two products: the other copy is in train with the chance of train's share.
+    splits = ["train"] * 200 + ["validation"] * 300 + ["test"] * 1500
+    rows = [(number, 0, number, split, [number // 2]) for number, split in enumerate(splits)]
+    assert certificate_of(rows)["leak"]["by_product"] == pytest.approx(0.7, abs=0.05)
+    assert certificate_of(rows, config=SplitConfig(file="splits.csv"))["leak"]["by_product"] == pytest.approx(
+        0.1, abs=0.05
+    )

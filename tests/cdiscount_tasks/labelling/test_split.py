@@ -216,4 +216,4 @@ def test_a_file_that_leaves_nothing_of_a_class_to_learn_is_refused():
 
 def test_products_of_the_file_that_the_sample_lacks_are_counted():
     splits = ["train", "train", "test", "train", "validation", "test", "test", "test"]
-    assert split_products(splits).warnings == ("split file: 2 products are not in the sample or have no usable image",)
+    assert split_products(splits).warnings[0] == "split file: 2 products are not in the sample or have no usable image"

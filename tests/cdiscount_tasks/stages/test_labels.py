@@ -294,6 +294,18 @@ def test_a_picture_in_too_many_products_is_a_placeholder_and_ties_nothing(label_
     assert read_json(found["path"], "counts")["rejected_products"] == {"no_image_left": 1}
 
 
+def test_a_picture_in_too_many_products_of_the_whole_catalogue_is_a_placeholder_of_the_sample(label_catalogue):
+    rows = plain(RED, 12, 100) + plain(GREEN, 12, 200) + plain(BLUE, 20, 300)
+    rows = [(product, category, [*seeds, 7] if product % 100 < 2 else seeds) for product, category, seeds in rows]
+    rows += [(400 + number, BLUE, [7]) for number in range(17)]
+    found = label_catalogue(catalogue_of(rows), categories=[RED, GREEN], max_products_per_image=23)
+    assert found["num_rejected_images"] == 0
+    found = label_catalogue(catalogue_of(rows), categories=[RED, GREEN], max_products_per_image=22)
+    assert read_json(found["path"], "counts")["placeholders"] == {"num_images": 4, "num_distinct": 1}
+    rejected = read(found["path"], "rejected")
+    assert set(rejected["detail"]) == {"the same picture stands in 23 products of the catalogue, expected at most 22"}
+
+
 def test_a_picture_in_as_many_products_as_are_allowed_stays(label_catalogue):
     rows = [
         (product, category, [*seeds, 7 + (category == GREEN)])
@@ -318,7 +330,7 @@ def test_a_small_class_may_be_left_out(label_catalogue):
 
 def test_a_fix_to_a_class_that_was_left_out_is_an_error(label_catalogue, tmp_path):
     rows = plain(RED, 12, 100) + plain(GREEN, 12, 200) + plain(BLUE, 2, 300)
-    with pytest.raises(DataError, match=f"line 2 gives product 100 the category {BLUE}, which is not of the sample"):
+    with pytest.raises(DataError, match=f"line 2 gives product 100 the category {BLUE}, which was left out"):
         label_catalogue(catalogue_of(rows), write_fixes(tmp_path, f"100,{BLUE},x\n"), small_classes="reject")
 
 

@@ -129,6 +129,18 @@ def test_a_split_file_that_names_unknown_products_is_a_warning_that_counts_them(
     assert any("2 products are not in the sample" in warning for warning in warnings)
 
 
+def test_a_split_file_that_leaves_a_class_out_of_test_is_a_warning_that_names_the_class(fix, labels_dir):
+    products = read(labels_dir, "products")
+    rows = [
+        (product, "train" if category == RED and split == "test" else split)
+        for product, category, split in products[["product_id", "category_id", "split"]].to_numpy().tolist()
+    ]
+    text = "product_id,split\n" + "".join(f"{product},{split}\n" for product, split in rows)
+    path = fix(split=text, straddling="move_to_train")["path"]
+    warnings = json.loads((Path(path) / "counts.json").read_text())["warnings"]
+    assert f"split file: the test split has no product of 1 categories: {RED}" in warnings
+
+
 def test_products_that_a_split_file_misses_are_rejected_each_with_the_reason(fix, dealt, labels_dir):
     missed = {302, 303, 304, 350}
     path = fix(split=dealt(without=missed))["path"]
