@@ -79,7 +79,7 @@ def _by_split(values: pd.Series) -> dict[str, int]:
 def _shares_of(num_products: dict[str, int]) -> SplitConfig:
     """Return the shares that a split file gave: random splits are compared with it at equal sizes."""
     total = sum(num_products.values())
-    return SplitConfig(**{split: count / total for split, count in num_products.items()})
+    return SplitConfig.model_validate({split: count / total for split, count in num_products.items()})
 
 
 def certify(products: pd.DataFrame, images: pd.DataFrame, split: Split, config: SplitConfig) -> dict[str, Any]:
