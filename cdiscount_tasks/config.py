@@ -14,7 +14,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 from cdiscount_tasks.config_errors import first_sentence
 from cdiscount_tasks.errors import ConfigError
 
-NetworkName = Literal["plain_cnn", "small_cnn"]
+NetworkName = Literal[
+    "plain_cnn", "small_cnn", "mobilenet_v2", "mobilenet_v3_small", "efficientnet_v2_b0", "convnext_tiny"
+]
+BACKBONES = frozenset({"mobilenet_v2", "mobilenet_v3_small", "efficientnet_v2_b0", "convnext_tiny"})
+"""The networks of keras.applications, which may start from pretrained weights."""
 
 REFUSED_SAMPLE_NAMES = frozenset(
     {"catalogue", "comparison", "sample_comparison", "predictions", "clean_up", "index", "demo"}
@@ -62,7 +66,13 @@ class TrainingConfig(Frozen):
     network: NetworkName = Field(
         default="small_cnn",
         description="plain_cnn: the convolution, pooling, dense network of a first Keras notebook. "
-        "small_cnn: this project's own residual network with separable convolutions.",
+        "small_cnn: this project's own residual network with separable convolutions. "
+        "The others are those of keras.applications, and may start from pretrained weights.",
+    )
+    weights: Literal["none", "imagenet"] = Field(
+        default="none",
+        description="What the network starts from. imagenet: pretrained weights (a network of keras.applications); its "
+        "features are computed once, a classifying layer learns from them, then the network itself may be tuned.",
     )
     image_size: int = Field(
         default=96,
@@ -70,7 +80,25 @@ class TrainingConfig(Frozen):
         le=512,
         description="Side in pixels that pictures are scaled to. The catalogue's are 180; time grows with the square.",
     )
-    epochs: int = Field(default=30, ge=1, le=500, description="Passes over the train split, at most.")
+    epochs: int = Field(
+        default=30,
+        ge=1,
+        le=500,
+        description="Passes over the train split, at most. With pretrained weights: of the classifying layer.",
+    )
+    fine_tune_epochs: int = Field(
+        default=0, ge=0, le=500, description="Passes that tune the pretrained network itself; 0: it stays frozen."
+    )
+    fine_tune_learning_rate: float = Field(
+        default=3e-4, gt=0, le=1, strict=False, description="Highest rate while the pretrained network is tuned."
+    )
+    fine_tune_share: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        strict=False,
+        description="Share of the pretrained network's layers that are tuned, from the top; the others stay frozen.",
+    )
     batch_size: int = Field(default=64, ge=1, le=1024, description="Images per step.")
     learning_rate: float = Field(
         default=2e-3, gt=0, le=1, strict=False, description="Highest rate of the warm-up and cosine decay."
@@ -85,7 +113,35 @@ class TrainingConfig(Frozen):
         le=500,
         description="Epochs without a lower validation loss (over products) after which training ends.",
     )
+    class_weights: bool = Field(
+        default=False,
+        description="Whether every class counts the same while learning, however few images it has. It helped nobody "
+        "who reported it on this catalogue.",
+    )
+    gpus: int = Field(
+        default=1,
+        ge=1,
+        le=16,
+        description="GPUs that one training takes, where the machine has any; slots of the pool.",
+    )
+    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = Field(
+        default="auto", description="auto: half precision on GPUs that have units for it, float32 elsewhere."
+    )
     seed: int = Field(default=0, ge=0, le=2**31 - 1, description="Seed of weights, order, augmentation and dropout.")
+
+    @model_validator(mode="after")
+    def _weights_fit_the_network(self) -> Self:
+        if self.weights != "none" and self.network not in BACKBONES:
+            raise ValueError(
+                f"weights is {self.weights!r}, but {self.network} has no pretrained weights; take one of "
+                f"{', '.join(sorted(BACKBONES))}, or weights: none"
+            )
+        if self.fine_tune_epochs and self.weights == "none":
+            raise ValueError(
+                f"fine_tune_epochs is {self.fine_tune_epochs}, but without pretrained weights nothing is tuned; "
+                "set weights: imagenet, or fine_tune_epochs: 0"
+            )
+        return self
 
 
 class SplitConfig(Frozen):

@@ -1,13 +1,28 @@
-"""The device that training runs on. TensorFlow is set up here, before anything else imports it."""
+"""The device that training runs on: GPUs are claimed, and TensorFlow is set up, before anything else imports it."""
 
+import fcntl
+import logging
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any, NamedTuple
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import IO, Any, Literal, NamedTuple
 
 # Read when TensorFlow is first imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+logger = logging.getLogger(__name__)
+
+Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
+
+_VISIBLE = "CUDA_VISIBLE_DEVICES"
+_held: dict[str, IO[str]] = {}
+"""The lock files of the GPUs that this process has claimed. TensorFlow keeps a GPU's memory until the process ends, and
+so does the claim: the system releases it then, however the process ends."""
 
 
 @contextmanager
@@ -34,14 +49,104 @@ class Device(NamedTuple):
     Attributes:
         name: What a person would call it, such as "CPU, 2 cores".
         jit_compile: Whether XLA compiles the training step. On CPU it costs 20 to 30 % of the speed.
+        precision: Keras' dtype policy.
+        memory_gib: Of each GPU, or of the machine.
+        strategy: Spreads the steps over several devices; None: there is one.
     """
 
     name: str
     jit_compile: bool
+    precision: str = "float32"
+    memory_gib: float = 0.0
+    strategy: Any = None
+
+    def scope(self) -> AbstractContextManager[Any]:
+        """Return the context in which networks and optimisers are made."""
+        return self.strategy.scope() if self.strategy is not None else nullcontext()
 
 
-def prepare_device(seed: int) -> Device:
-    """Set TensorFlow up for one training or evaluation in this process, with every random state from a seed."""
+def list_gpus() -> list[str]:
+    """Return the ids of the GPUs that this process may use: those that CUDA_VISIBLE_DEVICES names, or all."""
+    if _VISIBLE in os.environ:
+        return [name.strip() for name in os.environ[_VISIBLE].split(",") if name.strip() not in ("", "-1")]
+    try:
+        said = subprocess.run(
+            ["nvidia-smi", "--query-gpu=uuid", "--format=csv,noheader"], capture_output=True, text=True, check=True,
+            timeout=30,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return said.stdout.split()
+
+
+def claim_gpus(wanted: int, gpus: Sequence[str], locks_dir: Path | None = None) -> list[str]:
+    """Claim GPUs for this process, each by a lock file; none is ever given to two processes of a machine.
+
+    Args:
+        wanted: How many.
+        gpus: Their ids.
+        locks_dir: Where the lock files lie; None: a folder for the whole machine.
+
+    Returns:
+        The claimed ids: none where the machine has no GPU. A process that claims again keeps what it holds.
+
+    Raises:
+        RuntimeError: If so many are not free: a retry may find them.
+    """
+    if not gpus:
+        return []
+    locks_dir = locks_dir or Path(tempfile.gettempdir()) / "cdiscount-gpus"
+    locks_dir.mkdir(parents=True, exist_ok=True)
+    before = [gpu for gpu in gpus if gpu in _held]
+    claimed = before[:wanted]
+    for gpu in gpus:
+        if len(claimed) == wanted:
+            break
+        if gpu in _held:
+            continue
+        file = (locks_dir / f"{gpu}.lock").open("a+")
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            continue
+        _held[gpu] = file
+        claimed.append(gpu)
+    if len(claimed) < wanted:
+        for gpu in claimed[len(before) :]:
+            _held.pop(gpu).close()
+        raise RuntimeError(
+            f"{wanted} of this machine's {len(gpus)} GPUs are wanted and {len(claimed)} are free; the task is tried "
+            "again, or lower CDISCOUNT_GPU_SLOTS to the number of GPUs"
+        )
+    return claimed
+
+
+def _precision_of(details: Sequence[dict[str, Any]], wanted: Precision) -> str:
+    """Choose half precision where every GPU has units for it: bfloat16 from compute capability 8, float16 from 7."""
+    if wanted != "auto":
+        return wanted
+    lowest = min((tuple(one.get("compute_capability", (0, 0))) for one in details), default=(0, 0))
+    if lowest >= (8, 0):
+        return "mixed_bfloat16"
+    return "mixed_float16" if lowest >= (7, 0) else "float32"
+
+
+def prepare_device(seed: int, num_gpus: int = 1, precision: Precision = "auto") -> Device:
+    """Set TensorFlow up for one training or evaluation in this process, with every random state from a seed.
+
+    Args:
+        seed: Of weights and dropout.
+        num_gpus: How many GPUs are claimed where the machine has any.
+        precision: "auto": by the GPUs; on CPU float32.
+
+    Raises:
+        RuntimeError: If so many GPUs are not free; a retry may find them.
+    """
+    if "tensorflow" not in sys.modules:
+        claimed = claim_gpus(num_gpus, list_gpus())
+        if claimed:
+            os.environ[_VISIBLE] = ",".join(claimed)
     with _without_notices():
         import keras
         import tensorflow as tf
@@ -52,10 +157,36 @@ def prepare_device(seed: int) -> Device:
     tf.config.experimental.enable_op_determinism()
     for gpu in gpus:
         _let_memory_grow(tf, gpu)
-    if gpus:
-        details = tf.config.experimental.get_device_details(gpus[0])
-        return Device(f"GPU, {details.get('device_name', 'unknown')}", jit_compile=True)
-    return Device(f"CPU, {os.cpu_count()} cores", jit_compile=False)
+    details = [tf.config.experimental.get_device_details(gpu) for gpu in gpus]
+    policy = _precision_of(details, precision)
+    keras.config.set_dtype_policy(policy)
+    device = _device_of(tf, details, policy)
+    logger.info("device: %s, %.1f GiB of memory, %s", device.name, device.memory_gib, device.precision)
+    return device
+
+
+def _device_of(tf: Any, details: Sequence[dict[str, Any]], policy: str) -> Device:
+    import psutil
+
+    # Logical devices are what a test makes of one CPU; otherwise there is one, or a GPU each.
+    logical = tf.config.list_logical_devices("GPU") or tf.config.list_logical_devices("CPU")
+    strategy = tf.distribute.MirroredStrategy([one.name for one in logical]) if len(logical) > 1 else None
+    if not details:
+        many = f", {len(logical)} logical devices" if strategy else ""
+        memory_gib = psutil.virtual_memory().total / 2**30
+        return Device(f"CPU, {os.cpu_count()} cores{many}", False, policy, round(memory_gib, 1), strategy)
+    memory_gib = min(_gpu_memory_gib(), default=0.0)
+    name = f"GPU, {len(details)} x {details[0].get('device_name', 'unknown')}"
+    return Device(name, True, policy, round(memory_gib, 1), strategy)
+
+
+def _gpu_memory_gib() -> list[float]:
+    command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
+    try:
+        said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
+    except (OSError, subprocess.SubprocessError):
+        return []
+    return [float(line) / 1024 for line in said.stdout.split()]
 
 
 def _let_memory_grow(tf: Any, gpu: Any) -> None:

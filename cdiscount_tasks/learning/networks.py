@@ -1,14 +1,18 @@
 """The networks by name. Each takes uint8 pictures and returns class probabilities; its own scaling is part of it."""
 
-from typing import Any
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import keras
 from keras import layers
 
 from cdiscount_tasks.config import NetworkName
+from cdiscount_tasks.errors import ConfigError
 
 # Short trainings have few steps: Keras' 0.99 would leave the moving statistics behind the weights.
 _MOMENTUM = 0.9
+_DROPOUT = 0.2
 
 
 def _plain_cnn(x: Any) -> Any:
@@ -49,24 +53,124 @@ def _small_cnn(x: Any) -> Any:
     for filters, stride in ((64, 2), (128, 2), (128, 1), (256, 2), (256, 1)):
         x = _residual_block(x, filters, stride)
     x = layers.GlobalAveragePooling2D()(x)
-    return layers.Dropout(0.2)(x)
+    return layers.Dropout(_DROPOUT)(x)
 
 
 _BUILDERS = {"plain_cnn": _plain_cnn, "small_cnn": _small_cnn}
 
 
-def build_network(name: NetworkName, image_size: int, num_classes: int) -> keras.Model:
-    """Build an untrained network.
+class _Backbone(NamedTuple):
+    """A network of keras.applications, and whether it wants inputs in [-1, 1] or scales pictures itself."""
+
+    build: Callable[..., keras.Model]
+    scales_itself: bool
+
+
+_BACKBONES = {
+    "mobilenet_v2": _Backbone(keras.applications.MobileNetV2, scales_itself=False),
+    "mobilenet_v3_small": _Backbone(keras.applications.MobileNetV3Small, scales_itself=True),
+    "efficientnet_v2_b0": _Backbone(keras.applications.EfficientNetV2B0, scales_itself=True),
+    "convnext_tiny": _Backbone(keras.applications.ConvNeXtTiny, scales_itself=True),
+}
+_BACKBONE_LAYER, _HEAD_LAYER = "backbone", "probabilities"
+
+
+def _build_backbone(name: NetworkName, image_size: int, weights_path: Path | None) -> keras.Model:
+    """Build a network of keras.applications from pictures (as it wants them scaled) to its last feature map."""
+    backbone = _BACKBONES[name].build(
+        include_top=False, weights=None, input_shape=(image_size, image_size, 3), name=_BACKBONE_LAYER
+    )
+    if weights_path is not None:
+        try:
+            backbone.load_weights(weights_path)
+        except Exception as error:
+            raise ConfigError(
+                f"{weights_path}: does not fit the network {name} ({str(error).splitlines()[0][:200]}); expected its "
+                "ImageNet weights without the top, as Keras publishes them"
+            ) from error
+    return backbone
+
+
+def _pool_backbone(x: Any, name: NetworkName, image_size: int, weights_path: Path | None) -> Any:
+    backbone = _build_backbone(name, image_size, weights_path)
+    if not _BACKBONES[name].scales_itself:
+        x = layers.Rescaling(1 / 127.5, offset=-1)(x)
+    # Pretrained batch statistics stay as they are, also while the weights are tuned.
+    x = backbone(x, training=False) if weights_path is not None else backbone(x)
+    return layers.GlobalAveragePooling2D()(x)
+
+
+def _images_input(image_size: int) -> Any:
+    return keras.Input((image_size, image_size, 3), dtype="uint8", name="images")
+
+
+def _probabilities(features: Any, num_classes: int) -> Any:
+    return layers.Dense(num_classes, activation="softmax", dtype="float32", name=_HEAD_LAYER)(features)
+
+
+def is_backbone(name: str) -> bool:
+    """Tell whether a network is one of keras.applications, which can start from pretrained weights."""
+    return name in _BACKBONES
+
+
+def build_network(
+    name: NetworkName, image_size: int, num_classes: int, weights_path: Path | None = None
+) -> keras.Model:
+    """Build a network; without weights it is untrained.
 
     Args:
         name: One of config.NetworkName.
         image_size: Side of the pictures in pixels.
         num_classes: Number of outputs.
+        weights_path: ImageNet weights of a backbone, without its top.
 
     Returns:
         A model from uint8 [batch, image_size, image_size, 3] to float32 [batch, num_classes], rows sum to 1.
+
+    Raises:
+        ConfigError: If the weights are not this network's.
     """
-    inputs = keras.Input((image_size, image_size, 3), dtype="uint8", name="images")
-    features = _BUILDERS[name](inputs)
-    outputs = layers.Dense(num_classes, activation="softmax", dtype="float32", name="probabilities")(features)
-    return keras.Model(inputs, outputs, name=name)
+    inputs = _images_input(image_size)
+    if is_backbone(name):
+        features = layers.Dropout(_DROPOUT)(_pool_backbone(inputs, name, image_size, weights_path))
+    else:
+        features = _BUILDERS[name](inputs)
+    return keras.Model(inputs, _probabilities(features, num_classes), name=name)
+
+
+def build_extractor(name: NetworkName, image_size: int, weights_path: Path) -> keras.Model:
+    """Build a frozen backbone that turns pictures into feature vectors.
+
+    Returns:
+        A model from uint8 [batch, image_size, image_size, 3] to float32 [batch, num_features].
+    """
+    inputs = _images_input(image_size)
+    return keras.Model(inputs, _pool_backbone(inputs, name, image_size, weights_path), name=f"{name}_features")
+
+
+def build_head(num_features: int, num_classes: int) -> keras.Model:
+    """Build what stands on a frozen backbone: from float32 [batch, num_features] to probabilities."""
+    inputs = keras.Input((num_features,), name="features")
+    return keras.Model(inputs, _probabilities(layers.Dropout(_DROPOUT)(inputs), num_classes), name="head")
+
+
+def put_head_on(network: keras.Model, head: keras.Model) -> None:
+    """Give a network the classifying layer of a trained head."""
+    network.get_layer(_HEAD_LAYER).set_weights(head.get_layer(_HEAD_LAYER).get_weights())
+
+
+def thaw(network: keras.Model, share: float) -> int:
+    """Let the upper part of a pretrained backbone learn; its batch normalisation stays frozen.
+
+    Args:
+        network: What `build_network` made with weights.
+        share: Of the backbone's layers, counted from the top, in [0, 1].
+
+    Returns:
+        The number of layers of the backbone that learn.
+    """
+    parts = network.get_layer(_BACKBONE_LAYER).layers
+    first = round((1 - share) * len(parts))
+    for number, part in enumerate(parts):
+        part.trainable = number >= first and not isinstance(part, layers.BatchNormalization)
+    return sum(bool(part.trainable_weights) for part in parts)

@@ -3,25 +3,25 @@
 import keras
 import numpy as np
 
-_BATCH_SIZE = 256
+from cdiscount_tasks.learning.batches import run_network
+from cdiscount_tasks.learning.inputs import Inputs
+
 _TINY = np.float32(1e-7)
 
 
-def predict_images(network: keras.Model, images: np.ndarray, flip: bool) -> np.ndarray:
+def predict_images(network: keras.Model, inputs: Inputs, flip: bool) -> np.ndarray:
     """Return the class probabilities of pictures.
 
     Args:
-        network: From uint8 pictures to probabilities.
-        images: uint8, [num_images, height, width, 3].
+        network: From pictures or features to probabilities.
+        inputs: What it sees.
         flip: Whether each picture is judged together with its mirror image (geometric mean of the two).
 
     Returns:
         float32, [num_images, num_classes], rows sum to 1.
     """
-    probabilities = [network.predict(images, batch_size=_BATCH_SIZE, verbose=0)]
-    if flip:
-        probabilities.append(network.predict(images[:, :, ::-1], batch_size=_BATCH_SIZE, verbose=0))
-    return joint_probabilities(np.concatenate(probabilities), np.tile(np.arange(len(images)), len(probabilities)))
+    probabilities = [run_network(network, inputs, mirrored) for mirrored in ((False, True) if flip else (False,))]
+    return joint_probabilities(np.concatenate(probabilities), np.tile(np.arange(len(inputs)), len(probabilities)))
 
 
 def joint_probabilities(probabilities: np.ndarray, product_of_image: np.ndarray) -> np.ndarray:

@@ -1,42 +1,32 @@
-"""Training a network from arrays in memory: epoch by epoch, the same weights for the same seed."""
+"""Training a network epoch by epoch: the same weights for the same seed, also when it was killed and continued."""
 
 import logging
 import math
 import time
-from typing import Any, NamedTuple
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Protocol
 
 import keras
 import numpy as np
+import psutil
 
 from cdiscount_tasks.config import TrainingConfig
 from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.learning.batches import EpochBatches, Examples, class_weights
 from cdiscount_tasks.learning.devices import Device
+from cdiscount_tasks.learning.objective import compile_network
 from cdiscount_tasks.learning.predictions import joint_probabilities, predict_images
 
 logger = logging.getLogger(__name__)
 
-_WARM_UP_SHARE = 0.1
-_PROGRESS_S = 30.0
-_MAX_SHIFT_SHARE = 1 / 16
-"""Pictures are moved by up to this share of their side; what moves in is the border's colour."""
-
-
-class Examples(NamedTuple):
-    """Pictures with their class.
-
-    Attributes:
-        images: uint8, [num_images, image_size, image_size, 3].
-        class_index: int64, [num_images].
-        product: int64, [num_images], each in [0, num_products): which product an image belongs to.
-    """
-
-    images: np.ndarray
-    class_index: np.ndarray
-    product: np.ndarray
+PROGRESS_S = 30.0
+CHECKPOINT_S = 300.0
+"""A state is kept at the end of every epoch, and within one so many seconds after the last."""
 
 
 class Epoch(NamedTuple):
-    """What an epoch achieved; the fields are the columns of history.parquet."""
+    """What an epoch achieved; the fields are columns of history.parquet."""
 
     epoch: int
     train_loss: float
@@ -46,6 +36,7 @@ class Epoch(NamedTuple):
     learning_rate: float
     seconds: float
     images_per_s: float
+    num_resumes: int
 
 
 class Trained(NamedTuple):
@@ -54,87 +45,127 @@ class Trained(NamedTuple):
     network: keras.Model
     history: list[Epoch]
     best_epoch: int
+    num_classes_predicted: int
 
 
-class EpochBatches(keras.utils.PyDataset):  # type: ignore[misc]
-    """The batches of one epoch: order and augmentation are functions of (seed, epoch, example) alone."""
+class Checkpoint(Protocol):
+    """A state of a training that was kept."""
 
-    def __init__(self, examples: Examples, batch_size: int, seed: int, epoch: int) -> None:
+    @property
+    def facts(self) -> dict[str, Any]:
+        """Return numbers and names, as JSON has them."""
+        ...
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """Return weights and states by name."""
+        ...
+
+
+class Checkpoints(Protocol):
+    """Where the states of one training are kept."""
+
+    def save(self, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> bool:
+        """Keep a state."""
+        ...
+
+    def newest(self) -> Checkpoint | None:
+        """Return the newest state that is whole, or None."""
+        ...
+
+
+@dataclass
+class _State:
+    """Where a training stands, beside the network's and the optimiser's variables.
+
+    Attributes:
+        history: The epochs that are over.
+        best_weights: Of the epoch with the lowest validation loss; the first ones before there is any.
+        best_epoch: Its number; 0: none yet.
+        step: Batches of the running epoch that are learnt from.
+        sums: Of the running epoch: loss and accuracy times examples, examples, seconds.
+        num_resumes: How often the running epoch was continued.
+    """
+
+    best_weights: list[np.ndarray]
+    history: list[Epoch] = field(default_factory=list)
+    best_epoch: int = 0
+    step: int = 0
+    sums: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0, 0.0])
+    num_resumes: int = 0
+
+    def facts(self) -> dict[str, Any]:
+        return {"history": self.history, "best_epoch": self.best_epoch, "step": self.step, "sums": self.sums,
+                "num_resumes": self.num_resumes}  # fmt: skip
+
+    def is_over(self, config: TrainingConfig) -> bool:
+        return len(self.history) - self.best_epoch >= config.early_stopping_patience
+
+
+def _all_variables(network: keras.Model) -> list[Any]:
+    """Return all that training changes: weights, batch statistics, states of seeds, the optimiser's slots."""
+    return [*network.variables, *network.optimizer.variables]
+
+
+def _save(checkpoints: Checkpoints | None, network: keras.Model, state: _State) -> None:
+    if checkpoints is None:
+        return
+    now = {f"now_{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(_all_variables(network))}
+    best = {f"best_{i}": weight for i, weight in enumerate(state.best_weights)}
+    checkpoints.save(state.facts(), now | best)
+
+
+def _resume(checkpoints: Checkpoints | None, network: keras.Model) -> _State:
+    """Put the network and its optimiser into the newest state that was kept, or begin."""
+    state = _State(network.get_weights())
+    kept = checkpoints.newest() if checkpoints else None
+    if kept is None:
+        return state
+    for number, variable in enumerate(_all_variables(network)):
+        variable.assign(kept.arrays[f"now_{number}"])
+    state.best_weights = [kept.arrays[f"best_{number}"] for number in range(len(state.best_weights))]
+    state.history = [Epoch(*row) for row in kept.facts["history"]]
+    state.best_epoch, state.step, state.sums = (kept.facts[name] for name in ("best_epoch", "step", "sums"))
+    state.num_resumes = kept.facts["num_resumes"] + 1
+    logger.info("resumed after %d epochs and %d steps", len(state.history), state.step)
+    return state
+
+
+class _Pulse(keras.callbacks.Callback):  # type: ignore[misc]
+    """Within an epoch: keeps the state's sums, tells every 30 s how far it is, and keeps checkpoints.
+
+    Keras' logs are means since `fit` began; the sums of what went before a resume are added.
+    """
+
+    def __init__(self, state: _State, num_examples: int, config: TrainingConfig, keep: Any) -> None:
         super().__init__()
-        rng = np.random.default_rng([seed, epoch])
-        num_images = len(examples.images)
-        self._examples = examples
-        self._batch_size = batch_size
-        self._order = rng.permutation(num_images)
-        self._flipped = rng.random(num_images) < 0.5
-        most = int(examples.images.shape[1] * _MAX_SHIFT_SHARE)
-        self._shift = rng.integers(-most, most + 1, (num_images, 2))
-
-    def __len__(self) -> int:
-        """Return the number of batches."""
-        return math.ceil(len(self._order) / self._batch_size)
-
-    def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return a batch: uint8 [batch, size, size, 3] and int64 [batch]."""
-        rows = self._order[number * self._batch_size : (number + 1) * self._batch_size]
-        size = self._examples.images.shape[1]
-        place = np.arange(size)
-        ys = np.clip(place + self._shift[rows, :1], 0, size - 1)
-        xs = np.clip(place + self._shift[rows, 1:], 0, size - 1)
-        xs = np.where(self._flipped[rows, None], xs[:, ::-1], xs)
-        images = self._examples.images[rows[:, None, None], ys[:, :, None], xs[:, None, :]]
-        return images, self._examples.class_index[rows]
-
-
-class _Progress(keras.callbacks.Callback):  # type: ignore[misc]
-    """Logs how far an epoch is every 30 s, for the epochs that take minutes."""
-
-    def __init__(self, epoch: int, num_steps: int, batch_size: int) -> None:
-        super().__init__()
-        self._epoch, self._num_steps, self._batch_size = epoch, num_steps, batch_size
-        self._started = self._told = time.monotonic()
+        self._state, self._before, self._first_step = state, list(state.sums), state.step
+        self._num_examples, self._config, self._keep = num_examples, config, keep
+        self._started = self._told = self._kept = time.monotonic()
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Tell the step, the loss and the speed."""
-        now = time.monotonic()
-        if now - self._told >= _PROGRESS_S:
+        """Count a step."""
+        logs, now, state = logs or {}, time.monotonic(), self._state
+        state.step = self._first_step + batch + 1
+        end = min(state.step * self._config.batch_size, self._num_examples)
+        seen = end - self._first_step * self._config.batch_size
+        since = [logs.get("loss", math.nan) * seen, logs.get("accuracy", math.nan) * seen, seen, now - self._started]
+        state.sums = [before + more for before, more in zip(self._before, since, strict=True)]
+        if now - self._told >= PROGRESS_S:
             self._told = now
-            rate = (batch + 1) * self._batch_size / (now - self._started)
-            logger.info("epoch %d, step %d of %d: loss %.4f, %.0f images/s", self._epoch, batch + 1, self._num_steps,
-                        (logs or {}).get("loss", math.nan), rate)  # fmt: skip
+            self._tell(logs, end, seen / (now - self._started))
+        if now - self._kept >= CHECKPOINT_S and end < self._num_examples:
+            self._keep()
+            self._kept = time.monotonic()
 
-
-def _schedule(config: TrainingConfig, num_steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
-    warm_up = max(int(_WARM_UP_SHARE * num_steps), 1)
-    return keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=config.learning_rate / 100,
-        warmup_target=config.learning_rate,
-        warmup_steps=warm_up,
-        decay_steps=max(num_steps - warm_up, 1),
-        alpha=0.01,
-    )
-
-
-def _compile(network: keras.Model, config: TrainingConfig, num_steps: int, num_classes: int, device: Device) -> None:
-    network.compile(
-        optimizer=keras.optimizers.AdamW(_schedule(config, num_steps), weight_decay=config.weight_decay),
-        loss=_SmoothedCrossEntropy(num_classes, config.label_smoothing),
-        metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-        jit_compile=device.jit_compile,
-    )
-
-
-class _SmoothedCrossEntropy(keras.losses.Loss):  # type: ignore[misc]
-    """Cross-entropy against targets that spread a share of themselves over all classes (Szegedy et al., 2016)."""
-
-    def __init__(self, num_classes: int, smoothing: float) -> None:
-        super().__init__(name="smoothed_cross_entropy")
-        self._num_classes, self._smoothing = num_classes, smoothing
-
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Return the loss of each example."""
-        target = keras.ops.one_hot(keras.ops.reshape(y_true, (-1,)), self._num_classes)
-        return keras.losses.categorical_crossentropy(target, y_pred, label_smoothing=self._smoothing)
+    def _tell(self, logs: Mapping[str, Any], seen: int, rate: float) -> None:
+        epoch = len(self._state.history) + 1
+        left = (self._config.epochs - epoch + 1) * self._num_examples - seen
+        logger.info(
+            "epoch %d, image %d of %d: loss %.4f, %.0f images/s, %.0f s left at most, %.1f GiB of memory",
+            epoch, seen, self._num_examples, logs.get("loss", math.nan), rate, left / rate,
+            psutil.Process().memory_info().rss / 2**30,
+        )  # fmt: skip
 
 
 def product_loss(probabilities: np.ndarray, class_index: np.ndarray) -> tuple[float, float]:
@@ -155,67 +186,106 @@ def _check_finite(network: keras.Model, loss: float, epoch: int) -> None:
         )
 
 
+def _check_classes(examples: Examples, num_classes: int) -> None:
+    counts = np.bincount(examples.class_index, minlength=num_classes)
+    if len(counts) > num_classes or not counts.all():
+        lacking = np.flatnonzero(counts == 0).tolist()
+        raise DataError(
+            f"the train split has no image of class_index {lacking[:10]}, expected every one of {num_classes} classes; "
+            "look for what fix_labels took out, or take the class out of the sample"
+        )
+
+
+class _Validation:
+    """Judges a network by the products of the validation split, each by all of its images."""
+
+    def __init__(self, examples: Examples) -> None:
+        self._examples = examples
+        self._truth = np.zeros(examples.product.max() + 1, np.int64)
+        self._truth[examples.product] = examples.class_index
+
+    def judge(self, network: keras.Model) -> tuple[float, float, int]:
+        """Return log-loss, accuracy, and how many classes are ever predicted."""
+        of_images = predict_images(network, self._examples.inputs, flip=False)
+        of_products = joint_probabilities(of_images, self._examples.product)
+        return *product_loss(of_products, self._truth), len(np.unique(of_products.argmax(axis=1)))
+
+
 def train(
     network: keras.Model,
     train_examples: Examples,
     validation_examples: Examples,
     config: TrainingConfig,
     device: Device,
+    checkpoints: Checkpoints | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Trained:
     """Train a network until its epochs are over, or the validation loss over products no longer falls.
 
     Args:
-        network: From uint8 pictures to class probabilities.
+        network: From what the examples' inputs are to class probabilities.
         train_examples: What is learnt from.
         validation_examples: What decides which epoch's weights are kept; they are never learnt from.
         config: The preset's knobs.
         device: What it runs on.
+        checkpoints: Where states are kept, and continued from; None: nowhere.
+        callbacks: More of Keras' callbacks; they see each epoch as a `fit` of its own.
 
     Returns:
         The network with the weights of the best epoch.
 
     Raises:
-        DataError: If the loss or a weight becomes NaN or infinite.
+        DataError: If a class has no example to learn from, or the loss or a weight becomes NaN or infinite.
     """
     num_classes = network.output_shape[-1]
-    num_images = len(train_examples.images)
-    num_steps = math.ceil(num_images / config.batch_size)
-    _compile(network, config, config.epochs * num_steps, num_classes, device)
-    truth = np.zeros(validation_examples.product.max() + 1, np.int64)
-    truth[validation_examples.product] = validation_examples.class_index
-    history: list[Epoch] = []
-    best_weights, best_epoch = network.get_weights(), 0
-    for epoch in range(1, config.epochs + 1):
-        started = time.monotonic()
-        batches = EpochBatches(train_examples, config.batch_size, config.seed, epoch)
-        progress = _Progress(epoch, num_steps, config.batch_size)
-        logs = network.fit(batches, epochs=1, verbose=0, shuffle=False, callbacks=[progress]).history
-        trained_s = time.monotonic() - started
-        probabilities = joint_probabilities(
-            predict_images(network, validation_examples.images, flip=False), validation_examples.product
-        )
-        loss, accuracy = product_loss(probabilities, truth)
-        _check_finite(network, logs["loss"][0] + loss, epoch)
-        history.append(
-            Epoch(
-                epoch,
-                logs["loss"][0],
-                logs["accuracy"][0],
-                loss,
-                accuracy,
-                float(keras.ops.convert_to_numpy(network.optimizer.learning_rate)),
-                round(time.monotonic() - started, 3),
-                round(num_images / trained_s, 1),
-            )
-        )
-        _log_epoch(history, config.epochs)
-        if loss <= min(past.validation_loss for past in history):
-            best_weights, best_epoch = network.get_weights(), epoch
-        if epoch - best_epoch >= config.early_stopping_patience:
-            logger.info("no lower validation loss for %d epochs: training ends", config.early_stopping_patience)
-            break
-    network.set_weights(best_weights)
-    return Trained(network, history, best_epoch)
+    _check_classes(train_examples, num_classes)
+    num_steps = math.ceil(len(train_examples) / config.batch_size)
+    if config.batch_size > len(train_examples):
+        logger.warning("batch_size is %d and there are %d images: an epoch is a single step", config.batch_size,
+                       len(train_examples))  # fmt: skip
+    with device.scope():
+        compile_network(network, config, config.epochs * num_steps, device.jit_compile)
+    validation = _Validation(validation_examples)
+    weights = class_weights(train_examples.class_index) if config.class_weights else None
+    state = _resume(checkpoints, network)
+    while len(state.history) < config.epochs and not state.is_over(config):
+        epoch = len(state.history) + 1
+        if state.step < num_steps:
+            batches = EpochBatches(train_examples, config.batch_size, config.seed, epoch, state.step)
+            pulse = _Pulse(state, len(train_examples), config, lambda: _save(checkpoints, network, state))
+            first = {"initial_epoch": epoch - 1, "epochs": epoch, "class_weight": weights}
+            network.fit(batches, verbose=0, shuffle=False, callbacks=[pulse, *callbacks], **first)
+        learnt = time.monotonic()
+        loss, accuracy, _ = validation.judge(network)
+        _check_finite(network, state.sums[0] + loss, epoch)
+        state.history.append(_epoch_of(state, network, loss, accuracy, time.monotonic() - learnt))
+        _log_epoch(state.history, config.epochs)
+        if loss <= min(past.validation_loss for past in state.history):
+            state.best_weights, state.best_epoch = network.get_weights(), epoch
+        state.step, state.sums, state.num_resumes = 0, [0.0] * 4, 0
+        _save(checkpoints, network, state)
+    if state.is_over(config) and len(state.history) < config.epochs:
+        logger.info("no lower validation loss for %d epochs: training ends", config.early_stopping_patience)
+    network.set_weights(state.best_weights)
+    num_predicted = validation.judge(network)[2]
+    if num_predicted == 1:
+        logger.warning("the model predicts one class for every validation product: it has learnt nothing of use")
+    return Trained(network, state.history, state.best_epoch, num_predicted)
+
+
+def _epoch_of(state: _State, network: keras.Model, loss: float, accuracy: float, judging_s: float) -> Epoch:
+    loss_sum, accuracy_sum, num_examples, train_s = state.sums
+    return Epoch(
+        len(state.history) + 1,
+        loss_sum / num_examples,
+        accuracy_sum / num_examples,
+        loss,
+        accuracy,
+        float(keras.ops.convert_to_numpy(network.optimizer.learning_rate)),
+        round(train_s + judging_s, 3),
+        round(num_examples / max(train_s, 1e-9), 1),
+        state.num_resumes,
+    )
 
 
 def _log_epoch(history: list[Epoch], num_epochs: int) -> None:
@@ -223,7 +293,7 @@ def _log_epoch(history: list[Epoch], num_epochs: int) -> None:
     mean_s = sum(epoch.seconds for epoch in history) / len(history)
     logger.info(
         "epoch %d of %d: train loss %.4f, accuracy %.3f; validation (products) loss %.4f, accuracy %.3f; "
-        "%.0f images/s, %.0f s left at most",
+        "%.0f images/s, %.0f s left at most, %.1f GiB of memory",
         last.epoch, num_epochs, last.train_loss, last.train_accuracy, last.validation_loss, last.validation_accuracy,
-        last.images_per_s, mean_s * (num_epochs - last.epoch),
+        last.images_per_s, mean_s * (num_epochs - last.epoch), psutil.Process().memory_info().rss / 2**30,
     )  # fmt: skip

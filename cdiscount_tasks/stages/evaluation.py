@@ -12,7 +12,8 @@ import pandas as pd
 
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.learning.devices import prepare_device
-from cdiscount_tasks.learning.images import RESIZE_RULE, load_images
+from cdiscount_tasks.learning.images import RESIZE_RULE
+from cdiscount_tasks.learning.inputs import hold_pictures
 from cdiscount_tasks.records import TEST, TRAIN
 from cdiscount_tasks.storage.artifact import Recipe, build_artifact, verify_artifact
 from cdiscount_tasks.storage.sample_images import SampleImages, rows_of
@@ -82,7 +83,7 @@ def _write_evaluation(sample_dir: Path, labels_dir: Path, model_dir: Path, part_
     products = products[products["split"] != TRAIN]
     images = images[images["split"] != TRAIN]
     rows = rows_of(sample_dir, images["product_id"].to_numpy(), images["image_number"].to_numpy())
-    pictures = load_images(SampleImages(sample_dir), rows, contract["image_size"])
+    pictures = hold_pictures(partial(SampleImages, sample_dir), rows, contract["image_size"], part_dir)
     logger.info("predicting %d images of %d products on %s", len(images), len(products), device.name)
     of_images = predict_images(network, pictures, flip=True)
     product_of_image = np.searchsorted(products["product_id"].to_numpy(), images["product_id"].to_numpy())

@@ -1,29 +1,52 @@
-"""Labels -> model: a network trained on the train split, its best weights by the validation split."""
+"""Labels (and features) -> model: a network trained on the train split, its best weights by the validation split.
+
+A training that is killed leaves its states in `model-<key>.training/`; whoever trains that model next goes on from the
+newest one that is whole, and the folder goes when the model is published.
+"""
 
 import logging
+import os
 import shutil
+from collections.abc import Sequence
 from functools import partial
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, cast
 
 import numpy as np
 import pandas as pd
 
 from cdiscount_tasks.config import TrainingConfig
-from cdiscount_tasks.learning.devices import prepare_device
-from cdiscount_tasks.learning.images import RESIZE_RULE, load_images
+from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.learning.devices import Device, prepare_device
+from cdiscount_tasks.learning.images import RESIZE_RULE
+from cdiscount_tasks.learning.inputs import Inputs, Vectors, hold_pictures
 from cdiscount_tasks.records import TRAIN, VALIDATION
 from cdiscount_tasks.storage.artifact import Recipe, build_artifact, write_json
+from cdiscount_tasks.storage.checkpoints import Checkpoints
+from cdiscount_tasks.storage.feature_vectors import read_features
+from cdiscount_tasks.storage.hashes import hash_file
 from cdiscount_tasks.storage.sample_images import SampleImages, rows_of
-from cdiscount_tasks.storage.tables import CLASSES, HISTORY, LABEL_IMAGES, LABEL_PRODUCTS, read_table, write_table
+from cdiscount_tasks.storage.tables import (
+    CLASSES,
+    HISTORY,
+    LABEL_IMAGES,
+    LABEL_PRODUCTS,
+    read_table,
+    write_table,
+)
+from cdiscount_tasks.storage.weights import PUBLISHED
 
 if TYPE_CHECKING:  # importing Keras takes ten seconds, for nothing where the model stands already
-    from cdiscount_tasks.learning.training import Examples
+    from cdiscount_tasks.learning.batches import Examples
+    from cdiscount_tasks.learning.training import Trained
 
 logger = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
+
+# The closed list of `phase` in history.parquet.
+FROM_SCRATCH, HEAD, FINE_TUNE = "train", "head", "fine_tune"
 
 
 class ModelResult(TypedDict):
@@ -37,84 +60,213 @@ class ModelResult(TypedDict):
     best_epoch: int
     validation_loss: float
     validation_accuracy: float
+    num_classes_predicted: int
     images_per_s: float
+    num_resumes: int
     device: str
+    device_memory_gib: float
+    precision: str
     reused: bool
 
 
-def _examples(sample_dir: Path, labels_dir: Path, split: str, image_size: int) -> "Examples":
-    """Load a split: what is learnt from for train, every readable image with its given class for the others."""
-    from cdiscount_tasks.learning.training import Examples
+class Pretrained(NamedTuple):
+    """What a transfer starts from: the ImageNet weights, and the finished features artifact made with them."""
 
-    images = read_table(labels_dir / "images.parquet", LABEL_IMAGES).to_pandas()
-    products = read_table(labels_dir / "products.parquet", LABEL_PRODUCTS).to_pandas().set_index("product_id")
-    wanted = images[images["learnt"] if split == TRAIN else images["split"] == split]
-    classes = products["train_class_index" if split == TRAIN else "class_index"]
-    rows = rows_of(sample_dir, wanted["product_id"].to_numpy(), wanted["image_number"].to_numpy())
-    return Examples(
-        images=load_images(SampleImages(sample_dir), rows, image_size),
-        class_index=wanted["product_id"].map(classes).to_numpy(np.int64),
-        product=pd.factorize(wanted["product_id"])[0].astype(np.int64),
-    )
+    weights_path: Path
+    features_dir: Path
 
 
-def _write_model(sample_dir: Path, labels_dir: Path, config: TrainingConfig, part_dir: Path) -> dict[str, Any]:
-    device = prepare_device(config.seed)
-    from cdiscount_tasks.learning.networks import build_network
-    from cdiscount_tasks.learning.training import Epoch, train
+class _Split:
+    """A split's images: what is learnt from for train, every readable image with its given class for the others."""
 
-    num_classes = read_table(labels_dir / "classes.parquet", CLASSES).num_rows
-    train_examples = _examples(sample_dir, labels_dir, TRAIN, config.image_size)
-    validation_examples = _examples(sample_dir, labels_dir, VALIDATION, config.image_size)
-    network = build_network(config.network, config.image_size, num_classes)
-    logger.info(
-        "training %s (%d parameters) on %d images of %d classes, %d images to validate, on %s",
-        config.network, network.count_params(), len(train_examples.images), num_classes,
-        len(validation_examples.images), device.name,
-    )  # fmt: skip
-    trained = train(network, train_examples, validation_examples, config, device)
-    trained.network.save(part_dir / "model.keras")
-    history = {name: [getattr(epoch, name) for epoch in trained.history] for name in Epoch._fields}
-    write_table(part_dir / "history.parquet", history, HISTORY)
+    def __init__(self, labels_dir: Path, split: str) -> None:
+        images = read_table(labels_dir / "images.parquet", LABEL_IMAGES).to_pandas()
+        products = read_table(labels_dir / "products.parquet", LABEL_PRODUCTS).to_pandas().set_index("product_id")
+        # Places among all images of the labels, which are those of the features.
+        self.places = np.flatnonzero(images["learnt"] if split == TRAIN else images["split"] == split)
+        chosen = images.iloc[self.places]
+        classes = products["train_class_index" if split == TRAIN else "class_index"]
+        self.class_index = chosen["product_id"].map(classes).to_numpy(np.int64)
+        self.product = pd.factorize(chosen["product_id"])[0].astype(np.int64)
+        self.keys = chosen["product_id"].to_numpy(), chosen["image_number"].to_numpy()
+
+    def showing(self, inputs: Inputs) -> "Examples":
+        from cdiscount_tasks.learning.batches import Examples
+
+        return Examples(inputs, self.class_index, self.product)
+
+
+class _Training:
+    """One training of a model, in one phase or two."""
+
+    def __init__(self, sample_dir: Path, labels_dir: Path, config: TrainingConfig, training_dir: Path) -> None:
+        self.config, self.training_dir = config, training_dir
+        self.device: Device = prepare_device(config.seed, config.gpus, config.precision)
+        self.sample_dir = sample_dir
+        self.num_classes = read_table(labels_dir / "classes.parquet", CLASSES).num_rows
+        self.train, self.validation = _Split(labels_dir, TRAIN), _Split(labels_dir, VALIDATION)
+        self.phases: list[tuple[str, Trained]] = []
+
+    def _pictures(self, split: _Split) -> "Examples":
+        rows = rows_of(self.sample_dir, *split.keys)
+        source = partial(SampleImages, self.sample_dir)
+        return split.showing(hold_pictures(source, rows, self.config.image_size, self.training_dir))
+
+    def _features(self, split: _Split, vectors: np.ndarray) -> "Examples":
+        return split.showing(Vectors(vectors[split.places]))
+
+    def _learn(self, phase: str, network: Any, examples: Sequence["Examples"], config: TrainingConfig) -> None:
+        from cdiscount_tasks.learning.training import train
+
+        logger.info(
+            "%s: %s (%d parameters) on %d images of %d classes, %d images to validate, on %s",
+            phase, network.name, network.count_params(), len(self.train.places), self.num_classes,
+            len(self.validation.places), self.device.name,
+        )  # fmt: skip
+        checkpoints = Checkpoints(self.training_dir / phase, f"{self.training_dir.stem} {phase}")
+        callbacks = _tensorboard(self.training_dir.stem, phase)
+        train_examples, validation_examples = examples
+        trained = train(network, train_examples, validation_examples, config, self.device, checkpoints, callbacks)
+        self.phases.append((phase, trained))
+
+    def from_scratch(self) -> Any:
+        """Train a network that knows nothing yet."""
+        from cdiscount_tasks.learning.networks import build_network
+
+        with self.device.scope():
+            network = build_network(self.config.network, self.config.image_size, self.num_classes)
+        self._learn(FROM_SCRATCH, network, [self._pictures(s) for s in (self.train, self.validation)], self.config)
+        return network
+
+    def transfer(self, pretrained: Pretrained) -> Any:
+        """Train a classifying layer on frozen features, and then, where epochs are given for it, the network itself."""
+        from cdiscount_tasks.learning.networks import build_head, build_network, put_head_on, thaw
+
+        vectors = read_features(pretrained.features_dir)
+        with self.device.scope():
+            head = build_head(vectors.shape[2], self.num_classes)
+        self._learn(HEAD, head, [self._features(s, vectors) for s in (self.train, self.validation)], self.config)
+        del vectors
+        with self.device.scope():
+            network = build_network(
+                self.config.network, self.config.image_size, self.num_classes, pretrained.weights_path
+            )
+        put_head_on(network, head)
+        if self.config.fine_tune_epochs:
+            logger.info("%d layers of the backbone are tuned", thaw(network, self.config.fine_tune_share))
+            tuning = {"epochs": self.config.fine_tune_epochs, "learning_rate": self.config.fine_tune_learning_rate}
+            examples = [self._pictures(split) for split in (self.train, self.validation)]
+            self._learn(FINE_TUNE, network, examples, self.config.model_copy(update=tuning))
+        return network
+
+    def history(self) -> dict[str, list[Any]]:
+        """Return history.parquet: the epochs of all phases, counted on."""
+        rows = [(phase, epoch) for phase, trained in self.phases for epoch in trained.history]
+        columns = {name: [getattr(epoch, name) for _, epoch in rows] for name in HISTORY.names if name != "phase"}
+        return {**columns, "phase": [phase for phase, _ in rows], "epoch": list(range(1, len(rows) + 1))}
+
+    def figures(self) -> dict[str, Any]:
+        """Return what the result tells of the training."""
+        _, last = self.phases[-1]
+        best = last.history[last.best_epoch - 1]
+        earlier = sum(len(trained.history) for _, trained in self.phases[:-1])
+        return {
+            "num_train_images": len(self.train.places),
+            "num_epochs": earlier + len(last.history),
+            "best_epoch": earlier + last.best_epoch,
+            "validation_loss": best.validation_loss,
+            "validation_accuracy": best.validation_accuracy,
+            "num_classes_predicted": last.num_classes_predicted,
+            "images_per_s": round(float(np.median([epoch.images_per_s for epoch in last.history])), 1),
+            "num_resumes": sum(epoch.num_resumes for _, trained in self.phases for epoch in trained.history),
+            "device": self.device.name,
+            "device_memory_gib": self.device.memory_gib,
+            "precision": self.device.precision,
+        }
+
+
+def _tensorboard(model: str, phase: str) -> list[Any]:
+    """Return Keras' own callback where the machine names a folder for its logs."""
+    folder = os.environ.get("CDISCOUNT_TENSORBOARD")
+    if not folder:
+        return []
+    import keras
+
+    return [keras.callbacks.TensorBoard(log_dir=str(Path(folder) / model / phase))]
+
+
+def _write_model(
+    sample_dir: Path,
+    labels_dir: Path,
+    pretrained: Pretrained | None,
+    config: TrainingConfig,
+    training_dir: Path,
+    part_dir: Path,
+) -> dict[str, Any]:
+    training = _Training(sample_dir, labels_dir, config, training_dir)
+    network = training.transfer(pretrained) if pretrained else training.from_scratch()
+    network.save(part_dir / "model.keras")
+    write_table(part_dir / "history.parquet", training.history(), HISTORY)
     shutil.copyfile(labels_dir / "classes.parquet", part_dir / "classes.parquet")
     contract = {"image_size": config.image_size, "channels": 3, "dtype": "uint8", "resize": RESIZE_RULE}
-    write_json(part_dir / "input.json", contract)
-    best = trained.history[trained.best_epoch - 1]
+    write_json(part_dir / "input.json", {**contract, "weights": _origin_of(config, pretrained)})
+    return {"network": config.network, "num_parameters": int(network.count_params()), **training.figures()}
+
+
+def _origin_of(config: TrainingConfig, pretrained: Pretrained | None) -> dict[str, str] | None:
+    """Return whose weights a model began with."""
+    if pretrained is None:
+        return None
+    published = PUBLISHED[config.network]
     return {
-        "network": config.network,
-        "num_parameters": int(network.count_params()),
-        "num_train_images": len(train_examples.images),
-        "num_epochs": len(trained.history),
-        "best_epoch": trained.best_epoch,
-        "validation_loss": best.validation_loss,
-        "validation_accuracy": best.validation_accuracy,
-        "images_per_s": round(float(np.median(history["images_per_s"])), 1),
-        "device": device.name,
+        "trained_on": "ImageNet",
+        "file": pretrained.weights_path.name,
+        "xxh3_128": hash_file(pretrained.weights_path),
+        "source": published.source,
+        "licence": published.licence,
     }
 
 
-def train_model(sample_dir: Path, labels_dir: Path, artifacts_dir: Path, config: TrainingConfig) -> ModelResult:
+def train_model(
+    sample_dir: Path,
+    labels_dir: Path,
+    pretrained: Pretrained | None,
+    artifacts_dir: Path,
+    config: TrainingConfig,
+) -> ModelResult:
     """Train a network on what the labels allow to be learnt from.
 
     Args:
         sample_dir: Finished sample artifact: the pictures.
         labels_dir: Finished labels artifact: splits and classes.
-        artifacts_dir: Where the model artifact will stand, named by its key.
+        pretrained: What a transfer starts from; None: the network is trained from scratch.
+        artifacts_dir: Where the model artifact will stand, named by its key; its checkpoints lie beside it meanwhile.
         config: The preset's knobs.
 
     Returns:
         The artifact's path and figures.
 
     Raises:
-        DataError: If training diverges, or a picture no longer decodes.
+        ConfigError: If the weights are not this network's.
+        DataError: If training diverges, a class has nothing to learn from, or a picture no longer decodes.
+        RuntimeError: If the GPUs that are wanted are not free; a retry may find them.
     """
+    if (config.weights != "none") != (pretrained is not None):
+        raise ValueError(f"weights is {config.weights!r} and pretrained is {pretrained}: one goes with the other")
+    if pretrained and not (pretrained.features_dir / "features.parquet").exists():
+        raise DataError(f"{pretrained.features_dir}: holds no features.parquet; remove it and run again")
     recipe = Recipe(
         stage="model",
         version=VERSION,
         config=config.model_dump(mode="json"),
-        inputs={"sample": sample_dir, "labels": labels_dir},
+        inputs={"sample": sample_dir, "labels": labels_dir}
+        | ({"features": pretrained.features_dir} if pretrained else {}),
         files={},
         libraries={name: metadata.version(name) for name in ("keras", "tensorflow", "pillow")},
     )
-    write = partial(_write_model, sample_dir, labels_dir, config)
-    return cast(ModelResult, build_artifact(recipe.dir_in(artifacts_dir), recipe, write, every_byte=True))
+    out_dir = recipe.dir_in(artifacts_dir)
+    training_dir = out_dir.with_name(f"{out_dir.name}.training")
+    write = partial(_write_model, sample_dir, labels_dir, pretrained, config, training_dir)
+    result = cast(ModelResult, build_artifact(out_dir, recipe, write, every_byte=True))
+    shutil.rmtree(training_dir, ignore_errors=True)
+    return result

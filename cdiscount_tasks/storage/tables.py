@@ -114,6 +114,7 @@ CONFLICTS = pa.schema(
 )
 HISTORY = pa.schema(
     [
+        pa.field("phase", pa.string(), nullable=False),
         pa.field("epoch", pa.int16(), nullable=False),
         pa.field("train_loss", pa.float64(), nullable=False),
         pa.field("train_accuracy", pa.float64(), nullable=False),
@@ -122,8 +123,22 @@ HISTORY = pa.schema(
         pa.field("learning_rate", pa.float64(), nullable=False),
         pa.field("seconds", pa.float64(), nullable=False),
         pa.field("images_per_s", pa.float64(), nullable=False),
+        pa.field("num_resumes", pa.int16(), nullable=False),
     ]
 )
+
+
+def features_schema(num_features: int) -> pa.Schema:
+    """Return the schema of `features.parquet`: of each picture and of its mirror image."""
+    vector = pa.list_(pa.float32(), num_features)
+    return pa.schema(
+        [
+            pa.field("product_id", pa.int64(), nullable=False),
+            pa.field("image_number", pa.int8(), nullable=False),
+            pa.field("vector", vector, nullable=False),
+            pa.field("mirrored_vector", vector, nullable=False),
+        ]
+    )
 
 
 def prediction_schema(num_classes: int, by_image: bool) -> pa.Schema:

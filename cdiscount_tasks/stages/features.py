@@ -1,0 +1,106 @@
+"""Labels -> features: what a frozen pretrained network sees in each picture, computed once for all that need it.
+
+The head of a transfer, the label suspects, a mistake's nearest neighbours and the price of a leak are made from these.
+"""
+
+import logging
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+from typing import Any, TypedDict, cast
+
+import numpy as np
+import pyarrow as pa
+
+from cdiscount_tasks.config import TrainingConfig
+from cdiscount_tasks.learning.devices import prepare_device
+from cdiscount_tasks.learning.inputs import hold_pictures
+from cdiscount_tasks.storage.artifact import Recipe, build_artifact, write_json
+from cdiscount_tasks.storage.hashes import hash_file
+from cdiscount_tasks.storage.sample_images import SampleImages, rows_of
+from cdiscount_tasks.storage.tables import LABEL_IMAGES, TableWriter, features_schema, read_table
+
+logger = logging.getLogger(__name__)
+
+VERSION = 1
+
+_PICTURES_AT_ONCE = 4096
+_ROWS_PER_GROUP = 4096
+
+
+class FeaturesResult(TypedDict):
+    """What was computed."""
+
+    path: str
+    network: str
+    num_images: int
+    num_features: int
+    device: str
+    reused: bool
+
+
+def _lists(vectors: np.ndarray) -> pa.FixedSizeListArray:
+    return pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1), pa.float32()), vectors.shape[1])
+
+
+def _write_features(
+    sample_dir: Path, labels_dir: Path, weights_path: Path, config: TrainingConfig, part_dir: Path
+) -> dict[str, Any]:
+    device = prepare_device(config.seed, config.gpus, config.precision)
+    from cdiscount_tasks.learning.batches import run_network
+    from cdiscount_tasks.learning.networks import build_extractor
+
+    with device.scope():
+        extractor = build_extractor(config.network, config.image_size, weights_path)
+    num_features = int(extractor.output_shape[-1])
+    images = read_table(labels_dir / "images.parquet", LABEL_IMAGES, ["product_id", "image_number"])
+    keys = {name: images[name].to_numpy() for name in images.column_names}
+    rows = rows_of(sample_dir, keys["product_id"], keys["image_number"])
+    logger.info("%d features of each of %d pictures and its mirror image, on %s", num_features, len(rows), device.name)
+    schema = features_schema(num_features)
+    with TableWriter(part_dir / "features.parquet", schema, _ROWS_PER_GROUP) as writer:
+        for first in range(0, len(rows), _PICTURES_AT_ONCE):
+            some = slice(first, first + _PICTURES_AT_ONCE)
+            pictures = hold_pictures(partial(SampleImages, sample_dir), rows[some], config.image_size, part_dir)
+            vectors = [_lists(run_network(extractor, pictures, mirrored)) for mirrored in (False, True)]
+            columns = [images["product_id"][some].combine_chunks(), images["image_number"][some].combine_chunks()]
+            writer.write(pa.table([*columns, *vectors], schema=schema))
+            logger.info("%d of %d pictures", min(first + _PICTURES_AT_ONCE, len(rows)), len(rows))
+    write_json(part_dir / "weights.json", {"file": weights_path.name, "network": config.network})
+    return {
+        "network": config.network,
+        "num_images": len(rows),
+        "num_features": num_features,
+        "device": device.name,
+    }
+
+
+def extract_features(
+    sample_dir: Path, labels_dir: Path, weights_path: Path, artifacts_dir: Path, config: TrainingConfig
+) -> FeaturesResult:
+    """Run a frozen pretrained network over every picture that the labels keep.
+
+    Args:
+        sample_dir: Finished sample artifact: the pictures.
+        labels_dir: Finished labels artifact: which of them are kept.
+        weights_path: The network's ImageNet weights.
+        artifacts_dir: Where the features artifact will stand, named by its key.
+        config: The preset: network, image size and precision count; the rest does not.
+
+    Returns:
+        The artifact's path and counts. `features.parquet` has a row an image, row for row as labels' `images.parquet`.
+
+    Raises:
+        ConfigError: If the weights are not this network's.
+        DataError: If a picture no longer decodes.
+    """
+    recipe = Recipe(
+        stage="features",
+        version=VERSION,
+        config={name: getattr(config, name) for name in ("network", "image_size", "precision")},
+        inputs={"sample": sample_dir, "labels": labels_dir},
+        files={"weights": hash_file(weights_path)},
+        libraries={name: metadata.version(name) for name in ("keras", "tensorflow", "pillow")},
+    )
+    write = partial(_write_features, sample_dir, labels_dir, weights_path, config)
+    return cast(FeaturesResult, build_artifact(recipe.dir_in(artifacts_dir), recipe, write))

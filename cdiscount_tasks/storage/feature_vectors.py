@@ -1,0 +1,30 @@
+"""The features artifact, read for whoever learns from it or compares pictures by it."""
+
+from pathlib import Path
+
+import numpy as np
+
+from cdiscount_tasks.storage.tables import features_schema, open_table, read_table
+
+
+def read_features(features_dir: Path) -> np.ndarray:
+    """Read the vectors of all pictures.
+
+    Returns:
+        float32, [num_images, 2, num_features]: of each picture, then of its mirror image; row for row as `images.parquet`
+        of the labels.
+
+    Raises:
+        DataError: If the file is missing or damaged.
+    """
+    path = features_dir / "features.parquet"
+    with open_table(path) as file:
+        num_features = file.schema_arrow.field("vector").type.list_size
+    table = read_table(path, features_schema(num_features), ["vector", "mirrored_vector"])
+    vectors = np.empty((table.num_rows, 2, num_features), np.float32)
+    for side, name in enumerate(("vector", "mirrored_vector")):
+        first = 0
+        for chunk in table[name].chunks:
+            vectors[first : first + len(chunk), side] = chunk.flatten().to_numpy().reshape(-1, num_features)
+            first += len(chunk)
+    return vectors
