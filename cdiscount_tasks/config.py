@@ -246,6 +246,11 @@ class SampleConfig(Frozen):
     default_preset: str = "baseline"
     presets: dict[Annotated[str, Field(pattern=r"^[a-z0-9_]+$")], TrainingConfig] = Field(min_length=1)
 
+    @property
+    def num_gpu_slots(self) -> int:
+        """Return the slots of the pool `gpu` that a training takes: as many as any of the presets wants GPUs."""
+        return max(preset.gpus for preset in self.presets.values())
+
     @field_validator("name")
     @classmethod
     def _free_name(cls, name: str) -> str:
@@ -330,6 +335,12 @@ def training_config(sample: SampleConfig, preset: str, overrides: dict[str, Any]
         raise ConfigError(f"sample {sample.name}: preset is {preset!r}, expected one of {known}")
     chosen = {name: value for name, value in overrides.items() if value is not None}
     try:
-        return TrainingConfig.model_validate({**sample.presets[preset].model_dump(), **chosen})
+        config = TrainingConfig.model_validate({**sample.presets[preset].model_dump(), **chosen})
     except ValidationError as error:
         raise ConfigError(f"run of sample {sample.name}: {first_sentence(error, TrainingConfig)}") from error
+    if config.gpus > sample.num_gpu_slots:
+        raise ConfigError(
+            f"run of sample {sample.name}: gpus is {config.gpus}, but a training takes {sample.num_gpu_slots} slots of "
+            "the pool `gpu`, as many as the most of its presets; raise gpus in a preset of the sample's YAML"
+        )
+    return config

@@ -56,6 +56,13 @@ class LabelFiles(NamedTuple):
     split_path: Path | None = None
 
 
+class Pretrained(NamedTuple):
+    """What a transfer starts from: a file of ImageNet weights, and the finished features artifact made with it."""
+
+    weights_path: Path
+    features_dir: Path
+
+
 class SampleChoice(NamedTuple):
     """What a sample chooses from a catalogue; `category_ids` ascend, None: every category."""
 

@@ -25,10 +25,11 @@ from cdiscount_tasks.config import (
 )
 from cdiscount_tasks.environment import PROJECT_DIR, Environment, read_environment
 from cdiscount_tasks.errors import ConfigError, DataError
-from cdiscount_tasks.records import LabelFiles
+from cdiscount_tasks.records import LabelFiles, Pretrained
 from cdiscount_tasks.storage.artifact import disk_faults_told, lock, replace_file, write_json
 from cdiscount_tasks.storage.category_names import CategoryNames, read_category_names
 from cdiscount_tasks.storage.hashes import fingerprint, hash_file
+from cdiscount_tasks.storage.weights import find_weights
 
 logger = logging.getLogger(__name__)
 
@@ -109,6 +110,20 @@ class Run:
                 for name in (NAMES_COPY, FIXES_COPY, SPLIT_COPY)
             )
         )
+
+    @property
+    def weights_path(self) -> Path | None:
+        """Return the file with the pretrained weights that the run starts from; None: it trains from scratch."""
+        training = self.config.training
+        return None if training.weights == "none" else find_weights(training.network, self.environment.weights_dir)
+
+    @property
+    def pretrained(self) -> Pretrained | None:
+        """Return what a transfer starts from, its features as they were recorded; None: the run trains from scratch."""
+        weights_path = self.weights_path
+        if weights_path is None:
+            return None
+        return Pretrained(weights_path, Path(self.recorded()["features"]["path"]))
 
     def sources_named(self) -> AbstractContextManager[None]:
         """Name the file that a person can mend in an error that names the run's copy of it."""
@@ -243,6 +258,8 @@ def start_run(sample_name: str, run_id: str, preset: str | None = None, override
     sample = read_sample(environment.samples_dir / f"{sample_name}.yaml")
     preset = preset or sample.default_preset
     training = training_config(sample, preset, overrides or {})
+    if training.weights != "none":
+        find_weights(training.network, environment.weights_dir)
     catalogue_path = check_catalogue(environment)
     with disk_faults_told(run_dir):
         run_dir.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from airflow.sdk import DAG, dag
 from cdiscount_airflow import assets, docs, forms, sample_files
 from cdiscount_airflow.index_tasks import index_catalogue
+from cdiscount_airflow.learning_tasks import learn
 from cdiscount_airflow.tasks import DEFAULT_ARGS, stage_task
 
 from cdiscount_tasks.config import SampleConfig, read_sample
@@ -79,40 +80,6 @@ def sample_dag(sample: SampleConfig) -> DAG:
                 )
             return run.record("labels", fixed)
 
-        @stage_task(task_display_name="Train the model", pool="gpu", retries=3, execution_timeout=timedelta(days=3))
-        def train_model(sample_dir: str, labels_dir: str, run_id=None) -> dict:
-            """Train the preset's network on the train split.
-
-            **Reads** the sample's pictures and their labels.
-            **Leaves** the model of the epoch with the lowest validation loss, and the history of all epochs.
-            **If it fails** for lack of memory, trigger again with a smaller batch size or image size.
-            """
-            from cdiscount_tasks.run import open_run
-            from cdiscount_tasks.stages import model
-
-            run = open_run(sample.name, run_id)
-            trained = model.train_model(Path(sample_dir), Path(labels_dir), run.artifacts_dir, run.config.training)
-            return run.record("model", trained)
-
-        @stage_task(
-            task_display_name="Evaluate the model", pool="gpu", retries=2, execution_timeout=timedelta(hours=12)
-        )
-        def evaluate_model(sample_dir: str, labels_dir: str, model_dir: str, run_id=None) -> dict:
-            """Predict the validation and test products.
-
-            **Reads** the model, the pictures and their labels.
-            **Leaves** predictions by product and by picture; figures are computed from them in the report.
-            **If it fails**, clear the task: the model stands and is not trained again.
-            """
-            from cdiscount_tasks.run import open_run
-            from cdiscount_tasks.stages import evaluation
-
-            run = open_run(sample.name, run_id)
-            evaluated = evaluation.evaluate_model(
-                Path(sample_dir), Path(labels_dir), Path(model_dir), run.artifacts_dir
-            )
-            return run.record("evaluation", evaluated)
-
         @stage_task(task_display_name="Write the report")
         def write_report(
             index_dir: str, sample_dir: str, labels_dir: str, model_dir: str, evaluation_dir: str, run_id=None
@@ -138,8 +105,7 @@ def sample_dag(sample: SampleConfig) -> DAG:
         index_dir = index_catalogue(resolve_run(), open_run)["path"]
         sample_dir = draw_sample(index_dir)["path"]
         labels_dir = fix_labels(index_dir, sample_dir)["path"]
-        model_dir = train_model(sample_dir, labels_dir)["path"]
-        evaluation_dir = evaluate_model(sample_dir, labels_dir, model_dir)["path"]
+        model_dir, evaluation_dir = learn(sample_dir, labels_dir, open_run, sample.num_gpu_slots)
         write_report(index_dir, sample_dir, labels_dir, model_dir, evaluation_dir)
 
     return pipeline()

@@ -113,7 +113,7 @@ def tiny_model(sample_dir, labels_dir, artifacts_dir):
     """Return the result of training on the tiny sample."""
     from cdiscount_tasks.stages.model import train_model
 
-    return train_model(sample_dir, labels_dir, artifacts_dir, TINY_TRAINING)
+    return train_model(sample_dir, labels_dir, None, artifacts_dir, TINY_TRAINING)
 
 
 @pytest.fixture(scope="session")

@@ -72,14 +72,12 @@ _BACKBONES = {
     "efficientnet_v2_b0": _Backbone(keras.applications.EfficientNetV2B0, scales_itself=True),
     "convnext_tiny": _Backbone(keras.applications.ConvNeXtTiny, scales_itself=True),
 }
-_BACKBONE_LAYER, _HEAD_LAYER = "backbone", "probabilities"
+_HEAD_LAYER = "probabilities"
 
 
 def _build_backbone(name: NetworkName, image_size: int, weights_path: Path | None) -> keras.Model:
     """Build a network of keras.applications from pictures (as it wants them scaled) to its last feature map."""
-    backbone = _BACKBONES[name].build(
-        include_top=False, weights=None, input_shape=(image_size, image_size, 3), name=_BACKBONE_LAYER
-    )
+    backbone = _BACKBONES[name].build(include_top=False, weights=None, input_shape=(image_size, image_size, 3))
     if weights_path is not None:
         try:
             backbone.load_weights(weights_path)
@@ -169,7 +167,7 @@ def thaw(network: keras.Model, share: float) -> int:
     Returns:
         The number of layers of the backbone that learn.
     """
-    parts = network.get_layer(_BACKBONE_LAYER).layers
+    parts = next(part for part in network.layers if isinstance(part, keras.Model)).layers
     first = round((1 - share) * len(parts))
     for number, part in enumerate(parts):
         part.trainable = number >= first and not isinstance(part, layers.BatchNormalization)

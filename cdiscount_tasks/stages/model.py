@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import partial
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, cast
+from typing import TYPE_CHECKING, Any, TypedDict, cast
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.learning.devices import Device, prepare_device
 from cdiscount_tasks.learning.images import RESIZE_RULE
 from cdiscount_tasks.learning.inputs import Inputs, Vectors, hold_pictures
-from cdiscount_tasks.records import TRAIN, VALIDATION
+from cdiscount_tasks.records import TRAIN, VALIDATION, Pretrained
 from cdiscount_tasks.storage.artifact import Recipe, build_artifact, write_json
 from cdiscount_tasks.storage.checkpoints import Checkpoints
 from cdiscount_tasks.storage.feature_vectors import read_features
@@ -67,13 +67,6 @@ class ModelResult(TypedDict):
     device_memory_gib: float
     precision: str
     reused: bool
-
-
-class Pretrained(NamedTuple):
-    """What a transfer starts from: the ImageNet weights, and the finished features artifact made with them."""
-
-    weights_path: Path
-    features_dir: Path
 
 
 class _Split:

@@ -11,8 +11,8 @@ def read_features(features_dir: Path) -> np.ndarray:
     """Read the vectors of all pictures.
 
     Returns:
-        float32, [num_images, 2, num_features]: of each picture, then of its mirror image; row for row as `images.parquet`
-        of the labels.
+        float32, [num_images, 2, num_features]: of each picture, then of its mirror image; row for row as the labels'
+        `images.parquet`.
 
     Raises:
         DataError: If the file is missing or damaged.

@@ -22,9 +22,12 @@ _KEPT = ("enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 
 def preset_summary(preset: TrainingConfig) -> str:
     """Say in a line what a preset means."""
+    size = f"{preset.image_size} x {preset.image_size} pixels"
+    if preset.weights == "none":
+        return f"{preset.network}, {size}, at most {preset.epochs} epochs in batches of {preset.batch_size}"
+    tuned = f"tuned for {preset.fine_tune_epochs} epochs" if preset.fine_tune_epochs else "left as it is"
     return (
-        f"{preset.network}, {preset.image_size} x {preset.image_size} pixels, at most {preset.epochs} epochs "
-        f"in batches of {preset.batch_size}"
+        f"{preset.network} pretrained on {preset.weights}, {size}; a classifying layer learns, the network is {tuned}"
     )
 
 

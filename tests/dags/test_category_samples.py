@@ -13,6 +13,7 @@ STORY = [
     "index_catalogue.merge_index",
     "draw_sample",
     "fix_labels",
+    "extract_features",
     "train_model",
     "evaluate_model",
     "write_report",
@@ -48,7 +49,7 @@ def test_every_pool_of_a_dag_is_in_pools_json(project_dags, project_dir):
 def test_training_and_evaluation_take_the_gpu(project_dags):
     for dag in (project_dags["cdiscount_wine"], project_dags["cdiscount_mixed_bag"]):
         takers = {task.task_id for task in dag.tasks if task.pool == "gpu"}
-        assert takers == {"train_model", "evaluate_model"}
+        assert takers == {"extract_features", "train_model", "evaluate_model"}
 
 
 def test_every_dag_and_task_tells_what_it_does(project_dags):

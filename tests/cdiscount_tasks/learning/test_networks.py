@@ -3,7 +3,7 @@ from typing import get_args
 import numpy as np
 import pytest
 
-from cdiscount_tasks.config import NetworkName
+from cdiscount_tasks.config import BACKBONES, NetworkName
 
 
 @pytest.fixture(scope="module")
@@ -20,7 +20,8 @@ NAMES = get_args(NetworkName)
 
 
 def test_the_networks_are_those_that_the_config_names(networks):
-    assert set(networks._BUILDERS) == set(NAMES)
+    assert set(networks._BACKBONES) == BACKBONES
+    assert set(networks._BUILDERS) | BACKBONES == set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cdiscount_tasks.learning.inputs import PicturesInMemory
 from cdiscount_tasks.learning.predictions import joint_probabilities, predict_images
 
 
@@ -45,7 +46,10 @@ def test_a_probability_of_zero_is_no_veto_beyond_measure(probabilities):
 class LeftBrightness:
     """Stands for a network: the probability of class 0 is how bright the left half is."""
 
-    def predict(self, images, **_):
+    def predict(self, batches, **_):
+        return np.concatenate([self.judge(*batches[number]) for number in range(len(batches))])
+
+    def judge(self, images):
         left = images[:, :, : images.shape[2] // 2].mean(axis=(1, 2, 3)) / 255 * 0.8 + 0.1
         return np.stack([left, 1 - left], axis=1).astype(np.float32)
 
@@ -54,7 +58,7 @@ def half_bright():
     images = np.zeros((2, 4, 4, 3), np.uint8)
     images[0, :, :2] = 255
     images[1, :, 2:] = 255
-    return images
+    return PicturesInMemory(iter([images]), 2, 4)
 
 
 def test_without_the_mirror_a_picture_is_judged_as_it_is():

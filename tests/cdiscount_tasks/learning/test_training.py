@@ -6,7 +6,10 @@ import pytest
 from cdiscount_tasks.config import TrainingConfig
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.learning import training
-from cdiscount_tasks.learning.training import EpochBatches, Examples, product_loss, train
+from cdiscount_tasks.learning.batches import Examples
+from cdiscount_tasks.learning.inputs import PicturesInMemory
+from cdiscount_tasks.learning.training import product_loss, train
+from cdiscount_tasks.storage.checkpoints import Checkpoints
 
 CONFIG = TrainingConfig(network="plain_cnn", image_size=32, epochs=2, batch_size=8)
 
@@ -17,19 +20,20 @@ def examples(num_images=24, num_classes=2, seed=0):
     class_index = np.arange(num_images) // 2 % num_classes
     images = random.integers(0, 120, (num_images, 32, 32, 3), dtype=np.uint8)
     images[np.arange(num_images), :, :, class_index] += 100
-    return Examples(images, class_index.astype(np.int64), np.arange(num_images) // 2)
+    pictures = PicturesInMemory(iter([images]), num_images, 32)
+    return Examples(pictures, class_index.astype(np.int64), np.arange(num_images) // 2)
 
 
-def train_small(config=CONFIG, spoil=None):
+def train_small(config=CONFIG, spoil=None, checkpoints=None, callbacks=(), shown=None, build=None):
     from cdiscount_tasks.learning.devices import prepare_device
 
     device = prepare_device(config.seed)
     from cdiscount_tasks.learning.networks import build_network
 
-    network = build_network(config.network, 32, 2)
+    network = build() if build else build_network(config.network, 32, 2)
     if spoil:
         spoil(network)
-    return train(network, examples(), examples(12, seed=1), config, device)
+    return train(network, shown or examples(), examples(12, seed=1), config, device, checkpoints, callbacks)
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +82,7 @@ def test_the_best_epoch_has_the_lowest_validation_loss(trained):
 def test_the_network_has_the_weights_of_the_best_epoch(trained):
     validation = examples(12, seed=1)
     probabilities = training.joint_probabilities(
-        training.predict_images(trained.network, validation.images, flip=False), validation.product
+        training.predict_images(trained.network, validation.inputs, flip=False), validation.product
     )
     loss, _ = product_loss(probabilities, validation.class_index[::2])
     assert loss == pytest.approx(trained.history[trained.best_epoch - 1].validation_loss, abs=1e-5)
@@ -117,41 +121,108 @@ def test_a_validation_loss_that_is_not_finite_is_an_error(monkeypatch):
         train_small()
 
 
-def batches_of(epoch=1, seed=0, batch_size=5):
-    batches = EpochBatches(examples(), batch_size, seed, epoch)
-    return [batches[number] for number in range(len(batches))]
-
-
-def test_an_epoch_shows_every_example_once():
-    shown = [EpochBatches(examples()._replace(class_index=np.arange(24)), 5, 0, 1)[number][1] for number in range(5)]
-    assert sorted(np.concatenate(shown).tolist()) == list(range(24))
-
-
-def test_batches_are_the_same_for_the_same_seed_and_epoch():
-    assert all(
-        np.array_equal(a, b)
-        for one, other in zip(batches_of(), batches_of(), strict=True)
-        for a, b in zip(one, other, strict=True)
-    )
-
-
-@pytest.mark.parametrize("other", [{"epoch": 2}, {"seed": 1}])
-def test_batches_differ_by_epoch_and_seed(other):
-    assert not np.array_equal(batches_of()[0][0], batches_of(**other)[0][0])
-
-
-def test_a_batch_may_be_read_twice_and_in_any_order():
-    batches = EpochBatches(examples(), 5, 0, 1)
-    backwards = [batches[number][0] for number in reversed(range(5))][::-1]
-    assert all(np.array_equal(a, b[0]) for a, b in zip(backwards, batches_of(), strict=True))
-
-
-def test_augmentation_keeps_the_class_with_its_picture():
-    for images, class_index in batches_of():
-        assert images.dtype == np.uint8
-        assert images.mean(axis=(1, 2)).argmax(axis=1).tolist() == class_index.tolist()
-
-
 def test_product_loss_is_the_log_loss_and_the_share_of_right_answers():
     loss, accuracy = product_loss(np.array([[0.5, 0.5], [0.25, 0.75]], np.float32), np.array([0, 0]))
     assert (loss, accuracy) == (pytest.approx((np.log(2) + np.log(4)) / 2), 0.5)
+
+
+def test_a_class_that_train_lacks_is_an_error_that_names_it():
+    shown = examples()
+    one_class = Examples(shown.inputs, np.zeros(24, np.int64), shown.product)
+    with pytest.raises(DataError, match=r"the train split has no image of class_index \[1\], expected every one of 2"):
+        train_small(shown=one_class)
+
+
+def test_a_batch_larger_than_the_split_is_told_and_is_one_step(caplog):
+    found = train_small(CONFIG.model_copy(update={"batch_size": 100, "epochs": 1}))
+    assert len(found.history) == 1
+    assert "batch_size is 100 and there are 24 images: an epoch is a single step" in caplog.text
+
+
+def test_a_model_that_predicts_one_class_for_everything_is_told(monkeypatch, caplog):
+    monkeypatch.setattr(training, "joint_probabilities", lambda *_: np.tile([[0.9, 0.1]], (6, 1)))
+    assert train_small().num_classes_predicted == 1
+    assert "the model predicts one class for every validation product" in caplog.text
+
+
+def test_class_weights_change_what_is_learnt_where_classes_are_uneven():
+    shown = examples()
+    uneven = Examples(shown.inputs, np.minimum(np.arange(24) // 18, 1), shown.product)
+    plain = train_small(shown=uneven)
+    weighted = train_small(CONFIG.model_copy(update={"class_weights": True}), shown=uneven)
+    assert not all(same_arrays(plain, weighted))
+
+
+class KilledError(Exception):
+    """Stands for SIGKILL where a whole process would be too slow."""
+
+
+def killer(at_step):
+    """Return a callback that dies after so many steps, as a killed process would."""
+    import keras
+
+    left = iter(range(at_step, -1, -1))
+
+    def die_in_time(*_, **__):
+        if not next(left):
+            raise KilledError
+
+    return keras.callbacks.LambdaCallback(on_train_batch_end=die_in_time)
+
+
+# Flips, shifts and early stopping at work; 24 images in batches of 5 are 5 steps an epoch.
+SURVIVOR = CONFIG.model_copy(update={"epochs": 3, "batch_size": 5})
+
+
+def forgetful():
+    """Build a network with all that has a state: batch statistics, and dropout in two places."""
+    from keras import Input, Model, layers
+
+    inputs = Input((32, 32, 3), dtype="uint8")
+    x = layers.Conv2D(8, 3, strides=4)(layers.Rescaling(1 / 255)(inputs))
+    x = layers.Dropout(0.2)(layers.ReLU()(layers.BatchNormalization()(x)))
+    x = layers.Dropout(0.5)(layers.GlobalAveragePooling2D()(x))
+    return Model(inputs, layers.Dense(2, activation="softmax")(x))
+
+
+def train_survivor(config=SURVIVOR, **more):
+    return train_small(config, build=forgetful, **more)
+
+
+@pytest.fixture(scope="module")
+def undisturbed():
+    return train_survivor()
+
+
+@pytest.mark.parametrize("checkpoint_s", [0.0, 1000.0], ids=["at every step", "at the end of epochs"])
+@pytest.mark.parametrize("at_step", [2, 7])
+def test_a_training_that_died_ends_with_the_weights_of_the_undisturbed_one(
+    undisturbed, tmp_path, monkeypatch, checkpoint_s, at_step
+):
+    monkeypatch.setattr(training, "CHECKPOINT_S", checkpoint_s)
+    with pytest.raises(KilledError):
+        train_survivor(checkpoints=Checkpoints(tmp_path, "k"), callbacks=[killer(at_step)])
+    found = train_survivor(checkpoints=Checkpoints(tmp_path, "k"))
+    assert all(same_arrays(undisturbed, found))
+    losses = [[epoch.train_loss for epoch in one.history] for one in (undisturbed, found)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    assert sum(epoch.num_resumes for epoch in found.history) == (1 if checkpoint_s == 0 or at_step > 5 else 0)
+
+
+def test_a_training_whose_epochs_are_over_is_not_trained_again(undisturbed, tmp_path):
+    train_survivor(checkpoints=Checkpoints(tmp_path, "k"))
+    again = train_survivor(checkpoints=Checkpoints(tmp_path, "k"), callbacks=[killer(0)])
+    assert all(same_arrays(undisturbed, again))
+
+
+def test_a_checkpoint_of_another_training_is_not_resumed(undisturbed, tmp_path):
+    train_survivor(SURVIVOR.model_copy(update={"seed": 5}), checkpoints=Checkpoints(tmp_path, "another"))
+    assert all(same_arrays(undisturbed, train_survivor(checkpoints=Checkpoints(tmp_path, "k"))))
+
+
+def test_how_far_an_epoch_is_is_told_with_speed_time_and_memory(monkeypatch, caplog):
+    monkeypatch.setattr(training, "PROGRESS_S", 0.0)
+    with caplog.at_level(logging.INFO, training.__name__):
+        train_small(CONFIG.model_copy(update={"epochs": 1}))
+    line = next(record.message for record in caplog.records if "image 16 of 24" in record.message)
+    assert all(word in line for word in ("epoch 1", "loss", "images/s", "s left at most", "GiB of memory"))

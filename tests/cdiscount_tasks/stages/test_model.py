@@ -46,14 +46,14 @@ def test_every_file_of_the_model_is_what_was_published(model_dir):
 
 
 def test_training_twice_with_one_seed_gives_the_same_weights(sample_dir, labels_dir, model_dir, tmp_path):
-    again = train_model(sample_dir, labels_dir, tmp_path, TINY_TRAINING)
+    again = train_model(sample_dir, labels_dir, None, tmp_path, TINY_TRAINING)
     one, other = load_weights(model_dir), load_weights(again["path"])
     assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
     assert read_manifest(Path(again["path"]))["key"] == read_manifest(model_dir)["key"]
 
 
 def test_a_model_that_stands_is_found_and_not_trained_again(sample_dir, labels_dir, tiny_model, artifacts_dir):
-    assert train_model(sample_dir, labels_dir, artifacts_dir, TINY_TRAINING) == {**tiny_model, "reused": True}
+    assert train_model(sample_dir, labels_dir, None, artifacts_dir, TINY_TRAINING) == {**tiny_model, "reused": True}
 
 
 def test_labels_of_another_sample_are_an_error(sample_dir, labels_dir, tmp_path):
@@ -70,15 +70,15 @@ def test_labels_of_another_sample_are_an_error(sample_dir, labels_dir, tmp_path)
     with pytest.raises(
         DataError, match="is not in the sample that the labels were made from; run again from draw_sample"
     ):
-        train_model(half, labels_dir, tmp_path, TINY_TRAINING.model_copy(update={"epochs": 1}))
+        train_model(half, labels_dir, None, tmp_path, TINY_TRAINING.model_copy(update={"epochs": 1}))
 
 
 def test_a_model_with_a_changed_byte_is_moved_aside_and_trained_anew(sample_dir, labels_dir, tmp_path):
     config = TINY_TRAINING.model_copy(update={"epochs": 1})
-    made = Path(train_model(sample_dir, labels_dir, tmp_path, config)["path"]) / "model.keras"
+    made = Path(train_model(sample_dir, labels_dir, None, tmp_path, config)["path"]) / "model.keras"
     content = bytearray(made.read_bytes())
     content[len(content) // 2] ^= 1
     made.write_bytes(content)
-    again = train_model(sample_dir, labels_dir, tmp_path, config)
+    again = train_model(sample_dir, labels_dir, None, tmp_path, config)
     assert not again["reused"]
     assert len(list(tmp_path.glob("model-*.damaged-*"))) == 1

@@ -1,0 +1,92 @@
+"""The tasks that learn: each takes the pool `gpu`."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from airflow.sdk import TriggerRule
+
+from cdiscount_airflow.tasks import skip_task, stage_task
+
+
+def learn(sample_dir: Any, labels_dir: Any, open_run: Callable[[str], Any], gpu_slots: int) -> tuple[Any, Any]:
+    """Add the tasks that turn labels into a trained and judged model.
+
+    Args:
+        sample_dir: Path of the sample, from its task.
+        labels_dir: Path of the labels, from their task.
+        open_run: Gives the run by its id; called inside the tasks alone.
+        gpu_slots: Slots of the pool that a training takes.
+
+    Returns:
+        The paths of the model and of its evaluation, as their tasks give them.
+    """
+
+    @stage_task(
+        task_display_name="Extract features",
+        pool="gpu",
+        pool_slots=gpu_slots,
+        retries=3,
+        execution_timeout=timedelta(days=1),
+    )
+    def extract_features(sample_dir: str, labels_dir: str, run_id: Any = None) -> dict:  # type: ignore[type-arg]
+        """Let the pretrained network look at every picture once; skipped where the preset trains from scratch.
+
+        **Reads** the sample's pictures and the ImageNet weights.
+        **Leaves** a feature vector of each picture and of its mirror image.
+        **If it fails** because the weights do not fit, look at the file that the log names, in `CDISCOUNT_WEIGHTS`.
+        """
+        from cdiscount_tasks.stages import features  # noqa: PLC0415
+
+        run = open_run(run_id)
+        weights_path = run.weights_path
+        if weights_path is None:
+            skip_task(f"{run.config.training.network} is trained from scratch: it needs no features")
+        extracted = features.extract_features(
+            Path(sample_dir), Path(labels_dir), weights_path, run.artifacts_dir, run.config.training
+        )
+        return dict(run.record("features", extracted))
+
+    @stage_task(
+        task_display_name="Train the model",
+        pool="gpu",
+        pool_slots=gpu_slots,
+        retries=3,
+        execution_timeout=timedelta(days=3),
+        trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,  # features may be skipped, labels may not
+    )
+    def train_model(sample_dir: str, labels_dir: str, run_id: Any = None) -> dict:  # type: ignore[type-arg]
+        """Train the preset's network on the train split.
+
+        **Reads** the sample's pictures, their labels, and the features where the preset starts from weights.
+        **Leaves** the model of the epoch with the lowest validation loss, and the history of all epochs.
+        **If it fails** for lack of memory, trigger again with a smaller batch size or image size. A retry goes on
+        from the last checkpoint; nothing that was learnt is lost.
+        """
+        from cdiscount_tasks.stages import model  # noqa: PLC0415
+
+        run = open_run(run_id)
+        trained = model.train_model(
+            Path(sample_dir), Path(labels_dir), run.pretrained, run.artifacts_dir, run.config.training
+        )
+        return dict(run.record("model", trained))
+
+    @stage_task(task_display_name="Evaluate the model", pool="gpu", retries=2, execution_timeout=timedelta(hours=12))
+    def evaluate_model(sample_dir: str, labels_dir: str, model_dir: str, run_id: Any = None) -> dict:  # type: ignore[type-arg]
+        """Predict the validation and test products.
+
+        **Reads** the model, the pictures and their labels.
+        **Leaves** predictions by product and by picture; figures are computed from them in the report.
+        **If it fails**, clear the task: the model stands and is not trained again.
+        """
+        from cdiscount_tasks.stages import evaluation  # noqa: PLC0415
+
+        run = open_run(run_id)
+        evaluated = evaluation.evaluate_model(Path(sample_dir), Path(labels_dir), Path(model_dir), run.artifacts_dir)
+        return dict(run.record("evaluation", evaluated))
+
+    trained = train_model(sample_dir, labels_dir)
+    extract_features(sample_dir, labels_dir) >> trained
+    evaluated = evaluate_model(sample_dir, labels_dir, trained["path"])
+    return trained["path"], evaluated["path"]
