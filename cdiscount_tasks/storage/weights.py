@@ -74,9 +74,15 @@ def _fetch(network: str, weights_dir: Path | None, cached: Path) -> Path:
     logger.info("fetching the weights of %s from %s", network, published.url)
     import keras  # ten seconds, for nothing where the file stands
 
+    models_dir = cached.parent
     try:
+        models_dir.mkdir(parents=True, exist_ok=True)
         path = keras.utils.get_file(
-            published.file_name, published.url, cache_subdir="models", file_hash=published.file_hash
+            published.file_name,
+            published.url,
+            cache_dir=str(models_dir.parent),
+            cache_subdir=models_dir.name,
+            file_hash=published.file_hash,
         )
     except Exception as error:
         looked = f"{weights_dir} (CDISCOUNT_WEIGHTS)" if weights_dir else "CDISCOUNT_WEIGHTS, which is not set,"
@@ -85,6 +91,7 @@ def _fetch(network: str, weights_dir: Path | None, cached: Path) -> Path:
             f"could not be fetched ({' '.join(str(error).split())}); get {published.url} on a machine that reaches it, "
             f"put {published.file_name} into a folder and name that folder in CDISCOUNT_WEIGHTS"
         ) from error
+    logger.info("%s: its hash is %s", path, "right" if published.file_hash else "not known to Keras, and not checked")
     return Path(path)
 
 

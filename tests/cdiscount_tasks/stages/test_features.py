@@ -1,0 +1,143 @@
+"""A frozen network's features, and the transfer that starts from them, with weights that the test makes itself."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cdiscount_tasks.config import TrainingConfig
+from cdiscount_tasks.errors import ConfigError, DataError
+from cdiscount_tasks.learning.inputs import hold_pictures
+from cdiscount_tasks.records import Pretrained
+from cdiscount_tasks.stages.evaluation import evaluate_model
+from cdiscount_tasks.stages.features import extract_features
+from cdiscount_tasks.stages.model import train_model
+from cdiscount_tasks.storage.feature_vectors import read_features
+from cdiscount_tasks.storage.sample_images import SampleImages, rows_of
+from cdiscount_tasks.storage.tables import HISTORY, LABEL_IMAGES, features_schema, read_table
+
+TRANSFER = TrainingConfig(
+    network="mobilenet_v3_small", weights="imagenet", image_size=32, epochs=3, batch_size=16, fine_tune_epochs=1,
+    fine_tune_share=0.1,
+)  # fmt: skip
+NUM_FEATURES = 576
+
+
+@pytest.fixture(scope="module")
+def weights_path(tmp_path_factory):
+    from cdiscount_tasks.learning.devices import prepare_device
+
+    prepare_device(7)
+    import keras
+
+    path = tmp_path_factory.mktemp("weights") / "mobilenet_v3_small_notop.weights.h5"
+    keras.applications.MobileNetV3Small(include_top=False, weights=None, input_shape=(32, 32, 3)).save_weights(path)
+    return path
+
+
+@pytest.fixture(scope="module")
+def made_dir(tmp_path_factory):
+    return tmp_path_factory.mktemp("transfer")
+
+
+@pytest.fixture(scope="module")
+def features(sample_dir, labels_dir, weights_path, made_dir):
+    return extract_features(sample_dir, labels_dir, weights_path, made_dir, TRANSFER)
+
+
+@pytest.fixture(scope="module")
+def pretrained(features, weights_path):
+    return Pretrained(weights_path, Path(features["path"]))
+
+
+@pytest.fixture(scope="module")
+def transferred(sample_dir, labels_dir, pretrained, made_dir):
+    return train_model(sample_dir, labels_dir, pretrained, made_dir, TRANSFER)
+
+
+def test_features_have_a_row_for_each_image_of_the_labels(features, labels_dir):
+    images = read_table(labels_dir / "images.parquet", LABEL_IMAGES)
+    rows = read_table(Path(features["path"]) / "features.parquet", features_schema(NUM_FEATURES))
+    for column in ("product_id", "image_number"):
+        assert rows[column].to_pylist() == images[column].to_pylist()
+    assert (features["num_images"], features["num_features"]) == (images.num_rows, NUM_FEATURES)
+
+
+def test_features_are_what_the_frozen_network_sees_in_the_picture_and_its_mirror_image(
+    features, sample_dir, labels_dir, weights_path, tmp_path
+):
+    from cdiscount_tasks.learning.networks import build_extractor
+
+    images = read_table(labels_dir / "images.parquet", LABEL_IMAGES).slice(0, 5)
+    rows = rows_of(sample_dir, images["product_id"].to_numpy(), images["image_number"].to_numpy())
+    held = hold_pictures(lambda: SampleImages(sample_dir), rows, 32, tmp_path)
+    extractor = build_extractor("mobilenet_v3_small", 32, weights_path)
+    vectors = read_features(Path(features["path"]))[:5]
+    for side in (False, True):
+        pixels = held.take(np.arange(5), np.full(5, side), np.zeros((5, 2), int))
+        assert np.allclose(vectors[:, int(side)], np.asarray(extractor(pixels, training=False)), atol=1e-4)
+
+
+def test_other_epochs_use_the_same_features(features, sample_dir, labels_dir, weights_path, made_dir):
+    again = TRANSFER.model_copy(update={"epochs": 9, "fine_tune_epochs": 0, "seed": 3})
+    assert extract_features(sample_dir, labels_dir, weights_path, made_dir, again) == {**features, "reused": True}
+
+
+def test_the_history_tells_both_phases(transferred):
+    history = read_table(Path(transferred["path"]) / "history.parquet", HISTORY).to_pandas()
+    assert history["phase"].tolist() == ["head"] * 3 + ["fine_tune"]
+    assert history["epoch"].tolist() == [1, 2, 3, 4]
+    assert (transferred["num_epochs"], transferred["best_epoch"]) == (4, 4)
+
+
+def test_the_model_says_whose_weights_it_began_with(transferred):
+    origin = json.loads((Path(transferred["path"]) / "input.json").read_text())["weights"]
+    assert (origin["file"], origin["licence"]) == ("mobilenet_v3_small_notop.weights.h5", "Apache-2.0")
+    assert len(origin["xxh3_128"]) == 32
+
+
+def load_weights(model_dir):
+    import keras
+
+    return keras.saving.load_model(Path(model_dir) / "model.keras", compile=False).get_weights()
+
+
+def test_tuning_moves_the_upper_layers_alone_and_no_batch_statistics(transferred, weights_path):
+    from cdiscount_tasks.learning.networks import build_network
+
+    before = build_network("mobilenet_v3_small", 32, 4, weights_path)
+    same = {}
+    names = [weight.path for weight in before.weights]
+    for name, old, new in zip(names, before.get_weights(), load_weights(transferred["path"]), strict=True):
+        same[name] = np.array_equal(old, new)
+    moved = [name for name, is_same in same.items() if not is_same]
+    assert any("probabilities" in name for name in moved)
+    assert any("conv" in name for name in moved)
+    assert not any(word in name for name in moved for word in ("moving_", "gamma", "beta"))
+    assert all(same[name] for name in names[: len(names) // 2])
+
+
+def test_without_tuning_the_network_is_the_frozen_one_with_the_head(sample_dir, labels_dir, pretrained, made_dir):
+    config = TRANSFER.model_copy(update={"fine_tune_epochs": 0})
+    model = train_model(sample_dir, labels_dir, pretrained, made_dir, config)
+    assert model["num_epochs"] == 3
+    evaluated = evaluate_model(sample_dir, labels_dir, Path(model["path"]), made_dir)
+    assert evaluated["num_test_products"] > 0
+
+
+def test_weights_of_another_network_are_an_error_that_names_the_file(sample_dir, labels_dir, weights_path, tmp_path):
+    other = TRANSFER.model_copy(update={"network": "mobilenet_v2"})
+    with pytest.raises(ConfigError, match=r"notop\.weights\.h5: does not fit the network mobilenet_v2 .*ImageNet"):
+        extract_features(sample_dir, labels_dir, weights_path, tmp_path, other)
+
+
+def test_features_that_are_damaged_are_an_error_that_names_them(sample_dir, labels_dir, pretrained, tmp_path):
+    copied = tmp_path / pretrained.features_dir.name
+    shutil.copytree(pretrained.features_dir, copied)
+    content = bytearray((copied / "features.parquet").read_bytes())
+    content[len(content) // 2] ^= 1
+    (copied / "features.parquet").write_bytes(content)
+    with pytest.raises(DataError, match=r"features\.parquet: is damaged"):
+        train_model(sample_dir, labels_dir, pretrained._replace(features_dir=copied), tmp_path, TRANSFER)
