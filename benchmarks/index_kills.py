@@ -1,6 +1,6 @@
 """A scan killed three times ends in the same index; a changed catalogue is noticed and a touched one found again.
 
-    .venv/bin/python benchmarks/kills.py [GIGABYTES] [SCRATCH_DIR]
+    .venv/bin/python benchmarks/index_kills.py [GIGABYTES] [SCRATCH_DIR]
 
 Makes a synthetic catalogue of 4 GB, indexes it undisturbed, then in processes that are killed with SIGKILL at random
 moments and started again, and compares the files byte for byte.
