@@ -123,7 +123,13 @@ class Run:
         weights_path = self.weights_path
         if weights_path is None:
             return None
-        return Pretrained(weights_path, Path(self.recorded()["features"]["path"]))
+        return Pretrained(weights_path, cast(Path, self.features_dir))
+
+    @property
+    def features_dir(self) -> Path | None:
+        """Return the features that this run extracted or found; None: it trains from scratch."""
+        features = self.recorded().get("features")
+        return Path(features["path"]) if features else None
 
     def sources_named(self) -> AbstractContextManager[None]:
         """Name the file that a person can mend in an error that names the run's copy of it."""

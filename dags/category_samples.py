@@ -95,7 +95,8 @@ def sample_dag(sample: SampleConfig) -> DAG:
 
             run = open_run(sample.name, run_id)
             artifacts = map(Path, (index_dir, sample_dir, labels_dir, model_dir, evaluation_dir))
-            return run.record("report", report.write_report(*artifacts, run.report_dir, run.config))
+            written = report.write_report(*artifacts, run.report_dir, run.config, run.features_dir)
+            return run.record("report", written)
 
         def open_run(run_id):
             from cdiscount_tasks import run

@@ -69,6 +69,20 @@ def _inline(figure: Figure, name: str, alt: str) -> str:
     return re.sub(r"<svg [^>]*?(viewBox=\"[^\"]*\")[^>]*>", rf'<svg \1 role="img" aria-label="{alt}">', svg, count=1)
 
 
+def _mark_events(axes: Any, history: pd.DataFrame) -> None:
+    """Mark where the network itself began to be tuned, and the epochs that were continued after an interruption."""
+    if "phase" in history:
+        begins = history.loc[history["phase"] != history["phase"].shift(), "epoch"].iloc[1:]
+        for epoch in begins:
+            axes.axvline(epoch - 0.5, color=_INK, linewidth=1, linestyle="--", label="tuning begins")
+    if "num_resumes" in history:
+        resumed = history.loc[history["num_resumes"] > 0, "epoch"]
+        if len(resumed):
+            low, high = axes.get_ylim()
+            axes.plot(resumed, [low] * len(resumed), "^", color=_INK, ms=5, label="resumed", clip_on=False)
+            axes.set_ylim(low, high)
+
+
 def _curve(
     history: pd.DataFrame, name: str, title: str, columns: Sequence[str], best_epoch: int | None, wording: str
 ) -> Curve:
@@ -86,6 +100,7 @@ def _curve(
             axes.plot(epochs, history[column], line, color=colour, label=label, marker=marker, markevery=[-1], ms=5)
         if best_epoch is not None and best_epoch in epochs:
             axes.axvline(best_epoch, color=_INK, linewidth=1, linestyle=":", label="weights kept")
+        _mark_events(axes, history)
         axes.set_xlabel("epoch")
         axes.set_ylabel(wording)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))

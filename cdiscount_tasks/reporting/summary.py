@@ -20,7 +20,18 @@ _CATALOGUE_FACTS = (
     "num_rejected_documents",
     "num_rejected_images",
 )
-_MODEL_FACTS = ("num_parameters", "best_epoch", "num_epochs", "num_train_images", "images_per_s", "device")
+_MODEL_FACTS = (
+    "num_parameters",
+    "best_epoch",
+    "num_epochs",
+    "num_train_images",
+    "num_classes_predicted",
+    "num_resumes",
+    "images_per_s",
+    "device",
+    "device_memory_gib",
+    "precision",
+)
 _HASHED_FILES = (("model", "model.keras"), ("evaluation", "predictions.parquet"))
 
 

@@ -212,6 +212,7 @@ def write_report(
     evaluation_dir: Path,
     out_dir: Path,
     config: RunConfig,
+    features_dir: Path | None = None,
 ) -> ReportResult:
     """Write a run's report and list it in the index of reports. A report of the same run that stands is replaced.
 
@@ -223,6 +224,7 @@ def write_report(
         evaluation_dir: Finished evaluation artifact.
         out_dir: `<reports>/<sample>/<run folder>`; `<reports>/index.html` is written anew.
         config: The run's frozen config.
+        features_dir: Finished features artifact that the model was trained from; None: it was trained from scratch.
 
     Returns:
         The paths and the headline.
@@ -234,6 +236,7 @@ def write_report(
         "index": index_dir,
         "sample": sample_dir,
         "labels": labels_dir,
+        **({"features": features_dir} if features_dir else {}),
         "model": model_dir,
         "evaluation": evaluation_dir,
     }

@@ -252,6 +252,7 @@ def make_inputs(
     def model(part_dir):
         epochs = np.arange(1, 9)
         history = {
+            "phase": ["head"] * 3 + ["fine_tune"] * 5,
             "epoch": epochs,
             "train_loss": 1.6 * np.exp(-epochs / 5) + 0.3,
             "train_accuracy": 0.95 - 0.5 * np.exp(-epochs / 3),
@@ -260,15 +261,23 @@ def make_inputs(
             "learning_rate": 2e-3 * np.cos(epochs / 6),
             "seconds": np.full(8, 4.2),
             "images_per_s": np.full(8, 310.0),
+            "num_resumes": [0, 0, 0, 0, 2, 0, 1, 0],
         }
         tables.write_table(part_dir / "history.parquet", history, tables.HISTORY)
-        write_json(part_dir / "input.json", {"image_size": 64, "channels": 3, "dtype": "uint8", "resize": "bilinear"})
+        contract = {"image_size": 64, "channels": 3, "dtype": "uint8", "resize": "bilinear"}
+        weights = {"trained_on": "ImageNet", "file": "net_notop.h5", "xxh3_128": "0f" * 16, "source": "A. Trainer 2018",
+                   "licence": "MIT"}  # fmt: skip
+        write_json(part_dir / "input.json", {**contract, "weights": weights})
         (part_dir / "model.keras").write_bytes(b"weights")
         return {
             "num_parameters": 182_405,
             "best_epoch": 7,
             "num_epochs": 8,
+            "num_classes_predicted": num_classes,
+            "num_resumes": 3,
             "device": "cpu",
+            "device_memory_gib": 15.6,
+            "precision": "float32",
             "images_per_s": 310.5,
             "num_train_images": int((images["split"] == "train").sum()),
         }

@@ -64,3 +64,11 @@ def test_every_cell_of_the_matrix_can_be_read_on_its_colour():
 
 def test_a_class_without_products_has_a_row_of_zero_shares():
     assert [cell.share for cell in heat([[0, 0], [1, 3]])[0]] == [0, 0]
+
+
+def test_where_tuning_begins_and_what_was_resumed_is_marked():
+    history = make_history().assign(phase=["head"] * 2 + ["fine_tune"] * 3, num_resumes=[0, 0, 1, 0, 0])
+    marked = learning_curves(history, 3)[0].svg
+    assert "tuning begins" in marked
+    assert "resumed" in marked
+    assert "tuning begins" not in learning_curves(make_history(), 3)[0].svg

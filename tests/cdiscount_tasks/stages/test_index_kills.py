@@ -1,4 +1,4 @@
-"""A scan that is killed and started again, and a catalogue that is changed in place (in full: benchmarks/index_kills.py)."""
+"""A scan that is killed and started again, and a catalogue changed in place (in full: benchmarks/index_kills.py)."""
 
 import os
 import random

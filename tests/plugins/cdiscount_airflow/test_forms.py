@@ -84,7 +84,7 @@ def test_an_unknown_key_is_refused_with_names_that_are_close():
 
 
 def test_an_unknown_key_without_a_close_name_lists_the_known_ones():
-    with pytest.raises(ConfigError, match="known are preset, network, image_size"):
+    with pytest.raises(ConfigError, match="known are preset, network, weights, image_size"):
         forms.overrides_of(filled(), {"zzz": 3})
 
 
