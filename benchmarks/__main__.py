@@ -6,10 +6,10 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from benchmarks import index, labels
+from benchmarks import index, labels, training
 
 RESULTS_PATH = Path(__file__).parent / "results.json"
-BENCHMARKS = {"index": index.main, "labels": labels.main}
+BENCHMARKS = {"index": index.main, "labels": labels.main, "training": training.main}
 
 
 def _lines(name: str, value: Any) -> list[tuple[str, str]]:

@@ -1,0 +1,183 @@
+"""How fast training is, against what a first notebook does, in the same run: `python -m benchmarks.training`.
+
+- feed: batches of the second epoch, mirrored and moved, against a generator that decodes with Pillow every epoch;
+- compile: the same training step as we compile it against Keras' default, for each network without weights;
+- features: ten epochs of a classifying layer on features computed once against a frozen network run every epoch.
+"""
+
+import argparse
+import io
+import json
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for `python benchmarks/training.py`
+
+from benchmarks.labels import draw_pictures
+from benchmarks.measure import median, run_step
+
+STEPS = "benchmarks.training"
+_NUM_CLASSES, _BATCH = 10, 64
+_NUM_EPOCHS = 10
+
+
+class _Drawn:
+    """Pictures as JPEG bytes, in memory: reading them is no part of what is measured."""
+
+    jpegs: tuple[bytes, ...] = ()
+
+    def __len__(self) -> int:
+        return len(_Drawn.jpegs)
+
+    def read(self, rows: list[int]) -> list[bytes]:
+        return [_Drawn.jpegs[row] for row in rows]
+
+
+def _examples(num_images: int, image_size: int) -> Any:
+    import numpy as np
+
+    from cdiscount_tasks.learning.batches import Examples
+    from cdiscount_tasks.learning.inputs import hold_pictures
+
+    _Drawn.jpegs = tuple(draw_pictures(0)) * (num_images // 1000)
+    rows = np.arange(num_images)
+    return Examples(hold_pictures(_Drawn, rows, image_size, Path()), rows % _NUM_CLASSES, rows)
+
+
+def _notebook_generator(num_images: int, image_size: int) -> Iterator[Any]:
+    """Decode, scale, mirror and batch as a first Keras notebook does."""
+    import numpy as np
+    from PIL import Image
+
+    rng = np.random.default_rng(0)
+    order = rng.permutation(num_images)
+    for first in range(0, num_images, _BATCH):
+        batch = []
+        for row in order[first : first + _BATCH]:
+            with Image.open(io.BytesIO(_Drawn.jpegs[row])) as picture:
+                pixels = np.asarray(picture.convert("RGB").resize((image_size, image_size), Image.Resampling.BILINEAR))
+            batch.append(pixels[:, ::-1] if rng.random() < 0.5 else pixels)
+        yield np.stack(batch), order[first : first + _BATCH] % _NUM_CLASSES
+
+
+def feed(image_size: str) -> None:
+    """Measure images/s of both ways, one process, one after the other."""
+    from cdiscount_tasks.learning.devices import prepare_device
+
+    prepare_device(0)
+    from cdiscount_tasks.learning.batches import EpochBatches
+
+    num_images = 4000
+    examples = _examples(num_images, int(image_size))
+    started = time.perf_counter()
+    for _ in _notebook_generator(num_images, int(image_size)):
+        pass
+    notebook_s = time.perf_counter() - started
+    started = time.perf_counter()
+    batches = EpochBatches(examples, _BATCH, 0, 2)
+    for number in range(len(batches)):
+        _ = batches[number]
+    ours_s = time.perf_counter() - started
+    rates = {"notebook_per_s": round(num_images / notebook_s), "ours_per_s": round(num_images / ours_s)}
+    print(json.dumps({**rates, "times": round(notebook_s / ours_s, 1)}))
+
+
+def _cpu_s_of(step: Callable[[], Any]) -> float:
+    started = time.process_time()
+    step()
+    return time.process_time() - started
+
+
+def compiled(network_name: str, image_size: str) -> None:
+    """Measure images per CPU-second of the training step, as we compile it and as Keras does by default."""
+    from cdiscount_tasks.config import TrainingConfig
+    from cdiscount_tasks.learning.devices import prepare_device
+
+    device = prepare_device(0)
+    from cdiscount_tasks.learning.batches import EpochBatches
+    from cdiscount_tasks.learning.networks import build_network
+    from cdiscount_tasks.learning.objective import compile_network
+
+    examples = _examples(2000, int(image_size))
+    config = TrainingConfig(network=network_name, image_size=int(image_size))  # type: ignore[arg-type]
+    rates = {}
+    for name, jit_compile in (("ours", device.jit_compile), ("keras_default", "auto")):
+        network = build_network(config.network, config.image_size, _NUM_CLASSES)
+        compile_network(network, config, 1000, jit_compile)  # type: ignore[arg-type]
+        network.fit(EpochBatches(examples, _BATCH, 0, 1, first_step=len(examples) // _BATCH - 2), verbose=0)
+        batches = EpochBatches(examples, _BATCH, 0, 2)
+        rates[name] = len(examples) / _cpu_s_of(lambda n=network, b=batches: n.fit(b, verbose=0, shuffle=False))  # type: ignore[misc]
+    told = {f"{name}_per_cpu_s": round(rate, 1) for name, rate in rates.items()}
+    print(json.dumps({**told, "times": round(rates["ours"] / rates["keras_default"], 2)}))
+
+
+def features(image_size: str) -> None:
+    """Measure CPU seconds of ten epochs on a frozen MobileNetV2 (its weights do not matter here)."""
+    from cdiscount_tasks.config import TrainingConfig
+    from cdiscount_tasks.learning.devices import prepare_device
+
+    device = prepare_device(0)
+    import keras
+    import numpy as np
+
+    from cdiscount_tasks.learning.batches import EpochBatches, Examples, run_network
+    from cdiscount_tasks.learning.inputs import Vectors
+    from cdiscount_tasks.learning.networks import build_head, build_network
+    from cdiscount_tasks.learning.objective import compile_network
+
+    num_images = 1000
+    config = TrainingConfig(image_size=int(image_size))
+    examples = _examples(num_images, config.image_size)
+    whole = build_network("mobilenet_v2", config.image_size, _NUM_CLASSES)
+    backbone = next(part for part in whole.layers if isinstance(part, keras.Model))
+    backbone.trainable = False
+    compile_network(whole, config, 1000, device.jit_compile)
+    whole.fit(EpochBatches(examples, _BATCH, 0, 1, first_step=num_images // _BATCH - 1), verbose=0)
+
+    def every_epoch() -> None:
+        for epoch in range(_NUM_EPOCHS):
+            whole.fit(EpochBatches(examples, _BATCH, 0, epoch), verbose=0, shuffle=False)
+
+    pooled = keras.Model(whole.input, whole.layers[-3].output)
+
+    def once() -> None:
+        vectors = np.stack([run_network(pooled, examples.inputs, mirrored) for mirrored in (False, True)], axis=1)
+        head = build_head(vectors.shape[2], _NUM_CLASSES)
+        compile_network(head, config, 1000, device.jit_compile)
+        shown = Examples(Vectors(vectors), examples.class_index, examples.product)
+        for epoch in range(_NUM_EPOCHS):
+            head.fit(EpochBatches(shown, _BATCH, 0, epoch), verbose=0, shuffle=False)
+
+    slow_s, quick_s = _cpu_s_of(every_epoch), _cpu_s_of(once)
+    told = {"every_epoch_cpu_s": round(slow_s, 1), "once_cpu_s": round(quick_s, 1)}
+    print(json.dumps({**told, "times": round(slow_s / quick_s, 1)}))
+
+
+def main() -> dict[str, Any]:
+    """Measure in turn, several rounds; medians, with the peak memory of each process."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--training-rounds", type=int, default=3)
+    options, _ = parser.parse_known_args()
+    wanted: dict[str, tuple[object, ...]] = {
+        "feed": ("feed", 96),
+        **{f"compile_{name}": ("compiled", name, 96) for name in ("plain_cnn", "small_cnn")},
+        "features": ("features", 96),
+    }
+    result: dict[str, Any] = {}
+    for name, step in wanted.items():
+        runs = [run_step(STEPS, *map(str, step)) for _ in range(options.training_rounds)]
+        figures = {key: median([run.said[key] for run in runs]) for key in runs[0].said}
+        result[name] = {**figures, "peak_mib": round(max(run.peak_mib for run in runs))}
+        print(name, json.dumps(result[name]), flush=True)
+    return result
+
+
+if __name__ == "__main__":
+    step = {"feed": feed, "compiled": compiled, "features": features}.get(sys.argv[1] if len(sys.argv) > 1 else "")
+    if step:
+        step(*sys.argv[2:])
+    else:
+        main()
