@@ -21,6 +21,7 @@ class Environment:
     reports_dir: Path
     label_fixes_dir: Path
     weights_dir: Path | None
+    tensorboard_dir: Path | None
     max_rejected_share: float
     gpu_slots: int
     uses_demo_catalogue: bool
@@ -38,6 +39,10 @@ class Environment:
 
 def _path(environ: Mapping[str, str], name: str, default: Path) -> Path:
     return Path(environ[name]).expanduser().absolute() if environ.get(name) else default
+
+
+def _folder(environ: Mapping[str, str], name: str) -> Path | None:
+    return _path(environ, name, Path()) if environ.get(name) else None
 
 
 def _number(environ: Mapping[str, str], name: str, default: float, low: float, high: float) -> float:
@@ -79,7 +84,8 @@ def read_environment(environ: Mapping[str, str] | None = None) -> Environment:
         samples_dir=_path(environ, "CDISCOUNT_SAMPLES", include_dir / "samples"),
         reports_dir=_path(environ, "CDISCOUNT_REPORTS", include_dir / "reports"),
         label_fixes_dir=_path(environ, "CDISCOUNT_LABEL_FIXES", include_dir / "label_fixes"),
-        weights_dir=_path(environ, "CDISCOUNT_WEIGHTS", Path()) if environ.get("CDISCOUNT_WEIGHTS") else None,
+        weights_dir=_folder(environ, "CDISCOUNT_WEIGHTS"),
+        tensorboard_dir=_folder(environ, "CDISCOUNT_TENSORBOARD"),
         max_rejected_share=_number(environ, "CDISCOUNT_MAX_REJECTED_SHARE", 0.01, 0, 1),
         gpu_slots=_whole_number(environ, "CDISCOUNT_GPU_SLOTS", 1, 1, 64),
         uses_demo_catalogue=uses_demo,

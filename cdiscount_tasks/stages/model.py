@@ -5,11 +5,11 @@ newest one that is whole, and the folder goes when the model is published.
 """
 
 import logging
-import os
 import shutil
 from collections.abc import Sequence
 from functools import partial
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from cdiscount_tasks.config import TrainingConfig
-from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.learning.devices import Device, prepare_device
 from cdiscount_tasks.learning.images import RESIZE_RULE
 from cdiscount_tasks.learning.inputs import Inputs, Vectors, hold_pictures
@@ -92,8 +92,15 @@ class _Split:
 class _Training:
     """One training of a model, in one phase or two."""
 
-    def __init__(self, sample_dir: Path, labels_dir: Path, config: TrainingConfig, training_dir: Path) -> None:
-        self.config, self.training_dir = config, training_dir
+    def __init__(
+        self,
+        sample_dir: Path,
+        labels_dir: Path,
+        config: TrainingConfig,
+        training_dir: Path,
+        tensorboard_dir: Path | None,
+    ) -> None:
+        self.config, self.training_dir, self.tensorboard_dir = config, training_dir, tensorboard_dir
         self.device: Device = prepare_device(config.seed, config.gpus, config.precision)
         self.sample_dir = sample_dir
         self.num_classes = read_table(labels_dir / "classes.parquet", CLASSES).num_rows
@@ -117,7 +124,7 @@ class _Training:
             len(self.validation.places), self.device.name,
         )  # fmt: skip
         checkpoints = Checkpoints(self.training_dir / phase, f"{self.training_dir.stem} {phase}")
-        callbacks = _tensorboard(self.training_dir.stem, phase)
+        callbacks = _tensorboard(self.tensorboard_dir / self.training_dir.stem / phase) if self.tensorboard_dir else []
         train_examples, validation_examples = examples
         trained = train(network, train_examples, validation_examples, config, self.device, checkpoints, callbacks)
         self.phases.append((phase, trained))
@@ -178,14 +185,11 @@ class _Training:
         }
 
 
-def _tensorboard(model: str, phase: str) -> list[Any]:
-    """Return Keras' own callback where the machine names a folder for its logs."""
-    folder = os.environ.get("CDISCOUNT_TENSORBOARD")
-    if not folder:
-        return []
+def _tensorboard(log_dir: Path) -> list[Any]:
+    """Return Keras' own callback."""
     import keras
 
-    return [keras.callbacks.TensorBoard(log_dir=str(Path(folder) / model / phase))]
+    return [keras.callbacks.TensorBoard(log_dir=str(log_dir))]
 
 
 def _write_model(
@@ -194,9 +198,10 @@ def _write_model(
     pretrained: Pretrained | None,
     config: TrainingConfig,
     training_dir: Path,
+    tensorboard_dir: Path | None,
     part_dir: Path,
 ) -> dict[str, Any]:
-    training = _Training(sample_dir, labels_dir, config, training_dir)
+    training = _Training(sample_dir, labels_dir, config, training_dir, tensorboard_dir)
     network = training.transfer(pretrained) if pretrained else training.from_scratch()
     network.save(part_dir / "model.keras")
     write_table(part_dir / "history.parquet", training.history(), HISTORY)
@@ -226,6 +231,7 @@ def train_model(
     pretrained: Pretrained | None,
     artifacts_dir: Path,
     config: TrainingConfig,
+    tensorboard_dir: Path | None = None,
 ) -> ModelResult:
     """Train a network on what the labels allow to be learnt from.
 
@@ -235,17 +241,23 @@ def train_model(
         pretrained: What a transfer starts from; None: the network is trained from scratch.
         artifacts_dir: Where the model artifact will stand, named by its key; its checkpoints lie beside it meanwhile.
         config: The preset's knobs.
+        tensorboard_dir: Where TensorBoard's logs go; None: nowhere.
 
     Returns:
         The artifact's path and figures.
 
     Raises:
-        ConfigError: If the weights are not this network's.
+        ConfigError: If the weights are not this network's, or TensorBoard is wanted and not installed.
         DataError: If training diverges, a class has nothing to learn from, or a picture no longer decodes.
         RuntimeError: If the GPUs that are wanted are not free; a retry may find them.
     """
     if (config.weights != "none") != (pretrained is not None):
         raise ValueError(f"weights is {config.weights!r} and pretrained is {pretrained}: one goes with the other")
+    if tensorboard_dir and find_spec("tensorboard") is None:
+        raise ConfigError(
+            f"logs for TensorBoard are to go to {tensorboard_dir} (CDISCOUNT_TENSORBOARD), but it is not installed: "
+            "install the package `tensorboard`, or leave the variable unset"
+        )
     if pretrained and not (pretrained.features_dir / "features.parquet").exists():
         raise DataError(f"{pretrained.features_dir}: holds no features.parquet; remove it and run again")
     recipe = Recipe(
@@ -259,7 +271,7 @@ def train_model(
     )
     out_dir = recipe.dir_in(artifacts_dir)
     training_dir = out_dir.with_name(f"{out_dir.name}.training")
-    write = partial(_write_model, sample_dir, labels_dir, pretrained, config, training_dir)
+    write = partial(_write_model, sample_dir, labels_dir, pretrained, config, training_dir, tensorboard_dir)
     result = cast(ModelResult, build_artifact(out_dir, recipe, write, every_byte=True))
     shutil.rmtree(training_dir, ignore_errors=True)
     return result

@@ -68,7 +68,12 @@ def learn(sample_dir: Any, labels_dir: Any, open_run: Callable[[str], Any], gpu_
 
         run = open_run(run_id)
         trained = model.train_model(
-            Path(sample_dir), Path(labels_dir), run.pretrained, run.artifacts_dir, run.config.training
+            Path(sample_dir),
+            Path(labels_dir),
+            run.pretrained,
+            run.artifacts_dir,
+            run.config.training,
+            run.environment.tensorboard_dir,
         )
         return dict(run.record("model", trained))
 

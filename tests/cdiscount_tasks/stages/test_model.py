@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.errors import ConfigError, DataError
+from cdiscount_tasks.stages import model
 from cdiscount_tasks.stages.model import train_model
 from cdiscount_tasks.storage.artifact import read_manifest, verify_artifact, write_json
 from cdiscount_tasks.storage.hashes import hash_json
@@ -82,3 +83,41 @@ def test_a_model_with_a_changed_byte_is_moved_aside_and_trained_anew(sample_dir,
     again = train_model(sample_dir, labels_dir, None, tmp_path, config)
     assert not again["reused"]
     assert len(list(tmp_path.glob("model-*.damaged-*"))) == 1
+
+
+def test_tensorboard_that_is_wanted_and_not_installed_is_an_error_at_once(
+    sample_dir, labels_dir, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(model, "find_spec", lambda _: None)
+    with pytest.raises(ConfigError, match=r"CDISCOUNT_TENSORBOARD.* install the package `tensorboard`, or leave"):
+        train_model(sample_dir, labels_dir, None, tmp_path, TINY_TRAINING, tmp_path / "logs")
+
+
+def test_checkpoints_go_when_the_model_is_published(tiny_model):
+    assert not list(Path(tiny_model["path"]).parent.glob("*.training"))
+
+
+def test_a_training_that_fails_publishes_nothing_and_is_continued_by_the_next(
+    sample_dir, labels_dir, model_dir, tmp_path, monkeypatch
+):
+    from cdiscount_tasks.learning import training
+
+    judged = []
+
+    def die_in_the_second_epoch(self, network, judge=training._Validation.judge):
+        judged.append(1)
+        if len(judged) == 2:
+            raise RuntimeError("the machine went away")
+        return judge(self, network)
+
+    monkeypatch.setattr(training._Validation, "judge", die_in_the_second_epoch)
+    with pytest.raises(RuntimeError, match="went away"):
+        train_model(sample_dir, labels_dir, None, tmp_path, TINY_TRAINING)
+    assert [path.name.split("-")[0] for path in tmp_path.iterdir() if path.is_dir()] == ["model"]
+    assert next(tmp_path.glob("model-*")).suffix == ".training"
+    monkeypatch.undo()
+    again = train_model(sample_dir, labels_dir, None, tmp_path, TINY_TRAINING)
+    assert again["num_resumes"] == 1
+    assert not list(tmp_path.glob("*.training"))
+    one, other = load_weights(model_dir), load_weights(again["path"])
+    assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
