@@ -14,6 +14,8 @@ from typing import IO, Any, Literal, NamedTuple
 # Read when TensorFlow is first imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+# TensorFlow turns oneDNN on by itself only for processors with newer instructions than AVX2; there it is twice as fast.
+os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
 
 logger = logging.getLogger(__name__)
 
