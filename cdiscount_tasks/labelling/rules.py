@@ -145,6 +145,41 @@ def _decision(rows: pd.DataFrame, has_verdict: bool, policy: str) -> str:
     return RELABELLED if (rows["rule"] == MAJORITY).any() else KEPT
 
 
+def _contradicting(images: pd.DataFrame, label: pd.Series) -> np.ndarray:
+    """Return which distinct pictures carry two labels; a product without one carries none.
+
+    Args:
+        images: Columns product_id, image.
+        label: The label of each product_id.
+    """
+    num_labels = images["product_id"].map(label).groupby(images["image"]).nunique()
+    return num_labels.index[num_labels > 1].to_numpy()
+
+
+def _follow(products: pd.DataFrame, images: pd.DataFrame, winner: pd.Series) -> pd.DataFrame:
+    """Let products of train follow most of their contested pictures, where that makes no new contradiction.
+
+    Args:
+        products: Columns product_id, label, rule.
+        images: The rows of train: product_id, image, label, is_open (contested after fixes).
+        winner: The category_id that leads in a picture, by picture.
+
+    Returns:
+        The products with `label` and `rule` of those that follow.
+    """
+    votes = images[images["is_open"]].assign(category_id=images["image"].map(winner))
+    votes = votes.dropna(subset=["category_id", "label"])[["product_id", "category_id"]]
+    new = products["product_id"].map(_majorities(votes, "product_id").astype("Int64"))
+    follows = (new != products["label"]).fillna(False).astype(bool) & (products["rule"] != HUMAN_FIX)
+    agreed = images[~images["is_open"]]
+    label = products["label"].mask(follows, new)
+    # Who goes back may contradict another who followed: asked again until none does; fewer follow each time.
+    while len(broken := _contradicting(agreed, label.set_axis(products["product_id"]))):
+        follows &= ~products["product_id"].isin(agreed.loc[agreed["image"].isin(broken), "product_id"])
+        label = products["label"].mask(follows, new)
+    return products.assign(label=label, rule=products["rule"].mask(follows, MAJORITY))
+
+
 def contradicted_fixes(products: pd.DataFrame, images: pd.DataFrame) -> list[str]:
     """Tell where people gave a picture of train a category that another product with the same picture does not have.
 
@@ -178,6 +213,7 @@ def settle_conflicts(products: pd.DataFrame, images: pd.DataFrame, outside: pd.D
         outside: The same pictures in products outside the sample: content_hash, product_id, category_id.
         policy: "drop_image", "keep" or "majority"; it acts on train alone. Where a person gave a product with the
             picture its category, that category stands: "drop_image" keeps the picture with it, and "majority" takes it.
+            Nobody follows a majority where a picture that was agreed on would then be learnt with two labels.
     """
     by_product = products.set_index("product_id")
     images = images.assign(
@@ -197,20 +233,13 @@ def settle_conflicts(products: pd.DataFrame, images: pd.DataFrame, outside: pd.D
     is_open = images["image"].isin(open_images).to_numpy() & in_train
     learnt = in_train & images["label"].notna().to_numpy()
     verdicts = _verdicts(images, products)
-    winner = verdicts
     if policy == "drop_image":
         agrees = (images["label"] == images["image"].map(verdicts)).fillna(False).to_numpy(bool)
         learnt &= ~is_open | agrees
     elif policy == "majority":
         majorities = _majorities(claims[claims["category_id"].isin(products["category_id"])], "image")
-        winner = verdicts.combine_first(majorities)
-        votes = images[is_open].assign(winner=images["image"].map(winner)).dropna(subset=["winner", "label"])
-        winner_of = _majorities(votes[["product_id", "winner"]].rename(columns={"winner": "category_id"}), "product_id")
-        new = products["product_id"].map(winner_of).astype("Int64")
-        changed = (new.notna() & (new != products["label"])).fillna(False).astype(bool)
-        changed &= products["rule"] != HUMAN_FIX
-        products["label"] = products["label"].where(~changed, new)
-        products["rule"] = products["rule"].mask(changed, MAJORITY)
+        winner = verdicts.combine_first(majorities.astype("Int64"))
+        products = _follow(products, images.assign(is_open=is_open)[in_train], winner)
     unlearnt = ~products["product_id"].isin(images.loc[learnt, "product_id"]) & (products["split"] == TRAIN)
     emptied = unlearnt & products["label"].notna()
     products["label"] = products["label"].mask(emptied)

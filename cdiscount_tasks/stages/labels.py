@@ -42,7 +42,7 @@ from cdiscount_tasks.storage.sample_images import SampleImages, read_image_keys
 
 logger = logging.getLogger(__name__)
 
-VERSION = 3
+VERSION = 4
 
 
 class LabelsResult(TypedDict):

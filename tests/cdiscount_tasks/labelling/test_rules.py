@@ -265,6 +265,34 @@ def test_a_product_that_follows_another_picture_leaves_this_one_as_it_was():
     assert found.table["decision"].tolist() == ["relabelled", "kept", "relabelled"]
 
 
+R, G, B = 5, 6, 7
+
+
+def test_nobody_follows_a_majority_into_contradicting_a_fix():
+    rows = [(1, R, "train", [0, 1]), (2, G, "train", [1]), (3, G, "train", [0]), (4, G, "train", [0])]
+    found = settle_fixed({2: R}, rows, "majority")
+    assert found.products["label"].tolist() == [R, R, G, G]
+    assert found.table["decision"].tolist() == ["kept", "settled_by_fix"]
+
+
+def test_nobody_follows_a_majority_into_contradicting_a_picture_that_was_agreed_on():
+    rows = [(1, R, "train", [0, 2]), (2, G, "train", [0]), (3, G, "train", [0]), (4, R, "train", [2])]
+    assert settle_fixed({}, rows, "majority").products["label"].tolist() == [R, G, G, R]
+
+
+def test_who_goes_back_takes_along_who_would_contradict_it_then():
+    # Products 1 and 2 agree on picture 9 and would both follow; picture 8 holds 1 back, and 9 then 2.
+    rows = [(1, R, "train", [0, 8, 9]), (2, R, "train", [1, 9]), (3, R, "train", [8])]
+    rows += [(4, G, "train", [0, 1]), (5, G, "train", [0, 1])]
+    assert settle_fixed({}, rows, "majority").products["label"].tolist() == [R, R, R, G, G]
+
+
+def test_all_who_agree_on_a_picture_may_follow_together():
+    rows = [(1, R, "train", [0, 9]), (2, R, "train", [1, 9])]
+    rows += [(3, G, "train", [0, 1]), (4, G, "train", [0, 1])]
+    assert settle_fixed({}, rows, "majority").products["label"].tolist() == [G, G, G, G]
+
+
 def test_fixes_that_contradict_a_copy_are_told():
     products, images = tables(COPIES)
     products["label"] = pd.array([6, 5, 5], "Int64")
@@ -293,3 +321,23 @@ def test_no_policy_ever_touches_what_is_measured(drawn, policy):
     measured = (before["split"] == "test").to_numpy()
     assert found.products.loc[measured, "label"].equals(before.loc[measured, "label"])
     assert not found.learnt[images["product_id"].map(before["split"]).to_numpy() == "test"].any()
+
+
+FIXES = st.dictionaries(st.integers(0, 11), st.sampled_from([5, 6, 7, None]), max_size=4)
+
+
+@given(SMALL, FIXES)
+def test_the_majority_makes_no_contradiction_where_there_was_none(drawn, fixed):
+    rows = [(number, category, split, sorted(images)) for number, (category, split, images) in enumerate(drawn)]
+    given_products, images = tables(rows)
+    known = [(product_id, category) for product_id, category in fixed.items() if product_id < len(rows)]
+    before, _ = apply_fixes(given_products, fixes(known) if known else None)
+    found = settle_conflicts(before, images, NOTHING_OUTSIDE, "majority")
+
+    def labels_of_pictures(products, seen):
+        rows = images[seen].merge(products[["product_id", "label"]])
+        return rows.groupby("image")["label"].nunique()
+
+    agreed = labels_of_pictures(before, images["product_id"].isin(before["product_id"]))
+    after = labels_of_pictures(found.products, found.learnt)
+    assert not set(agreed.index[agreed == 1]) & set(after.index[after > 1])
