@@ -140,6 +140,8 @@ class _Training:
 
     def transfer(self, pretrained: Pretrained) -> Any:
         """Train a classifying layer on frozen features, and then, where epochs are given for it, the network itself."""
+        import keras
+
         from cdiscount_tasks.learning.networks import build_head, build_network, put_head_on, thaw
 
         vectors = read_features(pretrained.features_dir)
@@ -147,6 +149,8 @@ class _Training:
             head = build_head(vectors.shape[2], self.num_classes)
         self._learn(HEAD, head, [self._features(s, vectors) for s in (self.train, self.validation)], self.config)
         del vectors
+        # A continued training does not learn the head again: what it drew by then must not decide what is drawn next.
+        keras.utils.set_random_seed(self.config.seed)
         with self.device.scope():
             network = build_network(
                 self.config.network, self.config.image_size, self.num_classes, pretrained.weights_path

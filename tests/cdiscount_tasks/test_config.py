@@ -177,3 +177,42 @@ def test_a_key_that_stands_twice_is_refused(write_yaml):
 def test_a_preset_that_is_no_text_is_refused(write_yaml):
     with pytest.raises(ConfigError, match="preset is"):
         training_config(read_sample(write_yaml()), ["smoke"], {})
+
+
+def sample_with(**presets):
+    return SampleConfig(
+        name="tea",
+        title="Tea",
+        categories=(1, 2),
+        default_preset=next(iter(presets)),
+        presets={name: TrainingConfig(**knobs) for name, knobs in presets.items()},
+    )
+
+
+def test_a_training_takes_as_many_slots_as_the_most_of_its_presets_wants_gpus():
+    assert sample_with(quick={}, wide={"gpus": 4}).num_gpu_slots == 4
+
+
+def test_a_run_cannot_want_more_gpus_than_its_task_takes_slots():
+    sample = sample_with(quick={}, wide={"gpus": 2})
+    assert training_config(sample, "quick", {"gpus": 2}).gpus == 2
+    with pytest.raises(ConfigError, match="gpus is 3, but a training takes 2 slots of the pool `gpu`"):
+        training_config(sample, "quick", {"gpus": 3})
+
+
+@pytest.mark.parametrize(
+    ("knobs", "words"),
+    [
+        (
+            {"network": "small_cnn", "weights": "imagenet"},
+            "small_cnn has no pretrained weights; take one of convnext_tiny",
+        ),
+        (
+            {"network": "mobilenet_v2", "fine_tune_epochs": 3},
+            "without pretrained weights nothing is tuned; set weights",
+        ),
+    ],
+)
+def test_knobs_that_do_not_fit_each_other_are_refused(knobs, words):
+    with pytest.raises(ConfigError, match=words):
+        training_config(sample_with(quick={}), "quick", knobs)

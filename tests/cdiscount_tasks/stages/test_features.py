@@ -119,6 +119,28 @@ def test_tuning_moves_the_upper_layers_alone_and_no_batch_statistics(transferred
     assert all(same[name] for name in names[: len(names) // 2])
 
 
+def test_a_transfer_that_died_while_tuning_ends_with_the_same_weights(
+    sample_dir, labels_dir, pretrained, transferred, tmp_path, monkeypatch
+):
+    from cdiscount_tasks.learning import training
+
+    judged = []
+
+    def die_while_tuning(self, network, judge=training._Validation.judge):
+        judged.append(1)
+        if len(judged) == 5:  # three epochs of the head, its best weights, then the first epoch of tuning
+            raise RuntimeError("the machine went away")
+        return judge(self, network)
+
+    monkeypatch.setattr(training._Validation, "judge", die_while_tuning)
+    with pytest.raises(RuntimeError, match="went away"):
+        train_model(sample_dir, labels_dir, pretrained, tmp_path, TRANSFER)
+    monkeypatch.undo()
+    again = train_model(sample_dir, labels_dir, pretrained, tmp_path, TRANSFER)
+    pairs = zip(load_weights(transferred["path"]), load_weights(again["path"]), strict=True)
+    assert all(np.array_equal(one, other) for one, other in pairs)
+
+
 def test_without_tuning_the_network_is_the_frozen_one_with_the_head(sample_dir, labels_dir, pretrained, made_dir):
     config = TRANSFER.model_copy(update={"fine_tune_epochs": 0})
     model = train_model(sample_dir, labels_dir, pretrained, made_dir, config)
