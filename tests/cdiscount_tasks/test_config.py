@@ -1,7 +1,7 @@
 import pytest
 import yaml
 
-from cdiscount_tasks.config import SampleConfig, read_sample, training_config
+from cdiscount_tasks.config import SampleConfig, TrainingConfig, read_sample, training_config
 from cdiscount_tasks.errors import ConfigError
 
 WINE = {
