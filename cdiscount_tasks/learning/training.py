@@ -246,15 +246,12 @@ def train(
     with device.scope():
         compile_network(network, config, config.epochs * num_steps, device.jit_compile)
     validation = _Validation(validation_examples)
-    weights = class_weights(train_examples.class_index) if config.class_weights else None
     state = _resume(checkpoints, network)
     while len(state.history) < config.epochs and not state.is_over(config):
         epoch = len(state.history) + 1
         if state.step < num_steps:
-            batches = EpochBatches(train_examples, config.batch_size, config.seed, epoch, state.step)
             pulse = _Pulse(state, len(train_examples), config, lambda: _save(checkpoints, network, state))
-            first = {"initial_epoch": epoch - 1, "epochs": epoch, "class_weight": weights}
-            network.fit(batches, verbose=0, shuffle=False, callbacks=[pulse, *callbacks], **first)
+            _learn(network, train_examples, config, epoch, state.step, [pulse, *callbacks])
         learnt = time.monotonic()
         loss, accuracy, _ = validation.judge(network)
         _check_finite(network, state.sums[0] + loss, epoch)
@@ -271,6 +268,26 @@ def train(
     if num_predicted == 1:
         logger.warning("the model predicts one class for every validation product: it has learnt nothing of use")
     return Trained(network, state.history, state.best_epoch, num_predicted)
+
+
+def _learn(
+    network: keras.Model,
+    examples: Examples,
+    config: TrainingConfig,
+    epoch: int,
+    first_step: int,
+    callbacks: Sequence[keras.callbacks.Callback],
+) -> None:
+    """Learn from an epoch's batches, or from those that are left of it."""
+    network.fit(
+        EpochBatches(examples, config.batch_size, config.seed, epoch, first_step),
+        initial_epoch=epoch - 1,
+        epochs=epoch,
+        verbose=0,
+        shuffle=False,
+        class_weight=class_weights(examples.class_index) if config.class_weights else None,
+        callbacks=callbacks,
+    )
 
 
 def _epoch_of(state: _State, network: keras.Model, loss: float, accuracy: float, judging_s: float) -> Epoch:
