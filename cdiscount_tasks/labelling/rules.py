@@ -171,7 +171,8 @@ def _follow(products: pd.DataFrame, images: pd.DataFrame, winner: pd.Series) -> 
     votes = votes.dropna(subset=["category_id", "label"])[["product_id", "category_id"]]
     new = products["product_id"].map(_majorities(votes, "product_id").astype("Int64"))
     follows = (new != products["label"]).fillna(False).astype(bool) & (products["rule"] != HUMAN_FIX)
-    agreed = images[~images["is_open"]]
+    before = _contradicting(images, products.set_index("product_id")["label"])
+    agreed = images[~images["image"].isin(before)]
     label = products["label"].mask(follows, new)
     # Who goes back may contradict another who followed: asked again until none does; fewer follow each time.
     while len(broken := _contradicting(agreed, label.set_axis(products["product_id"]))):
@@ -213,7 +214,7 @@ def settle_conflicts(products: pd.DataFrame, images: pd.DataFrame, outside: pd.D
         outside: The same pictures in products outside the sample: content_hash, product_id, category_id.
         policy: "drop_image", "keep" or "majority"; it acts on train alone. Where a person gave a product with the
             picture its category, that category stands: "drop_image" keeps the picture with it, and "majority" takes it.
-            Nobody follows a majority where a picture that was agreed on would then be learnt with two labels.
+            Nobody follows a majority where a picture that train agreed on would then be learnt with two labels.
     """
     by_product = products.set_index("product_id")
     images = images.assign(
