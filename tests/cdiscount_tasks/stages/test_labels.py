@@ -206,6 +206,20 @@ def test_y_values_lie_row_for_row_beside_the_images(labels_dir, images, products
     assert values["label"].isna().tolist() == (unlabelled | ((images["split"] == "train") & ~images["learnt"])).tolist()
 
 
+@pytest.mark.parametrize("policy", ["drop_image", "majority"])
+def test_ids_of_64_bits_keep_every_digit(label_catalogue, tmp_path, policy):
+    big, bigger = 2**62 + 1, 2**62 + 2
+    rows = plain(big, 12, 2**62 + 101) + plain(bigger, 12, 2**62 + 201)
+    rows += [(2**62 + 301, bigger, [7, 8]), (2**62 + 302, big, [7]), (2**62 + 303, big, [7])]
+    files = write_fixes(tmp_path, f"{2**62 + 201},{big},seen\n{2**62 + 202},,seen\n")
+    made = TinyCatalogue()
+    for product_id, category_id, seeds in rows:
+        made.add(product_id, category_id, [draw_jpeg(RED, seed % 2**62, size=16) for seed in seeds])
+    values = read_y_values(Path(label_catalogue(made, files, conflicts=policy)["path"])).set_index("product_id")
+    assert set(values["category_id"]) == set(values["label"].dropna()) == {big, bigger}
+    assert values.loc[2**62 + 201, "label"] == big and values.loc[2**62 + 203, "label"] == bigger
+
+
 def data_files(folder):
     return {path.name: path.read_bytes() for path in Path(folder).iterdir() if path.name != "manifest.json"}
 
