@@ -198,8 +198,8 @@ def contradicted_fixes(products: pd.DataFrame, images: pd.DataFrame) -> list[str
     pairs = pairs[pairs["label"] != pairs["label_other"]].drop_duplicates(["product_id", "image"])
     told = [
         f"fixes file: product {row.product_id} is given {row.label}, and product {row.product_id_other} with the same "
-        f"picture is {row.label_other}{' by another fix' if row.rule_other == HUMAN_FIX else ''}: the picture is not "
-        "learnt with both; give both products one category"
+        f"picture is {row.label_other}{' by another fix' if row.rule_other == HUMAN_FIX else ''}: the two contradict "
+        "each other, and `conflicts` in the sample's YAML decides what is learnt; give both products one category"
         for row in pairs.head(_NUM_TOLD).itertuples()
     ]
     return told + ([f"fixes file: {len(pairs) - _NUM_TOLD} more such"] if len(pairs) > _NUM_TOLD else [])

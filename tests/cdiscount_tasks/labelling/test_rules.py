@@ -304,7 +304,8 @@ def test_fixes_that_contradict_a_copy_are_told():
     products["label"] = pd.array([6, 5, 5], "Int64")
     products["rule"] = ["human_fix", "as_given", "as_given"]
     (told,) = contradicted_fixes(products, images)
-    assert "product 1 is given 6, and product 2 with the same picture is 5" in told
+    assert "product 1 is given 6, and product 2 with the same picture is 5: the two contradict each other" in told
+    assert "`conflicts` in the sample's YAML decides what is learnt" in told  # `keep` learns both
 
 
 def test_a_conflict_that_a_fix_settles_says_so():
