@@ -204,14 +204,18 @@ def choose_rejected(rejected: pd.DataFrame) -> list[RejectedKind]:
 
 
 def choose_fixes(products: pd.DataFrame, images: pd.DataFrame) -> Listed[Fix]:
-    """Choose products that people relabelled or took out, the relabelled ones first.
+    """Choose products that people relabelled, then those that they took out, then those that they confirmed.
+
+    A fixed product of which copies contradict every picture is no longer known from the tables: counts.json tells.
 
     Args:
         products: labels/products.parquet.
         images: labels/images.parquet.
     """
     fixed = products[products["rule"].isin(["human_fix", "human_exclusion"])]
-    shown = fixed.sort_values(["rule", "product_id"], ascending=[False, True]).head(NUM_SHOWN)
+    is_same = (fixed["label"] == fixed["category_id"]).fillna(False).astype(bool)
+    turn = np.where(fixed["label"].isna(), 1, np.where(is_same, 2, 0))
+    shown = fixed.assign(turn=turn).sort_values(["turn", "product_id"]).head(NUM_SHOWN)
     first = images[images["product_id"].isin(shown["product_id"])].drop_duplicates("product_id")
     found = [
         Fix(

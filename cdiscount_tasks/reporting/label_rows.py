@@ -107,7 +107,7 @@ class RejectedKind(NamedTuple):
 
 
 class Fix(NamedTuple):
-    """A product that people relabelled (`label` is the new category) or took out of learning (None)."""
+    """A product that people relabelled or confirmed (`label` is their category) or took out of learning (None)."""
 
     picture: Picture
     split: str

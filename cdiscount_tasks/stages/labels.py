@@ -20,7 +20,7 @@ from cdiscount_tasks.config import LabelConfig
 from cdiscount_tasks.labelling import rules
 from cdiscount_tasks.labelling.certificate import certify
 from cdiscount_tasks.labelling.classes import check_learnable, with_class_indices
-from cdiscount_tasks.labelling.counts import count_by_class, count_decisions
+from cdiscount_tasks.labelling.counts import count_by_class, count_decisions, count_fixes
 from cdiscount_tasks.labelling.keeping import (
     FixedSplit,
     group_all,
@@ -125,7 +125,7 @@ class _Decided(NamedTuple):
         split: What had to be done to split.
         rejections: What was refused.
         placeholders: Counts of them.
-        num_fixed: How many products people relabelled, and how many they took out, whatever the policy made of it.
+        num_fixed: What people said of products, counted.
         warnings: What people should know of their fixes file.
     """
 
@@ -163,16 +163,13 @@ def _decide(
     products, split = split_products(products, class_ids, fixed_split, config, rejections)
     images = images[images["product_id"].isin(products["product_id"])]
 
-    products, warnings = rules.apply_fixes(products, fixes)
-    num_fixed = {
-        "num_relabelled": int((products["rule"] == rules.HUMAN_FIX).sum()),
-        "num_excluded": int((products["rule"] == rules.HUMAN_EXCLUSION).sum()),
-    }
-    warnings += rules.contradicted_fixes(products, images)
+    fixed, warnings = rules.apply_fixes(products, fixes)
+    warnings += rules.contradicted_fixes(fixed, images)
     outside = outside[~outside["product_id"].isin(products["product_id"])]
-    conflicts = rules.settle_conflicts(products, images, outside, config.conflicts)
+    conflicts = rules.settle_conflicts(fixed, images, outside, config.conflicts)
+    num_fixed = count_fixes(fixed, conflicts.products)
     products = with_class_indices(conflicts.products, class_ids)
-    check_learnable(products, class_ids)
+    check_learnable(products, fixed, class_ids)
     by_product = products.set_index("product_id")
     images = images.assign(
         learnt=conflicts.learnt,

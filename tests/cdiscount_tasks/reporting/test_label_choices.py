@@ -162,9 +162,17 @@ def test_near_duplicates_that_were_not_looked_for_are_none():
 def test_relabelled_products_come_before_those_taken_out():
     products = make_products(p1=1, p2=2, p3=3)
     products["rule"] = ["human_exclusion", "human_fix", "as_given"]
-    products.loc[0, "label"] = pd.NA
+    products["label"] = pd.array([pd.NA, 10, 0], "Int64")
     fixes = label_choices.choose_fixes(products, make_images((1, 0, 5), (2, 0, 6), (3, 0, 7)))
-    assert [(fix.picture.product_id, fix.label) for fix in fixes.shown] == [(2, 0), (1, None)]
+    assert [(fix.picture.product_id, fix.label) for fix in fixes.shown] == [(2, 10), (1, None)]
+
+
+def test_confirmed_products_come_last():
+    products = make_products(p1=1, p101=2, p201=3)
+    products["rule"] = ["human_fix", "human_exclusion", "human_fix"]
+    products["label"] = pd.array([0, pd.NA, 0], "Int64")
+    fixes = label_choices.choose_fixes(products, make_images((1, 0, 5), (101, 0, 6), (201, 0, 7)))
+    assert [fix.picture.product_id for fix in fixes.shown] == [201, 101, 1]
 
 
 def test_an_empty_sample_of_faults_chooses_nothing():

@@ -276,7 +276,7 @@ def test_human_fixes_change_what_is_learnt_and_never_what_is_measured(fix, produ
     )
     assert (pd.isna(found.loc[other, "label"]), found.loc[other, "rule"]) == (True, "human_exclusion")
     assert read_json(path, "counts")["human_fixes"] == {
-        "num_relabelled": 1, "num_excluded": 1,
+        "num_relabelled": 1, "num_confirmed": 0, "num_excluded": 1, "num_contradicted": 0,
         "warnings": ["fixes file, line 4: product 9999 is not in the sample or has no usable image"],
     }  # fmt: skip
 
@@ -290,6 +290,16 @@ def test_fixes_that_leave_a_class_nothing_to_learn_are_an_error(fix, products, t
     ids = products[products["category_id"] == YELLOW].index
     with pytest.raises(DataError, match=f"category {YELLOW} has no product left to learn from after human fixes"):
         fix(write_fixes(tmp_path, "".join(f"{product},,x\n" for product in ids)))
+
+
+def test_a_confirmed_product_that_a_copy_contradicts_is_counted_as_both(label_catalogue, tmp_path):
+    # A group of two in so small a class goes to train.
+    rows = plain(RED, 12, 100) + plain(GREEN, 12, 200) + [(300, RED, [7]), (301, GREEN, [7])]
+    files = write_fixes(tmp_path, f"300,{RED},x\n301,{GREEN},x\n")
+    counts = read_json(label_catalogue(catalogue_of(rows), files)["path"], "counts")
+    assert {name: n for name, n in counts["human_fixes"].items() if name != "warnings"} == {
+        "num_relabelled": 0, "num_confirmed": 2, "num_excluded": 0, "num_contradicted": 2,
+    }  # fmt: skip
 
 
 def test_a_fix_to_a_category_outside_the_sample_is_an_error_with_its_line(fix, tmp_path):

@@ -98,9 +98,15 @@ def test_a_picture_that_does_not_decode_is_told_in_words(inputs, page):
 
 
 def test_fixes_are_shown_with_the_reminder_that_measured_splits_stay(page):
-    assert "People gave 2 products another category and took 1 product out of learning" in page.text
+    assert "People gave 2 products another category, confirmed the category of 1 product and took 1" in page.text
+    assert "1 of the corrected or confirmed products is not learnt from all the same" in page.text
     assert "never what is measured" in page.text
     assert "line 4: product 99 is not in the sample" in page.text
+
+
+def test_a_card_of_a_confirmed_product_does_not_claim_a_change(page):
+    told = [page.text.count(words) for words in ("changes learning", "confirms the catalogue", "measured as given")]
+    assert told == [1, 1, 1]
 
 
 def test_a_sample_without_faults_reads_well(clean_page):
