@@ -102,8 +102,7 @@ class Conflicts(NamedTuple):
 def _claims(images: pd.DataFrame, outside: pd.DataFrame, column: str) -> pd.DataFrame:
     """Return who claims which distinct picture: columns image, product_id, category_id."""
     inside = images[["image", "product_id", column]].rename(columns={column: "category_id"})
-    elsewhere = outside.merge(images[["content_hash", "image"]].drop_duplicates(), on="content_hash")
-    claims = pd.concat([inside, elsewhere[["image", "product_id", "category_id"]]]).dropna()
+    claims = pd.concat([inside, outside[["image", "product_id", "category_id"]]]).dropna()
     return claims.drop_duplicates().astype({"category_id": "int64"})
 
 
@@ -211,7 +210,7 @@ def settle_conflicts(products: pd.DataFrame, images: pd.DataFrame, outside: pd.D
     Args:
         products: Columns product_id, category_id, label, rule, split; one row a product.
         images: Columns product_id, content_hash, image (which distinct picture by pixels); one row an image kept.
-        outside: The same pictures in products outside the sample: content_hash, product_id, category_id.
+        outside: The same pictures in products that are not among these: image, product_id, category_id.
         policy: "drop_image", "keep" or "majority"; it acts on train alone. Where a person gave a product with the
             picture its category, that category stands: "drop_image" keeps the picture with it, and "majority" takes it.
             Nobody follows a majority where a picture that train agreed on would then be learnt with two labels.

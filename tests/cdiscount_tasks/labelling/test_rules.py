@@ -110,8 +110,8 @@ def tables(rows, labels=None):
     return products, images
 
 
-NOTHING_OUTSIDE = pd.DataFrame({"content_hash": [], "product_id": [], "category_id": []}).astype(
-    {"content_hash": object, "product_id": "int64", "category_id": "float64"}
+NOTHING_OUTSIDE = pd.DataFrame({"image": [], "product_id": [], "category_id": []}).astype(
+    {"image": "int64", "product_id": "int64", "category_id": "Int64"}
 )
 # Image 0 is claimed by category 5 twice and 6 once, image 9 by one each, in one group of train products.
 ROWS = [
@@ -184,14 +184,14 @@ def test_a_conflict_outside_train_is_told_and_changes_nothing(split):
 
 
 def test_a_claim_from_outside_the_sample_makes_a_conflict():
-    outside = pd.DataFrame({"content_hash": [b"%016d" % 1], "product_id": [77], "category_id": [9.0]})
+    outside = pd.DataFrame({"image": [1], "product_id": [77], "category_id": [9.0]})
     found = settle(outside=outside, rows=[(1, 5, "train", [0, 1]), (2, 6, "train", [2])])
     assert found.learnt.tolist() == [True, False, True]
     assert (found.table["category_ids"].tolist(), found.table["product_ids"].tolist()) == ([[5, 9]], [[1, 77]])
 
 
 def test_a_product_outside_without_a_category_claims_nothing():
-    outside = pd.DataFrame({"content_hash": [b"%016d" % 1], "product_id": [77], "category_id": [np.nan]})
+    outside = pd.DataFrame({"image": [1], "product_id": [77], "category_id": [np.nan]})
     assert len(settle(outside=outside, rows=[(1, 5, "train", [0, 1]), (2, 6, "train", [2])]).table) == 0
 
 
@@ -288,7 +288,7 @@ def test_who_goes_back_takes_along_who_would_contradict_it_then():
 
 
 def test_a_picture_that_only_a_product_outside_contests_is_not_contradicted_within_train():
-    outside = pd.DataFrame({"content_hash": [b"%016d" % 9], "product_id": [77], "category_id": [99.0]})
+    outside = pd.DataFrame({"image": [9], "product_id": [77], "category_id": [99.0]})
     rows = [(1, R, "train", [0, 1, 9]), (2, R, "train", [9]), (3, G, "train", [0, 1]), (4, G, "train", [0, 1])]
     assert settle(rows, "majority", outside).products["label"].tolist() == [R, R, G, G]
 

@@ -28,6 +28,7 @@ from tests.tiny_catalogue import (
     TinyCatalogue,
     draw_jpeg,
     make_tiny_catalogue,
+    same_pixels_other_bytes,
     undecodable,
 )
 
@@ -364,6 +365,25 @@ def test_a_class_that_was_left_out_still_claims_its_pictures(label_catalogue):
         "product_id"
     )
     assert found.loc[100, "conflicted"]
+
+
+def test_other_bytes_of_a_picture_in_a_class_that_was_left_out_claim_it_too(label_catalogue):
+    made = catalogue_of(plain(RED, 12, 100) + plain(GREEN, 12, 200))
+    made.add(300, BLUE, [same_pixels_other_bytes(draw_jpeg(RED, 100, size=16))])
+    path = label_catalogue(made, small_classes="reject")["path"]
+    assert read(path, "products").set_index("product_id").loc[100, "conflicted"]
+    assert read(path, "conflicts")[["category_ids", "product_ids"]].map(list).to_numpy().tolist() == [
+        [[RED, BLUE], [100, 300]]
+    ]
+
+
+def test_other_bytes_of_a_picture_that_a_split_file_leaves_out_claim_it_too(label_catalogue, tmp_path):
+    rows = plain(RED, 12, 100) + plain(GREEN, 12, 200)
+    made = catalogue_of(rows)
+    made.add(300, GREEN, [same_pixels_other_bytes(draw_jpeg(RED, 100, size=16))])
+    files = write_splits(tmp_path, {product: SPLITS[number % 3] for number, (product, *_) in enumerate(rows)})
+    path = label_catalogue(made, files, split=SplitConfig(file="splits.csv"))["path"]
+    assert read(path, "products").set_index("product_id").loc[100, "conflicted"]
 
 
 @pytest.mark.parametrize("small_classes", ["error", "reject"])
