@@ -1,6 +1,6 @@
 """What is learnt from: human fixes, then conflicts. None of it touches what is measured."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -58,6 +58,13 @@ def read_fixes(path: Path, class_ids: Collection[int], left_out: Collection[int]
     return table
 
 
+def _told(sentences: Iterable[str]) -> list[str]:
+    """Return the first sentences, and how many more there are."""
+    found = list(sentences)
+    more = len(found) - _NUM_TOLD
+    return [*found[:_NUM_TOLD], f"fixes file: and {more} more such"] if more > 0 else found
+
+
 def apply_fixes(products: pd.DataFrame, fixes: pd.DataFrame | None) -> tuple[pd.DataFrame, list[str]]:
     """Set `label` and `rule` from the given category and people's corrections.
 
@@ -66,16 +73,18 @@ def apply_fixes(products: pd.DataFrame, fixes: pd.DataFrame | None) -> tuple[pd.
         fixes: What `read_fixes` gave, or None.
 
     Returns:
-        The products with `label` (Int64, missing: not learnt from) and `rule`; a warning for each unknown product.
+        The products with `label` (Int64, missing: not learnt from) and `rule`; a warning for each of the first unknown
+        products, and how many more there are.
     """
     products = products.assign(label=products["category_id"].astype("Int64"), rule=AS_GIVEN)
     if fixes is None:
         return products, []
     known = fixes["product_id"].isin(products["product_id"])
-    warnings = [
-        f"fixes file, line {row.line}: product {row.product_id} is not in the sample or has no usable image"
-        for row in fixes[~known].itertuples()
-    ]
+    unknown = fixes[~known]
+    warnings = _told(
+        f"fixes file, line {row.line}: product {row.product_id} is not among the products that this sample keeps"
+        for row in unknown.itertuples()
+    )
     by_product = fixes[known].set_index("product_id")["category_id"]
     fixed = products["product_id"].isin(by_product.index)
     label = products["product_id"].map(by_product).astype("Int64")
@@ -195,13 +204,12 @@ def contradicted_fixes(products: pd.DataFrame, images: pd.DataFrame) -> list[str
     fixed = rows[rows["rule"] == HUMAN_FIX]
     pairs = fixed.merge(rows, on="image", suffixes=("", "_other"))
     pairs = pairs[pairs["label"] != pairs["label_other"]].drop_duplicates(["product_id", "image"])
-    told = [
+    return _told(
         f"fixes file: product {row.product_id} is given {row.label}, and product {row.product_id_other} with the same "
         f"picture is {row.label_other}{' by another fix' if row.rule_other == HUMAN_FIX else ''}: the two contradict "
         "each other, and `conflicts` in the sample's YAML decides what is learnt; give both products one category"
-        for row in pairs.head(_NUM_TOLD).itertuples()
-    ]
-    return told + ([f"fixes file: {len(pairs) - _NUM_TOLD} more such"] if len(pairs) > _NUM_TOLD else [])
+        for row in pairs.itertuples()
+    )
 
 
 def settle_conflicts(products: pd.DataFrame, images: pd.DataFrame, outside: pd.DataFrame, policy: str) -> Conflicts:

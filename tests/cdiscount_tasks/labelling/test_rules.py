@@ -41,6 +41,13 @@ def test_a_file_of_the_header_alone_fixes_nothing(fixes_file):
     [
         ("", "cannot be read as a fixes file"),
         ("product_id,reason\n1,x\n", "line 1 lacks the column category_id"),
+        (
+            "product_id;category_id;reason\n1;5;x\n",
+            "line 1 lacks the column product_id, expected product_id, category_id, reason; fields are separated",
+        ),
+        ("product_id\tcategory_id\treason\n1\t5\tx\n", "expected product_id, category_id, reason; fields are sep"),
+        ("product_id,category_id,reason,product_id\n1,5,x,2\n", "line 1 names the column product_id twice"),
+        (HEADER + "1,5,ok\n2\n", "line 3 has 1 field, expected 3"),
         (HEADER + "1,5,a\nx,5,b\n", "line 3 is 'x', '5'; expected two whole numbers"),
         (HEADER + "--1,5,b\n", "line 2 is '--1', '5'"),
         (HEADER + "\u00b2,5,b\n", "line 2 is '\u00b2', '5'"),
@@ -65,8 +72,17 @@ def test_a_wrong_line_of_a_fixes_file_is_told_with_its_number(fixes_file, text, 
 
 
 def test_a_fixes_file_in_another_encoding_is_refused(fixes_file):
-    with pytest.raises(DataError, match=r"fixes\.csv: cannot be read as a fixes file"):
+    with pytest.raises(DataError, match=r"fixes\.csv: cannot be read as a fixes file: .*; save it as UTF-8"):
         read_fixes(fixes_file(HEADER + "1,5,\u00e9t\u00e9\n", "latin-1"), {5})
+
+
+def test_a_missing_column_alone_says_nothing_of_commas(fixes_file):
+    with pytest.raises(DataError, match=r"expected product_id, category_id, reason$"):
+        read_fixes(fixes_file("product_id,reason\n1,x\n"), {5})
+
+
+def test_columns_without_a_name_may_stand_several_times(fixes_file):
+    assert read_fixes(fixes_file("product_id,category_id,reason,,\n1,5,x,,\n"), {5})["product_id"].tolist() == [1]
 
 
 PRODUCTS = pd.DataFrame({"product_id": [1, 2, 3], "category_id": [5, 5, 6]})
@@ -92,7 +108,14 @@ def test_fixes_relabel_and_exclude():
 
 def test_a_fix_of_an_unknown_product_is_a_warning_with_its_line():
     _, warnings = apply_fixes(PRODUCTS, fixes([(2, 6), (99, 5)]))
-    assert warnings == ["fixes file, line 3: product 99 is not in the sample or has no usable image"]
+    assert warnings == ["fixes file, line 3: product 99 is not among the products that this sample keeps"]
+
+
+def test_of_many_unknown_products_the_first_are_told_and_the_others_counted():
+    _, warnings = apply_fixes(PRODUCTS, fixes([(100 + number, 5) for number in range(13)]))
+    assert len(warnings) == 11
+    assert warnings[9].startswith("fixes file, line 11: product 109 is not among")
+    assert warnings[10] == "fixes file: and 3 more such"
 
 
 def test_fixes_never_change_the_given_category():

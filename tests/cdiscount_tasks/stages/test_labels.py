@@ -278,7 +278,7 @@ def test_human_fixes_change_what_is_learnt_and_never_what_is_measured(fix, produ
     assert (pd.isna(found.loc[other, "label"]), found.loc[other, "rule"]) == (True, "human_exclusion")
     assert read_json(path, "counts")["human_fixes"] == {
         "num_relabelled": 1, "num_confirmed": 0, "num_excluded": 1, "num_contradicted": 0,
-        "warnings": ["fixes file, line 4: product 9999 is not in the sample or has no usable image"],
+        "warnings": ["fixes file, line 4: product 9999 is not among the products that this sample keeps"],
     }  # fmt: skip
 
 
@@ -441,7 +441,7 @@ def test_a_split_file_that_cuts_a_group_is_an_error_that_lists_it(fix, products,
     splits = {**fixed_splits(products), 302: "test", 303: "train"}
     with pytest.raises(
         DataError,
-        match=r"splits\.csv: cuts 1 groups of products that share an image: 302 \(302: test, 303: train, 304: ",
+        match=r"splits\.csv: cuts 1 group of products that share an image: 302 \(302: test, 303: train, 304: ",
     ):
         fix(write_splits(tmp_path, splits), split=SplitConfig(file="splits.csv"))
 
