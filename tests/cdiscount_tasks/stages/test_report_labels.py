@@ -90,6 +90,12 @@ def test_a_category_outside_the_sample_stands_as_its_id(page):
     assert f"{OUTSIDE_CATEGORY} (outside the sample)" in page.text
 
 
+def test_near_duplicates_are_told_with_the_doubt_that_belongs_to_them(page):
+    assert "4.1 % of the test products look nearly like something in train" in page.text
+    assert "if they are different things that look alike, nothing is wrong" in page.text
+    assert "more than 5 % of the sample" in page.text
+
+
 def test_a_picture_that_does_not_decode_is_told_in_words(inputs, page):
     product_id = faulty_product(inputs.images)
     assert f"{product_id} 1 image file is <b>truncated</b>" in page.text
