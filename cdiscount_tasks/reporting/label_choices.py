@@ -8,6 +8,7 @@ import pandas as pd
 
 from cdiscount_tasks.records import Reason
 from cdiscount_tasks.reporting.label_rows import (
+    Claim,
     Conflict,
     Copies,
     Fix,
@@ -30,6 +31,7 @@ NUM_LARGEST_GROUPS = 4
 NUM_OTHER_GROUPS = 4
 NUM_MEMBERS = 6
 NUM_TIES = 3
+NUM_CLAIMANTS = 4
 
 
 def _describe_group(products: pd.DataFrame, images: pd.DataFrame) -> Group:
@@ -91,6 +93,16 @@ def count_group_sizes(products: pd.DataFrame) -> list[tuple[str, int]]:
     return counted
 
 
+def _claims_of(claims: pd.DataFrame) -> list[Claim]:
+    """Gather the claims of one picture (product_id, category_id) by category, that of most products first."""
+    by_category = claims.groupby("category_id")["product_id"].unique()
+    found = [
+        Claim(int(category_id), Listed([int(one) for one in sorted(ids)[:NUM_CLAIMANTS]], len(ids)))
+        for category_id, ids in zip(by_category.index.tolist(), by_category, strict=True)
+    ]
+    return sorted(found, key=lambda claim: (-claim.product_ids.num_all, claim.category_id))
+
+
 def choose_conflicts(conflicts: pd.DataFrame, claims: pd.DataFrame, images: pd.DataFrame) -> Listed[Conflict]:
     """Choose conflicting pictures: of each decision in turn those that most products claim.
 
@@ -109,19 +121,12 @@ def choose_conflicts(conflicts: pd.DataFrame, claims: pd.DataFrame, images: pd.D
     rows["turn"] = rows.groupby("decision").cumcount()
     chosen = rows.sort_values(["turn", "num_products", "product_id"], ascending=[True, False, True]).head(NUM_SHOWN)
     chosen = chosen.sort_values(["num_products", "product_id", "image_number"], ascending=[False, True, True])
-    votes = claims[claims["content_hash"].isin(chosen["content_hash"])].drop_duplicates()
-    votes = votes.groupby(["content_hash", "category_id"]).size().rename("votes").reset_index()
-    votes = votes.sort_values(["votes", "category_id"], ascending=[False, True])
     found = [
         Conflict(
             picture=picture_of(row),
             decision=str(row["decision"]),
             num_products=int(row["num_products"]),
-            claims=[
-                (int(category_id), int(n))
-                for content_hash, category_id, n in votes.itertuples(index=False)
-                if content_hash == row["content_hash"]
-            ],
+            claims=_claims_of(claims[claims["content_hash"] == row["content_hash"]]),
         )
         for row in chosen.to_dict("records")
     ]

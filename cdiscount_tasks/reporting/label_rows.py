@@ -62,13 +62,20 @@ class NearPair(NamedTuple):
     second: NearSide
 
 
+class Claim(NamedTuple):
+    """The products of one category that carry a picture, by product_id."""
+
+    category_id: int
+    product_ids: Listed[int]
+
+
 class Conflict(NamedTuple):
-    """A picture that several categories claim, with the number of products behind each claim."""
+    """A picture that several categories claim, that of most products first."""
 
     picture: Picture
     decision: str
     num_products: int
-    claims: Sequence[tuple[int, int]]
+    claims: Sequence[Claim]
 
 
 class Copies(NamedTuple):

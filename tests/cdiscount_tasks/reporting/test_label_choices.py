@@ -1,7 +1,7 @@
 import pandas as pd
 
 from cdiscount_tasks.reporting import label_choices
-from cdiscount_tasks.reporting.label_rows import Picture
+from cdiscount_tasks.reporting.label_rows import Claim, Listed, Picture
 
 
 def make_images(*rows):
@@ -88,9 +88,14 @@ def test_conflicts_of_most_products_come_first():
     assert [conflict.num_products for conflict in chosen.shown] == [3, 2]
 
 
-def test_a_conflict_tells_how_many_products_claim_each_category():
-    chosen = choose_conflicts(make_conflict(1, "kept", [201, 100, 202]))
-    assert chosen.shown[0].claims == [(2, 2), (1, 1)]
+def test_a_conflict_tells_which_products_claim_each_category():
+    chosen = choose_conflicts(make_conflict(1, "kept", [202, 100, 201]))
+    assert chosen.shown[0].claims == [Claim(2, Listed([201, 202], 2)), Claim(1, Listed([100], 1))]
+
+
+def test_of_many_products_with_one_claim_the_first_are_named():
+    chosen = choose_conflicts(make_conflict(1, "kept", [100, *range(200, 209)]))
+    assert chosen.shown[0].claims[0] == Claim(2, Listed([200, 201, 202, 203], 9))
 
 
 def test_every_decision_is_shown_however_many_conflicts_another_has():

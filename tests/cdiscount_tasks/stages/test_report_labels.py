@@ -5,7 +5,7 @@ import pytest
 
 from cdiscount_tasks.storage.label_tables import read_label_tables
 from tests.cdiscount_tasks.html_page import HOSTILE, Page
-from tests.cdiscount_tasks.label_faults import OUTSIDE_CATEGORY, faulty_product
+from tests.cdiscount_tasks.label_faults import OUTSIDE_CATEGORY, OUTSIDE_PRODUCT, faulty_product
 from tests.cdiscount_tasks.report_inputs import make_inputs
 from tests.cdiscount_tasks.stages.test_report import write
 
@@ -87,7 +87,17 @@ def test_a_list_says_how_much_of_it_is_shown(inputs, page):
 
 
 def test_a_category_outside_the_sample_stands_as_its_id(page):
-    assert f"{OUTSIDE_CATEGORY} (outside the sample)" in page.text
+    assert f"{OUTSIDE_CATEGORY} outside the sample product {OUTSIDE_PRODUCT}" in page.text
+
+
+def test_a_line_of_the_fixes_file_can_be_written_from_a_conflicts_card(inputs, page):
+    claims = read_label_tables(*(inputs.dirs[stage] for stage in ("index", "sample", "labels"))).claims
+    most = claims.groupby("content_hash")["product_id"].nunique().max()
+    (picture,) = claims.groupby("content_hash").filter(lambda rows: len(rows) == most)["content_hash"].unique()[:1]
+    of_picture = claims[claims["content_hash"] == picture]
+    category_id = of_picture["category_id"].mode().iloc[0]
+    first = of_picture.loc[of_picture["category_id"] == category_id, "product_id"].min()
+    assert f"VIN ROUGE {category_id} products {first}, " in page.text
 
 
 def test_near_duplicates_are_told_with_the_doubt_that_belongs_to_them(page):
