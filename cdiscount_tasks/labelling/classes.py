@@ -24,16 +24,26 @@ def with_class_indices(products: pd.DataFrame, class_ids: list[int]) -> pd.DataF
     )
 
 
-def check_learnable(products: pd.DataFrame, class_ids: list[int]) -> None:
+def check_learnable(products: pd.DataFrame, fixed: pd.DataFrame, class_ids: list[int]) -> None:
     """Refuse labels that leave a class nothing to learn from.
 
+    Args:
+        products: What `with_class_indices` gave.
+        fixed: The products as human fixes left them, before conflicts were settled: label, split.
+        class_ids: The category_ids of the classes, ascending.
+
     Raises:
-        DataError: If a class has no product in train; names its category_id.
+        DataError: If a class has no product in train; names its category_id, and what took its products.
     """
     learnt = set(products["train_class_index"].dropna())
     lost = [category_id for class_index, category_id in enumerate(class_ids) if class_index not in learnt]
-    if lost:
-        raise DataError(
-            f"category {lost[0]} has no product left to learn from after human fixes and conflicts; keep some of its "
-            "products in the fixes file, or set conflicts: keep"
-        )
+    if not lost:
+        return
+    if lost[0] in set(fixed.loc[fixed["split"] == TRAIN, "label"].dropna()):
+        why, or_else = "human fixes and conflicts", ", or set conflicts: keep"
+    else:
+        why, or_else = "human fixes", ""
+    raise DataError(
+        f"category {lost[0]} has no product left to learn from after {why}; keep some of its products in the fixes "
+        f"file{or_else}"
+    )

@@ -44,6 +44,28 @@ def _conflicts_by_class(products: pd.DataFrame, images: pd.DataFrame) -> list[di
     ]
 
 
+def count_fixes(fixed: pd.DataFrame, settled: pd.DataFrame) -> dict[str, int]:
+    """Count what people said of products, and how much of it the contradictions of copies left unlearnt.
+
+    Args:
+        fixed: The products as `rules.apply_fixes` left them: category_id, label, rule.
+        settled: The same rows as `rules.settle_conflicts` left them: rule.
+
+    Returns:
+        The products that people gave another category (num_relabelled) or the given one (num_confirmed), and those that
+        they took out (num_excluded). num_contradicted are those of the first two that are not learnt from because every
+        picture of theirs is contradicted by another copy.
+    """
+    by_person = fixed["rule"] == rules.HUMAN_FIX
+    same = by_person & (fixed["label"] == fixed["category_id"]).fillna(False).astype(bool)
+    return {
+        "num_relabelled": int((by_person & ~same).sum()),
+        "num_confirmed": int(same.sum()),
+        "num_excluded": int((fixed["rule"] == rules.HUMAN_EXCLUSION).sum()),
+        "num_contradicted": int((by_person & (settled["rule"] == rules.ALL_IMAGES_CONFLICT)).sum()),
+    }
+
+
 def count_decisions(
     products: pd.DataFrame, images: pd.DataFrame, conflicts: rules.Conflicts, policy: str
 ) -> dict[str, Any]:

@@ -32,16 +32,15 @@ def without_placeholders(
     """Reject the pictures that stand in more products of the catalogue than any real picture does.
 
     Args:
-        images: Columns product_id, image_number, content_hash, image (which distinct picture); a row a readable image.
-        outside: The same pictures in products outside the sample: content_hash, product_id.
+        images: Columns product_id, image_number, image (which distinct picture); a row a readable image.
+        outside: The same pictures in products outside the sample: image, product_id.
         most: In so many products a picture may stand.
         rejections: Takes the placeholders.
 
     Returns:
         The other images, and the placeholders' num_images and num_distinct.
     """
-    same = outside.merge(images[["content_hash", "image"]].drop_duplicates(), on="content_hash")
-    everywhere = pd.concat([images[["image", "product_id"]], same[["image", "product_id"]]])
+    everywhere = pd.concat([images[["image", "product_id"]], outside[["image", "product_id"]]])
     count = num_products_per_image(*everywhere.to_numpy(np.int64).T)[: len(images)]
     placeholder = count > most
     details = [

@@ -1,6 +1,6 @@
 """What is learnt from: human fixes, then conflicts. None of it touches what is measured."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -58,6 +58,13 @@ def read_fixes(path: Path, class_ids: Collection[int], left_out: Collection[int]
     return table
 
 
+def _told(sentences: Iterable[str]) -> list[str]:
+    """Return the first sentences, and how many more there are."""
+    found = list(sentences)
+    more = len(found) - _NUM_TOLD
+    return [*found[:_NUM_TOLD], f"fixes file: and {more} more such"] if more > 0 else found
+
+
 def apply_fixes(products: pd.DataFrame, fixes: pd.DataFrame | None) -> tuple[pd.DataFrame, list[str]]:
     """Set `label` and `rule` from the given category and people's corrections.
 
@@ -66,16 +73,18 @@ def apply_fixes(products: pd.DataFrame, fixes: pd.DataFrame | None) -> tuple[pd.
         fixes: What `read_fixes` gave, or None.
 
     Returns:
-        The products with `label` (Int64, missing: not learnt from) and `rule`; a warning for each unknown product.
+        The products with `label` (Int64, missing: not learnt from) and `rule`; a warning for each of the first unknown
+        products, and how many more there are.
     """
     products = products.assign(label=products["category_id"].astype("Int64"), rule=AS_GIVEN)
     if fixes is None:
         return products, []
     known = fixes["product_id"].isin(products["product_id"])
-    warnings = [
-        f"fixes file, line {row.line}: product {row.product_id} is not in the sample or has no usable image"
-        for row in fixes[~known].itertuples()
-    ]
+    unknown = fixes[~known]
+    warnings = _told(
+        f"fixes file, line {row.line}: product {row.product_id} is not among the products that this sample keeps"
+        for row in unknown.itertuples()
+    )
     by_product = fixes[known].set_index("product_id")["category_id"]
     fixed = products["product_id"].isin(by_product.index)
     label = products["product_id"].map(by_product).astype("Int64")
@@ -102,8 +111,7 @@ class Conflicts(NamedTuple):
 def _claims(images: pd.DataFrame, outside: pd.DataFrame, column: str) -> pd.DataFrame:
     """Return who claims which distinct picture: columns image, product_id, category_id."""
     inside = images[["image", "product_id", column]].rename(columns={column: "category_id"})
-    elsewhere = outside.merge(images[["content_hash", "image"]].drop_duplicates(), on="content_hash")
-    claims = pd.concat([inside, elsewhere[["image", "product_id", "category_id"]]]).dropna()
+    claims = pd.concat([inside, outside[["image", "product_id", "category_id"]]]).dropna()
     return claims.drop_duplicates().astype({"category_id": "int64"})
 
 
@@ -171,7 +179,8 @@ def _follow(products: pd.DataFrame, images: pd.DataFrame, winner: pd.Series) -> 
     votes = votes.dropna(subset=["category_id", "label"])[["product_id", "category_id"]]
     new = products["product_id"].map(_majorities(votes, "product_id").astype("Int64"))
     follows = (new != products["label"]).fillna(False).astype(bool) & (products["rule"] != HUMAN_FIX)
-    agreed = images[~images["is_open"]]
+    before = _contradicting(images, products.set_index("product_id")["label"])
+    agreed = images[~images["image"].isin(before)]
     label = products["label"].mask(follows, new)
     # Who goes back may contradict another who followed: asked again until none does; fewer follow each time.
     while len(broken := _contradicting(agreed, label.set_axis(products["product_id"]))):
@@ -195,13 +204,12 @@ def contradicted_fixes(products: pd.DataFrame, images: pd.DataFrame) -> list[str
     fixed = rows[rows["rule"] == HUMAN_FIX]
     pairs = fixed.merge(rows, on="image", suffixes=("", "_other"))
     pairs = pairs[pairs["label"] != pairs["label_other"]].drop_duplicates(["product_id", "image"])
-    told = [
+    return _told(
         f"fixes file: product {row.product_id} is given {row.label}, and product {row.product_id_other} with the same "
-        f"picture is {row.label_other}{' by another fix' if row.rule_other == HUMAN_FIX else ''}: the picture is not "
-        "learnt with both; give both products one category"
-        for row in pairs.head(_NUM_TOLD).itertuples()
-    ]
-    return told + ([f"fixes file: {len(pairs) - _NUM_TOLD} more such"] if len(pairs) > _NUM_TOLD else [])
+        f"picture is {row.label_other}{' by another fix' if row.rule_other == HUMAN_FIX else ''}: the two contradict "
+        "each other, and `conflicts` in the sample's YAML decides what is learnt; give both products one category"
+        for row in pairs.itertuples()
+    )
 
 
 def settle_conflicts(products: pd.DataFrame, images: pd.DataFrame, outside: pd.DataFrame, policy: str) -> Conflicts:
@@ -210,10 +218,10 @@ def settle_conflicts(products: pd.DataFrame, images: pd.DataFrame, outside: pd.D
     Args:
         products: Columns product_id, category_id, label, rule, split; one row a product.
         images: Columns product_id, content_hash, image (which distinct picture by pixels); one row an image kept.
-        outside: The same pictures in products outside the sample: content_hash, product_id, category_id.
+        outside: The same pictures in products that are not among these: image, product_id, category_id.
         policy: "drop_image", "keep" or "majority"; it acts on train alone. Where a person gave a product with the
             picture its category, that category stands: "drop_image" keeps the picture with it, and "majority" takes it.
-            Nobody follows a majority where a picture that was agreed on would then be learnt with two labels.
+            Nobody follows a majority where a picture that train agreed on would then be learnt with two labels.
     """
     by_product = products.set_index("product_id")
     images = images.assign(

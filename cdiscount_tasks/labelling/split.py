@@ -1,6 +1,6 @@
 """Which split a group goes to: by a hash of its id, so that it stays there as the catalogue grows."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from pathlib import Path
 from typing import NamedTuple
 
@@ -177,6 +177,15 @@ def read_split_file(path: Path) -> pd.Series:
     return table.set_index("product_id")["split"]
 
 
+def _counted(things: Sized, one: str, several: str) -> str:
+    return f"{len(things)} {one if len(things) == 1 else several}"
+
+
+def _first_of(ids: Sequence[int]) -> str:
+    more = len(ids) - _NUM_TOLD
+    return f"{', '.join(map(str, ids[:_NUM_TOLD]))}{f' and {more} more such' if more > 0 else ''}"
+
+
 def split_by_file(
     products: pd.DataFrame, fixed: pd.Series, class_ids: Sequence[int], straddling: str, path: Path
 ) -> Split:
@@ -201,7 +210,7 @@ def split_by_file(
             for group, rows in list(products[products["group_id"].isin(cut)].groupby("group_id"))[:_NUM_TOLD]
         ]
         raise DataError(
-            f"{path}: cuts {len(cut)} groups of products that share an image: {'; '.join(first)}"
+            f"{path}: cuts {_counted(cut, 'group', 'groups')} of products that share an image: {'; '.join(first)}"
             f"{' and more' if len(cut) > _NUM_TOLD else ''}; give each group one split, or set "
             "straddling: move_to_train"
         )
@@ -215,12 +224,13 @@ def split_by_file(
         raise DataError(
             f"{path}: leaves category {lacking[0]} without a product in train; nothing could be learnt of it"
         )
-    unknown = int((~fixed.index.isin(products["product_id"])).sum())
-    warnings = [f"split file: {unknown} products are not in the sample or have no usable image"] if unknown else []
+    unknown = fixed.index[~fixed.index.isin(products["product_id"])].tolist()
+    is_not = f"{_counted(unknown, 'product is', 'products are')} not among the products that this sample keeps"
+    warnings = [f"split file: {is_not}: {_first_of(unknown)}"] if unknown else []
     for name in (VALIDATION, TEST):
         present = set(products.loc[split == name, "category_id"])
         absent = [category_id for category_id in class_ids if category_id not in present]
         if absent:
-            told = f"{', '.join(map(str, absent[:_NUM_TOLD]))}{' and more' if len(absent) > _NUM_TOLD else ''}"
-            warnings.append(f"split file: the {name} split has no product of {len(absent)} categories: {told}")
+            of = _counted(absent, "category", "categories")
+            warnings.append(f"split file: the {name} split has no product of {of}: {_first_of(absent)}")
     return Split(split, (), tuple(int(group) for group in cut), tuple(warnings))

@@ -8,6 +8,7 @@ import pandas as pd
 
 from cdiscount_tasks.records import Reason
 from cdiscount_tasks.reporting.label_rows import (
+    Claim,
     Conflict,
     Copies,
     Fix,
@@ -30,6 +31,7 @@ NUM_LARGEST_GROUPS = 4
 NUM_OTHER_GROUPS = 4
 NUM_MEMBERS = 6
 NUM_TIES = 3
+NUM_CLAIMANTS = 4
 
 
 def _describe_group(products: pd.DataFrame, images: pd.DataFrame) -> Group:
@@ -91,6 +93,16 @@ def count_group_sizes(products: pd.DataFrame) -> list[tuple[str, int]]:
     return counted
 
 
+def _claims_of(claims: pd.DataFrame) -> list[Claim]:
+    """Gather the claims of one picture (product_id, category_id) by category, that of most products first."""
+    by_category = claims.groupby("category_id")["product_id"].unique()
+    found = [
+        Claim(int(category_id), Listed([int(one) for one in sorted(ids)[:NUM_CLAIMANTS]], len(ids)))
+        for category_id, ids in zip(by_category.index.tolist(), by_category, strict=True)
+    ]
+    return sorted(found, key=lambda claim: (-claim.product_ids.num_all, claim.category_id))
+
+
 def choose_conflicts(conflicts: pd.DataFrame, claims: pd.DataFrame, images: pd.DataFrame) -> Listed[Conflict]:
     """Choose conflicting pictures: of each decision in turn those that most products claim.
 
@@ -109,19 +121,12 @@ def choose_conflicts(conflicts: pd.DataFrame, claims: pd.DataFrame, images: pd.D
     rows["turn"] = rows.groupby("decision").cumcount()
     chosen = rows.sort_values(["turn", "num_products", "product_id"], ascending=[True, False, True]).head(NUM_SHOWN)
     chosen = chosen.sort_values(["num_products", "product_id", "image_number"], ascending=[False, True, True])
-    votes = claims[claims["content_hash"].isin(chosen["content_hash"])].drop_duplicates()
-    votes = votes.groupby(["content_hash", "category_id"]).size().rename("votes").reset_index()
-    votes = votes.sort_values(["votes", "category_id"], ascending=[False, True])
     found = [
         Conflict(
             picture=picture_of(row),
             decision=str(row["decision"]),
             num_products=int(row["num_products"]),
-            claims=[
-                (int(category_id), int(n))
-                for content_hash, category_id, n in votes.itertuples(index=False)
-                if content_hash == row["content_hash"]
-            ],
+            claims=_claims_of(claims[claims["content_hash"] == row["content_hash"]]),
         )
         for row in chosen.to_dict("records")
     ]
@@ -204,14 +209,18 @@ def choose_rejected(rejected: pd.DataFrame) -> list[RejectedKind]:
 
 
 def choose_fixes(products: pd.DataFrame, images: pd.DataFrame) -> Listed[Fix]:
-    """Choose products that people relabelled or took out, the relabelled ones first.
+    """Choose products that people relabelled, then those that they took out, then those that they confirmed.
+
+    A fixed product of which copies contradict every picture is no longer known from the tables: counts.json tells.
 
     Args:
         products: labels/products.parquet.
         images: labels/images.parquet.
     """
     fixed = products[products["rule"].isin(["human_fix", "human_exclusion"])]
-    shown = fixed.sort_values(["rule", "product_id"], ascending=[False, True]).head(NUM_SHOWN)
+    is_same = (fixed["label"] == fixed["category_id"]).fillna(False).astype(bool)
+    turn = np.where(fixed["label"].isna(), 1, np.where(is_same, 2, 0))
+    shown = fixed.assign(turn=turn).sort_values(["turn", "product_id"]).head(NUM_SHOWN)
     first = images[images["product_id"].isin(shown["product_id"])].drop_duplicates("product_id")
     found = [
         Fix(

@@ -22,6 +22,8 @@ PICTURE_BUDGET_BYTES = 1_300_000
 
 MAX_CLASSES_IN_TABLE = 40
 
+MAX_CLAIMS_ON_CARD = 5
+
 POLICIES = {
     "drop_image": "the picture itself is not learnt from",
     "keep": "the picture is learnt with every category that claims it",
@@ -134,6 +136,7 @@ def render_label_page(metrics: Mapping[str, Any], choices: LabelChoices, thumbna
                 "products of the group",
             ),
             max_classes=MAX_CLASSES_IN_TABLE,
+            max_claims=MAX_CLAIMS_ON_CARD,
             policies=POLICIES,
             decisions=DECISIONS,
             css=page_css(),

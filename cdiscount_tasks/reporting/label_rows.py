@@ -62,13 +62,20 @@ class NearPair(NamedTuple):
     second: NearSide
 
 
+class Claim(NamedTuple):
+    """The products of one category that carry a picture, by product_id."""
+
+    category_id: int
+    product_ids: Listed[int]
+
+
 class Conflict(NamedTuple):
-    """A picture that several categories claim, with the number of products behind each claim."""
+    """A picture that several categories claim, that of most products first."""
 
     picture: Picture
     decision: str
     num_products: int
-    claims: Sequence[tuple[int, int]]
+    claims: Sequence[Claim]
 
 
 class Copies(NamedTuple):
@@ -107,7 +114,7 @@ class RejectedKind(NamedTuple):
 
 
 class Fix(NamedTuple):
-    """A product that people relabelled (`label` is the new category) or took out of learning (None)."""
+    """A product that people relabelled or confirmed (`label` is their category) or took out of learning (None)."""
 
     picture: Picture
     split: str

@@ -20,7 +20,7 @@ from cdiscount_tasks.config import LabelConfig
 from cdiscount_tasks.labelling import rules
 from cdiscount_tasks.labelling.certificate import certify
 from cdiscount_tasks.labelling.classes import check_learnable, with_class_indices
-from cdiscount_tasks.labelling.counts import count_by_class, count_decisions
+from cdiscount_tasks.labelling.counts import count_by_class, count_decisions, count_fixes
 from cdiscount_tasks.labelling.keeping import (
     FixedSplit,
     group_all,
@@ -62,6 +62,12 @@ class LabelsResult(TypedDict):
     reused: bool
 
 
+def _exact(table: pa.Table, name: str) -> pd.DataFrame:
+    """Convert a table of which one int64 column may lack values: as floats its ids above 2**53 would be rounded."""
+    column = table.select([name]).to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)[name]
+    return cast(pd.DataFrame, table.drop_columns([name]).to_pandas().assign(**{name: column}))
+
+
 def _categories_in(sample_dir: Path) -> list[int]:
     products = tables.read_table(sample_dir / "products.parquet", tables.SAMPLE_PRODUCTS, ["category_id"])
     return sorted(products["category_id"].unique().to_pylist())
@@ -92,15 +98,38 @@ def _readable_images(sample_dir: Path, perceptual: bool, rejections: Rejections)
 
 
 def _elsewhere(index_dir: Path, images: pd.DataFrame, sample_products: pd.Series) -> pd.DataFrame:
-    """Find the sample's pictures in products outside it, anywhere in the catalogue, one row group at a time."""
-    wanted = pa.array(images["content_hash"].unique(), pa.binary(16))
+    """Find the sample's pictures in products outside it, anywhere in the catalogue, one row group at a time.
+
+    Returns:
+        Columns image, product_id, category_id (Int64). The same picture is known by its bytes: nothing else of a
+        product outside the sample is decoded.
+    """
+    known = images[["content_hash", "image"]].drop_duplicates()
+    wanted = pa.array(known["content_hash"], pa.binary(16))
     inside = pa.array(sample_products.to_numpy())
     found = []
     columns = ["product_id", "category_id", "content_hash"]
     for rows in tables.iter_row_groups(index_dir / "images.parquet", columns):
         same = rows.filter(pc.is_in(rows["content_hash"], value_set=wanted))
         found.append(same.filter(pc.invert(pc.is_in(same["product_id"], value_set=inside))))
-    return cast(pd.DataFrame, pa.concat_tables(found).to_pandas())
+    same_bytes = _exact(pa.concat_tables(found), "category_id").merge(known, on="content_hash")
+    return same_bytes[["image", "product_id", "category_id"]]
+
+
+def _claims_of_others(outside: pd.DataFrame, images: pd.DataFrame, products: pd.DataFrame) -> pd.DataFrame:
+    """Return who else claims the pictures that stay: products outside the sample, and those that left it.
+
+    Args:
+        outside: What `_elsewhere` gave.
+        images: The sample's readable images: product_id, category_id, image.
+        products: The products that stay: product_id.
+
+    Returns:
+        Columns image, product_id, category_id. What left the sample is known by its pixels, whatever its bytes.
+    """
+    stays = images["product_id"].isin(products["product_id"])
+    others = pd.concat([outside, images.loc[~stays, outside.columns]])
+    return others[others["image"].isin(images.loc[stays, "image"])]
 
 
 def _named(classes: pd.DataFrame, names: dict[int, CategoryName]) -> pd.DataFrame:
@@ -119,7 +148,7 @@ class _Decided(NamedTuple):
         split: What had to be done to split.
         rejections: What was refused.
         placeholders: Counts of them.
-        num_fixed: How many products people relabelled, and how many they took out, whatever the policy made of it.
+        num_fixed: What people said of products, counted.
         warnings: What people should know of their fixes file.
     """
 
@@ -146,7 +175,6 @@ def _decide(
     drawn = tables.read_table(sample_dir / "products.parquet", tables.SAMPLE_PRODUCTS).to_pandas()
     outside = _elsewhere(index_dir, images, drawn["product_id"])
     images, placeholders = without_placeholders(images, outside, config.max_products_per_image, rejections)
-    outside = pd.concat([outside, images.merge(drawn[["product_id", "category_id"]])[outside.columns]])
     products = without_empty_products(drawn, images, rejections)
     products["group_id"] = group_all(products, images, config.near_duplicates)
     level3 = {category_id: name.level3 for category_id, name in names.items()}
@@ -155,18 +183,15 @@ def _decide(
     left_out = names.keys() - class_ids
     fixes = rules.read_fixes(files.fixes_path, set(class_ids), left_out) if files.fixes_path else None
     products, split = split_products(products, class_ids, fixed_split, config, rejections)
+    others = _claims_of_others(outside, images, products)
     images = images[images["product_id"].isin(products["product_id"])]
 
-    products, warnings = rules.apply_fixes(products, fixes)
-    num_fixed = {
-        "num_relabelled": int((products["rule"] == rules.HUMAN_FIX).sum()),
-        "num_excluded": int((products["rule"] == rules.HUMAN_EXCLUSION).sum()),
-    }
-    warnings += rules.contradicted_fixes(products, images)
-    outside = outside[~outside["product_id"].isin(products["product_id"])]
-    conflicts = rules.settle_conflicts(products, images, outside, config.conflicts)
+    fixed, warnings = rules.apply_fixes(products, fixes)
+    warnings += rules.contradicted_fixes(fixed, images)
+    conflicts = rules.settle_conflicts(fixed, images, others, config.conflicts)
+    num_fixed = count_fixes(fixed, conflicts.products)
     products = with_class_indices(conflicts.products, class_ids)
-    check_learnable(products, class_ids)
+    check_learnable(products, fixed, class_ids)
     by_product = products.set_index("product_id")
     images = images.assign(
         learnt=conflicts.learnt,
@@ -279,14 +304,14 @@ def read_y_values(labels_dir: Path) -> pd.DataFrame:
     """Rebuild the y-values from the labels artifact alone.
 
     Returns:
-        product_id, image_number, category_id (as given), label (to learn from; missing: the product or, in train, this
-        image is not learnt from), class_index (of the given category) and split; a row an image kept, sorted by
-        product_id, image_number, row for row as `images.parquet` and, within a split, as the predictions.
+        product_id, image_number, category_id (as given), label (Int64, to learn from; missing: the product or, in
+        train, this image is not learnt from), class_index (of the given category) and split; a row an image kept,
+        sorted by product_id, image_number, row for row as `images.parquet` and, within a split, as the predictions.
     """
-    products = tables.read_table(labels_dir / "products.parquet", tables.LABEL_PRODUCTS).to_pandas()
+    products = _exact(tables.read_table(labels_dir / "products.parquet", tables.LABEL_PRODUCTS), "label")
     images = tables.read_table(labels_dir / "images.parquet", tables.LABEL_IMAGES).to_pandas()
     by_product = products.set_index("product_id")
-    label = images["product_id"].map(by_product["label"].astype("Int64"))
+    label = images["product_id"].map(by_product["label"])
     return pd.DataFrame(
         {
             "product_id": images["product_id"],

@@ -18,7 +18,13 @@ NO_FAULTS = {
         "num_images_not_learnt": 0,
         "by_class": [],
     },
-    "human_fixes": {"num_relabelled": 0, "num_excluded": 0, "warnings": []},
+    "human_fixes": {
+        "num_relabelled": 0,
+        "num_confirmed": 0,
+        "num_excluded": 0,
+        "num_contradicted": 0,
+        "warnings": [],
+    },
     "placeholders": {"num_images": 0, "num_distinct": 0},
     "ceiling": {"value": 1.0, "product": 1.0},
 }

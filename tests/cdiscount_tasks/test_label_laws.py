@@ -362,7 +362,8 @@ class Guess:
     def __init__(self, num_classes):
         self.weights = np.random.default_rng(num_classes).normal(size=(3, num_classes))
 
-    def predict(self, images, **_):
+    def predict(self, batches, **_):
+        images = np.concatenate([batches[number][0] for number in range(len(batches))])
         scores = np.exp(images.mean(axis=(1, 2)) / 25 @ self.weights)
         return (scores / scores.sum(axis=1, keepdims=True)).astype(np.float32)
 

@@ -41,6 +41,13 @@ def test_a_file_of_the_header_alone_fixes_nothing(fixes_file):
     [
         ("", "cannot be read as a fixes file"),
         ("product_id,reason\n1,x\n", "line 1 lacks the column category_id"),
+        (
+            "product_id;category_id;reason\n1;5;x\n",
+            "line 1 lacks the column product_id, expected product_id, category_id, reason; fields are separated",
+        ),
+        ("product_id\tcategory_id\treason\n1\t5\tx\n", "expected product_id, category_id, reason; fields are sep"),
+        ("product_id,category_id,reason,product_id\n1,5,x,2\n", "line 1 names the column product_id twice"),
+        (HEADER + "1,5,ok\n2\n", "line 3 has 1 field, expected 3"),
         (HEADER + "1,5,a\nx,5,b\n", "line 3 is 'x', '5'; expected two whole numbers"),
         (HEADER + "--1,5,b\n", "line 2 is '--1', '5'"),
         (HEADER + "\u00b2,5,b\n", "line 2 is '\u00b2', '5'"),
@@ -65,8 +72,17 @@ def test_a_wrong_line_of_a_fixes_file_is_told_with_its_number(fixes_file, text, 
 
 
 def test_a_fixes_file_in_another_encoding_is_refused(fixes_file):
-    with pytest.raises(DataError, match=r"fixes\.csv: cannot be read as a fixes file"):
+    with pytest.raises(DataError, match=r"fixes\.csv: cannot be read as a fixes file: .*; save it as UTF-8"):
         read_fixes(fixes_file(HEADER + "1,5,\u00e9t\u00e9\n", "latin-1"), {5})
+
+
+def test_a_missing_column_alone_says_nothing_of_commas(fixes_file):
+    with pytest.raises(DataError, match=r"expected product_id, category_id, reason$"):
+        read_fixes(fixes_file("product_id,reason\n1,x\n"), {5})
+
+
+def test_columns_without_a_name_may_stand_several_times(fixes_file):
+    assert read_fixes(fixes_file("product_id,category_id,reason,,\n1,5,x,,\n"), {5})["product_id"].tolist() == [1]
 
 
 PRODUCTS = pd.DataFrame({"product_id": [1, 2, 3], "category_id": [5, 5, 6]})
@@ -92,7 +108,14 @@ def test_fixes_relabel_and_exclude():
 
 def test_a_fix_of_an_unknown_product_is_a_warning_with_its_line():
     _, warnings = apply_fixes(PRODUCTS, fixes([(2, 6), (99, 5)]))
-    assert warnings == ["fixes file, line 3: product 99 is not in the sample or has no usable image"]
+    assert warnings == ["fixes file, line 3: product 99 is not among the products that this sample keeps"]
+
+
+def test_of_many_unknown_products_the_first_are_told_and_the_others_counted():
+    _, warnings = apply_fixes(PRODUCTS, fixes([(100 + number, 5) for number in range(13)]))
+    assert len(warnings) == 11
+    assert warnings[9].startswith("fixes file, line 11: product 109 is not among")
+    assert warnings[10] == "fixes file: and 3 more such"
 
 
 def test_fixes_never_change_the_given_category():
@@ -110,8 +133,8 @@ def tables(rows, labels=None):
     return products, images
 
 
-NOTHING_OUTSIDE = pd.DataFrame({"content_hash": [], "product_id": [], "category_id": []}).astype(
-    {"content_hash": object, "product_id": "int64", "category_id": "float64"}
+NOTHING_OUTSIDE = pd.DataFrame({"image": [], "product_id": [], "category_id": []}).astype(
+    {"image": "int64", "product_id": "int64", "category_id": "Int64"}
 )
 # Image 0 is claimed by category 5 twice and 6 once, image 9 by one each, in one group of train products.
 ROWS = [
@@ -184,14 +207,14 @@ def test_a_conflict_outside_train_is_told_and_changes_nothing(split):
 
 
 def test_a_claim_from_outside_the_sample_makes_a_conflict():
-    outside = pd.DataFrame({"content_hash": [b"%016d" % 1], "product_id": [77], "category_id": [9.0]})
+    outside = pd.DataFrame({"image": [1], "product_id": [77], "category_id": [9.0]})
     found = settle(outside=outside, rows=[(1, 5, "train", [0, 1]), (2, 6, "train", [2])])
     assert found.learnt.tolist() == [True, False, True]
     assert (found.table["category_ids"].tolist(), found.table["product_ids"].tolist()) == ([[5, 9]], [[1, 77]])
 
 
 def test_a_product_outside_without_a_category_claims_nothing():
-    outside = pd.DataFrame({"content_hash": [b"%016d" % 1], "product_id": [77], "category_id": [np.nan]})
+    outside = pd.DataFrame({"image": [1], "product_id": [77], "category_id": [np.nan]})
     assert len(settle(outside=outside, rows=[(1, 5, "train", [0, 1]), (2, 6, "train", [2])]).table) == 0
 
 
@@ -287,6 +310,12 @@ def test_who_goes_back_takes_along_who_would_contradict_it_then():
     assert settle_fixed({}, rows, "majority").products["label"].tolist() == [R, R, R, G, G]
 
 
+def test_a_picture_that_only_a_product_outside_contests_is_not_contradicted_within_train():
+    outside = pd.DataFrame({"image": [9], "product_id": [77], "category_id": [99.0]})
+    rows = [(1, R, "train", [0, 1, 9]), (2, R, "train", [9]), (3, G, "train", [0, 1]), (4, G, "train", [0, 1])]
+    assert settle(rows, "majority", outside).products["label"].tolist() == [R, R, G, G]
+
+
 def test_all_who_agree_on_a_picture_may_follow_together():
     rows = [(1, R, "train", [0, 9]), (2, R, "train", [1, 9])]
     rows += [(3, G, "train", [0, 1]), (4, G, "train", [0, 1])]
@@ -298,7 +327,8 @@ def test_fixes_that_contradict_a_copy_are_told():
     products["label"] = pd.array([6, 5, 5], "Int64")
     products["rule"] = ["human_fix", "as_given", "as_given"]
     (told,) = contradicted_fixes(products, images)
-    assert "product 1 is given 6, and product 2 with the same picture is 5" in told
+    assert "product 1 is given 6, and product 2 with the same picture is 5: the two contradict each other" in told
+    assert "`conflicts` in the sample's YAML decides what is learnt" in told  # `keep` learns both
 
 
 def test_a_conflict_that_a_fix_settles_says_so():
@@ -334,10 +364,9 @@ def test_the_majority_makes_no_contradiction_where_there_was_none(drawn, fixed):
     before, _ = apply_fixes(given_products, fixes(known) if known else None)
     found = settle_conflicts(before, images, NOTHING_OUTSIDE, "majority")
 
-    def labels_of_pictures(products, seen):
-        rows = images[seen].merge(products[["product_id", "label"]])
-        return rows.groupby("image")["label"].nunique()
+    def contradicting(products, rows):
+        num_labels = rows.merge(products[["product_id", "label"]]).groupby("image")["label"].nunique()
+        return set(num_labels.index[num_labels > 1])
 
-    agreed = labels_of_pictures(before, images["product_id"].isin(before["product_id"]))
-    after = labels_of_pictures(found.products, found.learnt)
-    assert not set(agreed.index[agreed == 1]) & set(after.index[after > 1])
+    in_train = images["product_id"].map(before.set_index("product_id")["split"]) == "train"
+    assert contradicting(found.products, images[found.learnt]) <= contradicting(before, images[in_train])

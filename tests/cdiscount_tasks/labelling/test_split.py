@@ -184,7 +184,7 @@ def test_products_get_the_split_that_the_file_gives():
 
 def test_a_file_that_cuts_a_group_is_refused_with_the_group_and_its_products():
     with pytest.raises(
-        DataError, match=r"splits\.csv: cuts 1 groups of products that share an image: 0 \(0: train, 1: test\); give"
+        DataError, match=r"splits\.csv: cuts 1 group of products that share an image: 0 \(0: train, 1: test\); give"
     ):
         split_products(["train", "test", "train", "train", "validation", "test"])
 
@@ -214,6 +214,17 @@ def test_a_file_that_leaves_nothing_of_a_class_to_learn_is_refused():
         split_products(["test", "test", "validation", "train", "train", "train"])
 
 
-def test_products_of_the_file_that_the_sample_lacks_are_counted():
-    splits = ["train", "train", "test", "train", "validation", "test", "test", "test"]
-    assert split_products(splits).warnings[0] == "split file: 2 products are not in the sample or have no usable image"
+@pytest.mark.parametrize(
+    ("num_unknown", "told"),
+    [
+        (1, "1 product is not among the products that this sample keeps: 6"),
+        (2, "2 products are not among the products that this sample keeps: 6, 7"),
+        (
+            12,
+            "12 products are not among the products that this sample keeps: 6, 7, 8, 9, 10, 11, 12, 13, 14, 15 and 2 ",
+        ),
+    ],
+)
+def test_products_of_the_file_that_the_sample_lacks_are_counted_and_the_first_named(num_unknown, told):
+    splits = ["train", "train", "test", "train", "validation", "test"] + ["test"] * num_unknown
+    assert split_products(splits).warnings[0].startswith(f"split file: {told}")

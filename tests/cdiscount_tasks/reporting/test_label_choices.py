@@ -1,7 +1,7 @@
 import pandas as pd
 
 from cdiscount_tasks.reporting import label_choices
-from cdiscount_tasks.reporting.label_rows import Picture
+from cdiscount_tasks.reporting.label_rows import Claim, Listed, Picture
 
 
 def make_images(*rows):
@@ -88,9 +88,14 @@ def test_conflicts_of_most_products_come_first():
     assert [conflict.num_products for conflict in chosen.shown] == [3, 2]
 
 
-def test_a_conflict_tells_how_many_products_claim_each_category():
-    chosen = choose_conflicts(make_conflict(1, "kept", [201, 100, 202]))
-    assert chosen.shown[0].claims == [(2, 2), (1, 1)]
+def test_a_conflict_tells_which_products_claim_each_category():
+    chosen = choose_conflicts(make_conflict(1, "kept", [202, 100, 201]))
+    assert chosen.shown[0].claims == [Claim(2, Listed([201, 202], 2)), Claim(1, Listed([100], 1))]
+
+
+def test_of_many_products_with_one_claim_the_first_are_named():
+    chosen = choose_conflicts(make_conflict(1, "kept", [100, *range(200, 209)]))
+    assert chosen.shown[0].claims[0] == Claim(2, Listed([200, 201, 202, 203], 9))
 
 
 def test_every_decision_is_shown_however_many_conflicts_another_has():
@@ -162,9 +167,17 @@ def test_near_duplicates_that_were_not_looked_for_are_none():
 def test_relabelled_products_come_before_those_taken_out():
     products = make_products(p1=1, p2=2, p3=3)
     products["rule"] = ["human_exclusion", "human_fix", "as_given"]
-    products.loc[0, "label"] = pd.NA
+    products["label"] = pd.array([pd.NA, 10, 0], "Int64")
     fixes = label_choices.choose_fixes(products, make_images((1, 0, 5), (2, 0, 6), (3, 0, 7)))
-    assert [(fix.picture.product_id, fix.label) for fix in fixes.shown] == [(2, 0), (1, None)]
+    assert [(fix.picture.product_id, fix.label) for fix in fixes.shown] == [(2, 10), (1, None)]
+
+
+def test_confirmed_products_come_last():
+    products = make_products(p1=1, p101=2, p201=3)
+    products["rule"] = ["human_fix", "human_exclusion", "human_fix"]
+    products["label"] = pd.array([0, pd.NA, 0], "Int64")
+    fixes = label_choices.choose_fixes(products, make_images((1, 0, 5), (101, 0, 6), (201, 0, 7)))
+    assert [fix.picture.product_id for fix in fixes.shown] == [201, 101, 1]
 
 
 def test_an_empty_sample_of_faults_chooses_nothing():

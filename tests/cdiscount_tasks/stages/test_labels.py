@@ -28,6 +28,7 @@ from tests.tiny_catalogue import (
     TinyCatalogue,
     draw_jpeg,
     make_tiny_catalogue,
+    same_pixels_other_bytes,
     undecodable,
 )
 
@@ -206,6 +207,20 @@ def test_y_values_lie_row_for_row_beside_the_images(labels_dir, images, products
     assert values["label"].isna().tolist() == (unlabelled | ((images["split"] == "train") & ~images["learnt"])).tolist()
 
 
+@pytest.mark.parametrize("policy", ["drop_image", "majority"])
+def test_ids_of_64_bits_keep_every_digit(label_catalogue, tmp_path, policy):
+    big, bigger = 2**62 + 1, 2**62 + 2
+    rows = plain(big, 12, 2**62 + 101) + plain(bigger, 12, 2**62 + 201)
+    rows += [(2**62 + 301, bigger, [7, 8]), (2**62 + 302, big, [7]), (2**62 + 303, big, [7])]
+    files = write_fixes(tmp_path, f"{2**62 + 201},{big},seen\n{2**62 + 202},,seen\n")
+    made = TinyCatalogue()
+    for product_id, category_id, seeds in rows:
+        made.add(product_id, category_id, [draw_jpeg(RED, seed % 2**62, size=16) for seed in seeds])
+    values = read_y_values(Path(label_catalogue(made, files, conflicts=policy)["path"])).set_index("product_id")
+    assert set(values["category_id"]) == set(values["label"].dropna()) == {big, bigger}
+    assert values.loc[2**62 + 201, "label"] == big and values.loc[2**62 + 203, "label"] == bigger
+
+
 def data_files(folder):
     return {path.name: path.read_bytes() for path in Path(folder).iterdir() if path.name != "manifest.json"}
 
@@ -262,8 +277,8 @@ def test_human_fixes_change_what_is_learnt_and_never_what_is_measured(fix, produ
     )
     assert (pd.isna(found.loc[other, "label"]), found.loc[other, "rule"]) == (True, "human_exclusion")
     assert read_json(path, "counts")["human_fixes"] == {
-        "num_relabelled": 1, "num_excluded": 1,
-        "warnings": ["fixes file, line 4: product 9999 is not in the sample or has no usable image"],
+        "num_relabelled": 1, "num_confirmed": 0, "num_excluded": 1, "num_contradicted": 0,
+        "warnings": ["fixes file, line 4: product 9999 is not among the products that this sample keeps"],
     }  # fmt: skip
 
 
@@ -276,6 +291,16 @@ def test_fixes_that_leave_a_class_nothing_to_learn_are_an_error(fix, products, t
     ids = products[products["category_id"] == YELLOW].index
     with pytest.raises(DataError, match=f"category {YELLOW} has no product left to learn from after human fixes"):
         fix(write_fixes(tmp_path, "".join(f"{product},,x\n" for product in ids)))
+
+
+def test_a_confirmed_product_that_a_copy_contradicts_is_counted_as_both(label_catalogue, tmp_path):
+    # A group of two in so small a class goes to train.
+    rows = plain(RED, 12, 100) + plain(GREEN, 12, 200) + [(300, RED, [7]), (301, GREEN, [7])]
+    files = write_fixes(tmp_path, f"300,{RED},x\n301,{GREEN},x\n")
+    counts = read_json(label_catalogue(catalogue_of(rows), files)["path"], "counts")
+    assert {name: n for name, n in counts["human_fixes"].items() if name != "warnings"} == {
+        "num_relabelled": 0, "num_confirmed": 2, "num_excluded": 0, "num_contradicted": 2,
+    }  # fmt: skip
 
 
 def test_a_fix_to_a_category_outside_the_sample_is_an_error_with_its_line(fix, tmp_path):
@@ -342,6 +367,25 @@ def test_a_class_that_was_left_out_still_claims_its_pictures(label_catalogue):
     assert found.loc[100, "conflicted"]
 
 
+def test_other_bytes_of_a_picture_in_a_class_that_was_left_out_claim_it_too(label_catalogue):
+    made = catalogue_of(plain(RED, 12, 100) + plain(GREEN, 12, 200))
+    made.add(300, BLUE, [same_pixels_other_bytes(draw_jpeg(RED, 100, size=16))])
+    path = label_catalogue(made, small_classes="reject")["path"]
+    assert read(path, "products").set_index("product_id").loc[100, "conflicted"]
+    assert read(path, "conflicts")[["category_ids", "product_ids"]].map(list).to_numpy().tolist() == [
+        [[RED, BLUE], [100, 300]]
+    ]
+
+
+def test_other_bytes_of_a_picture_that_a_split_file_leaves_out_claim_it_too(label_catalogue, tmp_path):
+    rows = plain(RED, 12, 100) + plain(GREEN, 12, 200)
+    made = catalogue_of(rows)
+    made.add(300, GREEN, [same_pixels_other_bytes(draw_jpeg(RED, 100, size=16))])
+    files = write_splits(tmp_path, {product: SPLITS[number % 3] for number, (product, *_) in enumerate(rows)})
+    path = label_catalogue(made, files, split=SplitConfig(file="splits.csv"))["path"]
+    assert read(path, "products").set_index("product_id").loc[100, "conflicted"]
+
+
 @pytest.mark.parametrize("small_classes", ["error", "reject"])
 def test_one_class_only_is_an_error(label_catalogue, small_classes):
     with pytest.raises(DataError, match="1 class is left to learn, expected at least 2; add categories"):
@@ -397,7 +441,7 @@ def test_a_split_file_that_cuts_a_group_is_an_error_that_lists_it(fix, products,
     splits = {**fixed_splits(products), 302: "test", 303: "train"}
     with pytest.raises(
         DataError,
-        match=r"splits\.csv: cuts 1 groups of products that share an image: 302 \(302: test, 303: train, 304: ",
+        match=r"splits\.csv: cuts 1 group of products that share an image: 302 \(302: test, 303: train, 304: ",
     ):
         fix(write_splits(tmp_path, splits), split=SplitConfig(file="splits.csv"))
 

@@ -123,10 +123,10 @@ def dealt(labels_dir):
     return lambda **changes: split_text(groups_of(labels_dir), classes, **changes)
 
 
-def test_a_split_file_that_names_unknown_products_is_a_warning_that_counts_them(fix, dealt):
+def test_a_split_file_that_names_unknown_products_is_a_warning_that_counts_and_names_them(fix, dealt):
     path = fix(split=dealt() + "777001,train\n777002,test\n")["path"]
     warnings = json.loads((Path(path) / "counts.json").read_text())["warnings"]
-    assert any("2 products are not in the sample" in warning for warning in warnings)
+    assert warnings == ["split file: 2 products are not among the products that this sample keeps: 777001, 777002"]
 
 
 def test_a_split_file_that_leaves_a_class_out_of_test_is_a_warning_that_names_the_class(fix, labels_dir):
@@ -138,7 +138,7 @@ def test_a_split_file_that_leaves_a_class_out_of_test_is_a_warning_that_names_th
     text = "product_id,split\n" + "".join(f"{product},{split}\n" for product, split in rows)
     path = fix(split=text, straddling="move_to_train")["path"]
     warnings = json.loads((Path(path) / "counts.json").read_text())["warnings"]
-    assert f"split file: the test split has no product of 1 categories: {RED}" in warnings
+    assert f"split file: the test split has no product of 1 category: {RED}" in warnings
 
 
 def test_products_that_a_split_file_misses_are_rejected_each_with_the_reason(fix, dealt, labels_dir):
@@ -159,7 +159,7 @@ def test_a_split_file_that_names_no_product_of_the_sample_is_an_error(fix):
 def test_a_split_file_that_cuts_a_group_is_an_error_that_says_what_to_do(fix, dealt, tmp_path):
     with pytest.raises(DataError) as caught:
         fix(split=dealt(cut={302}))
-    for words in ("cuts 1 groups of products that share an image: 302 (302: ", "set straddling: move_to_train"):
+    for words in ("cuts 1 group of products that share an image: 302 (302: ", "set straddling: move_to_train"):
         assert words in str(caught.value)
     assert nothing_left_behind(tmp_path)
 

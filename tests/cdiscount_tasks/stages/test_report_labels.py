@@ -5,7 +5,7 @@ import pytest
 
 from cdiscount_tasks.storage.label_tables import read_label_tables
 from tests.cdiscount_tasks.html_page import HOSTILE, Page
-from tests.cdiscount_tasks.label_faults import OUTSIDE_CATEGORY, faulty_product
+from tests.cdiscount_tasks.label_faults import OUTSIDE_CATEGORY, OUTSIDE_PRODUCT, faulty_product
 from tests.cdiscount_tasks.report_inputs import make_inputs
 from tests.cdiscount_tasks.stages.test_report import write
 
@@ -87,7 +87,23 @@ def test_a_list_says_how_much_of_it_is_shown(inputs, page):
 
 
 def test_a_category_outside_the_sample_stands_as_its_id(page):
-    assert f"{OUTSIDE_CATEGORY} (outside the sample)" in page.text
+    assert f"{OUTSIDE_CATEGORY} outside the sample product {OUTSIDE_PRODUCT}" in page.text
+
+
+def test_a_line_of_the_fixes_file_can_be_written_from_a_conflicts_card(inputs, page):
+    claims = read_label_tables(*(inputs.dirs[stage] for stage in ("index", "sample", "labels"))).claims
+    most = claims.groupby("content_hash")["product_id"].nunique().max()
+    (picture,) = claims.groupby("content_hash").filter(lambda rows: len(rows) == most)["content_hash"].unique()[:1]
+    of_picture = claims[claims["content_hash"] == picture]
+    category_id = of_picture["category_id"].mode().iloc[0]
+    first = of_picture.loc[of_picture["category_id"] == category_id, "product_id"].min()
+    assert f"VIN ROUGE {category_id} products {first}, " in page.text
+
+
+def test_near_duplicates_are_told_with_the_doubt_that_belongs_to_them(page):
+    assert "4.1 % of the test products look nearly like something in train" in page.text
+    assert "if they are different things that look alike, nothing is wrong" in page.text
+    assert "more than 5 % of the sample" in page.text
 
 
 def test_a_picture_that_does_not_decode_is_told_in_words(inputs, page):
@@ -98,9 +114,15 @@ def test_a_picture_that_does_not_decode_is_told_in_words(inputs, page):
 
 
 def test_fixes_are_shown_with_the_reminder_that_measured_splits_stay(page):
-    assert "People gave 2 products another category and took 1 product out of learning" in page.text
+    assert "People gave 2 products another category, confirmed the category of 1 product and took 1" in page.text
+    assert "1 of the corrected or confirmed products is not learnt from all the same" in page.text
     assert "never what is measured" in page.text
     assert "line 4: product 99 is not in the sample" in page.text
+
+
+def test_a_card_of_a_confirmed_product_does_not_claim_a_change(page):
+    told = [page.text.count(words) for words in ("changes learning", "confirms the catalogue", "measured as given")]
+    assert told == [1, 1, 1]
 
 
 def test_a_sample_without_faults_reads_well(clean_page):
