@@ -62,12 +62,6 @@ class LabelsResult(TypedDict):
     reused: bool
 
 
-def _exact(table: pa.Table, name: str) -> pd.DataFrame:
-    """Convert a table of which one int64 column may lack values: as floats its ids above 2**53 would be rounded."""
-    column = table.select([name]).to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)[name]
-    return cast(pd.DataFrame, table.drop_columns([name]).to_pandas().assign(**{name: column}))
-
-
 def _categories_in(sample_dir: Path) -> list[int]:
     products = tables.read_table(sample_dir / "products.parquet", tables.SAMPLE_PRODUCTS, ["category_id"])
     return sorted(products["category_id"].unique().to_pylist())
@@ -112,7 +106,7 @@ def _elsewhere(index_dir: Path, images: pd.DataFrame, sample_products: pd.Series
     for rows in tables.iter_row_groups(index_dir / "images.parquet", columns):
         same = rows.filter(pc.is_in(rows["content_hash"], value_set=wanted))
         found.append(same.filter(pc.invert(pc.is_in(same["product_id"], value_set=inside))))
-    same_bytes = _exact(pa.concat_tables(found), "category_id").merge(known, on="content_hash")
+    same_bytes = tables.exact_frame(pa.concat_tables(found), "category_id").merge(known, on="content_hash")
     return same_bytes[["image", "product_id", "category_id"]]
 
 
@@ -308,7 +302,7 @@ def read_y_values(labels_dir: Path) -> pd.DataFrame:
         train, this image is not learnt from), class_index (of the given category) and split; a row an image kept,
         sorted by product_id, image_number, row for row as `images.parquet` and, within a split, as the predictions.
     """
-    products = _exact(tables.read_table(labels_dir / "products.parquet", tables.LABEL_PRODUCTS), "label")
+    products = tables.exact_frame(tables.read_table(labels_dir / "products.parquet", tables.LABEL_PRODUCTS), "label")
     images = tables.read_table(labels_dir / "images.parquet", tables.LABEL_IMAGES).to_pandas()
     by_product = products.set_index("product_id")
     label = images["product_id"].map(by_product["label"])

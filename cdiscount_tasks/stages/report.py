@@ -106,7 +106,7 @@ def _corrected(products: pd.DataFrame, labels: pd.DataFrame, classes: pd.DataFra
     """Return each product's class with human fixes applied; -1 where a fix took it out of learning."""
     class_of = dict(zip(classes["category_id"], classes["class_index"], strict=True))
     label = labels.set_index("product_id")["label"].reindex(products["product_id"])
-    return label.map(class_of).fillna(-1).to_numpy(np.int64)
+    return label.map(class_of, na_action="ignore").fillna(-1).to_numpy(np.int64)
 
 
 def _read_inputs(dirs: Mapping[str, Path]) -> _Inputs:
@@ -125,7 +125,7 @@ def _read_inputs(dirs: Mapping[str, Path]) -> _Inputs:
     products = predictions.select(scalar).to_pandas()
     products["probability"] = probabilities.max(axis=1)
     labels = tables.read_table(labels_dir / "products.parquet", tables.LABEL_PRODUCTS, ["product_id", "label"])
-    products["corrected_class_index"] = _corrected(products, labels.to_pandas(), classes)
+    products["corrected_class_index"] = _corrected(products, tables.exact_frame(labels, "label"), classes)
     return _Inputs(
         manifests=manifests,
         names={stage: path.name for stage, path in dirs.items()},

@@ -80,10 +80,10 @@ def read_label_tables(index_dir: Path, sample_dir: Path, labels_dir: Path) -> La
     Raises:
         DataError: If a file is missing or damaged.
     """
-    products = tables.read_table(labels_dir / "products.parquet", tables.LABEL_PRODUCTS).to_pandas()
+    products = tables.exact_frame(tables.read_table(labels_dir / "products.parquet", tables.LABEL_PRODUCTS), "label")
     conflicts = tables.read_table(labels_dir / "conflicts.parquet", tables.CONFLICTS)
     return LabelTables(
-        products=products.astype({"label": "Int64"}),
+        products=products,
         images=tables.read_table(labels_dir / "images.parquet", tables.LABEL_IMAGES).to_pandas(),
         conflicts=conflicts.select(["content_hash", "decision"]).to_pandas(),
         claims=_read_claims(index_dir, products, conflicts),

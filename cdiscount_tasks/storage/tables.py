@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pyarrow as pa
@@ -15,6 +15,9 @@ import pyarrow.parquet as pq
 
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.storage.arrow_numbers import numpy_numbers, present_numbers, take_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _HASH = pa.binary(16)
 
@@ -275,6 +278,18 @@ def read_table(path: Path, schema: pa.Schema, columns: Sequence[str] | None = No
     with _damage_told(path), open_table(path) as file:
         _check_columns(path, file, schema)
         return file.read(columns=None if columns is None else list(columns))
+
+
+def exact_frame(table: pa.Table, name: str) -> "pd.DataFrame":
+    """Convert a table of which one int64 column may lack values: as floats its ids above 2**53 would be rounded.
+
+    Returns:
+        The table's columns, the named one as Int64.
+    """
+    import pandas as pd  # a quarter of a second that the scan of a catalogue does not need
+
+    column = table.select([name]).to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)[name]
+    return cast("pd.DataFrame", table.drop_columns([name]).to_pandas().assign(**{name: column}))
 
 
 def iter_row_groups(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
