@@ -100,9 +100,11 @@ def _accuracies(probabilities: np.ndarray, images: pd.DataFrame, conflicted: pd.
 def train_and_test(sample: Sample, kind: str, seed: int, config: TrainingConfig) -> dict[str, float]:
     """Train under one split and test it."""
     device = prepare_device(seed)
+    from cdiscount_tasks.learning.batches import Examples
+    from cdiscount_tasks.learning.inputs import PicturesInMemory
     from cdiscount_tasks.learning.networks import build_network
     from cdiscount_tasks.learning.predictions import predict_images
-    from cdiscount_tasks.learning.training import Examples, train
+    from cdiscount_tasks.learning.training import train
 
     split = split_images(sample, kind, seed)
 
@@ -110,12 +112,13 @@ def train_and_test(sample: Sample, kind: str, seed: int, config: TrainingConfig)
         rows = np.flatnonzero(split == name)
         images = sample.images.iloc[rows]
         product = pd.factorize(images["product_id"])[0].astype(np.int64)
-        return Examples(sample.pictures[rows], images["class_index"].to_numpy(np.int64), product)
+        pictures = PicturesInMemory(iter([sample.pictures[rows]]), len(rows), config.image_size)
+        return Examples(pictures, images["class_index"].to_numpy(np.int64), product)
 
     network = build_network(config.network, config.image_size, int(sample.images["class_index"].max()) + 1)
     trained = train(network, examples(TRAIN), examples(VALIDATION), config.model_copy(update={"seed": seed}), device)
     rows = np.flatnonzero(split == TEST)
-    probabilities = predict_images(trained.network, sample.pictures[rows], flip=True)
+    probabilities = predict_images(trained.network, examples(TEST).inputs, flip=True)
     conflicted = sample.products.set_index("product_id")["conflicted"]
     return _accuracies(probabilities, sample.images.iloc[rows], conflicted)
 

@@ -127,21 +127,17 @@ class PicturesOnDisk(_ShiftedPictures):
         """
         super().__init__(num_pictures, image_size)
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+        self._file = path.open("w+b")
         path.unlink()
         self._shape = (image_size, image_size, 3)
         self._length_bytes = image_size * image_size * 3
-        with os.fdopen(os.dup(self._descriptor), "wb") as file:
-            for batch in batches:
-                file.write(np.ascontiguousarray(batch).data)
-
-    def __del__(self) -> None:
-        """Let the file go."""
-        os.close(self._descriptor)
+        for batch in batches:
+            self._file.write(np.ascontiguousarray(batch).data)
+        self._file.flush()
 
     def _views(self, rows: np.ndarray, mirrored: np.ndarray) -> Iterator[np.ndarray]:
         for row, is_mirrored in zip(rows.tolist(), mirrored.tolist(), strict=True):
-            pixels = os.pread(self._descriptor, self._length_bytes, row * self._length_bytes)
+            pixels = os.pread(self._file.fileno(), self._length_bytes, row * self._length_bytes)
             picture = np.frombuffer(pixels, np.uint8).reshape(self._shape)
             yield _mirror(picture) if is_mirrored else picture
 
