@@ -27,6 +27,10 @@ settings.register_profile(
 settings.load_profile("project")
 
 TINY_TRAINING = TrainingConfig(network="plain_cnn", image_size=32, epochs=2, batch_size=16)
+TINY_TRANSFER = TrainingConfig(
+    network="mobilenet_v3_small", weights="imagenet", image_size=32, epochs=3, batch_size=16, fine_tune_epochs=1,
+    fine_tune_share=0.1,
+)  # fmt: skip
 TINY_LABELS = LabelConfig(categories=CATEGORIES, seed=3)
 MAX_REJECTED_SHARE = 0.5
 
@@ -106,6 +110,32 @@ def tiny_labels(index_dir, sample_dir, artifacts_dir):
 @pytest.fixture(scope="session")
 def labels_dir(tiny_labels):
     return Path(tiny_labels["path"])
+
+
+@pytest.fixture(scope="session")
+def weights_path(tmp_path_factory):
+    """Return a file of weights for TINY_TRANSFER: random ones, which teach a test as much as ImageNet's."""
+    from cdiscount_tasks.learning.devices import prepare_device
+
+    prepare_device(7)
+    import keras
+
+    path = tmp_path_factory.mktemp("weights") / "mobilenet_v3_small_notop.weights.h5"
+    keras.applications.MobileNetV3Small(include_top=False, weights=None, input_shape=(32, 32, 3)).save_weights(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def tiny_features(sample_dir, labels_dir, weights_path, artifacts_dir):
+    """Return the result of extracting features of the tiny sample's pictures."""
+    from cdiscount_tasks.stages.features import extract_features
+
+    return extract_features(sample_dir, labels_dir, weights_path, artifacts_dir, TINY_TRANSFER)
+
+
+@pytest.fixture(scope="session")
+def features_dir(tiny_features):
+    return Path(tiny_features["path"])
 
 
 @pytest.fixture(scope="session")

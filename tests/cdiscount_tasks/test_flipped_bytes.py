@@ -41,7 +41,9 @@ def artifact_dir(request, kind, tmp_path):
     return Path(shutil.copytree(request.getfixturevalue(f"{kind}_dir"), tmp_path / "copy"))
 
 
-KINDS = pytest.mark.parametrize("kind", ["index", "sample", "labels", "model", "evaluation", "report", "page"])
+KINDS = pytest.mark.parametrize(
+    "kind", ["index", "sample", "labels", "features", "model", "evaluation", "report", "page"]
+)
 
 
 def files_of(folder):

@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cdiscount_tasks.config import TrainingConfig
 from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.learning.inputs import hold_pictures
 from cdiscount_tasks.records import Pretrained
@@ -17,24 +16,9 @@ from cdiscount_tasks.stages.model import train_model
 from cdiscount_tasks.storage.feature_vectors import read_features
 from cdiscount_tasks.storage.sample_images import SampleImages, rows_of
 from cdiscount_tasks.storage.tables import HISTORY, LABEL_IMAGES, features_schema, read_table
+from tests.conftest import TINY_TRANSFER
 
-TRANSFER = TrainingConfig(
-    network="mobilenet_v3_small", weights="imagenet", image_size=32, epochs=3, batch_size=16, fine_tune_epochs=1,
-    fine_tune_share=0.1,
-)  # fmt: skip
 NUM_FEATURES = 576
-
-
-@pytest.fixture(scope="module")
-def weights_path(tmp_path_factory):
-    from cdiscount_tasks.learning.devices import prepare_device
-
-    prepare_device(7)
-    import keras
-
-    path = tmp_path_factory.mktemp("weights") / "mobilenet_v3_small_notop.weights.h5"
-    keras.applications.MobileNetV3Small(include_top=False, weights=None, input_shape=(32, 32, 3)).save_weights(path)
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -43,30 +27,25 @@ def made_dir(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def features(sample_dir, labels_dir, weights_path, made_dir):
-    return extract_features(sample_dir, labels_dir, weights_path, made_dir, TRANSFER)
-
-
-@pytest.fixture(scope="module")
-def pretrained(features, weights_path):
-    return Pretrained(weights_path, Path(features["path"]))
+def pretrained(tiny_features, weights_path):
+    return Pretrained(weights_path, Path(tiny_features["path"]))
 
 
 @pytest.fixture(scope="module")
 def transferred(sample_dir, labels_dir, pretrained, made_dir):
-    return train_model(sample_dir, labels_dir, pretrained, made_dir, TRANSFER)
+    return train_model(sample_dir, labels_dir, pretrained, made_dir, TINY_TRANSFER)
 
 
-def test_features_have_a_row_for_each_image_of_the_labels(features, labels_dir):
+def test_features_have_a_row_for_each_image_of_the_labels(tiny_features, labels_dir):
     images = read_table(labels_dir / "images.parquet", LABEL_IMAGES)
-    rows = read_table(Path(features["path"]) / "features.parquet", features_schema(NUM_FEATURES))
+    rows = read_table(Path(tiny_features["path"]) / "features.parquet", features_schema(NUM_FEATURES))
     for column in ("product_id", "image_number"):
         assert rows[column].to_pylist() == images[column].to_pylist()
-    assert (features["num_images"], features["num_features"]) == (images.num_rows, NUM_FEATURES)
+    assert (tiny_features["num_images"], tiny_features["num_features"]) == (images.num_rows, NUM_FEATURES)
 
 
 def test_features_are_what_the_frozen_network_sees_in_the_picture_and_its_mirror_image(
-    features, sample_dir, labels_dir, weights_path, tmp_path
+    tiny_features, sample_dir, labels_dir, weights_path, tmp_path
 ):
     from cdiscount_tasks.learning.networks import build_extractor
 
@@ -74,15 +53,18 @@ def test_features_are_what_the_frozen_network_sees_in_the_picture_and_its_mirror
     rows = rows_of(sample_dir, images["product_id"].to_numpy(), images["image_number"].to_numpy())
     held = hold_pictures(lambda: SampleImages(sample_dir), rows, 32, tmp_path)
     extractor = build_extractor("mobilenet_v3_small", 32, weights_path)
-    vectors = read_features(Path(features["path"]))[:5]
+    vectors = read_features(Path(tiny_features["path"]))[:5]
     for side in (False, True):
         pixels = held.take(np.arange(5), np.full(5, side), np.zeros((5, 2), int))
         assert np.allclose(vectors[:, int(side)], np.asarray(extractor(pixels, training=False)), atol=1e-4)
 
 
-def test_other_epochs_use_the_same_features(features, sample_dir, labels_dir, weights_path, made_dir):
-    again = TRANSFER.model_copy(update={"epochs": 9, "fine_tune_epochs": 0, "seed": 3})
-    assert extract_features(sample_dir, labels_dir, weights_path, made_dir, again) == {**features, "reused": True}
+def test_other_epochs_use_the_same_features(tiny_features, sample_dir, labels_dir, weights_path, artifacts_dir):
+    again = TINY_TRANSFER.model_copy(update={"epochs": 9, "fine_tune_epochs": 0, "seed": 3})
+    assert extract_features(sample_dir, labels_dir, weights_path, artifacts_dir, again) == {
+        **tiny_features,
+        "reused": True,
+    }
 
 
 def test_the_history_tells_both_phases(transferred):
@@ -134,15 +116,15 @@ def test_a_transfer_that_died_while_tuning_ends_with_the_same_weights(
 
     monkeypatch.setattr(training._Validation, "judge", die_while_tuning)
     with pytest.raises(RuntimeError, match="went away"):
-        train_model(sample_dir, labels_dir, pretrained, tmp_path, TRANSFER)
+        train_model(sample_dir, labels_dir, pretrained, tmp_path, TINY_TRANSFER)
     monkeypatch.undo()
-    again = train_model(sample_dir, labels_dir, pretrained, tmp_path, TRANSFER)
+    again = train_model(sample_dir, labels_dir, pretrained, tmp_path, TINY_TRANSFER)
     pairs = zip(load_weights(transferred["path"]), load_weights(again["path"]), strict=True)
     assert all(np.array_equal(one, other) for one, other in pairs)
 
 
 def test_without_tuning_the_network_is_the_frozen_one_with_the_head(sample_dir, labels_dir, pretrained, made_dir):
-    config = TRANSFER.model_copy(update={"fine_tune_epochs": 0})
+    config = TINY_TRANSFER.model_copy(update={"fine_tune_epochs": 0})
     model = train_model(sample_dir, labels_dir, pretrained, made_dir, config)
     assert model["num_epochs"] == 3
     evaluated = evaluate_model(sample_dir, labels_dir, Path(model["path"]), made_dir)
@@ -150,7 +132,7 @@ def test_without_tuning_the_network_is_the_frozen_one_with_the_head(sample_dir, 
 
 
 def test_weights_of_another_network_are_an_error_that_names_the_file(sample_dir, labels_dir, weights_path, tmp_path):
-    other = TRANSFER.model_copy(update={"network": "mobilenet_v2"})
+    other = TINY_TRANSFER.model_copy(update={"network": "mobilenet_v2"})
     with pytest.raises(ConfigError, match=r"notop\.weights\.h5: does not fit the network mobilenet_v2 .*ImageNet"):
         extract_features(sample_dir, labels_dir, weights_path, tmp_path, other)
 
@@ -162,4 +144,4 @@ def test_features_that_are_damaged_are_an_error_that_names_them(sample_dir, labe
     content[len(content) // 2] ^= 1
     (copied / "features.parquet").write_bytes(content)
     with pytest.raises(DataError, match=r"features\.parquet: is damaged"):
-        train_model(sample_dir, labels_dir, pretrained._replace(features_dir=copied), tmp_path, TRANSFER)
+        train_model(sample_dir, labels_dir, pretrained._replace(features_dir=copied), tmp_path, TINY_TRANSFER)
