@@ -39,7 +39,7 @@ from cdiscount_tasks.storage.weights import PUBLISHED
 
 if TYPE_CHECKING:  # importing Keras takes ten seconds, for nothing where the model stands already
     from cdiscount_tasks.learning.batches import Examples
-    from cdiscount_tasks.learning.training import Trained
+    from cdiscount_tasks.learning.training import Epoch, Trained
 
 logger = logging.getLogger(__name__)
 
@@ -106,6 +106,7 @@ class _Training:
         self.num_classes = read_table(labels_dir / "classes.parquet", CLASSES).num_rows
         self.train, self.validation = _Split(labels_dir, TRAIN), _Split(labels_dir, VALIDATION)
         self.phases: list[tuple[str, Trained]] = []
+        self.kept = -1  # the phase whose network is published
 
     def _pictures(self, split: _Split) -> "Examples":
         rows = rows_of(self.sample_dir, *split.keys)
@@ -161,6 +162,18 @@ class _Training:
             tuning = {"epochs": self.config.fine_tune_epochs, "learning_rate": self.config.fine_tune_learning_rate}
             examples = [self._pictures(split) for split in (self.train, self.validation)]
             self._learn(FINE_TUNE, network, examples, self.config.model_copy(update=tuning))
+            if _best(self.phases[1][1]).validation_loss > _best(self.phases[0][1]).validation_loss:
+                logger.warning(
+                    "tuning raised the validation loss from %.4f to %.4f: the frozen network with its classifying "
+                    "layer is kept; lower fine_tune_learning_rate, or give it more epochs",
+                    _best(self.phases[0][1]).validation_loss, _best(self.phases[1][1]).validation_loss,
+                )  # fmt: skip
+                self.kept = 0
+                with self.device.scope():
+                    network = build_network(
+                        self.config.network, self.config.image_size, self.num_classes, pretrained.weights_path
+                    )
+                put_head_on(network, head)
         return network
 
     def history(self) -> dict[str, list[Any]]:
@@ -171,22 +184,26 @@ class _Training:
 
     def figures(self) -> dict[str, Any]:
         """Return what the result tells of the training."""
-        _, last = self.phases[-1]
-        best = last.history[last.best_epoch - 1]
-        earlier = sum(len(trained.history) for _, trained in self.phases[:-1])
+        _, kept = self.phases[self.kept]
+        best = _best(kept)
+        earlier = sum(len(trained.history) for _, trained in self.phases[: self.kept])
         return {
             "num_train_images": len(self.train.places),
-            "num_epochs": earlier + len(last.history),
-            "best_epoch": earlier + last.best_epoch,
+            "num_epochs": sum(len(trained.history) for _, trained in self.phases),
+            "best_epoch": earlier + kept.best_epoch,
             "validation_loss": best.validation_loss,
             "validation_accuracy": best.validation_accuracy,
-            "num_classes_predicted": last.num_classes_predicted,
-            "images_per_s": round(float(np.median([epoch.images_per_s for epoch in last.history])), 1),
+            "num_classes_predicted": kept.num_classes_predicted,
+            "images_per_s": round(float(np.median([epoch.images_per_s for epoch in self.phases[-1][1].history])), 1),
             "num_resumes": sum(epoch.num_resumes for _, trained in self.phases for epoch in trained.history),
             "device": self.device.name,
             "device_memory_gib": self.device.memory_gib,
             "precision": self.device.precision,
         }
+
+
+def _best(trained: "Trained") -> "Epoch":
+    return trained.history[trained.best_epoch - 1]
 
 
 def _tensorboard(log_dir: Path) -> list[Any]:

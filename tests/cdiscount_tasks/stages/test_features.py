@@ -71,7 +71,9 @@ def test_the_history_tells_both_phases(transferred):
     history = read_table(Path(transferred["path"]) / "history.parquet", HISTORY).to_pandas()
     assert history["phase"].tolist() == ["head"] * 3 + ["fine_tune"]
     assert history["epoch"].tolist() == [1, 2, 3, 4]
-    assert (transferred["num_epochs"], transferred["best_epoch"]) == (4, 4)
+    assert transferred["num_epochs"] == 4
+    assert transferred["validation_loss"] == history["validation_loss"].min()
+    assert history["validation_loss"].idxmin() + 1 == transferred["best_epoch"]
 
 
 def test_the_model_says_whose_weights_it_began_with(transferred):
@@ -120,6 +122,30 @@ def test_a_transfer_that_died_while_tuning_ends_with_the_same_weights(
     monkeypatch.undo()
     again = train_model(sample_dir, labels_dir, pretrained, tmp_path, TINY_TRANSFER)
     pairs = zip(load_weights(transferred["path"]), load_weights(again["path"]), strict=True)
+    assert all(np.array_equal(one, other) for one, other in pairs)
+
+
+def test_tuning_that_does_harm_leaves_the_frozen_network_with_its_head(
+    sample_dir, labels_dir, pretrained, tmp_path, caplog, monkeypatch
+):
+    from cdiscount_tasks.learning import training
+
+    judged = []
+
+    def judge_tuning_harshly(self, network, judge=training._Validation.judge):
+        judged.append(1)
+        loss, accuracy, num_predicted = judge(self, network)
+        return loss + (100 if len(judged) > 4 else 0), accuracy, num_predicted
+
+    monkeypatch.setattr(training._Validation, "judge", judge_tuning_harshly)
+    harmed = train_model(sample_dir, labels_dir, pretrained, tmp_path, TINY_TRANSFER)
+    monkeypatch.undo()
+    frozen = train_model(
+        sample_dir, labels_dir, pretrained, tmp_path, TINY_TRANSFER.model_copy(update={"fine_tune_epochs": 0})
+    )
+    assert harmed["best_epoch"] == frozen["best_epoch"] <= 3
+    assert "the frozen network with its classifying layer is kept" in caplog.text
+    pairs = zip(load_weights(harmed["path"]), load_weights(frozen["path"]), strict=True)
     assert all(np.array_equal(one, other) for one, other in pairs)
 
 
