@@ -121,8 +121,13 @@ def compiled(how: str, network_name: str, image_size: str) -> None:
     print(json.dumps({"images_per_cpu_s": round(len(examples) / cpu_s, 1), "parameters": network.count_params()}))
 
 
-def features(image_size: str) -> None:
-    """Measure CPU seconds of ten epochs on a frozen MobileNetV2 (its weights do not matter here)."""
+def features(image_size: str, sides: str) -> None:
+    """Measure CPU seconds of ten epochs on a frozen MobileNetV2 (its weights do not matter here).
+
+    Args:
+        image_size: Side in pixels.
+        sides: 1, or 2: of each picture's mirror image too, as with `mirrored_features`.
+    """
     from cdiscount_tasks.config import TrainingConfig
     from cdiscount_tasks.learning.devices import prepare_device
 
@@ -135,7 +140,7 @@ def features(image_size: str) -> None:
     from cdiscount_tasks.learning.networks import build_head, build_network
     from cdiscount_tasks.learning.objective import compile_network
 
-    num_images = 1000
+    num_images = 4000
     config = TrainingConfig(image_size=int(image_size))
     examples = _examples(num_images, config.image_size)
     whole = build_network("mobilenet_v2", config.image_size, _NUM_CLASSES)
@@ -151,7 +156,9 @@ def features(image_size: str) -> None:
     pooled = keras.Model(whole.input, whole.layers[-3].output)
 
     def once() -> None:
-        vectors = np.stack([run_network(pooled, examples.inputs, mirrored) for mirrored in (False, True)], axis=1)
+        vectors = np.stack(
+            [run_network(pooled, examples.inputs, mirrored) for mirrored in (False, True)[: int(sides)]], axis=1
+        )
         head = build_head(vectors.shape[2], _NUM_CLASSES)
         compile_network(head, config, 1000, device.jit_compile)
         shown = Examples(Vectors(vectors), examples.class_index, examples.product)
@@ -169,7 +176,12 @@ def main() -> dict[str, Any]:
     parser.add_argument("--training-rounds", type=int, default=3)
     options, _ = parser.parse_known_args()
     result: dict[str, Any] = {}
-    for name, step in {"feed": ("feed", 96), "features": ("features", 96)}.items():
+    steps = {
+        "feed": ("feed", 96),
+        "features": ("features", 96, 1),
+        "features_with_mirror_images": ("features", 96, 2),
+    }
+    for name, step in steps.items():
         runs = [run_step(STEPS, *map(str, step)) for _ in range(options.training_rounds)]
         figures = {key: median([run.said[key] for run in runs]) for key in runs[0].said}
         result[name] = {**figures, "peak_mib": round(max(run.peak_mib for run in runs))}

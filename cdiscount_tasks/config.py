@@ -66,7 +66,7 @@ class TrainingConfig(Frozen):
     network: NetworkName = Field(
         default="small_cnn",
         description="plain_cnn: the convolution, pooling, dense network of a first Keras notebook. "
-        "small_cnn: this project's own residual network with separable convolutions. "
+        "small_cnn: this project's own residual network, quick on a CPU. "
         "The others are those of keras.applications, and may start from pretrained weights.",
     )
     weights: Literal["none", "imagenet"] = Field(
@@ -85,6 +85,11 @@ class TrainingConfig(Frozen):
         ge=1,
         le=500,
         description="Passes over the train split, at most. With pretrained weights: of the classifying layer.",
+    )
+    mirrored_features: bool = Field(
+        default=False,
+        description="Whether the classifying layer also learns from every picture's mirror image: the frozen network "
+        "runs twice as long. Tuning mirrors pictures in any case.",
     )
     fine_tune_epochs: int = Field(
         default=0, ge=0, le=500, description="Passes that tune the pretrained network itself; 0: it stays frozen."

@@ -29,7 +29,7 @@ settings.load_profile("project")
 TINY_TRAINING = TrainingConfig(network="plain_cnn", image_size=32, epochs=2, batch_size=16)
 TINY_TRANSFER = TrainingConfig(
     network="mobilenet_v3_small", weights="imagenet", image_size=32, epochs=3, batch_size=16, fine_tune_epochs=1,
-    fine_tune_share=0.1,
+    fine_tune_share=0.1, mirrored_features=True,
 )  # fmt: skip
 TINY_LABELS = LabelConfig(categories=CATEGORIES, seed=3)
 MAX_REJECTED_SHARE = 0.5

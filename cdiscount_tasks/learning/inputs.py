@@ -143,13 +143,13 @@ class PicturesOnDisk(_ShiftedPictures):
 
 
 class Vectors:
-    """Feature vectors of pictures and of their mirror images, from a frozen backbone."""
+    """Feature vectors of pictures, and of their mirror images where there are any, from a frozen backbone."""
 
     max_shift = 0
 
     def __init__(self, vectors: np.ndarray) -> None:
-        """Take float32, [num_pictures, 2, num_features]: of the picture, then of its mirror image."""
-        self._vectors = vectors
+        """Take float32, [num_pictures, sides, num_features]: of the picture, then of its mirror image if sides is 2."""
+        self._vectors, self._last_side = vectors, vectors.shape[1] - 1
 
     def __len__(self) -> int:
         """Return the number of pictures."""
@@ -157,7 +157,7 @@ class Vectors:
 
     def take(self, rows: np.ndarray, mirrored: np.ndarray, shift: np.ndarray) -> np.ndarray:  # noqa: ARG002
         """Return float32, [num_rows, num_features]."""
-        return np.asarray(self._vectors[rows, mirrored.astype(int)])
+        return np.asarray(self._vectors[rows, np.minimum(mirrored, self._last_side)])
 
 
 def _limit_of_group(cgroup_dir: Path) -> float:

@@ -25,32 +25,30 @@ def _plain_cnn(x: Any) -> Any:
     return layers.Dense(128, activation="relu")(x)
 
 
-def _convolve(x: Any, filters: int, stride: int = 1) -> Any:
-    x = layers.Conv2D(filters, 3, strides=stride, padding="same", use_bias=False)(x)
-    return layers.ReLU()(layers.BatchNormalization(momentum=_MOMENTUM)(x))
-
-
-def _separable(x: Any, filters: int, stride: int = 1) -> Any:
-    x = layers.DepthwiseConv2D(3, strides=stride, padding="same", use_bias=False)(x)
-    x = layers.Conv2D(filters, 1, use_bias=False)(x)
+def _convolve(x: Any, filters: int, kernel: int = 3, stride: int = 1) -> Any:
+    x = layers.Conv2D(filters, kernel, strides=stride, padding="same", use_bias=False)(x)
     return layers.BatchNormalization(momentum=_MOMENTUM)(x)
 
 
 def _residual_block(x: Any, filters: int, stride: int) -> Any:
-    shortcut = x
-    if stride > 1 or x.shape[-1] != filters:
-        shortcut = layers.Conv2D(filters, 1, strides=stride, use_bias=False)(x)
-        shortcut = layers.BatchNormalization(momentum=_MOMENTUM)(shortcut)
-    x = layers.ReLU()(_separable(x, filters, stride))
-    x = _separable(x, filters)
-    return layers.ReLU()(layers.Add()([x, shortcut]))
+    # Averaging before the 1 x 1 convolution lets the shortcut see every pixel (He et al., 2019: "ResNet-D").
+    shortcut = layers.AveragePooling2D(stride, padding="same")(x) if stride > 1 else x
+    if x.shape[-1] != filters:
+        shortcut = _convolve(shortcut, filters, kernel=1)
+    x = layers.ReLU()(_convolve(x, filters, stride=stride))
+    return layers.ReLU()(layers.Add()([_convolve(x, filters), shortcut]))
 
 
 def _small_cnn(x: Any) -> Any:
-    """A residual network with separable convolutions, a strided stem and global pooling."""
+    """A residual network whose stem leaves a sixteenth of the pixels, with dense convolutions and global pooling.
+
+    On CPU a dense 3 x 3 convolution of few channels runs at several times the speed per operation of a depthwise one,
+    and learns more from few pictures than a separable one of the same time (docs/measurements.md).
+    """
     x = layers.Rescaling(1 / 127.5, offset=-1)(x)
-    x = _convolve(x, 32, stride=2)
-    for filters, stride in ((64, 2), (128, 2), (128, 1), (256, 2), (256, 1)):
+    for filters in (24, 32):
+        x = layers.ReLU()(_convolve(x, filters, stride=2))
+    for filters, stride in ((32, 1), (64, 2), (128, 2), (256, 2)):
         x = _residual_block(x, filters, stride)
     x = layers.GlobalAveragePooling2D()(x)
     return layers.Dropout(_DROPOUT)(x)

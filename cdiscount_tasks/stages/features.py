@@ -22,8 +22,9 @@ from cdiscount_tasks.storage.tables import LABEL_IMAGES, TableWriter, features_s
 
 logger = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 
+_KNOBS = ("network", "image_size", "precision", "mirrored_features")
 _PICTURES_AT_ONCE = 4096
 _ROWS_PER_GROUP = 4096
 
@@ -56,13 +57,15 @@ def _write_features(
     images = read_table(labels_dir / "images.parquet", LABEL_IMAGES, ["product_id", "image_number"])
     keys = {name: images[name].to_numpy() for name in images.column_names}
     rows = rows_of(sample_dir, keys["product_id"], keys["image_number"])
-    logger.info("%d features of each of %d pictures and its mirror image, on %s", num_features, len(rows), device.name)
-    schema = features_schema(num_features)
+    sides = (False, True) if config.mirrored_features else (False,)
+    also = " and of its mirror image" if config.mirrored_features else ""
+    logger.info("%d features of each of %d pictures%s, on %s", num_features, len(rows), also, device.name)
+    schema = features_schema(num_features, config.mirrored_features)
     with TableWriter(part_dir / "features.parquet", schema, _ROWS_PER_GROUP) as writer:
         for first in range(0, len(rows), _PICTURES_AT_ONCE):
             some = slice(first, first + _PICTURES_AT_ONCE)
             pictures = hold_pictures(partial(SampleImages, sample_dir), rows[some], config.image_size, part_dir)
-            vectors = [_lists(run_network(extractor, pictures, mirrored)) for mirrored in (False, True)]
+            vectors = [_lists(run_network(extractor, pictures, mirrored)) for mirrored in sides]
             columns = [images["product_id"][some].combine_chunks(), images["image_number"][some].combine_chunks()]
             writer.write(pa.table([*columns, *vectors], schema=schema))
             logger.info("%d of %d pictures", min(first + _PICTURES_AT_ONCE, len(rows)), len(rows))
@@ -85,7 +88,7 @@ def extract_features(
         labels_dir: Finished labels artifact: which of them are kept.
         weights_path: The network's ImageNet weights.
         artifacts_dir: Where the features artifact will stand, named by its key.
-        config: The preset: network, image size and precision count; the rest does not.
+        config: The preset: network, image size, precision and mirrored_features count; the rest does not.
 
     Returns:
         The artifact's path and counts. `features.parquet` has a row an image, row for row as labels' `images.parquet`.
@@ -97,7 +100,7 @@ def extract_features(
     recipe = Recipe(
         stage="features",
         version=VERSION,
-        config={name: getattr(config, name) for name in ("network", "image_size", "precision")},
+        config={name: getattr(config, name) for name in _KNOBS},
         inputs={"sample": sample_dir, "labels": labels_dir},
         files={"weights": hash_file(weights_path)},
         libraries={name: metadata.version(name) for name in ("keras", "tensorflow", "pillow")},

@@ -43,7 +43,7 @@ if TYPE_CHECKING:  # importing Keras takes ten seconds, for nothing where the mo
 
 logger = logging.getLogger(__name__)
 
-VERSION = 2
+VERSION = 3
 
 # The closed list of `phase` in history.parquet.
 FROM_SCRATCH, HEAD, FINE_TUNE = "train", "head", "fine_tune"

@@ -11,8 +11,8 @@ def read_features(features_dir: Path) -> np.ndarray:
     """Read the vectors of all pictures.
 
     Returns:
-        float32, [num_images, 2, num_features]: of each picture, then of its mirror image; row for row as the labels'
-        `images.parquet`.
+        float32, [num_images, sides, num_features]: of each picture, then, where sides is 2, of its mirror image; row
+        for row as the labels' `images.parquet`.
 
     Raises:
         DataError: If the file is missing or damaged.
@@ -20,9 +20,10 @@ def read_features(features_dir: Path) -> np.ndarray:
     path = features_dir / "features.parquet"
     with open_table(path) as file:
         num_features = file.schema_arrow.field("vector").type.list_size
-    table = read_table(path, features_schema(num_features), ["vector", "mirrored_vector"])
-    vectors = np.empty((table.num_rows, 2, num_features), np.float32)
-    for side, name in enumerate(("vector", "mirrored_vector")):
+        sides = [name for name in ("vector", "mirrored_vector") if name in file.schema_arrow.names]
+    table = read_table(path, features_schema(num_features, mirrored=len(sides) > 1), sides)
+    vectors = np.empty((table.num_rows, len(sides), num_features), np.float32)
+    for side, name in enumerate(sides):
         first = 0
         for chunk in table[name].chunks:
             vectors[first : first + len(chunk), side] = chunk.flatten().to_numpy().reshape(-1, num_features)

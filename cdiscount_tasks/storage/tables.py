@@ -131,15 +131,15 @@ HISTORY = pa.schema(
 )
 
 
-def features_schema(num_features: int) -> pa.Schema:
-    """Return the schema of `features.parquet`: of each picture and of its mirror image."""
+def features_schema(num_features: int, mirrored: bool) -> pa.Schema:
+    """Return the schema of `features.parquet`: of each picture, and of its mirror image where it was computed too."""
     vector = pa.list_(pa.float32(), num_features)
     return pa.schema(
         [
             pa.field("product_id", pa.int64(), nullable=False),
             pa.field("image_number", pa.int8(), nullable=False),
             pa.field("vector", vector, nullable=False),
-            pa.field("mirrored_vector", vector, nullable=False),
+            *([pa.field("mirrored_vector", vector, nullable=False)] if mirrored else []),
         ]
     )
 

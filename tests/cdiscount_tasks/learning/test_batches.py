@@ -64,6 +64,12 @@ def test_feature_vectors_are_dealt_out_with_their_mirrored_ones():
     assert 0 < (seen % 2).sum() < 10
 
 
+def test_feature_vectors_without_mirrored_ones_are_dealt_out_as_they_are():
+    vectors = Vectors(np.arange(10, dtype=np.float32).reshape(10, 1, 1))
+    batches = EpochBatches(Examples(vectors, np.arange(10), np.arange(10)), 4, 0, 1)
+    assert sorted(np.concatenate([batches[number][0] for number in range(3)]).ravel()) == list(range(10))
+
+
 class Echo:
     """Stands for a network that says how bright a picture's left border is."""
 

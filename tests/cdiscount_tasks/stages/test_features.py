@@ -38,7 +38,7 @@ def transferred(sample_dir, labels_dir, pretrained, made_dir):
 
 def test_features_have_a_row_for_each_image_of_the_labels(tiny_features, labels_dir):
     images = read_table(labels_dir / "images.parquet", LABEL_IMAGES)
-    rows = read_table(Path(tiny_features["path"]) / "features.parquet", features_schema(NUM_FEATURES))
+    rows = read_table(Path(tiny_features["path"]) / "features.parquet", features_schema(NUM_FEATURES, mirrored=True))
     for column in ("product_id", "image_number"):
         assert rows[column].to_pylist() == images[column].to_pylist()
     assert (tiny_features["num_images"], tiny_features["num_features"]) == (images.num_rows, NUM_FEATURES)
@@ -57,6 +57,16 @@ def test_features_are_what_the_frozen_network_sees_in_the_picture_and_its_mirror
     for side in (False, True):
         pixels = held.take(np.arange(5), np.full(5, side), np.zeros((5, 2), int))
         assert np.allclose(vectors[:, int(side)], np.asarray(extractor(pixels, training=False)), atol=1e-4)
+
+
+def test_mirror_images_are_computed_only_where_they_are_wanted(
+    tiny_features, sample_dir, labels_dir, weights_path, tmp_path
+):
+    config = TINY_TRANSFER.model_copy(update={"mirrored_features": False})
+    plain = extract_features(sample_dir, labels_dir, weights_path, tmp_path, config)
+    both, alone = (read_features(Path(found["path"])) for found in (tiny_features, plain))
+    assert (both.shape[1], alone.shape[1]) == (2, 1)
+    assert np.array_equal(both[:, 0], alone[:, 0])
 
 
 def test_other_epochs_use_the_same_features(tiny_features, sample_dir, labels_dir, weights_path, artifacts_dir):
