@@ -24,7 +24,7 @@ from cdiscount_tasks.records import LabelFiles
 from cdiscount_tasks.stages import index
 from cdiscount_tasks.stages.labels import fix_labels
 from cdiscount_tasks.stages.sample import draw_sample
-from cdiscount_tasks.storage import tables
+from cdiscount_tasks.storage import schemas, tables
 
 PROJECT_DIR = Path(__file__).resolve().parents[1]
 PLANTER = PROJECT_DIR.parent / "shared" / "tools" / "plant_faults.py"
@@ -157,12 +157,12 @@ def run_pipeline(dirty: Path, folder: Path) -> Found:
 
     return Found(
         index=dict(merged),
-        sample_products=read(sample_dir, "products", tables.SAMPLE_PRODUCTS),
-        products=read(labels_dir, "products", tables.LABEL_PRODUCTS),
-        images=read(labels_dir, "images", tables.LABEL_IMAGES),
-        conflicts=read(labels_dir, "conflicts", tables.CONFLICTS),
-        index_rejected=read(index_dir, "rejected", tables.REJECTED),
-        labels_rejected=read(labels_dir, "rejected", tables.REJECTED),
+        sample_products=read(sample_dir, "products", schemas.SAMPLE_PRODUCTS),
+        products=read(labels_dir, "products", schemas.LABEL_PRODUCTS),
+        images=read(labels_dir, "images", schemas.LABEL_IMAGES),
+        conflicts=read(labels_dir, "conflicts", schemas.CONFLICTS),
+        index_rejected=read(index_dir, "rejected", schemas.REJECTED),
+        labels_rejected=read(labels_dir, "rejected", schemas.REJECTED),
     )
 
 

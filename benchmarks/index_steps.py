@@ -128,7 +128,8 @@ def query(index_dir: str, default_path: str, rounds: str) -> None:
     """Read five categories of middling size, ours and the default's in turn."""
     import pyarrow.parquet as pq
 
-    from cdiscount_tasks.storage.tables import IMAGES, read_rows
+    from cdiscount_tasks.storage.schemas import IMAGES
+    from cdiscount_tasks.storage.tables import read_rows
 
     path = Path(index_dir) / "images.parquet"
     counts = pq.read_table(path, columns=["category_id"])["category_id"].value_counts().to_pylist()
@@ -180,7 +181,8 @@ def draw_ours(catalogue: str, index_dir: str, num_products: str) -> None:
     """Read the same pictures as `draw_sample` does, file by file, each compared with its hash; none is kept."""
     from cdiscount_tasks.stages.sample import plan_files
     from cdiscount_tasks.storage.image_source import iter_images
-    from cdiscount_tasks.storage.tables import IMAGES, read_rows
+    from cdiscount_tasks.storage.schemas import IMAGES
+    from cdiscount_tasks.storage.tables import read_rows
 
     products = _products(index_dir, int(num_products)).sort_by("product_id")
     categories = sorted(set(products["category_id"].to_pylist()))

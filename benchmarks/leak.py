@@ -28,7 +28,8 @@ from cdiscount_tasks.stages.index import merge_index, plan_ranges, scan_range
 from cdiscount_tasks.stages.labels import fix_labels
 from cdiscount_tasks.stages.sample import draw_sample
 from cdiscount_tasks.storage.sample_images import SampleImages, rows_of
-from cdiscount_tasks.storage.tables import LABEL_IMAGES, LABEL_PRODUCTS, read_table
+from cdiscount_tasks.storage.schemas import LABEL_IMAGES, LABEL_PRODUCTS
+from cdiscount_tasks.storage.tables import read_table
 
 SPLITS = ("certified", "by_product", "by_image")
 SAMPLES_DIR = Path(__file__).resolve().parents[1] / "include" / "samples"

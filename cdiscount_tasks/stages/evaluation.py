@@ -17,16 +17,15 @@ from cdiscount_tasks.learning.inputs import hold_pictures
 from cdiscount_tasks.records import TEST, TRAIN
 from cdiscount_tasks.storage.artifact import Recipe, build_artifact, verify_artifact
 from cdiscount_tasks.storage.sample_images import SampleImages, rows_of
-from cdiscount_tasks.storage.tables import (
+from cdiscount_tasks.storage.schemas import (
     CLASSES,
     LABEL_IMAGES,
     LABEL_PRODUCTS,
     MAX_CLASSES_IN_FULL,
     NUM_TOP_CLASSES,
     prediction_schema,
-    read_table,
-    write_table,
 )
+from cdiscount_tasks.storage.tables import read_table, write_table
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,8 @@ from cdiscount_tasks.learning.inputs import hold_pictures
 from cdiscount_tasks.storage.artifact import Recipe, build_artifact, write_json
 from cdiscount_tasks.storage.hashes import hash_file
 from cdiscount_tasks.storage.sample_images import SampleImages, rows_of
-from cdiscount_tasks.storage.tables import LABEL_IMAGES, TableWriter, features_schema, read_table
+from cdiscount_tasks.storage.schemas import LABEL_IMAGES, features_schema
+from cdiscount_tasks.storage.tables import TableWriter, read_table
 
 logger = logging.getLogger(__name__)
 

@@ -33,7 +33,8 @@ from cdiscount_tasks.storage.index_profile import profile_index
 from cdiscount_tasks.storage.index_refusals import RefusedSpans, refused_as_a_whole, rejected_rows
 from cdiscount_tasks.storage.index_tables import images_table, products_table, rejected_table
 from cdiscount_tasks.storage.jpeg_header import has_comment
-from cdiscount_tasks.storage.tables import IMAGES, PRODUCTS, REJECTED, open_table, write_table
+from cdiscount_tasks.storage.schemas import IMAGES, PRODUCTS, REJECTED
+from cdiscount_tasks.storage.tables import open_table, write_table
 
 logger = logging.getLogger(__name__)
 

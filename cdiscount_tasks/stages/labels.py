@@ -34,7 +34,7 @@ from cdiscount_tasks.labelling.rejections import Rejections
 from cdiscount_tasks.labelling.split import Split, read_split_file
 from cdiscount_tasks.learning.picture_check import check_pictures
 from cdiscount_tasks.records import SPLITS, TRAIN, LabelFiles
-from cdiscount_tasks.storage import tables
+from cdiscount_tasks.storage import schemas, tables
 from cdiscount_tasks.storage.artifact import Recipe, build_artifact, write_json
 from cdiscount_tasks.storage.category_names import CategoryName, read_category_names
 from cdiscount_tasks.storage.hashes import hash_file, hash_json
@@ -63,7 +63,7 @@ class LabelsResult(TypedDict):
 
 
 def _categories_in(sample_dir: Path) -> list[int]:
-    products = tables.read_table(sample_dir / "products.parquet", tables.SAMPLE_PRODUCTS, ["category_id"])
+    products = tables.read_table(sample_dir / "products.parquet", schemas.SAMPLE_PRODUCTS, ["category_id"])
     return sorted(products["category_id"].unique().to_pylist())
 
 
@@ -128,7 +128,7 @@ def _claims_of_others(outside: pd.DataFrame, images: pd.DataFrame, products: pd.
 
 def _named(classes: pd.DataFrame, names: dict[int, CategoryName]) -> pd.DataFrame:
     levels = pd.DataFrame([names[category_id]._asdict() for category_id in classes["category_id"]])
-    return cast(pd.DataFrame, pd.concat([classes, levels], axis=1)[tables.CLASSES.names])
+    return cast(pd.DataFrame, pd.concat([classes, levels], axis=1)[schemas.CLASSES.names])
 
 
 class _Decided(NamedTuple):
@@ -166,7 +166,7 @@ def _decide(
     fixed_split = FixedSplit(files.split_path, read_split_file(files.split_path)) if files.split_path else None
     rejections = Rejections()
     images = _readable_images(sample_dir, config.near_duplicates != "off", rejections)
-    drawn = tables.read_table(sample_dir / "products.parquet", tables.SAMPLE_PRODUCTS).to_pandas()
+    drawn = tables.read_table(sample_dir / "products.parquet", schemas.SAMPLE_PRODUCTS).to_pandas()
     outside = _elsewhere(index_dir, images, drawn["product_id"])
     images, placeholders = without_placeholders(images, outside, config.max_products_per_image, rejections)
     products = without_empty_products(drawn, images, rejections)
@@ -209,8 +209,8 @@ def _count(decided: _Decided, config: LabelConfig) -> dict[str, Any]:
 
 def _certify(part_dir: Path, decided: _Decided, config: LabelConfig) -> dict[str, Any]:
     """Certify the split from the tables as they were written."""
-    products = tables.read_table(part_dir / "products.parquet", tables.LABEL_PRODUCTS).to_pandas()
-    images = tables.read_table(part_dir / "images.parquet", tables.LABEL_IMAGES).to_pandas()
+    products = tables.read_table(part_dir / "products.parquet", schemas.LABEL_PRODUCTS).to_pandas()
+    images = tables.read_table(part_dir / "images.parquet", schemas.LABEL_IMAGES).to_pandas()
     near_duplicates = None
     if config.near_duplicates != "off":
         look_of = dict(zip(decided.images["pixel_hash"], decided.images["perceptual_hash"].to_numpy(), strict=True))
@@ -229,14 +229,14 @@ def _write_labels(
     part_dir: Path,
 ) -> dict[str, Any]:
     decided = _decide(index_dir, sample_dir, files, config, names)
-    products = decided.products[tables.LABEL_PRODUCTS.names]
-    tables.write_table(part_dir / "products.parquet", products, tables.LABEL_PRODUCTS)
-    images = decided.images[tables.LABEL_IMAGES.names]
-    tables.write_table(part_dir / "images.parquet", images, tables.LABEL_IMAGES)
-    tables.write_table(part_dir / "classes.parquet", decided.classes, tables.CLASSES)
-    tables.write_table(part_dir / "conflicts.parquet", decided.conflicts.table, tables.CONFLICTS)
-    rejected = {name: [row[name] for row in decided.rejections.rows] for name in tables.REJECTED.names}
-    tables.write_table(part_dir / "rejected.parquet", rejected, tables.REJECTED)
+    products = decided.products[schemas.LABEL_PRODUCTS.names]
+    tables.write_table(part_dir / "products.parquet", products, schemas.LABEL_PRODUCTS)
+    images = decided.images[schemas.LABEL_IMAGES.names]
+    tables.write_table(part_dir / "images.parquet", images, schemas.LABEL_IMAGES)
+    tables.write_table(part_dir / "classes.parquet", decided.classes, schemas.CLASSES)
+    tables.write_table(part_dir / "conflicts.parquet", decided.conflicts.table, schemas.CONFLICTS)
+    rejected = {name: [row[name] for row in decided.rejections.rows] for name in schemas.REJECTED.names}
+    tables.write_table(part_dir / "rejected.parquet", rejected, schemas.REJECTED)
 
     counts = _count(decided, config)
     for warning in counts["warnings"]:
@@ -302,8 +302,8 @@ def read_y_values(labels_dir: Path) -> pd.DataFrame:
         train, this image is not learnt from), class_index (of the given category) and split; a row an image kept,
         sorted by product_id, image_number, row for row as `images.parquet` and, within a split, as the predictions.
     """
-    products = tables.exact_frame(tables.read_table(labels_dir / "products.parquet", tables.LABEL_PRODUCTS), "label")
-    images = tables.read_table(labels_dir / "images.parquet", tables.LABEL_IMAGES).to_pandas()
+    products = tables.exact_frame(tables.read_table(labels_dir / "products.parquet", schemas.LABEL_PRODUCTS), "label")
+    images = tables.read_table(labels_dir / "images.parquet", schemas.LABEL_IMAGES).to_pandas()
     by_product = products.set_index("product_id")
     label = images["product_id"].map(by_product["label"])
     return pd.DataFrame(

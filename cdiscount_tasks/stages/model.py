@@ -27,14 +27,8 @@ from cdiscount_tasks.storage.checkpoints import Checkpoints
 from cdiscount_tasks.storage.feature_vectors import read_features
 from cdiscount_tasks.storage.hashes import hash_file
 from cdiscount_tasks.storage.sample_images import SampleImages, rows_of
-from cdiscount_tasks.storage.tables import (
-    CLASSES,
-    HISTORY,
-    LABEL_IMAGES,
-    LABEL_PRODUCTS,
-    read_table,
-    write_table,
-)
+from cdiscount_tasks.storage.schemas import CLASSES, HISTORY, LABEL_IMAGES, LABEL_PRODUCTS
+from cdiscount_tasks.storage.tables import read_table, write_table
 from cdiscount_tasks.storage.weights import PUBLISHED
 
 if TYPE_CHECKING:  # importing Keras takes ten seconds, for nothing where the model stands already

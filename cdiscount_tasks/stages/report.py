@@ -29,7 +29,7 @@ from cdiscount_tasks.reporting.label_rows import Picture
 from cdiscount_tasks.reporting.pages import render_model_card, render_report
 from cdiscount_tasks.reporting.summary import summarise
 from cdiscount_tasks.reports_index import write_reports_index
-from cdiscount_tasks.storage import tables
+from cdiscount_tasks.storage import schemas, tables
 from cdiscount_tasks.storage.artifact import Recipe, read_manifest, rebuild_artifact, write_json
 from cdiscount_tasks.storage.label_tables import read_jpegs, read_label_tables
 from cdiscount_tasks.storage.sample_images import SampleImages, rows_of
@@ -112,19 +112,19 @@ def _corrected(products: pd.DataFrame, labels: pd.DataFrame, classes: pd.DataFra
 def _read_inputs(dirs: Mapping[str, Path]) -> _Inputs:
     labels_dir, model_dir, evaluation_dir = dirs["labels"], dirs["model"], dirs["evaluation"]
     manifests = {stage: read_manifest(path) for stage, path in dirs.items()}
-    classes = tables.read_table(labels_dir / "classes.parquet", tables.CLASSES).to_pandas()
-    by_product = tables.prediction_schema(len(classes), by_image=False)
-    by_image = tables.prediction_schema(len(classes), by_image=True)
+    classes = tables.read_table(labels_dir / "classes.parquet", schemas.CLASSES).to_pandas()
+    by_product = schemas.prediction_schema(len(classes), by_image=False)
+    by_image = schemas.prediction_schema(len(classes), by_image=True)
     predictions = tables.read_table(evaluation_dir / "predictions.parquet", by_product)
     probabilities = _flat(predictions["probabilities"], by_product.field("probabilities").type.list_size)
     if "top_classes" in predictions.column_names:
         top_classes = _flat(predictions["top_classes"], probabilities.shape[1]).astype(np.int64)
     else:
-        top_classes = np.argsort(-probabilities, axis=1, kind="stable")[:, : tables.NUM_TOP_CLASSES]
+        top_classes = np.argsort(-probabilities, axis=1, kind="stable")[:, : schemas.NUM_TOP_CLASSES]
     scalar = [field.name for field in by_product if not pa.types.is_nested(field.type)]
     products = predictions.select(scalar).to_pandas()
     products["probability"] = probabilities.max(axis=1)
-    labels = tables.read_table(labels_dir / "products.parquet", tables.LABEL_PRODUCTS, ["product_id", "label"])
+    labels = tables.read_table(labels_dir / "products.parquet", schemas.LABEL_PRODUCTS, ["product_id", "label"])
     products["corrected_class_index"] = _corrected(products, tables.exact_frame(labels, "label"), classes)
     return _Inputs(
         manifests=manifests,
@@ -137,7 +137,7 @@ def _read_inputs(dirs: Mapping[str, Path]) -> _Inputs:
             by_image,
             ["split", "group_id", "class_index", "predicted", "probability_of_label"],
         ).to_pandas(),
-        history=tables.read_table(model_dir / "history.parquet", tables.HISTORY).to_pandas(),
+        history=tables.read_table(model_dir / "history.parquet", schemas.HISTORY).to_pandas(),
         certificate=_read_json(labels_dir / "certificate.json"),
         counts=_read_json(labels_dir / "counts.json"),
         model_input=_read_json(model_dir / "input.json"),
@@ -178,7 +178,7 @@ def _measure_all(inputs: _Inputs, config: RunConfig) -> dict[str, Any]:
 
 def _read_pictures(sample_dir: Path, labels_dir: Path, product_ids: Sequence[int]) -> dict[int, list[bytes]]:
     """Read the kept pictures of a few products, in order."""
-    images = tables.read_table(labels_dir / "images.parquet", tables.LABEL_IMAGES, ["product_id", "image_number"])
+    images = tables.read_table(labels_dir / "images.parquet", schemas.LABEL_IMAGES, ["product_id", "image_number"])
     kept = images.to_pandas()
     kept = kept[kept["product_id"].isin(product_ids)].sort_values(["product_id", "image_number"])
     rows = rows_of(sample_dir, kept["product_id"].to_numpy(), kept["image_number"].to_numpy())

@@ -17,17 +17,8 @@ from cdiscount_tasks.parallel import map_in_processes
 from cdiscount_tasks.storage.arrow_numbers import numpy_numbers, take_rows
 from cdiscount_tasks.storage.artifact import Recipe, build_artifact
 from cdiscount_tasks.storage.image_source import read_images
-from cdiscount_tasks.storage.tables import (
-    IMAGES,
-    PRODUCTS,
-    REJECTED,
-    SAMPLE_IMAGES,
-    SAMPLE_PRODUCTS,
-    TableWriter,
-    read_rows,
-    read_table,
-    write_table,
-)
+from cdiscount_tasks.storage.schemas import IMAGES, PRODUCTS, REJECTED, SAMPLE_IMAGES, SAMPLE_PRODUCTS
+from cdiscount_tasks.storage.tables import TableWriter, read_rows, read_table, write_table
 
 logger = logging.getLogger(__name__)
 

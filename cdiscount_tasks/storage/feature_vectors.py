@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cdiscount_tasks.storage.tables import features_schema, open_table, read_table
+from cdiscount_tasks.storage.schemas import features_schema
+from cdiscount_tasks.storage.tables import open_table, read_table
 
 
 def read_features(features_dir: Path) -> np.ndarray:

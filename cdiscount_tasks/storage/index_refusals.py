@@ -8,7 +8,8 @@ import pyarrow as pa
 
 from cdiscount_tasks.records import Reason
 from cdiscount_tasks.storage.arrow_numbers import empty_table, numpy_numbers, present_numbers, take_rows
-from cdiscount_tasks.storage.tables import PRODUCTS, REJECTED, read_table
+from cdiscount_tasks.storage.schemas import PRODUCTS, REJECTED
+from cdiscount_tasks.storage.tables import read_table
 
 
 def _refused_documents(products: pa.Table, reason: Reason, detail: str) -> pa.Table:

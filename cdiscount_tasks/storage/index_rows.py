@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdiscount_tasks.storage.image_source import ProductPlace
-from cdiscount_tasks.storage.tables import PRODUCTS, iter_row_groups, read_rows
+from cdiscount_tasks.storage.schemas import PRODUCTS
+from cdiscount_tasks.storage.tables import iter_row_groups, read_rows
 
 _COLUMNS = ["product_id", "category_id", "offset", "length"]
 

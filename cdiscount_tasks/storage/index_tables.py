@@ -13,7 +13,7 @@ from cdiscount_tasks.storage.arrow_numbers import (
 from cdiscount_tasks.storage.bson_document import NO_CATEGORY
 from cdiscount_tasks.storage.catalogue_scan import RangeScan
 from cdiscount_tasks.storage.damaged_bytes import Rejected
-from cdiscount_tasks.storage.tables import IMAGES, PRODUCTS, REJECTED
+from cdiscount_tasks.storage.schemas import IMAGES, PRODUCTS, REJECTED
 
 
 def images_table(scan: RangeScan) -> pa.Table:

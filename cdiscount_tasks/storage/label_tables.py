@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdiscount_tasks.storage import tables
+from cdiscount_tasks.storage import schemas, tables
 from cdiscount_tasks.storage.sample_images import SampleImages, read_image_keys, rows_of
 
 PictureKey = tuple[int, int]
@@ -44,7 +44,7 @@ def _read_claims(index_dir: Path, products: pd.DataFrame, conflicts: pa.Table) -
     if not claims["product_id"].isin(category_of.index).all():
         category_ids = sorted(set(pc.list_flatten(conflicts["category_ids"]).to_pylist()))
         index_path = index_dir / "products.parquet"
-        found = tables.read_rows(index_path, tables.PRODUCTS, "category_id", category_ids)
+        found = tables.read_rows(index_path, schemas.PRODUCTS, "category_id", category_ids)
         outside = found.select(["product_id", "category_id"]).to_pandas().set_index("product_id")["category_id"]
         outside = outside[outside.index.isin(claims["product_id"]) & ~outside.index.isin(category_of.index)]
         category_of = pd.concat([category_of, outside])
@@ -55,7 +55,7 @@ def _read_claims(index_dir: Path, products: pd.DataFrame, conflicts: pa.Table) -
 def _read_rejected(sample_dir: Path, labels_dir: Path) -> pd.DataFrame:
     """Join what was rejected with the pictures that can still be found in the sample."""
     paths = (sample_dir / "rejected.parquet", labels_dir / "rejected.parquet")
-    rejected = pa.concat_tables([tables.read_table(path, tables.REJECTED) for path in paths]).to_pandas()
+    rejected = pa.concat_tables([tables.read_table(path, schemas.REJECTED) for path in paths]).to_pandas()
     rejected = rejected.astype({"product_id": "Int64", "image_number": "Int8"})
     keys = pd.DataFrame(read_image_keys(sample_dir))[["product_id", "image_number", "content_hash"]]
     keys = keys[keys["product_id"].isin(rejected["product_id"].dropna())]
@@ -80,11 +80,11 @@ def read_label_tables(index_dir: Path, sample_dir: Path, labels_dir: Path) -> La
     Raises:
         DataError: If a file is missing or damaged.
     """
-    products = tables.exact_frame(tables.read_table(labels_dir / "products.parquet", tables.LABEL_PRODUCTS), "label")
-    conflicts = tables.read_table(labels_dir / "conflicts.parquet", tables.CONFLICTS)
+    products = tables.exact_frame(tables.read_table(labels_dir / "products.parquet", schemas.LABEL_PRODUCTS), "label")
+    conflicts = tables.read_table(labels_dir / "conflicts.parquet", schemas.CONFLICTS)
     return LabelTables(
         products=products,
-        images=tables.read_table(labels_dir / "images.parquet", tables.LABEL_IMAGES).to_pandas(),
+        images=tables.read_table(labels_dir / "images.parquet", schemas.LABEL_IMAGES).to_pandas(),
         conflicts=conflicts.select(["content_hash", "decision"]).to_pandas(),
         claims=_read_claims(index_dir, products, conflicts),
         rejected=_read_rejected(sample_dir, labels_dir),

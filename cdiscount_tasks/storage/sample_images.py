@@ -7,7 +7,8 @@ import numpy as np
 
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.records import MAX_IMAGES_PER_PRODUCT
-from cdiscount_tasks.storage.tables import SAMPLE_IMAGES, open_table, read_table
+from cdiscount_tasks.storage.schemas import SAMPLE_IMAGES
+from cdiscount_tasks.storage.tables import open_table, read_table
 
 
 class SampleImages:

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from cdiscount_tasks.storage import tables
+from cdiscount_tasks.storage import schemas
 
 OUTSIDE_PRODUCT, OUTSIDE_CATEGORY = 5, 1000009999
 
@@ -75,5 +75,5 @@ def rejected(images, stage, clean) -> pd.DataFrame:
         ],
     }
     rows = [(stage, None, None, *row) for row in ([] if clean else found[stage])]
-    table = pd.DataFrame(rows, columns=tables.REJECTED.names)
+    table = pd.DataFrame(rows, columns=schemas.REJECTED.names)
     return table.astype({"byte_offset": "Int64", "byte_length": "Int64", "product_id": "Int64", "image_number": "Int8"})

@@ -11,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from cdiscount_tasks.config import DrawConfig, LabelConfig, RunConfig, SampleConfig, TrainingConfig
 from cdiscount_tasks.records import SPLITS
-from cdiscount_tasks.storage import tables
+from cdiscount_tasks.storage import schemas, tables
 from cdiscount_tasks.storage.artifact import Recipe, build_artifact, write_json
 from tests.cdiscount_tasks import label_faults
 
@@ -113,8 +113,8 @@ def _with_probabilities(rows, num_classes, random) -> dict:
     full = _probabilities(rows["class_index"].to_numpy(), rows["predicted"].to_numpy(), num_classes, random)
     columns = {name: rows[name].to_numpy() for name in rows.columns}
     columns["probability_of_label"] = full[np.arange(len(rows)), rows["class_index"]]
-    if num_classes > tables.MAX_CLASSES_IN_FULL:
-        top = np.argsort(-full, axis=1, kind="stable")[:, : tables.NUM_TOP_CLASSES]
+    if num_classes > schemas.MAX_CLASSES_IN_FULL:
+        top = np.argsort(-full, axis=1, kind="stable")[:, : schemas.NUM_TOP_CLASSES]
         columns["top_classes"] = top.astype(np.int16).tolist()
         full = np.take_along_axis(full, top, axis=1)
     columns["probabilities"] = full.tolist()
@@ -125,7 +125,7 @@ def _write_predictions(part_dir, products, images, num_classes, random) -> None:
     judged = products[products["split"] != "train"]
     judged_images = images.merge(judged[["product_id", "group_id", "conflicted", "predicted"]], on="product_id")
     for name, rows, by_image in (("predictions", judged, False), ("image_predictions", judged_images, True)):
-        schema = tables.prediction_schema(num_classes, by_image)
+        schema = schemas.prediction_schema(num_classes, by_image)
         columns = _with_probabilities(rows.reset_index(drop=True), num_classes, random)
         tables.write_table(part_dir / f"{name}.parquet", {key: columns[key] for key in schema.names}, schema)
 
@@ -137,7 +137,7 @@ def _classes(names, products, images) -> pd.DataFrame:
         for split in SPLITS:
             counts = rows[rows["split"] == split]["class_index"].value_counts()
             table[f"num_{what}_{split}"] = table["class_index"].map(counts).fillna(0).astype(int)
-    return table[tables.CLASSES.names]
+    return table[schemas.CLASSES.names]
 
 
 def _certificate(products, images, shared, clean) -> dict:
@@ -225,7 +225,7 @@ def make_inputs(
             "num_images": [1],
         }
         outside |= {"offset": [0], "length": [9]}
-        tables.write_table(part_dir / "products.parquet", outside, tables.PRODUCTS)
+        tables.write_table(part_dir / "products.parquet", outside, schemas.PRODUCTS)
         return {
             "catalogue_id": "c0ffee00c0ffee00",
             "origin": origin,
@@ -237,19 +237,23 @@ def make_inputs(
         }
 
     def sample(part_dir):
-        tables.write_table(part_dir / "images-00000.parquet", images[tables.SAMPLE_IMAGES.names], tables.SAMPLE_IMAGES)
         tables.write_table(
-            part_dir / "rejected.parquet", label_faults.rejected(images, "index", clean), tables.REJECTED
+            part_dir / "images-00000.parquet", images[schemas.SAMPLE_IMAGES.names], schemas.SAMPLE_IMAGES
+        )
+        tables.write_table(
+            part_dir / "rejected.parquet", label_faults.rejected(images, "index", clean), schemas.REJECTED
         )
         return {"num_images": len(images)}
 
     def labels(part_dir):
-        tables.write_table(part_dir / "products.parquet", products[tables.LABEL_PRODUCTS.names], tables.LABEL_PRODUCTS)
-        tables.write_table(part_dir / "images.parquet", images[tables.LABEL_IMAGES.names], tables.LABEL_IMAGES)
-        tables.write_table(part_dir / "classes.parquet", _classes(names, products, images), tables.CLASSES)
-        tables.write_table(part_dir / "conflicts.parquet", label_faults.conflicts(images, clean), tables.CONFLICTS)
         tables.write_table(
-            part_dir / "rejected.parquet", label_faults.rejected(images, "labels", clean), tables.REJECTED
+            part_dir / "products.parquet", products[schemas.LABEL_PRODUCTS.names], schemas.LABEL_PRODUCTS
+        )
+        tables.write_table(part_dir / "images.parquet", images[schemas.LABEL_IMAGES.names], schemas.LABEL_IMAGES)
+        tables.write_table(part_dir / "classes.parquet", _classes(names, products, images), schemas.CLASSES)
+        tables.write_table(part_dir / "conflicts.parquet", label_faults.conflicts(images, clean), schemas.CONFLICTS)
+        tables.write_table(
+            part_dir / "rejected.parquet", label_faults.rejected(images, "labels", clean), schemas.REJECTED
         )
         write_json(part_dir / "certificate.json", _certificate(products, images, shared, clean))
         write_json(part_dir / "counts.json", _counts(products, images) | (label_faults.NO_FAULTS if clean else {}))
@@ -269,7 +273,7 @@ def make_inputs(
             "images_per_s": np.full(8, 310.0),
             "num_resumes": [0, 0, 0, 0, 2, 0, 1, 0],
         }
-        tables.write_table(part_dir / "history.parquet", history, tables.HISTORY)
+        tables.write_table(part_dir / "history.parquet", history, schemas.HISTORY)
         contract = {"image_size": 64, "channels": 3, "dtype": "uint8", "resize": "bilinear"}
         weights = {"trained_on": "ImageNet", "file": "net_notop.h5", "xxh3_128": "0f" * 16, "source": "A. Trainer 2018",
                    "licence": "MIT"}  # fmt: skip

@@ -25,7 +25,7 @@ from cdiscount_tasks.learning.metrics import confusion
 from cdiscount_tasks.records import SPLITS, TEST, TRAIN, LabelFiles
 from cdiscount_tasks.stages.labels import fix_labels, read_y_values
 from cdiscount_tasks.stages.sample import draw_sample
-from cdiscount_tasks.storage import tables
+from cdiscount_tasks.storage import schemas, tables
 from cdiscount_tasks.storage.artifact import Recipe, build_artifact
 from tests.conftest import TEST_SCALE, index_catalogue
 from tests.tiny_catalogue import (
@@ -137,8 +137,8 @@ class Labelled:
 
 
 SCHEMAS = {
-    "products": tables.LABEL_PRODUCTS, "images": tables.LABEL_IMAGES, "classes": tables.CLASSES,
-    "conflicts": tables.CONFLICTS, "rejected": tables.REJECTED,
+    "products": schemas.LABEL_PRODUCTS, "images": schemas.LABEL_IMAGES, "classes": schemas.CLASSES,
+    "conflicts": schemas.CONFLICTS, "rejected": schemas.REJECTED,
 }  # fmt: skip
 
 
@@ -246,7 +246,7 @@ def test_every_product_and_image_of_the_file_is_kept_or_rejected_once(labelled, 
     assert found.index["num_images"] + found.index["num_rejected_images"] == sum(map(len, kept.values()))
 
     of_sample = {product for product, (category, _) in case.products.items() if category in CLASSES}
-    sample_images = tables.read_table(found.sample_dir / "images-00000.parquet", tables.SAMPLE_IMAGES).to_pandas()
+    sample_images = tables.read_table(found.sample_dir / "images-00000.parquet", schemas.SAMPLE_IMAGES).to_pandas()
     refused_by_index = read(found.sample_dir, "rejected")
     truth = {(product, number) for product in of_sample for number in range(len(kept[product]))}
     no_pictures = {key for key in truth if kept[key[0]][key[1]] in NO_PICTURES}
@@ -386,11 +386,11 @@ def evaluate():
         with pytest.MonkeyPatch.context() as monkeypatch:
             monkeypatch.setattr(evaluation, "_load_model", lambda _: (Guess(num_classes), {"image_size": 32}))
             made = evaluation.evaluate_model(found.sample_dir, found.labels_dir, model_dir, Path(folder))
-        schemas = [tables.prediction_schema(num_classes, by_image) for by_image in (False, True)]
+        of_files = [schemas.prediction_schema(num_classes, by_image) for by_image in (False, True)]
         names = ("predictions", "image_predictions")
         return [
             tables.read_table(Path(made["path"]) / f"{name}.parquet", schema).to_pandas()
-            for name, schema in zip(names, schemas, strict=True)
+            for name, schema in zip(names, of_files, strict=True)
         ]
 
     return run

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from cdiscount_tasks.storage.category_names import read_category_names
-from cdiscount_tasks.storage.tables import IMAGES, read_table
+from cdiscount_tasks.storage.schemas import IMAGES
+from cdiscount_tasks.storage.tables import read_table
 from tests.conftest import index_catalogue
 
 

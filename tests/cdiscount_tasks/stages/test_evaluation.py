@@ -10,7 +10,7 @@ from cdiscount_tasks.learning.predictions import joint_probabilities
 from cdiscount_tasks.records import TEST, TRAIN, LabelFiles
 from cdiscount_tasks.stages.evaluation import _with_probabilities, evaluate_model
 from cdiscount_tasks.stages.labels import fix_labels, read_y_values
-from cdiscount_tasks.storage import tables
+from cdiscount_tasks.storage import schemas, tables
 from tests.conftest import TINY_LABELS
 from tests.tiny_catalogue import RED
 
@@ -18,20 +18,20 @@ from tests.tiny_catalogue import RED
 @pytest.fixture(scope="module")
 def products(evaluation_dir):
     return tables.read_table(
-        evaluation_dir / "predictions.parquet", tables.prediction_schema(4, by_image=False)
+        evaluation_dir / "predictions.parquet", schemas.prediction_schema(4, by_image=False)
     ).to_pandas()
 
 
 @pytest.fixture(scope="module")
 def images(evaluation_dir):
     return tables.read_table(
-        evaluation_dir / "image_predictions.parquet", tables.prediction_schema(4, by_image=True)
+        evaluation_dir / "image_predictions.parquet", schemas.prediction_schema(4, by_image=True)
     ).to_pandas()
 
 
 @pytest.fixture(scope="module")
 def labelled(labels_dir):
-    found = tables.read_table(labels_dir / "products.parquet", tables.LABEL_PRODUCTS).to_pandas()
+    found = tables.read_table(labels_dir / "products.parquet", schemas.LABEL_PRODUCTS).to_pandas()
     return found[found["split"] != TRAIN].reset_index(drop=True)
 
 

@@ -15,7 +15,8 @@ from cdiscount_tasks.stages.features import extract_features
 from cdiscount_tasks.stages.model import train_model
 from cdiscount_tasks.storage.feature_vectors import read_features
 from cdiscount_tasks.storage.sample_images import SampleImages, rows_of
-from cdiscount_tasks.storage.tables import HISTORY, LABEL_IMAGES, features_schema, read_table
+from cdiscount_tasks.storage.schemas import HISTORY, LABEL_IMAGES, features_schema
+from cdiscount_tasks.storage.tables import read_table
 from tests.conftest import TINY_TRANSFER
 
 NUM_FEATURES = 576

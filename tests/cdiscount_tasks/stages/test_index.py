@@ -17,7 +17,8 @@ from cdiscount_tasks.storage.artifact import read_manifest
 from cdiscount_tasks.storage.hashes import fingerprint
 from cdiscount_tasks.storage.index_refusals import repeated_products
 from cdiscount_tasks.storage.index_rows import draw_products
-from cdiscount_tasks.storage.tables import IMAGES, PRODUCTS, REJECTED, read_table
+from cdiscount_tasks.storage.schemas import IMAGES, PRODUCTS, REJECTED
+from cdiscount_tasks.storage.tables import read_table
 from tests.conftest import index_catalogue
 from tests.tiny_catalogue import GREEN, RED, draw_jpeg, encode
 

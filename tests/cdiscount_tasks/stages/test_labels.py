@@ -16,7 +16,7 @@ from cdiscount_tasks.learning.images import decode_rgb
 from cdiscount_tasks.records import SPLITS, TRAIN, LabelFiles
 from cdiscount_tasks.stages.labels import fix_labels, read_y_values
 from cdiscount_tasks.stages.sample import draw_sample
-from cdiscount_tasks.storage import tables
+from cdiscount_tasks.storage import schemas, tables
 from cdiscount_tasks.storage.sample_images import read_image_keys
 from tests.conftest import TINY_LABELS, index_catalogue
 from tests.tiny_catalogue import (
@@ -36,9 +36,9 @@ MEASURED = ["product_id", "category_id", "class_index", "group_id", "split", "co
 
 
 def read(labels_dir, name):
-    schemas = {"products": tables.LABEL_PRODUCTS, "images": tables.LABEL_IMAGES, "classes": tables.CLASSES,
-               "conflicts": tables.CONFLICTS, "rejected": tables.REJECTED}  # fmt: skip
-    return tables.read_table(Path(labels_dir) / f"{name}.parquet", schemas[name]).to_pandas()
+    of_file = {"products": schemas.LABEL_PRODUCTS, "images": schemas.LABEL_IMAGES, "classes": schemas.CLASSES,
+               "conflicts": schemas.CONFLICTS, "rejected": schemas.REJECTED}  # fmt: skip
+    return tables.read_table(Path(labels_dir) / f"{name}.parquet", of_file[name]).to_pandas()
 
 
 def read_json(labels_dir, name):
@@ -587,7 +587,7 @@ def test_the_tiny_catalogue_is_made_the_same_every_time(tiny):
 
 def test_a_damaged_page_of_the_index_is_an_error_that_names_the_file(index_dir, sample_dir, tmp_path):
     copy = shutil.copytree(index_dir, tmp_path / "index")
-    place = tables.IMAGES.names.index("content_hash")
+    place = schemas.IMAGES.names.index("content_hash")
     column = pq.ParquetFile(copy / "images.parquet").metadata.row_group(0).column(place)
     data = bytearray((copy / "images.parquet").read_bytes())
     data[column.data_page_offset + column.total_compressed_size // 2] ^= 1

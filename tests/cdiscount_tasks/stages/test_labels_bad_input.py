@@ -18,7 +18,7 @@ from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.records import SPLITS, LabelFiles
 from cdiscount_tasks.stages.labels import fix_labels
 from cdiscount_tasks.stages.sample import draw_sample
-from cdiscount_tasks.storage import tables
+from cdiscount_tasks.storage import schemas, tables
 from tests.conftest import TINY_LABELS, index_catalogue
 from tests.tiny_catalogue import BLUE, GREEN, RED, YELLOW, TinyCatalogue, draw_jpeg, encode, undecodable
 
@@ -26,9 +26,9 @@ FIXED_SPLIT = SplitConfig(file="splits.csv")
 
 
 def read(labels_dir, name):
-    schemas = {"products": tables.LABEL_PRODUCTS, "images": tables.LABEL_IMAGES, "rejected": tables.REJECTED,
-               "conflicts": tables.CONFLICTS}  # fmt: skip
-    return tables.read_table(Path(labels_dir) / f"{name}.parquet", schemas[name]).to_pandas()
+    of_file = {"products": schemas.LABEL_PRODUCTS, "images": schemas.LABEL_IMAGES, "rejected": schemas.REJECTED,
+               "conflicts": schemas.CONFLICTS}  # fmt: skip
+    return tables.read_table(Path(labels_dir) / f"{name}.parquet", of_file[name]).to_pandas()
 
 
 @pytest.fixture

@@ -10,7 +10,8 @@ from cdiscount_tasks.stages import model
 from cdiscount_tasks.stages.model import train_model
 from cdiscount_tasks.storage.artifact import read_manifest, verify_artifact, write_json
 from cdiscount_tasks.storage.hashes import hash_json
-from cdiscount_tasks.storage.tables import CLASSES, HISTORY, LABEL_IMAGES, read_table
+from cdiscount_tasks.storage.schemas import CLASSES, HISTORY, LABEL_IMAGES
+from cdiscount_tasks.storage.tables import read_table
 from tests.conftest import TINY_TRAINING
 
 
@@ -60,7 +61,8 @@ def test_a_model_that_stands_is_found_and_not_trained_again(sample_dir, labels_d
 def test_labels_of_another_sample_are_an_error(sample_dir, labels_dir, tmp_path):
     half = tmp_path / "half"
     shutil.copytree(sample_dir, half)
-    from cdiscount_tasks.storage.tables import SAMPLE_IMAGES, write_table
+    from cdiscount_tasks.storage.schemas import SAMPLE_IMAGES
+    from cdiscount_tasks.storage.tables import write_table
 
     path = half / "images-00000.parquet"
     write_table(path, read_table(path, SAMPLE_IMAGES).slice(0, 20), SAMPLE_IMAGES)

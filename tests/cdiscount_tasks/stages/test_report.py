@@ -9,7 +9,7 @@ from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.records import DRAWN_WARNING
 from cdiscount_tasks.run import run_folder
 from cdiscount_tasks.stages.report import write_report
-from cdiscount_tasks.storage import tables
+from cdiscount_tasks.storage import schemas, tables
 from cdiscount_tasks.storage.artifact import Recipe, read_manifest, rebuild_artifact, verify_artifact
 from tests.cdiscount_tasks.html_page import HOSTILE, Page
 from tests.cdiscount_tasks.report_inputs import make_inputs
@@ -269,7 +269,7 @@ def test_a_reports_folder_that_cannot_be_made_names_its_setting(inputs, tmp_path
 
 
 def test_the_predictions_are_a_copy_of_the_evaluations(inputs, report):
-    schema = tables.prediction_schema(5, by_image=False)
+    schema = schemas.prediction_schema(5, by_image=False)
     copy, source = (
         tables.read_table(d / "predictions.parquet", schema) for d in (report[0], inputs.dirs["evaluation"])
     )

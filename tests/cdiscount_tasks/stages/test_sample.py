@@ -9,7 +9,8 @@ from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.stages import sample as sample_stage
 from cdiscount_tasks.stages.sample import choose_products, draw_sample
 from cdiscount_tasks.storage.sample_images import SampleImages, read_image_keys
-from cdiscount_tasks.storage.tables import IMAGES, PRODUCTS, REJECTED, SAMPLE_PRODUCTS, read_table
+from cdiscount_tasks.storage.schemas import IMAGES, PRODUCTS, REJECTED, SAMPLE_PRODUCTS
+from cdiscount_tasks.storage.tables import read_table
 from tests.conftest import index_catalogue
 from tests.tiny_catalogue import BLUE, CATEGORIES, GREEN, RED, draw_jpeg, encode
 

@@ -26,7 +26,8 @@ from cdiscount_tasks.storage import file_window
 from cdiscount_tasks.storage.bson_document import NO_CATEGORY
 from cdiscount_tasks.storage.catalogue_scan import scan_range
 from cdiscount_tasks.storage.index_tables import images_table
-from cdiscount_tasks.storage.tables import IMAGES, PRODUCTS, REJECTED, read_table
+from cdiscount_tasks.storage.schemas import IMAGES, PRODUCTS, REJECTED
+from cdiscount_tasks.storage.tables import read_table
 from tests.conftest import PROJECT_DIR, TEST_SCALE, index_catalogue
 from tests.reference_reader import Reading, read_catalogue
 from tests.tiny_catalogue import encode

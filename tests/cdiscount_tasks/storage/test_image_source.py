@@ -10,7 +10,7 @@ from bson.int64 import Int64
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.storage import image_source
 from cdiscount_tasks.storage.image_source import ProductPlace, read_images, read_pictures
-from cdiscount_tasks.storage.tables import IMAGES, PRODUCTS
+from cdiscount_tasks.storage.schemas import IMAGES, PRODUCTS
 from tests.tiny_catalogue import encode
 
 

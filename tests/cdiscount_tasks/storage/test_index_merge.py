@@ -5,7 +5,8 @@ import pytest
 from cdiscount_tasks.storage import index_merge
 from cdiscount_tasks.storage.arrow_numbers import empty_table
 from cdiscount_tasks.storage.index_merge import merge_sorted
-from cdiscount_tasks.storage.tables import PRODUCTS, read_table, write_table
+from cdiscount_tasks.storage.schemas import PRODUCTS
+from cdiscount_tasks.storage.tables import read_table, write_table
 
 KEYS = [("category_id", "ascending"), ("product_id", "ascending"), ("offset", "ascending")]
 

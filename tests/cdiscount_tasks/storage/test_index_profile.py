@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.storage import index_copies, tables
+from cdiscount_tasks.storage import index_copies, schemas, tables
 from cdiscount_tasks.storage.index_copies import NUM_LARGEST
 from cdiscount_tasks.storage.index_profile import QUANTILES, profile_index
 
-IMAGE_COLUMNS = tables.IMAGES.names
+IMAGE_COLUMNS = schemas.IMAGES.names
 
 
 def read(index_dir, name, schema):
@@ -59,9 +59,9 @@ def slow_categories(products, images):
 
 def check(index_dir):
     """Compare a profile with the slow reference, part by part."""
-    products = read(index_dir, "products", tables.PRODUCTS)
-    images = read(index_dir, "images", tables.IMAGES)
-    rejected = read(index_dir, "rejected", tables.REJECTED)
+    products = read(index_dir, "products", schemas.PRODUCTS)
+    images = read(index_dir, "images", schemas.IMAGES)
+    rejected = read(index_dir, "rejected", schemas.REJECTED)
     groups = by_hash(images)
     found = profile_index(index_dir)
     assert (found["num_products"], found["num_images"]) == (len(products), len(images))
@@ -127,9 +127,9 @@ def write_index(
         products.sort(key=lambda row: row["product_id"])
         images.sort(key=lambda row: (row["product_id"], row["image_number"]))
     for name, rows, schema in (
-        ("products", products, tables.PRODUCTS),
-        ("images", images, tables.IMAGES),
-        ("rejected", [], tables.REJECTED),
+        ("products", products, schemas.PRODUCTS),
+        ("images", images, schemas.IMAGES),
+        ("rejected", [], schemas.REJECTED),
     ):
         columns = {column: [row[column] for row in rows] for column in schema.names}
         tables.write_table(index_dir / f"{name}.parquet", columns, schema, rows_per_group)
@@ -173,7 +173,7 @@ def test_a_profile_is_json_and_the_same_each_time(index_dir):
 
 def test_products_without_any_picture_make_an_empty_profile(tmp_path):
     index_dir = write_index(tmp_path / "index", num_products=5)
-    for name, schema in (("images", tables.IMAGES), ("products", tables.PRODUCTS)):
+    for name, schema in (("images", schemas.IMAGES), ("products", schemas.PRODUCTS)):
         tables.write_table(index_dir / f"{name}.parquet", {column: [] for column in schema.names}, schema)
     found = profile_index(index_dir)
     assert (found["num_images"], found["bytes"]["mean"], found["copies"]["num_distinct"]) == (0, None, 0)
@@ -181,9 +181,9 @@ def test_products_without_any_picture_make_an_empty_profile(tmp_path):
 
 def test_one_huge_picture_leaves_the_histogram_legible(tmp_path):
     index_dir = write_index(tmp_path / "index")
-    table = tables.read_table(index_dir / "images.parquet", tables.IMAGES).to_pandas()
+    table = tables.read_table(index_dir / "images.parquet", schemas.IMAGES).to_pandas()
     table.loc[0, "length"] = 9_000_000
-    tables.write_table(index_dir / "images.parquet", table, tables.IMAGES)
+    tables.write_table(index_dir / "images.parquet", table, schemas.IMAGES)
     histogram = profile_index(index_dir)["bytes"]["histogram"]
     assert histogram["bin_bytes"] <= 1024 and sum(histogram["counts"]) == len(table)
 

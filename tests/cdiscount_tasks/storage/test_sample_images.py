@@ -5,7 +5,8 @@ import xxhash
 
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.storage.sample_images import SampleImages, read_image_keys, rows_of
-from cdiscount_tasks.storage.tables import SAMPLE_IMAGES, TableWriter, write_table
+from cdiscount_tasks.storage.schemas import SAMPLE_IMAGES
+from cdiscount_tasks.storage.tables import TableWriter, write_table
 
 
 def write_sample(folder, rows, rows_per_group=2, rows_per_file=3):

@@ -6,18 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.storage import tables
-from cdiscount_tasks.storage.tables import (
-    CONFLICTS,
-    IMAGES,
-    PRODUCTS,
-    SAMPLE_IMAGES,
-    TableWriter,
-    prediction_schema,
-    read_rows,
-    read_table,
-    write_table,
-)  # fmt: skip
+from cdiscount_tasks.storage import schemas
+from cdiscount_tasks.storage.schemas import CONFLICTS, IMAGES, PRODUCTS, SAMPLE_IMAGES, prediction_schema
+from cdiscount_tasks.storage.tables import TableWriter, read_rows, read_table, write_table
 
 HASH = bytes(range(16))
 
@@ -42,7 +33,7 @@ def test_what_is_written_is_read_again(tmp_path, schema, row):
     assert read_table(tmp_path / "t.parquet", schema).equals(table)
 
 
-@pytest.mark.parametrize("schema", [IMAGES, CONFLICTS, tables.REJECTED, tables.CLASSES])
+@pytest.mark.parametrize("schema", [IMAGES, CONFLICTS, schemas.REJECTED, schemas.CLASSES])
 def test_a_table_without_rows_is_written_and_read(tmp_path, schema):
     write_table(tmp_path / "t.parquet", {name: [] for name in schema.names}, schema)
     assert read_table(tmp_path / "t.parquet", schema).num_rows == 0
