@@ -22,13 +22,20 @@ PROJECT_DIR = Path(__file__).resolve().parents[1]
 DATA_DIR = Path(os.environ.get("CDISCOUNT_TEST_DATA") or PROJECT_DIR.parent / "shared" / "data")
 CATEGORIES = tuple(range(1910000000, 1910000010))
 
+_SMALL = {"network": "small_cnn", "image_size": 96}
+_MOBILENET = {"network": "mobilenet_v2", "weights": "imagenet", "batch_size": 32}
+_TUNED = {"epochs": 10, "fine_tune_learning_rate": 0.001, "weight_decay": 0.01}
 RECIPES: dict[str, dict[str, Any]] = {
     "plain_cnn": {"network": "plain_cnn", "image_size": 96, "epochs": 20},
-    "small_cnn": {"network": "small_cnn", "image_size": 96, "epochs": 30},
-    "frozen": {"network": "mobilenet_v2", "weights": "imagenet", "image_size": 160},
-    "fine_tuned": {"network": "mobilenet_v2", "weights": "imagenet", "image_size": 160, "fine_tune_epochs": 8},
+    "small_cnn_12": {**_SMALL, "epochs": 12},
+    "small_cnn_20": {**_SMALL, "epochs": 20},
+    "small_cnn_40": {**_SMALL, "epochs": 40},
+    "frozen": {**_MOBILENET, "image_size": 160},
+    "fine_tuned": {**_MOBILENET, **_TUNED, "image_size": 160, "fine_tune_epochs": 5, "fine_tune_share": 0.82},
+    "fine_tuned_long": {**_MOBILENET, **_TUNED, "image_size": 192, "fine_tune_epochs": 12},
 }
-"""What is compared unless options say otherwise; knobs as in a preset."""
+"""What is compared unless options say otherwise; knobs as in a preset. small_cnn takes 12 epochs in less than half of the
+CPU time that plain_cnn takes for its 20."""
 
 
 def make(folder: str) -> None:

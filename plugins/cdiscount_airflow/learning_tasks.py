@@ -34,7 +34,7 @@ def learn(sample_dir: Any, labels_dir: Any, open_run: Callable[[str], Any], gpu_
         """Let the pretrained network look at every picture once; skipped where the preset trains from scratch.
 
         **Reads** the sample's pictures and the ImageNet weights.
-        **Leaves** a feature vector of each picture and of its mirror image.
+        **Leaves** a feature vector of each picture, and of its mirror image where the preset wants that.
         **If it fails** because the weights do not fit, look at the file that the log names, in `CDISCOUNT_WEIGHTS`.
         """
         from cdiscount_tasks.stages import features  # noqa: PLC0415
