@@ -34,8 +34,8 @@ RECIPES: dict[str, dict[str, Any]] = {
     "fine_tuned": {**_MOBILENET, **_TUNED, "image_size": 160, "fine_tune_epochs": 5, "fine_tune_share": 0.82},
     "fine_tuned_long": {**_MOBILENET, **_TUNED, "image_size": 192, "fine_tune_epochs": 12},
 }
-"""What is compared unless options say otherwise; knobs as in a preset. small_cnn takes 12 epochs in less than half of the
-CPU time that plain_cnn takes for its 20."""
+"""What is compared unless options say otherwise; knobs as in a preset. small_cnn takes less than half of the CPU time
+for 12 epochs that plain_cnn takes for its 20."""
 
 
 def make(folder: str) -> None:
