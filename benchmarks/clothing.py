@@ -99,6 +99,7 @@ def measure(folder: Path, recipes: dict[str, dict[str, Any]], seeds: list[int], 
     for name, knobs in recipes.items():
         for seed in seeds:
             out_dir = folder / f"{name}-{seed}"
+            shutil.rmtree(out_dir, ignore_errors=True)  # what a run that died left would spare this one its time
             trained = run_step(
                 STEPS, "train", made["sample"], made["labels"], out_dir, json.dumps({**knobs, "seed": seed})
             )

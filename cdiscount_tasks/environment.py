@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 
 from cdiscount_tasks.errors import ConfigError
@@ -61,6 +62,23 @@ def _whole_number(environ: Mapping[str, str], name: str, default: int, low: int,
     if value != int(value):
         raise ConfigError(f"environment variable {name} is {environ[name]!r}, expected a whole number")
     return int(value)
+
+
+def check_tensorboard(folder: Path | None) -> None:
+    """Check that TensorBoard's logs can be written where they are wanted.
+
+    Raises:
+        ConfigError: If the package is not installed, or a file is in the folder's place.
+    """
+    if folder is None:
+        return
+    wanted = f"logs for TensorBoard are to go to {folder} (CDISCOUNT_TENSORBOARD)"
+    if find_spec("tensorboard") is None:
+        raise ConfigError(
+            f"{wanted}, but it is not installed: install the package `tensorboard`, or unset the variable"
+        )
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{wanted}, but that is no folder; name one, or unset the variable")
 
 
 def read_environment(environ: Mapping[str, str] | None = None) -> Environment:

@@ -1,4 +1,4 @@
-"""The two errors that a user can cause and mend. Everything else is a bug."""
+"""The errors that a user can cause and mend. Everything else is a bug."""
 
 
 class ConfigError(Exception):
@@ -7,3 +7,7 @@ class ConfigError(Exception):
 
 class DataError(Exception):
     """Input data is wrong: the catalogue, a names, fixes or split file, or an artifact on disk."""
+
+
+class DivergedError(DataError):
+    """A training's loss or weights became NaN or infinite: the same training would again."""

@@ -20,10 +20,11 @@ from cdiscount_tasks.config import (
     LabelConfig,
     RunConfig,
     SampleConfig,
+    TrainingConfig,
     read_sample,
     training_config,
 )
-from cdiscount_tasks.environment import PROJECT_DIR, Environment, read_environment
+from cdiscount_tasks.environment import PROJECT_DIR, Environment, check_tensorboard, read_environment
 from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.records import LabelFiles, Pretrained
 from cdiscount_tasks.storage.artifact import disk_faults_told, lock, replace_file, write_json
@@ -244,6 +245,19 @@ def check_catalogue(environment: Environment) -> Path:
     return path
 
 
+def _check_machine(sample: SampleConfig, training: TrainingConfig, environment: Environment) -> None:
+    """Refuse at once what the learning tasks could not do hours later."""
+    if training.weights != "none":
+        find_weights(training.network, environment.weights_dir)
+    check_tensorboard(environment.tensorboard_dir)
+    if sample.num_gpu_slots > environment.gpu_slots:
+        raise ConfigError(
+            f"sample {sample.name}: a preset wants {sample.num_gpu_slots} gpus, so that each of its trainings takes as "
+            f"many slots of the pool `gpu`, but CDISCOUNT_GPU_SLOTS is {environment.gpu_slots}: it would wait for "
+            "ever; set it to the machine's number of GPUs, or lower gpus in the sample's YAML"
+        )
+
+
 def start_run(sample_name: str, run_id: str, preset: str | None = None, overrides: dict[str, Any] | None = None) -> Run:
     """Freeze a run's config, or open it if it is frozen already: a retry keeps what its run began with.
 
@@ -264,8 +278,7 @@ def start_run(sample_name: str, run_id: str, preset: str | None = None, override
     sample = read_sample(environment.samples_dir / f"{sample_name}.yaml")
     preset = preset or sample.default_preset
     training = training_config(sample, preset, overrides or {})
-    if training.weights != "none":
-        find_weights(training.network, environment.weights_dir)
+    _check_machine(sample, training, environment)
     catalogue_path = check_catalogue(environment)
     with disk_faults_told(run_dir):
         run_dir.mkdir(parents=True, exist_ok=True)

@@ -80,7 +80,8 @@ class _InOrder(keras.utils.PyDataset):  # type: ignore[misc]
 
 def run_network(network: Any, inputs: Inputs, mirrored: bool = False) -> np.ndarray:
     """Return what a network says of each input, in order: float32, [num_inputs, num_outputs]."""
-    return np.asarray(network.predict(_InOrder(inputs, mirrored), verbose=0))
+    # Half precision has a type of its own, which Parquet does not know.
+    return np.asarray(network.predict(_InOrder(inputs, mirrored), verbose=0), np.float32)
 
 
 def class_weights(class_index: np.ndarray) -> dict[int, float]:

@@ -11,18 +11,22 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import IO, Any, Literal, NamedTuple
 
+from cdiscount_tasks.errors import ConfigError
+
 # Read when TensorFlow is first imported.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 # TensorFlow turns oneDNN on by itself only for processors with newer instructions than AVX2; there it is twice as fast.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+# CUDA's own order is by speed: numbers would not mean the cards that nvidia-smi calls so.
+os.environ.setdefault("CUDA_DEVICE_ORDER", "PCI_BUS_ID")
 
 logger = logging.getLogger(__name__)
 
 Precision = Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"]
 
 _VISIBLE = "CUDA_VISIBLE_DEVICES"
-_held: dict[str, IO[str]] = {}
+_held: dict[str, IO[bytes]] = {}
 """The lock files of the GPUs that this process has claimed. TensorFlow keeps a GPU's memory until the process ends, and
 so does the claim: the system releases it then, however the process ends."""
 
@@ -67,18 +71,39 @@ class Device(NamedTuple):
         return self.strategy.scope() if self.strategy is not None else nullcontext()
 
 
-def list_gpus() -> list[str]:
-    """Return the ids of the GPUs that this process may use: those that CUDA_VISIBLE_DEVICES names, or all."""
-    if _VISIBLE in os.environ:
-        return [name.strip() for name in os.environ[_VISIBLE].split(",") if name.strip() not in ("", "-1")]
+def _ask_nvidia(query: str, *options: str) -> list[list[str]]:
+    """Return what nvidia-smi says, a list a GPU; nothing where there is none."""
+    command = ["nvidia-smi", f"--query-gpu={query}", "--format=csv,noheader,nounits", *options]
     try:
-        said = subprocess.run(
-            ["nvidia-smi", "--query-gpu=uuid", "--format=csv,noheader"], capture_output=True, text=True, check=True,
-            timeout=30,
-        )  # fmt: skip
+        said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
     except (OSError, subprocess.SubprocessError):
         return []
-    return said.stdout.split()
+    return [[part.strip() for part in line.split(",")] for line in said.stdout.splitlines()]
+
+
+def list_gpus() -> list[str]:
+    """Return the UUIDs of the GPUs that this process may use: those that CUDA_VISIBLE_DEVICES names, or all.
+
+    One card has one name for everyone who locks it, whether the variable gives its number, its UUID or the UUID's
+    beginning. What nvidia-smi does not know keeps the name that it was given.
+    """
+    known = _ask_nvidia("index,uuid")
+    if _VISIBLE not in os.environ:
+        return [uuid for _, uuid in known]
+    named = [name.strip() for name in os.environ[_VISIBLE].split(",") if name.strip() not in ("", "-1")]
+    return [
+        next((uuid for number, uuid in known if name == number or (name and uuid.startswith(name))), name)
+        for name in named
+    ]
+
+
+def _open_lock(path: Path) -> IO[bytes]:
+    """Open a lock file that another user may have made: reading is enough for a lock."""
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        path.touch()
+        return path.open("rb")
 
 
 def claim_gpus(wanted: int, gpus: Sequence[str], locks_dir: Path | None = None) -> list[str]:
@@ -93,12 +118,17 @@ def claim_gpus(wanted: int, gpus: Sequence[str], locks_dir: Path | None = None) 
         The claimed ids: none where the machine has no GPU. A process that claims again keeps what it holds.
 
     Raises:
+        ConfigError: If the machine has not so many.
         RuntimeError: If so many are not free: a retry may find them.
     """
     if not gpus:
         return []
+    if wanted > len(gpus):
+        raise ConfigError(f"gpus is {wanted}, but this machine has {len(gpus)}; lower gpus in the sample's preset")
     locks_dir = locks_dir or Path(tempfile.gettempdir()) / "cdiscount-gpus"
-    locks_dir.mkdir(parents=True, exist_ok=True)
+    if not locks_dir.is_dir():
+        locks_dir.mkdir(parents=True, exist_ok=True)
+        locks_dir.chmod(0o1777)  # other users of the machine claim there too
     before = [gpu for gpu in gpus if gpu in _held]
     claimed = before[:wanted]
     for gpu in gpus:
@@ -106,7 +136,7 @@ def claim_gpus(wanted: int, gpus: Sequence[str], locks_dir: Path | None = None) 
             break
         if gpu in _held:
             continue
-        file = (locks_dir / f"{gpu}.lock").open("a+")
+        file = _open_lock(locks_dir / f"{gpu}.lock")
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -143,6 +173,7 @@ def prepare_device(seed: int, num_gpus: int = 1, precision: Precision = "auto") 
         precision: "auto": by the GPUs; on CPU float32.
 
     Raises:
+        ConfigError: If the machine has GPUs, and not so many.
         RuntimeError: If so many GPUs are not free; a retry may find them.
     """
     if "tensorflow" not in sys.modules:
@@ -183,12 +214,9 @@ def _device_of(tf: Any, details: Sequence[dict[str, Any]], policy: str) -> Devic
 
 
 def _gpu_memory_gib() -> list[float]:
-    command = ["nvidia-smi", "--query-gpu=memory.total", "--format=csv,noheader,nounits"]
-    try:
-        said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
-    except (OSError, subprocess.SubprocessError):
-        return []
-    return [float(line) / 1024 for line in said.stdout.split()]
+    """Return the memory of each GPU that this process uses."""
+    shown = os.environ.get(_VISIBLE)
+    return [float(mib) / 1024 for (mib,) in _ask_nvidia("memory.total", *([f"--id={shown}"] if shown else []))]
 
 
 def _let_memory_grow(tf: Any, gpu: Any) -> None:

@@ -205,7 +205,7 @@ def hold_pictures(open_source: Callable[[], ImageSource], rows: np.ndarray, imag
     if needed_bytes <= _SHARE_OF_MEMORY * free_bytes:
         return PicturesInMemory(decoded, len(rows), image_size)
     logger.info(
-        "%d pictures take %.1f GiB and %.1f GiB are free: their pixels go to a file in %s",
+        "%d pictures with their mirror images take %.1f GiB and %.1f GiB are free: their pixels go to a file in %s",
         len(rows), needed_bytes / 2**30, free_bytes / 2**30, spill_dir,
     )  # fmt: skip
     return PicturesOnDisk(decoded, len(rows), image_size, spill_dir / "pixels")

@@ -93,7 +93,7 @@ def _pool_backbone(x: Any, name: NetworkName, image_size: int, weights_path: Pat
         x = layers.Rescaling(1 / 127.5, offset=-1)(x)
     # Pretrained batch statistics stay as they are, also while the weights are tuned.
     x = backbone(x, training=False) if weights_path is not None else backbone(x)
-    return layers.GlobalAveragePooling2D()(x)
+    return layers.GlobalAveragePooling2D(dtype="float32")(x)  # sums of many numbers, whatever the precision
 
 
 def _images_input(image_size: int) -> Any:
@@ -164,9 +164,18 @@ def thaw(network: keras.Model, share: float) -> int:
 
     Returns:
         The number of layers of the backbone that learn.
+
+    Raises:
+        ConfigError: If there is none.
     """
     parts = next(part for part in network.layers if isinstance(part, keras.Model)).layers
     first = round((1 - share) * len(parts))
     for number, part in enumerate(parts):
         part.trainable = number >= first and not isinstance(part, layers.BatchNormalization)
-    return sum(bool(part.trainable_weights) for part in parts)
+    num_tuned = sum(bool(part.trainable_weights) for part in parts)
+    if not num_tuned:
+        raise ConfigError(
+            f"fine_tune_share is {share:g}: the top {len(parts) - first} layers of {network.name} have no weights that "
+            "learn; raise it, or set fine_tune_epochs: 0"
+        )
+    return num_tuned

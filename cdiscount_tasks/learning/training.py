@@ -3,7 +3,7 @@
 import logging
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -12,7 +12,7 @@ import numpy as np
 import psutil
 
 from cdiscount_tasks.config import TrainingConfig
-from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.errors import DataError, DivergedError
 from cdiscount_tasks.learning.batches import EpochBatches, Examples, class_weights
 from cdiscount_tasks.learning.devices import Device
 from cdiscount_tasks.learning.objective import compile_network
@@ -181,7 +181,7 @@ def product_loss(probabilities: np.ndarray, class_index: np.ndarray) -> tuple[fl
 
 def _check_finite(network: keras.Model, loss: float, epoch: int) -> None:
     if not math.isfinite(loss) or not all(np.isfinite(weight).all() for weight in network.get_weights()):
-        raise DataError(
+        raise DivergedError(
             f"training diverged in epoch {epoch}: the loss or a weight is not finite; lower the learning_rate"
         )
 
@@ -218,6 +218,7 @@ def train(
     config: TrainingConfig,
     device: Device,
     checkpoints: Checkpoints | None = None,
+    told: Callable[[Epoch], None] | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
 ) -> Trained:
     """Train a network until its epochs are over, or the validation loss over products no longer falls.
@@ -229,6 +230,7 @@ def train(
         config: The preset's knobs.
         device: What it runs on.
         checkpoints: Where states are kept, and continued from; None: nowhere.
+        told: Called with each epoch that is over.
         callbacks: More of Keras' callbacks; they see each epoch as a `fit` of its own.
 
     Returns:
@@ -249,15 +251,17 @@ def train(
     state = _resume(checkpoints, network)
     while len(state.history) < config.epochs and not state.is_over(config):
         epoch = len(state.history) + 1
-        if state.step < num_steps:
-            pulse = _Pulse(state, len(train_examples), config, lambda: _save(checkpoints, network, state))
-            _learn(network, train_examples, config, epoch, state.step, [pulse, *callbacks])
+        pulse = _Pulse(state, len(train_examples), config, lambda: _save(checkpoints, network, state))
+        _learn(network, train_examples, config, epoch, state.step, [pulse, *callbacks])
         learnt = time.monotonic()
         loss, accuracy, _ = validation.judge(network)
         _check_finite(network, state.sums[0] + loss, epoch)
+        is_best = all(loss < past.validation_loss for past in state.history)
         state.history.append(_epoch_of(state, network, loss, accuracy, time.monotonic() - learnt))
         _log_epoch(state.history, config.epochs)
-        if loss <= min(past.validation_loss for past in state.history):
+        if told:
+            told(state.history[-1])
+        if is_best:
             state.best_weights, state.best_epoch = network.get_weights(), epoch
         state.step, state.sums, state.num_resumes = 0, [0.0] * 4, 0
         _save(checkpoints, network, state)

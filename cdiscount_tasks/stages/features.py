@@ -4,6 +4,7 @@ The head of a transfer, the label suspects, a mistake's nearest neighbours and t
 """
 
 import logging
+from collections.abc import Sequence
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from cdiscount_tasks.config import TrainingConfig
+from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.learning.devices import prepare_device
 from cdiscount_tasks.learning.inputs import hold_pictures
 from cdiscount_tasks.storage.artifact import Recipe, build_artifact, write_json
@@ -45,6 +47,15 @@ def _lists(vectors: np.ndarray) -> pa.FixedSizeListArray:
     return pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1), pa.float32()), vectors.shape[1])
 
 
+def _check_finite(vectors: Sequence[np.ndarray], weights_path: Path, precision: str) -> None:
+    num_bad = sum(int((~np.isfinite(some).all(axis=1)).sum()) for some in vectors)
+    if num_bad:
+        raise DataError(
+            f"{weights_path}: with these weights the features of {num_bad} pictures are no finite numbers (precision "
+            f"{precision}); get the file again, or set precision: float32"
+        )
+
+
 def _write_features(
     sample_dir: Path, labels_dir: Path, weights_path: Path, config: TrainingConfig, part_dir: Path
 ) -> dict[str, Any]:
@@ -66,9 +77,10 @@ def _write_features(
         for first in range(0, len(rows), _PICTURES_AT_ONCE):
             some = slice(first, first + _PICTURES_AT_ONCE)
             pictures = hold_pictures(partial(SampleImages, sample_dir), rows[some], config.image_size, part_dir)
-            vectors = [_lists(run_network(extractor, pictures, mirrored)) for mirrored in sides]
+            vectors = [run_network(extractor, pictures, mirrored) for mirrored in sides]
+            _check_finite(vectors, weights_path, device.precision)
             columns = [images["product_id"][some].combine_chunks(), images["image_number"][some].combine_chunks()]
-            writer.write(pa.table([*columns, *vectors], schema=schema))
+            writer.write(pa.table([*columns, *map(_lists, vectors)], schema=schema))
             logger.info("%d of %d pictures", min(first + _PICTURES_AT_ONCE, len(rows)), len(rows))
     write_json(part_dir / "weights.json", {"file": weights_path.name, "network": config.network})
     return {
@@ -77,6 +89,18 @@ def _write_features(
         "num_features": num_features,
         "device": device.name,
     }
+
+
+def features_recipe(sample_dir: Path, labels_dir: Path, weights_path: Path, config: TrainingConfig) -> Recipe:
+    """Return what decides a features artifact, and with it its key."""
+    return Recipe(
+        stage="features",
+        version=VERSION,
+        config={name: getattr(config, name) for name in _KNOBS},
+        inputs={"sample": sample_dir, "labels": labels_dir},
+        files={"weights": hash_file(weights_path)},
+        libraries={name: metadata.version(name) for name in ("keras", "tensorflow", "pillow")},
+    )
 
 
 def extract_features(
@@ -96,15 +120,8 @@ def extract_features(
 
     Raises:
         ConfigError: If the weights are not this network's.
-        DataError: If a picture no longer decodes.
+        DataError: If a picture no longer decodes, or a feature is not finite.
     """
-    recipe = Recipe(
-        stage="features",
-        version=VERSION,
-        config={name: getattr(config, name) for name in _KNOBS},
-        inputs={"sample": sample_dir, "labels": labels_dir},
-        files={"weights": hash_file(weights_path)},
-        libraries={name: metadata.version(name) for name in ("keras", "tensorflow", "pillow")},
-    )
+    recipe = features_recipe(sample_dir, labels_dir, weights_path, config)
     write = partial(_write_features, sample_dir, labels_dir, weights_path, config)
     return cast(FeaturesResult, build_artifact(recipe.dir_in(artifacts_dir), recipe, write))

@@ -9,7 +9,6 @@ import shutil
 from collections.abc import Sequence
 from functools import partial
 from importlib import metadata
-from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, cast
 
@@ -17,13 +16,16 @@ import numpy as np
 import pandas as pd
 
 from cdiscount_tasks.config import TrainingConfig
-from cdiscount_tasks.errors import ConfigError, DataError
+from cdiscount_tasks.environment import check_tensorboard
+from cdiscount_tasks.errors import DataError, DivergedError
 from cdiscount_tasks.learning.devices import Device, prepare_device
 from cdiscount_tasks.learning.images import RESIZE_RULE
 from cdiscount_tasks.learning.inputs import Inputs, Vectors, hold_pictures
 from cdiscount_tasks.records import TRAIN, VALIDATION, Pretrained
-from cdiscount_tasks.storage.artifact import Recipe, build_artifact, write_json
+from cdiscount_tasks.stages.features import features_recipe
+from cdiscount_tasks.storage.artifact import Recipe, build_artifact, read_manifest, write_json
 from cdiscount_tasks.storage.checkpoints import Checkpoints
+from cdiscount_tasks.storage.epoch_logs import EpochLogs
 from cdiscount_tasks.storage.feature_vectors import read_features
 from cdiscount_tasks.storage.hashes import hash_file
 from cdiscount_tasks.storage.sample_images import SampleImages, rows_of
@@ -118,10 +120,15 @@ class _Training:
             phase, network.name, network.count_params(), len(self.train.places), self.num_classes,
             len(self.validation.places), self.device.name,
         )  # fmt: skip
-        checkpoints = Checkpoints(self.training_dir / phase, f"{self.training_dir.stem} {phase}")
-        callbacks = _tensorboard(self.tensorboard_dir / self.training_dir.stem / phase) if self.tensorboard_dir else []
+        # Other precisions keep other states; `auto` may mean another one on the machine that goes on.
+        checkpoints = Checkpoints(
+            self.training_dir / phase, f"{self.training_dir.stem} {phase} {self.device.precision}"
+        )
+        told = None
+        if self.tensorboard_dir:
+            told = EpochLogs(self.tensorboard_dir / self.training_dir.stem / phase)
         train_examples, validation_examples = examples
-        trained = train(network, train_examples, validation_examples, config, self.device, checkpoints, callbacks)
+        trained = train(network, train_examples, validation_examples, config, self.device, checkpoints, told)
         self.phases.append((phase, trained))
 
     def from_scratch(self) -> Any:
@@ -200,13 +207,6 @@ def _best(trained: "Trained") -> "Epoch":
     return trained.history[trained.best_epoch - 1]
 
 
-def _tensorboard(log_dir: Path) -> list[Any]:
-    """Return Keras' own callback."""
-    import keras
-
-    return [keras.callbacks.TensorBoard(log_dir=str(log_dir))]
-
-
 def _write_model(
     sample_dir: Path,
     labels_dir: Path,
@@ -240,6 +240,16 @@ def _origin_of(config: TrainingConfig, pretrained: Pretrained | None) -> dict[st
     }
 
 
+def _check_features(pretrained: Pretrained, sample_dir: Path, labels_dir: Path, config: TrainingConfig) -> None:
+    """Refuse features of other pictures or weights: a head learnt on them fits another network than it is put on."""
+    found = read_manifest(pretrained.features_dir)["key"]
+    if found != features_recipe(sample_dir, labels_dir, pretrained.weights_path, config).key:
+        raise DataError(
+            f"{pretrained.features_dir}: was extracted from other pictures, labels or weights than those of this "
+            f"training (weights now: {pretrained.weights_path}); clear the task extract_features and run on from there"
+        )
+
+
 def train_model(
     sample_dir: Path,
     labels_dir: Path,
@@ -263,18 +273,15 @@ def train_model(
 
     Raises:
         ConfigError: If the weights are not this network's, or TensorBoard is wanted and not installed.
-        DataError: If training diverges, a class has nothing to learn from, or a picture no longer decodes.
+        DataError: If training diverges, a class has nothing to learn from, a picture no longer decodes, or the
+            features are not those of these pictures, labels and weights.
         RuntimeError: If the GPUs that are wanted are not free; a retry may find them.
     """
     if (config.weights != "none") != (pretrained is not None):
         raise ValueError(f"weights is {config.weights!r} and pretrained is {pretrained}: one goes with the other")
-    if tensorboard_dir and find_spec("tensorboard") is None:
-        raise ConfigError(
-            f"logs for TensorBoard are to go to {tensorboard_dir} (CDISCOUNT_TENSORBOARD), but it is not installed: "
-            "install the package `tensorboard`, or leave the variable unset"
-        )
-    if pretrained and not (pretrained.features_dir / "features.parquet").exists():
-        raise DataError(f"{pretrained.features_dir}: holds no features.parquet; remove it and run again")
+    check_tensorboard(tensorboard_dir)
+    if pretrained:
+        _check_features(pretrained, sample_dir, labels_dir, config)
     recipe = Recipe(
         stage="model",
         version=VERSION,
@@ -287,6 +294,10 @@ def train_model(
     out_dir = recipe.dir_in(artifacts_dir)
     training_dir = out_dir.with_name(f"{out_dir.name}.training")
     write = partial(_write_model, sample_dir, labels_dir, pretrained, config, training_dir, tensorboard_dir)
-    result = cast(ModelResult, build_artifact(out_dir, recipe, write, every_byte=True))
+    try:
+        result = cast(ModelResult, build_artifact(out_dir, recipe, write, every_byte=True))
+    except DivergedError:  # it would diverge again, and another rate has another key
+        shutil.rmtree(training_dir, ignore_errors=True)
+        raise
     shutil.rmtree(training_dir, ignore_errors=True)
     return result

@@ -46,7 +46,7 @@ class Checkpoints:
         self._folder, self._key = folder, key
 
     def _paths(self) -> list[Path]:
-        return sorted(self._folder.glob("*.npz"))
+        return sorted(self._folder.glob("[0-9]*-*.npz"))
 
     def save(self, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> bool:
         """Write a state and remove all but the last two.
@@ -80,7 +80,11 @@ class Checkpoints:
         return True
 
     def newest(self) -> Checkpoint | None:
-        """Return the newest state that is whole and of this training, or None; damaged ones are told and removed."""
+        """Return the newest state that is whole and of this training, or None; damaged ones are told and removed.
+
+        Raises:
+            OSError: If one cannot be read for now: it may be whole, and a retry may find it.
+        """
         for path in reversed(self._paths()):
             try:
                 if hash_file(path) != path.stem.split("-")[1]:
@@ -88,7 +92,7 @@ class Checkpoints:
                 with np.load(path, allow_pickle=False) as file:
                     arrays = {name: file[name] for name in file.files}
                 facts = json.loads(arrays.pop(_FACTS).tobytes())
-            except (OSError, ValueError, KeyError, IndexError, zipfile.BadZipFile) as error:
+            except (ValueError, KeyError, zipfile.BadZipFile) as error:
                 logger.warning("checkpoint %s cannot be used (%s): the one before it is tried", path.name, error)
                 path.unlink(missing_ok=True)
                 continue

@@ -59,7 +59,7 @@ PUBLISHED: Mapping[str, PublishedWeights] = {
 def _in_folder(network: str, folder: Path) -> Path | None:
     """Return the one file of a folder that is a network's: under Keras' name, or `<network>*notop*.h5`."""
     own = folder / PUBLISHED[network].file_name
-    found = sorted({*folder.glob(f"{network}*notop*.h5"), *([own] if own.is_file() else [])})
+    found = sorted({path for path in (*folder.glob(f"{network}*notop*.h5"), own) if path.is_file()})
     if len(found) > 1:
         names = ", ".join(path.name for path in found)
         raise ConfigError(

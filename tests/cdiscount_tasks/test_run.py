@@ -52,6 +52,28 @@ def place(tmp_path, tiny_path, monkeypatch):
     return made
 
 
+def test_tensorboard_that_is_wanted_and_not_installed_is_an_error_at_once(place, monkeypatch):
+    monkeypatch.setenv("CDISCOUNT_TENSORBOARD", str(place.folder / "logs"))
+    monkeypatch.setattr("cdiscount_tasks.environment.find_spec", lambda _: None)
+    with pytest.raises(ConfigError, match=r"CDISCOUNT_TENSORBOARD.* install the package `tensorboard`, or unset"):
+        start_run("colours", "r1")
+
+
+def test_a_file_in_place_of_tensorboards_folder_is_an_error_at_once(place, monkeypatch):
+    (place.folder / "logs").write_text("")
+    monkeypatch.setenv("CDISCOUNT_TENSORBOARD", str(place.folder / "logs"))
+    with pytest.raises(ConfigError, match="but that is no folder; name one, or unset the variable"):
+        start_run("colours", "r1")
+
+
+def test_more_gpus_than_the_pool_has_slots_would_wait_for_ever_and_are_an_error(place, monkeypatch):
+    place.write(presets={"smoke": {"image_size": 32}, "wide": {"gpus": 2}})
+    with pytest.raises(ConfigError, match=r"a preset wants 2 gpus.* CDISCOUNT_GPU_SLOTS is 1: it would wait for ever"):
+        start_run("colours", "r1")
+    monkeypatch.setenv("CDISCOUNT_GPU_SLOTS", "2")
+    assert start_run("colours", "r1").config.training.gpus == 1
+
+
 @pytest.mark.parametrize(
     "run_id", ["manual__2026-11-23T17:00:00+00:00", "..", "a/../../b", "", "\u00e9t\u00e9", "x" * 250, "a b\n"]
 )

@@ -7,6 +7,7 @@ import textwrap
 import pytest
 
 from cdiscount_tasks.environment import PROJECT_DIR
+from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.learning import devices
 from cdiscount_tasks.learning.devices import claim_gpus, list_gpus
 
@@ -100,6 +101,26 @@ def test_what_the_environment_shows_is_what_there_is(monkeypatch, visible, gpus)
 )
 def test_half_precision_is_chosen_where_every_gpu_has_units_for_it(capabilities, wanted, policy):
     assert devices._precision_of([{"compute_capability": one} for one in capabilities], wanted) == policy
+
+
+def test_a_card_has_one_name_however_the_environment_calls_it(monkeypatch):
+    monkeypatch.setattr(devices, "_ask_nvidia", lambda *_: [["0", "GPU-5fa1"], ["1", "GPU-77b2"]])
+    for visible in ("1", "GPU-77", "GPU-77b2"):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+        assert list_gpus() == ["GPU-77b2"]
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES")
+    assert list_gpus() == ["GPU-5fa1", "GPU-77b2"]
+
+
+def test_more_gpus_than_the_machine_has_are_no_matter_of_waiting(tmp_path):
+    with pytest.raises(ConfigError, match="gpus is 4, but this machine has 2; lower gpus in the sample's preset"):
+        claim_gpus(4, GPUS, tmp_path)
+
+
+def test_a_lock_of_another_user_that_can_only_be_read_is_a_lock(tmp_path):
+    for gpu in GPUS:
+        (tmp_path / f"{gpu}.lock").touch(mode=0o444)
+    assert claim_gpus(2, GPUS, tmp_path) == GPUS
 
 
 MIRRORED = """

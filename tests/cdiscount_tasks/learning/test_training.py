@@ -24,7 +24,7 @@ def examples(num_images=24, num_classes=2, seed=0):
     return Examples(pictures, class_index.astype(np.int64), np.arange(num_images) // 2)
 
 
-def train_small(config=CONFIG, spoil=None, checkpoints=None, callbacks=(), shown=None, build=None):
+def train_small(config=CONFIG, spoil=None, checkpoints=None, callbacks=(), shown=None, build=None, told=None):
     from cdiscount_tasks.learning.devices import prepare_device
 
     device = prepare_device(config.seed)
@@ -33,7 +33,7 @@ def train_small(config=CONFIG, spoil=None, checkpoints=None, callbacks=(), shown
     network = build() if build else build_network(config.network, 32, 2)
     if spoil:
         spoil(network)
-    return train(network, shown or examples(), examples(12, seed=1), config, device, checkpoints, callbacks)
+    return train(network, shown or examples(), examples(12, seed=1), config, device, checkpoints, told, callbacks)
 
 
 @pytest.fixture(scope="module")
@@ -93,6 +93,18 @@ def test_training_ends_when_the_validation_loss_no_longer_falls(monkeypatch):
     monkeypatch.setattr(training, "product_loss", lambda *_: (next(losses), 0.5))
     found = train_small(CONFIG.model_copy(update={"epochs": 5, "early_stopping_patience": 2}))
     assert ([epoch.validation_loss for epoch in found.history], found.best_epoch) == ([0.5, 0.4, 0.6, 0.5], 2)
+
+
+def test_an_equal_validation_loss_is_no_better_one(monkeypatch):
+    monkeypatch.setattr(training, "product_loss", lambda *_: (0.5, 0.5))
+    found = train_small(CONFIG.model_copy(update={"epochs": 5, "early_stopping_patience": 2}))
+    assert (len(found.history), found.best_epoch) == (3, 1)
+
+
+def test_whoever_listens_is_told_each_epoch():
+    heard = []
+    found = train_small(told=heard.append)
+    assert heard == found.history
 
 
 def test_each_epoch_is_one_line_in_the_log(caplog):

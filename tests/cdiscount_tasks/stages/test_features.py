@@ -168,6 +168,49 @@ def test_without_tuning_the_network_is_the_frozen_one_with_the_head(sample_dir, 
     assert evaluated["num_test_products"] > 0
 
 
+def test_half_precision_gives_features_too(tiny_features, sample_dir, labels_dir, weights_path, tmp_path):
+    config = TINY_TRANSFER.model_copy(update={"precision": "mixed_bfloat16", "mirrored_features": False})
+    halved = read_features(Path(extract_features(sample_dir, labels_dir, weights_path, tmp_path, config)["path"]))
+    whole = read_features(Path(tiny_features["path"]))[:, :1]
+    assert halved.dtype == np.float32
+    assert np.abs(halved - whole).max() < 0.05 * np.abs(whole).max()
+
+
+def with_weights(folder, weights_path, value):
+    """Write the same network's file with every weight of one layer set to a value."""
+    import keras
+
+    network = keras.applications.MobileNetV3Small(include_top=False, weights=weights_path, input_shape=(32, 32, 3))
+    network.layers[2].set_weights([np.full_like(weight, value) for weight in network.layers[2].get_weights()])
+    path = folder / weights_path.name
+    network.save_weights(path)
+    return path
+
+
+def test_weights_that_changed_since_the_features_were_extracted_are_refused(
+    sample_dir, labels_dir, pretrained, weights_path, tmp_path
+):
+    other = pretrained._replace(weights_path=with_weights(tmp_path, weights_path, 0.5))
+    with pytest.raises(DataError, match=r"was extracted from other pictures, labels or weights .* clear the task"):
+        train_model(sample_dir, labels_dir, other, tmp_path, TINY_TRANSFER)
+    larger = TINY_TRANSFER.model_copy(update={"image_size": 64})
+    with pytest.raises(DataError, match="was extracted from other pictures"):
+        train_model(sample_dir, labels_dir, pretrained, tmp_path, larger)
+
+
+def test_features_that_are_no_numbers_are_published_nowhere(sample_dir, labels_dir, weights_path, tmp_path):
+    broken = with_weights(tmp_path, weights_path, np.nan)
+    with pytest.raises(DataError, match=r"features of \d+ pictures are no finite numbers .* get the file again"):
+        extract_features(sample_dir, labels_dir, broken, tmp_path, TINY_TRANSFER)
+    assert not list(tmp_path.glob("features-*"))
+
+
+def test_a_share_that_reaches_no_layer_is_an_error(sample_dir, labels_dir, pretrained, tmp_path):
+    nothing = TINY_TRANSFER.model_copy(update={"fine_tune_share": 0.001})
+    with pytest.raises(ConfigError, match=r"fine_tune_share is 0\.001: the top 0 layers .* raise it"):
+        train_model(sample_dir, labels_dir, pretrained, tmp_path, nothing)
+
+
 def test_weights_of_another_network_are_an_error_that_names_the_file(sample_dir, labels_dir, weights_path, tmp_path):
     other = TINY_TRANSFER.model_copy(update={"network": "mobilenet_v2"})
     with pytest.raises(ConfigError, match=r"notop\.weights\.h5: does not fit the network mobilenet_v2 .*ImageNet"):

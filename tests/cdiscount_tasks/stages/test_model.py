@@ -5,8 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cdiscount_tasks.errors import ConfigError, DataError
-from cdiscount_tasks.stages import model
+from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.stages.model import train_model
 from cdiscount_tasks.storage.artifact import read_manifest, verify_artifact, write_json
 from cdiscount_tasks.storage.hashes import hash_json
@@ -87,12 +86,26 @@ def test_a_model_with_a_changed_byte_is_moved_aside_and_trained_anew(sample_dir,
     assert len(list(tmp_path.glob("model-*.damaged-*"))) == 1
 
 
-def test_tensorboard_that_is_wanted_and_not_installed_is_an_error_at_once(
-    sample_dir, labels_dir, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(model, "find_spec", lambda _: None)
-    with pytest.raises(ConfigError, match=r"CDISCOUNT_TENSORBOARD.* install the package `tensorboard`, or leave"):
-        train_model(sample_dir, labels_dir, None, tmp_path, TINY_TRAINING, tmp_path / "logs")
+def test_tensorboard_reads_the_figures_of_every_epoch(sample_dir, labels_dir, tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.util.tensor_util import make_ndarray
+
+    found = train_model(sample_dir, labels_dir, None, tmp_path, TINY_TRAINING, tmp_path / "logs")
+    history = read_table(Path(found["path"]) / "history.parquet", HISTORY).to_pandas()
+    logged = EventAccumulator(str(tmp_path / "logs" / Path(found["path"]).name / "train")).Reload()
+    for name in ("train_loss", "validation_loss", "validation_accuracy", "learning_rate"):
+        points = logged.Tensors(f"epoch/{name}")
+        assert [point.step for point in points] == history["epoch"].tolist()
+        assert np.allclose([make_ndarray(point.tensor_proto) for point in points], history[name])
+
+
+def test_a_training_that_diverged_leaves_no_states_behind(sample_dir, labels_dir, tmp_path, monkeypatch):
+    from cdiscount_tasks.learning import training
+
+    monkeypatch.setattr(training, "product_loss", lambda *_: (float("nan"), 0.5))
+    with pytest.raises(DataError, match="training diverged in epoch 1"):
+        train_model(sample_dir, labels_dir, None, tmp_path, TINY_TRAINING)
+    assert not [path for path in tmp_path.iterdir() if path.is_dir()]
 
 
 def test_checkpoints_go_when_the_model_is_published(tiny_model):

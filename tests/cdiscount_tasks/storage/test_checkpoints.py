@@ -3,7 +3,9 @@ import os
 import shutil
 
 import numpy as np
+import pytest
 
+from cdiscount_tasks.storage import checkpoints
 from cdiscount_tasks.storage.checkpoints import Checkpoints
 
 ARRAYS = {"weight": np.arange(6, dtype=np.float32).reshape(2, 3), "seed": np.array([1, 2], np.uint32)}
@@ -11,9 +13,9 @@ ARRAYS = {"weight": np.arange(6, dtype=np.float32).reshape(2, 3), "seed": np.arr
 
 def kept(tmp_path, *numbers, key="k"):
     """Keep a state for each number; returns their files, oldest first."""
-    checkpoints = Checkpoints(tmp_path, key)
+    folder = Checkpoints(tmp_path, key)
     for number in numbers:
-        assert checkpoints.save({"epoch": number}, {**ARRAYS, "number": np.array(number)})
+        assert folder.save({"epoch": number}, {**ARRAYS, "number": np.array(number)})
     return sorted(tmp_path.glob("*.npz"))
 
 
@@ -65,6 +67,26 @@ def test_a_flipped_bit_anywhere_gives_way_to_the_one_before_and_is_told(tmp_path
     assert f"checkpoint {newer.name} cannot be used" in caplog.text
 
 
+def test_a_state_that_cannot_be_read_for_now_is_not_removed(tmp_path, monkeypatch):
+    kept(tmp_path, 1, 2)
+
+    def refuse(_):
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(checkpoints, "hash_file", refuse)
+    with pytest.raises(OSError, match="Too many open files"):
+        Checkpoints(tmp_path, "k").newest()
+    monkeypatch.undo()
+    assert Checkpoints(tmp_path, "k").newest().facts == {"epoch": 2}
+
+
+def test_files_of_others_in_the_folder_are_left_alone(tmp_path):
+    (tmp_path / "best.npz").write_bytes(b"a person's own")
+    kept(tmp_path, 1)
+    assert Checkpoints(tmp_path, "k").newest().facts == {"epoch": 1}
+    assert (tmp_path / "best.npz").exists()
+
+
 def test_without_any_whole_state_there_is_none(tmp_path):
     for path in kept(tmp_path, 1, 2):
         path.write_bytes(b"")
@@ -73,9 +95,9 @@ def test_without_any_whole_state_there_is_none(tmp_path):
 
 def test_after_a_damaged_state_numbers_go_on(tmp_path):
     kept(tmp_path, 1, 2)[1].write_bytes(b"torn")
-    checkpoints = Checkpoints(tmp_path, "k")
-    assert checkpoints.newest().facts == {"epoch": 1}
-    checkpoints.save({"epoch": 3}, ARRAYS)
+    folder = Checkpoints(tmp_path, "k")
+    assert folder.newest().facts == {"epoch": 1}
+    folder.save({"epoch": 3}, ARRAYS)
     assert Checkpoints(tmp_path, "k").newest().facts == {"epoch": 3}
 
 
