@@ -80,7 +80,7 @@ def judge(sample_dir: str, labels_dir: str, model_dir: str, split: str) -> None:
     """Measure a model on one split, with the report's own intervals."""
     import pandas as pd
 
-    from cdiscount_tasks.learning.metrics import mean_figure
+    from cdiscount_tasks.learning.intervals import mean_figure
     from cdiscount_tasks.stages.evaluation import evaluate_model
 
     evaluated = evaluate_model(Path(sample_dir), Path(labels_dir), Path(model_dir), Path(model_dir).parent)

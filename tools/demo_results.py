@@ -44,7 +44,7 @@ def difference(run_a: Run, run_b: Run) -> str:
     # Here, not above: pandas and SciPy take two seconds, which every call of the tools would pay.
     import pandas as pd  # noqa: PLC0415
 
-    from cdiscount_tasks.learning.metrics import difference_of_accuracies  # noqa: PLC0415
+    from cdiscount_tasks.learning.intervals import difference_of_accuracies  # noqa: PLC0415
 
     sides = []
     for run in (run_a, run_b):

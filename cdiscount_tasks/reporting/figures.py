@@ -19,27 +19,27 @@ _COLOURS = {
     "#010205": "var(--figure-first)",
     "#010206": "var(--figure-second)",
 }
-_INK, _LINE, _FIRST, _SECOND = _COLOURS
-_STYLE: Any = {
+INK, LINE, FIRST, SECOND = _COLOURS
+STYLE: Any = {
     "svg.fonttype": "none",
     "svg.hashsalt": "cdiscount",
     "font.size": 11,
     "font.family": "sans-serif",
-    "axes.edgecolor": _LINE,
-    "axes.labelcolor": _INK,
+    "axes.edgecolor": LINE,
+    "axes.labelcolor": INK,
     "axes.grid": True,
     "axes.grid.axis": "y",
     "axes.spines.top": False,
     "axes.spines.right": False,
     "axes.spines.left": False,
-    "grid.color": _LINE,
+    "grid.color": LINE,
     "grid.linewidth": 0.8,
-    "xtick.color": _LINE,
-    "ytick.color": _LINE,
-    "xtick.labelcolor": _INK,
-    "ytick.labelcolor": _INK,
+    "xtick.color": LINE,
+    "ytick.color": LINE,
+    "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK,
     "ytick.major.size": 0,
-    "text.color": _INK,
+    "text.color": INK,
     "text.parse_math": False,
     "lines.linewidth": 2,
 }
@@ -53,7 +53,7 @@ class Curve(NamedTuple):
     alt: str
 
 
-def _inline(figure: Figure, name: str, alt: str) -> str:
+def inline(figure: Figure, name: str, alt: str) -> str:
     """Return a figure as SVG to stand in HTML: no prolog, ids that no other figure has, the page's colours and font."""
     file = io.StringIO()
     figure.savefig(file, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
@@ -74,12 +74,12 @@ def _mark_events(axes: Any, history: pd.DataFrame) -> None:
     if "phase" in history:
         begins = history.loc[history["phase"] != history["phase"].shift(), "epoch"].iloc[1:]
         for epoch in begins:
-            axes.axvline(epoch - 0.5, color=_INK, linewidth=1, linestyle="--", label="tuning begins")
+            axes.axvline(epoch - 0.5, color=INK, linewidth=1, linestyle="--", label="tuning begins")
     if "num_resumes" in history:
         resumed = history.loc[history["num_resumes"] > 0, "epoch"]
         if len(resumed):
             low, high = axes.get_ylim()
-            axes.plot(resumed, [low] * len(resumed), "^", color=_INK, ms=5, label="resumed", clip_on=False)
+            axes.plot(resumed, [low] * len(resumed), "^", color=INK, ms=5, label="resumed", clip_on=False)
             axes.set_ylim(low, high)
 
 
@@ -92,14 +92,14 @@ def _curve(
         f"{label} {history[column].iloc[-1]:.3g}".strip() for label, column in zip(labels, columns, strict=True)
     )
     alt = f"{title} over {len(epochs)} epochs, at the end: {ends}."
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(4.4, 2.9), layout="constrained")
         axes = figure.subplots()
-        styles = ((_FIRST, "-", "o"), (_SECOND, "--", "s"))
+        styles = ((FIRST, "-", "o"), (SECOND, "--", "s"))
         for column, label, (colour, line, marker) in zip(columns, labels, styles, strict=False):
             axes.plot(epochs, history[column], line, color=colour, label=label, marker=marker, markevery=[-1], ms=5)
         if best_epoch is not None and best_epoch in epochs:
-            axes.axvline(best_epoch, color=_INK, linewidth=1, linestyle=":", label="weights kept")
+            axes.axvline(best_epoch, color=INK, linewidth=1, linestyle=":", label="weights kept")
         _mark_events(axes, history)
         axes.set_xlabel("epoch")
         axes.set_ylabel(wording)
@@ -108,7 +108,7 @@ def _curve(
         axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 4))
         if labels[0]:
             axes.legend(frameon=False, handlelength=2.4, fontsize=10)
-        return Curve(title, _inline(figure, name, alt), alt)
+        return Curve(title, inline(figure, name, alt), alt)
 
 
 def learning_curves(history: pd.DataFrame, best_epoch: int | None) -> list[Curve]:
@@ -139,17 +139,17 @@ def bars(name: str, title: str, labels: Sequence[str], values: Sequence[int], wo
     """
     told = ", ".join(f"{label}: {value:,}" for label, value in zip(labels, values, strict=True))
     alt = f"{title}: {told}."
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(4.4, 2.9), layout="constrained")
         axes = figure.subplots()
-        drawn = axes.bar(range(len(values)), values, color=_FIRST, width=0.7)
+        drawn = axes.bar(range(len(values)), values, color=FIRST, width=0.7)
         axes.bar_label(drawn, [f"{value:,}" for value in values], padding=2, fontsize=9)
         axes.set_xticks(range(len(values)), labels)
         axes.set_xlabel(wording)
         axes.yaxis.set_visible(False)
         axes.grid(visible=False)
         axes.margins(y=0.12)
-        return Curve(title, _inline(figure, name, alt), alt)
+        return Curve(title, inline(figure, name, alt), alt)
 
 
 def histogram(name: str, title: str, counts: Sequence[int], bin_width: int, wording: str) -> Curve:
@@ -164,17 +164,17 @@ def histogram(name: str, title: str, counts: Sequence[int], bin_width: int, word
     """
     peak = int(np.argmax(counts)) if len(counts) else 0
     alt = f"{title}: {sum(counts):,} in {len(counts)} bins, most of them near {peak * bin_width:,}."
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(4.4, 2.9), layout="constrained")
         axes = figure.subplots()
-        axes.stairs(counts, np.arange(len(counts) + 1) * bin_width, fill=True, color=_FIRST)
+        axes.stairs(counts, np.arange(len(counts) + 1) * bin_width, fill=True, color=FIRST)
         first = next((place for place, count in enumerate(counts) if count), 0)
         axes.set_xlim(max(0, first - 1) * bin_width, max(len(counts), 1) * bin_width)
         axes.set_xlabel(wording)
         axes.xaxis.set_major_locator(MaxNLocator(nbins=6))
         axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
         axes.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-        return Curve(title, _inline(figure, name, alt), alt)
+        return Curve(title, inline(figure, name, alt), alt)
 
 
 def rank_sizes(name: str, title: str, sizes: Sequence[tuple[str, Sequence[int]]], wording: str) -> Curve:
@@ -188,8 +188,8 @@ def rank_sizes(name: str, title: str, sizes: Sequence[tuple[str, Sequence[int]]]
     """
     ends = ", ".join(f"{label}: {len(line):,} from {line[0]:,} to {line[-1]:,}" for label, line in sizes if line)
     alt = f"{title}. {ends}."
-    styles = ((_FIRST, "-", "o"), (_SECOND, "--", "s"), (_INK, ":", "^"))
-    with mpl.rc_context(_STYLE):
+    styles = ((FIRST, "-", "o"), (SECOND, "--", "s"), (INK, ":", "^"))
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(9.2, 3.2), layout="constrained")
         axes = figure.subplots()
         for (label, line), (colour, style, marker) in zip(sizes, styles, strict=False):
@@ -208,7 +208,7 @@ def rank_sizes(name: str, title: str, sizes: Sequence[tuple[str, Sequence[int]]]
         axes.set_ylabel(wording)
         if axes.lines:
             axes.legend(frameon=False, handlelength=2.4, fontsize=10)
-        return Curve(title, _inline(figure, name, alt), alt)
+        return Curve(title, inline(figure, name, alt), alt)
 
 
 class Cell(NamedTuple):

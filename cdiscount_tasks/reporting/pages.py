@@ -14,6 +14,7 @@ import pandas as pd
 
 from cdiscount_tasks.records import DRAWN_WARNING
 from cdiscount_tasks.reporting import words
+from cdiscount_tasks.reporting.confidence_figures import draw_confidence
 from cdiscount_tasks.reporting.figures import heat, learning_curves
 from cdiscount_tasks.reporting.gallery import Mistake
 
@@ -92,6 +93,7 @@ def render_report(metrics: Mapping[str, Any], history: pd.DataFrame, mistakes: S
             num_classes_left_out=max(0, num_classes - MAX_CLASSES_IN_TABLE),
             cells=heat(product["confusion"]["matrix"]) if num_classes <= MAX_CLASSES_IN_HEATMAP else None,
             curves=learning_curves(history, metrics["model"]["best_epoch"]),
+            confidence_curves=draw_confidence(product),
             history=history.to_dict("records"),
             mistakes=mistakes,
             uniform_log_loss=math.log(num_classes),

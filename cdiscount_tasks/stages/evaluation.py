@@ -1,4 +1,7 @@
-"""Model -> evaluation: what the model says of every validation and test product. Predictions only, no figures."""
+"""Model -> evaluation: what the model says of every validation and test product, and what is chosen on validation.
+
+Predictions, a temperature and the confidences from which it answers; no figures of test.
+"""
 
 import json
 import logging
@@ -11,11 +14,13 @@ import numpy as np
 import pandas as pd
 
 from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.learning.calibration import Calibration, choose_calibration, tempered
 from cdiscount_tasks.learning.devices import prepare_device
 from cdiscount_tasks.learning.images import RESIZE_RULE
 from cdiscount_tasks.learning.inputs import hold_pictures
-from cdiscount_tasks.records import TEST, TRAIN
-from cdiscount_tasks.storage.artifact import Recipe, build_artifact, verify_artifact
+from cdiscount_tasks.learning.metrics import squared_errors
+from cdiscount_tasks.records import TEST, TRAIN, VALIDATION
+from cdiscount_tasks.storage.artifact import Recipe, build_artifact, verify_artifact, write_json
 from cdiscount_tasks.storage.sample_images import SampleImages, rows_of
 from cdiscount_tasks.storage.schemas import (
     CLASSES,
@@ -29,7 +34,7 @@ from cdiscount_tasks.storage.tables import read_table, write_table
 
 logger = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 
 _KEY_COLUMNS = ["split", "group_id", "class_index", "conflicted"]
 
@@ -58,6 +63,15 @@ def _with_probabilities(rows: pd.DataFrame, probabilities: np.ndarray) -> pd.Dat
     return rows.assign(probabilities=list(probabilities))
 
 
+def _with_certainty(products: pd.DataFrame, probabilities: np.ndarray, temperature: float) -> pd.DataFrame:
+    """Add what takes the probabilities of all classes, of which a row may keep ten."""
+    true = products["class_index"].to_numpy(np.int64)
+    confidence, in_label = tempered(probabilities, true, temperature)
+    return products.assign(
+        squared_error=squared_errors(probabilities, true), confidence=confidence, confidence_in_label=in_label
+    )
+
+
 def _load_model(model_dir: Path) -> tuple[Any, dict[str, Any]]:
     """Load a model whose files are what was published."""
     verify_artifact(model_dir)
@@ -67,6 +81,20 @@ def _load_model(model_dir: Path) -> tuple[Any, dict[str, Any]]:
     if contract["resize"] != RESIZE_RULE:
         raise DataError(f"{model_dir}: wants pictures scaled by '{contract['resize']}', this code does '{RESIZE_RULE}'")
     return keras.saving.load_model(model_dir / "model.keras", compile=False, safe_mode=True), contract
+
+
+def _choose_calibration(products: pd.DataFrame, probabilities: np.ndarray) -> Calibration:
+    """Choose on validation alone."""
+    on_validation = (products["split"] == VALIDATION).to_numpy()
+    true = products["class_index"].to_numpy(np.int64)
+    chosen = choose_calibration(probabilities[on_validation], true[on_validation])
+    logger.info(
+        "temperature %s, thresholds %s, chosen on %d validation products",
+        chosen["temperature"],
+        [one["threshold"] for one in chosen["thresholds"]],
+        chosen["num_validation_products"],
+    )
+    return chosen
 
 
 def _write_evaluation(sample_dir: Path, labels_dir: Path, model_dir: Path, part_dir: Path) -> dict[str, Any]:
@@ -92,6 +120,9 @@ def _write_evaluation(sample_dir: Path, labels_dir: Path, model_dir: Path, part_
     images = images[["product_id", "image_number"]].join(by_id[_KEY_COLUMNS], on="product_id")
     num_images = np.bincount(product_of_image, minlength=len(products))
     products = products[["product_id", *_KEY_COLUMNS]].assign(num_images=num_images)
+    calibration = _choose_calibration(products, of_products)
+    write_json(part_dir / "calibration.json", calibration)
+    products = _with_certainty(products, of_products, calibration["temperature"])
     for name, table, probabilities in (
         ("predictions", products, of_products),
         ("image_predictions", images, of_images),
@@ -110,7 +141,8 @@ def _write_evaluation(sample_dir: Path, labels_dir: Path, model_dir: Path, part_
 def evaluate_model(sample_dir: Path, labels_dir: Path, model_dir: Path, artifacts_dir: Path) -> EvaluationResult:
     """Predict every validation and test product with a trained model.
 
-    A picture is judged together with its mirror image, a product by all its pictures (normalised geometric means).
+    A picture is judged together with its mirror image, a product by all its pictures (normalised geometric means). The
+    temperature and the confidences from which the model answers are chosen on validation and saved as calibration.json.
 
     Args:
         sample_dir: Finished sample artifact.
@@ -127,7 +159,7 @@ def evaluate_model(sample_dir: Path, labels_dir: Path, model_dir: Path, artifact
         config={},
         inputs={"sample": sample_dir, "labels": labels_dir, "model": model_dir},
         files={},
-        libraries={name: metadata.version(name) for name in ("keras", "tensorflow", "pillow")},
+        libraries={name: metadata.version(name) for name in ("keras", "tensorflow", "pillow", "scipy")},
     )
     write = partial(_write_evaluation, sample_dir, labels_dir, model_dir)
     return cast(EvaluationResult, build_artifact(recipe.dir_in(artifacts_dir), recipe, write))

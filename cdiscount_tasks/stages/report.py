@@ -20,7 +20,10 @@ import pyarrow as pa
 from cdiscount_tasks.config import RunConfig
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.learning import metrics as measuring
+from cdiscount_tasks.learning.calibration import Calibration
 from cdiscount_tasks.learning.images import PictureRefused, decode_rgb
+from cdiscount_tasks.learning.intervals import known_exactly
+from cdiscount_tasks.learning.reliability import measure_calibration
 from cdiscount_tasks.records import TEST, VALIDATION
 from cdiscount_tasks.reporting.gallery import choose_mistakes, show_mistakes
 from cdiscount_tasks.reporting.label_choices import choose_all
@@ -36,7 +39,7 @@ from cdiscount_tasks.storage.sample_images import SampleImages, rows_of
 
 logger = logging.getLogger(__name__)
 
-VERSION = 2
+VERSION = 3
 _SETTING = "CDISCOUNT_REPORTS"
 _LIBRARIES = ("jinja2", "matplotlib", "numpy", "pandas", "pillow", "scipy")
 
@@ -68,6 +71,7 @@ class _Inputs:
             corrected_class_index, the class with human fixes applied (-1: taken out).
         top_classes: int, [num_products, up to 10], the most probable first.
         images: A row per validation or test image: its prediction.
+        calibration: calibration.json.
         history: history.parquet.
         certificate: certificate.json.
         counts: counts.json.
@@ -80,6 +84,7 @@ class _Inputs:
     products: pd.DataFrame
     top_classes: npt.NDArray[np.int64]
     images: pd.DataFrame
+    calibration: Calibration
     history: pd.DataFrame
     certificate: dict[str, Any]
     counts: dict[str, Any]
@@ -135,8 +140,9 @@ def _read_inputs(dirs: Mapping[str, Path]) -> _Inputs:
         images=tables.read_table(
             evaluation_dir / "image_predictions.parquet",
             by_image,
-            ["split", "group_id", "class_index", "predicted", "probability_of_label"],
+            ["product_id", "split", "group_id", "class_index", "predicted", "probability_of_label"],
         ).to_pandas(),
+        calibration=cast(Calibration, _read_json(evaluation_dir / "calibration.json")),
         history=tables.read_table(model_dir / "history.parquet", schemas.HISTORY).to_pandas(),
         certificate=_read_json(labels_dir / "certificate.json"),
         counts=_read_json(labels_dir / "counts.json"),
@@ -145,14 +151,13 @@ def _read_inputs(dirs: Mapping[str, Path]) -> _Inputs:
 
 
 def _measure(inputs: _Inputs, split: str) -> dict[str, Any]:
-    products, images = inputs.products["split"] == split, inputs.images["split"] == split
-    measured = measuring.measure_products(
-        inputs.products[products],
-        inputs.top_classes[products.to_numpy()],
-        num_classes=len(inputs.classes),
-        majority_class=int(np.argmax(inputs.classes["num_products_train"])),
-    )
-    return {**measured, "image": measuring.measure_images(inputs.images[images])}
+    of_split = (inputs.products["split"] == split).to_numpy()
+    products, images = inputs.products[of_split], inputs.images[inputs.images["split"] == split]
+    measured = measuring.measure_products(products, inputs.top_classes[of_split], inputs.classes)
+    if split == TEST:
+        measured["product"] |= measure_calibration(products, inputs.calibration)
+        measured["product"]["joining"] = measuring.measure_joining(products, images)
+    return {**measured, "image": measuring.measure_images(images)}
 
 
 def _measure_all(inputs: _Inputs, config: RunConfig) -> dict[str, Any]:
@@ -160,7 +165,7 @@ def _measure_all(inputs: _Inputs, config: RunConfig) -> dict[str, Any]:
     test, validation = _measure(inputs, TEST), _measure(inputs, VALIDATION)
     for unit, ceiling in (("image", "value"), ("product", "product")):
         accuracy = test[unit]["accuracy"]
-        test[unit]["ceiling"] = measuring.known_exactly(
+        test[unit]["ceiling"] = known_exactly(
             inputs.counts["ceiling"].get(ceiling), accuracy["n"], accuracy["num_groups"]
         )
     return summarise(

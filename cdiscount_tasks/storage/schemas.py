@@ -133,11 +133,14 @@ def features_schema(num_features: int, mirrored: bool) -> pa.Schema:
 def prediction_schema(num_classes: int, by_image: bool) -> pa.Schema:
     """Return the schema of `predictions.parquet` (by product) or `image_predictions.parquet`.
 
-    Up to 256 classes a row holds the probability of each class; above, the ten most probable classes.
+    Up to 256 classes a row holds the probability of each class; above, the ten most probable classes. What needs the
+    probabilities of all (squared_error, the confidences at the evaluation's temperature) is therefore a column too.
     """
     key = [pa.field("image_number", pa.int8(), nullable=False)] if by_image else []
     count = [] if by_image else [pa.field("num_images", pa.int8(), nullable=False)]
     width = min(num_classes, MAX_CLASSES_IN_FULL if num_classes <= MAX_CLASSES_IN_FULL else NUM_TOP_CLASSES)
+    of_all = ["squared_error", "confidence", "confidence_in_label"]
+    certainty = [] if by_image else [pa.field(name, pa.float32(), nullable=False) for name in of_all]
     top = [pa.field("top_classes", pa.list_(pa.int16(), width), nullable=False)] if width < num_classes else []
     return pa.schema(
         [
@@ -152,5 +155,6 @@ def prediction_schema(num_classes: int, by_image: bool) -> pa.Schema:
             *top,
             pa.field("probabilities", pa.list_(pa.float32(), width), nullable=False),
             pa.field("probability_of_label", pa.float32(), nullable=False),
+            *certainty,
         ]
     )

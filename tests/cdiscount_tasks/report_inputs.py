@@ -10,6 +10,8 @@ import xxhash
 from PIL import Image, ImageDraw
 
 from cdiscount_tasks.config import DrawConfig, LabelConfig, RunConfig, SampleConfig, TrainingConfig
+from cdiscount_tasks.learning.calibration import choose_calibration, tempered
+from cdiscount_tasks.learning.metrics import squared_errors
 from cdiscount_tasks.records import SPLITS
 from cdiscount_tasks.storage import schemas, tables
 from cdiscount_tasks.storage.artifact import Recipe, build_artifact, write_json
@@ -121,17 +123,48 @@ def _with_probabilities(rows, num_classes, random) -> dict:
     return columns
 
 
+def _certainty(columns, num_classes, calibration) -> dict:
+    """Return what the evaluation computes from all classes; of more than 256 the ten that are kept stand for them."""
+    true = columns["class_index"]
+    if num_classes > schemas.MAX_CLASSES_IN_FULL:
+        of_label = np.asarray(columns["probability_of_label"])
+        largest = np.asarray(columns["probabilities"])[:, 0]
+        return {"squared_error": 1 - of_label, "confidence": largest, "confidence_in_label": of_label}
+    probabilities = np.asarray(columns["probabilities"], np.float32)
+    confidence, in_label = tempered(probabilities, true, calibration["temperature"])
+    return {
+        "squared_error": squared_errors(probabilities, true),
+        "confidence": confidence,
+        "confidence_in_label": in_label,
+    }
+
+
+def _calibration(columns) -> dict:
+    """Choose on validation, as the evaluation does; of more than 256 classes from the ten that are kept."""
+    on_validation = np.asarray(columns["split"]) == "validation"
+    probabilities = np.asarray(columns["probabilities"], np.float32)[on_validation]
+    if "top_classes" in columns:
+        right = np.asarray(columns["predicted"]) == np.asarray(columns["class_index"])
+        return choose_calibration(probabilities, np.where(right, 0, 1)[on_validation])
+    return choose_calibration(probabilities, np.asarray(columns["class_index"])[on_validation])
+
+
 def _write_predictions(part_dir, products, images, num_classes, random) -> None:
     judged = products[products["split"] != "train"]
     judged_images = images.merge(judged[["product_id", "group_id", "conflicted", "predicted"]], on="product_id")
     for name, rows, by_image in (("predictions", judged, False), ("image_predictions", judged_images, True)):
         schema = schemas.prediction_schema(num_classes, by_image)
         columns = _with_probabilities(rows.reset_index(drop=True), num_classes, random)
+        if not by_image:
+            calibration = _calibration(columns)
+            write_json(part_dir / "calibration.json", calibration)
+            columns |= _certainty(columns, num_classes, calibration)
         tables.write_table(part_dir / f"{name}.parquet", {key: columns[key] for key in schema.names}, schema)
 
 
 def _classes(names, products, images) -> pd.DataFrame:
     table = pd.DataFrame({"class_index": range(len(names)), "level1": "VINS", "level2": "VIN", "level3": list(names)})
+    table.loc[0, "level2"] = "ALCOOL"
     table["category_id"] = table["class_index"] + 1000003400
     for what, rows in (("products", products), ("images", images)):
         for split in SPLITS:

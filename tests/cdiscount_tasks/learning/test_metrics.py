@@ -2,32 +2,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn import metrics as sklearn_metrics
+from sklearn.dummy import DummyClassifier
 
-from cdiscount_tasks.learning import metrics
-
-
-def make_predictions(num_groups=200, num_classes=4, seed=0):
-    """Return true classes, predictions and group ids; groups hold one to four products that are mostly alike."""
-    random = np.random.default_rng(seed)
-    group_id = np.repeat(random.permutation(num_groups) * 11, random.integers(1, 5, num_groups))
-    group_right = random.random(num_groups * 11) < 0.8
-    true = random.choice(
-        num_classes, len(group_id), p=np.arange(num_classes, 0, -1) / np.arange(1, num_classes + 1).sum()
-    )
-    right = np.where(random.random(len(group_id)) < 0.9, group_right[group_id], random.random(len(group_id)) < 0.5)
-    predicted = np.where(right, true, random.integers(0, num_classes, len(group_id)))
-    return true, predicted, group_id
-
-
-def plain_bootstrap(statistic, group_id, seed, num_draws=2_000):
-    """Resample groups the slow, obvious way and return the 2.5 % and 97.5 % percentiles of a statistic of the rows."""
-    random = np.random.default_rng(seed)
-    rows_of = [np.flatnonzero(group_id == group) for group in np.unique(group_id)]
-    draws = []
-    for _ in range(num_draws):
-        chosen = random.integers(0, len(rows_of), len(rows_of))
-        draws.append(statistic(np.concatenate([rows_of[group] for group in chosen])))
-    return np.percentile(draws, [2.5, 97.5])
+from cdiscount_tasks.learning import intervals, metrics
+from tests.cdiscount_tasks.predictions import make_predictions, plain_bootstrap
 
 
 def as_products(true, predicted, group_id, **columns):
@@ -35,6 +13,7 @@ def as_products(true, predicted, group_id, **columns):
         "num_images": 1,
         "conflicted": False,
         "probability_of_label": 0.5,
+        "squared_error": 0.5,
         "corrected_class_index": true,
         **columns,
     }
@@ -45,26 +24,17 @@ def top_of(probabilities):
     return np.argsort(-probabilities, axis=1, kind="stable")
 
 
-def measure(true, predicted, group_id, num_classes=4, top=None, **columns):
+def make_classes(num_classes, levels=None, num_products_train=None):
+    """Return as much of classes.parquet as is measured by; `levels`: a row of three names per class."""
+    levels = levels or [("ALL", "SOME", str(index)) for index in range(num_classes)]
+    table = pd.DataFrame(levels, columns=list(metrics.LEVELS))
+    return table.assign(num_products_train=num_products_train or range(num_classes, 0, -1))
+
+
+def measure(true, predicted, group_id, num_classes=4, top=None, classes=None, **columns):
     top = np.tile(np.arange(num_classes), (len(true), 1)) if top is None else top
-    return metrics.measure_products(as_products(true, predicted, group_id, **columns), top, num_classes, 0)
-
-
-def test_accuracy_is_the_share_of_right_answers_with_what_it_is_counted_over():
-    true, predicted, group_id = make_predictions()
-    figure = metrics.mean_figure(true == predicted, group_id)
-    assert figure["value"] == pytest.approx(sklearn_metrics.accuracy_score(true, predicted), abs=1e-6)
-    assert (figure["n"], figure["num_groups"]) == (len(true), 200)
-    assert figure["low"] < figure["value"] < figure["high"]
-
-
-def test_the_interval_of_accuracy_agrees_with_a_plain_bootstrap_over_groups():
-    true, predicted, group_id = make_predictions()
-    correct = true == predicted
-    figure = metrics.mean_figure(correct, group_id)
-    low, high = plain_bootstrap(lambda rows: correct[rows].mean(), group_id, seed=1)
-    assert figure["low"] == pytest.approx(low, abs=0.006)
-    assert figure["high"] == pytest.approx(high, abs=0.006)
+    classes = make_classes(num_classes) if classes is None else classes
+    return metrics.measure_products(as_products(true, predicted, group_id, **columns), top, classes)
 
 
 def test_the_interval_of_macro_f1_agrees_with_a_plain_bootstrap_over_groups():
@@ -75,33 +45,6 @@ def test_the_interval_of_macro_f1_agrees_with_a_plain_bootstrap_over_groups():
     )
     assert macro["low"] == pytest.approx(low, abs=0.012)
     assert macro["high"] == pytest.approx(high, abs=0.012)
-
-
-def test_groups_widen_the_interval_that_single_products_would_give():
-    true, predicted, group_id = make_predictions()
-    by_group = metrics.mean_figure(true == predicted, group_id)
-    by_product = metrics.mean_figure(true == predicted, np.arange(len(true)))
-    assert by_group["high"] - by_group["low"] > 1.2 * (by_product["high"] - by_product["low"])
-
-
-@pytest.mark.parametrize("width", [2, metrics._WIDEST_COMPARED + 1])
-def test_drawing_equal_groups_together_keeps_the_law_of_the_sums(width):
-    """Narrow sums draw each distinct row with its count, wide ones each group: both must spread alike."""
-    random = np.random.default_rng(3)
-    values = np.zeros((300, width))
-    values[:, 0], values[:, 1] = random.random(300) < 0.7, 1
-    drawn = metrics.resampled_sums(values, np.arange(300))
-    assert drawn.shape == (metrics.NUM_DRAWS, width)
-    assert drawn[:, 0].mean() == pytest.approx(values[:, 0].sum(), abs=1)
-    assert drawn[:, 0].std() == pytest.approx(np.sqrt(300 * 0.7 * 0.3), rel=0.08)
-    assert (drawn[:, 1] == 300).all()
-
-
-def test_figures_do_not_depend_on_the_order_of_products_or_the_names_of_groups():
-    true, predicted, group_id = make_predictions()
-    order = np.random.default_rng(5).permutation(len(true))
-    correct = true == predicted
-    assert metrics.mean_figure(correct, group_id) == metrics.mean_figure(correct[order], group_id[order] + 10**9)
 
 
 def test_f1_agrees_with_scikit_learn():
@@ -189,23 +132,7 @@ def test_top_k_accuracy_is_undefined_where_every_answer_would_be_right(num_class
     assert (product["top_3_accuracy"]["value"] is not None, product["top_5_accuracy"]["value"] is not None) == defined
 
 
-@pytest.mark.parametrize("share", [0.0, 1.0])
-def test_all_right_or_all_wrong_takes_the_wilson_interval_on_the_number_of_groups(share):
-    group_id = np.repeat(np.arange(40), 3)
-    figure = metrics.mean_figure(np.full(120, share), group_id)
-    low, high = metrics.wilson_interval(share, 40)
-    assert (figure["low"], figure["high"]) == (pytest.approx(low, abs=1e-6), pytest.approx(high, abs=1e-6))
-    assert high - low == pytest.approx(1.96**2 / (40 + 1.96**2), abs=1e-3)
-
-
-def test_one_group_has_the_wide_interval_of_a_single_trial():
-    figure = metrics.mean_figure([1, 1, 0, 1], [7, 7, 7, 7])
-    assert figure["value"] == 0.75
-    assert figure["high"] - figure["low"] > 0.7
-
-
-def test_no_product_gives_a_figure_without_a_value():
-    assert metrics.mean_figure([], [])["value"] is None
+def test_no_product_gives_a_mean_f1_without_a_value():
     assert metrics.f1_figures(np.array([], int), np.array([], int), np.array([], int), 3)[0]["n"] == 0
 
 
@@ -241,17 +168,141 @@ def test_accuracy_by_number_of_images_counts_every_product_once():
     assert sum(figure["n"] for figure in by_count.values()) == len(true)
 
 
-def test_the_difference_of_two_accuracies_resamples_each_sample_by_itself():
+def test_the_f1_of_a_class_has_an_interval_about_as_wide_as_a_plain_bootstraps():
+    true, predicted, group_id = make_predictions(num_groups=300)
+    f1 = metrics.measure_classes(true, predicted, group_id, 4)[1]["f1"]
+    low, high = plain_bootstrap(
+        lambda rows: sklearn_metrics.f1_score(true[rows] == 1, predicted[rows] == 1), group_id, 3, num_draws=500
+    )
+    assert (f1["low"], f1["high"]) == pytest.approx((low, high), abs=0.025)
+
+
+def test_a_class_found_whole_has_the_interval_of_its_groups_and_not_of_its_products():
+    true, group_id = np.repeat([0, 1], 30), np.repeat(np.arange(20), 3)
+    recall = metrics.measure_classes(true, true, group_id, 2)[0]["recall"]
+    assert recall["low"] == pytest.approx(intervals.wilson_interval(1.0, 10)[0], abs=1e-6)
+    assert (recall["n"], recall["num_groups"]) == (30, 10)
+
+
+def test_5270_classes_are_measured_in_seconds():
     random = np.random.default_rng(0)
-    a, b = random.random(400) < 0.9, random.random(400) < 0.7
-    figure = metrics.difference_of_accuracies(a, np.arange(400), b, np.arange(400))
-    spread = 1.96 * np.sqrt(a.mean() * (1 - a.mean()) / 400 + b.mean() * (1 - b.mean()) / 400)
-    assert figure["value"] == pytest.approx(a.mean() - b.mean(), abs=1e-6)
-    assert figure["high"] - figure["low"] == pytest.approx(2 * spread, rel=0.1)
-    assert figure["num_groups"] == 800
+    true = random.integers(0, 5270, 40_000)
+    predicted = np.where(random.random(40_000) < 0.7, true, random.integers(0, 5270, 40_000))
+    per_class = metrics.measure_classes(true, predicted, np.arange(40_000) // 2, 5270)
+    assert sum(one["support"] for one in per_class) == 40_000
 
 
-def test_a_million_groups_cost_little():
-    correct = np.random.default_rng(0).random(1_000_000) < 0.8
-    figure = metrics.mean_figure(correct, np.arange(1_000_000))
-    assert figure["high"] - figure["low"] == pytest.approx(2 * 1.96 * 0.4 / 1000, rel=0.1)
+@pytest.mark.parametrize("num_classes", [2, 5])
+def test_the_brier_score_agrees_with_scikit_learn_before_any_halving(num_classes):
+    random = np.random.default_rng(0)
+    probabilities = random.dirichlet(np.ones(num_classes), 80)
+    probabilities[0] = np.eye(num_classes)[1]
+    true = random.integers(0, num_classes, 80)
+    errors = metrics.squared_errors(probabilities, true)
+    brier = measure(true, true, np.arange(80), num_classes, squared_error=errors)["product"]["brier"]
+    expected = sklearn_metrics.brier_score_loss(true, probabilities, labels=range(num_classes), scale_by_half=False)
+    assert brier["value"] == pytest.approx(expected, abs=1e-6)
+    assert brier["low"] < expected < brier["high"]
+
+
+def test_the_prior_baseline_agrees_with_scikit_learns_dummy():
+    true, predicted, group_id = make_predictions()
+    counts = [10, 40, 30, 20]
+    found = measure(true, predicted, group_id, classes=make_classes(4, num_products_train=counts))["baseline"]
+    learnt = np.repeat(np.arange(4), counts)
+    dummy = DummyClassifier(strategy="prior").fit(learnt[:, None], learnt)
+    probabilities, prior = dummy.predict_proba(true[:, None]), found["prior"]
+    assert prior["accuracy"]["value"] == pytest.approx(dummy.score(true[:, None], true), abs=1e-6)
+    assert prior["log_loss"]["value"] == pytest.approx(sklearn_metrics.log_loss(true, probabilities), abs=1e-6)
+    assert prior["brier"]["value"] == pytest.approx(sklearn_metrics.brier_score_loss(true, probabilities), abs=1e-6)
+    assert found["majority_class_index"] == 1
+
+
+def test_an_answer_drawn_by_the_train_shares_is_right_as_often_as_many_draws_are():
+    true, predicted, group_id = make_predictions()
+    counts = [10, 40, 30, 20]
+    prior = measure(true, predicted, group_id, classes=make_classes(4, num_products_train=counts))["baseline"]["prior"]
+    drawn = np.random.default_rng(0).choice(4, size=(2_000, len(true)), p=np.array(counts) / 100)
+    assert prior["accuracy_drawn"]["value"] == pytest.approx((drawn == true).mean(), abs=0.002)
+
+
+def test_each_group_counts_once_however_many_products_it_has():
+    true, predicted, group_id = make_predictions()
+    figure = measure(true, predicted, group_id)["product"]["accuracy_groups_once"]
+    by_group = [(true == predicted)[group_id == group].mean() for group in np.unique(group_id)]
+    assert figure["value"] == pytest.approx(np.mean(by_group), abs=1e-6)
+    low, high = np.mean(by_group) + 1.96 * np.std(by_group) / np.sqrt(len(by_group)) * np.array([-1, 1])
+    assert (figure["low"], figure["high"]) == pytest.approx((low, high), abs=0.01)
+
+
+LEVELS = [("A", "x", "1"), ("A", "x", "2"), ("A", "y", "3"), ("B", "x", "1"), ("A", "x", "1")]
+"""The fourth class's level 2 is called as others are, below another level 1; the fifth has the path of the first."""
+
+
+def plain_depth(true, predicted):
+    """Return at how many levels two classes meet, from level 1 down."""
+    depth = 0
+    for one, other in zip(LEVELS[true], LEVELS[predicted], strict=True):
+        if one != other:
+            break
+        depth += 1
+    return depth
+
+
+def test_accuracy_at_each_level_and_the_depth_of_mistakes_agree_with_a_plain_walk_down_the_tree():
+    true, predicted, group_id = make_predictions(num_classes=5)
+    found = measure(true, predicted, group_id, 5, classes=make_classes(5, LEVELS))["product"]
+    depths = np.array([plain_depth(*pair) for pair in zip(true, predicted, strict=True)])
+    for place, one in enumerate(found["levels"]):
+        assert one["accuracy"]["value"] == pytest.approx((depths > place).mean(), abs=1e-6)
+    assert [one["num_categories"] for one in found["levels"]] == [2, 3, 4]
+    assert found["mistake_depth"]["value"] == pytest.approx(depths[true != predicted].mean(), abs=1e-6)
+    assert found["mistake_depth"]["n"] == (true != predicted).sum()
+
+
+def test_accuracy_falls_down_the_tree_and_ends_no_lower_than_by_category():
+    true, predicted, group_id = make_predictions(num_classes=5, seed=4)
+    product = measure(true, predicted, group_id, 5, classes=make_classes(5, LEVELS))["product"]
+    values = [one["accuracy"]["value"] for one in product["levels"]] + [product["accuracy"]["value"]]
+    assert values == sorted(values, reverse=True)
+
+
+def test_a_level_with_one_category_tells_nothing_and_no_mistake_has_no_depth():
+    true = np.array([0, 1, 2, 0])
+    product = measure(true, true, np.arange(4), 3)["product"]
+    assert [one["accuracy"]["value"] for one in product["levels"]] == [None, None, 1.0]
+    assert (product["mistake_depth"]["value"], product["mistake_depth"]["n"]) == (None, 0)
+
+
+def make_images(seed=0):
+    """Return products and their images: an image alone is right less often than its product."""
+    random = np.random.default_rng(seed)
+    num_images = random.integers(1, 5, 200)
+    products = as_products(np.zeros(200, int), (random.random(200) < 0.2).astype(int), np.arange(200) // 2)
+    products = products.assign(product_id=random.permutation(200) * 7, num_images=num_images)
+    images = products.loc[products.index.repeat(num_images), ["product_id", "group_id", "class_index"]]
+    return products, images.assign(predicted=(random.random(len(images)) < 0.35).astype(int)).sample(
+        frac=1, random_state=1
+    )
+
+
+def test_what_joining_brings_is_paired_by_product_as_a_plain_loop_has_it():
+    products, images = make_images()
+    found = metrics.measure_joining(products, images)
+    single, gains = [], []
+    for product in products.itertuples():
+        own = images[images["product_id"] == product.product_id]
+        single.append(sum(own["predicted"] == own["class_index"]) / len(own))
+        gains.append((product.predicted == product.class_index) - single[-1])
+    gains, several = np.array(gains), products["num_images"].to_numpy() > 1
+    assert found["single_images"]["value"] == pytest.approx(np.mean(single), abs=1e-6)
+    assert found["gain"]["value"] == pytest.approx(gains.mean(), abs=1e-6)
+    assert found["gain_several_images"]["value"] == pytest.approx(gains[several].mean(), abs=1e-6)
+    low, high = plain_bootstrap(lambda rows: gains[rows].mean(), products["group_id"].to_numpy(), seed=5)
+    assert (found["gain"]["low"], found["gain"]["high"]) == pytest.approx((low, high), abs=0.01)
+
+
+def test_joining_brings_nothing_where_every_product_has_one_image():
+    products, _ = make_images()
+    found = metrics.measure_joining(products.assign(num_images=1), products)
+    assert found["gain"]["value"] == 0 and found["gain_several_images"]["n"] == 0

@@ -1,3 +1,4 @@
+import json
 import shutil
 from pathlib import Path
 
@@ -6,9 +7,10 @@ import pandas as pd
 import pytest
 
 from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.learning.calibration import choose_calibration
 from cdiscount_tasks.learning.predictions import joint_probabilities
-from cdiscount_tasks.records import TEST, TRAIN, LabelFiles
-from cdiscount_tasks.stages.evaluation import _with_probabilities, evaluate_model
+from cdiscount_tasks.records import TEST, TRAIN, VALIDATION, LabelFiles
+from cdiscount_tasks.stages.evaluation import _choose_calibration, _with_probabilities, evaluate_model
 from cdiscount_tasks.stages.labels import fix_labels, read_y_values
 from cdiscount_tasks.storage import schemas, tables
 from tests.conftest import TINY_LABELS
@@ -73,8 +75,38 @@ def test_the_result_agrees_with_the_predictions(tiny_evaluation, products, image
 
 def test_evaluating_twice_gives_the_same_bytes(sample_dir, labels_dir, model_dir, evaluation_dir, tmp_path):
     again = evaluate_model(sample_dir, labels_dir, model_dir, tmp_path)
-    for name in ("predictions.parquet", "image_predictions.parquet"):
+    for name in ("predictions.parquet", "image_predictions.parquet", "calibration.json"):
         assert (tmp_path / again["path"] / name).read_bytes() == (evaluation_dir / name).read_bytes()
+
+
+def test_temperature_and_thresholds_come_of_the_validation_products_alone(products, evaluation_dir):
+    rows = products[products["split"] == VALIDATION]
+    chosen = choose_calibration(np.stack(rows["probabilities"]), rows["class_index"].to_numpy(np.int64))
+    assert json.loads((evaluation_dir / "calibration.json").read_text("utf-8")) == chosen
+
+
+def test_test_products_have_no_part_in_what_is_chosen():
+    random = np.random.default_rng(0)
+    rows = pd.DataFrame({"split": np.repeat([VALIDATION, TEST], 200), "class_index": random.integers(0, 3, 400)})
+    probabilities = random.dirichlet(np.ones(3), 400).astype(np.float32)
+    probabilities[np.arange(400), rows["class_index"]] += 1
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    chosen = _choose_calibration(rows, probabilities)
+    probabilities[200:] = probabilities[200:][:, ::-1]
+    assert _choose_calibration(rows, probabilities) == chosen
+    probabilities[:200] = probabilities[:200][:, ::-1]
+    assert _choose_calibration(rows, probabilities) != chosen
+
+
+def test_errors_and_confidences_stand_beside_the_probabilities(products, evaluation_dir):
+    probabilities, true = np.stack(products["probabilities"]), products["class_index"].to_numpy(np.int64)
+    expected = ((probabilities - np.eye(4)[true]) ** 2).sum(axis=1)
+    assert np.allclose(products["squared_error"], expected, atol=1e-5)
+    temperature = json.loads((evaluation_dir / "calibration.json").read_text("utf-8"))["temperature"]
+    powers = np.maximum(probabilities, 1e-7).astype(float) ** (1 / temperature)
+    powers /= powers.sum(axis=1, keepdims=True)
+    assert np.allclose(products["confidence"], powers.max(axis=1), atol=1e-5)
+    assert np.allclose(products["confidence_in_label"], powers[np.arange(len(true)), true], atol=1e-5)
 
 
 def test_an_evaluation_that_stands_is_found(sample_dir, labels_dir, model_dir, tiny_evaluation, artifacts_dir):

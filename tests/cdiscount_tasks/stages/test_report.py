@@ -89,6 +89,40 @@ def test_products_taken_out_by_a_fix_are_not_in_the_corrected_accuracy(report):
     assert product["accuracy_corrected"]["n"] == product["accuracy"]["n"] - 1
 
 
+def test_thresholds_are_those_of_the_evaluation_and_their_precision_is_counted_on_test(inputs, report):
+    chosen = json.loads((inputs.dirs["evaluation"] / "calibration.json").read_text("utf-8"))
+    schema = schemas.prediction_schema(5, by_image=False)
+    rows = tables.read_table(inputs.dirs["evaluation"] / "predictions.parquet", schema).to_pandas()
+    rows = rows[rows["split"] == "test"]
+    for one, found in zip(
+        chosen["thresholds"], read_metrics(report[0])["test"]["product"]["selective"]["thresholds"], strict=True
+    ):
+        assert (found["threshold"], found["note"]) == (one["threshold"], one["note"])
+        answered = rows[rows["confidence"] >= one["threshold"]] if one["threshold"] is not None else rows[:0]
+        assert found["precision"]["n"] == len(answered)
+        if len(answered):
+            precision = (answered["predicted"] == answered["class_index"]).mean()
+            assert found["precision"]["value"] == pytest.approx(precision, abs=1e-6)
+
+
+def test_a_precision_that_validation_does_not_reach_is_null_and_a_sentence(tmp_path):
+    out_dir, _ = write(make_inputs(tmp_path / "in", accuracy=0.3), tmp_path / "reports")
+    thresholds = read_metrics(out_dir)["test"]["product"]["selective"]["thresholds"]
+    assert [one["threshold"] for one in thresholds] == [None, None]
+    assert all(one["precision"]["value"] is one["coverage"]["value"] is None for one in thresholds)
+    for sentence in (one["note"] for one in thresholds):
+        assert sentence in Page((out_dir / "report.html").read_text("utf-8")).text
+
+
+def test_an_evaluation_without_its_calibration_is_told(inputs, tmp_path):
+    copy = shutil.copytree(inputs.dirs["evaluation"], tmp_path / "evaluation-0")
+    (copy / "calibration.json").unlink()
+    with pytest.raises(DataError, match=r"evaluation-0.*calibration\.json"):
+        write_report(
+            *{**inputs.dirs, "evaluation": copy}.values(), tmp_path / "reports" / "wine" / "run", inputs.config
+        )
+
+
 def test_the_same_inputs_give_the_same_bytes(inputs, report, tmp_path):
     again, _ = write(inputs, tmp_path)
     for name in ("report.html", "labels.html", "metrics.json", "predictions.parquet", "MODEL_CARD.md"):
@@ -119,7 +153,7 @@ def test_pictures_have_alternative_texts_and_tables_captions_and_scopes(page):
 
 def test_the_sections_stand_in_the_order_in_which_trust_is_built(page):
     sections = [attrs["id"] for attrs in page.all("section")]
-    expected = "verdict classes confusion curves mistakes labels certificate lineage glossary"
+    expected = "verdict classes confusion confidence curves mistakes labels certificate lineage glossary"
     assert sections == expected.split()
 
 

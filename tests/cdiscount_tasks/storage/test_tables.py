@@ -24,7 +24,7 @@ def products(num_rows, categories=None):
         (IMAGES, [7, 0, None, 2**40, 9, 180, 180, HASH]),
         (SAMPLE_IMAGES, [7, 0, 5, b"\xff\xd8", HASH]),
         (CONFLICTS, [HASH, [5, 6], [1, 2, 3], "kept"]),
-        (prediction_schema(3, by_image=False), [7, "test", 7, 0, 1, 2, False, [0.5, 0.25, 0.25], 0.5]),
+        (prediction_schema(3, by_image=False), [7, "test", 7, 0, 1, 2, False, [0.5, 0.25, 0.25], 0.5, 0.375, 0.5, 0.5]),
     ],
 )
 def test_what_is_written_is_read_again(tmp_path, schema, row):

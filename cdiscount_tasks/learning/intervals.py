@@ -1,0 +1,248 @@
+"""Figures with 95 % intervals that respect groups of products.
+
+Products that share a picture stand or fall together, so intervals resample whole groups, or count a share's trials as
+fewer than they are. They cover the choice of test products; what another training run would give they do not cover.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypedDict
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import sparse, stats
+
+NUM_DRAWS = 2_000
+CONFIDENCE = 0.95
+
+_SEED = 0
+_CELLS_AT_ONCE = 8_000_000  # draws x distinct groups held in memory: 64 MB
+_WIDEST_COMPARED = 64  # columns; wider rows are seldom alike, and comparing them costs more than drawing them
+
+Floats = npt.NDArray[np.float64]
+
+
+class Figure(TypedDict):
+    """A number with its interval; null where undefined.
+
+    `n` counts the products (or images) that it is over, `num_groups` the groups that these come from.
+    """
+
+    value: float | None
+    low: float | None
+    high: float | None
+    n: int
+    num_groups: int
+
+
+def _rounded(number: float) -> float | None:
+    """Round beyond what sums in another order could change, so that the same predictions give the same JSON."""
+    return round(float(number), 6) if np.isfinite(number) else None
+
+
+def known_exactly(value: float | None, n: int, num_groups: int) -> Figure:
+    """Return a figure that was counted, not estimated: it has no interval."""
+    return Figure(value=None if value is None else _rounded(value), low=None, high=None, n=n, num_groups=num_groups)
+
+
+def divide(numerators: Any, denominators: Any) -> Floats:
+    """Divide; NaN where the denominator is 0."""
+    numerators, denominators = np.asarray(numerators, np.float64), np.asarray(denominators, np.float64)
+    undefined = np.full_like(numerators, np.nan)
+    return np.asarray(np.divide(numerators, denominators, out=undefined, where=denominators != 0))
+
+
+def wilson_interval(share: Any, n: Any) -> tuple[Any, Any]:
+    """Return the Wilson score interval of a share seen in n trials (Wilson 1927, JASA 22); also of arrays of both."""
+    z = float(stats.norm.ppf(0.5 + CONFIDENCE / 2))
+    centre = (share + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * np.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
+    return np.maximum(0.0, centre - half), np.minimum(1.0, centre + half)
+
+
+def design_effects(group_sizes: npt.ArrayLike, group_hits: npt.ArrayLike, of: npt.ArrayLike) -> Floats:
+    """Return by how much groups inflate the variance of each of many shares (Kish 1965, Survey Sampling).
+
+    1 + (size - 1) * correlation: the size of the group that a product sees, sum(m^2) / sum(m), and the correlation
+    within groups, by the analysis of variance (Ridout, Demetrio and Firth 1999, Biometrics 55), kept in [0, 1] so that
+    no interval is narrower than that of independent products. Where it cannot be estimated (all right, all wrong, one
+    group), it counts as 1: a group tells no more than one product.
+
+    In a simulation (1,000 repeats each; 20 to 300 groups, accuracies 0.75 to 0.97, correlations 0.3 and 0.9, with and
+    without a group of 10 %) Wilson's interval on n divided by this covered 91 to 98 %, on n itself 54 to 94 %, and with
+    the correlation always 1, which is twice as wide where it is small, 92 to 99 %.
+
+    Args:
+        group_sizes: [num_pairs], of each pair of a share and a group: the products, at least 1.
+        group_hits: [num_pairs], how many of them are right.
+        of: int, [num_pairs], which share the pair belongs to.
+
+    Returns:
+        float64, [num_shares], each at least 1: of the shares that occur in `of`, ascending.
+    """
+    pairs = pd.DataFrame({"m": np.asarray(group_sizes, float), "y": np.asarray(group_hits, float), "of": of})
+    pairs = pairs.assign(groups=1.0, squares=pairs["m"] ** 2, within=pairs["y"] ** 2 / pairs["m"])
+    total = pairs.groupby("of")[["m", "y", "groups", "squares", "within"]].sum()
+    n, size = total["m"], total["squares"] / total["m"]
+    between = divide(total["within"] - total["y"] ** 2 / n, total["groups"] - 1)
+    inside = divide(total["y"] - total["within"], n - total["groups"])
+    usual_size = divide(n - size, total["groups"] - 1)
+    correlation = divide(between - inside, between + (usual_size - 1) * inside)
+    told = (total["y"] > 0) & (total["y"] < n) & np.isfinite(correlation)
+    return np.asarray(1 + (size - 1) * np.where(told, np.clip(correlation, 0, 1), 1))
+
+
+def resampled_sums(values: Any, group_id: npt.NDArray[np.int64], seed: int = _SEED) -> Floats:
+    """Draw groups with replacement and sum the values of their members.
+
+    Groups with equal sums are interchangeable, so that drawing how often each *distinct* row of sums occurs is the
+    same bootstrap: a million groups that are right or wrong cost no more than a few dozen.
+
+    Args:
+        values: float64, [n, num_sums], an array or a SciPy sparse array.
+        group_id: int64, [n].
+        seed: Of the draws.
+
+    Returns:
+        float64, [NUM_DRAWS, num_sums].
+    """
+    groups, group = np.unique(group_id, return_inverse=True)
+    num_groups = len(groups)
+    members = sparse.csr_array((np.ones(len(group)), (group, np.arange(len(group)))), shape=(num_groups, len(group)))
+    sums = members @ values
+    counts: npt.NDArray[Any] = np.ones(num_groups)
+    if sums.shape[1] <= _WIDEST_COMPARED:
+        dense = sums.toarray() if sparse.issparse(sums) else sums
+        alike = pd.DataFrame(dense).groupby(list(range(dense.shape[1]))).size()  # ten times as fast as np.unique
+        sums, counts = alike.index.to_frame().to_numpy(np.float64), alike.to_numpy(np.float64)
+    random = np.random.default_rng(seed)
+    at_once = max(1, _CELLS_AT_ONCE // len(counts))
+    drawn = []
+    for first in range(0, NUM_DRAWS, at_once):
+        size = min(at_once, NUM_DRAWS - first)
+        times = random.multinomial(num_groups, counts / num_groups, size=size).astype(np.float64)
+        drawn.append((sums.T @ times.T).T)
+    return np.concatenate(drawn)
+
+
+def percentiles(draws: Floats) -> tuple[float, float]:
+    """Return the ends of the middle 95 % of the draws that are defined; NaN where none is."""
+    defined = draws[np.isfinite(draws)]
+    if len(defined) == 0:
+        return float("nan"), float("nan")
+    low, high = np.percentile(defined, [50 * (1 - CONFIDENCE), 50 * (1 + CONFIDENCE)])
+    return float(low), float(high)
+
+
+def num_effective(weights: npt.ArrayLike, group_id: npt.NDArray[np.int64]) -> float:
+    """Return how many independent products weigh as much as these, where a group tells no more than one (Kish 1965).
+
+    Args:
+        weights: [n], each at least 0, not all 0.
+        group_id: int64, [n].
+    """
+    sums = np.bincount(np.unique(group_id, return_inverse=True)[1], np.asarray(weights, np.float64))
+    return float(sums.sum() ** 2 / (sums**2).sum())
+
+
+def figure_of(value: float, interval: tuple[float, float], n: int, num_groups: int) -> Figure:
+    """Return an estimate with its interval, rounded; what is not finite is null."""
+    low, high = interval
+    return Figure(value=_rounded(value), low=_rounded(low), high=_rounded(high), n=n, num_groups=num_groups)
+
+
+def ratio_figure(
+    numerators: npt.ArrayLike, denominators: npt.ArrayLike, group_id: npt.ArrayLike, is_share: bool = True
+) -> Figure:
+    """Return sum(numerators) / sum(denominators) with its interval over groups.
+
+    Args:
+        numerators: [n].
+        denominators: [n], each at least 0.
+        group_id: int64, [n].
+        is_share: The ratio lies in [0, 1]. Where resampling cannot tell (one group, or every draw the same), such a
+            figure takes the Wilson interval on n divided by the design effect of groups that tell no more than one
+            product each; others have no interval then.
+    """
+    groups = np.asarray(group_id, np.int64)
+    n, num_groups = len(groups), len(np.unique(groups))
+    values = np.column_stack([np.asarray(numerators, np.float64), np.asarray(denominators, np.float64)])
+    value = float(divide(*values.sum(axis=0))) if n else float("nan")
+    if not np.isfinite(value):
+        return known_exactly(None, n, num_groups)
+    low = high = float("nan")
+    if num_groups > 1:
+        sums = resampled_sums(values, groups)
+        low, high = percentiles(divide(sums[:, 0], sums[:, 1]))
+    if not high > low:
+        low, high = wilson_interval(value, num_effective(values[:, 1], groups)) if is_share else (np.nan, np.nan)
+    return figure_of(value, (low, high), n, num_groups)
+
+
+def mean_figure(values: npt.ArrayLike, group_id: npt.ArrayLike, is_share: bool = True) -> Figure:
+    """Return a mean over products or images with its interval over groups; the arguments are those of ratio_figure."""
+    return ratio_figure(values, np.ones(len(np.asarray(values))), group_id, is_share)
+
+
+def _unchanged(share: Any) -> Any:
+    return share
+
+
+def share_figures(
+    of: npt.ArrayLike,
+    right: npt.ArrayLike,
+    group_id: npt.ArrayLike,
+    num_shares: int,
+    told_as: Callable[[Any], Any] = _unchanged,
+) -> list[Figure]:
+    """Return many shares at once, each with the Wilson interval on n divided by its groups' design effect.
+
+    For shares of few products, or near 0 or 1, where resampling gives intervals that are too narrow.
+
+    Args:
+        of: int, [n], which share each row belongs to, in [0, num_shares).
+        right: bool, [n], whether the row counts for its share.
+        group_id: int64, [n].
+        num_shares: Above every `of`; a share without a row is undefined.
+        told_as: An increasing function, of arrays, that turns a share and its interval into the figure.
+    """
+    rows = pd.DataFrame({"of": of, "right": np.asarray(right, np.float64), "group": group_id})
+    pairs = rows.groupby(["of", "group"])["right"].agg(["sum", "size"]).reset_index()
+    shares = pairs.groupby("of").agg(hits=("sum", "sum"), n=("size", "sum"), num_groups=("size", "size"))
+    value = (shares["hits"] / shares["n"]).to_numpy()
+    effects = design_effects(pairs["size"], pairs["sum"], pairs["of"])
+    low, high = wilson_interval(value, shares["n"].to_numpy() / effects)
+    ends = zip(told_as(value), told_as(low), told_as(high), shares["n"], shares["num_groups"], strict=True)
+    found = {
+        index: figure_of(middle, (left, right_end), int(n), int(num_groups))
+        for index, (middle, left, right_end, n, num_groups) in zip(shares.index, ends, strict=True)
+    }
+    return [found.get(index) or known_exactly(None, 0, 0) for index in range(num_shares)]
+
+
+def share_figure(right: npt.ArrayLike, group_id: npt.ArrayLike) -> Figure:
+    """Return one share of share_figures; the arguments are those of mean_figure."""
+    rows = np.asarray(right)
+    return share_figures(np.zeros(len(rows), np.int64), rows, group_id, 1)[0]
+
+
+def difference_of_accuracies(
+    correct_a: npt.ArrayLike, group_a: npt.ArrayLike, correct_b: npt.ArrayLike, group_b: npt.ArrayLike
+) -> Figure:
+    """Return the accuracy on a minus that on b, two samples without a common product, each resampled by itself.
+
+    Args:
+        correct_a: bool, [num_a]. The others accordingly.
+        group_a: int64, [num_a].
+        correct_b: bool, [num_b].
+        group_b: int64, [num_b].
+    """
+    draws, values, num_groups = [], [], 0
+    for seed, (correct, group_id) in enumerate([(correct_a, group_a), (correct_b, group_b)]):
+        right, groups = np.asarray(correct, np.float64), np.asarray(group_id, np.int64)
+        sums = resampled_sums(np.column_stack([right, np.ones(len(right))]), groups, seed)
+        draws.append(sums[:, 0] / sums[:, 1])
+        values.append(right.mean())
+        num_groups += len(np.unique(groups))
+    n = len(np.asarray(correct_a)) + len(np.asarray(correct_b))
+    return figure_of(values[0] - values[1], percentiles(draws[0] - draws[1]), n, num_groups)
