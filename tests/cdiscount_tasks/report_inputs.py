@@ -125,12 +125,9 @@ def _with_probabilities(rows, num_classes, random) -> dict:
 
 def _certainty(columns, num_classes, calibration) -> dict:
     """Return what the evaluation computes from all classes; of more than 256 the ten that are kept stand for them."""
-    true = columns["class_index"]
+    true, probabilities = columns["class_index"], np.asarray(columns["probabilities"], np.float32)
     if num_classes > schemas.MAX_CLASSES_IN_FULL:
-        of_label = np.asarray(columns["probability_of_label"])
-        largest = np.asarray(columns["probabilities"])[:, 0]
-        return {"squared_error": 1 - of_label, "confidence": largest, "confidence_in_label": of_label}
-    probabilities = np.asarray(columns["probabilities"], np.float32)
+        true = np.where(np.asarray(columns["predicted"]) == np.asarray(true), 0, 1)
     confidence, in_label = tempered(probabilities, true, calibration["temperature"])
     return {
         "squared_error": squared_errors(probabilities, true),
