@@ -20,7 +20,7 @@ class EpochLogs:
 
     def __init__(self, folder: Path) -> None:
         """Open the folder, which `environment.check_tensorboard` has let pass."""
-        from tensorboard.summary import Writer  # type: ignore[import-not-found, unused-ignore]
+        from tensorboard.summary import Writer
 
         self._writer: Any = Writer(str(folder))
 
