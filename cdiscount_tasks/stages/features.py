@@ -25,7 +25,7 @@ from cdiscount_tasks.storage.tables import TableWriter, read_table
 
 logger = logging.getLogger(__name__)
 
-VERSION = 2
+VERSION = 3
 
 _KNOBS = ("network", "image_size", "precision", "mirrored_features")
 _PICTURES_AT_ONCE = 4096
@@ -39,6 +39,7 @@ class FeaturesResult(TypedDict):
     network: str
     num_images: int
     num_features: int
+    weights_xxh3_128: str
     device: str
     reused: bool
 
@@ -87,20 +88,9 @@ def _write_features(
         "network": config.network,
         "num_images": len(rows),
         "num_features": num_features,
+        "weights_xxh3_128": hash_file(weights_path),
         "device": device.name,
     }
-
-
-def features_recipe(sample_dir: Path, labels_dir: Path, weights_path: Path, config: TrainingConfig) -> Recipe:
-    """Return what decides a features artifact, and with it its key."""
-    return Recipe(
-        stage="features",
-        version=VERSION,
-        config={name: getattr(config, name) for name in _KNOBS},
-        inputs={"sample": sample_dir, "labels": labels_dir},
-        files={"weights": hash_file(weights_path)},
-        libraries={name: metadata.version(name) for name in ("keras", "tensorflow", "pillow")},
-    )
 
 
 def extract_features(
@@ -122,6 +112,13 @@ def extract_features(
         ConfigError: If the weights are not this network's.
         DataError: If a picture no longer decodes, or a feature is not finite.
     """
-    recipe = features_recipe(sample_dir, labels_dir, weights_path, config)
+    recipe = Recipe(
+        stage="features",
+        version=VERSION,
+        config={name: getattr(config, name) for name in _KNOBS},
+        inputs={"sample": sample_dir, "labels": labels_dir},
+        files={"weights": hash_file(weights_path)},
+        libraries={name: metadata.version(name) for name in ("keras", "tensorflow", "pillow")},
+    )
     write = partial(_write_features, sample_dir, labels_dir, weights_path, config)
     return cast(FeaturesResult, build_artifact(recipe.dir_in(artifacts_dir), recipe, write))

@@ -22,7 +22,6 @@ from cdiscount_tasks.learning.devices import Device, prepare_device
 from cdiscount_tasks.learning.images import RESIZE_RULE
 from cdiscount_tasks.learning.inputs import Inputs, Vectors, hold_pictures
 from cdiscount_tasks.records import TRAIN, VALIDATION, Pretrained
-from cdiscount_tasks.stages.features import features_recipe
 from cdiscount_tasks.storage.artifact import Recipe, build_artifact, read_manifest, write_json
 from cdiscount_tasks.storage.checkpoints import Checkpoints
 from cdiscount_tasks.storage.epoch_logs import EpochLogs
@@ -242,11 +241,18 @@ def _origin_of(config: TrainingConfig, pretrained: Pretrained | None) -> dict[st
 
 def _check_features(pretrained: Pretrained, sample_dir: Path, labels_dir: Path, config: TrainingConfig) -> None:
     """Refuse features of other pictures or weights: a head learnt on them fits another network than it is put on."""
-    found = read_manifest(pretrained.features_dir)["key"]
-    if found != features_recipe(sample_dir, labels_dir, pretrained.weights_path, config).key:
+    manifest = read_manifest(pretrained.features_dir)
+    found = {**manifest["config"], **manifest["inputs"], "weights": manifest["result"]["weights_xxh3_128"]}
+    wanted = {
+        **{knob: getattr(config, knob) for knob in manifest["config"]},
+        **{name: read_manifest(path)["identity"] for name, path in (("sample", sample_dir), ("labels", labels_dir))},
+        "weights": hash_file(pretrained.weights_path),
+    }
+    others = [name for name in wanted if found.get(name) != wanted[name]]
+    if others:
         raise DataError(
-            f"{pretrained.features_dir}: was extracted from other pictures, labels or weights than those of this "
-            f"training (weights now: {pretrained.weights_path}); clear the task extract_features and run on from there"
+            f"{pretrained.features_dir}: was extracted with another {', '.join(others)} than this training has (its "
+            f"weights: {pretrained.weights_path}); clear the task extract_features and run on from there"
         )
 
 

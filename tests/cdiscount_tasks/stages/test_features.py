@@ -191,10 +191,10 @@ def test_weights_that_changed_since_the_features_were_extracted_are_refused(
     sample_dir, labels_dir, pretrained, weights_path, tmp_path
 ):
     other = pretrained._replace(weights_path=with_weights(tmp_path, weights_path, 0.5))
-    with pytest.raises(DataError, match=r"was extracted from other pictures, labels or weights .* clear the task"):
+    with pytest.raises(DataError, match=r"was extracted with another weights than this training has .* clear the task"):
         train_model(sample_dir, labels_dir, other, tmp_path, TINY_TRANSFER)
     larger = TINY_TRANSFER.model_copy(update={"image_size": 64})
-    with pytest.raises(DataError, match="was extracted from other pictures"):
+    with pytest.raises(DataError, match="was extracted with another image_size than"):
         train_model(sample_dir, labels_dir, pretrained, tmp_path, larger)
 
 
