@@ -6,7 +6,6 @@ What is chosen is chosen on validation; `--split test` is for final candidates, 
 
 import argparse
 import json
-import os
 import shutil
 import statistics
 import sys
@@ -15,11 +14,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for `python benchmarks/clothing.py`
 
-from benchmarks.measure import run_step
+from benchmarks.measure import TEST_DATA_DIR, need_test_data, run_step
 
 STEPS = "benchmarks.clothing"
-PROJECT_DIR = Path(__file__).resolve().parents[1]
-DATA_DIR = Path(os.environ.get("CDISCOUNT_TEST_DATA") or PROJECT_DIR.parent / "shared" / "data")
 CATEGORIES = tuple(range(1910000000, 1910000010))
 
 _SMALL = {"network": "small_cnn", "image_size": 96}
@@ -46,7 +43,7 @@ def make(folder: str) -> None:
     from cdiscount_tasks.stages.labels import fix_labels
     from cdiscount_tasks.stages.sample import draw_sample
 
-    data_dir, out_dir = DATA_DIR / "clothing", Path(folder)
+    data_dir, out_dir = TEST_DATA_DIR / "clothing", Path(folder)
     catalogue = data_dir / "catalogue.bson"
     for byte_range in index.plan_ranges(catalogue, out_dir / "index"):
         index.scan_range(catalogue, byte_range, out_dir / "index")
@@ -70,7 +67,7 @@ def train(sample_dir: str, labels_dir: str, out_dir: str, knobs: str) -> None:
     inputs = Path(sample_dir), Path(labels_dir)
     pretrained = None
     if config.weights != "none":
-        weights_path = find_weights(config.network, DATA_DIR / "weights")
+        weights_path = find_weights(config.network, TEST_DATA_DIR / "weights")
         features = extract_features(*inputs, weights_path, Path(out_dir), config)
         pretrained = Pretrained(weights_path, Path(features["path"]))
     print(json.dumps(train_model(*inputs, pretrained, Path(out_dir), config)))
@@ -132,6 +129,7 @@ def main() -> None:
     parser.add_argument("--split", choices=["validation", "test"], default="validation")
     parser.add_argument("--folder", type=Path, required=True, help="where to write")
     options = parser.parse_args()
+    need_test_data(TEST_DATA_DIR / "clothing", TEST_DATA_DIR / "weights")
     recipes = {name: {**RECIPES[name], **json.loads(options.knobs)} for name in options.recipes}
     rows = measure(options.folder, recipes, options.seeds, options.split)
     print("| recipe | CPU s | epochs | by image | by product |\n|---|---|---|---|---|")

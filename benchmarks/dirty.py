@@ -19,6 +19,7 @@ import bson
 import pandas as pd
 from PIL import Image
 
+from benchmarks.measure import TEST_DATA_DIR, need_test_data
 from cdiscount_tasks.config import DrawConfig, LabelConfig
 from cdiscount_tasks.records import LabelFiles
 from cdiscount_tasks.stages import index
@@ -26,9 +27,8 @@ from cdiscount_tasks.stages.labels import fix_labels
 from cdiscount_tasks.stages.sample import draw_sample
 from cdiscount_tasks.storage import schemas, tables
 
-PROJECT_DIR = Path(__file__).resolve().parents[1]
-PLANTER = PROJECT_DIR.parent / "shared" / "tools" / "plant_faults.py"
-CLOTHING = PROJECT_DIR.parent / "shared" / "data" / "clothing" / "catalogue.bson"
+PLANTER = TEST_DATA_DIR.parent / "tools" / "plant_faults.py"
+CLOTHING = TEST_DATA_DIR / "clothing" / "catalogue.bson"
 MAX_REJECTED_SHARE = 0.02
 
 Key = tuple[int, int]
@@ -134,10 +134,10 @@ class Found:
         return pd.concat([self.index_rejected, self.labels_rejected])
 
 
-def plant(clean: Path, folder: Path, planter: Path = PLANTER) -> tuple[Path, pd.DataFrame]:
+def plant(clean: Path, folder: Path) -> tuple[Path, pd.DataFrame]:
     """Make the clean catalogue dirty; returns the dirty one and what was planted."""
     dirty, faults = folder / "dirty.bson", folder / "faults.csv"
-    subprocess.run([sys.executable, planter, clean, dirty, faults], check=True, stdout=subprocess.DEVNULL)
+    subprocess.run([sys.executable, PLANTER, clean, dirty, faults], check=True, stdout=subprocess.DEVNULL)
     with faults.open(encoding="utf-8", newline="") as file:
         return dirty, pd.DataFrame(list(csv.DictReader(file))).astype({"product_id": "int64"})
 
@@ -274,6 +274,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--clean", type=Path, default=CLOTHING, help="a clean catalogue")
     options = parser.parse_args()
+    need_test_data(PLANTER, options.clean)
     with tempfile.TemporaryDirectory(prefix="dirty-") as folder:
         dirty, planted = plant(options.clean, Path(folder))
         truth, found = Truth(dirty), run_pipeline(dirty, Path(folder))

@@ -11,6 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+TEST_DATA_DIR = Path(os.environ.get("CDISCOUNT_TEST_DATA") or Path(__file__).resolve().parents[2] / "shared" / "data")
+"""Real pictures to test and measure on; whatever needs them does without where they are absent."""
+
 _READ_BYTES = 2 << 20
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
@@ -23,6 +26,13 @@ class Run:
     cpu_s: float
     peak_mib: float
     said: dict[str, Any]
+
+
+def need_test_data(*paths: Path) -> None:
+    """End a benchmark with a sentence where its data is absent."""
+    absent = [path for path in paths if not path.exists()]
+    if absent:
+        raise SystemExit(f"{absent[0]} is absent: set CDISCOUNT_TEST_DATA to the folder of real test data")
 
 
 def run_step(module: str, *arguments: object) -> Run:

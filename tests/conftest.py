@@ -6,12 +6,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
+from benchmarks.measure import TEST_DATA_DIR
 from cdiscount_tasks.config import DrawConfig, LabelConfig, TrainingConfig
 from cdiscount_tasks.records import LabelFiles
 from tests.tiny_catalogue import CATEGORIES, make_tiny_catalogue
 
-PROJECT_DIR = Path(__file__).resolve().parents[1]
-TEST_DATA_DIR = Path(os.environ.get("CDISCOUNT_TEST_DATA") or PROJECT_DIR.parent / "shared" / "data")
 """Real data, never part of the project; tests that need it skip where it is absent."""
 
 TEST_SCALE = float(os.environ.get("CDISCOUNT_TEST_SCALE") or 1)

@@ -91,10 +91,7 @@ def list_gpus() -> list[str]:
     if _VISIBLE not in os.environ:
         return [uuid for _, uuid in known]
     named = [name.strip() for name in os.environ[_VISIBLE].split(",") if name.strip() not in ("", "-1")]
-    return [
-        next((uuid for number, uuid in known if name == number or (name and uuid.startswith(name))), name)
-        for name in named
-    ]
+    return [next((uuid for number, uuid in known if name == number or uuid.startswith(name)), name) for name in named]
 
 
 def _open_lock(path: Path) -> IO[bytes]:
@@ -103,6 +100,7 @@ def _open_lock(path: Path) -> IO[bytes]:
         return path.open("rb")
     except FileNotFoundError:
         path.touch()
+        path.chmod(0o644)  # whatever the umask
         return path.open("rb")
 
 

@@ -4,17 +4,14 @@ import pytest
 
 from benchmarks import dirty
 from cdiscount_tasks.records import SPLITS
-from tests.conftest import TEST_DATA_DIR
-
-PLANTER = TEST_DATA_DIR.parent / "tools" / "plant_faults.py"
 
 
 @pytest.fixture(scope="module")
 def planted_file(real_data, tmp_path_factory):
     """Return the dirty catalogue and what was planted."""
-    if not PLANTER.exists():
-        pytest.skip(f"{PLANTER} is absent: it makes the clothing catalogue dirty")
-    return dirty.plant(real_data("clothing/catalogue.bson"), tmp_path_factory.mktemp("dirty"), PLANTER)
+    if not dirty.PLANTER.exists():
+        pytest.skip(f"{dirty.PLANTER} is absent: it makes the clothing catalogue dirty")
+    return dirty.plant(real_data("clothing/catalogue.bson"), tmp_path_factory.mktemp("dirty"))
 
 
 @pytest.fixture(scope="module")
