@@ -10,11 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from cdiscount_tasks.environment import PROJECT_DIR
 from cdiscount_tasks.stages import index
 from cdiscount_tasks.storage import file_window
 from cdiscount_tasks.storage.artifact import read_manifest
 from cdiscount_tasks.storage.hashes import fingerprint
-from tests.conftest import PROJECT_DIR, index_catalogue
+from tests.conftest import index_catalogue
 from tests.tiny_catalogue import RED, draw_jpeg, encode
 
 BLOCK_BYTES = 1 << 19

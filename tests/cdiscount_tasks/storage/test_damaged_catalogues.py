@@ -21,6 +21,7 @@ from bson.int64 import Int64
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cdiscount_tasks.environment import PROJECT_DIR
 from cdiscount_tasks.stages import index
 from cdiscount_tasks.storage import file_window
 from cdiscount_tasks.storage.bson_document import NO_CATEGORY
@@ -28,7 +29,7 @@ from cdiscount_tasks.storage.catalogue_scan import scan_range
 from cdiscount_tasks.storage.index_tables import images_table
 from cdiscount_tasks.storage.schemas import IMAGES, PRODUCTS, REJECTED
 from cdiscount_tasks.storage.tables import read_table
-from tests.conftest import PROJECT_DIR, TEST_SCALE, index_catalogue
+from tests.conftest import TEST_SCALE, index_catalogue
 from tests.reference_reader import Reading, read_catalogue
 from tests.tiny_catalogue import encode
 
