@@ -9,6 +9,7 @@ import argparse
 import io
 import json
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -137,7 +138,7 @@ def features(image_size: str, sides: str) -> None:
 
     from cdiscount_tasks.learning.batches import EpochBatches, Examples, run_network
     from cdiscount_tasks.learning.inputs import Vectors
-    from cdiscount_tasks.learning.networks import build_head, build_network
+    from cdiscount_tasks.learning.networks import build_extractor, build_head, build_network
     from cdiscount_tasks.learning.objective import compile_network
 
     num_images = 4000
@@ -153,11 +154,14 @@ def features(image_size: str, sides: str) -> None:
         for epoch in range(_NUM_EPOCHS):
             whole.fit(EpochBatches(examples, _BATCH, 0, epoch), verbose=0, shuffle=False)
 
-    pooled = keras.Model(whole.input, whole.layers[-3].output)
+    with tempfile.TemporaryDirectory() as folder:
+        weights_path = Path(folder) / "backbone.weights.h5"
+        backbone.save_weights(weights_path)
+        extractor = build_extractor("mobilenet_v2", config.image_size, weights_path)
 
     def once() -> None:
         vectors = np.stack(
-            [run_network(pooled, examples.inputs, mirrored) for mirrored in (False, True)[: int(sides)]], axis=1
+            [run_network(extractor, examples.inputs, mirrored) for mirrored in (False, True)[: int(sides)]], axis=1
         )
         head = build_head(vectors.shape[2], _NUM_CLASSES)
         compile_network(head, config, 1000, device.jit_compile)

@@ -9,6 +9,7 @@ from keras import layers
 
 from cdiscount_tasks.config import NetworkName
 from cdiscount_tasks.errors import ConfigError
+from cdiscount_tasks.learning.folding import fold_batch_normalization
 
 # Short trainings have few steps: Keras' 0.99 would leave the moving statistics behind the weights.
 _MOMENTUM = 0.9
@@ -74,7 +75,10 @@ _HEAD_LAYER = "probabilities"
 
 
 def _build_backbone(name: NetworkName, image_size: int, weights_path: Path | None) -> keras.Model:
-    """Build a network of keras.applications from pictures (as it wants them scaled) to its last feature map."""
+    """Build a network of keras.applications from pictures (as it wants them scaled) to its last feature map.
+
+    Pretrained batch statistics stay as they are, also while the weights are tuned, so that they can be folded.
+    """
     backbone = _BACKBONES[name].build(include_top=False, weights=None, input_shape=(image_size, image_size, 3))
     if weights_path is not None:
         try:
@@ -84,6 +88,7 @@ def _build_backbone(name: NetworkName, image_size: int, weights_path: Path | Non
                 f"{weights_path}: does not fit the network {name} ({str(error).splitlines()[0][:200]}); expected its "
                 "ImageNet weights without the top, as Keras publishes them"
             ) from error
+        return fold_batch_normalization(backbone)
     return backbone
 
 
@@ -91,7 +96,6 @@ def _pool_backbone(x: Any, name: NetworkName, image_size: int, weights_path: Pat
     backbone = _build_backbone(name, image_size, weights_path)
     if not _BACKBONES[name].scales_itself:
         x = layers.Rescaling(1 / 127.5, offset=-1)(x)
-    # Pretrained batch statistics stay as they are, also while the weights are tuned.
     x = backbone(x, training=False) if weights_path is not None else backbone(x)
     return layers.GlobalAveragePooling2D(dtype="float32")(x)  # sums of many numbers, whatever the precision
 
@@ -156,7 +160,7 @@ def put_head_on(network: keras.Model, head: keras.Model) -> None:
 
 
 def thaw(network: keras.Model, share: float) -> int:
-    """Let the upper part of a pretrained backbone learn; its batch normalisation stays frozen.
+    """Let the upper part of a pretrained backbone learn; batch normalisation that was not folded stays frozen.
 
     Args:
         network: What `build_network` made with weights.

@@ -25,7 +25,7 @@ from cdiscount_tasks.storage.tables import TableWriter, read_table
 
 logger = logging.getLogger(__name__)
 
-VERSION = 3
+VERSION = 4
 
 _KNOBS = ("network", "image_size", "precision", "mirrored_features")
 _PICTURES_AT_ONCE = 4096

@@ -38,7 +38,7 @@ if TYPE_CHECKING:  # importing Keras takes ten seconds, for nothing where the mo
 
 logger = logging.getLogger(__name__)
 
-VERSION = 3
+VERSION = 4
 
 # The closed list of `phase` in history.parquet.
 FROM_SCRATCH, HEAD, FINE_TUNE = "train", "head", "fine_tune"
