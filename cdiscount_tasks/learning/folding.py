@@ -1,7 +1,7 @@
 """Pretrained batch normalisation folded into the convolutions before it.
 
-While its statistics stay as they are, it only scales and moves each channel, which the convolution's own kernel and bias
-can do. On CPU that spares a third of a forward pass and a tenth of a training step (docs/measurements.md).
+While its statistics stay as they are, it only scales and moves each channel, which a kernel and a bias can do as well.
+On CPU that spares a third of a forward pass and a tenth of a training step (docs/measurements.md).
 """
 
 from collections import Counter
@@ -28,7 +28,7 @@ def _normalizations(network: keras.Model) -> dict[str, layers.BatchNormalization
 
 
 def _folded_weights(convolution: Any, normalization: layers.BatchNormalization) -> list[np.ndarray]:
-    """Return kernel and bias that do what both layers do: gamma (k * x + b - mean) / sqrt(variance + epsilon) + beta."""
+    """Return a kernel and a bias for gamma (kernel * x + bias - mean) / sqrt(variance + epsilon) + beta."""
     kernel, *bias = convolution.get_weights()
     mean = keras.ops.convert_to_numpy(normalization.moving_mean)
     scale = 1 / np.sqrt(keras.ops.convert_to_numpy(normalization.moving_variance) + normalization.epsilon)
@@ -46,7 +46,7 @@ def fold_batch_normalization(network: keras.Model) -> keras.Model:
     """Build the same network without the batch normalisations that follow a convolution.
 
     Args:
-        network: Each of its layers is called once; it is left as it is. Depthwise convolutions have one kernel a channel.
+        network: Each of its layers is called once; it stays as it is. A depthwise convolution has a kernel a channel.
 
     Returns:
         A network of the same layers' names that says the same, to rounding, as `network` does with training=False. One
