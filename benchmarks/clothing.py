@@ -77,7 +77,7 @@ def judge(sample_dir: str, labels_dir: str, model_dir: str, split: str) -> None:
     """Measure a model on one split, with the report's own intervals."""
     import pandas as pd
 
-    from cdiscount_tasks.learning.intervals import mean_figure
+    from cdiscount_tasks.learning.intervals import share_figure
     from cdiscount_tasks.stages.evaluation import evaluate_model
 
     evaluated = evaluate_model(Path(sample_dir), Path(labels_dir), Path(model_dir), Path(model_dir).parent)
@@ -85,7 +85,7 @@ def judge(sample_dir: str, labels_dir: str, model_dir: str, split: str) -> None:
     for unit, name in (("image", "image_predictions"), ("product", "predictions")):
         rows = pd.read_parquet(Path(evaluated["path"]) / f"{name}.parquet")
         rows = rows[rows["split"] == split]
-        found[unit] = dict(mean_figure((rows["predicted"] == rows["class_index"]).to_numpy(), rows["group_id"]))
+        found[unit] = dict(share_figure((rows["predicted"] == rows["class_index"]).to_numpy(), rows["group_id"]))
     print(json.dumps(found))
 
 

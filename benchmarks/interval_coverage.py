@@ -1,7 +1,7 @@
 """How often 95 % intervals cover the truth, in simulated test sets whose products come in groups.
 
 `python -m benchmarks.interval_coverage` (20 minutes; `--repeats 100` for a look) prints the tables of
-docs/measurements.md and, for `learning/coverage.py`, how often the report's interval covered.
+docs/measurements.md and, for `reporting/coverage.py`, how often the report's interval covered.
 
 The truth is what a report claims: the accuracy that the model would have on the whole population of products that the
 test groups are drawn from, each product counting once. A simulated test set has a fixed number of groups, drawn anew
@@ -228,13 +228,10 @@ def measure(cell: Cell, repeats: int, with_bootstraps: bool = True) -> dict[str,
     }
 
 
-def _print_cells(results: dict[Cell, dict[str, tuple[float, float]]], names: list[str]) -> None:
-    print(f"| correlation | large group | accuracy | groups | {' | '.join(names)} |")
-    print("|" + "---|" * (len(names) + 4))
-    for cell, result in results.items():
-        values = " | ".join(f"{100 * result[name][0]:.1f} ({result[name][1]:.3f})" for name in names)
-        large = "10 %" if cell.has_large_group else "none"
-        print(f"| {cell.correlation} | {large} | {cell.accuracy:.2f} | {cell.num_groups:,} | {values} |")
+def _print_row(cell: Cell, result: dict[str, tuple[float, float]]) -> None:
+    values = " | ".join(f"{100 * covered:.1f} ({width:.3f})" for covered, width in result.values())
+    large = "10 %" if cell.has_large_group else "none"
+    print(f"| {cell.correlation} | {large} | {cell.accuracy:.2f} | {cell.num_groups:,} | {values} |", flush=True)
 
 
 def _print_methods(results: dict[Cell, dict[str, tuple[float, float]]], names: list[str]) -> None:
@@ -257,15 +254,16 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=1_000)
     parser.add_argument("--without-bootstraps", action="store_true", help="a minute instead of 15")
     options = parser.parse_args()
+    names = [*METHODS, *(() if options.without_bootstraps else BOOTSTRAPS)]
+    print(f"| correlation | large group | accuracy | groups | {' | '.join(names)} |")
+    print("|" + "---|" * (len(names) + 4))
     results = {}
     for cell in cells():
         results[cell] = measure(cell, options.repeats, not options.without_bootstraps)
-        print(cell, f"{100 * results[cell][SCORE][0]:.1f} %", file=sys.stderr, flush=True)
-    names = list(next(iter(results.values())))
-    _print_cells(results, names)
+        _print_row(cell, results[cell])
     print()
     _print_methods(results, names)
-    print("\nlearning/coverage.py:")
+    print("\nreporting/coverage.py:")
     for num_groups in NUMS_GROUPS:
         for accuracy in ACCURACIES:
             same = [result[SCORE][0] for cell, result in results.items() if cell[:2] == (num_groups, accuracy)]

@@ -1,7 +1,8 @@
 """Figures with 95 % intervals that respect groups of products.
 
-Products that share a picture stand or fall together, so intervals resample whole groups, or count a share's trials as
-fewer than they are. They cover the choice of test products; what another training run would give they do not cover.
+Products that share a picture stand or fall together. Shares (accuracies, recall, ...) have the interval of shares.py,
+the other figures resample whole groups. Both cover the choice of test products: the truth that they mean is the figure
+over the population that the test groups are drawn from. What another training run would give they do not cover.
 """
 
 from collections.abc import Callable
@@ -112,9 +113,10 @@ def ratio_figure(
         numerators: [n].
         denominators: [n], each at least 0.
         group_id: int64, [n].
-        is_share: The ratio lies in [0, 1]. Where resampling cannot tell (one group, or every draw the same), such a
-            figure takes the Wilson interval on n divided by the design effect of groups that tell no more than one
-            product each; others have no interval then.
+        is_share: The ratio lies in [0, 1], as that of right products, whose `share_figure` is better, or of each
+            product's share of right images. Where resampling cannot tell (one group, or every draw the same), such a
+            figure takes the Wilson interval on as many products as the groups are worth where each tells no more than
+            one; others have no interval then.
     """
     groups = np.asarray(group_id, np.int64)
     n, num_groups = len(groups), len(np.unique(groups))

@@ -9,8 +9,6 @@ from scipy import sparse
 
 from cdiscount_tasks.learning.intervals import (
     Figure,
-    Floats,
-    divide,
     figure_of,
     known_exactly,
     mean_figure,
@@ -18,9 +16,10 @@ from cdiscount_tasks.learning.intervals import (
     percentiles,
     ratio_figure,
     resampled_sums,
+    share_figure,
     share_figures,
-    wilson_interval,
 )
+from cdiscount_tasks.learning.shares import Floats, divide, wilson_interval
 
 FEWEST_TO_JUDGE = 30
 """Below so many test products a class's figures say little: its interval spans tens of points."""
@@ -169,7 +168,7 @@ def measure_levels(
         {
             "level": depth + 1,
             "num_categories": len(np.unique(path)),
-            "accuracy": mean_figure(meet[:, depth], group_id)
+            "accuracy": share_figure(meet[:, depth], group_id)
             if path.any()
             else known_exactly(None, len(true), num_groups),
         }
@@ -218,7 +217,7 @@ def measure_baselines(
     """
     counts = classes["num_products_train"].to_numpy(np.float64)
     majority_class, shares = int(np.argmax(counts)), counts / counts.sum()
-    majority = mean_figure(true == majority_class, group_id)
+    majority = share_figure(true == majority_class, group_id)
     errors = (shares**2).sum() - 2 * shares + 1
     return {
         "majority": majority,
@@ -258,22 +257,22 @@ def measure_products(products: pd.DataFrame, top_classes: npt.NDArray[Any], clas
     def top(k: int) -> Figure:
         if k >= num_classes:
             return known_exactly(None, len(true), len(group_sizes))
-        return mean_figure((top_classes[:, :k] == true[:, None]).any(axis=1), groups)
+        return share_figure((top_classes[:, :k] == true[:, None]).any(axis=1), groups)
 
     return {
         "product": {
-            "accuracy": mean_figure(correct, groups),
+            "accuracy": share_figure(correct, groups),
             "accuracy_groups_once": ratio_figure(correct * weights, weights, groups),
             "macro_f1": macro,
             "weighted_f1": weighted,
             "log_loss": mean_figure(log_losses(products["probability_of_label"]), groups, is_share=False),
             "brier": mean_figure(products["squared_error"], groups, is_share=False),
             **{f"top_{k}_accuracy": top(k) for k in TOP_KS},
-            "accuracy_unconflicted": mean_figure(correct[~conflicted], groups[~conflicted]),
-            "accuracy_conflicted": mean_figure(correct[conflicted], groups[conflicted]),
-            "accuracy_corrected": mean_figure((corrected == predicted)[kept], groups[kept]),
+            "accuracy_unconflicted": share_figure(correct[~conflicted], groups[~conflicted]),
+            "accuracy_conflicted": share_figure(correct[conflicted], groups[conflicted]),
+            "accuracy_corrected": share_figure((corrected == predicted)[kept], groups[kept]),
             "accuracy_by_num_images": {
-                str(count): mean_figure(correct[num_images == count], groups[num_images == count])
+                str(count): share_figure(correct[num_images == count], groups[num_images == count])
                 for count in sorted(set(num_images.tolist()))
             },
             **measure_levels(true, predicted, groups, classes),
@@ -292,6 +291,6 @@ def measure_images(images: pd.DataFrame) -> dict[str, Figure]:
     """
     groups = images["group_id"].to_numpy(np.int64)
     return {
-        "accuracy": mean_figure(images["class_index"].to_numpy() == images["predicted"].to_numpy(), groups),
+        "accuracy": share_figure(images["class_index"].to_numpy() == images["predicted"].to_numpy(), groups),
         "log_loss": mean_figure(log_losses(images["probability_of_label"]), groups, is_share=False),
     }

@@ -8,7 +8,6 @@ import pandas as pd
 
 from cdiscount_tasks.learning.calibration import Calibration, Threshold, answered_by_confidence
 from cdiscount_tasks.learning.intervals import (
-    CONFIDENCE,
     Figure,
     figure_of,
     known_exactly,
@@ -18,6 +17,7 @@ from cdiscount_tasks.learning.intervals import (
     share_figures,
 )
 from cdiscount_tasks.learning.metrics import log_losses
+from cdiscount_tasks.learning.shares import CONFIDENCE
 
 MAX_BINS = 15
 FEWEST_IN_BIN = 30

@@ -15,6 +15,7 @@ import pandas as pd
 from cdiscount_tasks.records import DRAWN_WARNING
 from cdiscount_tasks.reporting import words
 from cdiscount_tasks.reporting.confidence_figures import draw_confidence
+from cdiscount_tasks.reporting.coverage import few_groups
 from cdiscount_tasks.reporting.figures import heat, learning_curves
 from cdiscount_tasks.reporting.gallery import Mistake
 
@@ -57,6 +58,7 @@ def templates(*, autoescape: bool = True) -> jinja2.Environment:
     )
     for name in ("number", "interval", "count", "percent", "duration", "spoken", "explained", "markdown"):
         environment.filters[name] = getattr(words, name)
+    environment.filters["few_groups"] = few_groups
     return environment
 
 

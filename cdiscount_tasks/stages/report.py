@@ -39,7 +39,7 @@ from cdiscount_tasks.storage.sample_images import SampleImages, rows_of
 
 logger = logging.getLogger(__name__)
 
-VERSION = 3
+VERSION = 4
 _SETTING = "CDISCOUNT_REPORTS"
 _LIBRARIES = ("jinja2", "matplotlib", "numpy", "pandas", "pillow", "scipy")
 
