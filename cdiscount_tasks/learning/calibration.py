@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import optimize, special
 
-from cdiscount_tasks.learning.intervals import Floats
+from cdiscount_tasks.learning.shares import Floats
 
 TARGET_PRECISIONS = (0.99, 0.95)
 FEWEST_TO_CHOOSE = 30

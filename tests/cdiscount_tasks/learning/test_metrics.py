@@ -1,6 +1,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn import metrics as sklearn_metrics
 from sklearn.dummy import DummyClassifier
 
@@ -306,3 +308,38 @@ def test_joining_brings_nothing_where_every_product_has_one_image():
     products, _ = make_images()
     found = metrics.measure_joining(products.assign(num_images=1), products)
     assert found["gain"]["value"] == 0 and found["gain_several_images"]["n"] == 0
+
+
+def make_any(seed, num_classes, num_groups, is_sure):
+    """Return true classes, probabilities and groups; `is_sure`: every probability is 0 or 1. Classes may be absent."""
+    random = np.random.default_rng(seed)
+    n = random.integers(1, 40)
+    probabilities = random.dirichlet(np.full(num_classes, 0.3), n).astype(np.float32)
+    if is_sure:
+        probabilities = np.eye(num_classes, dtype=np.float32)[probabilities.argmax(axis=1)]
+    return random.integers(0, random.integers(1, num_classes + 1), n), probabilities, random.integers(0, num_groups, n)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(2, 7), st.integers(1, 30), st.booleans())
+@settings(max_examples=40, deadline=None)
+def test_every_figure_of_any_predictions_is_scikit_learns_and_lies_in_its_interval(seed, num_classes, num_groups, sure):
+    true, probabilities, group_id = make_any(seed, num_classes, num_groups, sure)
+    predicted, labels = probabilities.argmax(axis=1), range(num_classes)
+    in_label, errors = probabilities[np.arange(len(true)), true], metrics.squared_errors(probabilities, true)
+    columns = {"probability_of_label": in_label, "squared_error": errors}
+    product = measure(true, predicted, group_id, num_classes, top_of(probabilities), **columns)["product"]
+    expected = {
+        "accuracy": sklearn_metrics.accuracy_score(true, predicted),
+        "macro_f1": sklearn_metrics.f1_score(true, predicted, average="macro"),
+        "weighted_f1": sklearn_metrics.f1_score(true, predicted, average="weighted"),
+        "log_loss": sklearn_metrics.log_loss(true, probabilities, labels=labels),
+        "brier": sklearn_metrics.brier_score_loss(true, probabilities, labels=labels, scale_by_half=False),
+    }
+    if num_classes > 3:
+        expected["top_3_accuracy"] = sklearn_metrics.top_k_accuracy_score(true, probabilities, k=3, labels=labels)
+    for name, value in expected.items():
+        figure = product[name]
+        assert figure["value"] == pytest.approx(value, rel=1e-4, abs=2e-6), name
+        assert figure["low"] is None or figure["low"] < figure["high"], name
+    assert product["accuracy"]["low"] <= product["accuracy"]["value"] <= product["accuracy"]["high"]
+    assert product["confusion"]["matrix"] == sklearn_metrics.confusion_matrix(true, predicted, labels=labels).tolist()

@@ -157,6 +157,14 @@ def test_the_sections_stand_in_the_order_in_which_trust_is_built(page):
     assert sections == expected.split()
 
 
+def test_a_report_with_few_groups_says_on_page_and_card_how_often_its_interval_covered(report, page):
+    out_dir, _ = report
+    figure = read_metrics(out_dir)["test"]["product"]["accuracy"]
+    said = f"Few groups ({figure['num_groups']}): in simulated test sets of"
+    assert figure["num_groups"] < 300
+    assert said in page.text and said in (out_dir / "MODEL_CARD.md").read_text("utf-8")
+
+
 def test_the_page_says_what_intervals_do_not_cover_and_that_pictures_are_drawn(page):
     assert "Intervals cover the choice of test products, not retraining" in page.text
     assert DRAWN_WARNING in page.text
