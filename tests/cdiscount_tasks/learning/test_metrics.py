@@ -321,7 +321,7 @@ def make_any(seed, num_classes, num_groups, is_sure):
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 7), st.integers(1, 30), st.booleans())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_every_figure_of_any_predictions_is_scikit_learns_and_lies_in_its_interval(seed, num_classes, num_groups, sure):
     true, probabilities, group_id = make_any(seed, num_classes, num_groups, sure)
     predicted, labels = probabilities.argmax(axis=1), range(num_classes)
