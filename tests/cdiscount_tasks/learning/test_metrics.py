@@ -335,7 +335,7 @@ def test_every_figure_of_any_predictions_is_scikit_learns_and_lies_in_its_interv
         "log_loss": sklearn_metrics.log_loss(true, probabilities, labels=labels),
         "brier": sklearn_metrics.brier_score_loss(true, probabilities, labels=labels, scale_by_half=False),
     }
-    if num_classes > 3:
+    if num_classes > 3 and not sure:  # among equal probabilities, here zeros, the order is anyone's choice
         expected["top_3_accuracy"] = sklearn_metrics.top_k_accuracy_score(true, probabilities, k=3, labels=labels)
     for name, value in expected.items():
         figure = product[name]

@@ -11,7 +11,7 @@ def test_few_groups_are_told_with_the_coverage_measured_at_the_next_fewer_groups
     least, most = coverage.MEASURED_COVERAGE[100, 0.90]
     said = coverage.few_groups(accuracy(0.88, 299))
     assert said.startswith("Few groups (299): in simulated test sets of 100 groups with an accuracy of 0.90")
-    assert f"in {100 * least:.1f} to {100 * most:.1f} %." in said
+    assert f"in {100 * least:.1f} to {100 * most:.1f} % of them." in said
 
 
 @pytest.mark.parametrize(("num_groups", "is_told"), [(39, True), (40, False)])
@@ -26,4 +26,4 @@ def test_nothing_is_said_of_enough_groups_or_of_no_accuracy():
 
 def test_enough_groups_are_told_too_where_the_interval_was_measured_to_cover_too_little(monkeypatch):
     monkeypatch.setitem(coverage.MEASURED_COVERAGE, (300, 0.97), (0.91, 0.95))
-    assert "in 91.0 to 95.0 %" in coverage.few_groups(accuracy(0.98, 400))
+    assert "in 91.0 to 95.0 % of them" in coverage.few_groups(accuracy(0.98, 400))
