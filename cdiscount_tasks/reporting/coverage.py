@@ -45,5 +45,6 @@ def few_groups(accuracy: Mapping[str, Any]) -> str:
     fewer = "" if num_groups >= measured_groups[0] else " Fewer than that were not simulated."
     return (
         f"Few groups ({num_groups:,}): in simulated test sets of {near_groups:,} groups with an accuracy of "
-        f"{near_accuracy:.2f}, the 95 % interval covered the truth in {100 * least:.1f} to {100 * most:.1f} % of them.{fewer}"
+        f"{near_accuracy:.2f}, the 95 % interval covered the truth in {100 * least:.1f} to {100 * most:.1f} % of them."
+        f"{fewer}"
     )
