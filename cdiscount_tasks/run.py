@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 
 import xxhash
 
+from cdiscount_tasks.backbones import Backbone, backbone_of
 from cdiscount_tasks.config import (
     LEVEL_CHOICE,
     DrawConfig,
@@ -113,22 +114,22 @@ class Run:
         )
 
     @property
-    def weights_path(self) -> Path | None:
-        """Return the file with the pretrained weights that the run starts from; None: it trains from scratch."""
-        training = self.config.training
-        return None if training.weights == "none" else find_weights(training.network, self.environment.weights_dir)
+    def backbone(self) -> Backbone | None:
+        """Return what the run's features are made with; None: it trains from scratch, and no weights stand here."""
+        return backbone_of(self.config.training, self.environment.weights_dir)
 
     @property
     def pretrained(self) -> Pretrained | None:
         """Return what a transfer starts from, its features as they were recorded; None: the run trains from scratch."""
-        weights_path = self.weights_path
-        if weights_path is None:
+        training = self.config.training
+        if training.weights == "none":
             return None
+        weights_path = find_weights(training.network, self.environment.weights_dir)
         return Pretrained(weights_path, cast(Path, self.features_dir))
 
     @property
     def features_dir(self) -> Path | None:
-        """Return the features that this run extracted or found; None: it trains from scratch."""
+        """Return the features that this run extracted or found; None: it has none, for lack of a backbone."""
         features = self.recorded().get("features")
         return Path(features["path"]) if features else None
 
@@ -247,8 +248,7 @@ def check_catalogue(environment: Environment) -> Path:
 
 def _check_machine(sample: SampleConfig, training: TrainingConfig, environment: Environment) -> None:
     """Refuse at once what the learning tasks could not do hours later."""
-    if training.weights != "none":
-        find_weights(training.network, environment.weights_dir)
+    backbone_of(training, environment.weights_dir)
     check_tensorboard(environment.tensorboard_dir)
     if sample.num_gpu_slots > environment.gpu_slots:
         raise ConfigError(

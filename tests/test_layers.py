@@ -19,7 +19,8 @@ MAY_IMPORT = {
     "labelling": GROUND | {"config"},
     "learning": GROUND | {"config", "parallel"},
     "reporting": GROUND | {"config"},
-    "run": GROUND | {"storage", "environment", "config"},
+    "backbones": GROUND | {"storage", "config"},
+    "run": GROUND | {"storage", "environment", "config", "backbones"},
     "reports_index": GROUND | {"reporting", "storage"},
     "catalogue": GROUND | {"storage", "environment", "config", "run"},
     "stages": GROUND

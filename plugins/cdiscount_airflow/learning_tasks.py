@@ -31,20 +31,23 @@ def learn(sample_dir: Any, labels_dir: Any, open_run: Callable[[str], Any], gpu_
         execution_timeout=timedelta(days=1),
     )
     def extract_features(sample_dir: str, labels_dir: str, run_id: Any = None) -> dict:  # type: ignore[type-arg]
-        """Let the pretrained network look at every picture once; skipped where the preset trains from scratch.
+        """Let a pretrained network look at every picture once: the preset's, or one that stands on this machine.
+
+        Skipped where the preset trains from scratch and no pretrained weights stand here: none are fetched for this.
 
         **Reads** the sample's pictures and the ImageNet weights.
         **Leaves** a feature vector of each picture, and of its mirror image where the preset wants that.
         **If it fails** because the weights do not fit, look at the file that the log names, in `CDISCOUNT_WEIGHTS`.
         """
+        from cdiscount_tasks.backbones import NO_BACKBONE  # noqa: PLC0415
         from cdiscount_tasks.stages import features  # noqa: PLC0415
 
         run = open_run(run_id)
-        weights_path = run.weights_path
-        if weights_path is None:
-            skip_task(f"{run.config.training.network} is trained from scratch: it needs no features")
+        backbone = run.backbone
+        if backbone is None:
+            skip_task(NO_BACKBONE)
         extracted = features.extract_features(
-            Path(sample_dir), Path(labels_dir), weights_path, run.artifacts_dir, run.config.training
+            Path(sample_dir), Path(labels_dir), backbone.weights_path, run.artifacts_dir, backbone.config
         )
         return dict(run.record("features", extracted))
 
