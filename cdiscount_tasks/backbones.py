@@ -6,7 +6,9 @@ from typing import NamedTuple
 from cdiscount_tasks.config import TrainingConfig
 from cdiscount_tasks.storage.weights import PUBLISHED, find_weights, standing_weights
 
-REFERENCE_IMAGE_SIZE = 96
+# Clothing, 4,232 pictures by mobilenet_v2: a head on its features is right in 72 %, 79 % and 80 % of pictures (5 folds
+# by group) at 96, 128 and 160 pixels, for 27, 30 and 46 s of one core.
+REFERENCE_IMAGE_SIZE = 128
 NO_BACKBONE = (
     "no file with pretrained weights stands in the folder that CDISCOUNT_WEIGHTS names, nor in Keras' cache; put one "
     "there (the README says which) and trigger again"

@@ -7,6 +7,9 @@ from typing import NamedTuple, Protocol
 
 TRAIN, VALIDATION, TEST = SPLITS = ("train", "validation", "test")
 
+CERTIFIED, BY_PRODUCT, BY_IMAGE = SPLIT_KINDS = ("certified", "by_product", "by_image")
+"""What a split keeps whole: groups of products that share pictures; products; nothing but single pictures."""
+
 MAX_IMAGES_PER_PRODUCT = 4
 """The catalogue's own limit: a document has 1 to 4 pictures."""
 

@@ -4,7 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdiscount_tasks.learning.inputs import PicturesInMemory
-from cdiscount_tasks.learning.predictions import joint_probabilities, predict_images
+from cdiscount_tasks.learning.joining import joint_probabilities
+from cdiscount_tasks.learning.predictions import predict_images
 
 
 def rows(*values):
