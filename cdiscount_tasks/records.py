@@ -1,5 +1,6 @@
 """Plain words of the data that every layer shares. No Arrow, no TensorFlow: a DAG file may import this."""
 
+import re
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
@@ -64,6 +65,20 @@ class Pretrained(NamedTuple):
 
     weights_path: Path
     features_dir: Path
+
+
+class Reviews(NamedTuple):
+    """What people have looked at: their fixes, and the lists of suspects that these name, as the run found them.
+
+    `list_paths` are copies of `suspects.parquet`, each named `reviewed-<key of its audit>.parquet`.
+    """
+
+    fixes_path: Path | None = None
+    list_paths: tuple[Path, ...] = ()
+
+
+LIST_NAMED = re.compile(r"\blist ([0-9a-f]{16})\b")
+"""How the reason of a fix names the list that it comes from, by the key of its audit."""
 
 
 class SampleChoice(NamedTuple):

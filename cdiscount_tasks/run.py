@@ -27,10 +27,11 @@ from cdiscount_tasks.config import (
 )
 from cdiscount_tasks.environment import PROJECT_DIR, Environment, check_tensorboard, read_environment
 from cdiscount_tasks.errors import ConfigError, DataError
-from cdiscount_tasks.records import LabelFiles, Pretrained
+from cdiscount_tasks.records import LabelFiles, Pretrained, Reviews
 from cdiscount_tasks.storage.artifact import disk_faults_told, lock, replace_file, write_json
 from cdiscount_tasks.storage.category_names import CategoryNames, read_category_names
 from cdiscount_tasks.storage.hashes import fingerprint, hash_file
+from cdiscount_tasks.storage.reviewed_lists import find_reviewed_lists
 from cdiscount_tasks.storage.weights import find_weights
 
 logger = logging.getLogger(__name__)
@@ -132,6 +133,18 @@ class Run:
         """Return the features that this run extracted or found; None: it has none, for lack of a backbone."""
         features = self.recorded().get("features")
         return Path(features["path"]) if features else None
+
+    @property
+    def audit_dir(self) -> Path | None:
+        """Return the audit that this run made or found; None: it has none, for lack of a backbone."""
+        audit = self.recorded().get("audit")
+        return Path(audit["path"]) if audit else None
+
+    @property
+    def reviews(self) -> Reviews:
+        """Return what people had looked at when the run started."""
+        lists = sorted(name for name in self.config.inputs if name.startswith("reviewed-"))
+        return Reviews(self.label_files.fixes_path, tuple(self.run_dir / name for name in lists))
 
     def sources_named(self) -> AbstractContextManager[None]:
         """Name the file that a person can mend in an error that names the run's copy of it."""
@@ -285,6 +298,11 @@ def start_run(sample_name: str, run_id: str, preset: str | None = None, override
         sources = input_files(sample, environment)
         for name, source in sources.items():
             shutil.copyfile(source, run_dir / name)
+        if FIXES_COPY in sources:
+            reviewed = find_reviewed_lists(run_dir / FIXES_COPY, run_dir.parents[1])
+            for name, source in reviewed.items():
+                shutil.copyfile(source, run_dir / name)
+            sources |= reviewed
         inputs = {name: hash_file(run_dir / name) for name in sources}
         with _sources_named(run_dir, sources):
             names = read_category_names(run_dir / NAMES_COPY if NAMES_COPY in inputs else None)

@@ -24,7 +24,18 @@ MAY_IMPORT = {
     "reports_index": GROUND | {"reporting", "storage"},
     "catalogue": GROUND | {"storage", "environment", "config", "run"},
     "stages": GROUND
-    | {"labelling", "learning", "reporting", "reports_index", "storage", "run", "environment", "config", "parallel"},
+    | {
+        "labelling",
+        "learning",
+        "reporting",
+        "reports_index",
+        "storage",
+        "run",
+        "environment",
+        "config",
+        "parallel",
+        "backbones",
+    },
     "demo": GROUND | {"storage"},
 }
 """What the parts of the package may import of it, besides themselves."""

@@ -155,9 +155,7 @@ def split_by_hash(products: pd.DataFrame, class_ids: Sequence[int], config: Spli
     return Split(products["group_id"].map(split_of), giants_in_train, tuple(moved), ())
 
 
-def split_images(
-    products: pd.DataFrame, images: pd.DataFrame, kind: str, config: SplitConfig, seed: int
-) -> np.ndarray:
+def split_images(products: pd.DataFrame, images: pd.DataFrame, kind: str, config: SplitConfig, seed: int) -> np.ndarray:
     """Split pictures anew under one of SPLIT_KINDS, to compare what each would have reported.
 
     Args:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cdiscount_tasks.learning.frozen_head import Bools, Ints, predict_by_head
-from cdiscount_tasks.learning.intervals import Figure, divide, figure_of, percentiles, resampled_sums
+from cdiscount_tasks.learning.intervals import Figure, divide, figure_of, known_exactly, percentiles, resampled_sums
 from cdiscount_tasks.records import BY_IMAGE, BY_PRODUCT, CERTIFIED, SPLIT_KINDS, TEST, TRAIN
 
 Splits = Mapping[str, npt.NDArray[np.str_]]
@@ -26,6 +26,14 @@ class Sides(TypedDict):
 
     train: Bools
     test: Bools
+
+
+def unknown_price() -> LeakPrice:
+    """Return the price where it was not computed."""
+    unknown = known_exactly(None, 0, 0)
+    return LeakPrice(
+        accuracy=dict.fromkeys(SPLIT_KINDS, unknown), inflation=dict.fromkeys((BY_PRODUCT, BY_IMAGE), unknown)
+    )
 
 
 def like_with_like(splits: Splits, seed: int) -> dict[str, Sides]:

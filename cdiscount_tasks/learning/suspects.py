@@ -129,8 +129,8 @@ def find_suspects(evidence: Evidence, label: Ints, may_be_suspect: Bools) -> Ver
         may_be_suspect: bool, [num_products]; the others are neither suspects nor taken into account.
     """
     # A second and a half, for nothing where the artifact stands.
-    from cleanlab.filter import find_label_issues  # noqa: PLC0415
-    from cleanlab.rank import get_label_quality_scores  # noqa: PLC0415
+    from cleanlab.filter import find_label_issues
+    from cleanlab.rank import get_label_quality_scores
 
     probabilities = np.maximum(evidence.probabilities.astype(np.float64), _SMALLEST)
     probabilities /= probabilities.sum(axis=1, keepdims=True)

@@ -1,7 +1,7 @@
 """Labels and features -> audit: which labels people should look at, and what a leaky split would have reported."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping
 from functools import partial
 from importlib import metadata
 from pathlib import Path
@@ -13,13 +13,21 @@ import pandas as pd
 
 from cdiscount_tasks.config import LabelConfig, SplitConfig
 from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.labelling.reviews import found_wrong, read_fixes_of_lists
 from cdiscount_tasks.labelling.rules import HUMAN_EXCLUSION, HUMAN_FIX
 from cdiscount_tasks.labelling.split import small_classes, split_images
 from cdiscount_tasks.learning.frozen_head import keep_whole_groups
-from cdiscount_tasks.learning.intervals import known_exactly
-from cdiscount_tasks.learning.leak import LeakPrice, price_leak
-from cdiscount_tasks.learning.suspects import SUSPECT, choose_list, find_suspects, judge_out_of_sample
-from cdiscount_tasks.records import BY_IMAGE, BY_PRODUCT, SPLIT_KINDS
+from cdiscount_tasks.learning.intervals import share_figure
+from cdiscount_tasks.learning.leak import LeakPrice, price_leak, unknown_price
+from cdiscount_tasks.learning.suspects import (
+    NOT_LISTED,
+    RANDOM,
+    SUSPECT,
+    choose_list,
+    find_suspects,
+    judge_out_of_sample,
+)
+from cdiscount_tasks.records import BY_IMAGE, BY_PRODUCT, SPLIT_KINDS, TEST, TRAIN, Reviews
 from cdiscount_tasks.storage.artifact import Recipe, build_artifact, read_manifest, write_json
 from cdiscount_tasks.storage.feature_vectors import read_features_of
 from cdiscount_tasks.storage.hashes import hash_file
@@ -62,6 +70,10 @@ class AuditResult(TypedDict):
     leak_by_product: float | None
     leak_by_image: float | None
     reused: bool
+
+
+class _UnsplittableError(Exception):
+    """A sample that is too small to be split anew; it becomes the reason in leak.json."""
 
 
 class _Drawn(NamedTuple):
@@ -126,11 +138,16 @@ def _measure_leak(drawn: _Drawn, features_dir: Path, config: LabelConfig) -> Lea
     kept = drawn.images["product_id"].isin(products["product_id"]).to_numpy()
     images = drawn.images[kept]
     if products["category_id"].nunique() < 2:
-        raise DataError("fewer than two categories have the three groups of products that a split needs")
-    splits = [
-        {kind: split_images(products, images, kind, _shares(config.split), seed) for kind in SPLIT_KINDS}
-        for seed in LEAK_SEEDS
-    ]
+        raise _UnsplittableError("fewer than two categories have the three groups of products that a split needs")
+    try:
+        splits = [
+            {kind: split_images(products, images, kind, _shares(config.split), seed) for kind in SPLIT_KINDS}
+            for seed in LEAK_SEEDS
+        ]
+    except DataError as error:
+        raise _UnsplittableError(f"the sample cannot be split anew: {error}") from error
+    if any(not (split == side).any() for of_seed in splits for split in of_seed.values() for side in (TRAIN, TEST)):
+        raise _UnsplittableError("so few pictures are there that a split has an empty side")
     by_id = products.set_index("product_id")
     return price_leak(
         read_features_of(features_dir, drawn.wanted)[kept],
@@ -141,28 +158,19 @@ def _measure_leak(drawn: _Drawn, features_dir: Path, config: LabelConfig) -> Lea
     )
 
 
-def no_leak_price(reason: str) -> dict[str, Any]:
-    """Return what leak.json says where the price cannot be computed."""
-    unknown = known_exactly(None, 0, 0)
-    return {
-        "reason": reason,
-        "accuracy": dict.fromkeys(SPLIT_KINDS, unknown),
-        "inflation": dict.fromkeys((BY_PRODUCT, BY_IMAGE), unknown),
-    }
-
-
 def _describe_leak(
     products: pd.DataFrame, images: pd.DataFrame, features_dir: Path, config: LabelConfig
 ) -> dict[str, Any]:
     """Return leak.json."""
     drawn = _draw(products, images, _LEAK_BOUNDS, config.seed)
     try:
-        price: dict[str, Any] = {"reason": None, **_measure_leak(drawn, features_dir, config)}
-    except (DataError, ValueError) as error:
-        price = no_leak_price(str(error))
+        price, reason = _measure_leak(drawn, features_dir, config), None
+    except _UnsplittableError as error:
+        price, reason = unknown_price(), str(error)
     made_with = read_manifest(features_dir)["config"]
     return {
         **price,
+        "reason": reason,
         "num_seeds": len(LEAK_SEEDS),
         "network": made_with["network"],
         "image_size": made_with["image_size"],
@@ -207,22 +215,37 @@ def _suspect(drawn: _Drawn, features_dir: Path, reviewed: set[int], seed: int) -
     return rows.iloc[order[(evidence.is_judged & ~is_settled)[order]]]
 
 
-def _read_reviewed(paths: Sequence[Path]) -> set[int]:
-    """Return the products of lists that people have been through."""
-    reviewed: set[int] = set()
-    for path in paths:
-        rows = read_table(path, SUSPECTS, ["product_id", "listed"]).to_pandas()
-        reviewed |= set(rows.loc[rows["listed"] != "", "product_id"])
-    return reviewed
+def _read_lists(reviews: Reviews) -> dict[str, pd.DataFrame]:
+    """Return the rows that people were shown, by the key of the audit that listed them."""
+    lists = {}
+    for path in reviews.list_paths:
+        rows = read_table(path, SUSPECTS).to_pandas()
+        lists[path.stem.removeprefix("reviewed-")] = rows[rows["listed"] != NOT_LISTED]
+    return lists
+
+
+def _describe_reviews(reviews: Reviews, lists: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+    """Return reviews.json: of each list, the share that people found wrong."""
+    fixes = read_fixes_of_lists(reviews.fixes_path) if reviews.fixes_path else pd.DataFrame({"list": []})
+    described = []
+    for key, rows in sorted(lists.items()):
+        wrong = found_wrong(rows, fixes[fixes["list"] == key])
+        of_kind = {kind: (rows["listed"] == kind).to_numpy() for kind in (SUSPECT, RANDOM)}
+        figures = {kind: share_figure(wrong[of], rows.loc[of, "group_id"]) for kind, of in of_kind.items()}
+        described.append({"list": key, "suspects": figures[SUSPECT], "random": figures[RANDOM]})
+    return {"lists": described, "missing": sorted(set(fixes["list"]) - set(lists))}
 
 
 def _write_audit(
-    labels_dir: Path, features_dir: Path, reviewed_paths: Sequence[Path], config: LabelConfig, part_dir: Path
+    labels_dir: Path, features_dir: Path, reviews: Reviews, config: LabelConfig, part_dir: Path
 ) -> dict[str, Any]:
     products, images = _read_labels(labels_dir)
     drawn = _draw(products, images, _SUSPECT_BOUNDS, config.seed)
-    rows = _suspect(drawn, features_dir, _read_reviewed(reviewed_paths), config.seed)
+    lists = _read_lists(reviews)
+    reviewed = {product_id for rows in lists.values() for product_id in rows["product_id"]}
+    rows = _suspect(drawn, features_dir, reviewed, config.seed)
     write_table(part_dir / "suspects.parquet", rows, SUSPECTS)
+    write_json(part_dir / "reviews.json", _describe_reviews(reviews, lists))
     leak = _describe_leak(products, images, features_dir, config)
     write_json(part_dir / "leak.json", leak)
     num_classes = read_table(labels_dir / "classes.parquet", CLASSES, ["class_index"]).num_rows
@@ -242,21 +265,20 @@ def _write_audit(
 
 
 def audit_labels(
-    labels_dir: Path, features_dir: Path, reviewed_paths: Sequence[Path], artifacts_dir: Path, config: LabelConfig
+    labels_dir: Path, features_dir: Path, reviews: Reviews, artifacts_dir: Path, config: LabelConfig
 ) -> AuditResult:
     """Find the labels that other products contradict, and price the leak that random splits would have.
 
     Args:
         labels_dir: Finished labels artifact.
         features_dir: Finished features artifact of these labels.
-        reviewed_paths: `suspects.parquet` of lists that people have been through, as they were when the run began:
-            nothing of them is listed again.
+        reviews: What people have been through, as it was when the run began: nothing of it is listed again.
         artifacts_dir: Where the audit artifact will stand, named by its key.
         config: The label rules: seed and shares of the split.
 
     Returns:
         The artifact's path and counts. `suspects.parquet` has a row a judged product, the most suspect first;
-        `leak.json` the accuracies, or the reason why there are none.
+        `leak.json` the accuracies, or the reason why there are none; `reviews.json` what people found in earlier lists.
 
     Raises:
         DataError: If an artifact is missing or damaged.
@@ -266,8 +288,8 @@ def audit_labels(
         version=VERSION,
         config={"seed": config.seed, "split": _shares(config.split).model_dump(mode="json")},
         inputs={"labels": labels_dir, "features": features_dir},
-        files={f"reviewed_{place}": hash_file(path) for place, path in enumerate(reviewed_paths)},
+        files={path.name: hash_file(path) for path in reviews.list_paths},
         libraries={name: metadata.version(name) for name in ("cleanlab", "scikit-learn", "numpy", "scipy")},
     )
-    write = partial(_write_audit, labels_dir, features_dir, reviewed_paths, config)
+    write = partial(_write_audit, labels_dir, features_dir, reviews, config)
     return cast(AuditResult, build_artifact(recipe.dir_in(artifacts_dir), recipe, write))

@@ -16,9 +16,22 @@ STORY = [
     "extract_features",
     "train_model",
     "evaluate_model",
+    "audit_labels",
     "write_report",
 ]
-HEAVY = ["numpy", "pyarrow", "PIL", "tensorflow", "keras", "pandas", "sklearn", "scipy", "bson", "matplotlib"]
+HEAVY = [
+    "numpy",
+    "pyarrow",
+    "PIL",
+    "tensorflow",
+    "keras",
+    "pandas",
+    "sklearn",
+    "scipy",
+    "bson",
+    "matplotlib",
+    "cleanlab",
+]
 
 
 def ids_in_order(dag):
