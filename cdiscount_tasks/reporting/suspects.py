@@ -14,6 +14,7 @@ NUM_SHOWN = 10
 COLUMNS = ("product_id", "category_id", "reason")
 """Those of a fixes file."""
 
+_LISTED_COLUMNS = ["product_id", "category_id", "suggested_category_id", "score"]
 _PICTURE_BUDGET_BYTES = 400_000
 
 
@@ -73,12 +74,14 @@ def write_list(rows: pd.DataFrame, classes: pd.DataFrame, key: str) -> str:
         classes: classes.parquet.
         key: Of the audit.
     """
-    names = {name.category_id: name.short for name in class_names(classes.to_dict("records"))}
+    pairs = classes[["level3", "category_id"]].itertuples(index=False)
+    named = class_names([{"level3": name, "category_id": number} for name, number in pairs])
+    names = {name.category_id: name.short for name in named}
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    for row in rows[rows["listed"] != ""].sort_values("product_id").itertuples():
-        given, suggested = names[row.category_id], names[row.suggested_category_id]
-        reason = f"the catalogue says {given}; suggested: {suggested}; score {row.score} of 5; list {key}"
-        writer.writerow([row.product_id, row.suggested_category_id, reason])
+    listed = rows[rows["listed"] != ""].sort_values("product_id")
+    for product_id, given, suggested, score in listed[_LISTED_COLUMNS].to_numpy().tolist():
+        reason = f"the catalogue says {names[given]}; suggested: {names[suggested]}; score {score} of 5; list {key}"
+        writer.writerow([product_id, suggested, reason])
     return text.getvalue()
