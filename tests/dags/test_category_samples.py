@@ -93,6 +93,16 @@ def test_merge_index_runs_when_no_range_was_left_to_scan(project_dags):
     assert "index_catalogue.plan_ranges" in merge.upstream_task_ids
 
 
+def test_the_report_waits_for_the_audit_and_is_written_without_one(project_dags):
+    report = project_dags["cdiscount_wine"].get_task("write_report")
+    audit = project_dags["cdiscount_wine"].get_task("audit_labels")
+
+    assert "audit_labels" in report.upstream_task_ids
+    assert report.trigger_rule == "none_failed_min_one_success"
+    assert audit.trigger_rule == "all_success"
+    assert "extract_features" in audit.upstream_task_ids
+
+
 def test_unpausing_waits_for_the_next_tick(project_dags):
     timetable = project_dags["cdiscount_wine"].timetable.timetable
 
