@@ -79,7 +79,9 @@ def test_planted_wrong_labels_come_first_and_their_true_class_is_suggested():
     verdicts = find_suspects(judge(features, label, 4), label, np.ones(len(label), bool))
     first = np.argsort(verdicts.quality, kind="stable")[: len(wrong)]
     assert set(first) == wrong
-    assert verdicts.is_suspect[first].all()
+    suspects = set(np.flatnonzero(verdicts.is_suspect).tolist())
+    assert suspects <= wrong
+    assert len(suspects) >= 0.8 * len(wrong)
     assert (verdicts.suggestion[first] == true[first]).all()
 
 
