@@ -20,10 +20,10 @@ import pandas as pd
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for `python benchmarks/leak.py`
 
 from cdiscount_tasks.config import DrawConfig, LabelConfig, SplitConfig, TrainingConfig, read_sample
-from cdiscount_tasks.labelling.split import hash_shares, split_by_hash, split_by_shares
+from cdiscount_tasks.labelling.split import split_images
 from cdiscount_tasks.learning.devices import prepare_device
 from cdiscount_tasks.learning.images import load_images
-from cdiscount_tasks.records import TEST, TRAIN, VALIDATION, LabelFiles
+from cdiscount_tasks.records import SPLIT_KINDS, TEST, TRAIN, VALIDATION, LabelFiles
 from cdiscount_tasks.stages.index import merge_index, plan_ranges, scan_range
 from cdiscount_tasks.stages.labels import fix_labels
 from cdiscount_tasks.stages.sample import draw_sample
@@ -31,7 +31,6 @@ from cdiscount_tasks.storage.sample_images import SampleImages, rows_of
 from cdiscount_tasks.storage.schemas import LABEL_IMAGES, LABEL_PRODUCTS
 from cdiscount_tasks.storage.tables import read_table
 
-SPLITS = ("certified", "by_product", "by_image")
 SAMPLES_DIR = Path(__file__).resolve().parents[1] / "include" / "samples"
 
 
@@ -64,24 +63,9 @@ def prepare(catalogue: Path, categories: list[int] | None, folder: Path, image_s
     return Sample(products, images, load_images(SampleImages(sample_dir), rows, image_size))
 
 
-def split_images(sample: Sample, kind: str, seed: int) -> np.ndarray:
-    """Return the split of each image under one kind of split."""
-    shares = SplitConfig()
-    products, images = sample.products, sample.images
-    if kind == "by_image":
-        return split_by_shares(np.random.default_rng(seed).random(len(images)), shares)
-    if kind == "by_product":
-        split = split_by_shares(hash_shares(seed, products["product_id"].to_numpy()), shares)
-    else:
-        class_ids = sorted(products["category_id"].unique().tolist())
-        split = split_by_hash(products, class_ids, shares, seed).split.to_numpy()
-    of_product = dict(zip(products["product_id"], split, strict=True))
-    return images["product_id"].map(of_product).to_numpy()
-
-
 def _accuracies(probabilities: np.ndarray, images: pd.DataFrame, conflicted: pd.Series) -> dict[str, float]:
     """Return accuracy by image, by product, and by product without those that share a contradicting picture."""
-    from cdiscount_tasks.learning.predictions import joint_probabilities
+    from cdiscount_tasks.learning.joining import joint_probabilities
 
     number, ids = pd.factorize(images["product_id"])
     joint = joint_probabilities(probabilities, number.astype(np.int64))
@@ -107,7 +91,7 @@ def train_and_test(sample: Sample, kind: str, seed: int, config: TrainingConfig)
     from cdiscount_tasks.learning.predictions import predict_images
     from cdiscount_tasks.learning.training import train
 
-    split = split_images(sample, kind, seed)
+    split = split_images(sample.products, sample.images, kind, SplitConfig(), seed)
 
     def examples(name: str) -> Examples:
         rows = np.flatnonzero(split == name)
@@ -127,7 +111,7 @@ def train_and_test(sample: Sample, kind: str, seed: int, config: TrainingConfig)
 def measure(sample: Sample, seeds: int, config: TrainingConfig) -> Iterator[dict[str, Any]]:
     """Yield the accuracies under each split, seed by seed."""
     for seed in range(seeds):
-        for kind in SPLITS:
+        for kind in SPLIT_KINDS:
             yield {"split": kind, "seed": seed, **train_and_test(sample, kind, seed, config)}
 
 
@@ -152,7 +136,7 @@ def main() -> None:
             print(json.dumps(row), flush=True)
             rows.append(row)
     print("| split | by image | by product | without conflicted |\n|---|---|---|---|")
-    for kind in SPLITS:
+    for kind in SPLIT_KINDS:
         columns = ("image", "product", "product_without_conflicted")
         means = [statistics.mean(row[column] for row in rows if row["split"] == kind) for column in columns]
         print(f"| {kind} | {' | '.join(f'{mean:.3f}' for mean in means)} |")

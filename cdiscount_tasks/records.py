@@ -1,11 +1,15 @@
 """Plain words of the data that every layer shares. No Arrow, no TensorFlow: a DAG file may import this."""
 
+import re
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 TRAIN, VALIDATION, TEST = SPLITS = ("train", "validation", "test")
+
+CERTIFIED, BY_PRODUCT, BY_IMAGE = SPLIT_KINDS = ("certified", "by_product", "by_image")
+"""What a split keeps whole: groups of products that share pictures; products; nothing but single pictures."""
 
 MAX_IMAGES_PER_PRODUCT = 4
 """The catalogue's own limit: a document has 1 to 4 pictures."""
@@ -61,6 +65,20 @@ class Pretrained(NamedTuple):
 
     weights_path: Path
     features_dir: Path
+
+
+class Reviews(NamedTuple):
+    """What people have looked at: their fixes, and the lists of suspects that these name, as the run found them.
+
+    `list_paths` are copies of `suspects.parquet`, each named `reviewed-<key of its audit>.parquet`.
+    """
+
+    fixes_path: Path | None = None
+    list_paths: tuple[Path, ...] = ()
+
+
+LIST_NAMED = re.compile(r"\blist ([0-9a-f]{16})\b")
+"""How the reason of a fix names the list that it comes from, by the key of its audit."""
 
 
 class SampleChoice(NamedTuple):

@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 
 import xxhash
 
+from cdiscount_tasks.backbones import Backbone, backbone_of
 from cdiscount_tasks.config import (
     LEVEL_CHOICE,
     DrawConfig,
@@ -26,10 +27,11 @@ from cdiscount_tasks.config import (
 )
 from cdiscount_tasks.environment import PROJECT_DIR, Environment, check_tensorboard, read_environment
 from cdiscount_tasks.errors import ConfigError, DataError
-from cdiscount_tasks.records import LabelFiles, Pretrained
+from cdiscount_tasks.records import LabelFiles, Pretrained, Reviews
 from cdiscount_tasks.storage.artifact import disk_faults_told, lock, replace_file, write_json
 from cdiscount_tasks.storage.category_names import CategoryNames, read_category_names
 from cdiscount_tasks.storage.hashes import fingerprint, hash_file
+from cdiscount_tasks.storage.reviewed_lists import find_reviewed_lists
 from cdiscount_tasks.storage.weights import find_weights
 
 logger = logging.getLogger(__name__)
@@ -113,24 +115,36 @@ class Run:
         )
 
     @property
-    def weights_path(self) -> Path | None:
-        """Return the file with the pretrained weights that the run starts from; None: it trains from scratch."""
-        training = self.config.training
-        return None if training.weights == "none" else find_weights(training.network, self.environment.weights_dir)
+    def backbone(self) -> Backbone | None:
+        """Return what the run's features are made with; None: it trains from scratch, and no weights stand here."""
+        return backbone_of(self.config.training, self.environment.weights_dir)
 
     @property
     def pretrained(self) -> Pretrained | None:
         """Return what a transfer starts from, its features as they were recorded; None: the run trains from scratch."""
-        weights_path = self.weights_path
-        if weights_path is None:
+        training = self.config.training
+        if training.weights == "none":
             return None
+        weights_path = find_weights(training.network, self.environment.weights_dir)
         return Pretrained(weights_path, cast(Path, self.features_dir))
 
     @property
     def features_dir(self) -> Path | None:
-        """Return the features that this run extracted or found; None: it trains from scratch."""
+        """Return the features that this run extracted or found; None: it has none, for lack of a backbone."""
         features = self.recorded().get("features")
         return Path(features["path"]) if features else None
+
+    @property
+    def audit_dir(self) -> Path | None:
+        """Return the audit that this run made or found; None: it has none, for lack of a backbone."""
+        audit = self.recorded().get("audit")
+        return Path(audit["path"]) if audit else None
+
+    @property
+    def reviews(self) -> Reviews:
+        """Return what people had looked at when the run started."""
+        lists = sorted(name for name in self.config.inputs if name.startswith("reviewed-"))
+        return Reviews(self.label_files.fixes_path, tuple(self.run_dir / name for name in lists))
 
     def sources_named(self) -> AbstractContextManager[None]:
         """Name the file that a person can mend in an error that names the run's copy of it."""
@@ -247,8 +261,7 @@ def check_catalogue(environment: Environment) -> Path:
 
 def _check_machine(sample: SampleConfig, training: TrainingConfig, environment: Environment) -> None:
     """Refuse at once what the learning tasks could not do hours later."""
-    if training.weights != "none":
-        find_weights(training.network, environment.weights_dir)
+    backbone_of(training, environment.weights_dir)
     check_tensorboard(environment.tensorboard_dir)
     if sample.num_gpu_slots > environment.gpu_slots:
         raise ConfigError(
@@ -285,6 +298,11 @@ def start_run(sample_name: str, run_id: str, preset: str | None = None, override
         sources = input_files(sample, environment)
         for name, source in sources.items():
             shutil.copyfile(source, run_dir / name)
+        if FIXES_COPY in sources:
+            reviewed = find_reviewed_lists(run_dir / FIXES_COPY, run_dir.parents[1])
+            for name, source in reviewed.items():
+                shutil.copyfile(source, run_dir / name)
+            sources |= reviewed
         inputs = {name: hash_file(run_dir / name) for name in sources}
         with _sources_named(run_dir, sources):
             names = read_category_names(run_dir / NAMES_COPY if NAMES_COPY in inputs else None)

@@ -7,7 +7,7 @@ What runs, in which pool, in what order. What the tasks do is in `cdiscount_task
 from datetime import timedelta
 from pathlib import Path
 
-from airflow.sdk import DAG, dag
+from airflow.sdk import DAG, TriggerRule, dag
 from cdiscount_airflow import assets, docs, forms, sample_files
 from cdiscount_airflow.index_tasks import index_catalogue
 from cdiscount_airflow.learning_tasks import learn
@@ -80,14 +80,16 @@ def sample_dag(sample: SampleConfig) -> DAG:
                 )
             return run.record("labels", fixed)
 
-        @stage_task(task_display_name="Write the report")
+        # Without a backbone the audit is skipped, and the report says so.
+        @stage_task(task_display_name="Write the report", trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
         def write_report(
             index_dir: str, sample_dir: str, labels_dir: str, model_dir: str, evaluation_dir: str, run_id=None
         ) -> dict:
             """Write the evaluation report.
 
             **Reads** Parquet, manifests and the config of everything before it.
-            **Leaves** `report.html`, `labels.html` and `metrics.json` in the reports folder, and the index of reports.
+            **Leaves** `report.html`, `labels.html`, `label_suspects.csv` and `metrics.json` in the reports folder, and
+            the index of reports.
             **If it fails**, clear the task: nothing before it runs again.
             """
             from cdiscount_tasks.run import open_run
@@ -95,7 +97,7 @@ def sample_dag(sample: SampleConfig) -> DAG:
 
             run = open_run(sample.name, run_id)
             artifacts = map(Path, (index_dir, sample_dir, labels_dir, model_dir, evaluation_dir))
-            written = report.write_report(*artifacts, run.report_dir, run.config, run.features_dir)
+            written = report.write_report(*artifacts, run.report_dir, run.config, run.features_dir, run.audit_dir)
             return run.record("report", written)
 
         def open_run(run_id):
@@ -106,8 +108,8 @@ def sample_dag(sample: SampleConfig) -> DAG:
         index_dir = index_catalogue(resolve_run(), open_run)["path"]
         sample_dir = draw_sample(index_dir)["path"]
         labels_dir = fix_labels(index_dir, sample_dir)["path"]
-        model_dir, evaluation_dir = learn(sample_dir, labels_dir, open_run, sample.num_gpu_slots)
-        write_report(index_dir, sample_dir, labels_dir, model_dir, evaluation_dir)
+        learnt = learn(sample_dir, labels_dir, open_run, sample.num_gpu_slots)
+        learnt.audited >> write_report(index_dir, sample_dir, labels_dir, learnt.model_dir, learnt.evaluation_dir)
 
     return pipeline()
 

@@ -19,11 +19,23 @@ MAY_IMPORT = {
     "labelling": GROUND | {"config"},
     "learning": GROUND | {"config", "parallel"},
     "reporting": GROUND | {"config"},
-    "run": GROUND | {"storage", "environment", "config"},
+    "backbones": GROUND | {"storage", "config"},
+    "run": GROUND | {"storage", "environment", "config", "backbones"},
     "reports_index": GROUND | {"reporting", "storage"},
     "catalogue": GROUND | {"storage", "environment", "config", "run"},
     "stages": GROUND
-    | {"labelling", "learning", "reporting", "reports_index", "storage", "run", "environment", "config", "parallel"},
+    | {
+        "labelling",
+        "learning",
+        "reporting",
+        "reports_index",
+        "storage",
+        "run",
+        "environment",
+        "config",
+        "parallel",
+        "backbones",
+    },
     "demo": GROUND | {"storage"},
 }
 """What the parts of the package may import of it, besides themselves."""

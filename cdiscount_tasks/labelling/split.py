@@ -11,7 +11,7 @@ import xxhash
 from cdiscount_tasks.config import SplitConfig
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.labelling.csv_rows import is_whole_number, read_csv_rows
-from cdiscount_tasks.records import SPLITS, TEST, TRAIN, VALIDATION
+from cdiscount_tasks.records import BY_IMAGE, BY_PRODUCT, SPLITS, TEST, TRAIN, VALIDATION
 
 GIANT_SHARE = 0.05
 """A group of several products that holds more than this share of a class goes to train."""
@@ -153,6 +153,33 @@ def split_by_hash(products: pd.DataFrame, class_ids: Sequence[int], config: Spli
     )
     giants_in_train = tuple(group for group in giants if split_of[group] == TRAIN)
     return Split(products["group_id"].map(split_of), giants_in_train, tuple(moved), ())
+
+
+def split_images(products: pd.DataFrame, images: pd.DataFrame, kind: str, config: SplitConfig, seed: int) -> np.ndarray:
+    """Split pictures anew under one of SPLIT_KINDS, to compare what each would have reported.
+
+    Args:
+        products: Columns product_id, category_id, group_id; each category has at least three groups.
+        images: Column product_id, each among the products.
+        kind: "certified" splits whole groups as `split_by_hash` does, "by_product" products, "by_image" pictures.
+        config: The three shares.
+        seed: Of the split.
+
+    Returns:
+        Text, [num_images], one of SPLITS each.
+
+    Raises:
+        DataError: If a class cannot have all three splits under a certified one.
+    """
+    if kind == BY_IMAGE:
+        return split_by_shares(np.random.default_rng(seed).random(len(images)), config)
+    if kind == BY_PRODUCT:
+        split = split_by_shares(hash_shares(seed, products["product_id"].to_numpy()), config)
+    else:
+        class_ids = sorted(products["category_id"].unique().tolist())
+        split = split_by_hash(products, class_ids, config, seed).split.to_numpy()
+    of_product = dict(zip(products["product_id"], split, strict=True))
+    return np.asarray(images["product_id"].map(of_product).to_numpy(str))
 
 
 def read_split_file(path: Path) -> pd.Series:

@@ -15,8 +15,9 @@ from cdiscount_tasks.config import TrainingConfig
 from cdiscount_tasks.errors import DataError, DivergedError
 from cdiscount_tasks.learning.batches import EpochBatches, Examples, class_weights
 from cdiscount_tasks.learning.devices import Device
+from cdiscount_tasks.learning.joining import joint_probabilities
 from cdiscount_tasks.learning.objective import compile_network
-from cdiscount_tasks.learning.predictions import joint_probabilities, predict_images
+from cdiscount_tasks.learning.predictions import predict_images
 
 logger = logging.getLogger(__name__)
 

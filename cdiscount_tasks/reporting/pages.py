@@ -18,6 +18,7 @@ from cdiscount_tasks.reporting.confidence_figures import draw_confidence
 from cdiscount_tasks.reporting.coverage import few_groups
 from cdiscount_tasks.reporting.figures import heat, learning_curves
 from cdiscount_tasks.reporting.gallery import Mistake
+from cdiscount_tasks.reporting.suspects import Suspect
 
 MAX_CLASSES_IN_TABLE = 100
 MAX_CLASSES_IN_HEATMAP = 30
@@ -72,14 +73,21 @@ def _worst_first(per_class: Sequence[Mapping[str, Any]]) -> list[Mapping[str, An
     return sorted(per_class, key=place)
 
 
-def render_report(metrics: Mapping[str, Any], history: pd.DataFrame, mistakes: Sequence[Mistake]) -> str:
+def render_report(
+    metrics: Mapping[str, Any],
+    history: pd.DataFrame,
+    mistakes: Sequence[Mistake],
+    suspects: Sequence[Suspect] = (),
+) -> str:
     """Make the report page: one file, no script, no network.
 
     Args:
         metrics: What metrics.json holds.
         history: The model's history.parquet.
         mistakes: The most confident ones.
+        suspects: The most suspect labels.
     """
+    names = words.class_names(metrics["classes"])
     product = metrics["test"]["product"]
     num_classes = len(metrics["classes"])
     per_class = _worst_first(product["per_class"])
@@ -88,7 +96,8 @@ def render_report(metrics: Mapping[str, Any], history: pd.DataFrame, mistakes: S
         .get_template("report.html")
         .render(
             metrics=metrics,
-            names=words.class_names(metrics["classes"]),
+            names=names,
+            name_of={name.category_id: name for name in names},
             css=page_css(),
             drawn_warning=DRAWN_WARNING,
             per_class=per_class[:MAX_CLASSES_IN_TABLE],
@@ -98,6 +107,7 @@ def render_report(metrics: Mapping[str, Any], history: pd.DataFrame, mistakes: S
             confidence_curves=draw_confidence(product),
             history=history.to_dict("records"),
             mistakes=mistakes,
+            suspects=suspects,
             uniform_log_loss=math.log(num_classes),
             config_json=json.dumps(metrics["lineage"]["config"], indent=2, ensure_ascii=False),
         )

@@ -93,6 +93,7 @@ def summarise(
     certificate: Mapping[str, Any],
     counts: Mapping[str, Any],
     model_input: Mapping[str, Any],
+    audited: Mapping[str, Any],
     artifacts: Mapping[str, str],
     manifests: Mapping[str, Any],
     config: RunConfig,
@@ -106,6 +107,7 @@ def summarise(
         certificate: certificate.json.
         counts: counts.json.
         model_input: The model's input.json.
+        audited: What the audit of the labels found: leak, suspects.
         artifacts: The names of the artifacts' folders by stage.
         manifests: Of the artifacts, by stage, in the order of the way.
         config: The run's.
@@ -127,6 +129,7 @@ def summarise(
         },
         "split_certificate": certificate,
         "labels": counts,
+        **audited,
         "model": {**{fact: model.get(fact) for fact in _MODEL_FACTS}, "input": model_input},
         "durations_s": {**durations_s, "total": round(sum(durations_s.values()), 3)},
         "lineage": _lineage(artifacts, manifests, config),

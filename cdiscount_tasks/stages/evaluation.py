@@ -18,6 +18,7 @@ from cdiscount_tasks.learning.calibration import Calibration, choose_calibration
 from cdiscount_tasks.learning.devices import prepare_device
 from cdiscount_tasks.learning.images import RESIZE_RULE
 from cdiscount_tasks.learning.inputs import hold_pictures
+from cdiscount_tasks.learning.joining import joint_probabilities
 from cdiscount_tasks.learning.metrics import squared_errors
 from cdiscount_tasks.records import TEST, TRAIN, VALIDATION
 from cdiscount_tasks.storage.artifact import Recipe, build_artifact, verify_artifact, write_json
@@ -99,7 +100,7 @@ def _choose_calibration(products: pd.DataFrame, probabilities: np.ndarray) -> Ca
 
 def _write_evaluation(sample_dir: Path, labels_dir: Path, model_dir: Path, part_dir: Path) -> dict[str, Any]:
     device = prepare_device(seed=0)
-    from cdiscount_tasks.learning.predictions import joint_probabilities, predict_images  # after the device is set up
+    from cdiscount_tasks.learning.predictions import predict_images  # after the device is set up
 
     network, contract = _load_model(model_dir)
     classes = read_table(labels_dir / "classes.parquet", CLASSES)

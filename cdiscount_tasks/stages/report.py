@@ -3,7 +3,6 @@
 Made from Parquet, config and manifests alone, so that it can be made again without the model.
 """
 
-import json
 import logging
 import shutil
 from collections.abc import Mapping, Sequence
@@ -17,12 +16,14 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from cdiscount_tasks.backbones import NO_BACKBONE
 from cdiscount_tasks.config import RunConfig
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.learning import metrics as measuring
 from cdiscount_tasks.learning.calibration import Calibration
 from cdiscount_tasks.learning.images import PictureRefused, decode_rgb
 from cdiscount_tasks.learning.intervals import known_exactly
+from cdiscount_tasks.learning.leak import unknown_price
 from cdiscount_tasks.learning.reliability import measure_calibration
 from cdiscount_tasks.records import TEST, VALIDATION
 from cdiscount_tasks.reporting.gallery import choose_mistakes, show_mistakes
@@ -31,9 +32,11 @@ from cdiscount_tasks.reporting.label_page import make_thumbnail, render_label_pa
 from cdiscount_tasks.reporting.label_rows import Picture
 from cdiscount_tasks.reporting.pages import render_model_card, render_report
 from cdiscount_tasks.reporting.summary import summarise
+from cdiscount_tasks.reporting.suspects import Suspect, choose_suspects, show_suspects, write_list
 from cdiscount_tasks.reports_index import write_reports_index
 from cdiscount_tasks.storage import schemas, tables
-from cdiscount_tasks.storage.artifact import Recipe, read_manifest, rebuild_artifact, write_json
+from cdiscount_tasks.storage.artifact import Recipe, read_json, read_manifest, rebuild_artifact, write_json
+from cdiscount_tasks.storage.audit_tables import AuditTables, read_audit
 from cdiscount_tasks.storage.label_tables import read_jpegs, read_label_tables
 from cdiscount_tasks.storage.sample_images import SampleImages, rows_of
 
@@ -76,6 +79,7 @@ class _Inputs:
         certificate: certificate.json.
         counts: counts.json.
         model_input: input.json.
+        audit: What the audit of the labels found; None: there is none, for lack of a backbone.
     """
 
     manifests: dict[str, dict[str, Any]]
@@ -89,16 +93,7 @@ class _Inputs:
     certificate: dict[str, Any]
     counts: dict[str, Any]
     model_input: dict[str, Any]
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read ({error}); remove {path.parent} and run again") from error
-    if not isinstance(value, dict):
-        raise DataError(f"{path}: holds {type(value).__name__}, expected an object; remove {path.parent} and run again")
-    return value
+    audit: AuditTables | None
 
 
 def _flat(column: pa.ChunkedArray, width: int) -> npt.NDArray[Any]:
@@ -142,11 +137,12 @@ def _read_inputs(dirs: Mapping[str, Path]) -> _Inputs:
             by_image,
             ["product_id", "split", "group_id", "class_index", "predicted", "probability_of_label"],
         ).to_pandas(),
-        calibration=cast(Calibration, _read_json(evaluation_dir / "calibration.json")),
+        calibration=cast(Calibration, read_json(evaluation_dir / "calibration.json")),
         history=tables.read_table(model_dir / "history.parquet", schemas.HISTORY).to_pandas(),
-        certificate=_read_json(labels_dir / "certificate.json"),
-        counts=_read_json(labels_dir / "counts.json"),
-        model_input=_read_json(model_dir / "input.json"),
+        certificate=read_json(labels_dir / "certificate.json"),
+        counts=read_json(labels_dir / "counts.json"),
+        model_input=read_json(model_dir / "input.json"),
+        audit=read_audit(dirs["audit"]) if "audit" in dirs else None,
     )
 
 
@@ -158,6 +154,14 @@ def _measure(inputs: _Inputs, split: str) -> dict[str, Any]:
         measured["product"] |= measure_calibration(products, inputs.calibration)
         measured["product"]["joining"] = measuring.measure_joining(products, images)
     return {**measured, "image": measuring.measure_images(images)}
+
+
+def _describe_audit(audit: AuditTables | None) -> dict[str, Any]:
+    """Return what metrics.json says of the leak and the suspects."""
+    if audit is None:
+        return {"leak": {"reason": NO_BACKBONE, **unknown_price()}, "suspects": None}
+    found = {name: count for name, count in audit.counts.items() if name.startswith("num_")}
+    return {"leak": audit.leak, "suspects": {"list": audit.key, **found, "reviews": audit.reviews}}
 
 
 def _measure_all(inputs: _Inputs, config: RunConfig) -> dict[str, Any]:
@@ -175,6 +179,7 @@ def _measure_all(inputs: _Inputs, config: RunConfig) -> dict[str, Any]:
         certificate=inputs.certificate,
         counts=inputs.counts,
         model_input=inputs.model_input,
+        audited=_describe_audit(inputs.audit),
         artifacts=inputs.names,
         manifests=inputs.manifests,
         config=config,
@@ -200,6 +205,13 @@ def _thumbnail(jpeg: bytes) -> bytes | None:
         return None
 
 
+def _show_suspects(inputs: _Inputs, sample_dir: Path, labels_dir: Path) -> list[Suspect]:
+    if inputs.audit is None:
+        return []
+    chosen = choose_suspects(inputs.audit.suspects)
+    return show_suspects(chosen, _read_pictures(sample_dir, labels_dir, chosen["product_id"].tolist()))
+
+
 def _make_label_page(dirs: Mapping[str, Path], metrics: Mapping[str, Any]) -> str:
     labels = read_label_tables(dirs["index"], dirs["sample"], dirs["labels"])
     near_duplicates = metrics["split_certificate"].get("near_duplicates")
@@ -218,6 +230,7 @@ def write_report(
     out_dir: Path,
     config: RunConfig,
     features_dir: Path | None = None,
+    audit_dir: Path | None = None,
 ) -> ReportResult:
     """Write a run's report and list it in the index of reports. A report of the same run that stands is replaced.
 
@@ -229,7 +242,8 @@ def write_report(
         evaluation_dir: Finished evaluation artifact.
         out_dir: `<reports>/<sample>/<run folder>`; `<reports>/index.html` is written anew.
         config: The run's frozen config.
-        features_dir: Finished features artifact that the model was trained from; None: it was trained from scratch.
+        features_dir: Finished features artifact; None: there is none, for lack of a backbone.
+        audit_dir: Finished audit artifact; None: there is none, since it needs features.
 
     Returns:
         The paths and the headline.
@@ -244,6 +258,7 @@ def write_report(
         **({"features": features_dir} if features_dir else {}),
         "model": model_dir,
         "evaluation": evaluation_dir,
+        **({"audit": audit_dir} if audit_dir else {}),
     }
     inputs = _read_inputs(dirs)
     test_products = inputs.products[inputs.products["split"] == TEST]
@@ -254,11 +269,14 @@ def write_report(
         metrics = _measure_all(inputs, config)
         chosen = choose_mistakes(test_products)
         mistakes = show_mistakes(chosen, _read_pictures(sample_dir, labels_dir, chosen["product_id"].tolist()))
-        page = render_report(metrics, inputs.history, mistakes)
+        page = render_report(metrics, inputs.history, mistakes, _show_suspects(inputs, sample_dir, labels_dir))
         write_json(part_dir / "metrics.json", metrics)
         shutil.copyfile(evaluation_dir / "predictions.parquet", part_dir / "predictions.parquet")
         (part_dir / "report.html").write_text(page, encoding="utf-8")
         (part_dir / "labels.html").write_text(_make_label_page(dirs, metrics), encoding="utf-8")
+        if inputs.audit:
+            list_of_suspects = write_list(inputs.audit.suspects, inputs.classes, inputs.audit.key)
+            (part_dir / "label_suspects.csv").write_text(list_of_suspects, encoding="utf-8", newline="")
         (part_dir / "MODEL_CARD.md").write_text(render_model_card(metrics), encoding="utf-8")
         test = metrics["test"]
         accuracy = test["product"]["accuracy"]

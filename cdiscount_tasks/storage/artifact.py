@@ -83,6 +83,21 @@ def write_json(path: Path, value: Any, indent: int | None = 2) -> None:
         os.fsync(file.fileno())
 
 
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON file of an artifact.
+
+    Raises:
+        DataError: If it is missing, damaged or holds no object.
+    """
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read ({error}); remove {path.parent} and run again") from error
+    if not isinstance(value, dict):
+        raise DataError(f"{path}: holds {type(value).__name__}, expected an object; remove {path.parent} and run again")
+    return value
+
+
 def replace_file(path: Path, write: Callable[[Path], None]) -> None:
     """Write a file aside and put it in place in one step, so that a reader sees the old one or the new one."""
     aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")

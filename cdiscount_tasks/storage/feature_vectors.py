@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 from cdiscount_tasks.storage.schemas import features_schema
-from cdiscount_tasks.storage.tables import open_table, read_table
+from cdiscount_tasks.storage.tables import iter_row_groups, open_table, read_table
 
 
 def read_features(features_dir: Path) -> np.ndarray:
@@ -30,3 +30,25 @@ def read_features(features_dir: Path) -> np.ndarray:
             vectors[first : first + len(chunk), side] = chunk.flatten().to_numpy().reshape(-1, num_features)
             first += len(chunk)
     return vectors
+
+
+def read_features_of(features_dir: Path, wanted: np.ndarray) -> np.ndarray:
+    """Read the vectors of some pictures, not of their mirror images, with no more in memory than these.
+
+    Args:
+        features_dir: Finished features artifact.
+        wanted: bool, [num_images], row for row as the labels' `images.parquet`.
+
+    Returns:
+        float32, [number of wanted pictures, num_features].
+
+    Raises:
+        DataError: If the file is missing or damaged.
+    """
+    parts, first = [], 0
+    for rows in iter_row_groups(features_dir / "features.parquet", ["vector"]):
+        column = rows["vector"].combine_chunks()
+        vectors = column.flatten().to_numpy().reshape(len(column), -1)
+        parts.append(vectors[wanted[first : first + len(column)]])
+        first += len(column)
+    return np.concatenate(parts)

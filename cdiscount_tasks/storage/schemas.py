@@ -116,6 +116,22 @@ HISTORY = pa.schema(
     ]
 )
 
+SUSPECTS = pa.schema(
+    [
+        pa.field("product_id", pa.int64(), nullable=False),
+        pa.field("group_id", pa.int64(), nullable=False),
+        pa.field("split", pa.string(), nullable=False),
+        pa.field("category_id", pa.int64(), nullable=False),
+        pa.field("suggested_category_id", pa.int64(), nullable=False),
+        pa.field("probability_of_category", pa.float32(), nullable=False),
+        pa.field("probability_of_suggestion", pa.float32(), nullable=False),
+        pa.field("conflicted", pa.bool_(), nullable=False),
+        pa.field("is_suspect", pa.bool_(), nullable=False),
+        pa.field("listed", pa.string(), nullable=False),
+        pa.field("score", pa.int8(), nullable=False),
+    ]
+)
+
 
 def features_schema(num_features: int, mirrored: bool) -> pa.Schema:
     """Return the schema of `features.parquet`: of each picture, and of its mirror image where it was computed too."""

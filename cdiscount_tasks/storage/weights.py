@@ -95,6 +95,32 @@ def _fetch(network: str, weights_dir: Path | None, cached: Path) -> Path:
     return Path(path)
 
 
+def _cached(network: str) -> Path:
+    """Return where Keras keeps a network's file, whether it stands there or not."""
+    keras_home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
+    return keras_home / "models" / PUBLISHED[network].file_name
+
+
+def standing_weights(network: str, weights_dir: Path | None) -> Path | None:
+    """Return the file with a network's ImageNet weights if it stands on this machine; fetches nothing.
+
+    Args:
+        network: One of PUBLISHED.
+        weights_dir: What CDISCOUNT_WEIGHTS names; None: nothing.
+
+    Raises:
+        ConfigError: If the folder does not exist or has several.
+    """
+    if weights_dir is not None:
+        if not weights_dir.is_dir():
+            raise ConfigError(f"{weights_dir}: no such folder, though CDISCOUNT_WEIGHTS names it")
+        path = _in_folder(network, weights_dir)
+        if path is not None:
+            return path
+    cached = _cached(network)
+    return cached if cached.is_file() else None
+
+
 def find_weights(network: str, weights_dir: Path | None) -> Path:
     """Return the file with a network's ImageNet weights; fetches it where neither folder nor cache has it.
 
@@ -105,12 +131,4 @@ def find_weights(network: str, weights_dir: Path | None) -> Path:
     Raises:
         ConfigError: If there is none and it cannot be fetched, or the folder does not exist or has several.
     """
-    if weights_dir is not None:
-        if not weights_dir.is_dir():
-            raise ConfigError(f"{weights_dir}: no such folder, though CDISCOUNT_WEIGHTS names it")
-        path = _in_folder(network, weights_dir)
-        if path is not None:
-            return path
-    keras_home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
-    cached = keras_home / "models" / PUBLISHED[network].file_name
-    return cached if cached.is_file() else _fetch(network, weights_dir, cached)
+    return standing_weights(network, weights_dir) or _fetch(network, weights_dir, _cached(network))

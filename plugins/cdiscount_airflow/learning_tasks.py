@@ -3,14 +3,28 @@
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from airflow.sdk import TriggerRule
 
 from cdiscount_airflow.tasks import skip_task, stage_task
 
 
-def learn(sample_dir: Any, labels_dir: Any, open_run: Callable[[str], Any], gpu_slots: int) -> tuple[Any, Any]:
+class Learnt(NamedTuple):
+    """What the tasks that learn hand on.
+
+    Attributes:
+        model_dir: Path of the model.
+        evaluation_dir: Path of its evaluation.
+        audited: The task of the audit; it may be skipped, and then there is no path.
+    """
+
+    model_dir: Any
+    evaluation_dir: Any
+    audited: Any
+
+
+def learn(sample_dir: Any, labels_dir: Any, open_run: Callable[[str], Any], gpu_slots: int) -> Learnt:
     """Add the tasks that turn labels into a trained and judged model.
 
     Args:
@@ -20,7 +34,7 @@ def learn(sample_dir: Any, labels_dir: Any, open_run: Callable[[str], Any], gpu_
         gpu_slots: Slots of the pool that a training takes.
 
     Returns:
-        The paths of the model and of its evaluation, as their tasks give them.
+        The paths of the model and of its evaluation, as their tasks give them, and the task that audits the labels.
     """
 
     @stage_task(
@@ -31,20 +45,23 @@ def learn(sample_dir: Any, labels_dir: Any, open_run: Callable[[str], Any], gpu_
         execution_timeout=timedelta(days=1),
     )
     def extract_features(sample_dir: str, labels_dir: str, run_id: Any = None) -> dict:  # type: ignore[type-arg]
-        """Let the pretrained network look at every picture once; skipped where the preset trains from scratch.
+        """Let a pretrained network look at every picture once: the preset's, or one that stands on this machine.
+
+        Skipped where the preset trains from scratch and no pretrained weights stand here: none are fetched for this.
 
         **Reads** the sample's pictures and the ImageNet weights.
         **Leaves** a feature vector of each picture, and of its mirror image where the preset wants that.
         **If it fails** because the weights do not fit, look at the file that the log names, in `CDISCOUNT_WEIGHTS`.
         """
+        from cdiscount_tasks.backbones import NO_BACKBONE  # noqa: PLC0415
         from cdiscount_tasks.stages import features  # noqa: PLC0415
 
         run = open_run(run_id)
-        weights_path = run.weights_path
-        if weights_path is None:
-            skip_task(f"{run.config.training.network} is trained from scratch: it needs no features")
+        backbone = run.backbone
+        if backbone is None:
+            skip_task(NO_BACKBONE)
         extracted = features.extract_features(
-            Path(sample_dir), Path(labels_dir), weights_path, run.artifacts_dir, run.config.training
+            Path(sample_dir), Path(labels_dir), backbone.weights_path, run.artifacts_dir, backbone.config
         )
         return dict(run.record("features", extracted))
 
@@ -91,7 +108,26 @@ def learn(sample_dir: Any, labels_dir: Any, open_run: Callable[[str], Any], gpu_
         evaluated = evaluation.evaluate_model(Path(sample_dir), Path(labels_dir), Path(model_dir), run.artifacts_dir)
         return dict(run.record("evaluation", evaluated))
 
+    @stage_task(task_display_name="Audit the labels", retries=2, execution_timeout=timedelta(hours=2))
+    def audit_labels(labels_dir: str, features_dir: str, run_id: Any = None) -> dict:  # type: ignore[type-arg]
+        """Find labels that other products contradict, and price what a leaky split would have reported.
+
+        Skipped with the features.
+
+        **Reads** the features, the labels, and which lists of suspects people have been through.
+        **Leaves** each product's out-of-sample probability, and accuracies under three kinds of split.
+        **If it fails**, clear the task: the features stand.
+        """
+        from cdiscount_tasks.stages import audit  # noqa: PLC0415
+
+        run = open_run(run_id)
+        audited = audit.audit_labels(
+            Path(labels_dir), Path(features_dir), run.reviews, run.artifacts_dir, run.config.labels
+        )
+        return dict(run.record("audit", audited))
+
     trained = train_model(sample_dir, labels_dir)
-    extract_features(sample_dir, labels_dir) >> trained
+    extracted = extract_features(sample_dir, labels_dir)
+    extracted >> trained
     evaluated = evaluate_model(sample_dir, labels_dir, trained["path"])
-    return trained["path"], evaluated["path"]
+    return Learnt(trained["path"], evaluated["path"], audit_labels(labels_dir, extracted["path"]))

@@ -123,6 +123,48 @@ def test_files_that_people_may_change_are_copied_when_the_run_starts(place):
     assert run.label_files.fixes_path.read_text() == "product_id,category_id,reason\n"
 
 
+KEY = "0123456789abcdef"
+
+
+def name_a_list(place, key=KEY):
+    """Write a fix that names a list, and the audit that it comes from."""
+    (place.fixes_dir / "colours.csv").write_text(f"product_id,category_id,reason\n1,{RED},score 2 of 5; list {key}\n")
+    audit_dir = place.data_dir / "samples" / "colours" / f"audit-{KEY}"
+    audit_dir.mkdir(parents=True, exist_ok=True)
+    (audit_dir / "suspects.parquet").write_text("as listed")
+    return audit_dir / "suspects.parquet"
+
+
+def test_the_lists_that_fixes_name_are_frozen_when_the_run_starts(place):
+    listed = name_a_list(place)
+    start_run("colours", "r1")
+    listed.write_text("changed")
+    (copy,) = open_run("colours", "r1").reviews.list_paths
+    assert (copy.name, copy.read_text()) == (f"reviewed-{KEY}.parquet", "as listed")
+
+
+def test_a_list_that_appears_after_the_run_began_is_not_its_own(place):
+    start_run("colours", "r1")
+    name_a_list(place)
+    assert start_run("colours", "r1").reviews.list_paths == ()
+
+
+def test_a_named_list_whose_audit_is_gone_does_not_stop_a_run(place):
+    name_a_list(place, key="f" * 16)
+    assert start_run("colours", "r1").reviews.list_paths == ()
+
+
+def test_a_run_from_scratch_trains_from_scratch_though_it_has_features(place, monkeypatch):
+    (place.folder / "weights").mkdir()
+    (place.folder / "weights" / "mobilenet_v2_notop.h5").touch()
+    monkeypatch.setenv("CDISCOUNT_WEIGHTS", str(place.folder / "weights"))
+    run = start_run("colours", "r1")
+    run.record("features", {"path": "features-0"})
+    assert run.backbone.config.network == "mobilenet_v2"
+    assert run.features_dir == Path("features-0")
+    assert run.pretrained is None
+
+
 def test_a_run_without_outside_files_has_none(place, monkeypatch):
     monkeypatch.delenv("CDISCOUNT_CATEGORY_NAMES")
     assert start_run("colours", "r1").label_files == (None, None, None)

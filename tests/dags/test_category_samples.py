@@ -16,9 +16,22 @@ STORY = [
     "extract_features",
     "train_model",
     "evaluate_model",
+    "audit_labels",
     "write_report",
 ]
-HEAVY = ["numpy", "pyarrow", "PIL", "tensorflow", "keras", "pandas", "sklearn", "scipy", "bson", "matplotlib"]
+HEAVY = [
+    "numpy",
+    "pyarrow",
+    "PIL",
+    "tensorflow",
+    "keras",
+    "pandas",
+    "sklearn",
+    "scipy",
+    "bson",
+    "matplotlib",
+    "cleanlab",
+]
 
 
 def ids_in_order(dag):
@@ -78,6 +91,16 @@ def test_merge_index_runs_when_no_range_was_left_to_scan(project_dags):
 
     assert merge.trigger_rule == "none_failed_min_one_success"
     assert "index_catalogue.plan_ranges" in merge.upstream_task_ids
+
+
+def test_the_report_waits_for_the_audit_and_is_written_without_one(project_dags):
+    report = project_dags["cdiscount_wine"].get_task("write_report")
+    audit = project_dags["cdiscount_wine"].get_task("audit_labels")
+
+    assert "audit_labels" in report.upstream_task_ids
+    assert report.trigger_rule == "none_failed_min_one_success"
+    assert audit.trigger_rule == "all_success"
+    assert "extract_features" in audit.upstream_task_ids
 
 
 def test_unpausing_waits_for_the_next_tick(project_dags):

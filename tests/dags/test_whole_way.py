@@ -20,6 +20,7 @@ class Place:
     def __init__(self, project_dir, root):
         self.project_dir, self.root = project_dir, root
         mine = {"CDISCOUNT_DATA": "data", "CDISCOUNT_REPORTS": "reports", "AIRFLOW_HOME": "airflow"}
+        mine |= {"KERAS_HOME": "keras"}  # no weights, whatever this machine has
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("CDISCOUNT_", "AIRFLOW"))}
         self.environ = {
             **kept,
@@ -68,6 +69,16 @@ def test_a_run_leaves_its_report(two_runs, place):
         names = {path.name for path in Path(run["report"]["path"]).iterdir()}
         assert {"report.html", "metrics.json", "manifest.json", "predictions.parquet"} <= names
     assert (place.root / "reports" / "index.html").exists()
+
+
+def test_without_weights_features_and_audit_are_skipped_and_the_report_says_why(two_runs, place):
+    run = place.runs()[0]
+    page = (Path(run["report"]["path"]) / "report.html").read_text("utf-8")
+
+    assert not {"features", "audit"} & set(run)
+    assert metrics_of(run)["suspects"] is None
+    assert metrics_of(run)["leak"]["reason"].startswith("no file with pretrained weights stands")
+    assert "Price of a leaky split: not computed" in page
 
 
 def test_the_terminal_tells_accuracy_and_report(two_runs, place):

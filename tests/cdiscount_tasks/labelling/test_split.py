@@ -16,6 +16,7 @@ from cdiscount_tasks.labelling.split import (
     split_by_file,
     split_by_hash,
     split_by_shares,
+    split_images,
 )  # fmt: skip
 from cdiscount_tasks.records import SPLITS
 
@@ -228,3 +229,27 @@ def test_a_file_that_leaves_nothing_of_a_class_to_learn_is_refused():
 def test_products_of_the_file_that_the_sample_lacks_are_counted_and_the_first_named(num_unknown, told):
     splits = ["train", "train", "test", "train", "validation", "test"] + ["test"] * num_unknown
     assert split_products(splits).warnings[0].startswith(f"split file: {told}")
+
+
+def several_images():
+    """Return 200 products, tied in pairs, of two images each."""
+    product_id = np.arange(200)
+    products = pd.DataFrame({"product_id": product_id, "category_id": product_id // 2 % 3})
+    products["group_id"] = product_id - product_id % 2
+    return products, pd.DataFrame({"product_id": product_id.repeat(2)})
+
+
+@pytest.mark.parametrize(
+    ("kind", "kept_whole", "parted"),
+    [("certified", ["group_id", "product_id"], []), ("by_product", ["product_id"], ["group_id"]),
+     ("by_image", [], ["group_id", "product_id"])],
+)  # fmt: skip
+def test_each_kind_of_split_keeps_whole_what_it_promises(kind, kept_whole, parted):
+    products, images = several_images()
+    rows = images.merge(products, on="product_id")
+    rows["split"] = split_images(products, images, kind, SplitConfig(), seed=0)
+    assert set(rows["split"]) == {"train", "validation", "test"}
+    for unit in kept_whole:
+        assert (rows.groupby(unit)["split"].nunique() == 1).all()
+    for unit in parted:
+        assert (rows.groupby(unit)["split"].nunique() > 1).any()

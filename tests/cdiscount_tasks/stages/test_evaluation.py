@@ -8,7 +8,7 @@ import pytest
 
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.learning.calibration import choose_calibration
-from cdiscount_tasks.learning.predictions import joint_probabilities
+from cdiscount_tasks.learning.joining import joint_probabilities
 from cdiscount_tasks.records import TEST, TRAIN, VALIDATION, LabelFiles
 from cdiscount_tasks.stages.evaluation import _choose_calibration, _with_probabilities, evaluate_model
 from cdiscount_tasks.stages.labels import fix_labels, read_y_values

@@ -13,7 +13,7 @@ from cdiscount_tasks.records import Pretrained
 from cdiscount_tasks.stages.evaluation import evaluate_model
 from cdiscount_tasks.stages.features import extract_features
 from cdiscount_tasks.stages.model import train_model
-from cdiscount_tasks.storage.feature_vectors import read_features
+from cdiscount_tasks.storage.feature_vectors import read_features, read_features_of
 from cdiscount_tasks.storage.sample_images import SampleImages, rows_of
 from cdiscount_tasks.storage.schemas import HISTORY, LABEL_IMAGES, features_schema
 from cdiscount_tasks.storage.tables import read_table
@@ -68,6 +68,12 @@ def test_mirror_images_are_computed_only_where_they_are_wanted(
     both, alone = (read_features(Path(found["path"])) for found in (tiny_features, plain))
     assert (both.shape[1], alone.shape[1]) == (2, 1)
     assert np.array_equal(both[:, 0], alone[:, 0])
+
+
+def test_some_pictures_features_are_those_among_all(features_dir):
+    every = read_features(features_dir)[:, 0]
+    wanted = np.arange(len(every)) % 3 == 1
+    assert np.array_equal(read_features_of(features_dir, wanted), every[wanted])
 
 
 def test_other_epochs_use_the_same_features(tiny_features, sample_dir, labels_dir, weights_path, artifacts_dir):

@@ -2,15 +2,19 @@ import json
 import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
 from cdiscount_tasks.errors import ConfigError, DataError
-from cdiscount_tasks.records import DRAWN_WARNING
+from cdiscount_tasks.labelling.rules import read_fixes
+from cdiscount_tasks.records import DRAWN_WARNING, Reviews
 from cdiscount_tasks.run import run_folder
+from cdiscount_tasks.stages.audit import audit_labels
 from cdiscount_tasks.stages.report import write_report
 from cdiscount_tasks.storage import schemas, tables
 from cdiscount_tasks.storage.artifact import Recipe, read_manifest, rebuild_artifact, verify_artifact
+from tests.cdiscount_tasks.audit_inputs import make_features
 from tests.cdiscount_tasks.html_page import HOSTILE, Page
 from tests.cdiscount_tasks.report_inputs import make_inputs
 
@@ -320,3 +324,44 @@ def test_the_predictions_are_a_copy_of_the_evaluations(inputs, report):
         read_metrics(report[0])["lineage"]["files"]["predictions.parquet"]
         == (read_manifest(report[0])["files"]["predictions.parquet"]["xxh3_128"])
     )
+
+
+@pytest.fixture(scope="module")
+def audited(inputs, tmp_path_factory):
+    """Write the report with an audit in which ten products look like another class; returns its folder."""
+    folder = tmp_path_factory.mktemp("audited")
+    odd = inputs.products.iloc[10:60:5]
+    looks_like = dict(zip(odd["product_id"], (odd["class_index"] + 1) % 5, strict=True))
+    features_dir = make_features(inputs.dirs["labels"], folder, looks_like)
+    audit = audit_labels(inputs.dirs["labels"], features_dir, Reviews(), folder, inputs.config.labels)
+    out_dir = folder / "reports" / "wine" / "one"
+    write_report(*inputs.dirs.values(), out_dir, inputs.config, features_dir, Path(audit["path"]))
+    return out_dir
+
+
+def test_a_report_prices_the_leak(audited):
+    metrics = read_metrics(audited)
+    told = (audited / "report.html").read_text("utf-8")
+    assert metrics["leak"]["reason"] is None
+    for kind, figure in metrics["leak"]["accuracy"].items():
+        assert figure["low"] <= figure["value"] <= figure["high"]
+        assert f"{figure['value']:.3f}" in told, kind
+    assert {"features", "audit"} <= set(metrics["durations_s"])
+    assert "Not computed" not in told
+
+
+def test_a_report_lists_suspects_as_a_fixes_file_and_shows_ten(audited):
+    fixes = read_fixes(audited / "label_suspects.csv", range(1000003400, 1000003405))
+    suspects = read_metrics(audited)["suspects"]
+    assert len(fixes) == suspects["num_listed"] > suspects["num_suspects_listed"] >= 10
+    page = Page((audited / "report.html").read_text("utf-8"))
+    assert "label_suspects.csv" in page.text
+    assert (audited / "report.html").read_text("utf-8").count("<dt>suggested</dt>") == 10
+
+
+def test_a_report_without_an_audit_says_why_and_has_no_list(report):
+    out_dir, _ = report
+    assert not (out_dir / "label_suspects.csv").exists()
+    metrics = read_metrics(out_dir)
+    assert (metrics["suspects"], metrics["leak"]["inflation"]["by_image"]["value"]) == (None, None)
+    assert metrics["leak"]["reason"] in (out_dir / "report.html").read_text("utf-8").replace("&#39;", "'")

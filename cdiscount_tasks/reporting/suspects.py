@@ -1,0 +1,87 @@
+"""Label suspects: the ten that the page shows, and the list that a person goes through."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pandas as pd
+
+from cdiscount_tasks.reporting.gallery import PictureShelf, ShownProduct
+from cdiscount_tasks.reporting.words import class_names
+
+NUM_SHOWN = 10
+COLUMNS = ("product_id", "category_id", "reason")
+"""Those of a fixes file."""
+
+_LISTED_COLUMNS = ["product_id", "category_id", "suggested_category_id", "score"]
+_PICTURE_BUDGET_BYTES = 400_000
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """A product whose category others contradict."""
+
+    product: ShownProduct
+    category_id: int
+    suggested_category_id: int
+    probability_of_category: float
+    probability_of_suggestion: float
+    conflicted: bool
+    split: str
+
+
+def choose_suspects(rows: pd.DataFrame, num_shown: int = NUM_SHOWN) -> pd.DataFrame:
+    """Choose the most suspect products of the list, one of each group: products with one picture show the same thing.
+
+    Args:
+        rows: suspects.parquet, the most suspect first.
+        num_shown: At most so many.
+    """
+    return rows[rows["is_suspect"] & (rows["listed"] != "")].drop_duplicates("group_id").head(num_shown)
+
+
+def show_suspects(chosen: pd.DataFrame, pictures: Mapping[int, Sequence[bytes]]) -> list[Suspect]:
+    """Join the chosen products with their pictures.
+
+    Args:
+        chosen: What `choose_suspects` chose.
+        pictures: The JPEG bytes of each product's pictures, in order.
+    """
+    shelf = PictureShelf(_PICTURE_BUDGET_BYTES)
+    return [
+        Suspect(
+            product=shelf.show(row["product_id"], row["category_id"], pictures.get(row["product_id"], ())),
+            category_id=int(row["category_id"]),
+            suggested_category_id=int(row["suggested_category_id"]),
+            probability_of_category=float(row["probability_of_category"]),
+            probability_of_suggestion=float(row["probability_of_suggestion"]),
+            conflicted=bool(row["conflicted"]),
+            split=str(row["split"]),
+        )
+        for row in chosen.to_dict("records")
+    ]
+
+
+def write_list(rows: pd.DataFrame, classes: pd.DataFrame, key: str) -> str:
+    """Write the list of suspects as a fixes file.
+
+    Rows stand by product_id, and all are worded alike: which of them were drawn at random is in suspects.parquet alone.
+    The reason names the list, so that what a person leaves of it can be counted.
+
+    Args:
+        rows: suspects.parquet.
+        classes: classes.parquet.
+        key: Of the audit.
+    """
+    pairs = classes[["level3", "category_id"]].itertuples(index=False)
+    named = class_names([{"level3": name, "category_id": number} for name, number in pairs])
+    names = {name.category_id: name.short for name in named}
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    listed = rows[rows["listed"] != ""].sort_values("product_id")
+    for product_id, given, suggested, score in listed[_LISTED_COLUMNS].to_numpy().tolist():
+        reason = f"the catalogue says {names[given]}; suggested: {names[suggested]}; score {score} of 5; list {key}"
+        writer.writerow([product_id, suggested, reason])
+    return text.getvalue()

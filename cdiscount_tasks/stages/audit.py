@@ -1,0 +1,295 @@
+"""Labels and features -> audit: which labels people should look at, and what a leaky split would have reported."""
+
+import logging
+from collections.abc import Mapping
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+from typing import Any, NamedTuple, TypedDict, cast
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from cdiscount_tasks.config import LabelConfig, SplitConfig
+from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.labelling.reviews import found_wrong, read_fixes_of_lists
+from cdiscount_tasks.labelling.rules import HUMAN_EXCLUSION, HUMAN_FIX
+from cdiscount_tasks.labelling.split import small_classes, split_images
+from cdiscount_tasks.learning.frozen_head import keep_whole_groups
+from cdiscount_tasks.learning.intervals import share_figure
+from cdiscount_tasks.learning.leak import LeakPrice, price_leak, unknown_price
+from cdiscount_tasks.learning.suspects import (
+    NOT_LISTED,
+    RANDOM,
+    SUSPECT,
+    choose_list,
+    find_suspects,
+    judge_out_of_sample,
+)
+from cdiscount_tasks.records import BY_IMAGE, BY_PRODUCT, SPLIT_KINDS, TEST, TRAIN, Reviews
+from cdiscount_tasks.storage.artifact import Recipe, build_artifact, read_manifest, write_json
+from cdiscount_tasks.storage.feature_vectors import read_features_of
+from cdiscount_tasks.storage.hashes import hash_file
+from cdiscount_tasks.storage.schemas import CLASSES, LABEL_IMAGES, LABEL_PRODUCTS, SUSPECTS
+from cdiscount_tasks.storage.tables import exact_frame, read_table, write_table
+
+logger = logging.getLogger(__name__)
+
+VERSION = 1
+
+LEAK_SEEDS = range(5)
+
+
+class _Bounds(NamedTuple):
+    """How much is looked at. Time grows with classes x pictures learnt from.
+
+    Attributes:
+        classes: Categories, at most; of more, so many are drawn at random.
+        images: Pictures, at most; of more, whole groups are drawn at random.
+        cells: Classes x pictures that one head learns from, at most.
+    """
+
+    classes: int
+    images: int
+    cells: int
+
+
+# A head of 10 classes x 3,354 pictures x 1,280 features takes 0.4 s of one core; 15 are learnt for the leak.
+_LEAK_BOUNDS = _Bounds(classes=50, images=8_000, cells=200_000)
+_SUSPECT_BOUNDS = _Bounds(classes=100, images=40_000, cells=600_000)
+
+
+class AuditResult(TypedDict):
+    """What was looked at and found."""
+
+    path: str
+    num_products_judged: int
+    num_suspects: int
+    num_listed: int
+    leak_by_product: float | None
+    leak_by_image: float | None
+    reused: bool
+
+
+class _UnsplittableError(Exception):
+    """A sample that is too small to be split anew; it becomes the reason in leak.json."""
+
+
+class _Drawn(NamedTuple):
+    """The part of a sample that is looked at.
+
+    Attributes:
+        products: Columns product_id, category_id, class_index, label_index (class to learn; -1: none of these),
+            group_id, split, rule, conflicted.
+        images: Column product_id.
+        wanted: bool, [images of the labels], which of them.
+        category_ids: By class index, ascending.
+    """
+
+    products: pd.DataFrame
+    images: pd.DataFrame
+    wanted: npt.NDArray[np.bool_]
+    category_ids: npt.NDArray[np.int64]
+
+    @property
+    def product_of_image(self) -> npt.NDArray[np.int64]:
+        """Return the place of each picture's product."""
+        return np.searchsorted(self.products["product_id"].to_numpy(), self.images["product_id"].to_numpy())
+
+
+def _read_labels(labels_dir: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    products = exact_frame(read_table(labels_dir / "products.parquet", LABEL_PRODUCTS), "label")
+    images = read_table(labels_dir / "images.parquet", LABEL_IMAGES, ["product_id"]).to_pandas()
+    # What people said counts in every split; a policy on conflicts says nothing about who is right.
+    said = products["rule"].eq(HUMAN_FIX)
+    products["believed"] = products["category_id"].where(~said, products["label"]).astype("int64")
+    return products.sort_values("product_id", ignore_index=True), images
+
+
+def _draw(products: pd.DataFrame, images: pd.DataFrame, bounds: _Bounds, seed: int) -> _Drawn:
+    """Draw categories, then whole groups, until no more is left than the bounds allow."""
+    category_ids = np.unique(products["category_id"])
+    if len(category_ids) > bounds.classes:
+        category_ids = np.sort(np.random.default_rng(seed).choice(category_ids, bounds.classes, replace=False))
+    products = products[products["category_id"].isin(category_ids)]
+    most = min(bounds.images, bounds.cells // len(category_ids)) if bounds is _LEAK_BOUNDS else bounds.images
+    group = images["product_id"].map(products.set_index("product_id")["group_id"])
+    wanted = group.notna().to_numpy(copy=True)
+    wanted[wanted] = keep_whole_groups(group[wanted].to_numpy(np.int64), most, seed)
+    images = images[wanted].reset_index(drop=True)
+    products = products[products["product_id"].isin(images["product_id"])].reset_index(drop=True)
+    index = pd.Index(category_ids)
+    products = products.assign(
+        class_index=index.get_indexer(products["category_id"]), label_index=index.get_indexer(products["believed"])
+    )
+    return _Drawn(products, images, wanted, category_ids)
+
+
+def _shares(config: SplitConfig) -> SplitConfig:
+    """Return the shares to split by; a file's own splits cannot be drawn anew."""
+    return SplitConfig() if config.file else config
+
+
+def _measure_leak(drawn: _Drawn, features_dir: Path, config: LabelConfig) -> LeakPrice:
+    """Split the drawn pictures anew, seed by seed, and compare."""
+    few = small_classes(drawn.products, drawn.category_ids.tolist())
+    products = drawn.products[~drawn.products["category_id"].isin(few)]
+    kept = drawn.images["product_id"].isin(products["product_id"]).to_numpy()
+    images = drawn.images[kept]
+    if products["category_id"].nunique() < 2:
+        raise _UnsplittableError("fewer than two categories have the three groups of products that a split needs")
+    try:
+        splits = [
+            {kind: split_images(products, images, kind, _shares(config.split), seed) for kind in SPLIT_KINDS}
+            for seed in LEAK_SEEDS
+        ]
+    except DataError as error:
+        raise _UnsplittableError(f"the sample cannot be split anew: {error}") from error
+    if any(not (split == side).any() for of_seed in splits for split in of_seed.values() for side in (TRAIN, TEST)):
+        raise _UnsplittableError("so few pictures are there that a split has an empty side")
+    by_id = products.set_index("product_id")
+    return price_leak(
+        read_features_of(features_dir, drawn.wanted)[kept],
+        images["product_id"].map(by_id["class_index"]).to_numpy(np.int64),
+        images["product_id"].map(by_id["group_id"]).to_numpy(np.int64),
+        splits,
+        len(drawn.category_ids),
+    )
+
+
+def _describe_leak(
+    products: pd.DataFrame, images: pd.DataFrame, features_dir: Path, config: LabelConfig
+) -> dict[str, Any]:
+    """Return leak.json."""
+    drawn = _draw(products, images, _LEAK_BOUNDS, config.seed)
+    try:
+        price, reason = _measure_leak(drawn, features_dir, config), None
+    except _UnsplittableError as error:
+        price, reason = unknown_price(), str(error)
+    made_with = read_manifest(features_dir)["config"]
+    return {
+        **price,
+        "reason": reason,
+        "num_seeds": len(LEAK_SEEDS),
+        "network": made_with["network"],
+        "image_size": made_with["image_size"],
+        "num_images": len(drawn.images),
+        "num_images_of_sample": len(images),
+        "num_classes": len(drawn.category_ids),
+        "num_classes_of_sample": int(products["category_id"].nunique()),
+    }
+
+
+def _suspect(drawn: _Drawn, features_dir: Path, reviewed: set[int], seed: int) -> pd.DataFrame:
+    """Judge the drawn products; returns the rows of suspects.parquet."""
+    products, product_of_image = drawn.products, drawn.product_of_image
+    label = products["label_index"].to_numpy(np.int64)
+    is_settled = products["rule"].isin([HUMAN_FIX, HUMAN_EXCLUSION]).to_numpy()
+    # Pictures that stand in several categories teach nothing; the products are judged all the same.
+    teaches = (label >= 0) & ~products["conflicted"].to_numpy() & (products["rule"] != HUMAN_EXCLUSION).to_numpy()
+    evidence = judge_out_of_sample(
+        read_features_of(features_dir, drawn.wanted),
+        product_of_image,
+        np.where(label >= 0, label, products["class_index"]),
+        products["group_id"].to_numpy(np.int64),
+        teaches[product_of_image],
+        len(drawn.category_ids),
+        max(1, _SUSPECT_BOUNDS.cells // len(drawn.category_ids)),
+        seed,
+    )
+    given = products["class_index"].to_numpy(np.int64)
+    verdicts = find_suspects(evidence, given, ~is_settled)
+    known = is_settled | ~evidence.is_judged | products["product_id"].isin(reviewed).to_numpy()
+    listed = choose_list(verdicts, known, seed)
+    place = np.arange(len(products))
+    rows = products[["product_id", "group_id", "split", "category_id", "conflicted"]].assign(
+        suggested_category_id=drawn.category_ids[verdicts.suggestion],
+        probability_of_category=evidence.probabilities[place, given].round(4),
+        probability_of_suggestion=evidence.probabilities[place, verdicts.suggestion].round(4),
+        is_suspect=verdicts.is_suspect,
+        listed=listed.kind,
+        score=listed.score,
+    )
+    order = np.lexsort((products["product_id"], verdicts.quality, ~verdicts.is_suspect))
+    return rows.iloc[order[(evidence.is_judged & ~is_settled)[order]]]
+
+
+def _read_lists(reviews: Reviews) -> dict[str, pd.DataFrame]:
+    """Return the rows that people were shown, by the key of the audit that listed them."""
+    lists = {}
+    for path in reviews.list_paths:
+        rows = read_table(path, SUSPECTS).to_pandas()
+        lists[path.stem.removeprefix("reviewed-")] = rows[rows["listed"] != NOT_LISTED]
+    return lists
+
+
+def _describe_reviews(reviews: Reviews, lists: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+    """Return reviews.json: of each list, the share that people found wrong."""
+    fixes = read_fixes_of_lists(reviews.fixes_path) if reviews.fixes_path else pd.DataFrame({"list": []})
+    described = []
+    for key, rows in sorted(lists.items()):
+        wrong = found_wrong(rows, fixes[fixes["list"] == key])
+        of_kind = {kind: (rows["listed"] == kind).to_numpy() for kind in (SUSPECT, RANDOM)}
+        figures = {kind: share_figure(wrong[of], rows.loc[of, "group_id"]) for kind, of in of_kind.items()}
+        described.append({"list": key, "suspects": figures[SUSPECT], "random": figures[RANDOM]})
+    return {"lists": described, "missing": sorted(set(fixes["list"]) - set(lists))}
+
+
+def _write_audit(
+    labels_dir: Path, features_dir: Path, reviews: Reviews, config: LabelConfig, part_dir: Path
+) -> dict[str, Any]:
+    products, images = _read_labels(labels_dir)
+    drawn = _draw(products, images, _SUSPECT_BOUNDS, config.seed)
+    lists = _read_lists(reviews)
+    reviewed = {product_id for rows in lists.values() for product_id in rows["product_id"]}
+    rows = _suspect(drawn, features_dir, reviewed, config.seed)
+    write_table(part_dir / "suspects.parquet", rows, SUSPECTS)
+    write_json(part_dir / "reviews.json", _describe_reviews(reviews, lists))
+    leak = _describe_leak(products, images, features_dir, config)
+    write_json(part_dir / "leak.json", leak)
+    num_classes = read_table(labels_dir / "classes.parquet", CLASSES, ["class_index"]).num_rows
+    logger.info(
+        "%d suspects among %d judged products of %d of %d categories; leak: %s",
+        rows["is_suspect"].sum(), len(rows), len(drawn.category_ids), num_classes, leak["reason"] or leak["inflation"],
+    )  # fmt: skip
+    return {
+        "num_products_judged": len(rows),
+        "num_products_of_sample": len(products),
+        "num_suspects": int(rows["is_suspect"].sum()),
+        "num_suspects_listed": int((rows["listed"] == SUSPECT).sum()),
+        "num_listed": int((rows["listed"] != "").sum()),
+        "leak_by_product": leak["inflation"][BY_PRODUCT]["value"],
+        "leak_by_image": leak["inflation"][BY_IMAGE]["value"],
+    }
+
+
+def audit_labels(
+    labels_dir: Path, features_dir: Path, reviews: Reviews, artifacts_dir: Path, config: LabelConfig
+) -> AuditResult:
+    """Find the labels that other products contradict, and price the leak that random splits would have.
+
+    Args:
+        labels_dir: Finished labels artifact.
+        features_dir: Finished features artifact of these labels.
+        reviews: What people have been through, as it was when the run began: nothing of it is listed again.
+        artifacts_dir: Where the audit artifact will stand, named by its key.
+        config: The label rules: seed and shares of the split.
+
+    Returns:
+        The artifact's path and counts. `suspects.parquet` has a row a judged product, the most suspect first;
+        `leak.json` the accuracies, or the reason why there are none; `reviews.json` what people found in earlier lists.
+
+    Raises:
+        DataError: If an artifact is missing or damaged.
+    """
+    recipe = Recipe(
+        stage="audit",
+        version=VERSION,
+        config={"seed": config.seed, "split": _shares(config.split).model_dump(mode="json")},
+        inputs={"labels": labels_dir, "features": features_dir},
+        files={path.name: hash_file(path) for path in reviews.list_paths},
+        libraries={name: metadata.version(name) for name in ("cleanlab", "scikit-learn", "numpy", "scipy")},
+    )
+    write = partial(_write_audit, labels_dir, features_dir, reviews, config)
+    return cast(AuditResult, build_artifact(recipe.dir_in(artifacts_dir), recipe, write))
