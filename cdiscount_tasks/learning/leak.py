@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cdiscount_tasks.learning.frozen_head import Bools, Ints, predict_by_head
-from cdiscount_tasks.learning.intervals import Figure, divide, figure_of, known_exactly, percentiles, resampled_sums
+from cdiscount_tasks.learning.intervals import Figure, figure_of, known_exactly, percentiles, resampled_sums
+from cdiscount_tasks.learning.shares import divide
 from cdiscount_tasks.records import BY_IMAGE, BY_PRODUCT, CERTIFIED, SPLIT_KINDS, TEST, TRAIN
 
 Splits = Mapping[str, npt.NDArray[np.str_]]
