@@ -21,7 +21,7 @@ def separable(num_products=200, num_classes=4, num_wrong=12, seed=0):
     """Return features that tell the classes apart, their labels, and which of these are wrong."""
     random = np.random.default_rng(seed)
     true = np.arange(num_products) % num_classes
-    features = random.normal(size=(num_products, 10)).astype(np.float32)
+    features = random.normal(size=(num_products, max(10, num_classes))).astype(np.float32)
     features[np.arange(num_products), true] += 8
     wrong = random.choice(num_products, num_wrong, replace=False)
     label = true.copy()
