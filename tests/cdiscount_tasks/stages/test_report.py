@@ -157,7 +157,7 @@ def test_pictures_have_alternative_texts_and_tables_captions_and_scopes(page):
 
 def test_the_sections_stand_in_the_order_in_which_trust_is_built(page):
     sections = [attrs["id"] for attrs in page.all("section")]
-    expected = "verdict classes confusion confidence curves mistakes labels certificate lineage glossary"
+    expected = "verdict classes confusion confidence curves mistakes labels suspects certificate lineage glossary"
     assert sections == expected.split()
 
 
