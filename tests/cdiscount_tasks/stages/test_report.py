@@ -161,7 +161,7 @@ def test_the_sections_stand_in_the_order_in_which_trust_is_built(page):
     sections = [attrs["id"] for attrs in page.all("section")]
     expected = (
         "verdict champion classes confusion pairs mistakes uncertain random "
-        "labels certificate confidence curves data resources lineage glossary"
+        "labels suspects certificate confidence curves data resources lineage glossary"
     )
     assert sections == expected.split()
 
