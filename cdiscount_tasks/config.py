@@ -247,6 +247,10 @@ class SampleConfig(Frozen):
         description="What happens to pictures that look the same without being identical: off, they are not sought; "
         "report, those that the split parts are counted; group, they tie products too, so that no split parts them.",
     )
+    embed_pictures: bool = Field(
+        default=True,
+        description="Whether the report's pages hold pictures of the catalogue; without them a report can be shared.",
+    )
     schedule: ScheduleConfig = ScheduleConfig()
     default_preset: str = "baseline"
     presets: dict[Annotated[str, Field(pattern=r"^[a-z0-9_]+$")], TrainingConfig] = Field(min_length=1)
@@ -272,6 +276,16 @@ class SampleConfig(Frozen):
         return self
 
 
+class PriceConfig(Frozen):
+    """What an hour costs; None: unknown."""
+
+    per_cpu_hour: float | None = Field(default=None, ge=0, strict=False, description="Of a stage without a GPU.")
+    per_gpu_hour: float | None = Field(
+        default=None, ge=0, strict=False, description="Of one GPU, its machine included."
+    )
+    currency: str = "EUR"
+
+
 class RunConfig(Frozen):
     """Everything that decides what a run makes, frozen by its first task in `config.json`."""
 
@@ -288,6 +302,8 @@ class RunConfig(Frozen):
     inputs: dict[str, str] = Field(description="Copied input files beside config.json, and the xxh3-128 of each.")
     input_sources: dict[str, str] = Field(default={}, description="Where each of them was copied from.")
     versions: dict[str, str]
+    started: str | None = Field(default=None, description="When the run was frozen, in UTC.")
+    prices: PriceConfig = PriceConfig()
 
 
 class _UniqueKeyLoader(yaml.SafeLoader):

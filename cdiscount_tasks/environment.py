@@ -25,6 +25,9 @@ class Environment:
     tensorboard_dir: Path | None
     max_rejected_share: float
     gpu_slots: int
+    price_per_cpu_hour: float | None
+    price_per_gpu_hour: float | None
+    currency: str
     uses_demo_catalogue: bool
 
     @property
@@ -55,6 +58,10 @@ def _number(environ: Mapping[str, str], name: str, default: float, low: float, h
     if not low <= value <= high:
         raise ConfigError(f"environment variable {name} is {text!r}, expected a number from {low:g} to {high:g}")
     return value
+
+
+def _price(environ: Mapping[str, str], name: str) -> float | None:
+    return _number(environ, name, 0, 0, 1e6) if environ.get(name) else None
 
 
 def _whole_number(environ: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
@@ -106,5 +113,8 @@ def read_environment(environ: Mapping[str, str] | None = None) -> Environment:
         tensorboard_dir=_folder(environ, "CDISCOUNT_TENSORBOARD"),
         max_rejected_share=_number(environ, "CDISCOUNT_MAX_REJECTED_SHARE", 0.01, 0, 1),
         gpu_slots=_whole_number(environ, "CDISCOUNT_GPU_SLOTS", 1, 1, 64),
+        price_per_cpu_hour=_price(environ, "CDISCOUNT_PRICE_PER_CPU_HOUR"),
+        price_per_gpu_hour=_price(environ, "CDISCOUNT_PRICE_PER_GPU_HOUR"),
+        currency=environ.get("CDISCOUNT_CURRENCY") or "EUR",
         uses_demo_catalogue=uses_demo,
     )

@@ -8,6 +8,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -19,6 +20,7 @@ from cdiscount_tasks.config import (
     LEVEL_CHOICE,
     DrawConfig,
     LabelConfig,
+    PriceConfig,
     RunConfig,
     SampleConfig,
     TrainingConfig,
@@ -331,6 +333,12 @@ def start_run(sample_name: str, run_id: str, preset: str | None = None, override
             inputs=inputs,
             input_sources={name: str(source) for name, source in sources.items()},
             versions=_versions(),
+            started=datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
+            prices=PriceConfig(
+                per_cpu_hour=environment.price_per_cpu_hour,
+                per_gpu_hour=environment.price_per_gpu_hour,
+                currency=environment.currency,
+            ),
         )
         replace_file(run_dir / "config.json", lambda aside: write_json(aside, config.model_dump(mode="json")))
     logger.info("config of this run, frozen in %s: %s", run_dir, config.model_dump_json())

@@ -21,6 +21,7 @@ MAY_IMPORT = {
     "reporting": GROUND | {"config"},
     "backbones": GROUND | {"storage", "config"},
     "run": GROUND | {"storage", "environment", "config", "backbones"},
+    "report_evidence": GROUND | {"learning", "reporting", "storage"},
     "reports_index": GROUND | {"reporting", "storage"},
     "catalogue": GROUND | {"storage", "environment", "config", "run"},
     "stages": GROUND
@@ -28,6 +29,7 @@ MAY_IMPORT = {
         "labelling",
         "learning",
         "reporting",
+        "report_evidence",
         "reports_index",
         "storage",
         "run",

@@ -1,21 +1,15 @@
 """The label page: whether the labels and the split can be believed, each count with pictures."""
 
-import io
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from PIL import Image
-
-from cdiscount_tasks.records import DRAWN_COMMENT, DRAWN_WARNING, SPLITS
+from cdiscount_tasks.records import DRAWN_WARNING, SPLITS
 from cdiscount_tasks.reporting import words
 from cdiscount_tasks.reporting.figures import bars
 from cdiscount_tasks.reporting.gallery import PictureShelf
 from cdiscount_tasks.reporting.label_choices import NUM_SHOWN
 from cdiscount_tasks.reporting.label_rows import LabelChoices, Listed, Picture, Placeholder
 from cdiscount_tasks.reporting.pages import page_css, templates
-
-THUMBNAIL_SIDE = 160
-"""Pixels; shown at half to full size. Some 150 of them make a page of about 1 MB."""
 
 PICTURE_BUDGET_BYTES = 1_300_000
 """As base64 a third more: with it the page stays under 2 MB, whatever the pictures hold."""
@@ -36,16 +30,6 @@ DECISIONS = {
     "settled_by_fix": "settled by a person",
     "not_in_train": "only measured",
 }
-
-
-def make_thumbnail(picture: Image.Image) -> bytes:
-    """Encode a picture small; one that a demo drew still says so in its JPEG comment."""
-    small = picture.convert("RGB")
-    small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
-    drawn = picture.info.get("comment") == DRAWN_COMMENT
-    file = io.BytesIO()
-    small.save(file, "JPEG", quality=72, optimize=True, comment=DRAWN_COMMENT if drawn else b"")
-    return file.getvalue()
 
 
 def embed_pictures(pictures: Iterable[Picture], thumbnails: Mapping[Picture, bytes]) -> dict[Picture, str]:
@@ -100,13 +84,19 @@ def class_shares(
     return sorted(rows, key=lambda row: (-row["num_products"], row["class_index"]))
 
 
-def render_label_page(metrics: Mapping[str, Any], choices: LabelChoices, thumbnails: Mapping[Picture, bytes]) -> str:
+def render_label_page(
+    metrics: Mapping[str, Any],
+    choices: LabelChoices,
+    thumbnails: Mapping[Picture, bytes],
+    no_pictures: str | None = None,
+) -> str:
     """Make the label page: one file, no script, no network.
 
     Args:
         metrics: What metrics.json holds.
         choices: What is shown.
         thumbnails: The pictures that decode, small.
+        no_pictures: Why there are none, as a sentence.
     """
     certificate = metrics["split_certificate"]
     names = words.class_names(metrics["classes"])
@@ -120,6 +110,7 @@ def render_label_page(metrics: Mapping[str, Any], choices: LabelChoices, thumbna
             certificate=certificate,
             labels=metrics["labels"],
             near=certificate.get("near_duplicates"),
+            no_pictures=no_pictures,
             names=names,
             names_by_id={name.category_id: name for name in names},
             choices=choices,

@@ -14,10 +14,10 @@ import pandas as pd
 
 from cdiscount_tasks.records import DRAWN_WARNING
 from cdiscount_tasks.reporting import words
+from cdiscount_tasks.reporting.cases import Galleries
 from cdiscount_tasks.reporting.confidence_figures import draw_confidence
 from cdiscount_tasks.reporting.coverage import few_groups
 from cdiscount_tasks.reporting.figures import heat, learning_curves
-from cdiscount_tasks.reporting.gallery import Mistake
 from cdiscount_tasks.reporting.suspects import Suspect
 
 MAX_CLASSES_IN_TABLE = 100
@@ -73,10 +73,25 @@ def _worst_first(per_class: Sequence[Mapping[str, Any]]) -> list[Mapping[str, An
     return sorted(per_class, key=place)
 
 
+def _class_sizes(classes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return how large each class is, the largest first."""
+    rows = [
+        {
+            "class_index": one["class_index"],
+            "num_products": sum(one["num_products"].values()),
+            "by_split": one["num_products"],
+        }
+        for one in classes
+    ]
+    total = sum(row["num_products"] for row in rows) or 1
+    shares = [{**row, "share": row["num_products"] / total} for row in rows]
+    return sorted(shares, key=lambda row: (-row["num_products"], row["class_index"]))
+
+
 def render_report(
     metrics: Mapping[str, Any],
     history: pd.DataFrame,
-    mistakes: Sequence[Mistake],
+    galleries: Galleries,
     suspects: Sequence[Suspect] = (),
 ) -> str:
     """Make the report page: one file, no script, no network.
@@ -84,7 +99,7 @@ def render_report(
     Args:
         metrics: What metrics.json holds.
         history: The model's history.parquet.
-        mistakes: The most confident ones.
+        galleries: The products that are shown.
         suspects: The most suspect labels.
     """
     names = words.class_names(metrics["classes"])
@@ -106,8 +121,9 @@ def render_report(
             curves=learning_curves(history, metrics["model"]["best_epoch"]),
             confidence_curves=draw_confidence(product),
             history=history.to_dict("records"),
-            mistakes=mistakes,
+            galleries=galleries,
             suspects=suspects,
+            class_sizes=_class_sizes(metrics["classes"]),
             uniform_log_loss=math.log(num_classes),
             config_json=json.dumps(metrics["lineage"]["config"], indent=2, ensure_ascii=False),
         )

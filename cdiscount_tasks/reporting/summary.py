@@ -7,6 +7,8 @@ from typing import Any
 
 from cdiscount_tasks.config import RunConfig
 from cdiscount_tasks.records import SPLITS
+from cdiscount_tasks.reporting.product_choices import RANDOM_SEED
+from cdiscount_tasks.reporting.resources import account
 
 SCHEMA_VERSION = 1
 """Of metrics.json; docs/metrics-schema.md describes it."""
@@ -32,6 +34,8 @@ _MODEL_FACTS = (
     "device_memory_gib",
     "precision",
 )
+_ARTIFACT_FACTS = ("key", "identity", "version", "libraries")
+_MOST_SIZES = 3
 _HASHED_FILES = (("model", "model.keras"), ("evaluation", "predictions.parquet"))
 
 
@@ -66,12 +70,24 @@ def _lineage(artifacts: Mapping[str, str], manifests: Mapping[str, Any], config:
         "config": config.model_dump(mode="json"),
         "overrides": _overrides(config),
         "versions": config.versions,
+        "seeds": {
+            "draw_and_split": config.sample.seed,
+            "training": config.training.seed,
+            "random_gallery": RANDOM_SEED,
+        },
         "artifacts": {
-            stage: {"name": artifacts[stage], **{fact: manifest[fact] for fact in ("key", "identity", "version")}}
+            stage: {"name": artifacts[stage], **{fact: manifest[fact] for fact in _ARTIFACT_FACTS}}
             for stage, manifest in manifests.items()
         },
         "files": {name: manifests[stage]["files"][name]["xxh3_128"] for stage, name in _HASHED_FILES},
     }
+
+
+def _picture_sizes(profile: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the commonest sizes of the catalogue's pictures; none where an older index does not tell."""
+    pixels = profile.get("pixels", {"num_sizes": 0, "commonest": []})
+    commonest = pixels["commonest"][:_MOST_SIZES]
+    return {"commonest": commonest, "num_further": pixels["num_sizes"] - len(commonest)}
 
 
 def _verdict(test: Mapping[str, Any], certificate: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,6 +113,7 @@ def summarise(
     artifacts: Mapping[str, str],
     manifests: Mapping[str, Any],
     config: RunConfig,
+    profile: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Put together what metrics.json holds: the same inputs give the same bytes.
 
@@ -111,6 +128,7 @@ def summarise(
         artifacts: The names of the artifacts' folders by stage.
         manifests: Of the artifacts, by stage, in the order of the way.
         config: The run's.
+        profile: profile.json of the index.
     """
     index, model = manifests["index"]["result"], manifests["model"]["result"]
     durations_s = {stage: manifest["duration_s"] for stage, manifest in manifests.items()}
@@ -119,7 +137,10 @@ def summarise(
         "sample": config.sample.model_dump(include={"name", "title", "description"}),
         "run_id": config.run_id,
         "preset": config.preset,
-        "catalogue": {fact: index.get(fact) for fact in _CATALOGUE_FACTS},
+        "catalogue": {
+            **{fact: index.get(fact) for fact in _CATALOGUE_FACTS},
+            "picture_sizes": _picture_sizes(profile),
+        },
         "classes": describe_classes(classes),
         "verdict": _verdict(test, certificate),
         "test": test,
@@ -131,6 +152,7 @@ def summarise(
         "labels": counts,
         **audited,
         "model": {**{fact: model.get(fact) for fact in _MODEL_FACTS}, "input": model_input},
+        "resources": account(manifests, config.prices),
         "durations_s": {**durations_s, "total": round(sum(durations_s.values()), 3)},
         "lineage": _lineage(artifacts, manifests, config),
     }

@@ -1,6 +1,7 @@
 """Model -> evaluation: what the model says of every validation and test product, and what is chosen on validation.
 
-Predictions, a temperature and the confidences from which it answers; no figures of test.
+Predictions, a temperature and the confidences from which it answers, and what in the pictures of the mistakes spoke for
+them; no figures of test.
 """
 
 import json
@@ -17,13 +18,15 @@ from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.learning.calibration import Calibration, choose_calibration, tempered
 from cdiscount_tasks.learning.devices import prepare_device
 from cdiscount_tasks.learning.images import RESIZE_RULE
-from cdiscount_tasks.learning.inputs import hold_pictures
+from cdiscount_tasks.learning.inputs import Inputs, hold_pictures
 from cdiscount_tasks.learning.joining import joint_probabilities
 from cdiscount_tasks.learning.metrics import squared_errors
 from cdiscount_tasks.records import TEST, TRAIN, VALIDATION
+from cdiscount_tasks.reporting.product_choices import choose_products
 from cdiscount_tasks.storage.artifact import Recipe, build_artifact, verify_artifact, write_json
 from cdiscount_tasks.storage.sample_images import SampleImages, rows_of
 from cdiscount_tasks.storage.schemas import (
+    ACTIVATION_MAPS,
     CLASSES,
     LABEL_IMAGES,
     LABEL_PRODUCTS,
@@ -35,18 +38,23 @@ from cdiscount_tasks.storage.tables import read_table, write_table
 
 logger = logging.getLogger(__name__)
 
-VERSION = 2
+VERSION = 3
 
 _KEY_COLUMNS = ["split", "group_id", "class_index", "conflicted"]
 
 
 class EvaluationResult(TypedDict):
-    """What was predicted; accuracies here are only a first look, the report has them with intervals."""
+    """What was predicted; accuracies here are only a first look, the report has them with intervals.
+
+    num_activation_maps is None where the network does not end in global average pooling.
+    """
 
     path: str
     num_test_products: int
     num_test_images: int
     test_product_accuracy: float
+    num_activation_maps: int | None
+    device: str
     reused: bool
 
 
@@ -98,6 +106,28 @@ def _choose_calibration(products: pd.DataFrame, probabilities: np.ndarray) -> Ca
     return chosen
 
 
+def _write_activation_maps(
+    network: Any, pictures: Inputs, images: pd.DataFrame, mistaken: pd.DataFrame, path: Path
+) -> int | None:
+    """Write a map of every picture of the mistakes that the report shows, of the class that the model answered.
+
+    Returns:
+        The number of maps; None, and no file, if the network cannot give any.
+    """
+    from cdiscount_tasks.learning.activation_maps import has_maps, map_activations
+
+    if not has_maps(network):
+        return None
+    rows = np.flatnonzero(images["product_id"].isin(mistaken["product_id"]))
+    asked = images.iloc[rows][["product_id", "image_number"]]
+    class_index = asked["product_id"].map(mistaken.set_index("product_id")["predicted"]).to_numpy(np.int64)
+    maps = map_activations(network, pictures, rows, class_index)
+    _, height, width = maps.shape
+    values = [one.ravel() for one in maps]
+    table = asked.assign(class_index=class_index, height=height, width=width, values=values)
+    return write_table(path, table, ACTIVATION_MAPS)
+
+
 def _write_evaluation(sample_dir: Path, labels_dir: Path, model_dir: Path, part_dir: Path) -> dict[str, Any]:
     device = prepare_device(seed=0)
     from cdiscount_tasks.learning.predictions import predict_images  # after the device is set up
@@ -131,11 +161,16 @@ def _write_evaluation(sample_dir: Path, labels_dir: Path, model_dir: Path, part_
         schema = prediction_schema(classes.num_rows, by_image=name == "image_predictions")
         write_table(part_dir / f"{name}.parquet", _with_probabilities(table, probabilities), schema)
     is_test = (products["split"] == TEST).to_numpy()
+    answered = products.assign(predicted=of_products.argmax(axis=1), probability=of_products.max(axis=1))
+    mistaken = choose_products(answered[is_test]).mistaken
+    num_maps = _write_activation_maps(network, pictures, images, mistaken, part_dir / "activation_maps.parquet")
     right = of_products.argmax(axis=1) == products["class_index"].to_numpy()
     return {
         "num_test_products": int(is_test.sum()),
         "num_test_images": int((images["split"] == TEST).sum()),
         "test_product_accuracy": float(right[is_test].mean()),
+        "num_activation_maps": num_maps,
+        "device": device.name,
     }
 
 
@@ -144,6 +179,7 @@ def evaluate_model(sample_dir: Path, labels_dir: Path, model_dir: Path, artifact
 
     A picture is judged together with its mirror image, a product by all its pictures (normalised geometric means). The
     temperature and the confidences from which the model answers are chosen on validation and saved as calibration.json.
+    Of the test mistakes that the report shows, `activation_maps.parquet` tells what in their pictures spoke for them.
 
     Args:
         sample_dir: Finished sample artifact.

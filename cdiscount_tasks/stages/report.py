@@ -5,7 +5,7 @@ Made from Parquet, config and manifests alone, so that it can be made again with
 
 import logging
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -21,28 +21,28 @@ from cdiscount_tasks.config import RunConfig
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.learning import metrics as measuring
 from cdiscount_tasks.learning.calibration import Calibration
-from cdiscount_tasks.learning.images import PictureRefused, decode_rgb
 from cdiscount_tasks.learning.intervals import known_exactly
 from cdiscount_tasks.learning.leak import unknown_price
 from cdiscount_tasks.learning.reliability import measure_calibration
 from cdiscount_tasks.records import TEST, VALIDATION
-from cdiscount_tasks.reporting.gallery import choose_mistakes, show_mistakes
+from cdiscount_tasks.report_evidence import read_evidence, read_small_pictures, read_thumbnails
+from cdiscount_tasks.reporting.cases import show_galleries
 from cdiscount_tasks.reporting.label_choices import choose_all
-from cdiscount_tasks.reporting.label_page import make_thumbnail, render_label_page
-from cdiscount_tasks.reporting.label_rows import Picture
+from cdiscount_tasks.reporting.label_page import render_label_page
 from cdiscount_tasks.reporting.pages import render_model_card, render_report
+from cdiscount_tasks.reporting.product_choices import choose_products
 from cdiscount_tasks.reporting.summary import summarise
 from cdiscount_tasks.reporting.suspects import Suspect, choose_suspects, show_suspects, write_list
+from cdiscount_tasks.reporting.thumbnails import make_thumbnail
 from cdiscount_tasks.reports_index import write_reports_index
 from cdiscount_tasks.storage import schemas, tables
 from cdiscount_tasks.storage.artifact import Recipe, read_json, read_manifest, rebuild_artifact, write_json
 from cdiscount_tasks.storage.audit_tables import AuditTables, read_audit
-from cdiscount_tasks.storage.label_tables import read_jpegs, read_label_tables
-from cdiscount_tasks.storage.sample_images import SampleImages, rows_of
+from cdiscount_tasks.storage.label_tables import read_label_tables
 
 logger = logging.getLogger(__name__)
 
-VERSION = 4
+VERSION = 5
 _SETTING = "CDISCOUNT_REPORTS"
 _LIBRARIES = ("jinja2", "matplotlib", "numpy", "pandas", "pillow", "scipy")
 
@@ -80,6 +80,7 @@ class _Inputs:
         counts: counts.json.
         model_input: input.json.
         audit: What the audit of the labels found; None: there is none, for lack of a backbone.
+        profile: profile.json of the index.
     """
 
     manifests: dict[str, dict[str, Any]]
@@ -94,6 +95,7 @@ class _Inputs:
     counts: dict[str, Any]
     model_input: dict[str, Any]
     audit: AuditTables | None
+    profile: dict[str, Any]
 
 
 def _flat(column: pa.ChunkedArray, width: int) -> npt.NDArray[Any]:
@@ -143,6 +145,7 @@ def _read_inputs(dirs: Mapping[str, Path]) -> _Inputs:
         counts=read_json(labels_dir / "counts.json"),
         model_input=read_json(model_dir / "input.json"),
         audit=read_audit(dirs["audit"]) if "audit" in dirs else None,
+        profile=read_json(dirs["index"] / "profile.json"),
     )
 
 
@@ -183,42 +186,25 @@ def _measure_all(inputs: _Inputs, config: RunConfig) -> dict[str, Any]:
         artifacts=inputs.names,
         manifests=inputs.manifests,
         config=config,
+        profile=inputs.profile,
     )
 
 
-def _read_pictures(sample_dir: Path, labels_dir: Path, product_ids: Sequence[int]) -> dict[int, list[bytes]]:
-    """Read the kept pictures of a few products, in order."""
-    images = tables.read_table(labels_dir / "images.parquet", schemas.LABEL_IMAGES, ["product_id", "image_number"])
-    kept = images.to_pandas()
-    kept = kept[kept["product_id"].isin(product_ids)].sort_values(["product_id", "image_number"])
-    rows = rows_of(sample_dir, kept["product_id"].to_numpy(), kept["image_number"].to_numpy())
-    pictures: dict[int, list[bytes]] = {}
-    for product_id, picture in zip(kept["product_id"], SampleImages(sample_dir).read(rows.tolist()), strict=True):
-        pictures.setdefault(int(product_id), []).append(picture)
-    return pictures
-
-
-def _thumbnail(jpeg: bytes) -> bytes | None:
-    try:
-        return make_thumbnail(decode_rgb(jpeg))
-    except PictureRefused:
-        return None
-
-
-def _show_suspects(inputs: _Inputs, sample_dir: Path, labels_dir: Path) -> list[Suspect]:
+def _show_suspects(inputs: _Inputs, dirs: Mapping[str, Path], *, embed_pictures: bool) -> list[Suspect]:
     if inputs.audit is None:
         return []
     chosen = choose_suspects(inputs.audit.suspects)
-    return show_suspects(chosen, _read_pictures(sample_dir, labels_dir, chosen["product_id"].tolist()))
+    pictures = read_thumbnails(dirs, chosen["product_id"].tolist(), embed_pictures=embed_pictures)
+    return show_suspects(chosen, pictures)
 
 
-def _make_label_page(dirs: Mapping[str, Path], metrics: Mapping[str, Any]) -> str:
+def _make_label_page(dirs: Mapping[str, Path], metrics: Mapping[str, Any], *, embed_pictures: bool) -> str:
     labels = read_label_tables(dirs["index"], dirs["sample"], dirs["labels"])
     near_duplicates = metrics["split_certificate"].get("near_duplicates")
     choices = choose_all(**labels._asdict(), near_duplicates=near_duplicates)
-    jpegs = read_jpegs(dirs["sample"], list(choices.pictures()))
-    small = {Picture(*key): _thumbnail(jpeg) for key, jpeg in jpegs.items()}
-    return render_label_page(metrics, choices, {key: jpeg for key, jpeg in small.items() if jpeg is not None})
+    pictures, no_pictures = read_small_pictures(dirs["sample"], choices.pictures(), embed_pictures=embed_pictures)
+    small = {key: make_thumbnail(picture) for key, picture in pictures.items() if picture is not None}
+    return render_label_page(metrics, choices, small, no_pictures)
 
 
 def write_report(
@@ -249,7 +235,8 @@ def write_report(
         The paths and the headline.
 
     Raises:
-        DataError: If an input artifact is missing or damaged, or holds no test product.
+        DataError: If an input artifact is missing or its figures are damaged, or it holds no test product. Pictures and
+            features that cannot be read are told on the page instead.
     """
     dirs = {
         "index": index_dir,
@@ -267,13 +254,16 @@ def write_report(
 
     def write(part_dir: Path) -> dict[str, Any]:
         metrics = _measure_all(inputs, config)
-        chosen = choose_mistakes(test_products)
-        mistakes = show_mistakes(chosen, _read_pictures(sample_dir, labels_dir, chosen["product_id"].tolist()))
-        page = render_report(metrics, inputs.history, mistakes, _show_suspects(inputs, sample_dir, labels_dir))
+        choices = choose_products(test_products)
+        embed_pictures = config.sample.embed_pictures
+        evidence = read_evidence(dirs, choices, config.training.network, embed_pictures=embed_pictures)
+        suspects = _show_suspects(inputs, dirs, embed_pictures=embed_pictures)
+        label_page = _make_label_page(dirs, metrics, embed_pictures=embed_pictures)
+        page = render_report(metrics, inputs.history, show_galleries(choices, evidence), suspects)
         write_json(part_dir / "metrics.json", metrics)
         shutil.copyfile(evaluation_dir / "predictions.parquet", part_dir / "predictions.parquet")
         (part_dir / "report.html").write_text(page, encoding="utf-8")
-        (part_dir / "labels.html").write_text(_make_label_page(dirs, metrics), encoding="utf-8")
+        (part_dir / "labels.html").write_text(label_page, encoding="utf-8")
         if inputs.audit:
             list_of_suspects = write_list(inputs.audit.suspects, inputs.classes, inputs.audit.key)
             (part_dir / "label_suspects.csv").write_text(list_of_suspects, encoding="utf-8", newline="")

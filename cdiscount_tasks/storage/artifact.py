@@ -22,6 +22,7 @@ from typing import Any, cast
 
 from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.storage.hashes import hash_file, hash_json
+from cdiscount_tasks.storage.peak_memory import forget_peak, peak_memory_mib
 
 logger = logging.getLogger(__name__)
 
@@ -311,6 +312,7 @@ def _make(
     part_dir = out_dir.with_name(f".{out_dir.name}.{uuid.uuid4().hex}.part")
     part_dir.mkdir()
     started = time.monotonic()
+    forget_peak()
     try:
         result = dict(write(part_dir))
         earlier_s = result.pop("earlier_s", 0.0)
@@ -320,6 +322,7 @@ def _make(
             "identity": identity.format(**result) if identity else recipe.key,
             "result": result,
             "duration_s": round(time.monotonic() - started + earlier_s, 3),
+            "peak_memory_mib": peak_memory_mib(),
         }
         _publish(part_dir, out_dir, manifest, place)
     except BaseException:

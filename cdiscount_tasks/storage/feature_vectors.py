@@ -1,11 +1,13 @@
 """The features artifact, read for whoever learns from it or compares pictures by it."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
+from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.storage.schemas import features_schema
-from cdiscount_tasks.storage.tables import iter_row_groups, open_table, read_table
+from cdiscount_tasks.storage.tables import iter_row_groups, open_table, read_row_groups, read_table
 
 
 def read_features(features_dir: Path) -> np.ndarray:
@@ -52,3 +54,34 @@ def read_features_of(features_dir: Path, wanted: np.ndarray) -> np.ndarray:
         parts.append(vectors[wanted[first : first + len(column)]])
         first += len(column)
     return np.concatenate(parts)
+
+
+def iter_features(features_dir: Path, rows: np.ndarray, num_rows: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Read the vectors of some pictures, row group by row group: some 20 MB at a time, however many there are.
+
+    Args:
+        features_dir: Finished features artifact.
+        rows: int64, ascending: which rows of the labels' `images.parquet`.
+        num_rows: How many rows that has.
+
+    Yields:
+        Some of the rows, int64, [n], and their vectors (not those of mirror images), float32, [n, num_features].
+
+    Raises:
+        DataError: If the file is missing or damaged, or of other pictures.
+    """
+    path = features_dir / "features.parquet"
+    with open_table(path) as file:
+        if file.metadata.num_rows != num_rows:
+            raise DataError(
+                f"{path}: has the features of {file.metadata.num_rows} pictures, expected those of the {num_rows} that "
+                "the labels keep; run again from extract_features"
+            )
+        first = 0
+        for group in range(file.num_row_groups):
+            length = file.metadata.row_group(group).num_rows
+            wanted = rows[np.searchsorted(rows, first) : np.searchsorted(rows, first + length)]
+            if len(wanted):
+                column = read_row_groups(path, file, [group])["vector"].combine_chunks()
+                yield wanted, column.flatten().to_numpy().reshape(length, -1)[wanted - first]
+            first += length

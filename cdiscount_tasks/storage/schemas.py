@@ -101,6 +101,16 @@ CONFLICTS = pa.schema(
         pa.field("decision", pa.string(), nullable=False),
     ]
 )
+ACTIVATION_MAPS = pa.schema(
+    [
+        pa.field("product_id", pa.int64(), nullable=False),
+        pa.field("image_number", pa.int8(), nullable=False),
+        pa.field("class_index", pa.int16(), nullable=False),
+        pa.field("height", pa.int16(), nullable=False),
+        pa.field("width", pa.int16(), nullable=False),
+        pa.field("values", pa.list_(pa.float32()), nullable=False),
+    ]
+)
 HISTORY = pa.schema(
     [
         pa.field("phase", pa.string(), nullable=False),

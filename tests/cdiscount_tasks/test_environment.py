@@ -41,6 +41,18 @@ def test_an_impossible_share_is_refused_with_the_variables_name(text):
         read_environment({"CDISCOUNT_MAX_REJECTED_SHARE": text})
 
 
+def test_prices_are_unknown_unless_they_are_given():
+    unset = read_environment({})
+    assert (unset.price_per_cpu_hour, unset.price_per_gpu_hour, unset.currency) == (None, None, "EUR")
+    given = read_environment({"CDISCOUNT_PRICE_PER_GPU_HOUR": "2.5", "CDISCOUNT_CURRENCY": "USD"})
+    assert (given.price_per_cpu_hour, given.price_per_gpu_hour, given.currency) == (None, 2.5, "USD")
+
+
+def test_a_price_that_is_no_number_is_refused_with_the_variables_name():
+    with pytest.raises(ConfigError, match="CDISCOUNT_PRICE_PER_CPU_HOUR is 'cheap'"):
+        read_environment({"CDISCOUNT_PRICE_PER_CPU_HOUR": "cheap"})
+
+
 @pytest.mark.parametrize("text", ["0", "65", "two"])
 def test_an_impossible_number_of_slots_is_refused(text):
     with pytest.raises(ConfigError, match=r"CDISCOUNT_GPU_SLOTS is '.*', expected a number from 1 to 64"):

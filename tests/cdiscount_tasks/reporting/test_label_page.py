@@ -1,17 +1,13 @@
 import base64
 import io
 
-import numpy as np
 from PIL import Image
 
-from cdiscount_tasks.records import DRAWN_COMMENT
 from cdiscount_tasks.reporting.label_page import (
     PICTURE_BUDGET_BYTES,
-    THUMBNAIL_SIDE,
     class_shares,
     embed_pictures,
     join_placeholders,
-    make_thumbnail,
 )
 from cdiscount_tasks.reporting.label_rows import Listed, Picture, Placeholder
 
@@ -25,27 +21,6 @@ def make_classes(*counts):
         {"class_index": place, "num_products": {"train": train, "validation": 0, "test": test}}
         for place, (train, test) in enumerate(counts)
     ]
-
-
-def test_a_thumbnail_is_small_and_keeps_its_shape():
-    assert decode(make_thumbnail(Image.new("RGB", (1200, 600)))).size == (THUMBNAIL_SIDE, THUMBNAIL_SIDE // 2)
-
-
-def test_a_small_picture_is_not_enlarged():
-    assert decode(make_thumbnail(Image.new("RGB", (20, 10)))).size == (20, 10)
-
-
-def test_the_same_picture_gives_the_same_bytes():
-    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (180, 180, 3), np.uint8))
-    assert make_thumbnail(noise) == make_thumbnail(noise)
-
-
-def test_a_drawn_picture_still_says_so_and_other_comments_go():
-    picture = Image.new("RGB", (180, 180))
-    picture.info["comment"] = DRAWN_COMMENT
-    assert decode(make_thumbnail(picture)).info["comment"] == DRAWN_COMMENT
-    picture.info["comment"] = b"x" * 60_000
-    assert len(make_thumbnail(picture)) < 2_000
 
 
 def test_pictures_are_embedded_as_they_are():

@@ -10,10 +10,12 @@ from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.learning.calibration import choose_calibration
 from cdiscount_tasks.learning.joining import joint_probabilities
 from cdiscount_tasks.records import TEST, TRAIN, VALIDATION, LabelFiles
+from cdiscount_tasks.reporting.product_choices import choose_products
 from cdiscount_tasks.stages.evaluation import _choose_calibration, _with_probabilities, evaluate_model
 from cdiscount_tasks.stages.labels import fix_labels, read_y_values
+from cdiscount_tasks.stages.model import train_model
 from cdiscount_tasks.storage import schemas, tables
-from tests.conftest import TINY_LABELS
+from tests.conftest import TINY_LABELS, TINY_TRAINING
 from tests.tiny_catalogue import RED
 
 
@@ -137,3 +139,43 @@ def test_above_256_classes_the_ten_most_probable_are_kept():
     assert [list(top) for top in rows["top_classes"]] == np.argsort(-probabilities, axis=1)[:, :10].tolist()
     assert rows["predicted"].tolist() == [top[0] for top in rows["top_classes"]]
     assert rows["probability_of_label"].tolist() == probabilities[np.arange(5), [0, 1, 2, 3, 299]].tolist()
+
+
+@pytest.fixture(scope="module")
+def pooled(sample_dir, labels_dir, tmp_path_factory):
+    """Return the result of evaluating a network that ends in global average pooling."""
+    folder = tmp_path_factory.mktemp("pooled")
+    training = TINY_TRAINING.model_copy(update={"network": "small_cnn", "epochs": 1})
+    trained = train_model(sample_dir, labels_dir, None, folder, training)
+    return evaluate_model(sample_dir, labels_dir, Path(trained["path"]), folder)
+
+
+@pytest.fixture(scope="module")
+def maps(pooled):
+    return tables.read_table(Path(pooled["path"]) / "activation_maps.parquet", schemas.ACTIVATION_MAPS).to_pandas()
+
+
+def test_every_image_of_a_mistake_that_the_report_shows_has_a_map_of_the_answer(pooled, maps):
+    products, images = (
+        tables.read_table(Path(pooled["path"]) / f"{name}.parquet", schemas.prediction_schema(4, by_image)).to_pandas()
+        for name, by_image in (("predictions", False), ("image_predictions", True))
+    )
+    test = products[products["split"] == TEST]
+    mistaken = choose_products(test.assign(probability=[p.max() for p in test["probabilities"]])).mistaken
+    expected = images[images["product_id"].isin(mistaken["product_id"])]
+    assert len(expected)
+    keys = ["product_id", "image_number"]
+    assert maps[keys].to_numpy().tolist() == expected[keys].to_numpy().tolist()
+    answers = mistaken.set_index("product_id")["predicted"]
+    assert maps["class_index"].tolist() == answers[maps["product_id"]].tolist()
+
+
+def test_a_network_without_global_pooling_has_no_maps(tiny_evaluation, evaluation_dir):
+    assert tiny_evaluation["num_activation_maps"] is None
+    assert not (evaluation_dir / "activation_maps.parquet").exists()
+
+
+def test_maps_are_small_and_counted(pooled, maps):
+    assert pooled["num_activation_maps"] == len(maps)
+    assert (maps["values"].map(len) == maps["height"] * maps["width"]).all()
+    assert maps["height"].max() < 32

@@ -1,9 +1,11 @@
+import dataclasses
 import json
 import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 
 from cdiscount_tasks.errors import ConfigError, DataError
@@ -157,7 +159,10 @@ def test_pictures_have_alternative_texts_and_tables_captions_and_scopes(page):
 
 def test_the_sections_stand_in_the_order_in_which_trust_is_built(page):
     sections = [attrs["id"] for attrs in page.all("section")]
-    expected = "verdict classes confusion confidence curves mistakes labels suspects certificate lineage glossary"
+    expected = (
+        "verdict champion classes confusion pairs mistakes uncertain random "
+        "labels suspects certificate confidence curves data resources lineage glossary"
+    )
     assert sections == expected.split()
 
 
@@ -175,15 +180,80 @@ def test_the_page_says_what_intervals_do_not_cover_and_that_pictures_are_drawn(p
     assert "No champion yet" in page.text
 
 
-def test_mistakes_are_shown_with_all_their_pictures(inputs, page):
-    test = inputs.products[inputs.products["split"] == "test"]
-    mistakes = test[test["class_index"] != test["predicted"]].set_index("product_id")
+def pictures_by_product(text):
+    """Return how many pictures each product of a piece of the page has."""
     shown = {}
-    for attrs in page.all("img"):
+    for attrs in Page(text).all("img"):
         product_id = int(re.search(r"of product (\d+)", attrs["alt"])[1])
         shown[product_id] = shown.get(product_id, 0) + 1
-    assert 0 < len(shown) <= 24
-    assert shown == mistakes.loc[list(shown), "num_images"].to_dict()
+    return shown
+
+
+def section_of(out_dir, name):
+    text = (out_dir / "report.html").read_text("utf-8")
+    return re.search(rf'<section id="{name}".*?</section>', text, flags=re.DOTALL)[0]
+
+
+@pytest.mark.parametrize("name", ["mistakes", "uncertain", "random"])
+def test_a_gallery_shows_24_products_with_all_their_pictures(inputs, report, name):
+    shown = pictures_by_product(section_of(report[0], name))
+    test = inputs.products[inputs.products["split"] == "test"].set_index("product_id")
+    num_mistakes = (test["class_index"] != test["predicted"]).sum()
+    assert 0 < len(shown) <= min(24, num_mistakes) if name == "mistakes" else len(shown) == 24
+    assert shown == test.loc[list(shown), "num_images"].to_dict()
+
+
+def test_a_mistake_gallery_holds_mistakes_alone(inputs, report):
+    products = inputs.products.set_index("product_id")
+    shown = products.loc[list(pictures_by_product(section_of(report[0], "mistakes")))]
+    assert (shown["class_index"] != shown["predicted"]).all()
+
+
+def test_what_an_older_evaluation_and_a_run_without_features_lack_is_said(page):
+    assert "No activation maps: The evaluation was made by an older version" in page.text
+    assert "Nearest train products: not computed." in page.text and "CDISCOUNT_WEIGHTS" in page.text
+
+
+def share(inputs, reports_dir):
+    sample = inputs.config.sample.model_copy(update={"embed_pictures": False})
+    config = inputs.config.model_copy(update={"sample": sample})
+    return write(dataclasses.replace(inputs, config=config), reports_dir)
+
+
+def test_without_embedded_pictures_no_page_holds_one_and_each_says_so(inputs, tmp_path):
+    out_dir, _ = share(inputs, tmp_path)
+    for name in ("report.html", "labels.html"):
+        text = (out_dir / name).read_text("utf-8")
+        assert "data:image/jpeg" not in text and "<img" not in text
+        assert "This file contains no picture of the catalogue" in Page(text).text
+        assert "embed_pictures is false" in Page(text).text
+    assert "<svg" in (out_dir / "report.html").read_text("utf-8")
+
+
+def test_embedding_pictures_or_not_changes_no_number(inputs, report, tmp_path):
+    out_dir, _ = share(inputs, tmp_path)
+    shared, with_pictures = read_metrics(out_dir), read_metrics(report[0])
+    assert shared["test"] == with_pictures["test"]
+
+
+def damage_picture_file(inputs, folder):
+    """Copy the sample with a byte changed amid its pictures, which sizes do not show and page checksums do."""
+    copy = shutil.copytree(inputs.dirs["sample"], folder / inputs.dirs["sample"].name)
+    path = copy / "images-00000.parquet"
+    content = bytearray(path.read_bytes())
+    column = pq.ParquetFile(path).metadata.row_group(0).column(3)
+    assert column.path_in_schema == "jpeg"
+    content[column.data_page_offset + column.total_compressed_size // 2] ^= 0xFF
+    path.write_bytes(content)
+    return dataclasses.replace(inputs, dirs={**inputs.dirs, "sample": copy})
+
+
+def test_pictures_that_cannot_be_read_are_told_and_the_figures_stand(inputs, report, tmp_path):
+    out_dir, result = write(damage_picture_file(inputs, tmp_path), tmp_path / "reports")
+    assert result["product_accuracy"] == report[1]["product_accuracy"]
+    for name in ("report.html", "labels.html"):
+        page = Page((out_dir / name).read_text("utf-8"))
+        assert "The pictures cannot be read" in page.text and not page.all("img")
 
 
 def test_a_model_below_the_baseline_is_told_so_and_real_pictures_carry_no_drawn_banner(tmp_path):
@@ -191,7 +261,7 @@ def test_a_model_below_the_baseline_is_told_so_and_real_pictures_carry_no_drawn_
     text = Page((out_dir / "report.html").read_text("utf-8")).text
     assert result["product_accuracy_low"] < result["majority_baseline"]
     assert "Above the baseline" not in text
-    assert DRAWN_WARNING not in text and "belong to the catalogue's owner" in text
+    assert DRAWN_WARNING not in text and "share it only where you may share the catalogue" in text
 
 
 def test_a_split_that_shares_pictures_is_not_certified(tmp_path):
