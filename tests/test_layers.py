@@ -21,7 +21,7 @@ MAY_IMPORT = {
     "reporting": GROUND | {"config"},
     "backbones": GROUND | {"storage", "config"},
     "run": GROUND | {"storage", "environment", "config", "backbones"},
-    "reports_index": GROUND | {"reporting", "storage"},
+    "reports_index": GROUND | {"learning", "reporting", "storage"},
     "catalogue": GROUND | {"storage", "environment", "config", "run"},
     "stages": GROUND
     | {
