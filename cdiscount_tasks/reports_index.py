@@ -122,9 +122,9 @@ def _skipped(before: FinishedReport | None, after: FinishedReport) -> tuple[str,
     """Say what a run left out, as far as its files tell."""
     told = []
     if before is not None and before.artifacts.get("model") == after.artifacts.get("model"):
-        told.append("training: the model of the run before stood already, made from the same data and settings")
+        told.append("training, since data and settings were those of the run before")
     if "features" not in after.artifacts:
-        told.append("features: none were extracted")
+        told.append("features, since no pretrained weights were at hand")
     return tuple(told)
 
 
@@ -138,6 +138,8 @@ def _with_changes(reports_dir: Path, reports: Sequence[FinishedReport | Unreadab
         for place, (before, after) in enumerate(pairwise(runs), 1):
             stands_open = place >= len(runs) - NUM_OPEN_RUNS
             change = _paired_change(reports_dir, before, after) if stands_open else _unpaired_change(before, after)
+            if change is not None and before.preset != after.preset:
+                change = replace(change, preset_before=before.preset)
             rows.append(replace(after, skipped=_skipped(before, after), change=change))
     return rows
 

@@ -22,17 +22,19 @@ class Change:
         points: Product accuracy minus that of the run before, in points of 100.
         low, high: The 95 % interval, paired by product; None: there is none.
         note: How the two were compared, as a sentence.
+        preset_before: Preset of the run before, where it is another one.
     """
 
     points: float
     low: float | None
     high: float | None
     note: str
+    preset_before: str | None = None
 
     @property
     def words(self) -> str:
         """Say what the interval allows to say."""
-        if self.low is None or self.high is None:
+        if self.low is None or self.high is None or self.low == self.high:
             return ""
         return "better" if self.low > 0 else "worse" if self.high < 0 else "no difference shown"
 

@@ -33,7 +33,14 @@ def write_predictions(path, right, first_id=100):
 
 
 def write_finished(
-    reports_dir, folder="a", sample="wine", right=(True, True, False, True), at=1_790_000_000, first_id=100, title="Wine", **changed
+    reports_dir,
+    folder="a",
+    sample="wine",
+    right=(True, True, False, True),
+    at=1_790_000_000,
+    first_id=100,
+    title="Wine",
+    **changed,
 ):
     """Write a finished report; `changed` replaces parts of its metrics.json. Returns its folder."""
     out_dir = reports_dir / sample / folder
