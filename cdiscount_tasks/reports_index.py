@@ -82,9 +82,10 @@ def _read_test(folder: Path) -> pd.DataFrame:
     """Read what a run's model said of its test products: group_id and right, by product_id."""
     columns = ["product_id", "split", "group_id", "class_index", "predicted"]
     with open_table(folder / "predictions.parquet") as file:
-        rows = file.read(columns=columns).to_pandas()
+        rows: pd.DataFrame = file.read(columns=columns).to_pandas()
     rows = rows[rows["split"] == "test"].set_index("product_id").sort_index()
-    return rows.assign(right=rows["class_index"] == rows["predicted"])[["group_id", "right"]]
+    right = (rows["class_index"] == rows["predicted"]).to_numpy()
+    return pd.DataFrame({"group_id": rows["group_id"], "right": right})
 
 
 def _plain_change(before: FinishedReport, after: FinishedReport, note: str) -> Change | None:
@@ -109,7 +110,7 @@ def _paired_change(reports_dir: Path, before: FinishedReport, after: FinishedRep
         return _plain_change(before, after, note)
     gain = now["right"].to_numpy(np.float64) - was["right"].to_numpy(np.float64)
     figure = mean_figure(gain, now["group_id"].to_numpy(), is_share=False)
-    ends = [None if figure[end] is None else 100 * figure[end] for end in ("low", "high")]  # type: ignore[literal-required]
+    ends = [None if end is None else 100 * end for end in (figure["low"], figure["high"])]
     return Change(100 * float(gain.mean()), ends[0], ends[1], f"paired by product, the same {len(now):,}")
 
 
@@ -124,7 +125,7 @@ def _skipped(before: FinishedReport | None, after: FinishedReport) -> tuple[str,
     if before is not None and before.artifacts.get("model") == after.artifacts.get("model"):
         told.append("training, since data and settings were those of the run before")
     if "features" not in after.artifacts:
-        told.append("features, since no pretrained weights were at hand")
+        told.append(f"features and what needs them, since {after.no_features or 'no pretrained weights were at hand'}")
     return tuple(told)
 
 

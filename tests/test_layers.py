@@ -23,6 +23,9 @@ MAY_IMPORT = {
     "run": GROUND | {"storage", "environment", "config", "backbones"},
     "reports_index": GROUND | {"learning", "reporting", "storage"},
     "catalogue": GROUND | {"storage", "environment", "config", "run"},
+    "comparison_config": {"config"},
+    "comparison": GROUND
+    | {"storage", "environment", "config", "config_errors", "comparison_config", "run", "backbones"},
     "stages": GROUND
     | {
         "labelling",
@@ -35,6 +38,7 @@ MAY_IMPORT = {
         "config",
         "parallel",
         "backbones",
+        "comparison_config",
     },
     "demo": GROUND | {"storage"},
 }

@@ -57,6 +57,7 @@ class FinishedReport:
         overrides: Knobs that differ from the preset.
         artifacts: Names of the artifacts that it was made from, by stage.
         predictions_hash: Of predictions.parquet.
+        no_features: Why there is no price of a leak, as a sentence; None: there is one, or the report is older.
         skipped: What the run did not do, and why, each as a sentence.
         change: Against the run of the sample before; None: it is the first.
     """
@@ -76,6 +77,7 @@ class FinishedReport:
     overrides: Mapping[str, Any]
     artifacts: Mapping[str, str]
     predictions_hash: str
+    no_features: str | None = None
     skipped: tuple[str, ...] = ()
     change: Change | None = None
 
@@ -161,6 +163,7 @@ def report_row(metrics: Mapping[str, Any], link: str, finished: datetime) -> Fin
         overrides=dict(lineage["overrides"]),
         artifacts={stage: str(artifact["name"]) for stage, artifact in lineage["artifacts"].items()},
         predictions_hash=str(lineage["files"]["predictions.parquet"]),
+        no_features=(metrics.get("leak") or {}).get("reason"),
     )
 
 

@@ -8,6 +8,9 @@ _WIDTH, _HEIGHT, _MARGIN = 640, 96, 8
 _LEAST_SPAN = 0.05
 """Of accuracy: less than five points never fill the height, so that chance does not look like a slope."""
 
+_AIR = 0.15
+"""Of the intervals' height, left free above and below."""
+
 
 class Point(NamedTuple):
     """A run: its accuracy with the ends of its interval (None: it has none), its preset and its day."""
@@ -48,10 +51,10 @@ class Sparkline(NamedTuple):
 
 
 def _span(points: Sequence[Point]) -> tuple[float, float]:
-    """Return what the height spans: all intervals, and at least so much."""
+    """Return what the height spans: all intervals with some air, and at least so much."""
     bottom = min(point.value if point.low is None else point.low for point in points)
     top = max(point.value if point.high is None else point.high for point in points)
-    spare = max(0.0, _LEAST_SPAN - (top - bottom)) / 2
+    spare = max(_LEAST_SPAN - (top - bottom), 2 * _AIR * (top - bottom)) / 2
     return max(0.0, bottom - spare), min(1.0, top + spare)
 
 

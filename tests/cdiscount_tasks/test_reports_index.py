@@ -100,6 +100,13 @@ def test_a_model_that_stood_already_is_told_as_skipped_training(tmp_path):
     assert "skipped: training" not in oldest
 
 
+def test_skipped_features_are_told_with_the_reason_of_the_report(tmp_path):
+    lineage = {"overrides": {}, "artifacts": {}, "files": {"predictions.parquet": "0"}}
+    write_finished(tmp_path, lineage=lineage, leak={"reason": "no weights stand there"})
+
+    assert "skipped: features and what needs them, since no weights stand there" in rows_of(written(tmp_path))[0]
+
+
 def test_params_that_differ_from_the_preset_are_named(tmp_path):
     lineage = {"overrides": {"epochs": 3}, "artifacts": {}, "files": {"predictions.parquet": "0"}}
     write_finished(tmp_path, lineage=lineage)
