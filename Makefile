@@ -1,7 +1,7 @@
 # One line each over tools/. Variables of the environment hold for all; GNU make 3.81 (as on macOS) is enough.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test campaigns bench up down run lint types verify lock
+.PHONY: help setup demo test campaigns bench up down run compare lint types verify lock
 PY := .venv/bin/python
 
 help: ## this list
@@ -30,6 +30,9 @@ down: setup ## stops it
 
 run: setup ## one DAG run in one process: SAMPLE=wine PRESET=smoke CONF='{"epochs": 3}'
 	@$(PY) tools/run_sample.py
+
+compare: setup ## samples beside each other in one process: CONF='{"samples": ["wine", "mixed_bag"]}'
+	@$(PY) tools/compare_samples.py
 
 lint: setup ## ruff with its Airflow rules, and every sample's YAML
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) tools/check_samples.py

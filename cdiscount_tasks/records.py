@@ -81,6 +81,27 @@ LIST_NAMED = re.compile(r"\blist ([0-9a-f]{16})\b")
 """How the reason of a fix names the list that it comes from, by the key of its audit."""
 
 
+class ComparedRun(NamedTuple):
+    """A run that is put beside others: where what it left stands; features_dir is None where none were extracted."""
+
+    sample: str
+    title: str
+    run_id: str
+    sample_dir: Path
+    labels_dir: Path
+    evaluation_dir: Path
+    report_dir: Path
+    features_dir: Path | None
+
+
+class PooledDraw(NamedTuple):
+    """Some products of many categories, from which random draws of categories are made: finished artifacts."""
+
+    sample_dir: Path
+    labels_dir: Path
+    features_dir: Path
+
+
 class SampleChoice(NamedTuple):
     """What a sample chooses from a catalogue; `category_ids` ascend, None: every category."""
 

@@ -81,7 +81,11 @@ def sample_dag(sample: SampleConfig) -> DAG:
             return run.record("labels", fixed)
 
         # Without a backbone the audit is skipped, and the report says so.
-        @stage_task(task_display_name="Write the report", trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
+        @stage_task(
+            task_display_name="Write the report",
+            trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
+            outlets=[assets.report_of(sample.name)],
+        )
         def write_report(
             index_dir: str, sample_dir: str, labels_dir: str, model_dir: str, evaluation_dir: str, run_id=None
         ) -> dict:

@@ -22,8 +22,11 @@ MAY_IMPORT = {
     "backbones": GROUND | {"storage", "config"},
     "run": GROUND | {"storage", "environment", "config", "backbones"},
     "report_evidence": GROUND | {"learning", "reporting", "storage"},
-    "reports_index": GROUND | {"reporting", "storage"},
+    "reports_index": GROUND | {"learning", "reporting", "storage"},
     "catalogue": GROUND | {"storage", "environment", "config", "run"},
+    "comparison_config": {"config"},
+    "comparison": GROUND
+    | {"storage", "environment", "config", "config_errors", "comparison_config", "run", "backbones"},
     "stages": GROUND
     | {
         "labelling",
@@ -37,6 +40,7 @@ MAY_IMPORT = {
         "config",
         "parallel",
         "backbones",
+        "comparison_config",
     },
     "demo": GROUND | {"storage"},
 }

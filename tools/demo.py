@@ -120,6 +120,9 @@ def _tell_results(runs: list[RunWatch]) -> None:
     for run in finished:
         if reused := demo_results.reused_stages(run):
             say(f"{run.config.sample.title}: stood already and was used again: {', '.join(reused)}")
+    answer, page_path = demo_results.compare(finished)
+    say(answer)
+    say(f"    {page_path}")
     say(f"all reports: {read_environment().reports_dir / 'index.html'}")
     say(DRAWN_WARNING)
 
@@ -137,6 +140,7 @@ def demo() -> None:
         say(f"demo catalogue {'found again' if stood else 'drawn'}: {environment.catalogue_path}")
         runs = _run_all(home, stopwatch)
     _tell_results(runs)
+    stopwatch.lap("the comparison")
     say(f"times: {stopwatch.told()}")
 
 

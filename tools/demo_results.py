@@ -1,10 +1,13 @@
 """What a finished run is worth, as it is printed at the end of a demo."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
 
 from cdiscount_tasks.run import Run
+
+NO_CLOUD_IN_DEMO = "the demo leaves them out to save time; `make compare` draws them, where weights stand"
 
 _WAY = ("index", "sample", "labels", "model", "evaluation")
 
@@ -37,6 +40,29 @@ def reused_stages(run: Run) -> list[str]:
     """Return the stages whose artifact stood already."""
     noted = run.recorded()
     return [stage for stage in _WAY if noted[stage].get("reused")]
+
+
+def compare(runs: Sequence[Run]) -> tuple[str, Path]:
+    """Put finished runs side by side in the comparison of their samples, with the features that they have.
+
+    Returns:
+        The answer, and the page.
+    """
+    # Here, not above: pandas, SciPy and scikit-learn take seconds, which every call of the tools would pay.
+    from cdiscount_tasks.backbones import NO_BACKBONE  # noqa: PLC0415
+    from cdiscount_tasks.comparison import start_comparison  # noqa: PLC0415
+    from cdiscount_tasks.stages.comparison import write_comparison  # noqa: PLC0415
+
+    samples = [run.config.sample.name for run in runs]
+    wanted = {run.config.sample.name: run.config.run_id for run in runs}
+    comparison = start_comparison(runs[0].config.run_id, samples, wanted)
+    features = {run.config.sample.name: run.recorded().get("features") for run in runs}
+    for sample, extracted in features.items():
+        if extracted:
+            comparison.record(f"features_{sample}", extracted)
+    missing = "" if all(features.values()) else NO_BACKBONE
+    written = write_comparison(comparison.compared, None, comparison.out_dir, missing, NO_CLOUD_IN_DEMO)
+    return written["answer"], Path(written["page_path"])
 
 
 def difference(run_a: Run, run_b: Run) -> str:

@@ -19,7 +19,12 @@ from tools.command import exit_status, say
 from tools.demo_catalogue import draw_if_needed
 
 
-def _conf() -> dict[str, Any]:
+def read_conf() -> dict[str, Any]:
+    """Return the conf that CONF and PRESET set.
+
+    Raises:
+        ToolError: If CONF is no JSON object.
+    """
     text = os.environ.get("CONF") or "{}"
     try:
         conf = json.loads(text)
@@ -58,7 +63,7 @@ def _first_line(context: Any) -> str:
     return str(context.get("exception")).strip().splitlines()[0]
 
 
-def _run_dag(dag_id: str, conf: dict[str, Any]) -> str:
+def run_dag(dag_id: str, conf: dict[str, Any]) -> str:
     """Run a DAG in this process and return the run's id.
 
     Raises:
@@ -95,11 +100,11 @@ def _run_dag(dag_id: str, conf: dict[str, Any]) -> str:
 
 def run_sample() -> None:
     """Run one sample and tell what it is worth."""
-    name, conf = _sample_name(), _conf()
+    name, conf = _sample_name(), read_conf()
     _check(name, conf)
     with throw_away_home(home_dir()) as (_, environ):
         os.environ.update(environ)
-        run_id = _run_dag(f"cdiscount_{name}", conf)
+        run_id = run_dag(f"cdiscount_{name}", conf)
     for line in demo_results.headline(open_run(name, run_id)):
         say(line)
 

@@ -1,11 +1,9 @@
-"""The pages: one evaluation report, its model card, and the index over all finished reports."""
+"""The pages: one evaluation report and its model card."""
 
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -26,21 +24,6 @@ MAX_CLASSES_IN_HEATMAP = 30
 _TEMPLATES_DIR = Path(__file__).parent / "templates"
 
 
-@dataclass(frozen=True)
-class FinishedReport:
-    """A finished report as the index page lists it.
-
-    Attributes:
-        link: Of its report.html, relative to the index page.
-        written: When it was finished, in UTC, as text that sorts.
-        metrics: Its metrics.json.
-    """
-
-    link: str
-    written: str
-    metrics: Mapping[str, Any]
-
-
 def page_css() -> str:
     """Return the style sheet that stands in every page."""
     return (_TEMPLATES_DIR / "page.css").read_text(encoding="utf-8")
@@ -57,7 +40,7 @@ def templates(*, autoescape: bool = True) -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    for name in ("number", "interval", "count", "percent", "duration", "spoken", "explained", "markdown"):
+    for name in ("number", "signed", "interval", "count", "percent", "duration", "spoken", "explained", "markdown"):
         environment.filters[name] = getattr(words, name)
     environment.filters["few_groups"] = few_groups
     return environment
@@ -140,40 +123,5 @@ def render_model_card(metrics: Mapping[str, Any]) -> str:
             names=words.class_names(metrics["classes"]),
             drawn_warning=DRAWN_WARNING,
             per_class=_worst_first(metrics["test"]["product"]["per_class"])[:MAX_CLASSES_IN_TABLE],
-        )
-    )
-
-
-@dataclass(frozen=True)
-class FinishedCatalogue:
-    """A catalogue's page as the index page lists it.
-
-    Attributes:
-        link: Of its catalogue.html, relative to the index page.
-        written: When it was finished, in UTC, as text that sorts.
-        facts: The result in its manifest.
-    """
-
-    link: str
-    written: str
-    facts: Mapping[str, Any]
-
-
-def render_index(reports: Sequence[FinishedReport], catalogues: Sequence[FinishedCatalogue] = ()) -> str:
-    """Make the index page over the finished reports: by sample, the newest first, and below them the catalogues."""
-    newest_first = sorted(reports, key=lambda report: (report.written, report.link), reverse=True)
-    by_sample = sorted(newest_first, key=lambda report: str(report.metrics["sample"]["name"]))
-    return (
-        templates(autoescape=True)
-        .get_template("index.html")
-        .render(
-            samples=[
-                list(group) for _, group in groupby(by_sample, key=lambda report: str(report.metrics["sample"]["name"]))
-            ],
-            num_reports=len(reports),
-            catalogues=sorted(catalogues, key=lambda one: (one.written, one.link), reverse=True),
-            css=page_css(),
-            drawn_warning=DRAWN_WARNING,
-            any_drawn=any(report.metrics["catalogue"]["origin"] == "drawn" for report in reports),
         )
     )

@@ -12,6 +12,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\s]+")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>&~])")
 
 NO_FIGURE = "—"
+MINUS = "\N{MINUS SIGN}"
 
 _EXPLAINED: dict[str, str] = {
     Reason.DOCUMENT_UNREADABLE: "The bytes are no valid BSON; the scan went on behind them.",
@@ -74,6 +75,16 @@ def class_name(name: str, category_id: int, *, marked: bool = False) -> ClassNam
 def number(value: float | None, digits: int = 3) -> str:
     """Return a figure's value as text; a dash where it is undefined."""
     return NO_FIGURE if value is None else f"{value:.{digits}f}"
+
+
+def signed(value: float | None, digits: int = 1) -> str:
+    """Return a difference as text, with its sign; a dash where it is undefined."""
+    if value is None:
+        return NO_FIGURE
+    text = f"{value:.{digits}f}"
+    if not text.strip("-0."):
+        return text.lstrip("-")
+    return f"{MINUS}{text[1:]}" if text.startswith("-") else f"+{text}"
 
 
 def interval(figure: Mapping[str, Any], digits: int = 3) -> str:

@@ -3,16 +3,26 @@
 Assets live in this module alone: two definitions of one name that differ make the producing task fail.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import Asset, AssetOrTimeSchedule, CronTriggerTimetable
+from airflow.sdk import Asset, AssetAny, AssetOrTimeSchedule, CronTriggerTimetable
 
 from cdiscount_tasks.config import SampleConfig
 
 CATALOGUE_INDEX = Asset(name="catalogue_index", uri="cdiscount://catalogue/index", group="cdiscount")
 """A catalogue's index; only the DAG `cdiscount_catalogue` publishes it, and only for new content."""
+
+
+def report_of(sample_name: str) -> Asset:
+    """Return the asset of a sample's newest report; the sample's own DAG publishes it."""
+    return Asset(name=f"report_{sample_name}", uri=f"cdiscount://reports/{sample_name}", group="cdiscount")
+
+
+def any_report_of(sample_names: Iterable[str]) -> AssetAny:
+    """Return the schedule of a DAG that runs whenever one of some samples has a new report."""
+    return AssetAny(*map(report_of, sample_names))
 
 
 def _cron(expression: str) -> CronTriggerTimetable:

@@ -60,3 +60,28 @@ def catalogue_page(environment: Environment) -> str:
         f"- **Pages**: `{environment.reports_dir / 'catalogue'}`",
     ]
     return "\n".join(lines)
+
+
+_COMPARISON_WAY = """
+How much harder are look-alike categories than unlike ones, at equal size? Runs whenever a sample has a new report, and
+compares the last finished run of each: the categories are paired by size and cut to equally many groups and pictures, a
+logistic head on frozen features judges them over five seeds, and the networks stand beside. Where the catalogue has
+many of them, random choices of five, alike and unlike, tell what holds at large.
+
+Runs of different presets, networks or catalogues are not compared: a run that started by itself is skipped then, one
+that you trigger fails, with every reason and with the runs that could be compared instead. Press **Trigger** to choose
+samples and runs, and read `comparison.html` in the folder that the last task names.
+"""
+
+
+def comparison_page(environment: Environment) -> str:
+    """Return the page of the comparison's DAG: what a run does, and where its pages stand."""
+    lines = [
+        "# Samples compared",
+        "",
+        *([f"> **{DRAWN_WARNING}**", ""] if environment.uses_demo_catalogue else []),
+        _COMPARISON_WAY,
+        f"- **Pages**: `{environment.reports_dir / 'comparison'}`",
+        f"- **Weights**: `{environment.weights_dir or 'the cache of Keras'}` (`CDISCOUNT_WEIGHTS`)",
+    ]
+    return "\n".join(lines)

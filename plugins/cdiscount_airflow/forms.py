@@ -4,11 +4,12 @@ The form is made from the pydantic model that also checks the YAML and the froze
 """
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from airflow.sdk import Param
 
+from cdiscount_tasks.comparison_config import DEFAULT_SAMPLES, CloudConfig
 from cdiscount_tasks.config import SampleConfig, TrainingConfig
 from cdiscount_tasks.config_errors import bounds_in_words
 from cdiscount_tasks.environment import Environment
@@ -78,6 +79,14 @@ def params_of(sample: SampleConfig, environment: Environment) -> dict[str, Param
     }
 
 
+def _check_keys(conf: Mapping[str, Any] | None, known: Sequence[str]) -> None:
+    for key in conf or {}:
+        if key not in known:
+            close = difflib.get_close_matches(str(key), known, n=3)
+            hint = f"did you mean {' or '.join(close)}?" if close else f"known are {', '.join(known)}"
+            raise ConfigError(f"the run's conf has {key!r}, which is no parameter of this DAG; {hint}")
+
+
 def overrides_of(params: Mapping[str, Any], conf: Mapping[str, Any] | None) -> dict[str, Any]:
     """Return the training knobs that a run's form or conf sets; None means "as in the preset".
 
@@ -88,10 +97,49 @@ def overrides_of(params: Mapping[str, Any], conf: Mapping[str, Any] | None) -> d
     Raises:
         ConfigError: If conf has a key that the form does not have.
     """
-    known = ["preset", *TrainingConfig.model_fields]
-    for key in conf or {}:
-        if key not in known:
-            close = difflib.get_close_matches(str(key), known, n=3)
-            hint = f"did you mean {' or '.join(close)}?" if close else f"known are {', '.join(known)}"
-            raise ConfigError(f"the run's conf has {key!r}, which is no parameter of this DAG; {hint}")
+    _check_keys(conf, ["preset", *TrainingConfig.model_fields])
     return {name: params[name] for name in TrainingConfig.model_fields if params.get(name) is not None}
+
+
+def comparison_params() -> dict[str, Param]:
+    """Return the trigger form of the comparison: which samples, which of their runs, how large the cloud is."""
+    products = CloudConfig.model_json_schema()["properties"]["products_per_category"]
+    return {
+        "samples": Param(
+            list(DEFAULT_SAMPLES),
+            type="array",
+            items={"type": "string"},
+            minItems=2,
+            title="Samples",
+            description="Two samples or more, a name a line.",
+        ),
+        "runs": Param(
+            None,
+            type=["null", "object"],
+            title="Runs",
+            description='By sample the id of a finished run, such as {"wine": "manual__2026-11-23T17:00:00+00:00"}. '
+            "Of a sample that is not named, its last finished run.",
+        ),
+        "products_per_category": Param(
+            products["default"],
+            type="integer",
+            title="Products per category",
+            description=products["description"],
+            **{key: products[key] for key in _KEPT if key in products},
+        ),
+    }
+
+
+def comparison_settings(params: Mapping[str, Any], conf: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what a comparison's form or conf sets.
+
+    Args:
+        params: The run's params, conf merged in.
+        conf: The run's conf as it came.
+
+    Raises:
+        ConfigError: If conf has a key that the form does not have.
+    """
+    _check_keys(conf, list(comparison_params()))
+    cloud = {"products_per_category": params["products_per_category"]}
+    return {"samples": params["samples"], "runs": params["runs"], "cloud": cloud}

@@ -47,8 +47,8 @@ def stage_task(**options: Any) -> Callable[[Callable[..., Any]], Any]:
 
 
 def is_scheduled(dag_run: Any) -> bool:
-    """Tell whether a run was started by its schedule; what a person triggers is never skipped."""
-    return bool(dag_run.run_type == "scheduled")
+    """Tell whether a run was started by its schedule, a time or an asset; what a person triggers is never skipped."""
+    return dag_run.run_type in ("scheduled", "asset_triggered")
 
 
 def skip_task(reason: str) -> NoReturn:

@@ -19,6 +19,7 @@ STORY = [
     "audit_labels",
     "write_report",
 ]
+OTHER_DAGS = {"cdiscount_catalogue", "cdiscount_sample_comparison"}
 HEAVY = [
     "numpy",
     "pyarrow",
@@ -129,7 +130,7 @@ def test_a_broken_yaml_leaves_the_others_working(read_dags, write_sample):
 
     assert not errors
     broken = {"cdiscount_coffee", "cdiscount_torn-file", "cdiscount_index.yaml"}
-    assert set(dags) == {"cdiscount_tea", "cdiscount_catalogue", *broken}
+    assert set(dags) == {"cdiscount_tea", *OTHER_DAGS, *broken}
     assert {dag_id for dag_id, dag in dags.items() if "broken" in dag.tags} == broken
 
 
@@ -157,11 +158,11 @@ def test_a_cron_that_means_no_time_breaks_its_own_sample_alone(read_dags, write_
 def test_a_folder_without_samples_is_an_import_error_that_names_it(read_dags, tmp_path):
     dags, errors = read_dags(tmp_path / "nowhere")
 
-    assert set(dags) == {"cdiscount_catalogue"}
+    assert set(dags) == OTHER_DAGS
     assert "nowhere: no sample" in next(iter(errors.values()))
 
 
-@pytest.mark.parametrize("dag_file", ["category_samples", "catalogue"])
+@pytest.mark.parametrize("dag_file", ["category_samples", "catalogue", "sample_comparison"])
 def test_the_dag_file_parses_without_heavy_libraries(project_dir, tmp_path, dag_file):
     program = (
         f"import sys, time, airflow.sdk; started = time.monotonic(); import {dag_file}; "

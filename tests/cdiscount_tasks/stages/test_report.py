@@ -351,7 +351,7 @@ def test_the_index_lists_finished_reports_by_sample_with_relative_links(inputs, 
     assert "drawn" in index.text and "Wine" in index.text
 
 
-def test_the_index_leaves_out_what_is_half_there(inputs, tmp_path):
+def test_the_index_says_what_is_damaged_and_leaves_out_what_is_being_written(inputs, tmp_path):
     out_dir, _ = write(inputs, tmp_path, "manual__1")
     broken, _ = write(inputs, tmp_path, "manual__2")
     (broken / "predictions.parquet").unlink()
@@ -360,8 +360,10 @@ def test_the_index_leaves_out_what_is_half_there(inputs, tmp_path):
     (tmp_path / "comparison" / "x").mkdir(parents=True)
     (tmp_path / "comparison" / "x" / "metrics.json").write_text("{}")
     write(inputs, tmp_path, "manual__3")
-    links = [attrs["href"] for attrs in Page((tmp_path / "index.html").read_text("utf-8")).all("a")]
-    assert [link.split("/")[1] for link in sorted(links)] == [run_folder("manual__1"), run_folder("manual__3")]
+    index = Page((tmp_path / "index.html").read_text("utf-8"))
+    links = [attrs["href"] for attrs in index.all("a")]
+    assert [link.split("/")[1] for link in sorted(links)] == [run_folder(f"manual__{number}") for number in (1, 2, 3)]
+    assert "cannot be read predictions.parquet: is missing" in index.text
 
 
 def test_reports_that_end_together_are_all_in_the_index(inputs, tmp_path):

@@ -30,7 +30,8 @@ def test_any_other_error_may_be_tried_again():
 
 @pytest.mark.parametrize("run_type", list(DagRunType))
 def test_only_what_the_schedule_starts_is_scheduled(run_type):
-    assert is_scheduled(SimpleNamespace(run_type=run_type)) == (run_type is DagRunType.SCHEDULED)
+    by_itself = run_type in (DagRunType.SCHEDULED, DagRunType.ASSET_TRIGGERED)
+    assert is_scheduled(SimpleNamespace(run_type=run_type)) == by_itself
 
 
 def test_a_task_is_skipped_with_its_reason():

@@ -1,0 +1,315 @@
+"""Comparisons of samples: which runs are put side by side, whether they may be, and where all of it stands."""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+from pydantic import ValidationError
+
+from cdiscount_tasks.backbones import Backbone
+from cdiscount_tasks.comparison_config import DEFAULT_SAMPLES, ChosenRun, CloudConfig, ComparisonConfig
+from cdiscount_tasks.config import DrawConfig, LabelConfig
+from cdiscount_tasks.config_errors import first_sentence
+from cdiscount_tasks.environment import Environment, read_environment
+from cdiscount_tasks.errors import ConfigError, DataError
+from cdiscount_tasks.records import ComparedRun, PooledDraw
+from cdiscount_tasks.run import Run, open_run, run_folder
+from cdiscount_tasks.storage.artifact import MANIFEST, disk_faults_told, lock, read_manifest, replace_file, write_json
+
+logger = logging.getLogger(__name__)
+
+_MAY_DIFFER = {"seed", "gpus"}
+_LONGEST_FOLDER = 100
+_NEEDED = ("index", "sample", "labels", "evaluation", "report")
+
+ResultT = TypeVar("ResultT", bound=Mapping[str, Any])
+
+
+class NotComparableError(ConfigError):
+    """Runs that may not be put side by side; its text has every reason."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A comparison whose config is frozen, and the runs that it compares.
+
+    Attributes:
+        comparison_dir: Holds config.json and artifacts.json.
+        config: What is compared.
+        environment: Where things lie on this machine.
+        runs: In the order of the config.
+    """
+
+    comparison_dir: Path
+    config: ComparisonConfig
+    environment: Environment
+    runs: tuple[Run, ...]
+
+    @property
+    def artifacts_dir(self) -> Path:
+        """Return the folder of the pooled draws' artifacts."""
+        return self.comparison_dir.parents[1]
+
+    @property
+    def out_dir(self) -> Path:
+        """Return where the comparison of these samples stands, whichever of their runs it compares."""
+        names = "-".join(run.config.sample.name for run in self.runs)
+        folder = names if len(names) <= _LONGEST_FOLDER else run_folder(names[:_LONGEST_FOLDER])
+        return self.environment.reports_dir / "comparison" / folder
+
+    @property
+    def catalogue_path(self) -> Path:
+        """Return the BSON file that the runs' samples were drawn from."""
+        return self.runs[0].catalogue_path
+
+    @property
+    def index_dir(self) -> Path:
+        """Return the index of the catalogue that all runs share."""
+        return Path(self.runs[0].recorded()["index"]["path"])
+
+    @property
+    def names_path(self) -> Path | None:
+        """Return the names CSV as it was when the first run started."""
+        return self.runs[0].label_files.names_path
+
+    @property
+    def backbone(self) -> Backbone | None:
+        """Return what all features are made with; None: no weights stand on this machine."""
+        return self.runs[0].backbone
+
+    @property
+    def compared(self) -> list[ComparedRun]:
+        """Return where what the runs left stands, in order."""
+        noted = self.recorded()
+        return [_compared_run(run, noted.get(f"features_{run.config.sample.name}")) for run in self.runs]
+
+    def compared_of(self, sample_name: str) -> ComparedRun:
+        """Return where what a sample's run left stands."""
+        return next(run for run in self.compared if run.sample == sample_name)
+
+    def draw_config(self, category_ids: Sequence[int]) -> DrawConfig:
+        """Return how the pooled draw takes some products of each category."""
+        return DrawConfig(
+            categories=tuple(sorted(category_ids)),
+            max_products_per_category=self.config.cloud.products_per_category,
+            seed=self.config.cloud.seed,
+        )
+
+    def label_config(self) -> LabelConfig:
+        """Return how the pooled draw's pictures are tied into groups; its splits are not used."""
+        drawn = read_manifest(Path(self.recorded()["pooled_sample"]["path"]))["config"]
+        return LabelConfig(
+            categories=tuple(drawn["categories"]), seed=drawn["seed"], near_duplicates="off", small_classes="reject"
+        )
+
+    @property
+    def pooled_draw(self) -> PooledDraw:
+        """Return where the pooled draw's artifacts stand, once they were made."""
+        noted = self.recorded()
+        return PooledDraw(*(Path(noted[f"pooled_{stage}"]["path"]) for stage in ("sample", "labels", "features")))
+
+    @property
+    def cloud_dir(self) -> Path | None:
+        """Return the judged cloud; None: there is none."""
+        cloud = self.recorded().get("cloud")
+        return Path(cloud["path"]) if cloud else None
+
+    def note(self, what: str, *sentences: str) -> str:
+        """Note why something was not made or lacks a part, for the page; return the sentences as one."""
+        self.record(what, {"sentences": list(sentences)})
+        return "; ".join(sentences)
+
+    def noted(self, what: str) -> list[str]:
+        """Return the sentences that were noted, if any."""
+        return list(self.recorded().get(what, {}).get("sentences", []))
+
+    def record(self, what: str, result: ResultT) -> ResultT:
+        """Note in artifacts.json what a task made or why it did not, and return it."""
+        path = self.comparison_dir / "artifacts.json"
+        with lock(self.comparison_dir / ".artifacts.lock", "artifacts.json"):
+            noted = self.recorded()
+            noted[what] = dict(result)
+            replace_file(path, lambda aside: write_json(aside, noted))
+        return result
+
+    def recorded(self) -> dict[str, dict[str, Any]]:
+        """Return what was noted so far."""
+        path = self.comparison_dir / "artifacts.json"
+        return cast(dict[str, dict[str, Any]], json.loads(path.read_text("utf-8"))) if path.exists() else {}
+
+
+def _compared_run(run: Run, features: Mapping[str, Any] | None) -> ComparedRun:
+    noted = run.recorded()
+    return ComparedRun(
+        sample=run.config.sample.name,
+        title=run.config.sample.title,
+        run_id=run.config.run_id,
+        **{f"{stage}_dir": Path(noted[stage]["path"]) for stage in _NEEDED if stage != "index"},
+        features_dir=Path(features["path"]) if features else None,
+    )
+
+
+def _is_whole(run: Run) -> bool:
+    """Tell whether all that a comparison reads of a run stands."""
+    try:
+        noted = run.recorded()
+        for stage in _NEEDED:
+            read_manifest(Path(noted[stage]["path"]))
+    except (DataError, OSError, ValueError, KeyError) as error:
+        logger.info("run %s of %s is left out: %s", run.config.run_id, run.config.sample.name, error)
+        return False
+    return True
+
+
+def finished_runs(environment: Environment, sample_name: str) -> list[Run]:
+    """Return a sample's runs whose report and artifacts stand, in the order in which their reports were finished."""
+    finished = []
+    for manifest in (environment.reports_dir / sample_name).glob(f"*/{MANIFEST}"):
+        config_path = environment.work_dir / "samples" / sample_name / "runs" / manifest.parent.name / "config.json"
+        if config_path.is_file():
+            run_id = json.loads(config_path.read_text("utf-8")).get("run_id", "")
+            try:
+                finished.append((manifest.stat().st_mtime, open_run(sample_name, run_id)))
+            except DataError as error:
+                logger.info("a run of %s is left out: %s", sample_name, error)
+    ordered = sorted(finished, key=lambda pair: (pair[0], pair[1].config.run_id))
+    return [run for _, run in ordered if _is_whole(run)]
+
+
+def _choose_run(environment: Environment, sample_name: str, wanted: str | None) -> Run:
+    """Return a sample's last finished run, or the one that is asked for by its id or its folder."""
+    runs = finished_runs(environment, sample_name)
+    if wanted is not None:
+        runs = [run for run in runs if wanted in (run.config.run_id, run.run_dir.name)]
+    if not runs:
+        which = f"run {wanted!r} that is finished" if wanted is not None else "finished run"
+        raise NotComparableError(
+            f"sample {sample_name} has no {which} in {environment.reports_dir / sample_name}: trigger "
+            f"cdiscount_{sample_name}, and compare again"
+        )
+    return runs[-1]
+
+
+def _catalogue_id(run: Run) -> str:
+    return str(run.recorded()["index"]["catalogue_id"])
+
+
+def _named(run: Run) -> str:
+    return f"{run.config.sample.name} (run {run.config.run_id})"
+
+
+def reasons_against(runs: Sequence[Run]) -> list[str]:
+    """Say why runs may not be compared: another preset, network or setting of it, or another catalogue.
+
+    Returns:
+        Sentences, each with what differs and what to do; empty: they may.
+    """
+    first, reasons = runs[0], []
+    for run in runs[1:]:
+        preset = first.config.preset
+        again = f"trigger cdiscount_{run.config.sample.name} with preset {preset}"
+        if run.config.preset != preset:
+            reasons.append(
+                f"{_named(first)} has preset {preset}, {_named(run)} has preset {run.config.preset}: {again}"
+            )
+        one, other = first.config.training.model_dump(), run.config.training.model_dump()
+        knobs = [knob for knob in one if knob not in _MAY_DIFFER and one[knob] != other[knob]]
+        if knobs:
+            told = ", ".join(f"{knob} {one[knob]} and {other[knob]}" for knob in knobs)
+            reasons.append(f"{_named(first)} and {_named(run)} were trained with {told}: {again} and the same settings")
+        if _catalogue_id(first) != _catalogue_id(run):
+            reasons.append(
+                f"{_named(first)} is of catalogue {_catalogue_id(first)}, {_named(run)} of {_catalogue_id(run)}: "
+                f"trigger the DAG of the one whose catalogue is not the present one"
+            )
+    return reasons
+
+
+def _standing_alternative(environment: Environment, samples: Sequence[str]) -> str:
+    """Name runs that could be compared instead: those of the newest preset that all samples have."""
+    by_sample = [finished_runs(environment, sample) for sample in samples]
+    for first in reversed(by_sample[0]):
+        chosen = [first]
+        for runs in by_sample[1:]:
+            fitting = [run for run in runs if not reasons_against([first, run])]
+            chosen += fitting[-1:]
+        if len(chosen) == len(samples):
+            runs_text = json.dumps({run.config.sample.name: run.config.run_id for run in chosen})
+            return f"; or compare runs that stand, with the param runs: {runs_text}"
+    return ""
+
+
+def _check_samples(environment: Environment, samples: Sequence[str]) -> None:
+    known = sorted(path.stem for path in environment.samples_dir.glob("*.yaml"))
+    unknown = [sample for sample in samples if sample not in known]
+    if unknown:
+        raise ConfigError(f"samples has {', '.join(map(repr, unknown))}, expected some of {', '.join(known)}")
+    if len(set(samples)) != len(samples) or len(samples) < 2:
+        raise ConfigError(f"samples is {list(samples)}, expected two different samples or more")
+
+
+def start_comparison(
+    run_id: str,
+    samples: Sequence[str] = DEFAULT_SAMPLES,
+    runs: Mapping[str, str] | None = None,
+    cloud: Mapping[str, Any] | None = None,
+) -> Comparison:
+    """Freeze which runs are compared, or open the comparison if that is frozen: a retry compares the same.
+
+    Args:
+        run_id: Airflow's, any text.
+        samples: Their names, in the order of the page.
+        runs: The run of a sample, by its id or its folder; of a sample that is not named, the last finished one.
+        cloud: Settings of CloudConfig; what it leaves out keeps its default.
+
+    Raises:
+        ConfigError: If a setting is wrong.
+        NotComparableError: If a sample has no finished run, or the runs may not be compared; with every reason.
+    """
+    environment = read_environment()
+    comparison_dir = environment.work_dir / "comparison" / "runs" / run_folder(run_id)
+    if (comparison_dir / "config.json").exists():
+        return open_comparison(run_id)
+    _check_samples(environment, samples)
+    try:
+        cloud_config = CloudConfig.model_validate(dict(cloud or {}))
+    except ValidationError as error:
+        raise ConfigError(f"comparison: {first_sentence(error, CloudConfig)}") from error
+    asked = dict(runs or {})
+    if stray := sorted(asked.keys() - set(samples)):
+        raise ConfigError(f"runs names {', '.join(stray)}, which samples does not; expected some of {list(samples)}")
+    chosen = tuple(_choose_run(environment, sample, asked.get(sample)) for sample in samples)
+    if reasons := reasons_against(chosen):
+        raise NotComparableError("; ".join(reasons) + _standing_alternative(environment, samples))
+    config = ComparisonConfig(
+        run_id=run_id,
+        runs=tuple(ChosenRun(sample=run.config.sample.name, run_id=run.config.run_id) for run in chosen),
+        cloud=cloud_config,
+    )
+    with disk_faults_told(comparison_dir):
+        comparison_dir.mkdir(parents=True, exist_ok=True)
+        replace_file(comparison_dir / "config.json", lambda aside: write_json(aside, config.model_dump(mode="json")))
+    logger.info("config of this comparison, frozen in %s: %s", comparison_dir, config.model_dump_json())
+    return Comparison(comparison_dir, config, environment, chosen)
+
+
+def open_comparison(run_id: str) -> Comparison:
+    """Open a comparison that `start_comparison` began.
+
+    Raises:
+        DataError: If its config.json, or that of a run, is missing or damaged.
+    """
+    environment = read_environment()
+    comparison_dir = environment.work_dir / "comparison" / "runs" / run_folder(run_id)
+    path = comparison_dir / "config.json"
+    try:
+        config = ComparisonConfig.model_validate_json(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise DataError(f"{path}: no frozen config; clear the task resolve_comparison first") from error
+    except ValueError as error:
+        raise DataError(f"{path}: is damaged or of another version: {error}; trigger a new comparison") from error
+    runs = tuple(open_run(chosen.sample, chosen.run_id) for chosen in config.runs)
+    return Comparison(comparison_dir, config, environment, runs)

@@ -1,0 +1,169 @@
+import json
+import shutil
+
+import pytest
+
+from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.reporting.words import MINUS
+from cdiscount_tasks.stages.comparison import write_comparison
+from cdiscount_tasks.storage.artifact import verify_artifact
+from tests.cdiscount_tasks.compared_runs import artifact, make_run
+from tests.cdiscount_tasks.html_page import HOSTILE, Page
+
+NO_WEIGHTS = "no file with pretrained weights stands in CDISCOUNT_WEIGHTS; put one there"
+NO_CLOUD = "no level-2 name has 5 categories"
+
+
+def compare(place, runs, cloud_dir=None, no_features="", no_cloud=NO_CLOUD):
+    out_dir = place / "reports" / "comparison" / "-".join(run.sample for run in runs)
+    result = write_comparison(runs, cloud_dir, out_dir, no_features, no_cloud)
+    return out_dir, result, json.loads((out_dir / "comparison.json").read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    return tmp_path_factory.mktemp("compared")
+
+
+@pytest.fixture(scope="module")
+def runs(place):
+    return [
+        make_run(place, "wine", apart=1.2),
+        make_run(place, "bag", accuracy=0.9, apart=5.0, seed=1, num_products=300),
+    ]
+
+
+@pytest.fixture(scope="module")
+def written(place, runs):
+    return compare(place, runs)
+
+
+@pytest.fixture(scope="module")
+def page(written):
+    return Page((written[0] / "comparison.html").read_text("utf-8"))
+
+
+def test_a_comparison_holds_its_files_and_a_manifest_that_verifies(written):
+    out_dir, _, _ = written
+    assert sorted(path.name for path in out_dir.iterdir()) == ["comparison.html", "comparison.json", "manifest.json"]
+    assert verify_artifact(out_dir) == 2
+
+
+def test_the_answer_says_which_is_harder_and_of_whom_it_tells(written):
+    _, result, facts = written
+    assert result["answer"] == facts["answer"]
+    assert facts["answer"].startswith("At equal size, the five categories of Wine are ")
+    assert "harder than those of Bag" in facts["answer"]
+    assert facts["answer"].endswith("This tells of these two samples alone.")
+
+
+def test_the_page_opens_with_the_answer_and_says_why_there_is_no_cloud(page, written):
+    assert written[2]["answer"] in page.text
+    assert NO_CLOUD in page.text
+    assert not page.all("script")
+
+
+def test_pairs_have_equal_numbers_and_hold_every_class_once(written):
+    pairs = written[2]["pairs"]
+    for place in (0, 1):
+        assert sorted(pair["classes"][place]["class_index"] for pair in pairs) == [0, 1, 2, 3, 4]
+    for pair in pairs:
+        assert pair["num_groups"] == min(one["num_groups"] for one in pair["classes"])
+
+
+def test_the_networks_stand_beside_labelled_as_one_run_each(page, written, runs):
+    assert "one run each" in page.text
+    links = [attrs["href"] for attrs in page.all("a")]
+    for run in runs:
+        assert f"../../{run.sample}/{run.report_dir.name}/report.html" in links
+    networks = written[2]["differences"][0]["networks"]
+    assert networks["value"] < 0
+
+
+def test_every_category_is_shown_with_pictures_and_their_text(page):
+    pictures = page.all("img")
+    assert len(pictures) >= 10
+    assert all(picture["alt"].startswith("Product ") for picture in pictures)
+
+
+def test_the_same_runs_give_the_same_bytes(place, runs, written):
+    before = {path.name: path.read_bytes() for path in written[0].iterdir() if path.name != "manifest.json"}
+    compare(place, runs)
+    assert {name: (written[0] / name).read_bytes() for name in before} == before
+
+
+def test_the_index_lists_the_comparison_with_its_answer(place, written):
+    index = Page((place / "reports" / "index.html").read_text("utf-8"))
+    assert "comparison/wine-bag/comparison.html" in [attrs["href"] for attrs in index.all("a")]
+    assert written[2]["answer"] in index.text
+
+
+def test_without_features_the_page_has_the_networks_and_says_what_is_missing(place, runs):
+    bare = [run._replace(features_dir=None) for run in runs]
+    out_dir, _, facts = compare(place, [bare[1], bare[0]], no_features=NO_WEIGHTS)
+    page = Page((out_dir / "comparison.html").read_text("utf-8"))
+    assert facts["features"] is None and facts["differences"][0]["matched"] is None
+    assert facts["answer"].startswith(f"Not answered at equal size: {NO_WEIGHTS}")
+    assert "What is missing:" in page.text and "one run each" in page.text
+
+
+def test_three_samples_are_compared_in_pairs(place, runs):
+    third = make_run(place, "tea", apart=3.0, seed=2, num_products=300, names=("A", "B", "C"))
+    _, _, facts = compare(place, [*runs, third])
+    assert len(facts["differences"]) == 3 and len(facts["pairs"]) == 3
+    assert facts["num_classes_without_pair"] == 4
+    assert "Wine is the hardest and Bag the easiest" in facts["answer"]
+
+
+def test_hostile_names_open_no_element(place):
+    names = [HOSTILE[number % len(HOSTILE)] + str(number) for number in range(5)]
+    both = [
+        make_run(place, f"hostile{number}", title=HOSTILE[number], seed=number, num_products=200, names=names)
+        for number in range(2)
+    ]
+    out_dir, _, _ = compare(place, both)
+    page = Page((out_dir / "comparison.html").read_text("utf-8"))
+    assert not page.all("script")
+    assert all("onerror" not in attrs for _, attrs in page.elements)
+
+
+def test_a_cloud_is_shown_with_the_samples_in_it(place, runs, tmp_path):
+    def figure(value):
+        return {"value": value, "low": value - 0.1, "high": value + 0.1, "n": 60, "num_groups": 60}
+
+    def draw(value):
+        return {
+            "category_ids": [1, 2, 3, 4, 5],
+            "accuracy": figure(value),
+            "nearest": figure(value),
+            "families": [["D", "F"]],
+        }
+
+    cloud = {
+        "alike": [draw(0.5 + 0.01 * number) for number in range(30)],
+        "unlike": [draw(0.7 + 0.01 * number) for number in range(30)],
+        "samples": {"wine": draw(0.62), "bag": draw(0.905)},
+        "gap": {"value": 0.2, "low": 0.15, "high": 0.25, "n": 60, "num_groups": 60},
+        "notes": ["a note"],
+        "num_products_per_category": 60,
+        "num_groups": 40,
+        "num_test_groups": 12,
+    }
+    cloud_dir = artifact(
+        tmp_path, "cloud", lambda part_dir: (part_dir / "cloud.json").write_text(json.dumps(cloud)) and {}
+    )
+    out_dir, _, facts = compare(place, runs, cloud_dir, no_cloud="")
+    page = Page((out_dir / "comparison.html").read_text("utf-8"))
+    assert "five random categories of one level-2 name are 20.0 points [15.0, 25.0] harder" in facts["answer"]
+    assert "12 of 30 alike choices are harder" in page.text
+    assert "30 of 30 alike choices are harder, 21 of 30 unlike ones" in page.text
+    assert MINUS not in facts["answer"]
+
+
+def test_a_report_of_another_schema_is_refused(place, runs, tmp_path):
+    torn = tmp_path / "report"
+    shutil.copytree(runs[0].report_dir, torn)
+    metrics = json.loads((torn / "metrics.json").read_text("utf-8"))
+    (torn / "metrics.json").write_text(json.dumps({**metrics, "schema_version": 0}))
+    with pytest.raises(DataError, match=r"metrics.json: has schema 0, expected \d+; clear write_report"):
+        compare(place, [runs[0]._replace(report_dir=torn), runs[1]])
