@@ -26,6 +26,7 @@ from cdiscount_tasks.learning.intervals import known_exactly
 from cdiscount_tasks.learning.leak import unknown_price
 from cdiscount_tasks.learning.reliability import measure_calibration
 from cdiscount_tasks.records import TEST, VALIDATION
+from cdiscount_tasks.reporting.class_table import write_classes
 from cdiscount_tasks.reporting.gallery import choose_mistakes, show_mistakes
 from cdiscount_tasks.reporting.label_choices import choose_all
 from cdiscount_tasks.reporting.label_page import make_thumbnail, render_label_page
@@ -277,6 +278,7 @@ def write_report(
         if inputs.audit:
             list_of_suspects = write_list(inputs.audit.suspects, inputs.classes, inputs.audit.key)
             (part_dir / "label_suspects.csv").write_text(list_of_suspects, encoding="utf-8", newline="")
+        write_classes(part_dir / "classes.csv", metrics)
         (part_dir / "MODEL_CARD.md").write_text(render_model_card(metrics), encoding="utf-8")
         test = metrics["test"]
         accuracy = test["product"]["accuracy"]
