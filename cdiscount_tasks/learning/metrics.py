@@ -160,7 +160,7 @@ def confusion_blocks(
         and `matrix`, counts in the same order. None if no level above the lowest has 2 to 60 categories.
     """
     for depth in (1, 2):
-        paths = classes.groupby(list(LEVELS[:depth]), sort=True)
+        paths = classes.groupby(list(LEVELS[:depth]), sort=False)
         if paths.ngroups < 2:
             continue
         if paths.ngroups > MAX_BLOCKS:
