@@ -226,7 +226,16 @@ def _counts(products, images) -> dict:
 
 
 def make_inputs(
-    parent: Path, num_products=400, names=WINE, accuracy=0.8, origin="drawn", shared=0, seed=0, clean=False, families=(), **training
+    parent: Path,
+    num_products=400,
+    names=WINE,
+    accuracy=0.8,
+    origin="drawn",
+    shared=0,
+    seed=0,
+    clean=False,
+    families=(),
+    **training,
 ) -> ReportInputs:
     """Write index, sample, labels, model and evaluation artifacts below a folder.
 
@@ -340,7 +349,14 @@ def make_inputs(
 
     dirs: dict[str, Path] = {}
     for write in (index, sample, labels, model, evaluation):
-        recipe = Recipe(write.__name__, 1, {"seed": seed, "names": list(names), "families": list(families)}, dict(dirs), {}, {"numpy": "2.5.5"})
+        recipe = Recipe(
+            write.__name__,
+            1,
+            {"seed": seed, "names": list(names), "families": list(families)},
+            dict(dirs),
+            {},
+            {"numpy": "2.5.5"},
+        )
         build_artifact(recipe.dir_in(parent), recipe, write)
         dirs[write.__name__] = recipe.dir_in(parent)
     return ReportInputs(dirs, config, products, images)

@@ -11,7 +11,9 @@ def test_what_cannot_be_seen_or_moves_its_neighbours_goes(mark):
     assert without_marks(f"VIN{mark} ROUGE") == "VIN ROUGE"
 
 
-@pytest.mark.parametrize("text", ["שלום 123", "مرحبا", "é e\u0301 ç", "\U0001f468\u200d\U0001f469\u200d\U0001f467", "a\nb"])
+@pytest.mark.parametrize(
+    "text", ["שלום 123", "مرحبا", "é e\u0301 ç", "\U0001f468\u200d\U0001f469\u200d\U0001f467", "a\nb"]
+)
 def test_letters_of_any_script_and_emoji_stay(text):
     assert without_marks(text) == text
 
