@@ -37,7 +37,7 @@ from cdiscount_tasks.storage.index_rows import draw_products, first_images, firs
 
 logger = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 NUM_RANDOM_PRODUCTS = 24
 NUM_PRODUCTS_PER_CATEGORY = 5
 MAX_CATEGORIES_PER_SAMPLE = 12
