@@ -6,18 +6,25 @@ import html5lib
 import pytest
 
 from cdiscount_tasks.reporting.outside_text import without_marks
+from cdiscount_tasks.reporting.words import class_names
 from tests.cdiscount_tasks.hostile_names import hostile_names
 from tests.cdiscount_tasks.report_inputs import make_inputs
 from tests.cdiscount_tasks.stages.test_report import write
 
 PAGES = ["report.html", "labels.html"]
-PLAIN = [f"CATEGORIE {number}" for number in range(300)]
 NUM_FAMILIES = 40
 
 
-def make_report(parent, names, text):
+def plain_names():
+    """Return usual names; none where nothing is left of the hostile one or others look the same: its id is shown."""
+    classes = [{"level3": name, "category_id": number + 10**9} for number, name in enumerate(hostile_names())]
+    shown = class_names(classes)
+    return ["" if str(one.category_id) in one.short else f"CATEGORIE {n}" for n, one in enumerate(shown)]
+
+
+def make_report(parent, names, families, text):
     """Write a report whose names, titles and ids are all such."""
-    inputs = make_inputs(parent / "in", num_products=1_500, names=names, families=names[:NUM_FAMILIES])
+    inputs = make_inputs(parent / "in", num_products=1_500, names=names, families=families)
     sample = inputs.config.sample.model_copy(update={"title": text, "description": text * 2})
     config = inputs.config.model_copy(update={"sample": sample, "catalogue_path": f"/data/{text}"})
     return write(type(inputs)(inputs.dirs, config, inputs.products, inputs.images), parent / "reports")[0]
@@ -26,12 +33,14 @@ def make_report(parent, names, text):
 @pytest.fixture(scope="module")
 def hostile_dir(tmp_path_factory):
     title = "".join(hostile_names()[:12]) + "\u202e"
-    return make_report(tmp_path_factory.mktemp("hostile"), hostile_names(), title)
+    return make_report(tmp_path_factory.mktemp("hostile"), hostile_names(), hostile_names(NUM_FAMILIES), title)
 
 
 @pytest.fixture(scope="module")
 def plain_dir(tmp_path_factory):
-    return make_report(tmp_path_factory.mktemp("plain"), PLAIN, "Everything")
+    return make_report(
+        tmp_path_factory.mktemp("plain"), plain_names(), [f"FAMILLE {n}" for n in range(NUM_FAMILIES)], "Everything"
+    )
 
 
 def read_pages(out_dir):
