@@ -225,7 +225,7 @@ def test_300_classes_give_a_small_page_with_pairs_instead_of_a_matrix(tmp_path):
     out_dir, _ = write(make_inputs(tmp_path / "in", num_products=2_500, names=names), tmp_path / "reports")
     text = (out_dir / "report.html").read_text("utf-8")
     assert read_metrics(out_dir)["test"]["product"]["confusion"]["matrix"] is None
-    assert "classes.csv" in text and 'class="heat' not in text
+    assert "classes.csv" in text and 'class="heat dense"' not in text and 'class="heat blocks"' in text
     assert len(text) < 2_000_000
 
 
