@@ -43,7 +43,7 @@ from cdiscount_tasks.storage.sample_images import SampleImages, rows_of
 
 logger = logging.getLogger(__name__)
 
-VERSION = 4
+VERSION = 5
 _SETTING = "CDISCOUNT_REPORTS"
 _LIBRARIES = ("jinja2", "matplotlib", "numpy", "pandas", "pillow", "scipy")
 
