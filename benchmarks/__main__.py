@@ -6,10 +6,10 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from benchmarks import index, labels, training
+from benchmarks import index, labels, report, training
 
 RESULTS_PATH = Path(__file__).parent / "results.json"
-BENCHMARKS = {"index": index.main, "labels": labels.main, "training": training.main}
+BENCHMARKS = {"index": index.main, "labels": labels.main, "training": training.main, "report": report.main}
 
 
 def _lines(name: str, value: Any) -> list[tuple[str, str]]:

@@ -25,6 +25,7 @@ FEWEST_TO_JUDGE = 30
 """Below so many test products a class's figures say little: its interval spans tens of points."""
 
 MAX_CLASSES_IN_MATRIX = 256
+MAX_BLOCKS = 60
 NUM_PAIRS = 30
 TOP_KS = (3, 5)
 LEVELS = ("level1", "level2", "level3")
@@ -142,6 +143,40 @@ def confusion(true: npt.NDArray[Any], predicted: npt.NDArray[Any], num_classes: 
         dense[table["true"], table["predicted"]] = table["n"]
         matrix = dense.tolist()
     return {"matrix": matrix, "pairs": mistakes.head(NUM_PAIRS).to_dict("records")}
+
+
+def confusion_blocks(
+    true: npt.NDArray[Any], predicted: npt.NDArray[Any], classes: pd.DataFrame
+) -> dict[str, Any] | None:
+    """Count confusions between the categories of the widest level that tells classes apart.
+
+    Args:
+        true: Class index of each product, [n].
+        predicted: [n].
+        classes: A row per class index: level1, level2.
+
+    Returns:
+        `level`, `blocks` (a category each, the largest first: `name`, `num_classes`, `num_products` of the true class)
+        and `matrix`, counts in the same order. None if no level above the lowest has 2 to 60 categories.
+    """
+    for depth in (1, 2):
+        paths = classes.groupby(list(LEVELS[:depth]), sort=False)
+        if paths.ngroups < 2:
+            continue
+        if paths.ngroups > MAX_BLOCKS:
+            return None
+        path = paths.ngroup().to_numpy()
+        matrix = np.zeros((paths.ngroups, paths.ngroups), np.int64)
+        np.add.at(matrix, (path[true], path[predicted]), 1)
+        order = np.argsort(-matrix.sum(axis=1), kind="stable")
+        names = classes[LEVELS[depth - 1]].groupby(path).first()
+        sizes = np.bincount(path)
+        blocks = [
+            {"name": str(names[one]), "num_classes": int(sizes[one]), "num_products": int(matrix[one].sum())}
+            for one in order
+        ]
+        return {"level": depth, "blocks": blocks, "matrix": matrix[np.ix_(order, order)].tolist()}
+    return None
 
 
 def measure_levels(
@@ -277,7 +312,10 @@ def measure_products(products: pd.DataFrame, top_classes: npt.NDArray[Any], clas
             },
             **measure_levels(true, predicted, groups, classes),
             "per_class": measure_classes(true, predicted, groups, num_classes),
-            "confusion": confusion(true, predicted, num_classes),
+            "confusion": {
+                **confusion(true, predicted, num_classes),
+                "blocks": confusion_blocks(true, predicted, classes),
+            },
         },
         "baseline": measure_baselines(true, correct, groups, classes),
     }

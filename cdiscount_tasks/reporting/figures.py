@@ -1,5 +1,6 @@
 """Figures as inline SVG that takes its colours and its font from the page, and the heat of a matrix's cells."""
 
+import html
 import io
 import re
 from collections.abc import Sequence
@@ -11,6 +12,8 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
+
+from cdiscount_tasks.reporting.outside_text import plain
 
 # Stand-ins that the drawing uses and the page replaces: the same figure then serves light, dark and print.
 _COLOURS = {
@@ -66,7 +69,13 @@ def inline(figure: Figure, name: str, alt: str) -> str:
     svg = re.sub(r"font: ([\d.]+px)[^;\"]*", r"font: \1 system-ui, sans-serif", svg)
     for stand_in, colour in _COLOURS.items():
         svg = svg.replace(stand_in, colour)
-    return re.sub(r"<svg [^>]*?(viewBox=\"[^\"]*\")[^>]*>", rf'<svg \1 role="img" aria-label="{alt}">', svg, count=1)
+    label = html.escape(plain(alt))
+    return re.sub(
+        r"<svg [^>]*?(viewBox=\"[^\"]*\")[^>]*>",
+        lambda found: f'<svg {found[1]} role="img" aria-label="{label}">',
+        svg,
+        count=1,
+    )
 
 
 def _mark_events(axes: Any, history: pd.DataFrame) -> None:

@@ -11,15 +11,17 @@ import jinja2
 import pandas as pd
 
 from cdiscount_tasks.records import DRAWN_WARNING
-from cdiscount_tasks.reporting import words
+from cdiscount_tasks.reporting import outside_text, words
 from cdiscount_tasks.reporting.cases import Galleries
+from cdiscount_tasks.reporting.class_table import choose_classes, worst_first
 from cdiscount_tasks.reporting.confidence_figures import draw_confidence
 from cdiscount_tasks.reporting.coverage import few_groups
 from cdiscount_tasks.reporting.figures import heat, learning_curves
 from cdiscount_tasks.reporting.suspects import Suspect
 
-MAX_CLASSES_IN_TABLE = 100
 MAX_CLASSES_IN_HEATMAP = 30
+MAX_CLASSES_IN_CARD = 100
+MAX_VALUES_IN_LIST = 20
 
 _TEMPLATES_DIR = Path(__file__).parent / "templates"
 
@@ -39,21 +41,29 @@ def templates(*, autoescape: bool = True) -> jinja2.Environment:
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
+        finalize=outside_text.shown,
     )
-    for name in ("number", "signed", "interval", "count", "percent", "duration", "spoken", "explained", "markdown"):
+    for name in ("number", "signed", "interval", "count", "percent", "duration", "spoken", "explained"):
         environment.filters[name] = getattr(words, name)
     environment.filters["few_groups"] = few_groups
+    for name in ("markdown", "plain"):
+        environment.filters[name] = getattr(outside_text, name)
     return environment
 
 
-def _worst_first(per_class: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Order classes by F1, those that few products judge at the end: their places are chance."""
+def _config_json(config: Mapping[str, Any]) -> str:
+    """Return the config for the page; of a long list of ids the first few and how many more there are."""
 
-    def place(one: Mapping[str, Any]) -> tuple[bool, float, int]:
-        f1 = one["f1"]["value"]
-        return one["too_few_to_judge"], -1.0 if f1 is None else f1, one["class_index"]
+    def short(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: short(one) for key, one in value.items()}
+        if isinstance(value, Sequence) and not isinstance(value, str):
+            more = len(value) - MAX_VALUES_IN_LIST
+            shown = [short(one) for one in value[:MAX_VALUES_IN_LIST]]
+            return [*shown, f"and {more:,} more: see metrics.json"] if more > 0 else shown
+        return value
 
-    return sorted(per_class, key=place)
+    return json.dumps(short(config), indent=2, ensure_ascii=False)
 
 
 def _class_sizes(classes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
@@ -88,7 +98,8 @@ def render_report(
     names = words.class_names(metrics["classes"])
     product = metrics["test"]["product"]
     num_classes = len(metrics["classes"])
-    per_class = _worst_first(product["per_class"])
+    blocks = product["confusion"].get("blocks")
+    in_full = num_classes <= MAX_CLASSES_IN_HEATMAP
     return (
         templates(autoescape=True)
         .get_template("report.html")
@@ -98,9 +109,9 @@ def render_report(
             name_of={name.category_id: name for name in names},
             css=page_css(),
             drawn_warning=DRAWN_WARNING,
-            per_class=per_class[:MAX_CLASSES_IN_TABLE],
-            num_classes_left_out=max(0, num_classes - MAX_CLASSES_IN_TABLE),
-            cells=heat(product["confusion"]["matrix"]) if num_classes <= MAX_CLASSES_IN_HEATMAP else None,
+            class_choice=choose_classes(product["per_class"]),
+            cells=heat(product["confusion"]["matrix"]) if in_full else None,
+            block_cells=heat(blocks["matrix"]) if blocks and not in_full else None,
             curves=learning_curves(history, metrics["model"]["best_epoch"]),
             confidence_curves=draw_confidence(product),
             history=history.to_dict("records"),
@@ -108,7 +119,7 @@ def render_report(
             suspects=suspects,
             class_sizes=_class_sizes(metrics["classes"]),
             uniform_log_loss=math.log(num_classes),
-            config_json=json.dumps(metrics["lineage"]["config"], indent=2, ensure_ascii=False),
+            config_json=_config_json(metrics["lineage"]["config"]),
         )
     )
 
@@ -122,6 +133,6 @@ def render_model_card(metrics: Mapping[str, Any]) -> str:
             metrics=metrics,
             names=words.class_names(metrics["classes"]),
             drawn_warning=DRAWN_WARNING,
-            per_class=_worst_first(metrics["test"]["product"]["per_class"])[:MAX_CLASSES_IN_TABLE],
+            per_class=worst_first(metrics["test"]["product"]["per_class"])[:MAX_CLASSES_IN_CARD],
         )
     )

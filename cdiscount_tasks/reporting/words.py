@@ -1,15 +1,14 @@
 """How numbers, names and counts read on a page."""
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from cdiscount_tasks.records import Reason
+from cdiscount_tasks.reporting.outside_text import plain
 
 _LONGEST_NAME = 60
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\s]+")
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()#+\-.!|<>&~])")
+_LONGEST_FULL_NAME = 300
 
 NO_FIGURE = "—"
 MINUS = "\N{MINUS SIGN}"
@@ -60,16 +59,14 @@ def class_names(classes: Sequence[Mapping[str, Any]]) -> list[ClassName]:
     ]
 
 
-def plain(text: object) -> str:
-    """Return text on one line, without control characters."""
-    return _CONTROL.sub(" ", str(text)).strip()
+def _cut(name: str, longest: int) -> str:
+    return name if len(name) <= longest else name[: longest - 1].rstrip() + "…"
 
 
 def class_name(name: str, category_id: int, *, marked: bool = False) -> ClassName:
     """Return a name, short and in full; `marked` with its category id where others share it."""
-    short = name if len(name) <= _LONGEST_NAME else name[: _LONGEST_NAME - 1].rstrip() + "…"
     mark = f" ({category_id})" if marked else ""
-    return ClassName(short + mark, name + mark, category_id)
+    return ClassName(_cut(name, _LONGEST_NAME) + mark, _cut(name, _LONGEST_FULL_NAME) + mark, category_id)
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -128,8 +125,3 @@ def spoken(identifier: str) -> str:
 def explained(reason: str) -> str:
     """Return what a reason of a `rejected.parquet` means."""
     return _EXPLAINED.get(reason, "Listed in rejected.parquet.")
-
-
-def markdown(text: object) -> str:
-    """Escape text for Markdown: names come from outside and may hold anything."""
-    return _MARKDOWN.sub(r"\\\1", _CONTROL.sub(" ", str(text)))

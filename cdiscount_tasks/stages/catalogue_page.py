@@ -26,6 +26,7 @@ from cdiscount_tasks.reporting.catalogue import (
     short_name,
 )
 from cdiscount_tasks.reporting.gallery import PictureShelf, ShownProduct
+from cdiscount_tasks.reporting.outside_text import csv_cell
 from cdiscount_tasks.reports_index import write_reports_index
 from cdiscount_tasks.storage.anatomy import hex_lines, take_document_apart, take_jpeg_apart
 from cdiscount_tasks.storage.artifact import Recipe, read_manifest, rebuild_artifact, write_json
@@ -36,7 +37,7 @@ from cdiscount_tasks.storage.index_rows import draw_products, first_images, firs
 
 logger = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 NUM_RANDOM_PRODUCTS = 24
 NUM_PRODUCTS_PER_CATEGORY = 5
 MAX_CATEGORIES_PER_SAMPLE = 12
@@ -206,7 +207,7 @@ def _write_categories(path: Path, rows: Sequence[CategoryRow]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(CategoryRow._fields)
-        writer.writerows(rows)
+        writer.writerows([csv_cell(value) if isinstance(value, str) else value for value in row] for row in rows)
 
 
 def write_catalogue_page(

@@ -39,8 +39,8 @@ from cdiscount_tasks.learning.matching import (
 from cdiscount_tasks.records import TEST, ComparedRun
 from cdiscount_tasks.reporting.comparison_page import SCHEMA_VERSION, answer, render_comparison
 from cdiscount_tasks.reporting.gallery import PictureShelf
-from cdiscount_tasks.reporting.label_page import make_thumbnail
 from cdiscount_tasks.reporting.summary import SCHEMA_VERSION as METRICS_VERSION
+from cdiscount_tasks.reporting.thumbnails import make_thumbnail
 from cdiscount_tasks.reports_index import write_reports_index
 from cdiscount_tasks.storage.artifact import Recipe, read_manifest, rebuild_artifact, write_json
 from cdiscount_tasks.storage.comparison_tables import ComparedLabels, keep_products, read_compared_labels

@@ -27,6 +27,7 @@ from cdiscount_tasks.learning.reliability import measure_calibration
 from cdiscount_tasks.records import TEST, VALIDATION
 from cdiscount_tasks.report_evidence import read_evidence, read_small_pictures, read_thumbnails
 from cdiscount_tasks.reporting.cases import show_galleries
+from cdiscount_tasks.reporting.class_table import write_classes
 from cdiscount_tasks.reporting.label_choices import choose_all
 from cdiscount_tasks.reporting.label_page import render_label_page
 from cdiscount_tasks.reporting.pages import render_model_card, render_report
@@ -267,6 +268,7 @@ def write_report(
         if inputs.audit:
             list_of_suspects = write_list(inputs.audit.suspects, inputs.classes, inputs.audit.key)
             (part_dir / "label_suspects.csv").write_text(list_of_suspects, encoding="utf-8", newline="")
+        write_classes(part_dir / "classes.csv", metrics)
         (part_dir / "MODEL_CARD.md").write_text(render_model_card(metrics), encoding="utf-8")
         test = metrics["test"]
         accuracy = test["product"]["accuracy"]

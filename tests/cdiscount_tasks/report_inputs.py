@@ -159,9 +159,12 @@ def _write_predictions(part_dir, products, images, num_classes, random) -> None:
         tables.write_table(part_dir / f"{name}.parquet", {key: columns[key] for key in schema.names}, schema)
 
 
-def _classes(names, products, images) -> pd.DataFrame:
+def _classes(names, products, images, families) -> pd.DataFrame:
     table = pd.DataFrame({"class_index": range(len(names)), "level1": "VINS", "level2": "VIN", "level3": list(names)})
     table.loc[0, "level2"] = "ALCOOL"
+    if families:
+        table["level1"] = [families[index % len(families)] for index in table["class_index"]]
+        table["level2"] = [families[index // 2 % len(families)] for index in table["class_index"]]
     table["category_id"] = table["class_index"] + 1000003400
     for what, rows in (("products", products), ("images", images)):
         for split in SPLITS:
@@ -223,9 +226,21 @@ def _counts(products, images) -> dict:
 
 
 def make_inputs(
-    parent: Path, num_products=400, names=WINE, accuracy=0.8, origin="drawn", shared=0, seed=0, clean=False, **training
+    parent: Path,
+    num_products=400,
+    names=WINE,
+    accuracy=0.8,
+    origin="drawn",
+    shared=0,
+    seed=0,
+    clean=False,
+    families=(),
+    **training,
 ) -> ReportInputs:
-    """Write index, sample, labels, model and evaluation artifacts below a folder; `clean`: without any label fault."""
+    """Write index, sample, labels, model and evaluation artifacts below a folder.
+
+    `clean`: without any label fault. `families`: names of levels 1 and 2 instead of a wine list's.
+    """
     parent.mkdir(parents=True, exist_ok=True)
     random, num_classes = np.random.default_rng(seed), len(names)
     products = _products(num_products, num_classes, accuracy, random)
@@ -280,7 +295,7 @@ def make_inputs(
             part_dir / "products.parquet", products[schemas.LABEL_PRODUCTS.names], schemas.LABEL_PRODUCTS
         )
         tables.write_table(part_dir / "images.parquet", images[schemas.LABEL_IMAGES.names], schemas.LABEL_IMAGES)
-        tables.write_table(part_dir / "classes.parquet", _classes(names, products, images), schemas.CLASSES)
+        tables.write_table(part_dir / "classes.parquet", _classes(names, products, images, families), schemas.CLASSES)
         tables.write_table(part_dir / "conflicts.parquet", label_faults.conflicts(images, clean), schemas.CONFLICTS)
         tables.write_table(
             part_dir / "rejected.parquet", label_faults.rejected(images, "labels", clean), schemas.REJECTED
@@ -334,7 +349,14 @@ def make_inputs(
 
     dirs: dict[str, Path] = {}
     for write in (index, sample, labels, model, evaluation):
-        recipe = Recipe(write.__name__, 1, {"seed": seed, "names": list(names)}, dict(dirs), {}, {"numpy": "2.5.5"})
+        recipe = Recipe(
+            write.__name__,
+            1,
+            {"seed": seed, "names": list(names), "families": list(families)},
+            dict(dirs),
+            {},
+            {"numpy": "2.5.5"},
+        )
         build_artifact(recipe.dir_in(parent), recipe, write)
         dirs[write.__name__] = recipe.dir_in(parent)
     return ReportInputs(dirs, config, products, images)

@@ -100,6 +100,30 @@ def test_above_256_classes_only_the_most_confused_pairs_are_kept():
     assert len(found["pairs"]) == metrics.NUM_PAIRS
 
 
+def test_blocks_count_what_the_confusion_of_level_1_holds_and_the_largest_stand_first():
+    true, predicted, _ = make_predictions(num_classes=5)
+    level1 = [levels[0] for levels in LEVELS]
+    found = metrics.confusion_blocks(true, predicted, make_classes(5, LEVELS))
+    order = [block["name"] for block in found["blocks"]]
+    named = np.array(level1)
+    expected = sklearn_metrics.confusion_matrix(named[true], named[predicted], labels=order)
+    assert (found["level"], found["matrix"]) == (1, expected.tolist())
+    assert [block["num_products"] for block in found["blocks"]] == expected.sum(axis=1).tolist()
+    assert [block["num_classes"] for block in found["blocks"]] == [level1.count(name) for name in order]
+    assert expected.sum(axis=1).tolist() == sorted(expected.sum(axis=1).tolist(), reverse=True)
+
+
+def test_where_level_1_is_one_category_the_blocks_are_of_level_2():
+    levels = [("ALL", f"KIND {index % 3}", str(index)) for index in range(6)]
+    assert metrics.confusion_blocks(np.arange(6), np.arange(6), make_classes(6, levels))["level"] == 2
+
+
+@pytest.mark.parametrize("num_names", [1, metrics.MAX_BLOCKS + 1])
+def test_too_few_or_too_many_categories_make_no_blocks(num_names):
+    levels = [(f"KIND {index % num_names}", "SAME", str(index)) for index in range(70)]
+    assert metrics.confusion_blocks(np.arange(70), np.arange(70), make_classes(70, levels)) is None
+
+
 def test_log_loss_agrees_with_scikit_learn_even_for_a_probability_of_zero():
     random = np.random.default_rng(0)
     probabilities = random.dirichlet(np.ones(4), 50).astype(np.float32)

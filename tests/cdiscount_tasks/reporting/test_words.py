@@ -41,5 +41,6 @@ def test_a_name_of_control_characters_gives_way_to_the_id():
     assert name.short == "7"
 
 
-def test_markdown_in_a_name_is_escaped():
-    assert words.markdown("a|b *c*\n<d>") == r"a\|b \*c\* \<d\>"
+def test_a_name_without_end_is_cut_in_full_as_well():
+    (name,) = words.class_names([make_class("X" * 5000)])
+    assert len(name.full) == 300

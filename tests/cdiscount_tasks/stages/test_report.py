@@ -60,9 +60,17 @@ def page(report):
 
 def test_a_report_holds_its_files_and_a_manifest_that_verifies(report):
     out_dir, _ = report
-    files = ["MODEL_CARD.md", "labels.html", "manifest.json", "metrics.json", "predictions.parquet", "report.html"]
+    files = [
+        "MODEL_CARD.md",
+        "classes.csv",
+        "labels.html",
+        "manifest.json",
+        "metrics.json",
+        "predictions.parquet",
+        "report.html",
+    ]
     assert sorted(path.name for path in out_dir.iterdir()) == files
-    assert verify_artifact(out_dir) == 5
+    assert verify_artifact(out_dir) == 6
 
 
 def test_the_result_repeats_the_headline_of_metrics_json(report):
@@ -287,7 +295,7 @@ def test_300_classes_give_a_small_page_with_pairs_instead_of_a_matrix(tmp_path):
     out_dir, _ = write(make_inputs(tmp_path / "in", num_products=2_500, names=names), tmp_path / "reports")
     text = (out_dir / "report.html").read_text("utf-8")
     assert read_metrics(out_dir)["test"]["product"]["confusion"]["matrix"] is None
-    assert "200 further classes" in text and 'class="heat' not in text
+    assert "classes.csv" in text and 'class="heat dense"' not in text and 'class="heat blocks"' in text
     assert len(text) < 2_000_000
 
 
@@ -305,7 +313,7 @@ def test_a_report_that_stands_is_replaced_whole(inputs, tmp_path):
     (out_dir / "left_over.txt").write_text("old")
     write(inputs, tmp_path)
     assert not (out_dir / "left_over.txt").exists()
-    assert verify_artifact(out_dir) == 5
+    assert verify_artifact(out_dir) == 6
     assert [path.name for path in out_dir.parent.iterdir() if path.name.endswith(".part")] == []
 
 
@@ -316,7 +324,7 @@ def test_a_failing_write_leaves_the_old_report_standing(inputs, tmp_path, monkey
     with pytest.raises(ZeroDivisionError):
         write(inputs, tmp_path)
     assert (out_dir / "manifest.json").read_bytes() == before
-    assert verify_artifact(out_dir) == 5
+    assert verify_artifact(out_dir) == 6
 
 
 def test_who_reads_while_a_report_is_replaced_sees_the_old_one_or_the_new_one(tmp_path):
@@ -339,7 +347,7 @@ def test_where_folders_cannot_be_exchanged_a_report_is_replaced_all_the_same(inp
     (out_dir / "left_over.txt").write_text("old")
     write(inputs, tmp_path)
     assert not (out_dir / "left_over.txt").exists()
-    assert verify_artifact(out_dir) == 5
+    assert verify_artifact(out_dir) == 6
 
 
 def test_the_index_lists_finished_reports_by_sample_with_relative_links(inputs, tmp_path):

@@ -1,0 +1,121 @@
+"""The pages as people meet them: in a browser, on a desk and on a telephone, by day and by night."""
+
+import shutil
+from typing import NamedTuple
+
+import pytest
+
+from cdiscount_tasks.stages.catalogue_page import write_catalogue_page
+from tests.cdiscount_tasks.hostile_names import hostile_names
+from tests.cdiscount_tasks.report_inputs import make_inputs
+from tests.cdiscount_tasks.stages.test_report import write
+
+pytestmark = pytest.mark.browser
+
+PAGES = ["report", "labels", "catalogue", "index", "many classes"]
+LOOKS = [(1100, "light"), (1100, "dark"), (360, "light"), (360, "dark")]
+_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+
+
+class Look(NamedTuple):
+    """What was found at one width in one colour scheme."""
+
+    violations: list[str]
+    scroll_width: int
+
+
+class Visit(NamedTuple):
+    """What was found on a page."""
+
+    looks: dict[tuple[int, str], Look]
+    requests: list[str]
+    complaints: list[str]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        pytest.skip("no browser is installed: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory, index_dir, tiny_path):
+    """Return each page as the stages write it."""
+    reports_dir = tmp_path_factory.mktemp("reports")
+    wine = make_inputs(tmp_path_factory.mktemp("wine"))
+    out_dir, _ = write(wine, reports_dir)
+    names = hostile_names(101)
+    many = make_inputs(tmp_path_factory.mktemp("many"), num_products=800, names=names, families=names[:30])
+    many_dir, _ = write(many, reports_dir, "manual__many")
+    catalogue_dir = reports_dir / "catalogue" / "tiny"
+    write_catalogue_page(index_dir, tiny_path, None, [], catalogue_dir)
+    return {
+        "report": out_dir / "report.html",
+        "labels": out_dir / "labels.html",
+        "catalogue": catalogue_dir / "catalogue.html",
+        "index": reports_dir / "index.html",
+        "many classes": many_dir / "report.html",
+    }
+
+
+def look(tab, width, scheme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    tab.set_viewport_size({"width": width, "height": 900})
+    tab.emulate_media(color_scheme=scheme)
+    found = Axe().run(tab, options={"resultTypes": ["violations"]}).response["violations"]
+    grave = [
+        f"{rule['id']}: {rule['help']}: {rule['nodes'][0]['html'][:200]}"
+        for rule in found
+        if rule["impact"] in {"serious", "critical"}
+    ]
+    return Look(grave, tab.evaluate("document.documentElement.scrollWidth"))
+
+
+@pytest.fixture(scope="module")
+def visits(browser, paths):
+    """Return a function that visits a page once and tells what was found."""
+    known = {}
+
+    def visit(name):
+        if name not in known:
+            requests, complaints, tab = [], [], browser.new_page()
+            tab.on("request", lambda request: requests.append(request.url))
+            tab.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+            tab.on("pageerror", lambda error: complaints.append(str(error)))
+            tab.goto(paths[name].as_uri())
+            known[name] = Visit({one: look(tab, *one) for one in LOOKS}, requests, complaints)
+            tab.close()
+        return known[name]
+
+    return visit
+
+
+@pytest.mark.parametrize(("width", "scheme"), LOOKS)
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_nothing_serious(visits, name, width, scheme):
+    assert visits(name).looks[width, scheme].violations == []
+
+
+@pytest.mark.parametrize("width", [1100, 360])
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_no_wider_than_its_window(visits, name, width):
+    assert visits(name).looks[width, "light"].scroll_width <= width
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_asks_for_nothing_but_itself(visits, paths, name):
+    asked = [url for url in visits(name).requests if not url.startswith("data:")]
+    assert asked == [paths[name].as_uri()]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_browser_has_nothing_to_complain_of(visits, name):
+    assert visits(name).complaints == []

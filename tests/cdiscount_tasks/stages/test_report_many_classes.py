@@ -1,0 +1,83 @@
+"""A report over as many classes as the catalogue has categories: small, and of use."""
+
+import csv
+import json
+
+import pytest
+
+from benchmarks.synthetic_evaluation import (
+    NUM_CATEGORIES,
+    NUM_LEVEL1,
+    NUM_LEVEL2,
+    NUM_LEVEL3,
+    make_evaluation,
+    make_names,
+)
+from tests.cdiscount_tasks.html_page import Page
+from tests.cdiscount_tasks.stages.test_report import write
+
+
+@pytest.fixture(scope="module")
+def out_dir(tmp_path_factory):
+    made = make_evaluation(tmp_path_factory.mktemp("in"), num_products=20_000)
+    return write(made, tmp_path_factory.mktemp("reports"))[0]
+
+
+@pytest.fixture(scope="module")
+def metrics(out_dir):
+    def refuse(constant):
+        raise AssertionError(constant)
+
+    return json.loads((out_dir / "metrics.json").read_text("utf-8"), parse_constant=refuse)
+
+
+@pytest.fixture(scope="module")
+def page(out_dir):
+    return Page((out_dir / "report.html").read_text("utf-8"))
+
+
+def test_the_tree_of_categories_has_the_catalogues_shape():
+    names = make_names()
+    assert len(names) == NUM_CATEGORIES
+    assert names[["level1", "level2", "level3"]].nunique().tolist() == [NUM_LEVEL1, NUM_LEVEL2, NUM_LEVEL3]
+
+
+@pytest.mark.parametrize("name", ["report.html", "labels.html"])
+def test_a_page_stays_small_however_many_classes_there_are(out_dir, name):
+    assert (out_dir / name).stat().st_size < 2_000_000
+
+
+def test_the_confusion_is_shown_by_level_1(page, metrics):
+    assert len(metrics["test"]["product"]["confusion"]["blocks"]["blocks"]) == NUM_LEVEL1
+    assert sum(attrs.get("class") == "heat blocks" for attrs in page.all("table")) == 1
+    assert "49 categories of level 1" in page.text
+
+
+def test_classes_that_few_products_judge_are_counted_together(page, metrics):
+    few = [one for one in metrics["test"]["product"]["per_class"] if 0 < one["support"] < 30]
+    assert any(one["support"] == 1 for one in few)
+    assert f"{len(few):,} classes have fewer than 30 test products" in page.text
+
+
+def test_classes_never_predicted_are_counted_and_some_of_them_named(page, metrics):
+    never = [one for one in metrics["test"]["product"]["per_class"] if one["support"] and not one["num_predicted"]]
+    assert f"Never predicted on test, though test has products of them: {len(never):,} classes" in page.text
+    assert f"and {len(never) - 30:,} more" in page.text
+
+
+def test_every_class_stands_in_the_csv(out_dir, metrics):
+    with (out_dir / "classes.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    supports = [str(one["support"]) for one in metrics["test"]["product"]["per_class"]]
+    assert [row["support"] for row in rows] == supports
+    assert len(rows) == NUM_CATEGORIES
+
+
+def test_probabilities_of_exactly_0_and_1_give_finite_figures(metrics):
+    product = metrics["test"]["product"]
+    assert product["calibration"]["bins"][-1]["highest"] == 1
+    assert 0 < product["log_loss"]["value"] < 20
+
+
+def test_the_ids_of_all_categories_do_not_fill_the_page(page):
+    assert f"and {NUM_CATEGORIES - 20:,} more: see metrics.json" in page.text
