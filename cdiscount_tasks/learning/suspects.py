@@ -1,5 +1,6 @@
 """Labels that other products contradict: out-of-sample probabilities by group, judged by confident learning."""
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
@@ -140,7 +141,10 @@ def find_suspects(evidence: Evidence, label: Ints, may_be_suspect: Bools) -> Ver
     rows = np.flatnonzero(evidence.is_judged & may_be_suspect)
     if len(np.unique(label[rows])) > 1:
         quality[rows] = get_label_quality_scores(label[rows], probabilities[rows], method="self_confidence")
-        is_suspect[rows] = find_label_issues(label[rows], probabilities[rows], n_jobs=1)
+        with warnings.catch_warnings():
+            # One for each class of few products; that these are judged with little is said in the docs.
+            warnings.filterwarnings("ignore", "May not flag all label issues in class", UserWarning)
+            is_suspect[rows] = find_label_issues(label[rows], probabilities[rows], n_jobs=1)
     return Verdicts(quality, is_suspect, others.argmax(axis=1))
 
 

@@ -408,9 +408,9 @@ def test_the_predictions_are_a_copy_of_the_evaluations(inputs, report):
 
 @pytest.fixture(scope="module")
 def audited(inputs, tmp_path_factory):
-    """Write the report with an audit in which ten products look like another class; returns its folder."""
+    """Write the report with an audit in which some products look like another class; returns its folder."""
     folder = tmp_path_factory.mktemp("audited")
-    odd = inputs.products.iloc[10:60:5]
+    odd = inputs.products.iloc[10:130:5]
     looks_like = dict(zip(odd["product_id"], (odd["class_index"] + 1) % 5, strict=True))
     features_dir = make_features(inputs.dirs["labels"], folder, looks_like)
     audit = audit_labels(inputs.dirs["labels"], features_dir, Reviews(), folder, inputs.config.labels)
