@@ -390,6 +390,8 @@ def make_evaluation(
     def index(part_dir: Path) -> dict[str, Any]:
         rows = {"product_id": [2], "category_id": [1], "num_images": [1], "offset": [0], "length": [9]}
         tables.write_table(part_dir / "products.parquet", rows, schemas.PRODUCTS)
+        sizes = [{"width": 180, "height": 180, "num_images": len(images)}]
+        write_json(part_dir / "profile.json", {"pixels": {"num_sizes": 1, "commonest": sizes}})
         counts = {"num_products": num_products, "num_documents": num_products, "num_images": len(images)}
         refused = {"num_rejected_documents": 0, "num_rejected_images": 0}
         return {"catalogue_id": "5eed5eed5eed5eed", "origin": "drawn", **counts, **refused}

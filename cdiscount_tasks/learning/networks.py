@@ -8,7 +8,7 @@ import keras
 from keras import layers
 
 from cdiscount_tasks.config import NetworkName
-from cdiscount_tasks.errors import ConfigError
+from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.learning.folding import fold_batch_normalization
 
 # Short trainings have few steps: Keras' 0.99 would leave the moving statistics behind the weights.
@@ -74,6 +74,16 @@ _BACKBONES = {
 _HEAD_LAYER = "probabilities"
 
 
+def _check_finite(backbone: keras.Model, weights_path: Path) -> None:
+    # Not by what the network says: on CPU a convolution fused with its activation turns NaN into 0.
+    bad = [weight.path for weight in backbone.weights if not keras.ops.all(keras.ops.isfinite(weight.value))]
+    if bad:
+        raise DataError(
+            f"{weights_path}: {len(bad)} of {len(backbone.weights)} weights are no finite numbers ({bad[0]}, ...); get "
+            "the file again"
+        )
+
+
 def _build_backbone(name: NetworkName, image_size: int, weights_path: Path | None) -> keras.Model:
     """Build a network of keras.applications from pictures (as it wants them scaled) to its last feature map.
 
@@ -88,6 +98,7 @@ def _build_backbone(name: NetworkName, image_size: int, weights_path: Path | Non
                 f"{weights_path}: does not fit the network {name} ({str(error).splitlines()[0][:200]}); expected its "
                 "ImageNet weights without the top, as Keras publishes them"
             ) from error
+        _check_finite(backbone, weights_path)
         return fold_batch_normalization(backbone)
     return backbone
 
@@ -129,6 +140,7 @@ def build_network(
 
     Raises:
         ConfigError: If the weights are not this network's.
+        DataError: If a weight is not finite.
     """
     inputs = _images_input(image_size)
     if is_backbone(name):

@@ -357,7 +357,9 @@ def test_policies_and_fixes_never_change_what_is_measured(labelled, case, policy
 
 
 class Guess:
-    """Stands for a trained network: guesses by the mean colours of a picture."""
+    """Stands for a trained network: guesses by the mean colours of a picture, and has no layer to draw maps from."""
+
+    layers = ()
 
     def __init__(self, num_classes):
         self.weights = np.random.default_rng(num_classes).normal(size=(3, num_classes))

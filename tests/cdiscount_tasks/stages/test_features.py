@@ -204,9 +204,11 @@ def test_weights_that_changed_since_the_features_were_extracted_are_refused(
         train_model(sample_dir, labels_dir, pretrained, tmp_path, larger)
 
 
-def test_features_that_are_no_numbers_are_published_nowhere(sample_dir, labels_dir, weights_path, tmp_path):
+def test_weights_that_are_no_numbers_are_an_error_and_nothing_is_published(
+    sample_dir, labels_dir, weights_path, tmp_path
+):
     broken = with_weights(tmp_path, weights_path, np.nan)
-    with pytest.raises(DataError, match=r"features of \d+ pictures are no finite numbers .* get the file again"):
+    with pytest.raises(DataError, match=r"\d of \d+ weights are no finite numbers .* get the file again"):
         extract_features(sample_dir, labels_dir, broken, tmp_path, TINY_TRANSFER)
     assert not list(tmp_path.glob("features-*"))
 
