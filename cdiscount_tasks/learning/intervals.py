@@ -45,6 +45,29 @@ def known_exactly(value: float | None, n: int, num_groups: int) -> Figure:
     return Figure(value=None if value is None else _rounded(value), low=None, high=None, n=n, num_groups=num_groups)
 
 
+def _draw_times(counts: npt.NDArray[np.int64], num_draws: int, random: np.random.Generator) -> Floats:
+    """Draw as many groups as there are, with replacement, and count how often each distinct row occurs.
+
+    NumPy's multinomial costs about 50 ns a distinct row, drawing group by group 9 ns a group; the law is the same.
+
+    Args:
+        counts: int64, [num_rows], the groups that each distinct row stands for.
+        num_draws: How many times.
+        random: What draws.
+
+    Returns:
+        float64, [num_draws, num_rows].
+    """
+    num_groups = int(counts.sum())
+    if num_groups > 5 * len(counts):
+        return np.asarray(random.multinomial(num_groups, counts / num_groups, size=num_draws), np.float64)
+    row_of_group = np.repeat(np.arange(len(counts)), counts)
+    times = np.empty((num_draws, len(counts)))
+    for draw in times:
+        draw[:] = np.bincount(row_of_group[random.integers(0, num_groups, num_groups)], minlength=len(counts))
+    return times
+
+
 def resampled_sums(values: Any, group_id: npt.NDArray[np.int64], seed: int = _SEED) -> Floats:
     """Draw groups with replacement and sum the values of their members.
 
@@ -63,18 +86,17 @@ def resampled_sums(values: Any, group_id: npt.NDArray[np.int64], seed: int = _SE
     num_groups = len(groups)
     members = sparse.csr_array((np.ones(len(group)), (group, np.arange(len(group)))), shape=(num_groups, len(group)))
     sums = members @ values
-    counts: npt.NDArray[Any] = np.ones(num_groups)
+    counts: npt.NDArray[np.int64] = np.ones(num_groups, np.int64)
     if sums.shape[1] <= _WIDEST_COMPARED:
         dense = sums.toarray() if sparse.issparse(sums) else sums
         alike = pd.DataFrame(dense).groupby(list(range(dense.shape[1]))).size()  # ten times as fast as np.unique
-        sums, counts = alike.index.to_frame().to_numpy(np.float64), alike.to_numpy(np.float64)
+        sums, counts = alike.index.to_frame().to_numpy(np.float64), alike.to_numpy(np.int64)
     random = np.random.default_rng(seed)
     at_once = max(1, _CELLS_AT_ONCE // len(counts))
     drawn = []
     for first in range(0, NUM_DRAWS, at_once):
         size = min(at_once, NUM_DRAWS - first)
-        times = random.multinomial(num_groups, counts / num_groups, size=size).astype(np.float64)
-        drawn.append((sums.T @ times.T).T)
+        drawn.append((sums.T @ _draw_times(counts, size, random).T).T)
     return np.concatenate(drawn)
 
 
