@@ -1,18 +1,26 @@
 """The pages as people meet them: in a browser, on a desk and on a telephone, by day and by night."""
 
 import shutil
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
 
+from cdiscount_tasks.records import Reviews
+from cdiscount_tasks.run import run_folder
+from cdiscount_tasks.stages.audit import audit_labels
 from cdiscount_tasks.stages.catalogue_page import write_catalogue_page
+from cdiscount_tasks.stages.comparison import write_comparison
+from cdiscount_tasks.stages.report import write_report
+from tests.cdiscount_tasks.audit_inputs import make_features
+from tests.cdiscount_tasks.compared_runs import make_run
 from tests.cdiscount_tasks.hostile_names import hostile_names
 from tests.cdiscount_tasks.report_inputs import make_inputs
 from tests.cdiscount_tasks.stages.test_report import write
 
 pytestmark = pytest.mark.browser
 
-PAGES = ["report", "labels", "catalogue", "index", "many classes"]
+PAGES = ["report", "labels", "catalogue", "comparison", "index", "many classes"]
 LOOKS = [(1100, "light"), (1100, "dark"), (360, "light"), (360, "dark")]
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 
@@ -45,21 +53,37 @@ def browser():
         chromium.close()
 
 
+def write_audited(place, reports_dir):
+    """Write a report that has everything: faults of labels, features, suspects, the price of a leak."""
+    wine = make_inputs(place)
+    odd = wine.products.iloc[10:130:5]
+    looks_like = dict(zip(odd["product_id"], (odd["class_index"] + 1) % 5, strict=True))
+    features_dir = make_features(wine.dirs["labels"], place, looks_like)
+    audit = audit_labels(wine.dirs["labels"], features_dir, Reviews(), place, wine.config.labels)
+    out_dir = reports_dir / "wine" / run_folder(wine.config.run_id)
+    write_report(*wine.dirs.values(), out_dir, wine.config, features_dir, Path(audit["path"]))
+    return out_dir
+
+
 @pytest.fixture(scope="module")
 def paths(tmp_path_factory, index_dir, tiny_path):
     """Return each page as the stages write it."""
-    reports_dir = tmp_path_factory.mktemp("reports")
-    wine = make_inputs(tmp_path_factory.mktemp("wine"))
-    out_dir, _ = write(wine, reports_dir)
+    place = tmp_path_factory.mktemp("pages")
+    reports_dir = place / "reports"
+    out_dir = write_audited(place / "wine", reports_dir)
     names = hostile_names(101)
-    many = make_inputs(tmp_path_factory.mktemp("many"), num_products=800, names=names, families=names[:30])
+    many = make_inputs(place / "many", num_products=800, names=names, families=names[:30])
     many_dir, _ = write(many, reports_dir, "manual__many")
     catalogue_dir = reports_dir / "catalogue" / "tiny"
     write_catalogue_page(index_dir, tiny_path, None, [], catalogue_dir)
+    runs = [make_run(place, "red", num_products=200), make_run(place, "bag", apart=5.0, seed=1, num_products=200)]
+    comparison_dir = reports_dir / "comparison" / "red-bag"
+    write_comparison(runs, None, comparison_dir, "", "no level-2 name has 5 categories")
     return {
         "report": out_dir / "report.html",
         "labels": out_dir / "labels.html",
         "catalogue": catalogue_dir / "catalogue.html",
+        "comparison": comparison_dir / "comparison.html",
         "index": reports_dir / "index.html",
         "many classes": many_dir / "report.html",
     }
