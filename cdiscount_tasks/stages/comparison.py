@@ -48,7 +48,7 @@ from cdiscount_tasks.storage.hashes import hash_file
 from cdiscount_tasks.storage.label_tables import read_jpegs
 from cdiscount_tasks.storage.tables import open_table
 
-VERSION = 1
+VERSION = 2
 NUM_EXAMPLES = 6
 PICTURE_BUDGET_BYTES = 2_000_000
 _SETTING = "CDISCOUNT_REPORTS"
@@ -196,6 +196,7 @@ def _describe_sample(side: _Side, place: int, matched: _Matched | None, out_dir:
         "title": side.run.title,
         "run_id": side.run.run_id,
         "report": _link(side.run.report_dir / "report.html", out_dir),
+        "embed_pictures": _may_show(side),
         "preset": side.metrics["preset"],
         "network": config["training"]["network"],
         "num_classes": len(side.metrics["classes"]),
@@ -215,12 +216,18 @@ def _describe_sample(side: _Side, place: int, matched: _Matched | None, out_dir:
     }
 
 
+def _may_show(side: _Side) -> bool:
+    return bool(side.metrics["lineage"]["config"]["sample"].get("embed_pictures", True))
+
+
 def _examples(side: _Side, classes: Sequence[int], shelf: PictureShelf) -> dict[int, list[tuple[str, int]]]:
     """Show the first picture of some products of each class, drawn at random, each of another group.
 
     Returns:
-        By class index: pictures as data URIs, each with its product's id.
+        By class index: pictures as data URIs, each with its product's id; none of a sample whose reports hold none.
     """
+    if not _may_show(side):
+        return {class_index: [] for class_index in classes}
     products = side.labels.products.drop_duplicates("group_id")
     first = side.labels.images.drop_duplicates("product_id").set_index("product_id")["image_number"]
     chosen: dict[int, list[tuple[int, int]]] = {}

@@ -7,7 +7,7 @@ import numpy as np
 
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.storage.schemas import features_schema
-from cdiscount_tasks.storage.tables import iter_row_groups, open_table, read_row_groups, read_table
+from cdiscount_tasks.storage.tables import open_table, read_row_groups, read_table
 
 
 def read_features(features_dir: Path) -> np.ndarray:
@@ -39,21 +39,15 @@ def read_features_of(features_dir: Path, wanted: np.ndarray) -> np.ndarray:
 
     Args:
         features_dir: Finished features artifact.
-        wanted: bool, [num_images], row for row as the labels' `images.parquet`.
+        wanted: bool, [num_images], row for row as the labels' `images.parquet`; at least one.
 
     Returns:
         float32, [number of wanted pictures, num_features].
 
     Raises:
-        DataError: If the file is missing or damaged.
+        DataError: If the file is missing or damaged, or of other pictures.
     """
-    parts, first = [], 0
-    for rows in iter_row_groups(features_dir / "features.parquet", ["vector"]):
-        column = rows["vector"].combine_chunks()
-        vectors = column.flatten().to_numpy().reshape(len(column), -1)
-        parts.append(vectors[wanted[first : first + len(column)]])
-        first += len(column)
-    return np.concatenate(parts)
+    return np.concatenate([vectors for _, vectors in iter_features(features_dir, np.flatnonzero(wanted), len(wanted))])
 
 
 def iter_features(features_dir: Path, rows: np.ndarray, num_rows: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:

@@ -7,29 +7,6 @@ from cdiscount_tasks.storage import schemas
 
 OUTSIDE_PRODUCT, OUTSIDE_CATEGORY = 5, 1000009999
 
-NO_FAULTS = {
-    "rejected_products": {},
-    "rejected_images": {},
-    "conflicts": {
-        "policy": "drop_image",
-        "num_images": 0,
-        "num_distinct": 0,
-        "num_products": 0,
-        "num_images_not_learnt": 0,
-        "by_class": [],
-    },
-    "human_fixes": {
-        "num_relabelled": 0,
-        "num_confirmed": 0,
-        "num_excluded": 0,
-        "num_contradicted": 0,
-        "warnings": [],
-    },
-    "placeholders": {"num_images": 0, "num_distinct": 0},
-    "ceiling": {"value": 1.0, "product": 1.0},
-}
-"""What counts.json says of a sample without faults."""
-
 
 def near_duplicates(images) -> dict:
     """Call some pictures of test and train near-duplicates."""

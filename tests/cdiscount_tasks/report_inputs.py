@@ -9,6 +9,7 @@ import pandas as pd
 import xxhash
 from PIL import Image, ImageDraw
 
+from benchmarks.synthetic_evaluation import NO_FAULTS
 from cdiscount_tasks.config import DrawConfig, LabelConfig, RunConfig, SampleConfig, TrainingConfig
 from cdiscount_tasks.learning.calibration import choose_calibration, tempered
 from cdiscount_tasks.learning.metrics import squared_errors
@@ -301,7 +302,7 @@ def make_inputs(
             part_dir / "rejected.parquet", label_faults.rejected(images, "labels", clean), schemas.REJECTED
         )
         write_json(part_dir / "certificate.json", _certificate(products, images, shared, clean))
-        write_json(part_dir / "counts.json", _counts(products, images) | (label_faults.NO_FAULTS if clean else {}))
+        write_json(part_dir / "counts.json", _counts(products, images) | (NO_FAULTS if clean else {}))
         return {"num_products": len(products)}
 
     def model(part_dir):

@@ -80,6 +80,19 @@ def test_the_networks_stand_beside_labelled_as_one_run_each(page, written, runs)
     assert networks["value"] < 0
 
 
+def test_a_sample_whose_reports_hold_no_pictures_shows_none_here_either(place, runs, tmp_path):
+    metrics_path = tmp_path / "report" / "metrics.json"
+    shutil.copytree(runs[0].report_dir, metrics_path.parent)
+    metrics = json.loads(metrics_path.read_text("utf-8"))
+    metrics["lineage"]["config"]["sample"]["embed_pictures"] = False
+    metrics_path.write_text(json.dumps(metrics), encoding="utf-8")
+    shared = [run._replace(report_dir=metrics_path.parent, sample=f"shared{n}") for n, run in enumerate([runs[0]] * 2)]
+    some, none = (compare(tmp_path, pair)[0] / "comparison.html" for pair in ([shared[0], runs[1]], shared))
+    assert "embed_pictures is false" in some.read_text("utf-8") and "data:image/jpeg" in some.read_text("utf-8")
+    assert "data:image/jpeg" not in none.read_text("utf-8")
+    assert "This file contains no picture of the catalogue" in none.read_text("utf-8")
+
+
 def test_every_category_is_shown_with_pictures_and_their_text(page):
     pictures = page.all("img")
     assert len(pictures) >= 10
