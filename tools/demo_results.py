@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from cdiscount_tasks.run import Run
 
-NO_CLOUD_IN_DEMO = "the demo leaves them out to save time; `make compare` draws them, where weights stand"
+NO_CLOUD_IN_DEMO = "the demo leaves them out to save time; make compare draws them, where weights stand"
 
 _WAY = ("index", "sample", "labels", "model", "evaluation")
 

@@ -59,7 +59,7 @@ def test_one_group_has_the_wide_interval_of_a_single_trial():
     assert figure["high"] - figure["low"] > 0.7
 
 
-def test_the_difference_of_two_accuracies_resamples_each_sample_by_itself():
+def test_the_difference_of_two_accuracies_spreads_as_that_of_independent_samples():
     random = np.random.default_rng(0)
     a, b = random.random(400) < 0.9, random.random(400) < 0.7
     figure = intervals.difference_of_accuracies(a, np.arange(400), b, np.arange(400))
@@ -67,6 +67,23 @@ def test_the_difference_of_two_accuracies_resamples_each_sample_by_itself():
     assert figure["value"] == pytest.approx(a.mean() - b.mean(), abs=1e-6)
     assert figure["high"] - figure["low"] == pytest.approx(2 * spread, rel=0.1)
     assert figure["num_groups"] == 800
+
+
+def test_a_difference_of_accuracies_turned_round_has_the_same_interval_turned_round():
+    random = np.random.default_rng(0)
+    a, b = (random.random(60) < 0.9, np.arange(60) // 2), (np.ones(40, bool), np.arange(40))
+    there, back = intervals.difference_of_accuracies(*a, *b), intervals.difference_of_accuracies(*b, *a)
+    assert [there[end] for end in ("low", "value", "high")] == [-back[end] for end in ("high", "value", "low")]
+
+
+def test_a_difference_of_accuracies_covers_the_truth_about_as_often_as_it_says():
+    random = np.random.default_rng(0)
+    groups, covered = np.repeat(np.arange(100), 2), 0
+    for _ in range(400):
+        a, b = (np.repeat(random.random(100) < share, 2) for share in (0.9, 0.75))
+        figure = intervals.difference_of_accuracies(a, groups, b, groups)
+        covered += figure["low"] <= 0.15 <= figure["high"]
+    assert abs(covered / 400 - 0.95) < 3 * (0.95 * 0.05 / 400) ** 0.5
 
 
 def test_a_million_groups_cost_little():
