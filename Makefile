@@ -19,7 +19,7 @@ test: setup ## all tests (ARGS="-k words" chooses)
 campaigns: setup ## the random tests with 40 times as many cases (CDISCOUNT_TEST_SCALE=... chooses)
 	@CDISCOUNT_TEST_SCALE=$${CDISCOUNT_TEST_SCALE:-40} $(PY) -m pytest tests/cdiscount_tasks $(ARGS)
 
-bench: setup ## every step against a peer, in the same run; prints a table (ARGS="--gb 1 --rounds 5")
+bench: setup ## every step against a peer, in the same run; prints a table (ARGS="--only index --gb 1")
 	@$(PY) -m benchmarks $(ARGS)
 
 up: setup ## Airflow's UI on 127.0.0.1:8080; prints the password

@@ -1,5 +1,9 @@
-"""All measurements, one after another: `make bench`. Prints a table and writes `benchmarks/results.json`."""
+"""All measurements, one after another: `make bench`. Prints a table and writes `benchmarks/results.json`.
 
+`make bench ARGS="--only training"` measures that one alone; what stands of the others stays in the file.
+"""
+
+import argparse
 import json
 import os
 import platform
@@ -22,10 +26,15 @@ def _lines(name: str, value: Any) -> list[tuple[str, str]]:
 
 
 def main() -> None:
-    """Run every benchmark."""
-    results = {name: measure() for name, measure in BENCHMARKS.items()}
+    """Run the chosen benchmarks, or every one."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", action="append", choices=list(BENCHMARKS), help="may be given several times")
+    only = parser.parse_known_args()[0].only
+    results = {name: BENCHMARKS[name]() for name in only or BENCHMARKS}
     machine = {"cores": os.cpu_count(), "system": platform.platform(), "python": platform.python_version()}
-    RESULTS_PATH.write_text(json.dumps({"machine": machine, **results}, indent=2) + "\n", encoding="utf-8")
+    standing = json.loads(RESULTS_PATH.read_text(encoding="utf-8")) if only else {}
+    told = {**standing, "machine": machine, **results}
+    RESULTS_PATH.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
     print("| measured | value |\n|---|---|")
     for name, result in results.items():
         for line in _lines(name, result):

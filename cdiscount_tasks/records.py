@@ -21,7 +21,7 @@ REAL_CATALOGUE_IMAGES = 12_371_293
 DRAWN_COMMENT = b"drawn by cdiscount_tasks.demo"
 """The JPEG comment in every picture of a drawn catalogue: wherever the file goes, what is made from it says so."""
 
-DRAWN_WARNING = "Drawn pictures: these figures show that the pipeline works, not how hard wine is."
+DRAWN_WARNING = "Drawn pictures: these figures show that the pipeline works, not how hard the real categories are."
 
 
 class Reason(StrEnum):

@@ -143,7 +143,7 @@ def choose_threshold(
         reached = f"; {best} {100 * (right / answered)[enough].max():.1f} %" if enough.any() else ""
         note = (
             f"No confidence gives {100 * target_precision:.0f} % precision on at least {FEWEST_TO_CHOOSE} of "
-            f"{len(correct)} validation products{reached}."
+            f"{len(correct):,} validation products{reached}."
         )
         return Threshold(
             target_precision=target_precision, threshold=None, num_answered=0, precision=None, coverage=0.0, note=note

@@ -71,7 +71,7 @@ def class_name(name: str, category_id: int, *, marked: bool = False) -> ClassNam
 
 def number(value: float | None, digits: int = 3) -> str:
     """Return a figure's value as text; a dash where it is undefined."""
-    return NO_FIGURE if value is None else f"{value:.{digits}f}"
+    return NO_FIGURE if value is None else f"{value:z.{digits}f}"
 
 
 def signed(value: float | None, digits: int = 1) -> str:

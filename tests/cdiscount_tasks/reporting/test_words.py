@@ -25,6 +25,11 @@ def test_an_undefined_figure_reads_as_a_dash_without_an_interval():
     assert words.interval({"low": None, "high": None}) == "no interval"
 
 
+def test_a_figure_that_rounds_to_zero_has_no_sign():
+    assert words.number(-0.0004) == "0.000"
+    assert words.number(-0.0006) == "-0.001"
+
+
 def test_classes_that_share_a_name_are_told_apart_by_their_ids():
     names = words.class_names([make_class("VIN", 1), make_class("VIN", 2), make_class("EAU", 3)])
     assert [name.short for name in names] == ["VIN (1)", "VIN (2)", "EAU"]
