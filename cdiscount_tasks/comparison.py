@@ -15,15 +15,15 @@ from cdiscount_tasks.config import DrawConfig, LabelConfig
 from cdiscount_tasks.config_errors import first_sentence
 from cdiscount_tasks.environment import Environment, read_environment
 from cdiscount_tasks.errors import ConfigError, DataError
+from cdiscount_tasks.finished_runs import NEEDED, finished_runs
 from cdiscount_tasks.records import ComparedRun, PooledDraw
 from cdiscount_tasks.run import Run, open_run, run_folder
-from cdiscount_tasks.storage.artifact import MANIFEST, disk_faults_told, lock, read_manifest, replace_file, write_json
+from cdiscount_tasks.storage.artifact import disk_faults_told, lock, read_manifest, replace_file, write_json
 
 logger = logging.getLogger(__name__)
 
 _MAY_DIFFER = {"seed", "gpus"}
 _LONGEST_FOLDER = 100
-_NEEDED = ("index", "sample", "labels", "evaluation", "report")
 
 ResultT = TypeVar("ResultT", bound=Mapping[str, Any])
 
@@ -147,36 +147,9 @@ def _compared_run(run: Run, features: Mapping[str, Any] | None) -> ComparedRun:
         sample=run.config.sample.name,
         title=run.config.sample.title,
         run_id=run.config.run_id,
-        **{f"{stage}_dir": Path(noted[stage]["path"]) for stage in _NEEDED if stage != "index"},
+        **{f"{stage}_dir": Path(noted[stage]["path"]) for stage in NEEDED if stage != "index"},
         features_dir=Path(features["path"]) if features else None,
     )
-
-
-def _is_whole(run: Run) -> bool:
-    """Tell whether all that a comparison reads of a run stands."""
-    try:
-        noted = run.recorded()
-        for stage in _NEEDED:
-            read_manifest(Path(noted[stage]["path"]))
-    except (DataError, OSError, ValueError, KeyError) as error:
-        logger.info("run %s of %s is left out: %s", run.config.run_id, run.config.sample.name, error)
-        return False
-    return True
-
-
-def finished_runs(environment: Environment, sample_name: str) -> list[Run]:
-    """Return a sample's runs whose report and artifacts stand, in the order in which their reports were finished."""
-    finished = []
-    for manifest in (environment.reports_dir / sample_name).glob(f"*/{MANIFEST}"):
-        config_path = environment.work_dir / "samples" / sample_name / "runs" / manifest.parent.name / "config.json"
-        if config_path.is_file():
-            run_id = json.loads(config_path.read_text("utf-8")).get("run_id", "")
-            try:
-                finished.append((manifest.stat().st_mtime, open_run(sample_name, run_id)))
-            except DataError as error:
-                logger.info("a run of %s is left out: %s", sample_name, error)
-    ordered = sorted(finished, key=lambda pair: (pair[0], pair[1].config.run_id))
-    return [run for _, run in ordered if _is_whole(run)]
 
 
 def _choose_run(environment: Environment, sample_name: str, wanted: str | None) -> Run:

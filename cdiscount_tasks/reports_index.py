@@ -19,6 +19,7 @@ from cdiscount_tasks.reporting.index_page import (
     Change,
     FinishedPage,
     FinishedReport,
+    SkippedRun,
     UnreadableReport,
     render_index,
     report_row,
@@ -28,6 +29,9 @@ from cdiscount_tasks.storage.artifact import MANIFEST, disk_faults_told, lock, r
 from cdiscount_tasks.storage.tables import open_table
 
 logger = logging.getLogger(__name__)
+
+SKIP_NOTE = "skipped.json"
+"""Beside a sample's reports: which run was skipped last, when, and why."""
 
 _PAGES = ("catalogue", "comparison")
 _REMAKE = "clear the task write_report of its run in Airflow, or remove the folder"
@@ -145,6 +149,21 @@ def _with_changes(reports_dir: Path, reports: Sequence[FinishedReport | Unreadab
     return rows
 
 
+def _read_skips(reports_dir: Path) -> list[SkippedRun]:
+    """Read which run of each sample was skipped last; a note that cannot be read is told and left out."""
+    found = []
+    for path in sorted(reports_dir.glob(f"*/{SKIP_NOTE}")):
+        if _is_hidden(path, reports_dir):
+            continue
+        try:
+            note = json.loads(path.read_text(encoding="utf-8"))
+            at = datetime.fromisoformat(note["at"]).astimezone(UTC)
+            found.append(SkippedRun(path.parent.name, at, str(note["run_id"]), str(note["reason"])))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            logger.warning("the index of reports cannot read %s: %s", path, error)
+    return found
+
+
 def _finished_pages(reports_dir: Path, stage: str, pattern: str) -> Iterator[FinishedPage]:
     for path in sorted(reports_dir.glob(pattern)):
         if _is_hidden(path, reports_dir):
@@ -173,6 +192,7 @@ def write_reports_index(reports_dir: Path, setting: str = "CDISCOUNT_REPORTS") -
             _with_changes(reports_dir, _read_reports(reports_dir)),
             list(_finished_pages(reports_dir, "catalogue_page", "catalogue/*/catalogue.html")),
             list(_finished_pages(reports_dir, "comparison", "comparison/*/comparison.html")),
+            _read_skips(reports_dir),
         )
         aside.write_text(page, encoding="utf-8")
 

@@ -11,7 +11,7 @@ from airflow.sdk import DAG, TriggerRule, dag
 from cdiscount_airflow import assets, docs, forms, sample_files
 from cdiscount_airflow.index_tasks import index_catalogue
 from cdiscount_airflow.learning_tasks import learn
-from cdiscount_airflow.tasks import DEFAULT_ARGS, stage_task
+from cdiscount_airflow.tasks import DEFAULT_ARGS, is_scheduled, skip_task, stage_task
 
 from cdiscount_tasks.config import SampleConfig, read_sample
 from cdiscount_tasks.environment import read_environment
@@ -42,10 +42,31 @@ def sample_dag(sample: SampleConfig) -> DAG:
             **Leaves** `config.json` and copies of those files in the run's folder; a retry keeps them.
             **If it fails**, a setting is wrong: the log's last line says which, and what to do; then trigger again.
             """
+            from cdiscount_tasks.retraining import seed_by_itself
             from cdiscount_tasks.run import start_run
 
-            run = start_run(sample.name, run_id, params["preset"], forms.overrides_of(params, dag_run.conf))
+            overrides = forms.overrides_of(params, dag_run.conf)
+            if is_scheduled(dag_run):
+                overrides |= seed_by_itself(sample.schedule, run_id)
+            run = start_run(sample.name, run_id, params["preset"], overrides)
             return {"path": str(run.run_dir), "preset": run.config.preset, "report_dir": str(run.report_dir)}
+
+        @stage_task(task_display_name="Notice changes", execution_timeout=timedelta(minutes=10))
+        def notice_changes(index_dir: str, dag_run=None, run_id=None) -> dict:
+            """Look whether this run would make anything new; one that a person triggered always goes on.
+
+            **Reads** what decided each artifact of the sample's last finished run.
+            **Leaves** nothing; a run that started by itself is skipped here, with the reason, if nothing changed.
+            **If it fails**, clear the task; it only compares.
+            """
+            from cdiscount_tasks import retraining
+
+            if is_scheduled(dag_run):
+                run = open_run(run_id)
+                if reason := retraining.reason_to_skip(run):
+                    retraining.note_skip(run, reason)
+                    skip_task(reason)
+            return {"path": index_dir}
 
         @stage_task(task_display_name="Draw the sample", retries=2, execution_timeout=timedelta(hours=6))
         def draw_sample(index_dir: str, run_id=None) -> dict:
@@ -109,7 +130,8 @@ def sample_dag(sample: SampleConfig) -> DAG:
 
             return run.open_run(sample.name, run_id)
 
-        index_dir = index_catalogue(resolve_run(), open_run)["path"]
+        # What is behind takes the index from notice_changes: where that is skipped, all of it is.
+        index_dir = notice_changes(index_catalogue(resolve_run(), open_run)["path"])["path"]
         sample_dir = draw_sample(index_dir)["path"]
         labels_dir = fix_labels(index_dir, sample_dir)["path"]
         learnt = learn(sample_dir, labels_dir, open_run, sample.num_gpu_slots)

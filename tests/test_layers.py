@@ -23,10 +23,11 @@ MAY_IMPORT = {
     "run": GROUND | {"storage", "environment", "config", "backbones"},
     "report_evidence": GROUND | {"learning", "reporting", "storage"},
     "reports_index": GROUND | {"learning", "reporting", "storage"},
+    "finished_runs": GROUND | {"storage", "environment", "run"},
     "catalogue": GROUND | {"storage", "environment", "config", "run"},
     "comparison_config": {"config"},
     "comparison": GROUND
-    | {"storage", "environment", "config", "config_errors", "comparison_config", "run", "backbones"},
+    | {"storage", "environment", "config", "config_errors", "comparison_config", "run", "backbones", "finished_runs"},
     "stages": GROUND
     | {
         "labelling",
@@ -42,6 +43,8 @@ MAY_IMPORT = {
         "backbones",
         "comparison_config",
     },
+    "retraining": GROUND
+    | {"storage", "environment", "config", "run", "finished_runs", "stages", "reports_index"},
     "demo": GROUND | {"storage"},
 }
 """What the parts of the package may import of it, besides themselves."""

@@ -102,6 +102,23 @@ class UnreadableReport:
 
 
 @dataclass(frozen=True)
+class SkippedRun:
+    """The run of a sample that was skipped last: it had started by itself, and would have made nothing new.
+
+    Attributes:
+        sample: Its sample's name.
+        at: When, in UTC.
+        run_id: Airflow's.
+        reason: Why, and what to alter, as a sentence.
+    """
+
+    sample: str
+    at: datetime
+    run_id: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class FinishedPage:
     """A page of a catalogue, or a comparison of samples.
 
@@ -124,6 +141,7 @@ class _SampleRuns:
     title: str
     rows: Sequence[FinishedReport | UnreadableReport]
     sparkline: Sparkline | None = field(repr=False)
+    skip: SkippedRun | None
 
 
 def _figure(value: Any) -> dict[str, Any]:
@@ -167,20 +185,24 @@ def report_row(metrics: Mapping[str, Any], link: str, finished: datetime) -> Fin
     )
 
 
-def _sample_runs(name: str, rows: Sequence[FinishedReport | UnreadableReport]) -> _SampleRuns:
+def _sample_runs(
+    name: str, rows: Sequence[FinishedReport | UnreadableReport], skip: SkippedRun | None
+) -> _SampleRuns:
     read = [row for row in rows if isinstance(row, FinishedReport)]
     points = [
         Point(run.accuracy["value"], run.accuracy["low"], run.accuracy["high"], run.preset, f"{run.finished:%Y-%m-%d}")
         for run in reversed(read)
         if run.accuracy["value"] is not None
     ]
-    return _SampleRuns(name, read[0].title if read else name, rows, draw_sparkline(points))
+    is_told = skip is not None and skip.at > rows[0].finished  # what has a newer report is no news
+    return _SampleRuns(name, read[0].title if read else name, rows, draw_sparkline(points), skip if is_told else None)
 
 
 def render_index(
     reports: Sequence[FinishedReport | UnreadableReport],
     catalogues: Sequence[FinishedPage] = (),
     comparisons: Sequence[FinishedPage] = (),
+    skips: Sequence[SkippedRun] = (),
 ) -> str:
     """Make the index page: comparisons, runs by sample with the newest first, catalogues.
 
@@ -188,10 +210,15 @@ def render_index(
         reports: Of all samples, in any order.
         catalogues: Pages of catalogues.
         comparisons: Comparisons of samples.
+        skips: The run of each sample that was skipped last, if any; shown where no report is newer.
     """
     newest_first = sorted(reports, key=lambda report: (report.finished, report.link or ""), reverse=True)
     by_sample = sorted(newest_first, key=lambda report: report.sample)
-    samples = [_sample_runs(name, list(rows)) for name, rows in groupby(by_sample, key=lambda report: report.sample)]
+    skipped = {skip.sample: skip for skip in skips}
+    samples = [
+        _sample_runs(name, list(rows), skipped.get(name))
+        for name, rows in groupby(by_sample, key=lambda report: report.sample)
+    ]
     read = [report for report in reports if isinstance(report, FinishedReport)]
     return (
         templates(autoescape=True)

@@ -264,6 +264,18 @@ def _write_audit(
     }
 
 
+def audit_recipe(labels_dir: Path, features_dir: Path, reviews: Reviews, config: LabelConfig) -> Recipe:
+    """Return what decides an audit."""
+    return Recipe(
+        stage="audit",
+        version=VERSION,
+        config={"seed": config.seed, "split": _shares(config.split).model_dump(mode="json")},
+        inputs={"labels": labels_dir, "features": features_dir},
+        files={path.name: hash_file(path) for path in reviews.list_paths},
+        libraries={name: metadata.version(name) for name in ("cleanlab", "scikit-learn", "numpy", "scipy")},
+    )
+
+
 def audit_labels(
     labels_dir: Path, features_dir: Path, reviews: Reviews, artifacts_dir: Path, config: LabelConfig
 ) -> AuditResult:
@@ -283,13 +295,6 @@ def audit_labels(
     Raises:
         DataError: If an artifact is missing or damaged.
     """
-    recipe = Recipe(
-        stage="audit",
-        version=VERSION,
-        config={"seed": config.seed, "split": _shares(config.split).model_dump(mode="json")},
-        inputs={"labels": labels_dir, "features": features_dir},
-        files={path.name: hash_file(path) for path in reviews.list_paths},
-        libraries={name: metadata.version(name) for name in ("cleanlab", "scikit-learn", "numpy", "scipy")},
-    )
+    recipe = audit_recipe(labels_dir, features_dir, reviews, config)
     write = partial(_write_audit, labels_dir, features_dir, reviews, config)
     return cast(AuditResult, build_artifact(recipe.dir_in(artifacts_dir), recipe, write))

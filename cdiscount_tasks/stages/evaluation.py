@@ -174,6 +174,18 @@ def _write_evaluation(sample_dir: Path, labels_dir: Path, model_dir: Path, part_
     }
 
 
+def evaluation_recipe(sample_dir: Path, labels_dir: Path, model_dir: Path) -> Recipe:
+    """Return what decides an evaluation."""
+    return Recipe(
+        stage="evaluation",
+        version=VERSION,
+        config={},
+        inputs={"sample": sample_dir, "labels": labels_dir, "model": model_dir},
+        files={},
+        libraries={name: metadata.version(name) for name in ("keras", "tensorflow", "pillow", "scipy")},
+    )
+
+
 def evaluate_model(sample_dir: Path, labels_dir: Path, model_dir: Path, artifacts_dir: Path) -> EvaluationResult:
     """Predict every validation and test product with a trained model.
 
@@ -190,13 +202,6 @@ def evaluate_model(sample_dir: Path, labels_dir: Path, model_dir: Path, artifact
     Raises:
         DataError: If the model is damaged or of other classes.
     """
-    recipe = Recipe(
-        stage="evaluation",
-        version=VERSION,
-        config={},
-        inputs={"sample": sample_dir, "labels": labels_dir, "model": model_dir},
-        files={},
-        libraries={name: metadata.version(name) for name in ("keras", "tensorflow", "pillow", "scipy")},
-    )
+    recipe = evaluation_recipe(sample_dir, labels_dir, model_dir)
     write = partial(_write_evaluation, sample_dir, labels_dir, model_dir)
     return cast(EvaluationResult, build_artifact(recipe.dir_in(artifacts_dir), recipe, write))

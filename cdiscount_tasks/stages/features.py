@@ -93,6 +93,18 @@ def _write_features(
     }
 
 
+def features_recipe(sample_dir: Path, labels_dir: Path, weights_path: Path, config: TrainingConfig) -> Recipe:
+    """Return what decides the features of a sample's pictures."""
+    return Recipe(
+        stage="features",
+        version=VERSION,
+        config={name: getattr(config, name) for name in _KNOBS},
+        inputs={"sample": sample_dir, "labels": labels_dir},
+        files={"weights": hash_file(weights_path)},
+        libraries={name: metadata.version(name) for name in ("keras", "tensorflow", "pillow")},
+    )
+
+
 def extract_features(
     sample_dir: Path, labels_dir: Path, weights_path: Path, artifacts_dir: Path, config: TrainingConfig
 ) -> FeaturesResult:
@@ -112,13 +124,6 @@ def extract_features(
         ConfigError: If the weights are not this network's.
         DataError: If a picture no longer decodes, or a feature is not finite.
     """
-    recipe = Recipe(
-        stage="features",
-        version=VERSION,
-        config={name: getattr(config, name) for name in _KNOBS},
-        inputs={"sample": sample_dir, "labels": labels_dir},
-        files={"weights": hash_file(weights_path)},
-        libraries={name: metadata.version(name) for name in ("keras", "tensorflow", "pillow")},
-    )
+    recipe = features_recipe(sample_dir, labels_dir, weights_path, config)
     write = partial(_write_features, sample_dir, labels_dir, weights_path, config)
     return cast(FeaturesResult, build_artifact(recipe.dir_in(artifacts_dir), recipe, write))

@@ -256,6 +256,35 @@ def _write_labels(
     }
 
 
+def _names_of(sample_dir: Path, files: LabelFiles, config: LabelConfig) -> dict[int, CategoryName]:
+    """Return what the sample's classes are called."""
+    names = read_category_names(files.names_path)
+    return {category_id: names[category_id] for category_id in config.categories or _categories_in(sample_dir)}
+
+
+def labels_recipe(index_dir: Path, sample_dir: Path, files: LabelFiles, config: LabelConfig) -> Recipe:
+    """Return what decides a sample's labels.
+
+    Raises:
+        DataError: If the names CSV is damaged.
+    """
+    names = _names_of(sample_dir, files, config)
+    # Of the names CSV only what the classes are called: a correction elsewhere in it retrains nothing.
+    hashes = {"names": hash_json([[category_id, *name] for category_id, name in names.items()])}
+    hashes |= {name: hash_file(path) for name, path in zip(("fixes", "split"), files[1:], strict=True) if path}
+    libraries = {"pillow": PIL.__version__}
+    if config.near_duplicates != "off":
+        libraries["imagehash"] = imagehash.__version__
+    return Recipe(
+        stage="labels",
+        version=VERSION,
+        config=config.model_dump(mode="json"),
+        inputs={"index": index_dir, "sample": sample_dir},
+        files=hashes,
+        libraries=libraries,
+    )
+
+
 def fix_labels(
     index_dir: Path, sample_dir: Path, files: LabelFiles, artifacts_dir: Path, config: LabelConfig
 ) -> LabelsResult:
@@ -274,22 +303,8 @@ def fix_labels(
     Raises:
         DataError: If a file is wrong, a class is too small or nothing of it is left to learn from.
     """
-    all_names = read_category_names(files.names_path)
-    names = {category_id: all_names[category_id] for category_id in config.categories or _categories_in(sample_dir)}
-    # Of the names CSV only what the classes are called: a correction elsewhere in it retrains nothing.
-    hashes = {"names": hash_json([[category_id, *name] for category_id, name in names.items()])}
-    hashes |= {name: hash_file(path) for name, path in zip(("fixes", "split"), files[1:], strict=True) if path}
-    libraries = {"pillow": PIL.__version__}
-    if config.near_duplicates != "off":
-        libraries["imagehash"] = imagehash.__version__
-    recipe = Recipe(
-        stage="labels",
-        version=VERSION,
-        config=config.model_dump(mode="json"),
-        inputs={"index": index_dir, "sample": sample_dir},
-        files=hashes,
-        libraries=libraries,
-    )
+    recipe = labels_recipe(index_dir, sample_dir, files, config)
+    names = _names_of(sample_dir, files, config)
     write = partial(_write_labels, index_dir, sample_dir, files, config, names)
     return cast(LabelsResult, build_artifact(recipe.dir_in(artifacts_dir), recipe, write))
 

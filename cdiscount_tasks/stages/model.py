@@ -256,6 +256,18 @@ def _check_features(pretrained: Pretrained, sample_dir: Path, labels_dir: Path, 
         )
 
 
+def model_recipe(sample_dir: Path, labels_dir: Path, features_dir: Path | None, config: TrainingConfig) -> Recipe:
+    """Return what decides a model; features_dir is None where it is trained from scratch."""
+    return Recipe(
+        stage="model",
+        version=VERSION,
+        config=config.model_dump(mode="json"),
+        inputs={"sample": sample_dir, "labels": labels_dir} | ({"features": features_dir} if features_dir else {}),
+        files={},
+        libraries={name: metadata.version(name) for name in ("keras", "tensorflow", "pillow")},
+    )
+
+
 def train_model(
     sample_dir: Path,
     labels_dir: Path,
@@ -288,15 +300,7 @@ def train_model(
     check_tensorboard(tensorboard_dir)
     if pretrained:
         _check_features(pretrained, sample_dir, labels_dir, config)
-    recipe = Recipe(
-        stage="model",
-        version=VERSION,
-        config=config.model_dump(mode="json"),
-        inputs={"sample": sample_dir, "labels": labels_dir}
-        | ({"features": pretrained.features_dir} if pretrained else {}),
-        files={},
-        libraries={name: metadata.version(name) for name in ("keras", "tensorflow", "pillow")},
-    )
+    recipe = model_recipe(sample_dir, labels_dir, pretrained.features_dir if pretrained else None, config)
     out_dir = recipe.dir_in(artifacts_dir)
     training_dir = out_dir.with_name(f"{out_dir.name}.training")
     write = partial(_write_model, sample_dir, labels_dir, pretrained, config, training_dir, tensorboard_dir)

@@ -208,6 +208,18 @@ def _make_label_page(dirs: Mapping[str, Path], metrics: Mapping[str, Any], *, em
     return render_label_page(metrics, choices, small, no_pictures)
 
 
+def report_recipe(dirs: Mapping[str, Path], config: RunConfig) -> Recipe:
+    """Return what decides a report: its input artifacts by stage, and the run's config."""
+    return Recipe(
+        stage="report",
+        version=VERSION,
+        config=config.model_dump(mode="json"),
+        inputs=dirs,
+        files={},
+        libraries={name: metadata.version(name) for name in _LIBRARIES},
+    )
+
+
 def write_report(
     index_dir: Path,
     sample_dir: Path,
@@ -284,14 +296,6 @@ def write_report(
             "num_mistakes": int((test_products["class_index"] != test_products["predicted"]).sum()),
         }
 
-    recipe = Recipe(
-        stage="report",
-        version=VERSION,
-        config=config.model_dump(mode="json"),
-        inputs=dirs,
-        files={},
-        libraries={name: metadata.version(name) for name in _LIBRARIES},
-    )
-    result = cast(ReportResult, rebuild_artifact(out_dir, recipe, write, _SETTING))
+    result = cast(ReportResult, rebuild_artifact(out_dir, report_recipe(dirs, config), write, _SETTING))
     write_reports_index(out_dir.parents[1], _SETTING)
     return result

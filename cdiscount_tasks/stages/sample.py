@@ -148,6 +148,11 @@ def _write_sample(index_dir: Path, catalogue_path: Path, config: DrawConfig, par
     }
 
 
+def sample_recipe(index_dir: Path, config: DrawConfig) -> Recipe:
+    """Return what decides a sample."""
+    return Recipe("sample", VERSION, config.model_dump(mode="json"), {"index": index_dir}, {}, {})
+
+
 def draw_sample(index_dir: Path, catalogue_path: Path, artifacts_dir: Path, config: DrawConfig) -> SampleResult:
     """Draw a sample of products from an indexed catalogue, their JPEG bytes included.
 
@@ -164,6 +169,6 @@ def draw_sample(index_dir: Path, catalogue_path: Path, artifacts_dir: Path, conf
     Raises:
         DataError: If a category of the sample has no product, or the catalogue is not the indexed one.
     """
-    recipe = Recipe("sample", VERSION, config.model_dump(mode="json"), {"index": index_dir}, {}, {})
+    recipe = sample_recipe(index_dir, config)
     write = partial(_write_sample, index_dir, catalogue_path, config)
     return cast(SampleResult, build_artifact(recipe.dir_in(artifacts_dir), recipe, write))

@@ -11,35 +11,16 @@ from benchmarks.measure import TEST_DATA_DIR
 from cdiscount_tasks.comparison import start_comparison
 from cdiscount_tasks.comparison_config import CloudConfig
 from cdiscount_tasks.learning.cloud import TreeCategory, choose_draws, choose_pool
-from cdiscount_tasks.run import start_run
-from cdiscount_tasks.stages import cloud, comparison, evaluation, features, index, labels, model, report, sample
+from cdiscount_tasks.stages import cloud, comparison, features, index, labels, sample
 from cdiscount_tasks.storage.category_names import read_category_names
 from tests.cdiscount_tasks.html_page import Page
+from tests.cdiscount_tasks.whole_runs import finish_run
 from tests.tree_catalogue import category_id, write_tree_catalogue
 
 WEIGHTS_DIR = TEST_DATA_DIR / "weights"
 NUM_PRODUCTS = 16
 SIBLINGS = [category_id(0, 0, place) for place in range(5)]
 STRANGERS = [category_id(department, 0, 0) for department in range(5)]
-
-
-def finish_run(sample_name):
-    """Run a sample from the index to its report, as its DAG does."""
-    run = start_run(sample_name, f"manual__{sample_name}")
-    place = run.catalogue_path, run.index_parent_dir
-    for byte_range in index.plan_ranges(*place):
-        index.scan_range(run.catalogue_path, index.ByteRange(**byte_range), run.index_parent_dir)
-    config = run.config
-    index_dir = Path(run.record("index", index.merge_index(*place, run.max_rejected_share))["path"])
-    drawn = sample.draw_sample(index_dir, run.catalogue_path, run.artifacts_dir, config.draw)
-    sample_dir = Path(run.record("sample", drawn)["path"])
-    fixed = labels.fix_labels(index_dir, sample_dir, run.label_files, run.artifacts_dir, config.labels)
-    labels_dir = Path(run.record("labels", fixed)["path"])
-    trained = model.train_model(sample_dir, labels_dir, None, run.artifacts_dir, config.training)
-    model_dir = Path(run.record("model", trained)["path"])
-    judged = evaluation.evaluate_model(sample_dir, labels_dir, model_dir, run.artifacts_dir)
-    dirs = index_dir, sample_dir, labels_dir, model_dir, Path(run.record("evaluation", judged)["path"])
-    run.record("report", report.write_report(*dirs, run.report_dir, config))
 
 
 def write_sample(folder, name, category_ids):
@@ -63,8 +44,8 @@ def compared(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         for name, path in paths.items():
             patch.setenv(f"CDISCOUNT_{name}", str(path))
-        finish_run("siblings")
-        finish_run("strangers")
+        finish_run("siblings", "manual__siblings")
+        finish_run("strangers", "manual__strangers")
         yield compare()
 
 
