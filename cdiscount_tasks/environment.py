@@ -1,6 +1,7 @@
 """The machine's settings, read from environment variables: where things lie and how much is allowed."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -29,6 +30,7 @@ class Environment:
     price_per_gpu_hour: float | None
     currency: str
     uses_demo_catalogue: bool
+    notify: tuple[str, ...]
 
     @property
     def work_dir(self) -> Path:
@@ -58,6 +60,20 @@ def _number(environ: Mapping[str, str], name: str, default: float, low: float, h
     if not low <= value <= high:
         raise ConfigError(f"environment variable {name} is {text!r}, expected a number from {low:g} to {high:g}")
     return value
+
+
+def _notify(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the ways in which reports and failures are told: `log`, `email:<address>`."""
+    ways = [way.strip() for way in (environ.get("CDISCOUNT_NOTIFY") or "log").split(",")]
+    if ways == ["none"]:
+        return ()
+    for way in ways:
+        if way != "log" and not re.fullmatch(r"email:[^@\s]+@[^@\s]+", way):
+            raise ConfigError(
+                f"environment variable CDISCOUNT_NOTIFY has {way!r}, expected log, email:name@example.org, several of "
+                "these with commas between, or none"
+            )
+    return tuple(dict.fromkeys(ways))
 
 
 def _price(environ: Mapping[str, str], name: str) -> float | None:
@@ -92,7 +108,7 @@ def read_environment(environ: Mapping[str, str] | None = None) -> Environment:
     """Read the project's environment variables; an empty one counts as unset.
 
     Raises:
-        ConfigError: If a number is none or out of its bounds.
+        ConfigError: If a number is none or out of its bounds, or a way to notify is unknown.
     """
     environ = os.environ if environ is None else environ
     data_dir = _path(environ, "CDISCOUNT_DATA", PROJECT_DIR / "data")
@@ -117,4 +133,5 @@ def read_environment(environ: Mapping[str, str] | None = None) -> Environment:
         price_per_gpu_hour=_price(environ, "CDISCOUNT_PRICE_PER_GPU_HOUR"),
         currency=environ.get("CDISCOUNT_CURRENCY") or "EUR",
         uses_demo_catalogue=uses_demo,
+        notify=_notify(environ),
     )

@@ -27,7 +27,9 @@ _MOST_TOLD = 4
 
 # What a report's config holds without deciding what it says: names, places and times of the run; copied files and
 # versions, which the artifacts count as far as they matter to them; presets that the run does not have.
-_PASSING = frozenset({"run_id", "started", "catalogue_path", "catalogue_fingerprint", "inputs", "input_sources", "versions"})
+_PASSING = frozenset(
+    {"run_id", "started", "catalogue_path", "catalogue_fingerprint", "inputs", "input_sources", "versions"}
+)
 _PASSING_OF_SAMPLE = frozenset({"tags", "schedule", "presets", "default_preset"})
 
 
@@ -162,7 +164,9 @@ def reason_to_skip(run: Run) -> str | None:
     """
     sample = run.config.sample
     if sample.schedule.retrain == ALWAYS:
-        logger.info("goes on: schedule.retrain is always; the training seed of this run is %d", run.config.training.seed)
+        logger.info(
+            "goes on: schedule.retrain is always; the training seed of this run is %d", run.config.training.seed
+        )
         return None
     others = (other for other in iter_finished_runs(run.environment, sample.name) if other.run_dir != run.run_dir)
     last = next(others, None)

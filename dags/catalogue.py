@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from airflow.sdk import dag
-from cdiscount_airflow import assets, docs
+from cdiscount_airflow import assets, docs, notifiers
 from cdiscount_airflow.index_tasks import index_catalogue
 from cdiscount_airflow.tasks import DEFAULT_ARGS, is_scheduled, skip_task, stage_task
 
@@ -27,7 +27,10 @@ def open_catalogue_of(_run_id):
     dag_display_name="Cdiscount: the catalogue",
     description="Notices a new catalogue, indexes it, and shows what it holds",
     schedule=assets.every_quarter_of_an_hour(),
-    default_args=DEFAULT_ARGS,
+    default_args={
+        **DEFAULT_ARGS,
+        "on_failure_callback": notifiers.notifiers(read_environment(), notifiers.failure_message),
+    },
     max_active_runs=1,
     catchup=False,
     doc_md=docs.catalogue_page(read_environment()),

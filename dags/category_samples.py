@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from airflow.sdk import DAG, TriggerRule, dag
-from cdiscount_airflow import assets, docs, forms, sample_files
+from cdiscount_airflow import assets, docs, forms, notifiers, sample_files
 from cdiscount_airflow.index_tasks import index_catalogue
 from cdiscount_airflow.learning_tasks import learn
 from cdiscount_airflow.tasks import DEFAULT_ARGS, is_scheduled, skip_task, stage_task
@@ -20,6 +20,8 @@ from cdiscount_tasks.errors import ConfigError
 
 def sample_dag(sample: SampleConfig) -> DAG:
     """Return the DAG that turns a category sample into a trained classifier and its evaluation report."""
+    told_failures = notifiers.notifiers(read_environment(), notifiers.failure_message)
+    told_reports = notifiers.notifiers(read_environment(), notifiers.report_message)
 
     @dag(
         dag_id=f"cdiscount_{sample.name}",
@@ -27,7 +29,7 @@ def sample_dag(sample: SampleConfig) -> DAG:
         description=sample.description,
         schedule=assets.schedule_of(sample),
         params=forms.params_of(sample, read_environment()),
-        default_args=DEFAULT_ARGS,
+        default_args={**DEFAULT_ARGS, "on_failure_callback": told_failures},
         max_active_runs=1,
         catchup=False,
         doc_md=docs.page_of(sample, read_environment()),
@@ -106,23 +108,32 @@ def sample_dag(sample: SampleConfig) -> DAG:
             task_display_name="Write the report",
             trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
             outlets=[assets.report_of(sample.name)],
+            on_success_callback=told_reports,
         )
         def write_report(
-            index_dir: str, sample_dir: str, labels_dir: str, model_dir: str, evaluation_dir: str, run_id=None
+            index_dir: str,
+            sample_dir: str,
+            labels_dir: str,
+            model_dir: str,
+            evaluation_dir: str,
+            run_id=None,
+            outlet_events=None,
         ) -> dict:
             """Write the evaluation report.
 
             **Reads** Parquet, manifests and the config of everything before it.
             **Leaves** `report.html`, `labels.html`, `label_suspects.csv` and `metrics.json` in the reports folder, and
-            the index of reports.
+            the index of reports; an event of the asset with the headline.
             **If it fails**, clear the task: nothing before it runs again.
             """
+            from cdiscount_tasks.headline import read_headline
             from cdiscount_tasks.run import open_run
             from cdiscount_tasks.stages import report
 
             run = open_run(sample.name, run_id)
             artifacts = map(Path, (index_dir, sample_dir, labels_dir, model_dir, evaluation_dir))
             written = report.write_report(*artifacts, run.report_dir, run.config, run.features_dir, run.audit_dir)
+            assets.publish_report(outlet_events, read_headline(run.report_dir))
             return run.record("report", written)
 
         def open_run(run_id):

@@ -7,7 +7,7 @@ are of one preset, network and catalogue; by itself it is skipped, with every re
 from datetime import timedelta
 
 from airflow.sdk import TriggerRule, chain, dag
-from cdiscount_airflow import assets, docs, forms
+from cdiscount_airflow import assets, docs, forms, notifiers
 from cdiscount_airflow.comparison_tasks import judge_cloud
 from cdiscount_airflow.tasks import DEFAULT_ARGS, MAP_INDEX_NAME, is_scheduled, name_map_index, skip_task, stage_task
 
@@ -21,7 +21,10 @@ from cdiscount_tasks.environment import read_environment
     description="Which sample is harder at equal size, and what look-alike categories cost at large",
     schedule=assets.any_report_of(DEFAULT_SAMPLES),
     params=forms.comparison_params(),
-    default_args=DEFAULT_ARGS,
+    default_args={
+        **DEFAULT_ARGS,
+        "on_failure_callback": notifiers.notifiers(read_environment(), notifiers.failure_message),
+    },
     max_active_runs=1,
     catchup=False,
     doc_md=docs.comparison_page(read_environment()),

@@ -1,10 +1,10 @@
 """What a finished run is worth, as it is printed at the end of a demo."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
+from cdiscount_tasks.headline import read_headline, sentence
 from cdiscount_tasks.run import Run
 
 NO_CLOUD_IN_DEMO = "the demo leaves them out to save time; make compare draws them, where weights stand"
@@ -19,21 +19,10 @@ def _percent(figure: dict[str, Any], scale: str = " %") -> str:
     return f"{100 * figure['value']:.1f}{scale}{interval}"
 
 
-def read_metrics(run: Run) -> dict[str, Any]:
-    """Return a finished run's metrics.json."""
-    path = Path(run.recorded()["report"]["path"]) / "metrics.json"
-    return cast(dict[str, Any], json.loads(path.read_text(encoding="utf-8")))
-
-
 def headline(run: Run) -> list[str]:
     """Return the lines that tell a run's accuracy, the baseline beside it, and where the report stands."""
-    test, title = read_metrics(run)["test"], run.config.sample.title
-    accuracy = test["product"]["accuracy"]
-    return [
-        f"{title}: product accuracy {_percent(accuracy)} (95 % interval; {accuracy['n']} test products); "
-        f"always the largest class: {_percent({**test['baseline']['majority'], 'low': None})}",
-        f"    {Path(run.recorded()['report']['path']) / 'report.html'}",
-    ]
+    report_dir = Path(run.recorded()["report"]["path"])
+    return [sentence(read_headline(report_dir)), f"    {report_dir / 'report.html'}"]
 
 
 def reused_stages(run: Run) -> list[str]:

@@ -185,9 +185,7 @@ def report_row(metrics: Mapping[str, Any], link: str, finished: datetime) -> Fin
     )
 
 
-def _sample_runs(
-    name: str, rows: Sequence[FinishedReport | UnreadableReport], skip: SkippedRun | None
-) -> _SampleRuns:
+def _sample_runs(name: str, rows: Sequence[FinishedReport | UnreadableReport], skip: SkippedRun | None) -> _SampleRuns:
     read = [row for row in rows if isinstance(row, FinishedReport)]
     points = [
         Point(run.accuracy["value"], run.accuracy["low"], run.accuracy["high"], run.preset, f"{run.finished:%Y-%m-%d}")

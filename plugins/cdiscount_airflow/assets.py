@@ -56,6 +56,16 @@ def is_published(inlet_events: Any, catalogue_id: str) -> bool:
     return bool(newest) and (newest[0].extra or {}).get("catalogue_id") == catalogue_id
 
 
+def publish_report(outlet_events: Any, headline: Mapping[str, Any]) -> None:
+    """Give the event of a new report its headline: accuracy by product with its interval, preset, model, page.
+
+    Args:
+        outlet_events: Of a task that has the sample's report among its outlets; its success makes the event.
+        headline: Of the report, as `read_headline` gives it.
+    """
+    outlet_events[report_of(headline["sample"])].extra.update(headline)
+
+
 def publish(outlet_events: Any, index: Mapping[str, Any], page: Mapping[str, Any]) -> None:
     """Give the event of a new index what its readers want to know.
 

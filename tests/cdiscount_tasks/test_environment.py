@@ -57,3 +57,21 @@ def test_a_price_that_is_no_number_is_refused_with_the_variables_name():
 def test_an_impossible_number_of_slots_is_refused(text):
     with pytest.raises(ConfigError, match=r"CDISCOUNT_GPU_SLOTS is '.*', expected a number from 1 to 64"):
         read_environment({"CDISCOUNT_GPU_SLOTS": text})
+
+
+@pytest.mark.parametrize(
+    ("text", "ways"),
+    [
+        ("", ("log",)),
+        ("none", ()),
+        ("log, email:ml-team@example.org,log", ("log", "email:ml-team@example.org")),
+    ],
+)
+def test_reports_and_failures_are_told_in_the_log_unless_other_ways_are_named(text, ways):
+    assert read_environment({"CDISCOUNT_NOTIFY": text}).notify == ways
+
+
+@pytest.mark.parametrize("text", ["mail:a@example.org", "email:nobody", "log,", "none, log", "email:a@b c@d"])
+def test_an_unknown_way_to_notify_is_refused_with_the_variables_name(text):
+    with pytest.raises(ConfigError, match=r"CDISCOUNT_NOTIFY has '.*', expected log, email:name@example.org"):
+        read_environment({"CDISCOUNT_NOTIFY": text})

@@ -177,7 +177,7 @@ def test_another_version_of_a_stage_goes_on(change, told, monkeypatch):
 
 
 def test_another_version_of_a_library_goes_on(change, told, monkeypatch):
-    monkeypatch.setattr(report.metadata, "version", lambda name: "0.0")
+    monkeypatch.setattr(report.metadata, "version", lambda _: "0.0")
 
     assert 'libraries.keras was "' in told()
 
@@ -218,9 +218,7 @@ def test_a_run_that_failed_before_its_report_is_nothing_to_be_compared_with(chan
 def test_retrain_always_goes_on_though_nothing_changed(change, told):
     change.write(schedule={"cron": "0 3 * * 1", "retrain": "always"})
 
-    assert told(overrides={"seed": 77}) == (
-        "goes on: schedule.retrain is always; the training seed of this run is 77"
-    )
+    assert told(overrides={"seed": 77}) == ("goes on: schedule.retrain is always; the training seed of this run is 77")
 
 
 def test_each_run_of_retrain_always_has_a_seed_of_its_own_and_keeps_it_in_a_retry():

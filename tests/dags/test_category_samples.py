@@ -11,6 +11,7 @@ STORY = [
     "index_catalogue.plan_ranges",
     "index_catalogue.scan_range",
     "index_catalogue.merge_index",
+    "notice_changes",
     "draw_sample",
     "fix_labels",
     "extract_features",
@@ -102,6 +103,27 @@ def test_the_report_waits_for_the_audit_and_is_written_without_one(project_dags)
     assert report.trigger_rule == "none_failed_min_one_success"
     assert audit.trigger_rule == "all_success"
     assert "extract_features" in audit.upstream_task_ids
+
+
+def test_all_that_is_made_waits_for_the_look_for_changes(project_dags):
+    dag = project_dags["cdiscount_wine"]
+    behind = {task.task_id for task in dag.get_task("notice_changes").get_flat_relatives(upstream=False)}
+
+    assert behind == set(STORY[STORY.index("draw_sample") :])
+    # A report has none_failed_min_one_success: one success beside what was skipped would write it.
+    before = {"resolve_run", *(task_id for task_id in STORY if task_id.startswith("index_catalogue"))}
+    assert not before & set(dag.get_task("write_report").upstream_task_ids)
+
+
+def test_a_failed_task_and_a_finished_report_are_told(read_dags, write_sample):
+    dags, _ = read_dags(write_sample("tea"), CDISCOUNT_NOTIFY="log, email:ml-team@example.org")
+
+    for dag in dags.values():
+        for task in dag.tasks:
+            told = task.partial_kwargs if task.is_mapped else vars(task)
+            assert [type(way).__name__ for way in told["on_failure_callback"]] == ["LogNotifier", "EmailNotifier"]
+    report = dags["cdiscount_tea"].get_task("write_report")
+    assert [way.compose.__name__ for way in report.on_success_callback] == ["report_message"] * 2
 
 
 def test_unpausing_waits_for_the_next_tick(project_dags):

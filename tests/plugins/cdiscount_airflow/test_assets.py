@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable
 from cdiscount_airflow import assets
 
@@ -10,6 +12,15 @@ def schedule_of(**settings):
     return assets.schedule_of(
         SampleConfig(name="tea", title="Tea", categories="all", presets=presets, schedule=schedule)
     )
+
+
+def test_a_new_report_tells_its_headline_in_the_event():
+    events = {assets.report_of("tea"): SimpleNamespace(extra={})}
+    headline = {"sample": "tea", "product_accuracy": 0.8, "report_path": "tea/run/report.html"}
+
+    assets.publish_report(events, headline)
+
+    assert events[assets.report_of("tea")].extra == headline
 
 
 def test_without_a_schedule_a_dag_waits_to_be_triggered():
