@@ -2,10 +2,10 @@
 
     .venv/bin/python -m benchmarks.busy_pool [--slots 1] [--times 4] [--products 1500] [--scratch DIR]
 
-A real Airflow of its own (LocalExecutor, free ports, a home and a data folder in DIR) on a drawn catalogue. Each run has a
-seed of its own, so that each of them trains. A DAG has one run at a time, so at most two trainings want the slot at any
-moment, one of each sample: the count of those that had to wait shows that they did. With `--slots 2` the same check finds
-trainings that overlap, so it can fail.
+A real Airflow of its own (LocalExecutor, free ports, a home and a data folder in DIR) on a drawn catalogue. Each run has
+a seed of its own, so that each of them trains. A DAG has one run at a time, so at most two trainings want the slot at
+any moment, one of each sample: the count of those that had to wait shows that they did. With `--slots 2` the same check
+finds trainings that overlap, so it can fail.
 """
 
 import argparse
@@ -191,9 +191,8 @@ def main() -> int:
         subprocess.run([sys.executable, *draw], check=True, stdout=subprocess.DEVNULL)
         started = time.monotonic()
         found = run_all(scratch, asked.times)
-        print(
-            f"{asked.slots} slots, {len(found[0])} runs: {time.monotonic() - started:.0f} s with Airflow's start and end"
-        )
+        took_s = time.monotonic() - started
+        print(f"{asked.slots} slots, {len(found[0])} runs: {took_s:.0f} s with Airflow's start and end")
         return 0 if tell(*found) else 1
 
 
