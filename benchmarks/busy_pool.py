@@ -184,6 +184,7 @@ def main() -> int:
     parser.add_argument("--products", type=int, default=1500, help="of the drawn catalogue")
     parser.add_argument("--scratch", help="where the data and Airflow's home are made for the while")
     asked = parser.parse_args()
+    processes.end_on_signals()
     with tempfile.TemporaryDirectory(dir=asked.scratch, prefix="busy-pool-") as folder:
         scratch = Path(folder)
         _set_environment(scratch, asked.slots)

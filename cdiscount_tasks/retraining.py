@@ -179,9 +179,9 @@ def reason_to_skip(run: Run) -> str | None:
     finished = datetime.fromtimestamp((last.report_dir / MANIFEST).stat().st_mtime, UTC)
     return (
         f"nothing changed since run {last.config.run_id}, whose report of {finished:%Y-%m-%d %H:%M} UTC stands in "
-        f"{last.report_dir}: catalogue, settings, label fixes, weights and versions are the same. For another training "
-        f"alter preset {run.config.preset}, set `schedule: {{retrain: always}}` in {sample.name}.yaml, or trigger a run "
-        "by hand"
+        f"{last.report_dir}: catalogue, settings, label fixes, weights and versions are the same. For another "
+        f"training alter preset {run.config.preset}, set `schedule: {{retrain: always}}` in {sample.name}.yaml, or "
+        "trigger a run by hand"
     )
 
 
