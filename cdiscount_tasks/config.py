@@ -172,7 +172,11 @@ class ScheduleConfig(Frozen):
 
     cron: str | None = Field(default=None, description="Cron expression, in UTC.")
     on_new_index: bool = Field(default=False, description="Run when a new catalogue has been indexed.")
-    retrain: Literal["when_changed", "always"] = "when_changed"
+    retrain: Literal["when_changed", "always"] = Field(
+        default="when_changed",
+        description="What a run does that started by itself. when_changed: it is skipped where nothing changed since "
+        "the last finished run. always: it trains, with a seed of its own.",
+    )
 
     @field_validator("cron")
     @classmethod

@@ -40,6 +40,31 @@ def schedule_of(sample: SampleConfig) -> Any:
     return [CATALOGUE_INDEX] if schedule.on_new_index else None
 
 
+def schedule_in_words(sample: SampleConfig) -> list[str]:
+    """Return what a person has to know of when a sample's DAG runs by itself, each a Markdown paragraph."""
+    schedule = sample.schedule
+    times = [f"cron `{schedule.cron}` (UTC)"] if schedule.cron else []
+    times += ["when a new catalogue has been indexed"] if schedule.on_new_index else []
+    if not times:
+        return ["**Runs by itself**: never"]
+    if schedule.retrain == "always":
+        then = "Each of these runs trains, with a seed of its own (`retrain: always`)."
+    else:
+        then = (
+            "Such a run is skipped where nothing changed since the last finished one; its task *Notice changes* says "
+            "what to alter. A run that you trigger is never skipped."
+        )
+    unpaused = "**Unpausing** waits for the next of these times."
+    if schedule.cron:
+        unpaused += (
+            " Only after a pause that followed a scheduled run does one run start at once, for the last time of the "
+            "cron expression that was missed."
+        )
+    if schedule.on_new_index:
+        unpaused += " A catalogue that was indexed during a pause starts none."
+    return [f"**Runs by itself**: {', and '.join(times)}, once the DAG is unpaused. {then}", unpaused]
+
+
 def every_quarter_of_an_hour() -> CronTriggerTimetable:
     """Return the schedule on which the catalogue is looked at."""
     return CronTriggerTimetable("*/15 * * * *", timezone="UTC", run_immediately=timedelta(0))

@@ -1,5 +1,6 @@
 """The pages that Airflow shows for the project's DAGs."""
 
+from cdiscount_airflow.assets import schedule_in_words
 from cdiscount_airflow.forms import preset_summary
 from cdiscount_tasks.config import SampleConfig
 from cdiscount_tasks.environment import Environment
@@ -19,8 +20,6 @@ def page_of(sample: SampleConfig, environment: Environment) -> str:
     """Return a sample's page: what it holds, what a run does, what its presets mean, and when it runs by itself."""
     categories = "every category" if sample.categories == "all" else f"{len(sample.categories)} chosen"
     presets = [f"| {name} | {preset_summary(preset)} |" for name, preset in sample.presets.items()]
-    times = [f"cron `{sample.schedule.cron}` (UTC)"] if sample.schedule.cron else []
-    times += ["when a new catalogue has been indexed"] if sample.schedule.on_new_index else []
     lines = [
         f"# {sample.title}",
         "",
@@ -28,7 +27,7 @@ def page_of(sample: SampleConfig, environment: Environment) -> str:
         sample.description,
         _WAY,
         f"- **Categories**: {categories}",
-        f"- **Runs by itself**: {', '.join(times) or 'never'}, once the DAG is unpaused",
+        *(f"- {sentence}" for sentence in schedule_in_words(sample)),
         f"- **Settings**: `{environment.samples_dir / sample.name}.yaml`",
         "",
         "| preset | what it means |",

@@ -1,17 +1,21 @@
 from types import SimpleNamespace
 
+import pendulum
+import pytest
 from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable
 from cdiscount_airflow import assets
 
 from cdiscount_tasks.config import SampleConfig, ScheduleConfig, TrainingConfig
 
 
-def schedule_of(**settings):
+def sample_with(**settings):
     presets = {"baseline": TrainingConfig()}
     schedule = ScheduleConfig(**settings)
-    return assets.schedule_of(
-        SampleConfig(name="tea", title="Tea", categories="all", presets=presets, schedule=schedule)
-    )
+    return SampleConfig(name="tea", title="Tea", categories="all", presets=presets, schedule=schedule)
+
+
+def schedule_of(**settings):
+    return assets.schedule_of(sample_with(**settings))
 
 
 def test_a_new_report_tells_its_headline_in_the_event():
@@ -37,3 +41,55 @@ def test_a_new_index_alone_is_the_asset():
 
 def test_both_are_joined():
     assert isinstance(schedule_of(cron="0 3 * * 1", on_new_index=True), AssetOrTimeSchedule)
+
+
+@pytest.mark.parametrize(
+    ("settings", "told", "not_told"),
+    [
+        ({}, ["**Runs by itself**: never"], ["Unpausing"]),
+        ({"cron": "0 3 * * 1"}, ["cron `0 3 * * 1` (UTC), once", "is skipped where nothing changed", "at once"], ["indexed"]),
+        ({"on_new_index": True}, ["when a new catalogue has been indexed, once", "during a pause starts none"], ["cron"]),
+        ({"cron": "0 3 * * 1", "retrain": "always"}, ["with a seed of its own"], ["is skipped"]),
+    ],
+)  # fmt: skip
+def test_a_dags_page_says_when_it_runs_and_what_unpausing_starts(settings, told, not_told):
+    page = " ".join(assets.schedule_in_words(sample_with(**settings)))
+
+    assert all(words in page for words in told)
+    assert not any(words in page for words in not_told)
+
+
+CRON = "0 3 * * 1"
+WEDNESDAY = pendulum.datetime(2026, 11, 25, 15)
+MONDAY_BEFORE, MONDAY_AFTER = pendulum.datetime(2026, 11, 23, 3), pendulum.datetime(2026, 11, 30, 3)
+
+
+@pytest.fixture
+def next_run(monkeypatch):
+    """Return when Airflow's scheduler starts the next run of a cron, on a Wednesday, given the last one it started."""
+
+    def ask(last_run):
+        from airflow.serialization.decoders import decode_timetable
+        from airflow.serialization.encoders import encode_timetable
+        from airflow.timetables import trigger
+        from airflow.timetables.base import DataInterval, TimeRestriction
+
+        monkeypatch.setattr(trigger, "utcnow", lambda: WEDNESDAY)
+        timetable = decode_timetable(encode_timetable(schedule_of(cron=CRON)))
+        last = DataInterval.exact(last_run) if last_run else None
+        restriction = TimeRestriction(earliest=None, latest=None, catchup=False)
+        return timetable.next_dagrun_info(last_automated_data_interval=last, restriction=restriction).run_after
+
+    return ask
+
+
+def test_the_first_unpausing_waits_for_the_next_tick(next_run):
+    assert next_run(None) == MONDAY_AFTER
+
+
+def test_a_dag_that_was_not_paused_waits_for_the_next_tick(next_run):
+    assert next_run(MONDAY_BEFORE) == MONDAY_AFTER
+
+
+def test_after_a_pause_one_run_makes_up_for_the_last_tick_alone(next_run):
+    assert next_run(MONDAY_BEFORE.subtract(weeks=5)) == MONDAY_BEFORE
