@@ -2,9 +2,9 @@
 
     .venv/bin/python -m benchmarks.busy_pool [--slots 1] [--times 4] [--products 1500] [--scratch DIR]
 
-A real Airflow of its own (LocalExecutor, free ports, a home and a data folder in DIR) on a drawn catalogue. Each run has
-a seed of its own, so that each of them trains. A DAG has one run at a time, so at most two trainings want the slot at
-any moment, one of each sample: the count of those that had to wait shows that they did. With `--slots 2` the same check
+A real Airflow of its own (LocalExecutor, free ports, home and data folder in DIR) on a drawn catalogue. Each run has a
+seed of its own, so that each of them trains. A DAG has one run at a time, so at most two trainings want the slot at any
+moment, one of each sample: the count of those that had to wait shows that they did. With `--slots 2` the same check
 finds trainings that overlap, so it can fail.
 """
 

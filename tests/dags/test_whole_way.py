@@ -88,6 +88,19 @@ def test_the_terminal_tells_accuracy_and_report(two_runs, place):
     assert Path(report_path.strip()).is_file()
 
 
+def test_a_finished_report_is_told_in_the_log_of_its_task(two_runs, place):
+    report_path = Path(place.runs()[0]["report"]["path"]) / "report.html"
+
+    told = two_runs[0].stdout + two_runs[0].stderr
+    assert f"Report: {report_path}" in told
+    assert "Failed to run task callback" not in told
+
+
+def test_a_manual_run_is_never_skipped(two_runs, place):
+    assert not (place.root / "reports" / "wine" / "skipped.json").exists()
+    assert len(place.runs()) == 2
+
+
 def test_metrics_hold_every_figure_with_its_interval(two_runs, place):
     metrics = metrics_of(place.runs()[0])
 

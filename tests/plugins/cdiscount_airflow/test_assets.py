@@ -47,11 +47,15 @@ def test_both_are_joined():
     ("settings", "told", "not_told"),
     [
         ({}, ["**Runs by itself**: never"], ["Unpausing"]),
-        ({"cron": "0 3 * * 1"}, ["cron `0 3 * * 1` (UTC), once", "is skipped where nothing changed", "at once"], ["indexed"]),
-        ({"on_new_index": True}, ["when a new catalogue has been indexed, once", "during a pause starts none"], ["cron"]),
+        (
+            {"cron": "0 3 * * 1"},
+            ["cron `0 3 * * 1` (UTC), once", "skipped where nothing changed", "at once"],
+            ["indexed"],
+        ),
+        ({"on_new_index": True}, ["when a new catalogue has been indexed, once", "a pause starts none"], ["cron"]),
         ({"cron": "0 3 * * 1", "retrain": "always"}, ["with a seed of its own"], ["is skipped"]),
     ],
-)  # fmt: skip
+)
 def test_a_dags_page_says_when_it_runs_and_what_unpausing_starts(settings, told, not_told):
     page = " ".join(assets.schedule_in_words(sample_with(**settings)))
 
