@@ -178,10 +178,9 @@ def reason_to_skip(run: Run) -> str | None:
         return None
     finished = datetime.fromtimestamp((last.report_dir / MANIFEST).stat().st_mtime, UTC)
     return (
-        f"nothing changed since run {last.config.run_id}, whose report of {finished:%Y-%m-%d %H:%M} UTC stands in "
-        f"{last.report_dir}: catalogue, settings, label fixes, weights and versions are the same. For another "
-        f"training alter preset {run.config.preset}, set `schedule: {{retrain: always}}` in {sample.name}.yaml, or "
-        "trigger a run by hand"
+        f"nothing changed since run {last.config.run_id} (report of {finished:%Y-%m-%d %H:%M} UTC): catalogue, settings, "
+        f"label fixes, weights and versions are the same; for another training alter preset {run.config.preset}, set "
+        f"retrain: always in {sample.name}.yaml, or trigger a run by hand"
     )
 
 

@@ -87,9 +87,8 @@ def runs_dir():
 def test_a_run_that_would_make_nothing_new_is_skipped_with_what_to_alter(change, told):
     reason = told()
 
-    assert reason.startswith("nothing changed since run first, whose report of ")
-    assert str(open_run("colours", "first").report_dir) in reason
-    assert "alter preset smoke, set `schedule: {retrain: always}` in colours.yaml, or trigger a run by hand" in reason
+    assert reason.startswith("nothing changed since run first (report of ")
+    assert reason.endswith("alter preset smoke, set retrain: always in colours.yaml, or trigger a run by hand")
 
 
 def test_nothing_is_built_by_looking(change, told):
