@@ -179,8 +179,8 @@ def reason_to_skip(run: Run) -> str | None:
     finished = datetime.fromtimestamp((last.report_dir / MANIFEST).stat().st_mtime, UTC)
     return (
         f"nothing changed since run {last.config.run_id} (report of {finished:%Y-%m-%d %H:%M} UTC): catalogue, "
-        f"settings, label fixes, weights and versions are the same; for another training alter preset {run.config.preset}, set "
-        f"retrain: always in {sample.name}.yaml, or trigger a run by hand"
+        "settings, label fixes, weights and versions are the same; for another training alter preset "
+        f"{run.config.preset}, set retrain: always in {sample.name}.yaml, or trigger a run by hand"
     )
 
 
