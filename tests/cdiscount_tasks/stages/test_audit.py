@@ -126,7 +126,7 @@ def next_round(index_dir, sample_dir, labels_dir, tmp_path_factory):
     first = audit_labels(labels_dir, make_features(labels_dir, folder, odd), Reviews(), folder, TINY_LABELS)
     audit_dir = Path(first["path"])
     text = write_list(rows_of(first), pd.read_parquet(labels_dir / "classes.parquet"), audit_dir.name[6:])
-    header, *lines = text.splitlines()
+    header, _, *lines = text.splitlines()
     kept = [line for line in lines if int(line.split(",")[0]) in odd][:2]
     fixes_path, copy = folder / "fixes.csv", folder / f"reviewed-{audit_dir.name[6:]}.parquet"
     fixes_path.write_text("\n".join([header, *kept, ""]))
