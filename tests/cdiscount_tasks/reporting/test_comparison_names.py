@@ -95,7 +95,7 @@ def pages_of(names, families, title):
         facts = facts_of(some, [f"{title}{number}" for number in range(3)], families)
         examples = [{n: [(PICTURE, 7)] if n % 3 else [] for n in range(NUM_PAIRS)} for _ in facts["samples"]]
         yield render_comparison(facts, examples)
-        yield render_comparison(without_parts(facts), examples)
+    yield render_comparison(without_parts(facts), examples)
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ PLAIN_FAMILIES = [f"FAMILLE {number}" for number in range(NUM_FAMILIES)]
 
 @pytest.fixture(scope="module")
 def catalogue(tmp_path_factory):
-    """Write and index a catalogue of 300 categories, ten a family, whose pictures stand in several of them."""
+    """Write and index a catalogue of 300 categories, twenty a family, whose pictures stand in several of them."""
     folder = tmp_path_factory.mktemp("many")
     pictures = [draw_jpeg(number % 4, number) for number in range(50)]
     documents = [
@@ -37,7 +37,7 @@ def catalogue(tmp_path_factory):
 def write_page(folder, catalogue, names, families, title):
     names_path = folder / "names.csv"
     with names_path.open("w", newline="", encoding="utf-8") as file:
-        rows = [[FIRST_ID + n, families[n % NUM_FAMILIES], families[n // 10], name] for n, name in enumerate(names)]
+        rows = [[FIRST_ID + n, families[n % 15], families[15 + n // 20], name] for n, name in enumerate(names)]
         csv.writer(file).writerows([COLUMNS, *rows])
     some = tuple(range(FIRST_ID, FIRST_ID + len(names), 26))
     samples = [SampleChoice("all", title, None), SampleChoice("some", title, some), SampleChoice("none", title, (1,))]
