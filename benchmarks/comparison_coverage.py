@@ -2,13 +2,13 @@
 
 `python -m benchmarks.comparison_coverage` (`--repeats 50` for a look) prints the table of docs/measurements.md.
 
-Two samples of five classes are drawn anew in each repeat, groups of 1 to 20 products as in `interval_coverage`, products
-of 1 to 4 images of which the first is a picture of the whole group. Features are points around their class's place:
-groups stray from it, images from their group, so that heads learn more of some draws than of others. Of one sample the
-classes lie closer together. All that the comparison does then runs as it is: classes paired, five seeds, heads, intervals.
+Two samples of five classes are drawn anew in each repeat: groups of 1 to 20 products as in `interval_coverage`, products
+of 1 to 4 images, of which the first is a picture of the whole group. Features are points around their class's place:
+groups stray from it, images from their group, so that heads learn more of some draws than of others. In one sample the
+classes lie closer together. What the comparison does then runs as it is: pairs, five seeds, heads, intervals.
 
-The truth is what the page claims: the accuracy that a head taught by so many groups has on groups of the population, and
-the difference of two. It is the mean over all repeats, which a split by chance estimates without bias.
+The truth is what the page claims: the accuracy that a head taught by so many groups has on groups of the population,
+and the difference of two. It is the mean over all repeats, which a split by chance estimates without bias.
 """
 
 import argparse
@@ -99,7 +99,9 @@ def intervals(one: Judged, other: Judged) -> dict[str, tuple[float, tuple[float,
 
 def measure(cell: Cell, repeats: int) -> dict[str, tuple[float, float, float]]:
     """Return of each interval how often it covered the truth, its mean width, and the truth."""
-    rows = [intervals(*judge_repeat(cell, [*map(int, (cell.num_groups, 10 * cell.apart[0])), n])) for n in range(repeats)]
+    rows = [
+        intervals(*judge_repeat(cell, [*map(int, (cell.num_groups, 10 * cell.apart[0])), n])) for n in range(repeats)
+    ]
     found = {}
     for name in rows[0]:
         truth = float(np.mean([row[name][0] for row in rows]))
@@ -117,7 +119,9 @@ def main() -> None:
         results = measure(cell, options.repeats)
         if number == 0:
             print(f"| groups of each sample | {' | '.join(results)} |\n|{'---|' * (1 + len(results))}")
-        told = " | ".join(f"{100 * covered:.1f} ({width:.3f}) of {truth:.3f}" for covered, width, truth in results.values())
+        told = " | ".join(
+            f"{100 * covered:.1f} ({width:.3f}) of {truth:.3f}" for covered, width, truth in results.values()
+        )
         print(f"| {cell.num_groups:,} | {told} |", flush=True)
 
 

@@ -92,8 +92,8 @@ def sample_dag(sample: SampleConfig) -> DAG:
             """Write the evaluation report.
 
             **Reads** Parquet, manifests and the config of everything before it.
-            **Leaves** `report.html`, `labels.html`, `label_suspects.csv` and `metrics.json` in the reports folder, and
-            the index of reports.
+            **Leaves** `report.html`, `labels.html`, `suspects.html`, `label_suspects.csv` and `metrics.json` in the
+            reports folder, and the index of reports.
             **If it fails**, clear the task: nothing before it runs again.
             """
             from cdiscount_tasks.run import open_run

@@ -1,4 +1,4 @@
-"""The page that a person judges the list of suspects by: every row with its pictures, and nothing that tells its kind."""
+"""The page to judge the list of suspects by: every row with its pictures, and nothing that tells its kind."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

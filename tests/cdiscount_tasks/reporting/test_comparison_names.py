@@ -1,6 +1,7 @@
 """300 hostile names in every part of a comparison: its pages hold no other element than with usual names."""
 
 import copy
+import itertools
 
 import html5lib
 import pytest
@@ -59,7 +60,7 @@ def facts_of(names, titles, families):
         }
         for place in range(NUM_PAIRS)
     ]
-    both = list(zip(families, families[1:], strict=False))
+    both = list(itertools.pairwise(families))
     draws = [draw(0.5 + 0.01 * number, both[number : number + 5]) for number in range(20)]
     facts = {
         "catalogue": {"catalogue_id": families[0], "origin": "file"},

@@ -6,8 +6,8 @@ from pathlib import Path
 import html5lib
 import pytest
 
-from cdiscount_tasks.reporting.outside_text import without_marks
 from cdiscount_tasks.records import Reviews
+from cdiscount_tasks.reporting.outside_text import without_marks
 from cdiscount_tasks.run import run_folder
 from cdiscount_tasks.stages.audit import audit_labels
 from cdiscount_tasks.stages.report import write_report
