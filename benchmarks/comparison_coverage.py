@@ -2,10 +2,10 @@
 
 `python -m benchmarks.comparison_coverage` (`--repeats 50` for a look) prints the table of docs/measurements.md.
 
-Two samples of five classes are drawn anew in each repeat: groups of products as in `interval_coverage`, products of 1 to
-4 images, of which the first is a picture of the whole group. Features are points around their class's place: groups
-stray from it, images from their group, so that heads learn more of some draws than of others. In one sample the classes
-lie closer together. What the comparison does then runs as it is: pairs, five seeds, heads, intervals.
+Two samples of five classes are drawn anew in each repeat: groups of products as in `interval_coverage`, products of one
+to four images, of which the first is a picture of the whole group. Features are points around their class's place:
+groups stray from it, images from their group, so that heads learn more of some draws than of others. In one sample the
+classes lie closer together. What the comparison does then runs as it is: pairs, five seeds, heads, intervals.
 
 The truth is what the page claims: the accuracy that a head taught by so many groups has on groups of the population,
 and the difference of two. It is the mean over all repeats, which a split by chance estimates without bias.

@@ -14,9 +14,6 @@ from cdiscount_tasks.reporting.words import class_names
 PICTURE_BUDGET_BYTES = 3_400_000
 """As base64 a third more: with it the page stays under 5 MB. The 250 rows of the longest list take 1 to 3 MB."""
 
-FIRST_LINE = 3
-"""Of the first product in label_suspects.csv, below the header and the row that names the list."""
-
 
 @dataclass(frozen=True)
 class ListedProduct:
@@ -69,7 +66,6 @@ def render_suspects_page(
         .render(
             metrics=metrics,
             listed=listed,
-            first_line=FIRST_LINE,
             name_of={name.category_id: name for name in class_names(metrics["classes"])},
             no_pictures=no_pictures,
             css=page_css(),

@@ -4,7 +4,7 @@ import re
 import numpy as np
 
 from cdiscount_tasks.reporting.suspects import listed_rows, write_list
-from cdiscount_tasks.reporting.suspects_page import FIRST_LINE, render_suspects_page, show_listed
+from cdiscount_tasks.reporting.suspects_page import render_suspects_page, show_listed
 from tests.cdiscount_tasks.html_page import Page
 from tests.cdiscount_tasks.reporting.test_suspects import CLASSES, KEY, suspects
 
@@ -29,14 +29,6 @@ def products_of(text):
 def test_every_row_of_the_list_stands_there_in_its_order():
     rows = list(csv.DictReader(write_list(suspects(), CLASSES, KEY).splitlines()))
     assert products_of(Page(page_of(suspects())).text) == [int(row["product_id"]) for row in rows[1:]]
-
-
-def test_a_row_tells_its_line_in_the_file():
-    lines = write_list(suspects(), CLASSES, KEY).splitlines()
-    told = re.findall(r"line (\d+) product (\d+)", Page(page_of(suspects())).text)
-    assert len(told) == len(LISTED)
-    assert all(lines[int(line) - 1].startswith(f"{product_id},") for line, product_id in told)
-    assert int(told[0][0]) == FIRST_LINE
 
 
 def test_the_page_is_the_same_whatever_came_in_as_suspect_and_whatever_at_random():
