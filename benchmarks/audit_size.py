@@ -84,9 +84,7 @@ def main() -> None:
         forget_peak()
         started, cpu_started = time.perf_counter(), time.process_time()
         result = audit_labels(labels_dir, features_dir, Reviews(), Path(name), LabelConfig(categories=None))
-        certified = json.loads((Path(result["path"]) / "leak.json").read_text("utf-8"))["accuracy"]["certified"][
-            "value"
-        ]
+        leak = json.loads((Path(result["path"]) / "leak.json").read_text("utf-8"))
         print(
             f"{options.images} pictures, {options.classes} classes: {time.perf_counter() - started:.0f} s, "
             f"{time.process_time() - cpu_started:.0f} s of CPU, {peak_memory_mib()} MiB at the most; "
