@@ -48,7 +48,7 @@ from cdiscount_tasks.storage.hashes import hash_file
 from cdiscount_tasks.storage.label_tables import read_jpegs
 from cdiscount_tasks.storage.tables import open_table
 
-VERSION = 2
+VERSION = 3
 NUM_EXAMPLES = 6
 PICTURE_BUDGET_BYTES = 2_000_000
 _SETTING = "CDISCOUNT_REPORTS"
