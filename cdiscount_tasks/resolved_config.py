@@ -29,10 +29,12 @@ def lines_of(config: RunConfig) -> list[str]:
     """Tell a run's config, a setting a line; what differs from the preset is marked."""
     sample, labels, changed = config.sample, config.labels, overridden(config)
     categories = "all" if config.draw.categories is None else f"{len(config.draw.categories)} categories"
+    most = sample.max_products_per_category
+    products = "all products of each" if most is None else f"at most {most:,} products of each"
     shares = labels.split
     split = shares.file or f"train {shares.train:g}, validation {shares.validation:g}, test {shares.test:g}"
     data = {
-        "sample": f"{sample.name}: {categories}, at most {sample.max_products_per_category or 'all'} products of each",
+        "sample": f"{sample.name}: {categories}, {products}",
         "catalogue": config.catalogue_path,
         "split": f"{split}; seed {labels.seed}",
         "labels": f"conflicts {labels.conflicts}, near_duplicates {labels.near_duplicates}, small_classes "

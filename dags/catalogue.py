@@ -47,7 +47,7 @@ def catalogue_dag() -> None:
 
         **Reads** the catalogue's size and time and a sample of its blocks, the names CSV and the samples' YAML.
         **Leaves** nothing; a scheduled run is skipped, with the reason, if index and page stand and are published.
-        **If it fails**, a setting is wrong: the log's last line says which, and what to do.
+        **If it fails**, a setting is wrong: the log says which, and what to do.
         """
         from cdiscount_tasks.catalogue import open_catalogue, reason_to_wait
         from cdiscount_tasks.stages import catalogue_page, index

@@ -42,7 +42,7 @@ def sample_dag(sample: SampleConfig) -> DAG:
 
             **Reads** the sample's YAML, the trigger form, the names CSV, the label fixes and the split file.
             **Leaves** `config.json` and copies of those files in the run's folder; a retry keeps them.
-            **If it fails**, a setting is wrong: the log's last line says which, and what to do; then trigger again.
+            **If it fails**, a setting is wrong: the log says which, and what to do; then trigger again.
             """
             from cdiscount_tasks.resolved_config import summary_of
             from cdiscount_tasks.run import start_run

@@ -37,7 +37,7 @@ def sample_comparison() -> None:
 
         **Reads** the trigger form, and which runs of the samples are finished.
         **Leaves** `config.json` in the comparison's folder; a retry compares the same runs.
-        **If it fails**, the runs may not be compared, or a setting is wrong: the log's last line has every reason.
+        **If it fails**, the runs may not be compared, or a setting is wrong: the log has every reason.
         """
         from cdiscount_tasks.comparison import NotComparableError, start_comparison
 

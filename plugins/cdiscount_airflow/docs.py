@@ -10,8 +10,9 @@ A run freezes its config, indexes the catalogue (once for all samples), draws th
 trains a network, evaluates it by product, and writes a report. What stands from an earlier run is used again: the same
 settings train nothing twice.
 
-Press **Trigger**, choose a preset, and read `report.html` in the folder that the task *Resolve the run* names. A failed
-task's log ends with the sentence that says what to do; clearing the task goes on from there.
+Press **Trigger**, choose a preset, and read `report.html` in the folder that the task *Resolve the run* names. The log
+of a failed task has the sentence that says what to do; clearing the task goes on from there. Each task's counts stand
+in a line at the end of its log, and as `summary` among its XComs.
 """
 
 

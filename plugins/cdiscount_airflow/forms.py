@@ -11,7 +11,7 @@ from airflow.sdk import Param
 
 from cdiscount_tasks.comparison_config import DEFAULT_SAMPLES, CloudConfig
 from cdiscount_tasks.config import SampleConfig, TrainingConfig
-from cdiscount_tasks.config_errors import bounds_in_words
+from cdiscount_tasks.config_errors import bounds_in_words, properties_of
 from cdiscount_tasks.environment import Environment
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.records import DRAWN_WARNING
@@ -38,6 +38,9 @@ SECTIONS = {
 }
 """The knobs of the form by section. Airflow shows sections closed, so that what must be seen stands in none."""
 
+_PRESET_MEANS = (
+    "A complete set of training knobs. What you set below goes before it; an empty field is as in the preset."
+)
 _AS_IN_PRESET = {"None": "as in the preset"}
 # What a JSON schema says about a number or a choice; the rest of pydantic's schema is of no use in a form.
 _KEPT = ("enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
@@ -62,9 +65,7 @@ def _preset_param(sample: SampleConfig, environment: Environment) -> Param:
         type="string",
         enum=list(sample.presets),
         title="Preset",
-        description_md="\n".join(
-            [*drawn, "A complete set of training knobs; what you set below goes before it.", "", *lines]
-        ),
+        description_md="\n".join([*drawn, _PRESET_MEANS, "", *lines]),
         values_display={name: f"{name}: {preset_summary(preset)}" for name, preset in sample.presets.items()},
     )
 
@@ -112,7 +113,7 @@ def params_of(sample: SampleConfig, environment: Environment) -> dict[str, Param
         sample: Whose presets are offered.
         environment: Tells whether the catalogue is the drawn one; the form says so.
     """
-    knobs = TrainingConfig.model_json_schema()["properties"]
+    knobs = properties_of(TrainingConfig)
     return {"preset": _preset_param(sample, environment)} | {
         name: _knob_param(sample, section, name, knobs[name]) for section, names in SECTIONS.items() for name in names
     }
@@ -173,7 +174,7 @@ def comparison_params(known: Sequence[str]) -> dict[str, Param]:
     Args:
         known: The names of the samples that can be chosen.
     """
-    products = CloudConfig.model_json_schema()["properties"]["products_per_category"]
+    products = properties_of(CloudConfig)["products_per_category"]
     return {
         "samples": _samples_param(known),
         "runs": Param(
@@ -187,7 +188,7 @@ def comparison_params(known: Sequence[str]) -> dict[str, Param]:
             products["default"],
             type="integer",
             title="Products per category",
-            description=products["description"],
+            description=f"{products['description']} Expected: {bounds_in_words(CloudConfig, 'products_per_category')}.",
             **{key: products[key] for key in _KEPT if key in products},
         ),
     }
