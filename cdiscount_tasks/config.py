@@ -182,6 +182,13 @@ class ScheduleConfig(Frozen):
     cron: str | None = Field(default=None, description="Cron expression, in UTC.")
     on_new_index: bool = Field(default=False, description="Run when a new catalogue has been indexed.")
     retrain: Literal["when_changed", "always"] = "when_changed"
+    deadline_hours: float | None = Field(
+        default=None,
+        gt=0,
+        le=24 * 365,
+        strict=False,
+        description="Hours after which a run that has not finished is told as late; it goes on. null: never.",
+    )
 
     @field_validator("cron")
     @classmethod

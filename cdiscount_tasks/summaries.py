@@ -96,8 +96,8 @@ def of_audit(result: Result) -> str:
     """Tell how many labels other products contradict, and what careless splits would have added."""
     suspects = f"{_count(result['num_suspects'], 'suspect')} among {_count(result['num_products_judged'], 'product')}"
     leaks = {"product": result["leak_by_product"], "image": result["leak_by_image"]}
-    told = [f"{100 * leak:+.1f} points by {split}" for split, leak in leaks.items() if leak is not None]
-    leak = f"; a leaky split would report {' and '.join(told)}" if told else ""
+    told = [f"{100 * leak:+.1f} points (by {split})" for split, leak in leaks.items() if leak is not None]
+    leak = f"; a leaky split would change the accuracy by {' and '.join(told)}" if told else ""
     return f"{suspects}{leak}{_again(result)}"
 
 

@@ -9,7 +9,7 @@ from operator import itemgetter
 from pathlib import Path
 
 from airflow.sdk import DAG, TriggerRule, dag
-from cdiscount_airflow import assets, docs, forms, sample_files
+from cdiscount_airflow import assets, deadlines, docs, forms, sample_files
 from cdiscount_airflow.index_tasks import index_catalogue
 from cdiscount_airflow.learning_tasks import learn
 from cdiscount_airflow.tasks import DEFAULT_ARGS, stage_task
@@ -33,6 +33,7 @@ def sample_dag(sample: SampleConfig) -> DAG:
         max_active_runs=1,
         catchup=False,
         doc_md=docs.page_of(sample, read_environment()),
+        deadline=deadlines.deadline_of(sample),
         tags=["cdiscount", *sample.tags],
     )
     def pipeline() -> None:

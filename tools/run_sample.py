@@ -77,7 +77,9 @@ def run_dag(dag_id: str, conf: dict[str, Any]) -> str:
         ToolError: If it failed, with the first sentence of what went wrong.
     """
     # Of Airflow's own lines a terminal shows warnings alone; some of its loggers are structlog's, some Python's.
-    os.environ["AIRFLOW__LOGGING__NAMESPACE_LEVELS"] = "airflow=WARNING task=WARNING py.warnings=ERROR"
+    os.environ["AIRFLOW__LOGGING__NAMESPACE_LEVELS"] = (
+        "airflow=WARNING airflow.sdk.definitions.dag=ERROR task=WARNING py.warnings=ERROR"
+    )
     # After the environment is set: Airflow reads its settings when it is imported.
     from airflow.dag_processing.dagbag import DagBag  # noqa: PLC0415
 

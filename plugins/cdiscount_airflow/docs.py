@@ -21,6 +21,7 @@ def page_of(sample: SampleConfig, environment: Environment) -> str:
     categories = "every category" if sample.categories == "all" else f"{len(sample.categories)} chosen"
     presets = [f"| {name} | {preset_summary(preset)} |" for name, preset in sample.presets.items()]
     times = [f"cron `{sample.schedule.cron}` (UTC)"] if sample.schedule.cron else []
+    hours = sample.schedule.deadline_hours
     times += ["when a new catalogue has been indexed"] if sample.schedule.on_new_index else []
     lines = [
         f"# {sample.title}",
@@ -30,6 +31,7 @@ def page_of(sample: SampleConfig, environment: Environment) -> str:
         _WAY,
         f"- **Categories**: {categories}",
         f"- **Runs by itself**: {', '.join(times) or 'never'}, once the DAG is unpaused",
+        *([f"- **Deadline**: {hours:g} hours after a run was queued"] if hours else []),
         f"- **Settings**: `{environment.samples_dir / sample.name}.yaml`",
         "",
         "| preset | what it means |",

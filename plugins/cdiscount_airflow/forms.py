@@ -123,7 +123,7 @@ def _check_keys(conf: Mapping[str, Any] | None, known: Sequence[str]) -> None:
     for key in conf or {}:
         if key not in known:
             close = difflib.get_close_matches(str(key), known, n=3)
-            hint = f"did you mean {' or '.join(close)}?" if close else f"known are {', '.join(known) or 'none'}"
+            hint = f"did you mean {' or '.join(close)}?" if close else f"known are {', '.join(known)}"
             raise ConfigError(f"the run's conf has {key!r}, which is no parameter of this DAG; {hint}")
 
 
@@ -133,7 +133,9 @@ def refuse_conf(conf: Mapping[str, Any] | None) -> None:
     Raises:
         ConfigError: If conf has any key.
     """
-    _check_keys(conf, [])
+    if conf:
+        keys = ", ".join(map(repr, conf))
+        raise ConfigError(f"the run's conf has {keys}, but this DAG takes no parameters: trigger it with an empty conf")
 
 
 def overrides_of(params: Mapping[str, Any], conf: Mapping[str, Any] | None) -> dict[str, Any]:

@@ -52,7 +52,11 @@ REPORT = {
             "947 images of 542 products in 5 classes and 370 groups: 358 train, 90 validation, 94 test; "
             "images 1 rejected, 25 conflicting (stood already)",
         ),
-        (summaries.of_audit, AUDIT, "1 suspect among 542 products; a leaky split would report -0.4 points by product"),
+        (
+            summaries.of_audit,
+            AUDIT,
+            "1 suspect among 542 products; a leaky split would change the accuracy by -0.4 points (by product)",
+        ),
         (
             summaries.of_report,
             REPORT,
