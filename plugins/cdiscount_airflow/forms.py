@@ -155,18 +155,17 @@ def overrides_of(params: Mapping[str, Any], conf: Mapping[str, Any] | None) -> d
 def _samples_param(known: Sequence[str]) -> Param:
     """Offer the samples that stand; where there are too few to choose from, the first task says so."""
     default = DEFAULT_SAMPLES if len(known) < 2 or set(DEFAULT_SAMPLES) <= set(known) else known[:2]
-    choices = {"items": {"type": "string", "enum": list(known)}, "examples": list(known)} if len(known) >= 2 else {}
+    choices: dict[str, Any] = (
+        {"items": {"type": "string", "enum": list(known)}, "examples": list(known)} if len(known) >= 2 else {}
+    )
     return Param(
         list(default),
-        **{
-            "type": "array",
-            "items": {"type": "string"},
-            "minItems": 2,
-            "uniqueItems": True,
-            "title": "Samples",
-            "description": "Two samples or more, in the order of the page.",
-            **choices,
-        },
+        type="array",
+        minItems=2,
+        uniqueItems=True,
+        title="Samples",
+        description="Two samples or more, in the order of the page.",
+        **({"items": {"type": "string"}} | choices),
     )
 
 

@@ -58,7 +58,7 @@ def stage_task(summary: Callable[[Any], str] | None = None, **options: Any) -> C
             return _told(result, summary(result)) if summary else result
 
         # Airflow takes the docstring by itself, but not for mapped tasks, and with its indentation.
-        told = {"doc_md": inspect.cleandoc(body.__doc__ or ""), "show_return_value_in_logs": False}
+        told: dict[str, Any] = {"doc_md": inspect.cleandoc(body.__doc__ or ""), "show_return_value_in_logs": False}
         return task(**told, **options)(guarded)
 
     return decorate
