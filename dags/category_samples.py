@@ -5,14 +5,16 @@ What runs, in which pool, in what order. What the tasks do is in `cdiscount_task
 """
 
 from datetime import timedelta
+from operator import itemgetter
 from pathlib import Path
 
 from airflow.sdk import DAG, TriggerRule, dag
-from cdiscount_airflow import assets, docs, forms, sample_files
+from cdiscount_airflow import assets, deadlines, docs, forms, sample_files
 from cdiscount_airflow.index_tasks import index_catalogue
 from cdiscount_airflow.learning_tasks import learn
 from cdiscount_airflow.tasks import DEFAULT_ARGS, stage_task
 
+from cdiscount_tasks import summaries
 from cdiscount_tasks.config import SampleConfig, read_sample
 from cdiscount_tasks.environment import read_environment
 from cdiscount_tasks.errors import ConfigError
@@ -31,23 +33,32 @@ def sample_dag(sample: SampleConfig) -> DAG:
         max_active_runs=1,
         catchup=False,
         doc_md=docs.page_of(sample, read_environment()),
+        deadline=deadlines.deadline_of(sample),
         tags=["cdiscount", *sample.tags],
     )
     def pipeline() -> None:
-        @stage_task(task_display_name="Resolve the run", retries=0)
+        @stage_task(itemgetter("summary"), task_display_name="Resolve the run", retries=0)
         def resolve_run(params=None, dag_run=None, run_id=None) -> dict:
             """Freeze what this run makes.
 
             **Reads** the sample's YAML, the trigger form, the names CSV, the label fixes and the split file.
             **Leaves** `config.json` and copies of those files in the run's folder; a retry keeps them.
-            **If it fails**, a setting is wrong: the log's last line says which, and what to do; then trigger again.
+            **If it fails**, a setting is wrong: the log says which, and what to do; then trigger again.
             """
+            from cdiscount_tasks.resolved_config import summary_of
             from cdiscount_tasks.run import start_run
 
             run = start_run(sample.name, run_id, params["preset"], forms.overrides_of(params, dag_run.conf))
-            return {"path": str(run.run_dir), "preset": run.config.preset, "report_dir": str(run.report_dir)}
+            return {
+                "path": str(run.run_dir),
+                "preset": run.config.preset,
+                "report_dir": str(run.report_dir),
+                "summary": summary_of(run.config),
+            }
 
-        @stage_task(task_display_name="Draw the sample", retries=2, execution_timeout=timedelta(hours=6))
+        @stage_task(
+            summaries.of_sample, task_display_name="Draw the sample", retries=2, execution_timeout=timedelta(hours=6)
+        )
         def draw_sample(index_dir: str, run_id=None) -> dict:
             """Take the sample's products out of the catalogue.
 
@@ -62,7 +73,9 @@ def sample_dag(sample: SampleConfig) -> DAG:
             drawn = sample_stage.draw_sample(Path(index_dir), run.catalogue_path, run.artifacts_dir, run.config.draw)
             return run.record("sample", drawn)
 
-        @stage_task(task_display_name="Fix the labels", retries=2, execution_timeout=timedelta(hours=12))
+        @stage_task(
+            summaries.of_labels, task_display_name="Fix the labels", retries=2, execution_timeout=timedelta(hours=12)
+        )
         def fix_labels(index_dir: str, sample_dir: str, run_id=None) -> dict:
             """Decode every picture, tie products that share one, split, and decide what is learnt from.
 
@@ -82,6 +95,7 @@ def sample_dag(sample: SampleConfig) -> DAG:
 
         # Without a backbone the audit is skipped, and the report says so.
         @stage_task(
+            summaries.of_report,
             task_display_name="Write the report",
             trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
             outlets=[assets.report_of(sample.name)],

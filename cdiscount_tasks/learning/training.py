@@ -21,7 +21,7 @@ from cdiscount_tasks.learning.predictions import predict_images
 
 logger = logging.getLogger(__name__)
 
-PROGRESS_S = 30.0
+PROGRESS_S = 90.0
 CHECKPOINT_S = 300.0
 """A state is kept at the end of every epoch, and within one so many seconds after the last."""
 
@@ -133,7 +133,7 @@ def _resume(checkpoints: Checkpoints | None, network: keras.Model) -> _State:
 
 
 class _Pulse(keras.callbacks.Callback):  # type: ignore[misc]
-    """Within an epoch: keeps the state's sums, tells every 30 s how far it is, and keeps checkpoints.
+    """Within an epoch: keeps the state's sums, tells every minute and a half how far it is, and keeps checkpoints.
 
     Keras' logs are means since `fit` began; the sums of what went before a resume are added.
     """
