@@ -23,7 +23,8 @@ MAY_IMPORT = {
     "run": GROUND | {"storage", "environment", "config", "backbones"},
     "report_evidence": GROUND | {"learning", "reporting", "storage"},
     "report_suspects": GROUND | {"report_evidence", "reporting", "storage"},
-    "reports_index": GROUND | {"learning", "reporting", "storage"},
+    "report_folders": GROUND | {"reporting", "storage"},
+    "reports_index": GROUND | {"learning", "report_folders", "reporting", "storage"},
     "catalogue": GROUND | {"storage", "environment", "config", "run"},
     "comparison_config": {"config"},
     "comparison": GROUND

@@ -7,8 +7,8 @@ from itertools import groupby
 from typing import Any
 
 from cdiscount_tasks.records import DRAWN_WARNING
-from cdiscount_tasks.reporting.pages import page_css, templates
 from cdiscount_tasks.reporting.sparkline import Point, Sparkline, draw_sparkline
+from cdiscount_tasks.reporting.templating import page_css, templates
 
 NUM_OPEN_RUNS = 12
 """So many runs of a sample stand open; older ones are folded away, so that 300 runs stay readable."""

@@ -36,10 +36,9 @@ from cdiscount_tasks.learning.matching import (
     material_of,
     pair_classes,
 )
-from cdiscount_tasks.records import TEST, ComparedRun
+from cdiscount_tasks.records import METRICS_VERSION, TEST, ComparedRun
 from cdiscount_tasks.reporting.comparison_page import SCHEMA_VERSION, answer, render_comparison
 from cdiscount_tasks.reporting.gallery import PictureShelf
-from cdiscount_tasks.reporting.summary import SCHEMA_VERSION as METRICS_VERSION
 from cdiscount_tasks.reporting.thumbnails import make_thumbnail
 from cdiscount_tasks.reports_index import write_reports_index
 from cdiscount_tasks.storage.artifact import Recipe, read_manifest, rebuild_artifact, write_json
