@@ -1,4 +1,4 @@
-"""What stands in the reports folder, read from the files alone. Loads nothing heavy: Airflow's API server reads it too."""
+"""What stands in the reports folder, read from its files. Loads nothing heavy: Airflow's API server reads it too."""
 
 import json
 import logging
@@ -42,8 +42,8 @@ def read_report(reports_dir: Path, folder: Path, finished: datetime) -> Report:
         if version != METRICS_VERSION:
             age = "an older" if isinstance(version, int) and version < METRICS_VERSION else "another"
             raise DataError(
-                f"metrics.json is of {age} schema ({version!r}, this code reads {METRICS_VERSION}); to list its figures "
-                f"{_REMAKE}"
+                f"metrics.json is of {age} schema ({version!r}, this code reads {METRICS_VERSION}); "
+                f"to list its figures {_REMAKE}"
             )
         return report_row(metrics, link, finished)
     except DataError as error:

@@ -20,6 +20,7 @@ MAX_CLASSES_IN_HEATMAP = 30
 MAX_CLASSES_IN_CARD = 100
 MAX_VALUES_IN_LIST = 20
 
+
 def _config_json(config: Mapping[str, Any]) -> str:
     """Return the config for the page; of a long list of ids the first few and how many more there are."""
 
