@@ -74,6 +74,7 @@ _TASK: tuple[Any, ...] = (
     TaskInstance.try_number,
     TaskInstance.start_date,
     TaskInstance.end_date,
+    TaskInstance.priority_weight,
 )
 
 
@@ -100,11 +101,15 @@ def run_of(dag_id: str, run_id: str) -> AirflowRun | None:
 
 
 def tasks_of(dag_id: str, run_id: str) -> list[AirflowTask]:
-    """Return the tasks of a run, in the order in which they began; those that have not begun come last."""
+    """Return the tasks of a run in the order in which they began, then those that have not, as they will come."""
     wanted = select(*_TASK).where(TaskInstance.dag_id == dag_id, TaskInstance.run_id == run_id)
     with create_session() as session:
-        tasks = [_task(row) for row in session.execute(wanted)]
-    return sorted(tasks, key=lambda task: (task.started is None, task.started or task.task_id, task.name))
+        rows = session.execute(wanted).all()
+    # Airflow names the first of a mapped task's instances alone.
+    names = {row.task_id: row.task_display_name for row in rows if row.task_display_name != row.task_id}
+    # A task weighs as much as there is behind it, so the heaviest come first.
+    ordered = sorted(rows, key=lambda row: (row.start_date is None, row.start_date or -(row.priority_weight or 0)))
+    return [_task(row, names.get(row.task_id, row.task_id)) for row in ordered]
 
 
 def result_path_of(dag_id: str, run_id: str, task_ids: Iterable[str]) -> str | None:
@@ -120,7 +125,7 @@ def _run(row: Any) -> AirflowRun:
     return AirflowRun(row[0], row[1], str(row[2]), *row[3:])
 
 
-def _task(row: Any) -> AirflowTask:
-    task_id, name, map_name, map_index, state, tries, started, ended = row
-    mapped = "" if map_index < 0 else f" ({map_name or map_index})"
-    return AirflowTask(task_id, f"{name or task_id}{mapped}", state and str(state), tries or 0, started, ended)
+def _task(row: Any, name: str) -> AirflowTask:
+    mapped = "" if row.map_index < 0 else f" ({row.rendered_map_index or row.map_index})"
+    state = row.state and str(row.state)
+    return AirflowTask(row.task_id, f"{name}{mapped}", state, row.try_number or 0, row.start_date, row.end_date)

@@ -134,9 +134,10 @@ def ask(app, raw_path, token):
         "server": ("testserver", 80),
     }
     sent = []
+    received = iter([{"type": "http.request", "body": b"", "more_body": False}])
 
     async def receive():
-        return {"type": "http.request", "body": b"", "more_body": False}
+        return next(received, {"type": "http.disconnect"})
 
     async def send(message):
         sent.append(message)
