@@ -137,7 +137,9 @@ def ask(app, raw_path, token):
     received = iter([{"type": "http.request", "body": b"", "more_body": False}])
 
     async def receive():
-        return next(received, {"type": "http.disconnect"})
+        for message in received:
+            return message
+        return await asyncio.Event().wait()  # a client that stays on the line
 
     async def send(message):
         sent.append(message)
