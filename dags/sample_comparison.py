@@ -96,8 +96,7 @@ def sample_comparison() -> None:
             comparison.cloud_dir,
             comparison.out_dir,
             "; ".join(comparison.noted("no_features")),
-            # Where features are skipped, so is the cloud, before it could note a reason of its own.
-            "; ".join(comparison.noted("no_cloud") or comparison.noted("no_features")),
+            "; ".join(comparison.noted("no_cloud")),
         )
 
     resolved, written = resolve_comparison(), link_report(write_comparison())

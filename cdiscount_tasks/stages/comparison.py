@@ -295,7 +295,8 @@ def _compare(
         "features": None if matched is None else _describe_features(sides[0].run),
         "no_features": no_features if matched is None else None,
         "cloud": cloud,
-        "no_cloud": no_cloud if cloud is None else None,
+        # Where features are skipped, so is the cloud, before it could give a reason of its own.
+        "no_cloud": (no_cloud or no_features) if cloud is None else None,
         "seeds": list(SEEDS),
     }
     return {**facts, "answer": answer(facts)}

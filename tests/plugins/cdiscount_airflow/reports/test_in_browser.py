@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse
 
 from tests.cdiscount_tasks.reporting.test_pages_in_browser import LOOKS, browser, look  # noqa: F401
 from tests.plugins.cdiscount_airflow.reports.conftest import FINISHED, PREFIX, SCRIPT, write_page
+from tools.airflow_api import wait_until
 from tools.airflow_processes import free_port
 
 pytestmark = pytest.mark.browser
@@ -40,6 +41,7 @@ def served(root_app, reports_dir):
     server = uvicorn.Server(uvicorn.Config(root_app, host="127.0.0.1", port=port, log_level="error", lifespan="off"))
     thread = threading.Thread(target=server.run)
     thread.start()
+    assert wait_until(lambda: server.started, timeout_s=60)
     yield SimpleNamespace(url=f"http://127.0.0.1:{port}")
     server.should_exit = True
     thread.join(20)
