@@ -10,6 +10,7 @@ from pathlib import Path
 from airflow.sdk import dag
 from cdiscount_airflow import assets, docs, forms
 from cdiscount_airflow.index_tasks import index_catalogue
+from cdiscount_airflow.links import link_report
 from cdiscount_airflow.tasks import DEFAULT_ARGS, is_scheduled, skip_task, stage_task
 
 from cdiscount_tasks import summaries
@@ -106,7 +107,7 @@ def catalogue_dag() -> None:
         assets.publish(outlet_events, merged, page)
 
     merged = index_catalogue(notice_catalogue(), open_catalogue_of)
-    page = write_catalogue_page(merged["path"], merged["catalogue_id"])
+    page = link_report(write_catalogue_page(merged["path"], merged["catalogue_id"]))
     publish_index(merged, page)
 
 

@@ -12,6 +12,7 @@ from airflow.sdk import DAG, TriggerRule, dag
 from cdiscount_airflow import assets, deadlines, docs, forms, sample_files
 from cdiscount_airflow.index_tasks import index_catalogue
 from cdiscount_airflow.learning_tasks import learn
+from cdiscount_airflow.links import link_report
 from cdiscount_airflow.tasks import DEFAULT_ARGS, stage_task
 
 from cdiscount_tasks import summaries
@@ -127,7 +128,8 @@ def sample_dag(sample: SampleConfig) -> DAG:
         sample_dir = draw_sample(index_dir)["path"]
         labels_dir = fix_labels(index_dir, sample_dir)["path"]
         learnt = learn(sample_dir, labels_dir, open_run, sample.num_gpu_slots)
-        learnt.audited >> write_report(index_dir, sample_dir, labels_dir, learnt.model_dir, learnt.evaluation_dir)
+        written = write_report(index_dir, sample_dir, labels_dir, learnt.model_dir, learnt.evaluation_dir)
+        learnt.audited >> link_report(written)
 
     return pipeline()
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 from airflow.sdk import TriggerRule, chain, dag
 from cdiscount_airflow import assets, docs, forms, sample_files
 from cdiscount_airflow.comparison_tasks import judge_cloud
+from cdiscount_airflow.links import link_report
 from cdiscount_airflow.tasks import DEFAULT_ARGS, MAP_INDEX_NAME, is_scheduled, name_map_index, skip_task, stage_task
 
 from cdiscount_tasks import summaries
@@ -104,7 +105,7 @@ def sample_comparison() -> None:
             "; ".join(comparison.noted("no_cloud")),
         )
 
-    resolved, written = resolve_comparison(), write_comparison()
+    resolved, written = resolve_comparison(), link_report(write_comparison())
     extracted = extract_features.expand(sample_name=resolved)
     chain(resolved, [extracted, judge_cloud(extracted)], written)
     chain(resolved, written)

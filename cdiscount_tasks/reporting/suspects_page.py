@@ -8,7 +8,7 @@ import pandas as pd
 
 from cdiscount_tasks.records import DRAWN_WARNING
 from cdiscount_tasks.reporting.gallery import PictureShelf, ShownProduct
-from cdiscount_tasks.reporting.pages import page_css, templates
+from cdiscount_tasks.reporting.templating import page_css, templates
 from cdiscount_tasks.reporting.words import class_names
 
 PICTURE_BUDGET_BYTES = 3_400_000

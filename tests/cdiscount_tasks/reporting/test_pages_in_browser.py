@@ -8,7 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from cdiscount_tasks.records import Reviews
-from cdiscount_tasks.reporting.pages import page_css
+from cdiscount_tasks.reporting.templating import page_css
 from cdiscount_tasks.run import run_folder
 from cdiscount_tasks.stages.audit import audit_labels
 from cdiscount_tasks.stages.catalogue_page import write_catalogue_page
