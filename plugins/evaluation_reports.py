@@ -13,7 +13,7 @@ _HREF = PREFIX.removeprefix("/")  # relative to the base of Airflow's UI: it sur
 APPS = [{"app": app, "url_prefix": PREFIX, "name": "Evaluation reports"}]
 VIEWS = [
     {
-        "name": "Reports",  # Airflow cuts a longer name off; the heading of the page is "Evaluation reports"
+        "name": "Evaluation reports",  # cut off on Airflow's narrow buttons, whole for those who hover or listen
         "href": f"{_HREF}/",
         "destination": "nav",
         "url_route": "evaluation-reports",
