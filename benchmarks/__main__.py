@@ -10,10 +10,16 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from benchmarks import index, labels, report, training
+from benchmarks import dag_parsing, index, labels, report, training
 
 RESULTS_PATH = Path(__file__).parent / "results.json"
-BENCHMARKS = {"index": index.main, "labels": labels.main, "training": training.main, "report": report.main}
+BENCHMARKS = {
+    "index": index.main,
+    "labels": labels.main,
+    "training": training.main,
+    "report": report.main,
+    "dag_parsing": dag_parsing.main,
+}
 
 
 def _lines(name: str, value: Any) -> list[tuple[str, str]]:

@@ -32,7 +32,7 @@ GOAL = (0.93, 0.97)
 
 _SIZES = np.arange(1, 21)
 _SIZE_EXPONENT = 2.5485  # of Zipf's law over these sizes: 1 - 1 / (mean size) = 0.37
-_NUM_IMAGES_SHARES = np.array([4_369_441, 1_128_588, 542_792, 1_029_075]) / 7_069_896  # of train.bson, 1 to 4 images
+NUM_IMAGES_SHARES = np.array([4_369_441, 1_128_588, 542_792, 1_029_075]) / 7_069_896  # of train.bson, 1 to 4 images
 _LARGE_SHARE = 0.10
 _Z = float(special.ndtri(0.975))
 
@@ -64,10 +64,15 @@ class TestSets(NamedTuple):
     image_hits: np.ndarray
 
 
+def draw_usual_sizes(random: np.random.Generator, shape: tuple[int, ...]) -> np.ndarray:
+    """Draw numbers of products of a group, as Zipf has it: int, of the shape."""
+    shares = _SIZES**-_SIZE_EXPONENT
+    return random.choice(_SIZES, shape, p=shares / shares.sum())
+
+
 def draw_sizes(random: np.random.Generator, repeats: int, cell: Cell) -> np.ndarray:
     """Draw the number of products of each group: int, [repeats, num_groups]."""
-    shares = _SIZES**-_SIZE_EXPONENT
-    sizes = random.choice(_SIZES, (repeats, cell.num_groups), p=shares / shares.sum())
+    sizes = draw_usual_sizes(random, (repeats, cell.num_groups))
     if cell.has_large_group:
         sizes[:, 0] = np.round(sizes[:, 1:].sum(axis=1) * _LARGE_SHARE / (1 - _LARGE_SHARE))
     return sizes
@@ -88,7 +93,7 @@ def draw_test_sets(cell: Cell, repeats: int, seed: int = 0) -> TestSets:
     num_groups = sizes.size
     group = np.repeat(np.arange(num_groups), sizes.ravel())
     product_right = np.where(alike(num_groups)[group], right(num_groups)[group], right(len(group)))
-    num_images = random.choice(4, len(group), p=_NUM_IMAGES_SHARES) + 1
+    num_images = random.choice(4, len(group), p=NUM_IMAGES_SHARES) + 1
     product = np.repeat(np.arange(len(group)), num_images)
     image_right = np.where(alike(len(product)), product_right[product], right(len(product)))
     repeat = group // cell.num_groups

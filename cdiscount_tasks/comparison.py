@@ -265,7 +265,10 @@ def start_comparison(
     with disk_faults_told(comparison_dir):
         comparison_dir.mkdir(parents=True, exist_ok=True)
         replace_file(comparison_dir / "config.json", lambda aside: write_json(aside, config.model_dump(mode="json")))
-    logger.info("config of this comparison, frozen in %s: %s", comparison_dir, config.model_dump_json())
+    logger.info("this comparison's config, frozen in %s:", comparison_dir / "config.json")
+    for run in config.runs:
+        logger.info("%s: run %s", run.sample, run.run_id)
+    logger.info("at large: %d products of each category", config.cloud.products_per_category)
     return Comparison(comparison_dir, config, environment, chosen)
 
 

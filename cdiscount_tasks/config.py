@@ -36,6 +36,14 @@ def _tuple_of_list(value: Any) -> Any:
 _FromList = BeforeValidator(_tuple_of_list)
 
 
+def _bool_of_word(value: Any) -> Any:
+    """The trigger form's choices are text."""
+    return {"yes": True, "no": False}.get(value, value) if isinstance(value, str) else value
+
+
+YesOrNo = Annotated[bool, BeforeValidator(_bool_of_word)]
+
+
 def _checked_categories(value: Any) -> Any:
     """Refuse what selects no categories; a union's own messages would say it three times."""
     if value == "all":
@@ -86,7 +94,7 @@ class TrainingConfig(Frozen):
         le=500,
         description="Passes over the train split, at most. With pretrained weights: of the classifying layer.",
     )
-    mirrored_features: bool = Field(
+    mirrored_features: YesOrNo = Field(
         default=False,
         description="Whether the classifying layer also learns from every picture's mirror image: the frozen network "
         "runs twice as long. Tuning mirrors pictures in any case.",
@@ -118,7 +126,7 @@ class TrainingConfig(Frozen):
         le=500,
         description="Epochs without a lower validation loss (over products) after which training ends.",
     )
-    class_weights: bool = Field(
+    class_weights: YesOrNo = Field(
         default=False,
         description="Whether every class counts the same while learning, however few images it has. It helped nobody "
         "who reported it on this catalogue.",
@@ -127,6 +135,7 @@ class TrainingConfig(Frozen):
         default=1,
         ge=1,
         le=16,
+        title="GPUs",
         description="GPUs that one training takes, where the machine has any; slots of the pool.",
     )
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = Field(
@@ -176,6 +185,13 @@ class ScheduleConfig(Frozen):
         default="when_changed",
         description="What a run does that started by itself. when_changed: it is skipped where nothing changed since "
         "the last finished run. always: it trains, with a seed of its own.",
+    )
+    deadline_hours: float | None = Field(
+        default=None,
+        gt=0,
+        le=24 * 365,
+        strict=False,
+        description="Hours after which a run that has not finished is told as late; it goes on. null: never.",
     )
 
     @field_validator("cron")
@@ -344,6 +360,25 @@ def read_sample(path: Path) -> SampleConfig:
     return sample
 
 
+_NEEDS_WEIGHTS = ("mirrored_features", "fine_tune_learning_rate", "fine_tune_share")
+_NEEDS_TUNING = ("fine_tune_learning_rate", "fine_tune_share")
+
+
+def _refuse_idle(config: TrainingConfig, preset: TrainingConfig) -> None:
+    """Refuse a knob that was set and would do nothing: who set it expects otherwise.
+
+    Raises:
+        ValueError: With the knob, and what to set instead.
+    """
+    for knobs, is_idle, way_out in (
+        (_NEEDS_WEIGHTS, config.weights == "none", "without pretrained weights it does nothing; set weights: imagenet"),
+        (_NEEDS_TUNING, config.fine_tune_epochs == 0, "without tuning it does nothing; set fine_tune_epochs"),
+    ):
+        idle = [knob for knob in knobs if is_idle and getattr(config, knob) != getattr(preset, knob)]
+        if idle:
+            raise ValueError(f"{idle[0]} is {getattr(config, idle[0])}, but {way_out}, or leave it as in the preset")
+
+
 def training_config(sample: SampleConfig, preset: str, overrides: dict[str, Any]) -> TrainingConfig:
     """Return a preset's knobs with a run's own on top.
 
@@ -353,7 +388,7 @@ def training_config(sample: SampleConfig, preset: str, overrides: dict[str, Any]
         overrides: Knobs by name; None means "as in the preset".
 
     Raises:
-        ConfigError: If the preset or a knob does not exist, or a value is impossible.
+        ConfigError: If the preset or a knob does not exist, a value is impossible, or a knob would do nothing.
     """
     if not isinstance(preset, str) or preset not in sample.presets:
         known = ", ".join(sorted(sample.presets))
@@ -361,8 +396,11 @@ def training_config(sample: SampleConfig, preset: str, overrides: dict[str, Any]
     chosen = {name: value for name, value in overrides.items() if value is not None}
     try:
         config = TrainingConfig.model_validate({**sample.presets[preset].model_dump(), **chosen})
+        _refuse_idle(config, sample.presets[preset])
     except ValidationError as error:
         raise ConfigError(f"run of sample {sample.name}: {first_sentence(error, TrainingConfig)}") from error
+    except ValueError as error:
+        raise ConfigError(f"run of sample {sample.name}: {error}") from error
     if config.gpus > sample.num_gpu_slots:
         raise ConfigError(
             f"run of sample {sample.name}: gpus is {config.gpus}, but a training takes {sample.num_gpu_slots} slots of "

@@ -1,6 +1,9 @@
 """What pydantic finds wrong, said in one sentence: where, what was found, what was expected."""
 
 import difflib
+import functools
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -22,9 +25,15 @@ def _model_at(model: type[BaseModel], place: tuple[int | str, ...]) -> type[Base
     return model
 
 
+@functools.cache
+def properties_of(model: type[BaseModel]) -> Mapping[str, dict[str, Any]]:
+    """Return the JSON schema of each field by name; made once, since it takes milliseconds and is asked for often."""
+    return MappingProxyType(model.model_json_schema().get("properties", {}))
+
+
 def bounds_in_words(model: type[BaseModel], name: str) -> str | None:
     """Return a field's numeric bounds in words, or None without any."""
-    schema = model.model_json_schema().get("properties", {}).get(name, {})
+    schema = properties_of(model).get(name, {})
     schema = next((part for part in schema.get("anyOf", []) if part.get("type") != "null"), schema)
     low, high = schema.get("minimum"), schema.get("maximum")
     above, below = schema.get("exclusiveMinimum"), schema.get("exclusiveMaximum")

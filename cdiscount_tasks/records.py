@@ -23,6 +23,9 @@ DRAWN_COMMENT = b"drawn by cdiscount_tasks.demo"
 
 DRAWN_WARNING = "Drawn pictures: these figures show that the pipeline works, not how hard the real categories are."
 
+METRICS_VERSION = 1
+"""The schema of metrics.json, which docs/metrics-schema.md describes."""
+
 
 class Reason(StrEnum):
     """Why something of the catalogue was rejected: the closed list of `rejected.parquet` (meanings in docs/data.md)."""

@@ -17,7 +17,7 @@ from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.learning.images import PictureRefused, decode_rgb
 from cdiscount_tasks.learning.neighbours import Candidates, find_nearest
 from cdiscount_tasks.records import TRAIN
-from cdiscount_tasks.reporting.cases import Evidence, TwinRow
+from cdiscount_tasks.reporting.cases import FIRST_SIDE, OTHER_SIDE, Evidence, TwinRow
 from cdiscount_tasks.reporting.label_rows import Picture
 from cdiscount_tasks.reporting.product_choices import ProductChoices
 from cdiscount_tasks.reporting.thumbnails import make_thumbnail
@@ -86,17 +86,22 @@ def _image_numbers(images: pd.DataFrame, product_ids: Iterable[int]) -> dict[int
 
 def read_thumbnails(
     dirs: Mapping[str, Path], product_ids: Sequence[int], *, embed_pictures: bool
-) -> dict[int, list[bytes]]:
-    """Read the pictures of a few products that decode, as small JPEGs in order; none if the page is to hold none."""
+) -> tuple[dict[int, list[bytes | None]], str | None]:
+    """Read all pictures of some products as small JPEGs: the first of each larger than the others.
+
+    Returns:
+        The pictures by product, in order, None for one that does not decode; and, as a sentence, why there are none.
+    """
     images = tables.read_table(dirs["labels"] / "images.parquet", schemas.LABEL_IMAGES, ["product_id", "image_number"])
     numbers = _image_numbers(images.to_pandas(), product_ids)
     wanted = [Picture(product_id, number) for product_id, some in numbers.items() for number in some]
-    pictures, _ = read_small_pictures(dirs["sample"], wanted, embed_pictures=embed_pictures)
-    thumbnails: dict[int, list[bytes]] = {}
+    pictures, no_pictures = read_small_pictures(dirs["sample"], wanted, embed_pictures=embed_pictures)
+    thumbnails: dict[int, list[bytes | None]] = {}
     for key, picture in sorted(pictures.items(), key=lambda item: item[0]):
-        if picture is not None:
-            thumbnails.setdefault(key.product_id, []).append(make_thumbnail(picture))
-    return thumbnails
+        side = OTHER_SIDE if key.product_id in thumbnails else FIRST_SIDE
+        small = None if picture is None else make_thumbnail(picture, side)
+        thumbnails.setdefault(key.product_id, []).append(small)
+    return thumbnails, no_pictures
 
 
 def _read_maps(evaluation_dir: Path, network: str) -> tuple[dict[Picture, npt.NDArray[np.float32]], str | None]:

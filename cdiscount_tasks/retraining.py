@@ -190,7 +190,8 @@ def note_skip(run: Run, reason: str) -> None:
     Raises:
         ConfigError: If the reports folder is full or cannot be written.
     """
-    from cdiscount_tasks.reports_index import SKIP_NOTE, write_reports_index  # as above
+    from cdiscount_tasks.report_folders import SKIP_NOTE  # as above
+    from cdiscount_tasks.reports_index import write_reports_index
 
     folder = run.report_dir.parent
     note = {"run_id": run.config.run_id, "at": datetime.now(UTC).isoformat(timespec="seconds"), "reason": reason}

@@ -30,6 +30,7 @@ from cdiscount_tasks.config import (
 from cdiscount_tasks.environment import PROJECT_DIR, Environment, check_tensorboard, read_environment
 from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.records import LabelFiles, Pretrained, Reviews
+from cdiscount_tasks.resolved_config import lines_of
 from cdiscount_tasks.storage.artifact import disk_faults_told, lock, replace_file, write_json
 from cdiscount_tasks.storage.category_names import CategoryNames, read_category_names
 from cdiscount_tasks.storage.hashes import fingerprint, hash_file
@@ -341,7 +342,9 @@ def start_run(sample_name: str, run_id: str, preset: str | None = None, override
             ),
         )
         replace_file(run_dir / "config.json", lambda aside: write_json(aside, config.model_dump(mode="json")))
-    logger.info("config of this run, frozen in %s: %s", run_dir, config.model_dump_json())
+    logger.info("this run's config, frozen in %s:", run_dir / "config.json")
+    for line in lines_of(config):
+        logger.info("%s", line)
     return Run(run_dir, config, environment)
 
 

@@ -8,10 +8,12 @@ from datetime import timedelta
 from pathlib import Path
 
 from airflow.sdk import dag
-from cdiscount_airflow import assets, docs, notifiers
+from cdiscount_airflow import assets, docs, forms, notifiers
 from cdiscount_airflow.index_tasks import index_catalogue
+from cdiscount_airflow.links import link_report
 from cdiscount_airflow.tasks import DEFAULT_ARGS, is_scheduled, skip_task, stage_task
 
+from cdiscount_tasks import summaries
 from cdiscount_tasks.environment import read_environment
 
 
@@ -49,11 +51,12 @@ def catalogue_dag() -> None:
 
         **Reads** the catalogue's size and time and a sample of its blocks, the names CSV and the samples' YAML.
         **Leaves** nothing; a scheduled run is skipped, with the reason, if index and page stand and are published.
-        **If it fails**, a setting is wrong: the log's last line says which, and what to do.
+        **If it fails**, a setting is wrong: the log says which, and what to do.
         """
         from cdiscount_tasks.catalogue import open_catalogue, reason_to_wait
         from cdiscount_tasks.stages import catalogue_page, index
 
+        forms.refuse_conf(dag_run.conf)
         reason = reason_to_wait(read_environment())
         if reason and is_scheduled(dag_run):
             skip_task(reason)
@@ -69,7 +72,7 @@ def catalogue_dag() -> None:
                 skip_task(f"nothing changed: {page_dir} shows {place[0]}; trigger a run to write it anew")
         return {"catalogue_path": str(catalogue.catalogue_path), "fingerprint": catalogue.fingerprint}
 
-    @stage_task(task_display_name="Write the catalogue's page")
+    @stage_task(summaries.of_catalogue_page, task_display_name="Write the catalogue's page")
     def write_catalogue_page(index_dir: str, catalogue_id: str) -> dict:
         """Show what the catalogue holds.
 
@@ -107,7 +110,7 @@ def catalogue_dag() -> None:
         assets.publish(outlet_events, merged, page)
 
     merged = index_catalogue(notice_catalogue(), open_catalogue_of)
-    page = write_catalogue_page(merged["path"], merged["catalogue_id"])
+    page = link_report(write_catalogue_page(merged["path"], merged["catalogue_id"]))
     publish_index(merged, page)
 
 

@@ -5,14 +5,17 @@ What runs, in which pool, in what order. What the tasks do is in `cdiscount_task
 """
 
 from datetime import timedelta
+from operator import itemgetter
 from pathlib import Path
 
 from airflow.sdk import DAG, TriggerRule, dag
-from cdiscount_airflow import assets, docs, forms, notifiers, sample_files
+from cdiscount_airflow import assets, deadlines, docs, forms, notifiers, sample_files
 from cdiscount_airflow.index_tasks import index_catalogue
 from cdiscount_airflow.learning_tasks import learn
+from cdiscount_airflow.links import link_report
 from cdiscount_airflow.tasks import DEFAULT_ARGS, is_scheduled, skip_task, stage_task
 
+from cdiscount_tasks import summaries
 from cdiscount_tasks.config import SampleConfig, read_sample
 from cdiscount_tasks.environment import read_environment
 from cdiscount_tasks.errors import ConfigError
@@ -20,8 +23,6 @@ from cdiscount_tasks.errors import ConfigError
 
 def sample_dag(sample: SampleConfig) -> DAG:
     """Return the DAG that turns a category sample into a trained classifier and its evaluation report."""
-    told_failures = notifiers.notifiers(read_environment(), notifiers.failure_message)
-    told_reports = notifiers.notifiers(read_environment(), notifiers.report_message)
 
     @dag(
         dag_id=f"cdiscount_{sample.name}",
@@ -29,21 +30,26 @@ def sample_dag(sample: SampleConfig) -> DAG:
         description=sample.description,
         schedule=assets.schedule_of(sample),
         params=forms.params_of(sample, read_environment()),
-        default_args={**DEFAULT_ARGS, "on_failure_callback": told_failures},
+        default_args={
+            **DEFAULT_ARGS,
+            "on_failure_callback": notifiers.notifiers(read_environment(), notifiers.failure_message),
+        },
         max_active_runs=1,
         catchup=False,
         doc_md=docs.page_of(sample, read_environment()),
+        deadline=deadlines.deadline_of(sample),
         tags=["cdiscount", *sample.tags],
     )
     def pipeline() -> None:
-        @stage_task(task_display_name="Resolve the run", retries=0)
+        @stage_task(itemgetter("summary"), task_display_name="Resolve the run", retries=0)
         def resolve_run(params=None, dag_run=None, run_id=None) -> dict:
             """Freeze what this run makes.
 
             **Reads** the sample's YAML, the trigger form, the names CSV, the label fixes and the split file.
             **Leaves** `config.json` and copies of those files in the run's folder; a retry keeps them.
-            **If it fails**, a setting is wrong: the log's last line says which, and what to do; then trigger again.
+            **If it fails**, a setting is wrong: the log says which, and what to do; then trigger again.
             """
+            from cdiscount_tasks.resolved_config import summary_of
             from cdiscount_tasks.retraining import seed_by_itself
             from cdiscount_tasks.run import start_run
 
@@ -51,7 +57,12 @@ def sample_dag(sample: SampleConfig) -> DAG:
             if is_scheduled(dag_run):
                 overrides |= seed_by_itself(sample.schedule, run_id)
             run = start_run(sample.name, run_id, params["preset"], overrides)
-            return {"path": str(run.run_dir), "preset": run.config.preset, "report_dir": str(run.report_dir)}
+            return {
+                "path": str(run.run_dir),
+                "preset": run.config.preset,
+                "report_dir": str(run.report_dir),
+                "summary": summary_of(run.config),
+            }
 
         @stage_task(task_display_name="Notice changes", execution_timeout=timedelta(minutes=10))
         def notice_changes(index_dir: str, dag_run=None, run_id=None) -> dict:
@@ -70,7 +81,9 @@ def sample_dag(sample: SampleConfig) -> DAG:
                     skip_task(reason)
             return {"path": index_dir}
 
-        @stage_task(task_display_name="Draw the sample", retries=2, execution_timeout=timedelta(hours=6))
+        @stage_task(
+            summaries.of_sample, task_display_name="Draw the sample", retries=2, execution_timeout=timedelta(hours=6)
+        )
         def draw_sample(index_dir: str, run_id=None) -> dict:
             """Take the sample's products out of the catalogue.
 
@@ -85,7 +98,9 @@ def sample_dag(sample: SampleConfig) -> DAG:
             drawn = sample_stage.draw_sample(Path(index_dir), run.catalogue_path, run.artifacts_dir, run.config.draw)
             return run.record("sample", drawn)
 
-        @stage_task(task_display_name="Fix the labels", retries=2, execution_timeout=timedelta(hours=12))
+        @stage_task(
+            summaries.of_labels, task_display_name="Fix the labels", retries=2, execution_timeout=timedelta(hours=12)
+        )
         def fix_labels(index_dir: str, sample_dir: str, run_id=None) -> dict:
             """Decode every picture, tie products that share one, split, and decide what is learnt from.
 
@@ -105,10 +120,11 @@ def sample_dag(sample: SampleConfig) -> DAG:
 
         # Without a backbone the audit is skipped, and the report says so.
         @stage_task(
+            summaries.of_report,
             task_display_name="Write the report",
             trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
             outlets=[assets.report_of(sample.name)],
-            on_success_callback=told_reports,
+            on_success_callback=notifiers.notifiers(read_environment(), notifiers.report_message),
         )
         def write_report(
             index_dir: str,
@@ -122,8 +138,8 @@ def sample_dag(sample: SampleConfig) -> DAG:
             """Write the evaluation report.
 
             **Reads** Parquet, manifests and the config of everything before it.
-            **Leaves** `report.html`, `labels.html`, `label_suspects.csv` and `metrics.json` in the reports folder, and
-            the index of reports; an event of the asset with the headline.
+            **Leaves** `report.html`, `labels.html`, `suspects.html`, `label_suspects.csv` and `metrics.json` in the
+            reports folder, and the index of reports; an event of the asset with the headline.
             **If it fails**, clear the task: nothing before it runs again.
             """
             from cdiscount_tasks.headline import read_headline
@@ -146,7 +162,8 @@ def sample_dag(sample: SampleConfig) -> DAG:
         sample_dir = draw_sample(index_dir)["path"]
         labels_dir = fix_labels(index_dir, sample_dir)["path"]
         learnt = learn(sample_dir, labels_dir, open_run, sample.num_gpu_slots)
-        learnt.audited >> write_report(index_dir, sample_dir, labels_dir, learnt.model_dir, learnt.evaluation_dir)
+        written = write_report(index_dir, sample_dir, labels_dir, learnt.model_dir, learnt.evaluation_dir)
+        learnt.audited >> link_report(written)
 
     return pipeline()
 

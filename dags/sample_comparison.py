@@ -7,10 +7,12 @@ are of one preset, network and catalogue; by itself it is skipped, with every re
 from datetime import timedelta
 
 from airflow.sdk import TriggerRule, chain, dag
-from cdiscount_airflow import assets, docs, forms, notifiers
+from cdiscount_airflow import assets, docs, forms, notifiers, sample_files
 from cdiscount_airflow.comparison_tasks import judge_cloud
+from cdiscount_airflow.links import link_report
 from cdiscount_airflow.tasks import DEFAULT_ARGS, MAP_INDEX_NAME, is_scheduled, name_map_index, skip_task, stage_task
 
+from cdiscount_tasks import summaries
 from cdiscount_tasks.comparison_config import DEFAULT_SAMPLES
 from cdiscount_tasks.environment import read_environment
 
@@ -20,7 +22,7 @@ from cdiscount_tasks.environment import read_environment
     dag_display_name="Cdiscount: samples compared",
     description="Which sample is harder at equal size, and what look-alike categories cost at large",
     schedule=assets.any_report_of(DEFAULT_SAMPLES),
-    params=forms.comparison_params(),
+    params=forms.comparison_params(sample_files.sample_names(read_environment().samples_dir)),
     default_args={
         **DEFAULT_ARGS,
         "on_failure_callback": notifiers.notifiers(read_environment(), notifiers.failure_message),
@@ -33,13 +35,13 @@ from cdiscount_tasks.environment import read_environment
 def sample_comparison() -> None:
     """Choose the runs, extract what is missing, judge, write the page."""
 
-    @stage_task(task_display_name="Resolve the comparison", retries=0)
+    @stage_task(" against ".join, task_display_name="Resolve the comparison", retries=0)
     def resolve_comparison(params=None, dag_run=None, run_id=None) -> list:
         """Freeze which runs are compared.
 
         **Reads** the trigger form, and which runs of the samples are finished.
         **Leaves** `config.json` in the comparison's folder; a retry compares the same runs.
-        **If it fails**, the runs may not be compared, or a setting is wrong: the log's last line has every reason.
+        **If it fails**, the runs may not be compared, or a setting is wrong: the log has every reason.
         """
         from cdiscount_tasks.comparison import NotComparableError, start_comparison
 
@@ -53,6 +55,7 @@ def sample_comparison() -> None:
         return [run.sample for run in comparison.config.runs]
 
     @stage_task(
+        summaries.of_features,
         task_display_name="Extract features",
         pool="gpu",
         retries=3,
@@ -81,7 +84,11 @@ def sample_comparison() -> None:
         return comparison.record(f"features_{sample_name}", extracted)
 
     # Features and cloud may be skipped; the page stands without them, and says what is missing.
-    @stage_task(task_display_name="Write the comparison", trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
+    @stage_task(
+        summaries.of_comparison,
+        task_display_name="Write the comparison",
+        trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
+    )
     def write_comparison(run_id=None) -> dict:
         """Write the page.
 
@@ -101,7 +108,7 @@ def sample_comparison() -> None:
             "; ".join(comparison.noted("no_cloud")),
         )
 
-    resolved, written = resolve_comparison(), write_comparison()
+    resolved, written = resolve_comparison(), link_report(write_comparison())
     extracted = extract_features.expand(sample_name=resolved)
     chain(resolved, [extracted, judge_cloud(extracted)], written)
     chain(resolved, written)

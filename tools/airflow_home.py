@@ -88,6 +88,10 @@ def airflow_environ(home: Path, port: int = 8080, environ: Mapping[str, str] | N
         # A look-up of the full name can take seconds on a laptop.
         "AIRFLOW__CORE__HOSTNAME_CALLABLE": "socket.gethostname",
         "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(home / "logs"),
+        # A task's log ends with its summary, not with that its result is not shown.
+        "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "airflow.task.operators=WARNING",
+        # A sentence that says what to do must not run out of the window.
+        "AIRFLOW__API__DEFAULT_WRAP": "True",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "15",
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "20",
         "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",

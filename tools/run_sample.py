@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import logging
 import os
 import sys
 from pathlib import Path
@@ -63,14 +64,26 @@ def _first_line(context: Any) -> str:
     return str(context.get("exception")).strip().splitlines()[0]
 
 
+def _say_task(context: Any) -> None:
+    """Head a task's lines with its name."""
+    name = context["task"].task_display_name
+    say(f"\n{name}" if context["ti"].map_index < 0 else f"\n{name} ({context['ti'].map_index + 1})")
+
+
 def run_dag(dag_id: str, conf: dict[str, Any]) -> str:
     """Run a DAG in this process and return the run's id.
 
     Raises:
         ToolError: If it failed, with the first sentence of what went wrong.
     """
+    # Of Airflow's own lines a terminal shows warnings alone; some of its loggers are structlog's, some Python's.
+    os.environ["AIRFLOW__LOGGING__NAMESPACE_LEVELS"] = (
+        "airflow=WARNING airflow.sdk.definitions.dag=ERROR task=WARNING py.warnings=ERROR"
+    )
     # After the environment is set: Airflow reads its settings when it is imported.
     from airflow.dag_processing.dagbag import DagBag  # noqa: PLC0415
+
+    logging.getLogger("airflow").setLevel(logging.WARNING)
 
     bag = DagBag(PROJECT_DIR / "dags")
     if dag_id not in bag.dags:
@@ -83,6 +96,7 @@ def run_dag(dag_id: str, conf: dict[str, Any]) -> str:
         faults.append(context.get("exception"))
 
     for task in bag.dags[dag_id].tasks:
+        task.on_execute_callback = [_say_task]
         task.on_failure_callback = [note]
         # Airflow takes Ctrl-C for a fault of the task, and would begin a training anew at once.
         of_mapped = getattr(task, "partial_kwargs", None)

@@ -17,7 +17,8 @@ def read_fixes_of_lists(path: Path) -> pd.DataFrame:
         path: People's fixes, as `read_fixes` accepts them.
 
     Returns:
-        Text columns product_id, category_id ("": to be learnt from no more) and list, the key of the list's audit.
+        Text columns product_id ("": the row names its list and fixes nothing), category_id ("": to be learnt from no
+        more) and list, the key of the list's audit.
 
     Raises:
         DataError: If the file cannot be read.
@@ -40,6 +41,7 @@ def found_wrong(listed: pd.DataFrame, fixes: pd.DataFrame) -> np.ndarray:
     said = {
         int(product): int(category) if category else None
         for product, category in zip(fixes["product_id"], fixes["category_id"], strict=True)
+        if product
     }
     given = zip(listed["product_id"], listed["category_id"], strict=True)
     return np.array([said.get(product, category) != category for product, category in given], bool)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.labelling.csv_rows import is_whole_number, read_csv_rows
-from cdiscount_tasks.records import TRAIN
+from cdiscount_tasks.records import LIST_NAMED, TRAIN
 
 _NUM_TOLD = 10
 FIX_COLUMNS = ["product_id", "category_id", "reason"]
@@ -28,7 +28,8 @@ def read_fixes(path: Path, class_ids: Collection[int], left_out: Collection[int]
     """Read people's corrections.
 
     Args:
-        path: CSV with product_id, category_id (empty: not to be learnt from), reason.
+        path: CSV with product_id, category_id (empty: not to be learnt from), reason. A row without either, whose
+            reason names a list of suspects, fixes nothing: it says that people have been through the list.
         class_ids: The sample's categories.
         left_out: Those that were too small to stay.
 
@@ -39,6 +40,9 @@ def read_fixes(path: Path, class_ids: Collection[int], left_out: Collection[int]
         DataError: If a column is missing, a value is none, a category is not of the sample or a product stands twice.
     """
     table = read_csv_rows(path, FIX_COLUMNS, "fixes")
+    names_list = table["reason"].str.extract(LIST_NAMED, expand=False).notna()
+    fixes_nothing = table["product_id"].eq("") & table["category_id"].eq("")
+    table = table[~(names_list & fixes_nothing)].reset_index(drop=True)
     for product_id, category_id, _, line in table.itertuples(index=False):
         if not is_whole_number(product_id) or (category_id and not is_whole_number(category_id)):
             raise DataError(f"{path}: line {line} is {product_id!r}, {category_id!r}; expected two whole numbers")

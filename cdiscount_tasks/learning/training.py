@@ -22,6 +22,11 @@ from cdiscount_tasks.learning.predictions import predict_images
 logger = logging.getLogger(__name__)
 
 PROGRESS_S = 30.0
+LATER_PROGRESS_S = 120.0
+FIRST_S = 3600.0
+"""How far an epoch is is told every PROGRESS_S in the first FIRST_S of a training, then every LATER_PROGRESS_S: the log
+of a day stays below a megabyte."""
+
 CHECKPOINT_S = 300.0
 """A state is kept at the end of every epoch, and within one so many seconds after the last."""
 
@@ -86,6 +91,7 @@ class _State:
         step: Batches of the running epoch that are learnt from.
         sums: Of the running epoch: loss and accuracy times examples, examples, seconds.
         num_resumes: How often the running epoch was continued.
+        started: When this process began or took up the training, by its monotonic clock; not kept.
     """
 
     best_weights: list[np.ndarray]
@@ -94,6 +100,7 @@ class _State:
     step: int = 0
     sums: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0, 0.0])
     num_resumes: int = 0
+    started: float = field(default_factory=time.monotonic)
 
     def facts(self) -> dict[str, Any]:
         return {"history": self.history, "best_epoch": self.best_epoch, "step": self.step, "sums": self.sums,
@@ -133,7 +140,7 @@ def _resume(checkpoints: Checkpoints | None, network: keras.Model) -> _State:
 
 
 class _Pulse(keras.callbacks.Callback):  # type: ignore[misc]
-    """Within an epoch: keeps the state's sums, tells every 30 s how far it is, and keeps checkpoints.
+    """Within an epoch: keeps the state's sums, tells now and then how far it is, and keeps checkpoints.
 
     Keras' logs are means since `fit` began; the sums of what went before a resume are added.
     """
@@ -152,7 +159,7 @@ class _Pulse(keras.callbacks.Callback):  # type: ignore[misc]
         seen = end - self._first_step * self._config.batch_size
         since = [logs.get("loss", math.nan) * seen, logs.get("accuracy", math.nan) * seen, seen, now - self._started]
         state.sums = [before + more for before, more in zip(self._before, since, strict=True)]
-        if now - self._told >= PROGRESS_S:
+        if now - self._told >= (PROGRESS_S if now - state.started < FIRST_S else LATER_PROGRESS_S):
             self._told = now
             self._tell(logs, end, seen / (now - self._started))
         if now - self._kept >= CHECKPOINT_S and end < self._num_examples:

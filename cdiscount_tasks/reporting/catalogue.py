@@ -9,7 +9,7 @@ from cdiscount_tasks.records import DRAWN_WARNING, REAL_CATALOGUE_IMAGES, REAL_C
 from cdiscount_tasks.reporting.figures import Curve, bars, histogram, rank_sizes
 from cdiscount_tasks.reporting.gallery import ShownProduct
 from cdiscount_tasks.reporting.outside_text import plain
-from cdiscount_tasks.reporting.pages import page_css, templates
+from cdiscount_tasks.reporting.templating import page_css, templates
 from cdiscount_tasks.reporting.words import ClassName, class_name
 
 NUM_LARGEST = 20

@@ -5,7 +5,7 @@ from typing import Any
 
 from cdiscount_tasks.records import DRAWN_WARNING
 from cdiscount_tasks.reporting.cloud_figure import draw_cloud, letter
-from cdiscount_tasks.reporting.pages import page_css, templates
+from cdiscount_tasks.reporting.templating import page_css, templates
 from cdiscount_tasks.reporting.words import class_names, number, signed
 
 SCHEMA_VERSION = 1

@@ -7,8 +7,8 @@ from itertools import groupby
 from typing import Any
 
 from cdiscount_tasks.records import DRAWN_WARNING
-from cdiscount_tasks.reporting.pages import page_css, templates
 from cdiscount_tasks.reporting.sparkline import Point, Sparkline, draw_sparkline
+from cdiscount_tasks.reporting.templating import page_css, templates
 
 NUM_OPEN_RUNS = 12
 """So many runs of a sample stand open; older ones are folded away, so that 300 runs stay readable."""
@@ -134,14 +134,14 @@ class FinishedPage:
 
 
 @dataclass(frozen=True)
-class _SampleRuns:
+class SampleRuns:
     """A sample's section: its runs, the newest first, and the line of their accuracies."""
 
     name: str
     title: str
     rows: Sequence[FinishedReport | UnreadableReport]
     sparkline: Sparkline | None = field(repr=False)
-    skip: SkippedRun | None
+    skip: SkippedRun | None = None
 
 
 def _figure(value: Any) -> dict[str, Any]:
@@ -185,7 +185,7 @@ def report_row(metrics: Mapping[str, Any], link: str, finished: datetime) -> Fin
     )
 
 
-def _sample_runs(name: str, rows: Sequence[FinishedReport | UnreadableReport], skip: SkippedRun | None) -> _SampleRuns:
+def _sample_runs(name: str, rows: Sequence[FinishedReport | UnreadableReport], skip: SkippedRun | None) -> SampleRuns:
     read = [row for row in rows if isinstance(row, FinishedReport)]
     points = [
         Point(run.accuracy["value"], run.accuracy["low"], run.accuracy["high"], run.preset, f"{run.finished:%Y-%m-%d}")
@@ -193,7 +193,30 @@ def _sample_runs(name: str, rows: Sequence[FinishedReport | UnreadableReport], s
         if run.accuracy["value"] is not None
     ]
     is_told = skip is not None and skip.at > rows[0].finished  # what has a newer report is no news
-    return _SampleRuns(name, read[0].title if read else name, rows, draw_sparkline(points), skip if is_told else None)
+    return SampleRuns(name, read[0].title if read else name, rows, draw_sparkline(points), skip if is_told else None)
+
+
+def runs_by_sample(
+    reports: Sequence[FinishedReport | UnreadableReport], skips: Sequence[SkippedRun] = ()
+) -> list[SampleRuns]:
+    """Return each sample's section, by name, with its newest run first.
+
+    Args:
+        reports: Of all samples, in any order.
+        skips: The run of each sample that was skipped last, if any.
+    """
+    newest_first = sorted(reports, key=lambda report: (report.finished, report.link or ""), reverse=True)
+    by_sample = sorted(newest_first, key=lambda report: report.sample)
+    skipped = {skip.sample: skip for skip in skips}
+    return [
+        _sample_runs(name, list(rows), skipped.get(name))
+        for name, rows in groupby(by_sample, key=lambda report: report.sample)
+    ]
+
+
+def newest_first(pages: Sequence[FinishedPage]) -> list[FinishedPage]:
+    """Return pages, the newest first."""
+    return sorted(pages, key=lambda one: (one.finished, one.link), reverse=True)
 
 
 def render_index(
@@ -210,13 +233,7 @@ def render_index(
         comparisons: Comparisons of samples.
         skips: The run of each sample that was skipped last, if any; shown where no report is newer.
     """
-    newest_first = sorted(reports, key=lambda report: (report.finished, report.link or ""), reverse=True)
-    by_sample = sorted(newest_first, key=lambda report: report.sample)
-    skipped = {skip.sample: skip for skip in skips}
-    samples = [
-        _sample_runs(name, list(rows), skipped.get(name))
-        for name, rows in groupby(by_sample, key=lambda report: report.sample)
-    ]
+    samples = runs_by_sample(reports, skips)
     read = [report for report in reports if isinstance(report, FinishedReport)]
     return (
         templates(autoescape=True)
@@ -226,8 +243,8 @@ def render_index(
             num_open=NUM_OPEN_RUNS,
             num_reports=len(read),
             num_unreadable=len(reports) - len(read),
-            catalogues=sorted(catalogues, key=lambda one: (one.finished, one.link), reverse=True),
-            comparisons=sorted(comparisons, key=lambda one: (one.finished, one.link), reverse=True),
+            catalogues=newest_first(catalogues),
+            comparisons=newest_first(comparisons),
             css=page_css(),
             drawn_warning=DRAWN_WARNING,
             any_drawn=any(report.drawn for report in read),

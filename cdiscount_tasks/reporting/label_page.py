@@ -9,7 +9,7 @@ from cdiscount_tasks.reporting.figures import bars
 from cdiscount_tasks.reporting.gallery import PictureShelf
 from cdiscount_tasks.reporting.label_choices import NUM_SHOWN
 from cdiscount_tasks.reporting.label_rows import LabelChoices, Listed, Picture, Placeholder
-from cdiscount_tasks.reporting.pages import page_css, templates
+from cdiscount_tasks.reporting.templating import page_css, templates
 
 PICTURE_BUDGET_BYTES = 1_300_000
 """As base64 a third more: with it the page stays under 2 MB, whatever the pictures hold."""

@@ -3,52 +3,22 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
-from functools import cache
-from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
 
 from cdiscount_tasks.records import DRAWN_WARNING
-from cdiscount_tasks.reporting import outside_text, words
+from cdiscount_tasks.reporting import words
 from cdiscount_tasks.reporting.cases import Galleries
 from cdiscount_tasks.reporting.class_table import choose_classes, worst_first
 from cdiscount_tasks.reporting.confidence_figures import draw_confidence
-from cdiscount_tasks.reporting.coverage import few_groups
 from cdiscount_tasks.reporting.figures import heat, learning_curves
 from cdiscount_tasks.reporting.suspects import Suspect
+from cdiscount_tasks.reporting.templating import page_css, templates
 
 MAX_CLASSES_IN_HEATMAP = 30
 MAX_CLASSES_IN_CARD = 100
 MAX_VALUES_IN_LIST = 20
-
-_TEMPLATES_DIR = Path(__file__).parent / "templates"
-
-
-def page_css() -> str:
-    """Return the style sheet that stands in every page."""
-    return (_TEMPLATES_DIR / "page.css").read_text(encoding="utf-8")
-
-
-@cache
-def templates(*, autoescape: bool = True) -> jinja2.Environment:
-    """Return the templates, with the filters that say numbers in words."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES_DIR),
-        autoescape=autoescape,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-        finalize=outside_text.shown,
-    )
-    for name in ("number", "signed", "interval", "count", "percent", "duration", "spoken", "explained"):
-        environment.filters[name] = getattr(words, name)
-    environment.filters["few_groups"] = few_groups
-    for name in ("markdown", "plain"):
-        environment.filters[name] = getattr(outside_text, name)
-    return environment
 
 
 def _config_json(config: Mapping[str, Any]) -> str:

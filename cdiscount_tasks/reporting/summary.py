@@ -6,12 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cdiscount_tasks.config import RunConfig
-from cdiscount_tasks.records import SPLITS
+from cdiscount_tasks.records import METRICS_VERSION, SPLITS
 from cdiscount_tasks.reporting.product_choices import RANDOM_SEED
 from cdiscount_tasks.reporting.resources import account
-
-SCHEMA_VERSION = 1
-"""Of metrics.json; docs/metrics-schema.md describes it."""
 
 _CATALOGUE_FACTS = (
     "catalogue_id",
@@ -133,7 +130,7 @@ def summarise(
     index, model = manifests["index"]["result"], manifests["model"]["result"]
     durations_s = {stage: manifest["duration_s"] for stage, manifest in manifests.items()}
     return {
-        "schema_version": SCHEMA_VERSION,
+        "schema_version": METRICS_VERSION,
         "sample": config.sample.model_dump(include={"name", "title", "description"}),
         "run_id": config.run_id,
         "preset": config.preset,

@@ -1,4 +1,4 @@
-"""Label suspects: the ten that the page shows, and the list that a person goes through."""
+"""Label suspects: the ten that the report shows, and the list that a person goes through."""
 
 import csv
 import io
@@ -41,12 +41,12 @@ def choose_suspects(rows: pd.DataFrame, num_shown: int = NUM_SHOWN) -> pd.DataFr
     return rows[rows["is_suspect"] & (rows["listed"] != "")].drop_duplicates("group_id").head(num_shown)
 
 
-def show_suspects(chosen: pd.DataFrame, pictures: Mapping[int, Sequence[bytes]]) -> list[Suspect]:
+def show_suspects(chosen: pd.DataFrame, pictures: Mapping[int, Sequence[bytes | None]]) -> list[Suspect]:
     """Join the chosen products with their pictures.
 
     Args:
         chosen: What `choose_suspects` chose.
-        pictures: The JPEG bytes of each product's pictures, in order.
+        pictures: The JPEG bytes of each product's pictures, in order; None for one that does not decode.
     """
     shelf = PictureShelf(_PICTURE_BUDGET_BYTES)
     return [
@@ -63,11 +63,21 @@ def show_suspects(chosen: pd.DataFrame, pictures: Mapping[int, Sequence[bytes]])
     ]
 
 
+def listed_rows(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that a person is asked to look at, by product_id: an order that tells nothing of them.
+
+    Args:
+        rows: suspects.parquet.
+    """
+    return rows[rows["listed"] != ""].sort_values("product_id", ignore_index=True)
+
+
 def write_list(rows: pd.DataFrame, classes: pd.DataFrame, key: str) -> str:
     """Write the list of suspects as a fixes file.
 
     Rows stand by product_id, and all are worded alike: which of them were drawn at random is in suspects.parquet alone.
-    The reason names the list, so that what a person leaves of it can be counted.
+    The reason names the list, so that what a person leaves of it can be counted; and so does a first row without a
+    product, which is left where every other row was right.
 
     Args:
         rows: suspects.parquet.
@@ -80,8 +90,8 @@ def write_list(rows: pd.DataFrame, classes: pd.DataFrame, key: str) -> str:
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    listed = rows[rows["listed"] != ""].sort_values("product_id")
-    for product_id, given, suggested, score in listed[_LISTED_COLUMNS].to_numpy().tolist():
+    writer.writerow(["", "", f"leave this row: it says that you have been through list {key}"])
+    for product_id, given, suggested, score in listed_rows(rows)[_LISTED_COLUMNS].to_numpy().tolist():
         reason = f"the catalogue says {names[given]}; suggested: {names[suggested]}; score {score} of 5; list {key}"
         writer.writerow([product_id, suggested, reason])
     return text.getvalue()

@@ -250,8 +250,9 @@ def _write_audit(
     write_json(part_dir / "leak.json", leak)
     num_classes = read_table(labels_dir / "classes.parquet", CLASSES, ["class_index"]).num_rows
     logger.info(
-        "%d suspects among %d judged products of %d of %d categories; leak: %s",
-        rows["is_suspect"].sum(), len(rows), len(drawn.category_ids), num_classes, leak["reason"] or leak["inflation"],
+        "%d suspects among %d judged products of %d of %d categories%s",
+        rows["is_suspect"].sum(), len(rows), len(drawn.category_ids), num_classes,
+        f"; the leak has no price: {leak['reason']}" if leak["reason"] else "",
     )  # fmt: skip
     return {
         "num_products_judged": len(rows),

@@ -36,10 +36,9 @@ from cdiscount_tasks.learning.matching import (
     material_of,
     pair_classes,
 )
-from cdiscount_tasks.records import TEST, ComparedRun
+from cdiscount_tasks.records import METRICS_VERSION, TEST, ComparedRun
 from cdiscount_tasks.reporting.comparison_page import SCHEMA_VERSION, answer, render_comparison
 from cdiscount_tasks.reporting.gallery import PictureShelf
-from cdiscount_tasks.reporting.summary import SCHEMA_VERSION as METRICS_VERSION
 from cdiscount_tasks.reporting.thumbnails import make_thumbnail
 from cdiscount_tasks.reports_index import write_reports_index
 from cdiscount_tasks.storage.artifact import Recipe, read_manifest, rebuild_artifact, write_json
@@ -48,7 +47,7 @@ from cdiscount_tasks.storage.hashes import hash_file
 from cdiscount_tasks.storage.label_tables import read_jpegs
 from cdiscount_tasks.storage.tables import open_table
 
-VERSION = 2
+VERSION = 3
 NUM_EXAMPLES = 6
 PICTURE_BUDGET_BYTES = 2_000_000
 _SETTING = "CDISCOUNT_REPORTS"
@@ -296,7 +295,8 @@ def _compare(
         "features": None if matched is None else _describe_features(sides[0].run),
         "no_features": no_features if matched is None else None,
         "cloud": cloud,
-        "no_cloud": no_cloud if cloud is None else None,
+        # Where features are skipped, so is the cloud, before it could give a reason of its own.
+        "no_cloud": (no_cloud or no_features) if cloud is None else None,
         "seeds": list(SEEDS),
     }
     return {**facts, "answer": answer(facts)}

@@ -97,12 +97,12 @@ def _choose_calibration(products: pd.DataFrame, probabilities: np.ndarray) -> Ca
     on_validation = (products["split"] == VALIDATION).to_numpy()
     true = products["class_index"].to_numpy(np.int64)
     chosen = choose_calibration(probabilities[on_validation], true[on_validation])
+    reached = {one["target_precision"]: one["threshold"] for one in chosen["thresholds"]}
+    told = [f"{target:.0%} at {'none' if least is None else f'{least:.3f}'}" for target, least in reached.items()]
     logger.info(
-        "temperature %s, thresholds %s, chosen on %d validation products",
-        chosen["temperature"],
-        [one["threshold"] for one in chosen["thresholds"]],
-        chosen["num_validation_products"],
-    )
+        "chosen on %d validation products: temperature %.3f, least confidence for a precision of %s",
+        chosen["num_validation_products"], chosen["temperature"], ", ".join(told),
+    )  # fmt: skip
     return chosen
 
 

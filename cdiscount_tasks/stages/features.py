@@ -4,6 +4,7 @@ The head of a transfer, the label suspects, a mistake's nearest neighbours and t
 """
 
 import logging
+import time
 from collections.abc import Sequence
 from functools import partial
 from importlib import metadata
@@ -29,6 +30,7 @@ VERSION = 4
 
 _KNOBS = ("network", "image_size", "precision", "mirrored_features")
 _PICTURES_AT_ONCE = 4096
+_PROGRESS_S = 60.0
 _ROWS_PER_GROUP = 4096
 
 
@@ -57,6 +59,16 @@ def _check_finite(vectors: Sequence[np.ndarray], weights_path: Path, precision: 
         )
 
 
+def _told_progress(started: float, told: float, done: int, total: int) -> float:
+    """Log how far the network is, every minute; returns when that was last done."""
+    now = time.monotonic()
+    if now - told < _PROGRESS_S:
+        return told
+    rate = done / (now - started)
+    logger.info("%d of %d pictures, %.0f pictures/s, %.0f s left", done, total, rate, (total - done) / rate)
+    return now
+
+
 def _write_features(
     sample_dir: Path, labels_dir: Path, weights_path: Path, config: TrainingConfig, part_dir: Path
 ) -> dict[str, Any]:
@@ -75,6 +87,7 @@ def _write_features(
     logger.info("%d features of each of %d pictures%s, on %s", num_features, len(rows), also, device.name)
     schema = features_schema(num_features, config.mirrored_features)
     with TableWriter(part_dir / "features.parquet", schema, _ROWS_PER_GROUP) as writer:
+        started = told = time.monotonic()
         for first in range(0, len(rows), _PICTURES_AT_ONCE):
             some = slice(first, first + _PICTURES_AT_ONCE)
             pictures = hold_pictures(partial(SampleImages, sample_dir), rows[some], config.image_size, part_dir)
@@ -82,7 +95,7 @@ def _write_features(
             _check_finite(vectors, weights_path, device.precision)
             columns = [images["product_id"][some].combine_chunks(), images["image_number"][some].combine_chunks()]
             writer.write(pa.table([*columns, *map(_lists, vectors)], schema=schema))
-            logger.info("%d of %d pictures", min(first + _PICTURES_AT_ONCE, len(rows)), len(rows))
+            told = _told_progress(started, told, min(first + _PICTURES_AT_ONCE, len(rows)), len(rows))
     write_json(part_dir / "weights.json", {"file": weights_path.name, "network": config.network})
     return {
         "network": config.network,

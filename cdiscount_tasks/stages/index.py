@@ -125,7 +125,7 @@ def plan_ranges(catalogue_path: Path, parent_dir: Path) -> list[ByteRange]:
     ranges = _all_ranges(file_state(catalogue_path)["size"])
     if not ranges:
         raise DataError(f"{catalogue_path}: the catalogue is empty (0 bytes); fetch or unpack it again")
-    logger.info("%s: %d bytes to scan in %d ranges", catalogue_path, ranges[-1]["stop"], len(ranges))
+    logger.info("%s: %.1f MB to scan", catalogue_path, ranges[-1]["stop"] / 1e6)
     return ranges
 
 

@@ -25,7 +25,8 @@ from cdiscount_tasks.learning.intervals import known_exactly
 from cdiscount_tasks.learning.leak import unknown_price
 from cdiscount_tasks.learning.reliability import measure_calibration
 from cdiscount_tasks.records import TEST, VALIDATION
-from cdiscount_tasks.report_evidence import read_evidence, read_small_pictures, read_thumbnails
+from cdiscount_tasks.report_evidence import read_evidence, read_small_pictures
+from cdiscount_tasks.report_suspects import make_suspect_texts
 from cdiscount_tasks.reporting.cases import show_galleries
 from cdiscount_tasks.reporting.class_table import write_classes
 from cdiscount_tasks.reporting.label_choices import choose_all
@@ -33,7 +34,6 @@ from cdiscount_tasks.reporting.label_page import render_label_page
 from cdiscount_tasks.reporting.pages import render_model_card, render_report
 from cdiscount_tasks.reporting.product_choices import choose_products
 from cdiscount_tasks.reporting.summary import summarise
-from cdiscount_tasks.reporting.suspects import Suspect, choose_suspects, show_suspects, write_list
 from cdiscount_tasks.reporting.thumbnails import make_thumbnail
 from cdiscount_tasks.reports_index import write_reports_index
 from cdiscount_tasks.storage import schemas, tables
@@ -43,7 +43,7 @@ from cdiscount_tasks.storage.label_tables import read_label_tables
 
 logger = logging.getLogger(__name__)
 
-VERSION = 5
+VERSION = 6
 _SETTING = "CDISCOUNT_REPORTS"
 _LIBRARIES = ("jinja2", "matplotlib", "numpy", "pandas", "pillow", "scipy")
 
@@ -191,14 +191,6 @@ def _measure_all(inputs: _Inputs, config: RunConfig) -> dict[str, Any]:
     )
 
 
-def _show_suspects(inputs: _Inputs, dirs: Mapping[str, Path], *, embed_pictures: bool) -> list[Suspect]:
-    if inputs.audit is None:
-        return []
-    chosen = choose_suspects(inputs.audit.suspects)
-    pictures = read_thumbnails(dirs, chosen["product_id"].tolist(), embed_pictures=embed_pictures)
-    return show_suspects(chosen, pictures)
-
-
 def _make_label_page(dirs: Mapping[str, Path], metrics: Mapping[str, Any], *, embed_pictures: bool) -> str:
     labels = read_label_tables(dirs["index"], dirs["sample"], dirs["labels"])
     near_duplicates = metrics["split_certificate"].get("near_duplicates")
@@ -270,16 +262,15 @@ def write_report(
         choices = choose_products(test_products)
         embed_pictures = config.sample.embed_pictures
         evidence = read_evidence(dirs, choices, config.training.network, embed_pictures=embed_pictures)
-        suspects = _show_suspects(inputs, dirs, embed_pictures=embed_pictures)
+        suspects = make_suspect_texts(dirs, inputs.audit, inputs.classes, metrics, embed_pictures=embed_pictures)
         label_page = _make_label_page(dirs, metrics, embed_pictures=embed_pictures)
-        page = render_report(metrics, inputs.history, show_galleries(choices, evidence), suspects)
+        page = render_report(metrics, inputs.history, show_galleries(choices, evidence), suspects.shown)
         write_json(part_dir / "metrics.json", metrics)
         shutil.copyfile(evaluation_dir / "predictions.parquet", part_dir / "predictions.parquet")
         (part_dir / "report.html").write_text(page, encoding="utf-8")
         (part_dir / "labels.html").write_text(label_page, encoding="utf-8")
-        if inputs.audit:
-            list_of_suspects = write_list(inputs.audit.suspects, inputs.classes, inputs.audit.key)
-            (part_dir / "label_suspects.csv").write_text(list_of_suspects, encoding="utf-8", newline="")
+        for name, text in suspects.files.items():
+            (part_dir / name).write_text(text, encoding="utf-8", newline="")
         write_classes(part_dir / "classes.csv", metrics)
         (part_dir / "MODEL_CARD.md").write_text(render_model_card(metrics), encoding="utf-8")
         test = metrics["test"]

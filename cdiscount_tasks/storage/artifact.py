@@ -328,7 +328,7 @@ def _make(
     except BaseException:
         shutil.rmtree(part_dir, ignore_errors=True)
         raise
-    logger.info("%s: made in %.1f s: %s", out_dir.name, manifest["duration_s"], result)
+    logger.info("%s: made in %.1f s", out_dir, manifest["duration_s"])
     return {"path": str(out_dir), **result}
 
 
@@ -371,6 +371,6 @@ def build_artifact(
     with disk_faults_told(out_dir), lock(out_dir.with_name(f".{out_dir.name}.lock"), out_dir.name):
         standing = standing_result(out_dir, every_byte)
         if standing is not None:
-            logger.info("%s stands already: nothing to do", out_dir.name)
+            logger.info("%s stands already: nothing to do", out_dir)
             return {**standing, "reused": True}
         return {**_make(out_dir, recipe, write, identity, Path.rename), "reused": False}

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from cdiscount_airflow.tasks import skip_task, stage_task
+from cdiscount_tasks import summaries
 
 
 def judge_cloud(start: Any) -> Any:
@@ -16,7 +17,9 @@ def judge_cloud(start: Any) -> Any:
         start: The task that goes before.
     """
 
-    @stage_task(task_display_name="Draw many categories", retries=2, execution_timeout=timedelta(hours=2))
+    @stage_task(
+        summaries.of_sample, task_display_name="Draw many categories", retries=2, execution_timeout=timedelta(hours=2)
+    )
     def draw_categories(run_id: Any = None) -> dict:  # type: ignore[type-arg]
         """Take some products of many categories out of the catalogue.
 
@@ -52,7 +55,9 @@ def judge_cloud(start: Any) -> Any:
             )
         )
 
-    @stage_task(task_display_name="Tie their groups", retries=2, execution_timeout=timedelta(hours=2))
+    @stage_task(
+        summaries.of_labels, task_display_name="Tie their groups", retries=2, execution_timeout=timedelta(hours=2)
+    )
     def tie_groups(sample_dir: str, run_id: Any = None) -> dict:  # type: ignore[type-arg]
         """Decode the pictures and tie the products that share one.
 
@@ -75,7 +80,11 @@ def judge_cloud(start: Any) -> Any:
         return dict(comparison.record("pooled_labels", fixed))
 
     @stage_task(
-        task_display_name="Extract their features", pool="gpu", retries=3, execution_timeout=timedelta(hours=12)
+        summaries.of_features,
+        task_display_name="Extract their features",
+        pool="gpu",
+        retries=3,
+        execution_timeout=timedelta(hours=12),
     )
     def extract_their_features(sample_dir: str, labels_dir: str, run_id: Any = None) -> dict:  # type: ignore[type-arg]
         """Let the frozen network look at every picture of the pooled draw once.
@@ -96,7 +105,9 @@ def judge_cloud(start: Any) -> Any:
         )
         return dict(comparison.record("pooled_features", extracted))
 
-    @stage_task(task_display_name="Judge random choices", retries=1, execution_timeout=timedelta(hours=6))
+    @stage_task(
+        summaries.of_cloud, task_display_name="Judge random choices", retries=1, execution_timeout=timedelta(hours=6)
+    )
     def judge_choices(run_id: Any = None) -> dict:  # type: ignore[type-arg]
         """Judge random choices of five categories, alike and unlike, and the samples among them.
 

@@ -11,8 +11,9 @@ A run freezes its config, indexes the catalogue (once for all samples), draws th
 trains a network, evaluates it by product, and writes a report. What stands from an earlier run is used again: the same
 settings train nothing twice.
 
-Press **Trigger**, choose a preset, and read `report.html` in the folder that the task *Resolve the run* names. A failed
-task's log ends with the sentence that says what to do; clearing the task goes on from there.
+Press **Trigger**, choose a preset, and read `report.html` in the folder that the task *Resolve the run* names. The log
+of a failed task has the sentence that says what to do; clearing the task goes on from there. Each task's counts stand
+in a line at the end of its log, and as `summary` among its XComs.
 """
 
 
@@ -20,6 +21,7 @@ def page_of(sample: SampleConfig, environment: Environment) -> str:
     """Return a sample's page: what it holds, what a run does, what its presets mean, and when it runs by itself."""
     categories = "every category" if sample.categories == "all" else f"{len(sample.categories)} chosen"
     presets = [f"| {name} | {preset_summary(preset)} |" for name, preset in sample.presets.items()]
+    hours = sample.schedule.deadline_hours
     lines = [
         f"# {sample.title}",
         "",
@@ -28,6 +30,7 @@ def page_of(sample: SampleConfig, environment: Environment) -> str:
         _WAY,
         f"- **Categories**: {categories}",
         *(f"- {sentence}" for sentence in schedule_in_words(sample)),
+        *([f"- **Deadline**: {hours:g} hours after a run was queued"] if hours else []),
         f"- **Settings**: `{environment.samples_dir / sample.name}.yaml`",
         "",
         "| preset | what it means |",

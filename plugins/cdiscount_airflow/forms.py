@@ -11,12 +11,37 @@ from airflow.sdk import Param
 
 from cdiscount_tasks.comparison_config import DEFAULT_SAMPLES, CloudConfig
 from cdiscount_tasks.config import SampleConfig, TrainingConfig
-from cdiscount_tasks.config_errors import bounds_in_words
+from cdiscount_tasks.config_errors import bounds_in_words, properties_of
 from cdiscount_tasks.environment import Environment
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.records import DRAWN_WARNING
 
-KNOBS_SECTION = "Training knobs (default: as in the preset)"
+SECTIONS = {
+    "Network and pictures": ("network", "weights", "image_size"),
+    "Learning": (
+        "epochs",
+        "batch_size",
+        "learning_rate",
+        "weight_decay",
+        "label_smoothing",
+        "early_stopping_patience",
+        "class_weights",
+        "seed",
+    ),
+    "Tuning of a pretrained network": (
+        "fine_tune_epochs",
+        "fine_tune_learning_rate",
+        "fine_tune_share",
+        "mirrored_features",
+    ),
+    "Machine": ("gpus", "precision"),
+}
+"""The knobs of the form by section. Airflow shows sections closed, so that what must be seen stands in none."""
+
+_PRESET_MEANS = (
+    "A complete set of training knobs. What you set below goes before it; an empty field is as in the preset."
+)
+_AS_IN_PRESET = {"None": "as in the preset"}
 # What a JSON schema says about a number or a choice; the rest of pydantic's schema is of no use in a form.
 _KEPT = ("enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 
@@ -40,42 +65,57 @@ def _preset_param(sample: SampleConfig, environment: Environment) -> Param:
         type="string",
         enum=list(sample.presets),
         title="Preset",
-        description_md="\n".join([*drawn, "A complete set of training knobs:", "", *lines]),
+        description_md="\n".join([*drawn, _PRESET_MEANS, "", *lines]),
         values_display={name: f"{name}: {preset_summary(preset)}" for name, preset in sample.presets.items()},
     )
 
 
-def _expected(name: str) -> str:
-    bounds = bounds_in_words(TrainingConfig, name)
-    return f"Expected: {bounds}." if bounds else ""
+def _shown(value: Any) -> str:
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
-def _knob_param(name: str, schema: Mapping[str, Any]) -> Param:
-    """Turn a field of TrainingConfig into a Param that may be left empty."""
+def _presets_in_words(sample: SampleConfig, name: str) -> str:
+    """Say what an empty knob means: its value in each preset."""
+    values = {preset: _shown(getattr(config, name)) for preset, config in sample.presets.items()}
+    if len(set(values.values())) == 1:
+        return f"In every preset: {next(iter(values.values()))}."
+    return f"In the presets: {', '.join(f'{preset} {value}' for preset, value in values.items())}."
+
+
+def _knob_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the form needs of a field's JSON schema, with null for "as in the preset"."""
+    if schema["type"] == "boolean":
+        # Airflow's switch knows on and off; a choice knows the third state as well, but of text only.
+        return {"type": ["null", "string"], "enum": [None, "yes", "no"], "values_display": _AS_IN_PRESET}
     bounds = {key: schema[key] for key in _KEPT if key in schema}
     if "enum" in bounds:
-        bounds["enum"] = [None, *bounds["enum"]]
-        bounds["values_display"] = {"None": "as in the preset"}
+        bounds |= {"enum": [None, *bounds["enum"]], "values_display": _AS_IN_PRESET}
+    return {"type": ["null", schema["type"]], **bounds}
+
+
+def _knob_param(sample: SampleConfig, section: str, name: str, schema: Mapping[str, Any]) -> Param:
+    """Turn a field of TrainingConfig into a Param that may be left empty."""
+    bounds = bounds_in_words(TrainingConfig, name)
+    told = [schema["description"], f"Expected: {bounds}." if bounds else "", _presets_in_words(sample, name)]
     return Param(
         None,
-        type=["null", schema["type"]],
-        title=name.replace("_", " ").capitalize(),
-        description=f"{schema['description']} {_expected(name)}".strip(),
-        section=KNOBS_SECTION,
-        **bounds,
+        title=TrainingConfig.model_fields[name].title or name.replace("_", " ").capitalize(),
+        description=" ".join(filter(None, told)),
+        section=section,
+        **_knob_schema(schema),
     )
 
 
 def params_of(sample: SampleConfig, environment: Environment) -> dict[str, Param]:
-    """Return the trigger form: `preset` first and in plain sight, the knobs below it in a section of their own.
+    """Return the trigger form: `preset` first and in plain sight, the knobs below it in SECTIONS.
 
     Args:
         sample: Whose presets are offered.
         environment: Tells whether the catalogue is the drawn one; the form says so.
     """
-    knobs = TrainingConfig.model_json_schema()["properties"]
+    knobs = properties_of(TrainingConfig)
     return {"preset": _preset_param(sample, environment)} | {
-        name: _knob_param(name, schema) for name, schema in knobs.items()
+        name: _knob_param(sample, section, name, knobs[name]) for section, names in SECTIONS.items() for name in names
     }
 
 
@@ -85,6 +125,17 @@ def _check_keys(conf: Mapping[str, Any] | None, known: Sequence[str]) -> None:
             close = difflib.get_close_matches(str(key), known, n=3)
             hint = f"did you mean {' or '.join(close)}?" if close else f"known are {', '.join(known)}"
             raise ConfigError(f"the run's conf has {key!r}, which is no parameter of this DAG; {hint}")
+
+
+def refuse_conf(conf: Mapping[str, Any] | None) -> None:
+    """Refuse a conf where a DAG has no form: Airflow would take it and ignore it.
+
+    Raises:
+        ConfigError: If conf has any key.
+    """
+    if conf:
+        keys = ", ".join(map(repr, conf))
+        raise ConfigError(f"the run's conf has {keys}, but this DAG takes no parameters: trigger it with an empty conf")
 
 
 def overrides_of(params: Mapping[str, Any], conf: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -101,18 +152,32 @@ def overrides_of(params: Mapping[str, Any], conf: Mapping[str, Any] | None) -> d
     return {name: params[name] for name in TrainingConfig.model_fields if params.get(name) is not None}
 
 
-def comparison_params() -> dict[str, Param]:
-    """Return the trigger form of the comparison: which samples, which of their runs, how large the cloud is."""
-    products = CloudConfig.model_json_schema()["properties"]["products_per_category"]
+def _samples_param(known: Sequence[str]) -> Param:
+    """Offer the samples that stand; where there are too few to choose from, the first task says so."""
+    default = DEFAULT_SAMPLES if len(known) < 2 or set(DEFAULT_SAMPLES) <= set(known) else known[:2]
+    choices: dict[str, Any] = (
+        {"items": {"type": "string", "enum": list(known)}, "examples": list(known)} if len(known) >= 2 else {}
+    )
+    return Param(
+        list(default),
+        type="array",
+        minItems=2,
+        uniqueItems=True,
+        title="Samples",
+        description="Two samples or more, in the order of the page.",
+        **({"items": {"type": "string"}} | choices),
+    )
+
+
+def comparison_params(known: Sequence[str]) -> dict[str, Param]:
+    """Return the trigger form of the comparison: which samples, which of their runs, how large the cloud is.
+
+    Args:
+        known: The names of the samples that can be chosen.
+    """
+    products = properties_of(CloudConfig)["products_per_category"]
     return {
-        "samples": Param(
-            list(DEFAULT_SAMPLES),
-            type="array",
-            items={"type": "string"},
-            minItems=2,
-            title="Samples",
-            description="Two samples or more, a name a line.",
-        ),
+        "samples": _samples_param(known),
         "runs": Param(
             None,
             type=["null", "object"],
@@ -124,7 +189,7 @@ def comparison_params() -> dict[str, Param]:
             products["default"],
             type="integer",
             title="Products per category",
-            description=products["description"],
+            description=f"{products['description']} Expected: {bounds_in_words(CloudConfig, 'products_per_category')}.",
             **{key: products[key] for key in _KEPT if key in products},
         ),
     }
@@ -140,6 +205,6 @@ def comparison_settings(params: Mapping[str, Any], conf: Mapping[str, Any] | Non
     Raises:
         ConfigError: If conf has a key that the form does not have.
     """
-    _check_keys(conf, list(comparison_params()))
+    _check_keys(conf, list(comparison_params(())))
     cloud = {"products_per_category": params["products_per_category"]}
     return {"samples": params["samples"], "runs": params["runs"], "cloud": cloud}

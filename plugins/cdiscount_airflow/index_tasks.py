@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from airflow.sdk import TriggerRule, chain, task_group
 
 from cdiscount_airflow.tasks import MAP_INDEX_NAME, name_map_index, stage_task
+from cdiscount_tasks import summaries
 
 
 class IndexingRun(Protocol):
@@ -47,7 +48,7 @@ def index_catalogue(start: Any, open_run: Callable[[str], IndexingRun]) -> Any:
         tooltip="Find every JPEG's place in the catalogue; one that is indexed already costs a second",
     )
     def group() -> Any:
-        @stage_task(task_display_name="Plan byte ranges", execution_timeout=timedelta(minutes=10))
+        @stage_task(summaries.of_ranges, task_display_name="Plan byte ranges", execution_timeout=timedelta(minutes=10))
         def plan_ranges(run_id: Any = None) -> list:  # type: ignore[type-arg]
             """Cut the catalogue into byte ranges.
 
@@ -61,6 +62,7 @@ def index_catalogue(start: Any, open_run: Callable[[str], IndexingRun]) -> Any:
             return index.plan_ranges(run.catalogue_path, run.index_parent_dir)
 
         @stage_task(
+            summaries.of_range,
             task_display_name="Scan a byte range",
             retries=3,
             execution_timeout=timedelta(hours=3),
@@ -75,13 +77,17 @@ def index_catalogue(start: Any, open_run: Callable[[str], IndexingRun]) -> Any:
             """
             from cdiscount_tasks.stages import index  # noqa: PLC0415
 
-            name_map_index(" to ".join(f"{place:,}" for place in byte_range.values()))
+            name_map_index(summaries.byte_range(byte_range["start"], byte_range["stop"]))
             run = open_run(run_id)
             place = index.ByteRange(start=byte_range["start"], stop=byte_range["stop"])
             return dict(index.scan_range(run.catalogue_path, place, run.index_parent_dir))
 
         # No range to scan (the index stands) skips scan_range; this task must run all the same.
-        @stage_task(task_display_name="Merge the index", trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
+        @stage_task(
+            summaries.of_index,
+            task_display_name="Merge the index",
+            trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
+        )
         def merge_index(run_id: Any = None) -> dict:  # type: ignore[type-arg]
             """Join the scanned ranges into the catalogue's index.
 

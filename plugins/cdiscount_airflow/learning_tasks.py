@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from airflow.sdk import TriggerRule
 
 from cdiscount_airflow.tasks import skip_task, stage_task
+from cdiscount_tasks import summaries
 
 
 class Learnt(NamedTuple):
@@ -38,6 +39,7 @@ def learn(sample_dir: Any, labels_dir: Any, open_run: Callable[[str], Any], gpu_
     """
 
     @stage_task(
+        summaries.of_features,
         task_display_name="Extract features",
         pool="gpu",
         pool_slots=gpu_slots,
@@ -66,6 +68,7 @@ def learn(sample_dir: Any, labels_dir: Any, open_run: Callable[[str], Any], gpu_
         return dict(run.record("features", extracted))
 
     @stage_task(
+        summaries.of_model,
         task_display_name="Train the model",
         pool="gpu",
         pool_slots=gpu_slots,
@@ -94,7 +97,13 @@ def learn(sample_dir: Any, labels_dir: Any, open_run: Callable[[str], Any], gpu_
         )
         return dict(run.record("model", trained))
 
-    @stage_task(task_display_name="Evaluate the model", pool="gpu", retries=2, execution_timeout=timedelta(hours=12))
+    @stage_task(
+        summaries.of_evaluation,
+        task_display_name="Evaluate the model",
+        pool="gpu",
+        retries=2,
+        execution_timeout=timedelta(hours=12),
+    )
     def evaluate_model(sample_dir: str, labels_dir: str, model_dir: str, run_id: Any = None) -> dict:  # type: ignore[type-arg]
         """Predict the validation and test products.
 
@@ -108,7 +117,9 @@ def learn(sample_dir: Any, labels_dir: Any, open_run: Callable[[str], Any], gpu_
         evaluated = evaluation.evaluate_model(Path(sample_dir), Path(labels_dir), Path(model_dir), run.artifacts_dir)
         return dict(run.record("evaluation", evaluated))
 
-    @stage_task(task_display_name="Audit the labels", retries=2, execution_timeout=timedelta(hours=2))
+    @stage_task(
+        summaries.of_audit, task_display_name="Audit the labels", retries=2, execution_timeout=timedelta(hours=2)
+    )
     def audit_labels(labels_dir: str, features_dir: str, run_id: Any = None) -> dict:  # type: ignore[type-arg]
         """Find labels that other products contradict, and price what a leaky split would have reported.
 

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from airflow.sdk import BaseNotifier
 from airflow.sdk.exceptions import AirflowException
 
+from cdiscount_airflow.links import RUN_VIEW
 from cdiscount_tasks.environment import Environment
 from cdiscount_tasks.errors import ConfigError
 
@@ -38,9 +39,9 @@ class Message(NamedTuple):
     level: int
 
 
-def _run_page(context: Any) -> str:
-    """Return the address of the run in Airflow's UI, as its own setting `[api] base_url` begins it."""
-    return str(context["ti"].log_url).partition("/tasks/")[0]
+def _report_page(context: Any) -> str:
+    """Return the address of the run's tab with the report, which begins as Airflow's setting `[api] base_url` says."""
+    return f"{str(context['ti'].log_url).partition('/tasks/')[0]}/plugin/{RUN_VIEW}"
 
 
 def report_message(context: Any) -> Message:
@@ -61,7 +62,7 @@ def report_message(context: Any) -> Message:
         f"{headline['model']}.",
         *([DRAWN_WARNING] if headline["drawn"] else []),
         f"Report: {report_dir / 'report.html'}",
-        _run_page(context),
+        _report_page(context),
     ]
     return Message(sentence(headline), tuple(lines), logging.INFO)
 

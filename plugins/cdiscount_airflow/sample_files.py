@@ -22,6 +22,11 @@ def yaml_paths(samples_dir: Path) -> list[Path]:
     return paths
 
 
+def sample_names(samples_dir: Path) -> list[str]:
+    """Return the names of a folder's samples, none where it is missing; whether each can be read is not asked."""
+    return sorted(path.stem for path in samples_dir.glob("*.yaml"))
+
+
 def broken_dag_id(path: Path) -> str:
     """Return the id of a broken file's DAG: names of the project's own DAGs stay free, odd characters become `-`."""
     name = path.name if path.stem in REFUSED_SAMPLE_NAMES else path.stem

@@ -4,7 +4,7 @@ import functools
 import inspect
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, NoReturn
 
@@ -23,11 +23,25 @@ DEFAULT_ARGS = {
 }
 
 
-def stage_task(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Make a task of a function that calls a stage; `options` are those of `@task`.
+def _told(result: Any, summary: str) -> Any:
+    """Log a result's summary, and put it beside the result as the XCom `summary`."""
+    logger.info("%s", summary)
+    if isinstance(result, Mapping):
+        return {**result, "summary": summary}
+    get_current_context()["ti"].xcom_push("summary", summary)
+    return result
 
-    What a user has to mend (ConfigError, DataError) fails at once with its sentence, since no retry would mend it. The
+
+def stage_task(summary: Callable[[Any], str] | None = None, **options: Any) -> Callable[[Callable[..., Any]], Any]:
+    """Make a task of a function that calls a stage.
+
+    What a user has to mend (ConfigError, DataError) fails at once with its sentence, since no retry would mend it; any
+    other error (a busy GPU, a file system that does not answer, a process that was killed) is tried again. The
     function's docstring is the page that Airflow shows for the task.
+
+    Args:
+        summary: Tells the result in a line, for the log and the XCom `summary`.
+        options: Those of `@task`.
     """
 
     def decorate(body: Callable[..., Any]) -> Any:
@@ -36,12 +50,16 @@ def stage_task(**options: Any) -> Callable[[Callable[..., Any]], Any]:
             # TensorFlow's notices go to stderr, which Airflow logs as errors; it reads this when it is imported.
             os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
             try:
-                return body(*args, **kwargs)
+                result = body(*args, **kwargs)
             except (ConfigError, DataError) as error:
-                raise AirflowFailException(str(error)) from error
+                logger.debug("where it was found", exc_info=error)
+                # Not chained: Airflow would print both tracebacks, and the sentence twice among them.
+                raise AirflowFailException(str(error)) from None
+            return _told(result, summary(result)) if summary else result
 
         # Airflow takes the docstring by itself, but not for mapped tasks, and with its indentation.
-        return task(doc_md=inspect.cleandoc(body.__doc__ or ""), **options)(guarded)
+        told: dict[str, Any] = {"doc_md": inspect.cleandoc(body.__doc__ or ""), "show_return_value_in_logs": False}
+        return task(**told, **options)(guarded)
 
     return decorate
 

@@ -1,4 +1,8 @@
-"""300 names that try to break out of every place where a name is shown."""
+"""300 names that try to break out of every place where a name is shown, and how a page shows that none did."""
+
+import html5lib
+
+from cdiscount_tasks.reporting.words import class_names
 
 BREAKERS = [
     '<script>alert("x")</script>',
@@ -34,3 +38,16 @@ def hostile_names(num: int = 300) -> list[str]:
     joined = [f"VIN {one} {two}" for one, two in zip(alone, alone[7:] + alone[:7], strict=True)]
     more = [f"{two}{one}" for one, two in zip(alone, alone[13:] + alone[:13], strict=True)]
     return [*alone, *joined, *more][:num]
+
+
+def plain_names() -> list[str]:
+    """Return usual names; none where nothing is left of the hostile one or others look the same: its id is shown."""
+    classes = [{"level3": name, "category_id": number + 10**9} for number, name in enumerate(hostile_names())]
+    shown = class_names(classes)
+    return ["" if str(one.category_id) in one.short else f"CATEGORIE {n}" for n, one in enumerate(shown)]
+
+
+def skeleton(text: str) -> list[tuple[str, list[str]]]:
+    """Return the elements of a page in order, each with the names of its attributes; a tooltip may be there or not."""
+    tree = html5lib.parse(text, namespaceHTMLElements=False)
+    return [(element.tag, sorted(set(element.keys()) - {"title"})) for element in tree.iter()]

@@ -216,3 +216,24 @@ def test_a_run_cannot_want_more_gpus_than_its_task_takes_slots():
 def test_knobs_that_do_not_fit_each_other_are_refused(knobs, words):
     with pytest.raises(ConfigError, match=words):
         training_config(sample_with(quick={}), "quick", knobs)
+
+
+TRANSFER = {"network": "mobilenet_v2", "weights": "imagenet"}
+
+
+@pytest.mark.parametrize(
+    ("preset", "knobs", "words"),
+    [
+        ({}, {"fine_tune_share": 0.5}, "fine_tune_share is 0.5, but without pretrained weights it does nothing"),
+        ({}, {"mirrored_features": True}, "mirrored_features is True, but without pretrained weights"),
+        (TRANSFER, {"fine_tune_learning_rate": 0.01}, "without tuning it does nothing; set fine_tune_epochs"),
+    ],
+)
+def test_a_knob_that_would_do_nothing_is_refused(preset, knobs, words):
+    with pytest.raises(ConfigError, match=words):
+        training_config(sample_with(quick=preset), "quick", knobs)
+
+
+def test_a_knob_that_repeats_its_preset_is_not_refused():
+    config = training_config(sample_with(quick={}), "quick", {"fine_tune_share": 1.0, "mirrored_features": False})
+    assert config == TrainingConfig()

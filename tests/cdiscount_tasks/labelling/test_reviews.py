@@ -27,3 +27,9 @@ def test_a_confirmed_category_is_right(tmp_path):
 def test_fixes_that_name_no_list_are_left_aside(tmp_path):
     fixes = fixes_in(tmp_path, "1,20,I saw it", "2,20,list 0123456789abcdef and more", "3,10,list 0123")
     assert fixes.to_dict("records") == [{"product_id": "2", "category_id": "20", "list": "0123456789abcdef"}]
+
+
+def test_of_a_list_of_which_only_the_row_that_names_it_is_left_every_row_was_right(tmp_path):
+    fixes = fixes_in(tmp_path, ",,leave this row: it says that you have been through list 0123456789abcdef")
+    assert fixes["list"].tolist() == ["0123456789abcdef"]
+    assert not found_wrong(LISTED, fixes).any()

@@ -238,3 +238,27 @@ def test_how_far_an_epoch_is_is_told_with_speed_time_and_memory(monkeypatch, cap
         train_small(CONFIG.model_copy(update={"epochs": 1}))
     line = next(record.message for record in caplog.records if "image 16 of 24" in record.message)
     assert all(word in line for word in ("epoch 1", "loss", "images/s", "s left at most", "GiB of memory"))
+
+
+JSON_BYTES = 330
+"""What Airflow's log adds to a message: time, level, logger, ids of DAG, run and task, file and line."""
+
+
+def test_the_log_of_a_training_of_a_day_stays_below_a_megabyte(monkeypatch, caplog):
+    monkeypatch.setattr(training, "PROGRESS_S", 0.0)
+    with caplog.at_level(logging.INFO, training.__name__):
+        train_small(CONFIG.model_copy(update={"epochs": 1}))
+    monkeypatch.undo()
+    lines = [record.message for record in caplog.records if record.name == training.__name__]
+    longest = max(map(len, lines)) + 20  # of larger counts
+    most_epochs = 2 * 500  # of the classifying layer, then of the network
+    told = training.FIRST_S / training.PROGRESS_S + (86_400 - training.FIRST_S) / training.LATER_PROGRESS_S
+    assert (told + most_epochs) * (longest + JSON_BYTES) < 1e6
+
+
+def test_after_an_hour_progress_is_told_less_often(monkeypatch, caplog):
+    monkeypatch.setattr(training, "PROGRESS_S", 0.0)
+    monkeypatch.setattr(training, "FIRST_S", 0.0)
+    with caplog.at_level(logging.INFO, training.__name__):
+        train_small(CONFIG.model_copy(update={"epochs": 1}))
+    assert not any("image 16 of 24" in record.message for record in caplog.records)

@@ -1,5 +1,6 @@
 """The pages as people meet them: in a browser, on a desk and on a telephone, by day and by night."""
 
+import re
 import shutil
 from pathlib import Path
 from typing import NamedTuple
@@ -7,6 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from cdiscount_tasks.records import Reviews
+from cdiscount_tasks.reporting.templating import page_css
 from cdiscount_tasks.run import run_folder
 from cdiscount_tasks.stages.audit import audit_labels
 from cdiscount_tasks.stages.catalogue_page import write_catalogue_page
@@ -20,8 +22,11 @@ from tests.cdiscount_tasks.stages.test_report import write
 
 pytestmark = pytest.mark.browser
 
-PAGES = ["report", "labels", "catalogue", "comparison", "index", "many classes"]
+PAGES = ["report", "labels", "suspects", "catalogue", "comparison", "index", "many classes"]
 LOOKS = [(1100, "light"), (1100, "dark"), (360, "light"), (360, "dark")]
+COLOUR_RULES = ["color-contrast", "link-in-text-block"]
+"""All that can differ by night, which changes colours alone: a test below watches that."""
+
 _ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 
 
@@ -82,6 +87,7 @@ def paths(tmp_path_factory, index_dir, tiny_path):
     return {
         "report": out_dir / "report.html",
         "labels": out_dir / "labels.html",
+        "suspects": out_dir / "suspects.html",
         "catalogue": catalogue_dir / "catalogue.html",
         "comparison": comparison_dir / "comparison.html",
         "index": reports_dir / "index.html",
@@ -94,7 +100,8 @@ def look(tab, width, scheme):
 
     tab.set_viewport_size({"width": width, "height": 900})
     tab.emulate_media(color_scheme=scheme)
-    found = Axe().run(tab, options={"resultTypes": ["violations"]}).response["violations"]
+    rules = {"runOnly": {"type": "rule", "values": COLOUR_RULES}} if scheme == "dark" else {}
+    found = Axe().run(tab, options={"resultTypes": ["violations"], **rules}).response["violations"]
     grave = [
         f"{rule['id']}: {rule['help']}: {rule['nodes'][0]['html'][:200]}"
         for rule in found
@@ -126,6 +133,14 @@ def visits(browser, paths):
 @pytest.mark.parametrize("name", PAGES)
 def test_axe_finds_nothing_serious(visits, name, width, scheme):
     assert visits(name).looks[width, scheme].violations == []
+
+
+def test_the_night_changes_colours_alone():
+    css = page_css()
+    assert css.count("prefers-color-scheme") == 1
+    (dark,) = re.findall(r"@media \(prefers-color-scheme: dark\) \{\s*:root \{([^{}]*)\}\s*\}", css)
+    declarations = [one.strip() for one in dark.split(";") if one.strip()]
+    assert all(re.fullmatch(r"--[\w-]+: #[0-9a-f]{3,6}", one) for one in declarations)
 
 
 @pytest.mark.parametrize("width", [1100, 360])

@@ -48,8 +48,14 @@ def test_its_rows_name_the_list_that_they_come_from(path):
     assert set(read_fixes_of_lists(path)["list"]) == {KEY}
 
 
+def test_its_first_row_names_the_list_when_every_other_one_was_deleted(path):
+    path.write_text("".join(path.read_text("utf-8").splitlines(keepends=True)[:2]), encoding="utf-8")
+    assert read_fixes(path, [10, 20]).empty
+    assert read_fixes_of_lists(path)["list"].tolist() == [KEY]
+
+
 def test_neither_order_nor_words_tell_which_rows_are_random(path):
-    rows = list(csv.DictReader(path.open(encoding="utf-8")))
+    _, *rows = csv.DictReader(path.open(encoding="utf-8"))
     ids = [int(row["product_id"]) for row in rows]
     assert ids == sorted(ids)
     words = {row["reason"].replace('VIN ROUGE, "vieux"', "X").replace("=1+1", "X") for row in rows}

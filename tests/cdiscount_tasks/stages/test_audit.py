@@ -126,7 +126,7 @@ def next_round(index_dir, sample_dir, labels_dir, tmp_path_factory):
     first = audit_labels(labels_dir, make_features(labels_dir, folder, odd), Reviews(), folder, TINY_LABELS)
     audit_dir = Path(first["path"])
     text = write_list(rows_of(first), pd.read_parquet(labels_dir / "classes.parquet"), audit_dir.name[6:])
-    header, *lines = text.splitlines()
+    header, _, *lines = text.splitlines()
     kept = [line for line in lines if int(line.split(",")[0]) in odd][:2]
     fixes_path, copy = folder / "fixes.csv", folder / f"reviewed-{audit_dir.name[6:]}.parquet"
     fixes_path.write_text("\n".join([header, *kept, ""]))
@@ -158,6 +158,18 @@ def test_what_people_have_been_through_is_not_listed_again(next_round):
     before, after = rows_of(next_round["first"]), rows_of(next_round["again"])
     seen = set(before.loc[before["listed"] != "", "product_id"])
     assert seen.isdisjoint(after.loc[after["listed"] != "", "product_id"])
+
+
+def test_a_list_whose_rows_were_all_right_is_counted(next_round, labels_dir, tmp_path):
+    audit_dir = Path(next_round["first"]["path"])
+    text = write_list(rows_of(next_round["first"]), pd.read_parquet(labels_dir / "classes.parquet"), audit_dir.name[6:])
+    fixes_path, copy = tmp_path / "fixes.csv", tmp_path / f"reviewed-{audit_dir.name[6:]}.parquet"
+    fixes_path.write_text("".join(text.splitlines(keepends=True)[:2]))
+    copy.write_bytes((audit_dir / "suspects.parquet").read_bytes())
+    features_dir = make_features(labels_dir, tmp_path)
+    result = audit_labels(labels_dir, features_dir, Reviews(fixes_path, (copy,)), tmp_path, TINY_LABELS)
+    (found,) = read(result, "reviews.json")["lists"]
+    assert (found["suspects"]["value"], found["random"]["value"]) == (0, 0)
 
 
 def test_a_list_whose_audit_is_gone_is_named(labels_dir_of_wine, features_dir_of_wine, tmp_path):

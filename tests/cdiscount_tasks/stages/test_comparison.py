@@ -140,6 +140,13 @@ def test_hostile_names_open_no_element(place):
     assert all("onerror" not in attrs for _, attrs in page.elements)
 
 
+def test_where_the_cloud_was_skipped_with_the_features_their_reason_is_told(runs, tmp_path):
+    out_dir, _, facts = compare(tmp_path, runs, no_features="no weights stand here", no_cloud="")
+
+    assert facts["no_cloud"] == "no weights stand here"
+    assert "no weights stand here" in (out_dir / "comparison.html").read_text("utf-8")
+
+
 def test_a_cloud_is_shown_with_the_samples_in_it(place, runs, tmp_path):
     def figure(value):
         return {"value": value, "low": value - 0.1, "high": value + 0.1, "n": 60, "num_groups": 60}

@@ -434,9 +434,18 @@ def test_a_report_lists_suspects_as_a_fixes_file_and_shows_ten(audited):
     fixes = read_fixes(audited / "label_suspects.csv", range(1000003400, 1000003405))
     suspects = read_metrics(audited)["suspects"]
     assert len(fixes) == suspects["num_listed"] > suspects["num_suspects_listed"] >= 10
-    page = Page((audited / "report.html").read_text("utf-8"))
-    assert "label_suspects.csv" in page.text
-    assert (audited / "report.html").read_text("utf-8").count("<dt>suggested</dt>") == 10
+    text = (audited / "report.html").read_text("utf-8")
+    assert {"label_suspects.csv", "suspects.html"} <= {attrs["href"] for attrs in Page(text).all("a")}
+    assert text.count("<dt>suggested</dt>") == 10
+
+
+def test_the_page_to_judge_the_list_by_shows_every_picture_of_every_row(audited, inputs):
+    fixes = read_fixes(audited / "label_suspects.csv", range(1000003400, 1000003405))
+    page = Page((audited / "suspects.html").read_text("utf-8"))
+    num_images = inputs.products.set_index("product_id")["num_images"]
+    assert len(page.all("img")) == num_images[fixes["product_id"]].sum()
+    assert page.text.count("suggested") == len(fixes)
+    assert "suspects.html" in read_manifest(audited)["files"]
 
 
 def test_a_report_without_an_audit_says_why_and_has_no_list(report):

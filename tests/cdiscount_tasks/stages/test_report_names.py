@@ -1,33 +1,36 @@
 """300 hostile names through everything that a report is made of: nothing but text may come of them."""
 
 import re
+from pathlib import Path
 
 import html5lib
 import pytest
 
+from cdiscount_tasks.records import Reviews
 from cdiscount_tasks.reporting.outside_text import without_marks
-from cdiscount_tasks.reporting.words import class_names
-from tests.cdiscount_tasks.hostile_names import hostile_names
+from cdiscount_tasks.run import run_folder
+from cdiscount_tasks.stages.audit import audit_labels
+from cdiscount_tasks.stages.report import write_report
+from tests.cdiscount_tasks.audit_inputs import make_features
+from tests.cdiscount_tasks.hostile_names import hostile_names, plain_names, skeleton
 from tests.cdiscount_tasks.report_inputs import make_inputs
-from tests.cdiscount_tasks.stages.test_report import write
 
-PAGES = ["report.html", "labels.html"]
+PAGES = ["report.html", "labels.html", "suspects.html"]
 NUM_FAMILIES = 40
-
-
-def plain_names():
-    """Return usual names; none where nothing is left of the hostile one or others look the same: its id is shown."""
-    classes = [{"level3": name, "category_id": number + 10**9} for number, name in enumerate(hostile_names())]
-    shown = class_names(classes)
-    return ["" if str(one.category_id) in one.short else f"CATEGORIE {n}" for n, one in enumerate(shown)]
 
 
 def make_report(parent, names, families, text):
     """Write a report whose names, titles and ids are all such."""
     inputs = make_inputs(parent / "in", num_products=1_500, names=names, families=families)
+    odd = inputs.products.iloc[::3]
+    looks_like = dict(zip(odd["product_id"], (odd["class_index"] + 1) % len(names), strict=True))
+    features_dir = make_features(inputs.dirs["labels"], parent, looks_like)
+    audit = audit_labels(inputs.dirs["labels"], features_dir, Reviews(), parent, inputs.config.labels)
     sample = inputs.config.sample.model_copy(update={"title": text, "description": text * 2})
     config = inputs.config.model_copy(update={"sample": sample, "catalogue_path": f"/data/{text}"})
-    return write(type(inputs)(inputs.dirs, config, inputs.products, inputs.images), parent / "reports")[0]
+    out_dir = parent / "reports" / "wine" / run_folder(config.run_id)
+    write_report(*inputs.dirs.values(), out_dir, config, features_dir, Path(audit["path"]))
+    return out_dir
 
 
 @pytest.fixture(scope="module")
@@ -47,12 +50,6 @@ def read_pages(out_dir):
     return {name: (out_dir / name).read_text("utf-8") for name in PAGES} | {
         "index.html": (out_dir.parents[1] / "index.html").read_text("utf-8")
     }
-
-
-def skeleton(text):
-    """Return the elements of a page in order, each with the names of its attributes; a tooltip may be there or not."""
-    tree = html5lib.parse(text, namespaceHTMLElements=False)
-    return [(element.tag, sorted(set(element.keys()) - {"title"})) for element in tree.iter()]
 
 
 def test_there_are_300_different_names():

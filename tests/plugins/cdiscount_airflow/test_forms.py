@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.exceptions import ParamValidationError
@@ -38,15 +40,36 @@ def test_the_preset_comes_first_and_in_plain_sight():
     assert "at most 100 epochs" in preset.schema["description_md"]
 
 
-def test_every_knob_is_empty_described_and_in_the_section():
+def test_every_knob_is_empty_described_and_in_one_section():
     knobs = {name: param for name, param in forms.params_of(SAMPLE, REAL).items() if name != "preset"}
 
-    assert list(knobs) == list(TrainingConfig.model_fields)
-    for param in knobs.values():
+    assert sorted(knobs) == sorted(TrainingConfig.model_fields)
+    assert sum(map(len, forms.SECTIONS.values())) == len(knobs)
+    for name, param in knobs.items():
         assert param.value is None
         assert param.description
         assert param.schema["title"]
-        assert param.schema["section"] == forms.KNOBS_SECTION
+        assert name in forms.SECTIONS[param.schema["section"]]
+
+
+def test_the_knobs_of_a_section_stand_together():
+    sections = [param.schema["section"] for param in list(forms.params_of(SAMPLE, REAL).values())[1:]]
+    changes = sum(one != other for one, other in pairwise(sections))
+    assert changes == len(forms.SECTIONS) - 1
+
+
+def test_an_empty_knob_says_what_each_preset_has():
+    form = forms.params_of(SAMPLE, REAL)
+    assert "In the presets: quick 1, slow 100." in form["epochs"].description
+    assert "In every preset: no." in form["class_weights"].description
+
+
+@pytest.mark.parametrize(("word", "value"), [("yes", True), ("no", False)])
+def test_a_switch_has_a_third_state_and_takes_words(word, value):
+    form = filled(class_weights=word)
+    config = TrainingConfig.model_validate(forms.overrides_of(form, {"class_weights": word}))
+    assert config.class_weights is value
+    assert "class_weights" not in forms.overrides_of(filled(), {})
 
 
 @pytest.mark.parametrize(
@@ -94,4 +117,42 @@ def test_the_form_of_a_drawn_catalogue_says_so():
 
 
 def test_a_knob_tells_its_bounds():
-    assert forms.params_of(SAMPLE, REAL)["image_size"].description.endswith("Expected: 32 to 512.")
+    assert "Expected: 32 to 512." in forms.params_of(SAMPLE, REAL)["image_size"].description
+
+
+def comparison_form(known, **values):
+    form = ParamsDict(forms.comparison_params(known))
+    form.update(values)
+    return form.validate()
+
+
+def test_a_comparison_offers_the_samples_that_stand():
+    schema = forms.comparison_params(["mixed_bag", "tea", "wine"])["samples"].schema
+    assert schema["examples"] == ["mixed_bag", "tea", "wine"]
+    assert comparison_form(["mixed_bag", "tea", "wine"])["samples"] == ["wine", "mixed_bag"]
+
+
+@pytest.mark.parametrize("samples", [["wine"], ["wine", "wine"], ["wine", "beer"]])
+def test_a_comparison_refuses_samples_that_cannot_be_compared(samples):
+    with pytest.raises(ParamValidationError):
+        comparison_form(["mixed_bag", "wine"], samples=samples)
+
+
+def test_without_wine_and_mixed_bag_the_first_two_samples_are_compared():
+    assert comparison_form(["coffee", "tea", "water"])["samples"] == ["coffee", "tea"]
+
+
+def test_a_folder_without_samples_leaves_the_comparison_a_form():
+    assert comparison_form([])["samples"] == ["wine", "mixed_bag"]
+
+
+def test_an_unknown_key_of_a_comparison_is_refused():
+    with pytest.raises(ConfigError, match="'sample', which is no parameter of this DAG; did you mean samples"):
+        forms.comparison_settings(comparison_form(["mixed_bag", "wine"]), {"sample": ["wine"]})
+
+
+def test_a_dag_without_a_form_refuses_every_key():
+    forms.refuse_conf({})
+    forms.refuse_conf(None)
+    with pytest.raises(ConfigError, match="conf has 'preset', but this DAG takes no parameters"):
+        forms.refuse_conf({"preset": "smoke"})

@@ -1,3 +1,6 @@
+import errno
+import logging
+import traceback
 from types import SimpleNamespace
 
 import pytest
@@ -5,7 +8,8 @@ from airflow.sdk.api.datamodels._generated import DagRunType
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from cdiscount_airflow.tasks import is_scheduled, skip_task, stage_task
 
-from cdiscount_tasks.errors import ConfigError, DataError
+from cdiscount_tasks.errors import ConfigError, DataError, DivergedError
+from cdiscount_tasks.storage.artifact import disk_faults_told
 
 
 def task_that_raises(error):
@@ -23,9 +27,56 @@ def test_what_no_retry_mends_fails_at_once_with_its_sentence(error):
         task_that_raises(error).function()
 
 
-def test_any_other_error_may_be_tried_again():
-    with pytest.raises(OSError, match="the disk was busy"):
-        task_that_raises(OSError("the disk was busy")).function()
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError("the disk was busy"),
+        TimeoutError("the file server does not answer"),
+        MemoryError("no memory left"),
+        RuntimeError("1 of this machine's 1 GPUs are wanted and 0 are free"),
+    ],
+)
+def test_any_other_error_may_be_tried_again(error):
+    with pytest.raises(type(error), match=str(error)):
+        task_that_raises(error).function()
+
+
+def test_a_training_that_diverged_is_not_tried_again():
+    with pytest.raises(AirflowFailException, match="lower the learning_rate"):
+        task_that_raises(DivergedError("training diverged in epoch 3: lower the learning_rate")).function()
+
+
+def test_a_full_disk_fails_at_once_with_what_to_free(tmp_path):
+    @stage_task(retries=3)
+    def body() -> dict:
+        """What the body does."""
+        with disk_faults_told(tmp_path):
+            raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path))
+
+    with pytest.raises(AirflowFailException, match="the disk is full: free space there"):
+        body.function()
+
+
+def test_a_failure_shows_its_sentence_once():
+    with pytest.raises(AirflowFailException) as caught:
+        task_that_raises(DataError("mend the file")).function()
+    told = traceback.format_exception(caught.value)
+    assert (
+        sum(line.endswith("Error: mend the file\n") or line.endswith("Exception: mend the file\n") for line in told)
+        == 1
+    )
+
+
+def test_a_summary_is_logged_last_and_stands_beside_the_result(caplog):
+    @stage_task(lambda result: f"{result['num_images']:,} images")
+    def body() -> dict:
+        """What the body does."""
+        logging.getLogger("cdiscount_tasks").info("work")
+        return {"path": "/a", "num_images": 9812}
+
+    with caplog.at_level(logging.INFO):
+        assert body.function() == {"path": "/a", "num_images": 9812, "summary": "9,812 images"}
+    assert caplog.messages == ["work", "9,812 images"]
 
 
 @pytest.mark.parametrize("run_type", list(DagRunType))

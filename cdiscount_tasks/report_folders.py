@@ -1,0 +1,171 @@
+"""What stands in the reports folder, read from its files. Loads nothing heavy: Airflow's API server reads it too."""
+
+import json
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from itertools import groupby, pairwise
+from pathlib import Path
+
+from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.records import METRICS_VERSION
+from cdiscount_tasks.reporting.index_page import (
+    NUM_OPEN_RUNS,
+    Change,
+    FinishedPage,
+    FinishedReport,
+    SkippedRun,
+    UnreadableReport,
+    report_row,
+)
+from cdiscount_tasks.storage.artifact import MANIFEST, read_manifest
+
+logger = logging.getLogger(__name__)
+
+PAGES = ("catalogue", "comparison")
+"""The folders beside those of the samples."""
+
+SKIP_NOTE = "skipped.json"
+"""Beside a sample's reports: which run was skipped last, when, and why."""
+
+_REMAKE = "clear the task write_report of its run in Airflow, or remove the folder"
+
+Report = FinishedReport | UnreadableReport
+ChangeOf = Callable[[FinishedReport, FinishedReport], Change | None]
+
+
+def read_report(reports_dir: Path, folder: Path, finished: datetime) -> Report:
+    """Read one run's folder; what is no report of this schema becomes a row that says so."""
+    report = folder / "report.html"
+    link = report.relative_to(reports_dir).as_posix()
+    try:
+        read_manifest(folder)
+        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        version = metrics["schema_version"]
+        if version != METRICS_VERSION:
+            age = "an older" if isinstance(version, int) and version < METRICS_VERSION else "another"
+            raise DataError(
+                f"metrics.json is of {age} schema ({version!r}, this code reads {METRICS_VERSION}); "
+                f"to list its figures {_REMAKE}"
+            )
+        return report_row(metrics, link, finished)
+    except DataError as error:
+        reason = str(error).replace(f"{folder}/", "").replace(str(folder), "the folder")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        reason = f"metrics.json is damaged ({type(error).__name__}: {error}); {_REMAKE}"
+    logger.warning("the index of reports cannot read %s: %s", folder, reason)
+    return UnreadableReport(folder.parent.name, link if report.is_file() else None, folder.name, finished, reason)
+
+
+def _is_hidden(path: Path, reports_dir: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(reports_dir).parts)
+
+
+def report_folders(reports_dir: Path) -> list[tuple[Path, datetime]]:
+    """Return the folder of every run that has one, and when it was last written to, in UTC."""
+    found = []
+    for folder in sorted(
+        {path.parent for name in ("metrics.json", MANIFEST) for path in reports_dir.glob(f"*/*/{name}")}
+    ):
+        if _is_hidden(folder, reports_dir) or folder.parent.name in PAGES:
+            continue
+        try:
+            written = max(
+                path.stat().st_mtime for path in (folder / MANIFEST, folder / "metrics.json") if path.exists()
+            )
+        except (OSError, ValueError):
+            continue  # removed a moment ago
+        found.append((folder, datetime.fromtimestamp(written, UTC)))
+    return found
+
+
+def oldest_first(reports: Sequence[Report]) -> list[Report]:
+    """Return reports by sample, and of a sample the oldest first."""
+    return sorted(reports, key=lambda report: (report.sample, report.finished, report.link or ""))
+
+
+def plain_change(before: FinishedReport, after: FinishedReport, note: str) -> Change | None:
+    """Return a difference without an interval; None: one of the two has no accuracy."""
+    values = before.accuracy["value"], after.accuracy["value"]
+    if None in values:
+        return None
+    return Change(100 * (values[1] - values[0]), None, None, note)
+
+
+def unpaired_change(before: FinishedReport, after: FinishedReport) -> Change | None:
+    """Return a difference without an interval, and whether both judged the same test products."""
+    same = before.artifacts.get("labels") == after.artifacts.get("labels")
+    return plain_change(before, after, "the same test products" if same else "other labels: the products may differ")
+
+
+def _skipped(before: FinishedReport | None, after: FinishedReport) -> tuple[str, ...]:
+    """Say what a run left out, as far as its files tell."""
+    told = []
+    if before is not None and before.artifacts.get("model") == after.artifacts.get("model"):
+        told.append("training, since data and settings were those of the run before")
+    if "features" not in after.artifacts:
+        told.append(f"features and what needs them, since {after.no_features or 'no pretrained weights were at hand'}")
+    return tuple(told)
+
+
+def with_changes(reports: Sequence[Report], change_of: ChangeOf = unpaired_change) -> list[Report]:
+    """Add to each run what changed since its sample's run before.
+
+    Args:
+        reports: The oldest of each sample first.
+        change_of: Compares two runs of the newest ones, which stand open; older ones are not paired.
+    """
+    rows: list[Report] = [row for row in reports if isinstance(row, UnreadableReport)]
+    read = [row for row in reports if isinstance(row, FinishedReport)]
+    for _, of_sample in groupby(read, key=lambda row: row.sample):
+        runs = list(of_sample)
+        rows.append(replace(runs[0], skipped=_skipped(None, runs[0])))
+        for place, (before, after) in enumerate(pairwise(runs), 1):
+            stands_open = place >= len(runs) - NUM_OPEN_RUNS
+            change = change_of(before, after) if stands_open else unpaired_change(before, after)
+            if change is not None and before.preset != after.preset:
+                change = replace(change, preset_before=before.preset)
+            rows.append(replace(after, skipped=_skipped(before, after), change=change))
+    return rows
+
+
+def read_skips(reports_dir: Path) -> list[SkippedRun]:
+    """Read which run of each sample was skipped last; a note that cannot be read is told and left out."""
+    found = []
+    for path in sorted(reports_dir.glob(f"*/{SKIP_NOTE}")):
+        if _is_hidden(path, reports_dir):
+            continue
+        try:
+            note = json.loads(path.read_text(encoding="utf-8"))
+            at = datetime.fromisoformat(note["at"]).astimezone(UTC)
+            found.append(SkippedRun(path.parent.name, at, str(note["run_id"]), str(note["reason"])))
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            logger.warning("the index of reports cannot read %s: %s", path, error)
+    return found
+
+
+def finished_pages(reports_dir: Path, stage: str, pattern: str) -> Iterator[FinishedPage]:
+    """Give the pages of a stage that stand whole: `catalogue_page` or `comparison`."""
+    for path in sorted(reports_dir.glob(pattern)):
+        if _is_hidden(path, reports_dir):
+            continue
+        try:
+            finished = (path.parent / MANIFEST).stat().st_mtime
+            manifest = read_manifest(path.parent)
+        except (DataError, OSError) as error:
+            logger.warning("the index of reports leaves one out: %s", error)
+            continue
+        if manifest.get("stage") == stage:
+            link = path.relative_to(reports_dir).as_posix()
+            yield FinishedPage(link, datetime.fromtimestamp(finished, UTC), manifest["result"])
+
+
+def catalogue_pages(reports_dir: Path) -> list[FinishedPage]:
+    """Return the pages of catalogues."""
+    return list(finished_pages(reports_dir, "catalogue_page", "catalogue/*/catalogue.html"))
+
+
+def comparison_pages(reports_dir: Path) -> list[FinishedPage]:
+    """Return the comparisons of samples."""
+    return list(finished_pages(reports_dir, "comparison", "comparison/*/comparison.html"))

@@ -1,0 +1,54 @@
+"""What the report says of label suspects: the list, the page to judge it by, and the few that it shows itself."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from cdiscount_tasks.report_evidence import read_thumbnails
+from cdiscount_tasks.reporting.suspects import Suspect, choose_suspects, listed_rows, show_suspects, write_list
+from cdiscount_tasks.reporting.suspects_page import render_suspects_page, show_listed
+from cdiscount_tasks.storage.audit_tables import AuditTables
+
+
+class SuspectTexts(NamedTuple):
+    """What is made of an audit.
+
+    Attributes:
+        shown: The most suspect, for the report itself.
+        files: Texts by file name, to stand beside it.
+    """
+
+    shown: list[Suspect]
+    files: dict[str, str]
+
+
+def make_suspect_texts(
+    dirs: Mapping[str, Path],
+    audit: AuditTables | None,
+    classes: pd.DataFrame,
+    metrics: Mapping[str, Any],
+    *,
+    embed_pictures: bool,
+) -> SuspectTexts:
+    """Make label_suspects.csv and suspects.html, and choose the suspects that the report shows.
+
+    Args:
+        dirs: The input artifacts by stage: sample, labels.
+        audit: None: there is none, and neither are the files.
+        classes: classes.parquet.
+        metrics: What metrics.json holds.
+        embed_pictures: Whether the pages may hold pictures of the catalogue.
+    """
+    if audit is None:
+        return SuspectTexts([], {})
+    listed = listed_rows(audit.suspects)
+    pictures, no_pictures = read_thumbnails(dirs, listed["product_id"].tolist(), embed_pictures=embed_pictures)
+    return SuspectTexts(
+        show_suspects(choose_suspects(audit.suspects), pictures),
+        {
+            "label_suspects.csv": write_list(audit.suspects, classes, audit.key),
+            "suspects.html": render_suspects_page(metrics, show_listed(listed, pictures), no_pictures),
+        },
+    )

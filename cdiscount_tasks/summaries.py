@@ -1,0 +1,129 @@
+"""One line about what a stage left, for the grid's XCom and as a task's last line in the log.
+
+Each function takes the stage's result, whose counts it tells.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Result = Mapping[str, Any]
+
+_PLURALS = {"category": "categories", "class": "classes"}
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun if number == 1 else _PLURALS.get(noun, f'{noun}s')}"
+
+
+def _megabytes(num_bytes: int) -> str:
+    return f"{num_bytes / 1e6:,.1f} MB"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+def _again(result: Result) -> str:
+    return " (stood already)" if result["reused"] else ""
+
+
+def byte_range(start: int, stop: int) -> str:
+    """Name a byte range of the catalogue: ranges are multiples of 64 MiB, so that no two share a name."""
+    return f"{start / 1e6:,.1f} to {_megabytes(stop)}"
+
+
+def of_ranges(ranges: Sequence[Mapping[str, int]]) -> str:
+    """Tell what plan_ranges planned."""
+    if not ranges:
+        return "the catalogue is indexed already"
+    return f"{_megabytes(ranges[-1]['stop'])} to scan in {_count(len(ranges), 'range')}"
+
+
+def of_range(result: Result) -> str:
+    """Tell what scan_range found."""
+    found = f"{_count(result['num_images'], 'image')} of {_count(result['num_products'], 'product')}"
+    return f"{found}; {result['num_rejected']:,} rejected{_again(result)}"
+
+
+def of_index(result: Result) -> str:
+    """Tell what the index holds."""
+    found = f"{_count(result['num_images'], 'image')} of {_count(result['num_products'], 'product')}"
+    rejected = (
+        f"{_count(result['num_rejected_documents'], 'document')} and {_count(result['num_rejected_images'], 'image')}"
+    )
+    return f"{found} in {_count(result['num_categories'], 'category')}; {rejected} rejected{_again(result)}"
+
+
+def of_sample(result: Result) -> str:
+    """Tell what was drawn."""
+    drawn = f"{_count(result['num_images'], 'image')} of {_count(result['num_products'], 'product')}"
+    size = _megabytes(result["num_bytes"])
+    return f"{drawn} in {_count(result['num_categories'], 'category')}, {size}{_again(result)}"
+
+
+def of_labels(result: Result) -> str:
+    """Tell what can be learnt from and measured on."""
+    kept = f"{_count(result['num_images'], 'image')} of {_count(result['num_products'], 'product')}"
+    splits = [f"{result[f'num_{split}_products']:,} {split}" for split in ("train", "validation", "test")]
+    faults = f"{result['num_rejected_images']:,} rejected, {result['num_conflicting_images']:,} conflicting"
+    return (
+        f"{kept} in {_count(result['num_classes'], 'class')} and {_count(result['num_groups'], 'group')}: "
+        f"{', '.join(splits)}; images {faults}{_again(result)}"
+    )
+
+
+def of_features(result: Result) -> str:
+    """Tell what the frozen network computed."""
+    vectors = f"{_count(result['num_features'], 'feature')} of {_count(result['num_images'], 'image')}"
+    return f"{vectors} by {result['network']} on {result['device']}{_again(result)}"
+
+
+def of_model(result: Result) -> str:
+    """Tell how the training went."""
+    judged = f"validation accuracy {_percent(result['validation_accuracy'])} (loss {result['validation_loss']:.3f})"
+    epochs = f"best epoch {result['best_epoch']} of {result['num_epochs']}"
+    learnt = f"{result['network']} learnt from {_count(result['num_train_images'], 'image')} on {result['device']}"
+    return f"{judged} in {epochs}; {learnt}{_again(result)}"
+
+
+def of_evaluation(result: Result) -> str:
+    """Tell a first look at the test products; the report has figures with intervals."""
+    tested = f"{_count(result['num_test_products'], 'product')} with {_count(result['num_test_images'], 'image')}"
+    return f"test accuracy {_percent(result['test_product_accuracy'])}: {tested}{_again(result)}"
+
+
+def of_audit(result: Result) -> str:
+    """Tell how many labels other products contradict, and what careless splits would have added."""
+    suspects = f"{_count(result['num_suspects'], 'suspect')} among {_count(result['num_products_judged'], 'product')}"
+    leaks = {"product": result["leak_by_product"], "image": result["leak_by_image"]}
+    told = [f"{100 * leak:+.1f} points (by {split})" for split, leak in leaks.items() if leak is not None]
+    leak = f"; a leaky split would change the accuracy by {' and '.join(told)}" if told else ""
+    return f"{suspects}{leak}{_again(result)}"
+
+
+def of_report(result: Result) -> str:
+    """Tell the headline."""
+    interval = f"[{100 * result['product_accuracy_low']:.1f}, {100 * result['product_accuracy_high']:.1f}]"
+    return (
+        f"product accuracy {_percent(result['product_accuracy'])} {interval} on "
+        f"{_count(result['num_test_products'], 'test product')}; always the largest class: "
+        f"{_percent(result['majority_baseline'])}"
+    )
+
+
+def of_catalogue_page(result: Result) -> str:
+    """Tell what the catalogue's page shows."""
+    held = f"{_count(result['num_images'], 'image')} of {_count(result['num_products'], 'product')}"
+    copies = f"{result['num_copies']:,} copies, {result['num_conflicts']:,} with several categories"
+    return f"{held} in {_count(result['num_categories'], 'category')}; {copies}"
+
+
+def of_cloud(result: Result) -> str:
+    """Tell how many random choices of categories were judged."""
+    choices = f"{result['num_alike']:,} choices of alike and {result['num_unlike']:,} of unlike categories"
+    return f"{choices} judged{_again(result)}"
+
+
+def of_comparison(result: Result) -> str:
+    """Tell the answer."""
+    return f"{result['title']}: {result['answer']}"

@@ -1,0 +1,45 @@
+"""Who may read what, asked of Airflow's auth manager as its own pages ask it."""
+
+from collections.abc import Callable
+from functools import cache
+from typing import Annotated
+
+from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+from airflow.api_fastapi.core_api.security import GetUserDep, requires_access_dag
+from fastapi import Depends, HTTPException, Request
+
+
+class Reader:
+    """The signed-in user of a request."""
+
+    def __init__(self, request: Request, user: GetUserDep) -> None:
+        @cache
+        def may_read(dag_id: str, entity: DagAccessEntity) -> bool:
+            try:
+                requires_access_dag("GET", entity, dag_id)(request, user)
+            except HTTPException:
+                return False
+            return True
+
+        self._may_read: Callable[[str, DagAccessEntity], bool] = may_read
+
+    def may_read(self, dag_id: str) -> bool:
+        """Tell whether the user may read the runs of a DAG, and so its reports."""
+        return self._may_read(dag_id, DagAccessEntity.RUN)
+
+    def may_read_tasks(self, dag_id: str) -> bool:
+        """Tell whether the user may see the tasks of a DAG's runs."""
+        return self._may_read(dag_id, DagAccessEntity.TASK_INSTANCE)
+
+    def require(self, *dag_ids: str) -> None:
+        """Refuse what belongs to a DAG that the user may not read, whether it exists or not.
+
+        Raises:
+            HTTPException: 403.
+        """
+        for dag_id in dag_ids:
+            if not self.may_read(dag_id):
+                raise HTTPException(403, f"You may not read the runs of the DAG {dag_id}.")
+
+
+ReaderDep = Annotated[Reader, Depends(Reader)]

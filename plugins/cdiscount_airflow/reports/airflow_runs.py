@@ -1,0 +1,131 @@
+"""What Airflow knows of runs: read from its database, a few columns by name, in the API server alone."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from airflow.models.dagrun import DagRun
+from airflow.models.taskinstance import TaskInstance
+from airflow.models.xcom import XComModel
+from airflow.utils.session import create_session
+from sqlalchemy import select
+
+from cdiscount_airflow.reports.owners import PREFIX
+
+NUM_NEWEST_RUNS = 200
+"""So many runs of a DAG are looked at for those without a report."""
+
+
+@dataclass(frozen=True)
+class AirflowRun:
+    """A run as Airflow knows it.
+
+    Attributes:
+        state: `queued`, `running`, `success` or `failed`.
+        queued, started, ended: In UTC; None: not yet.
+    """
+
+    dag_id: str
+    run_id: str
+    state: str
+    queued: datetime | None
+    started: datetime | None
+    ended: datetime | None
+
+    @property
+    def since(self) -> datetime | None:
+        """Return since when the run is in its state."""
+        return self.ended or self.started or self.queued
+
+
+@dataclass(frozen=True)
+class AirflowTask:
+    """A task of a run.
+
+    Attributes:
+        name: As the grid shows it, with the byte range or sample of a mapped one.
+        state: Airflow's; None: it has not been looked at.
+        tries: How often it was begun.
+    """
+
+    task_id: str
+    name: str
+    state: str | None
+    tries: int
+    started: datetime | None
+    ended: datetime | None
+
+
+_RUN: tuple[Any, ...] = (
+    DagRun.dag_id,
+    DagRun.run_id,
+    DagRun.state,
+    DagRun.queued_at,
+    DagRun.start_date,
+    DagRun.end_date,
+)
+_TASK: tuple[Any, ...] = (
+    TaskInstance.task_id,
+    TaskInstance.task_display_name,
+    TaskInstance.rendered_map_index,
+    TaskInstance.map_index,
+    TaskInstance.state,
+    TaskInstance.try_number,
+    TaskInstance.start_date,
+    TaskInstance.end_date,
+    TaskInstance.priority_weight,
+)
+
+
+def dag_ids() -> list[str]:
+    """Return the project's DAGs that have runs."""
+    wanted = select(DagRun.dag_id).where(DagRun.dag_id.startswith(PREFIX, autoescape=True)).distinct()
+    with create_session() as session:
+        return sorted(session.scalars(wanted))
+
+
+def runs_of(dag_id: str) -> list[AirflowRun]:
+    """Return the newest runs of a DAG, the newest first."""
+    wanted = select(*_RUN).where(DagRun.dag_id == dag_id).order_by(DagRun.id.desc()).limit(NUM_NEWEST_RUNS)
+    with create_session() as session:
+        return [_run(row) for row in session.execute(wanted)]
+
+
+def run_of(dag_id: str, run_id: str) -> AirflowRun | None:
+    """Return a run, or None if Airflow knows none of that id."""
+    wanted = select(*_RUN).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id)
+    with create_session() as session:
+        row = session.execute(wanted).one_or_none()
+    return _run(row) if row else None
+
+
+def tasks_of(dag_id: str, run_id: str) -> list[AirflowTask]:
+    """Return the tasks of a run in the order in which they began, then those that have not, as they will come."""
+    wanted = select(*_TASK).where(TaskInstance.dag_id == dag_id, TaskInstance.run_id == run_id)
+    with create_session() as session:
+        rows = session.execute(wanted).all()
+    # Airflow names the first of a mapped task's instances alone.
+    names = {row.task_id: row.task_display_name for row in rows if row.task_display_name != row.task_id}
+    # A task weighs as much as there is behind it, so the heaviest come first.
+    ordered = sorted(rows, key=lambda row: (row.start_date is None, row.start_date or -(row.priority_weight or 0)))
+    return [_task(row, names.get(row.task_id, row.task_id)) for row in ordered]
+
+
+def result_path_of(dag_id: str, run_id: str, task_ids: Iterable[str]) -> str | None:
+    """Return the folder that a task told as its result's `path`; None: none has told one."""
+    wanted = XComModel.get_many(run_id=run_id, key="return_value", task_ids=list(task_ids), dag_ids=dag_id)
+    with create_session() as session:
+        rows: list[Any] = list(session.scalars(wanted))
+        results = [XComModel.deserialize_value(row) for row in rows]
+    return next((str(result["path"]) for result in results if isinstance(result, dict) and "path" in result), None)
+
+
+def _run(row: Any) -> AirflowRun:
+    return AirflowRun(row[0], row[1], str(row[2]), *row[3:])
+
+
+def _task(row: Any, name: str) -> AirflowTask:
+    mapped = "" if row.map_index < 0 else f" ({row.rendered_map_index or row.map_index})"
+    state = row.state and str(row.state)
+    return AirflowTask(row.task_id, f"{name}{mapped}", state, row.try_number or 0, row.start_date, row.end_date)

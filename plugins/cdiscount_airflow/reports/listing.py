@@ -1,0 +1,164 @@
+"""What the lists show: finished reports from the folder, and the runs that Airflow knows and that have none."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+
+from cdiscount_airflow.reports import airflow_runs
+from cdiscount_airflow.reports.airflow_runs import AirflowRun
+from cdiscount_airflow.reports.files import folder_of
+from cdiscount_airflow.reports.owners import (
+    CATALOGUE_DAG,
+    COMPARISON_DAG,
+    dags_of_folder,
+    sample_dag_of,
+    sample_of,
+)
+from cdiscount_tasks.report_folders import (
+    Report,
+    catalogue_pages,
+    comparison_pages,
+    oldest_first,
+    read_report,
+    report_folders,
+    with_changes,
+)
+from cdiscount_tasks.reporting.index_page import FinishedPage, FinishedReport, SampleRuns, newest_first, runs_by_sample
+from cdiscount_tasks.run import run_folder
+
+NUM_SHOWN_WITHOUT_REPORT = 20
+
+MayRead = Callable[[str], bool]
+
+
+@dataclass(frozen=True)
+class Section:
+    """What a list shows of one DAG.
+
+    Attributes:
+        title: Of the sample, or of the DAG where it has no report yet.
+        dag_id: The DAG.
+        reports: Finished runs, None where there are none.
+        without_report: Runs that wait, go on, failed, or ended without a report; the newest first.
+        num_left_out: So many more of those.
+        pages: Of the catalogue's DAG and of the comparison's: what stands of them.
+    """
+
+    title: str
+    dag_id: str
+    reports: SampleRuns | None = None
+    without_report: Sequence[AirflowRun] = ()
+    num_left_out: int = 0
+    pages: Sequence[FinishedPage] = ()
+
+
+@dataclass(frozen=True)
+class Lists:
+    """Everything that a page lists."""
+
+    samples: Sequence[Section]
+    comparison: Section | None
+    catalogue: Section | None
+
+    @property
+    def any_drawn(self) -> bool:
+        """Tell whether a report of the demo catalogue is among them."""
+        rows = [row for section in self.samples if section.reports for row in section.reports.rows]
+        return any(isinstance(row, FinishedReport) and row.drawn for row in rows)
+
+
+@lru_cache(maxsize=2048)
+def _read(reports_dir: Path, folder: Path, finished: datetime) -> Report:
+    """Read a report's folder once for each time that it was written.
+
+    It belongs to the sample in whose folder it stands, whatever it says: that is the one the user may read.
+    """
+    return replace(read_report(reports_dir, folder, finished), sample=folder.parent.name)
+
+
+def _reports(reports_dir: Path, wanted: MayRead) -> list[Report]:
+    """Read the reports of the DAGs that are wanted; a link among the folders is left out."""
+    reports = [
+        _read(reports_dir, folder, finished)
+        for folder, finished in report_folders(reports_dir)
+        if wanted(sample_dag_of(folder.parent.name)) and folder_of(reports_dir, folder.parent.name, folder.name)
+    ]
+    return with_changes(oldest_first(reports))
+
+
+def _pages(reports_dir: Path, pages: Sequence[FinishedPage], may_read: MayRead) -> list[FinishedPage]:
+    kept = []
+    for page in pages:
+        group, folder, _ = page.link.split("/")
+        if all(map(may_read, dags_of_folder(group, folder))) and folder_of(reports_dir, group, folder):
+            kept.append(page)
+    return newest_first(kept)
+
+
+def _without_report(dag_id: str, folders: set[str]) -> list[AirflowRun]:
+    """Return the runs that have no report; of the DAGs that write pages, those that did not succeed."""
+    runs = airflow_runs.runs_of(dag_id)
+    if sample_of(dag_id) is None:
+        return [run for run in runs if run.state != "success"]
+    return [run for run in runs if run_folder(run.run_id) not in folders]
+
+
+def _section(dag_id: str, title: str, folders: set[str], reports: SampleRuns | None = None) -> Section:
+    without = _without_report(dag_id, folders)
+    shown = without[:NUM_SHOWN_WITHOUT_REPORT]
+    return Section(title, dag_id, reports, shown, len(without) - len(shown))
+
+
+def _sample_sections(reports_dir: Path, may_read: MayRead, dag_ids: Sequence[str]) -> list[Section]:
+    by_sample = {one.name: one for one in runs_by_sample(_reports(reports_dir, may_read))}
+    folders = {name: {path.name for path in (reports_dir / name).iterdir()} for name in by_sample}
+    names = sorted(by_sample.keys() | {name for name in map(sample_of, dag_ids) if name})
+    return [
+        _section(sample_dag_of(name), one.title if one else name, folders.get(name, set()), one)
+        for name in names
+        for one in [by_sample.get(name)]
+    ]
+
+
+def _page_section(dag_id: str, title: str, pages: Sequence[FinishedPage]) -> Section | None:
+    section = replace(_section(dag_id, title, set()), pages=pages)
+    return section if section.pages or section.without_report else None
+
+
+def list_all(reports_dir: Path, may_read: MayRead) -> Lists:
+    """List what a user may read."""
+    dag_ids = list(filter(may_read, airflow_runs.dag_ids()))
+    return Lists(
+        samples=_sample_sections(reports_dir, may_read, dag_ids),
+        comparison=_comparison(reports_dir, may_read) if may_read(COMPARISON_DAG) else None,
+        catalogue=_catalogue(reports_dir, may_read) if may_read(CATALOGUE_DAG) else None,
+    )
+
+
+def _comparison(reports_dir: Path, may_read: MayRead) -> Section | None:
+    pages = _pages(reports_dir, comparison_pages(reports_dir), may_read)
+    return _page_section(COMPARISON_DAG, "Comparison" if len(pages) == 1 else "Comparisons", pages)
+
+
+def _catalogue(reports_dir: Path, may_read: MayRead) -> Section | None:
+    pages = _pages(reports_dir, catalogue_pages(reports_dir), may_read)
+    return _page_section(CATALOGUE_DAG, "The catalogue" if len(pages) <= 1 else "Catalogues", pages)
+
+
+def list_dag(reports_dir: Path, dag_id: str, may_read: MayRead) -> Lists:
+    """List what a single DAG has written and has going.
+
+    Args:
+        reports_dir: CDISCOUNT_REPORTS.
+        dag_id: One that the user may read; another project's has an empty list.
+        may_read: Tells of other DAGs whether the user may read them: a comparison shows several samples.
+    """
+    sample = sample_of(dag_id)
+    samples = _sample_sections(reports_dir, lambda other: other == dag_id, [dag_id]) if sample else []
+    return Lists(
+        samples=samples,
+        comparison=_comparison(reports_dir, may_read) if dag_id == COMPARISON_DAG else None,
+        catalogue=_catalogue(reports_dir, may_read) if dag_id == CATALOGUE_DAG else None,
+    )

@@ -1,0 +1,248 @@
+import re
+from urllib.parse import quote, urljoin
+
+import pytest
+from fastapi import FastAPI
+
+from cdiscount_tasks.run import run_folder
+from tests.plugins.cdiscount_airflow.reports.conftest import FINISHED, OTHER, PREFIX, SCRIPT, SECRET, write_page
+
+WINE = f"{PREFIX}/files/wine/{run_folder(FINISHED)}"
+MIXED_BAG = f"{PREFIX}/files/mixed_bag/{run_folder(OTHER)}"
+RUN = f"{PREFIX}/dags/cdiscount_wine/runs/{quote(FINISHED, safe='')}/"
+PAGES = [
+    f"{PREFIX}/",
+    f"{PREFIX}/files/index.html",
+    f"{PREFIX}/dags/cdiscount_wine/",
+    f"{PREFIX}/dags/cdiscount_sample_comparison/",
+    f"{PREFIX}/dags/cdiscount_catalogue/",
+    f"{WINE}/report.html",
+    f"{PREFIX}/files/comparison/wine-mixed_bag/comparison.html",
+    f"{PREFIX}/files/catalogue/0123abcd/catalogue.html",
+]
+OF_MIXED_BAG = [
+    f"{PREFIX}/dags/cdiscount_mixed_bag/",
+    f"{PREFIX}/dags/cdiscount_mixed_bag/runs/{quote(OTHER, safe='')}/",
+    f"{MIXED_BAG}/report.html",
+    f"{MIXED_BAG}/metrics.json",
+    f"{PREFIX}/files/mixed_bag/there_is_none/report.html",
+    f"{PREFIX}/files/comparison/wine-mixed_bag/comparison.html",
+]
+
+
+@pytest.fixture
+def no_mixed_bag(root_app, auth_manager):
+    """Put an auth manager in force that lets viewers read every DAG but one."""
+    from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
+
+    class RefusesOneDag(SimpleAuthManager):
+        def is_authorized_dag(self, *, method, user, access_entity=None, details=None):
+            if details and details.id == "cdiscount_mixed_bag" and user.role == "viewer":
+                return False
+            return super().is_authorized_dag(method=method, user=user, access_entity=access_entity, details=details)
+
+    auth_manager(RefusesOneDag)
+
+
+@pytest.mark.parametrize("path", [*PAGES, RUN, f"{WINE}/metrics.json", f"{PREFIX}/nothing"])
+def test_who_is_not_signed_in_sees_nothing(client, path):
+    answer = client(role=None).get(path)
+
+    assert answer.status_code == (404 if path.endswith("nothing") else 401)
+    assert "wine" not in answer.text.lower()
+
+
+@pytest.mark.parametrize("path", [*PAGES, RUN])
+def test_a_bad_token_is_refused(client, path):
+    assert client(token="ey.bad.token").get(path).status_code == 403
+
+
+@pytest.mark.parametrize("role", ["viewer", "user", "op", "admin"])
+@pytest.mark.parametrize("path", PAGES)
+def test_who_may_read_the_dags_sees_every_page(client, role, path):
+    assert client(role).get(path).status_code == 200
+
+
+@pytest.mark.parametrize("path", OF_MIXED_BAG)
+def test_what_belongs_to_a_dag_is_refused_to_those_who_may_not_read_it(no_mixed_bag, client, path):
+    answer = client("viewer").get(path)
+
+    assert answer.status_code == 403
+    assert "1.000" not in answer.text
+
+
+@pytest.mark.parametrize("path", OF_MIXED_BAG[:4])
+def test_the_same_is_shown_to_those_who_may(no_mixed_bag, client, path):
+    assert client("admin").get(path).status_code in (200, 307)
+
+
+@pytest.mark.parametrize("path", PAGES[:2])
+def test_a_list_is_silent_about_dags_that_the_user_may_not_read(no_mixed_bag, client, database, path):
+    database.add_run("cdiscount_mixed_bag", "manual__new", "running")
+    seen, whole = client("viewer").get(path).text, client("admin").get(path).text
+
+    assert "Mixed bag" in whole
+    assert "manual__new" in whole
+    assert "mixed_bag" not in seen
+    assert "Mixed bag" not in seen
+    assert "cdiscount_wine" not in seen or "Wine" in seen
+
+
+def test_the_index_file_of_all_samples_is_never_served(client):
+    assert SECRET not in client("admin").get(f"{PREFIX}/files/index.html").text
+
+
+@pytest.mark.parametrize("path", [*PAGES, RUN, f"{WINE}/metrics.json", f"{PREFIX}/nothing"])
+@pytest.mark.parametrize("role", [None, "viewer"])
+def test_every_answer_carries_the_content_policy(client, role, path):
+    headers = client(role).get(path).headers
+
+    assert headers["content-security-policy"].startswith("sandbox allow-same-origin; default-src 'none';")
+    assert "script" not in headers["content-security-policy"]
+    assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_report_with_a_script_is_served_under_the_policy(client, reports_dir):
+    write_page(reports_dir / "wine" / "odd", "report", "report.html", {}, labels_dot_html=SCRIPT)
+    answer = client().get(f"{PREFIX}/files/wine/odd/labels.html")
+
+    assert SCRIPT in answer.text
+    assert "allow-scripts" not in answer.headers["content-security-policy"]
+
+
+def test_a_run_leads_to_its_report_though_its_id_holds_colons_and_a_plus(client):
+    answer = client().get(RUN)
+
+    assert answer.status_code == 307
+    assert urljoin(RUN, answer.headers["location"]) == f"{WINE}/report.html"
+
+
+@pytest.mark.parametrize(
+    ("name", "media_type"),
+    [
+        ("report.html", "text/html; charset=utf-8"),
+        ("metrics.json", "application/json"),
+        ("predictions.parquet", "application/octet-stream"),
+    ],
+)
+def test_a_file_has_the_type_that_its_name_says(client, name, media_type):
+    assert client().get(f"{WINE}/{name}").headers["content-type"] == media_type
+
+
+def test_a_csv_is_shown_in_place_as_text(client):
+    answer = client().get(f"{PREFIX}/files/catalogue/0123abcd/categories.csv")
+
+    assert answer.text == "category_id\n1\n"
+    assert answer.headers["content-type"] == "text/plain; charset=utf-8"
+    assert answer.headers["content-disposition"].startswith("inline")
+
+
+def test_a_report_is_kept_by_the_browser_alone_and_asked_for_each_time(client):
+    session = client()
+    first = session.get(f"{WINE}/report.html")
+    again = session.get(f"{WINE}/report.html", headers={"If-None-Match": first.headers["etag"]})
+
+    assert first.headers["cache-control"] == "private, no-cache"
+    assert (again.status_code, again.content) == (304, b"")
+
+
+def test_what_the_browser_keeps_is_refused_once_the_right_is_gone(no_mixed_bag, client):
+    kept = client("admin").get(f"{MIXED_BAG}/report.html").headers["etag"]
+
+    assert client("viewer").get(f"{MIXED_BAG}/report.html", headers={"If-None-Match": kept}).status_code == 403
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_every_link_leads_somewhere_behind_a_prefix_too(root_app, client, database, path):
+    database.add_run("cdiscount_wine", "manual__2026-11-25T16:00:00+00:00", "failed")
+    database.add_run("cdiscount_catalogue", "manual__c", "running")
+    outer = FastAPI()
+    outer.mount("/airflow", root_app)
+    session = client(app=outer)
+    page = session.get(f"/airflow{path}")
+    links = {urljoin(f"/airflow{path}", href) for href in re.findall(r'href="([^"#][^"]*)"', page.text)}
+
+    assert links or path.endswith(("report.html", "catalogue_id"))
+    assert {link for link in links if not link.startswith(f"/airflow{PREFIX}/")} == set()
+    assert {session.get(link).status_code for link in links} <= {200, 307}
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+def test_nothing_can_be_written(client, method):
+    assert client("admin").request(method, f"{WINE}/report.html").status_code == 405
+
+
+def test_a_dag_of_another_project_has_an_empty_list(client):
+    answer = client().get(f"{PREFIX}/dags/their_dag/")
+
+    assert answer.status_code == 200
+    assert "This DAG has written no report." in answer.text
+
+
+def test_a_run_that_nobody_knows_is_told(client):
+    answer = client().get(f"{PREFIX}/dags/cdiscount_wine/runs/manual__x/")
+
+    assert answer.status_code == 404
+    assert "Airflow knows no run manual__x" in answer.text
+
+
+def ask_state(client, database, state, *tasks, run_id="manual__2026-11-25T16:00:00+00:00"):
+    database.add_run("cdiscount_wine", run_id, state)
+    for task_id, name, of_task, columns in tasks:
+        database.add_task("cdiscount_wine", run_id, task_id, of_task, task_display_name=name, **columns)
+    return client().get(f"{PREFIX}/dags/cdiscount_wine/runs/{quote(run_id, safe='')}/")
+
+
+def test_a_running_run_tells_which_task_runs(client, database):
+    answer = ask_state(
+        client,
+        database,
+        "running",
+        ("fix_labels", "Fix the labels", "success", {}),
+        ("train_model", "Train the model", "running", {"try_number": 2}),
+        ("write_report", "Write the report", None, {"start_date": None}),
+    )
+
+    assert answer.status_code == 200
+    assert "Running now: <b>Train the model</b> since 2026-11-25 14:02 UTC, try 2" in answer.text
+    assert "1 of 3 tasks done" in answer.text
+
+
+def test_a_failed_run_tells_which_task_failed_and_where_its_log_is(client, database):
+    answer = ask_state(
+        client,
+        database,
+        "failed",
+        ("train_model", "Train the model", "failed", {"try_number": 4}),
+        ("write_report", "Write the report", "upstream_failed", {}),
+    )
+
+    assert "Failed: <b>Train the model</b>, after 4 tries." in answer.text
+    assert "<code>train_model</code>) and its tab <i>Logs</i>" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("state", "words"),
+    [("queued", "Not yet: this run is queued"), ("success", "no report of it stands"), ("failed", "marked as failed")],
+)
+def test_a_run_without_tasks_tells_its_state(client, database, state, words):
+    assert words in ask_state(client, database, state).text
+
+
+def test_names_from_outside_are_text(client, database):
+    answer = ask_state(client, database, "running", ("odd", SCRIPT, "running", {}), run_id="manual__<b>")
+
+    assert SCRIPT not in answer.text
+    assert "manual__&lt;b&gt;" in answer.text
+
+
+def test_a_run_of_the_catalogue_leads_to_the_page_that_its_task_told(client, database):
+    from airflow.models.xcom import XComModel
+
+    database.add_run("cdiscount_catalogue", "manual__c", "success", id=7)
+    row = {"dag_run_id": 7, "task_id": "write_catalogue_page", "key": "return_value", "map_index": -1}
+    row |= {"dag_id": "cdiscount_catalogue", "run_id": "manual__c"}
+    database.add(XComModel, {"value": {"path": "/data/catalogue/0123abcd"}, **row})
+    answer = client().get(f"{PREFIX}/dags/cdiscount_catalogue/runs/manual__c/")
+
+    assert answer.headers["location"] == "../../../../files/catalogue/0123abcd/catalogue.html"

@@ -1,0 +1,95 @@
+"""The plugin's pages in a browser: what a report's script can do, and how the lists look on a desk and a telephone."""
+
+import threading
+from types import SimpleNamespace
+
+import pytest
+import uvicorn
+from cdiscount_airflow.reports.airflow_runs import AirflowRun, AirflowTask
+from cdiscount_airflow.reports.pages import list_page, refusal_page, state_page
+from fastapi import Response
+from fastapi.responses import HTMLResponse
+
+from tests.cdiscount_tasks.reporting.test_pages_in_browser import LOOKS, browser, look  # noqa: F401
+from tests.plugins.cdiscount_airflow.reports.conftest import FINISHED, PREFIX, SCRIPT, write_page
+from tools.airflow_api import wait_until
+from tools.airflow_processes import free_port
+
+pytestmark = pytest.mark.browser
+
+FRAME = (
+    '<!DOCTYPE html><title>Airflow</title><iframe sandbox="allow-scripts allow-same-origin allow-forms" src="{src}">'
+)
+REPORT = f"<!DOCTYPE html><title>Odd</title><h1>Report</h1>{SCRIPT}<img src='data:,' onerror='parent.document.title=1'>"
+ODD = f"{PREFIX}/files/wine/odd/labels.html"
+
+
+@pytest.fixture
+def served(root_app, reports_dir):
+    """Serve the app, a frame like that of Airflow's UI, and the same report without the policy."""
+    write_page(reports_dir / "wine" / "odd", "report", "report.html", {}, labels_dot_html=REPORT)
+
+    @root_app.get("/frame")
+    def frame(src: str) -> HTMLResponse:
+        return HTMLResponse(FRAME.format(src=src))
+
+    @root_app.get("/unguarded")
+    def unguarded() -> Response:
+        return HTMLResponse(REPORT)
+
+    port = free_port()
+    server = uvicorn.Server(uvicorn.Config(root_app, host="127.0.0.1", port=port, log_level="error", lifespan="off"))
+    thread = threading.Thread(target=server.run)
+    thread.start()
+    assert wait_until(lambda: server.started, timeout_s=60)
+    yield SimpleNamespace(url=f"http://127.0.0.1:{port}")
+    server.should_exit = True
+    thread.join(20)
+
+
+@pytest.mark.parametrize(("src", "runs"), [(ODD, False), ("/unguarded", True)])
+def test_a_script_in_a_report_is_not_run(browser, served, token_of, src, runs):  # noqa: F811
+    context = browser.new_context()
+    context.add_cookies([{"name": "_token", "value": token_of("admin"), "url": served.url}])
+    tab = context.new_page()
+    tab.goto(f"{served.url}/frame?src={src}")
+    frame = tab.frame_locator("iframe")
+
+    frame.get_by_role("heading", name="Report").wait_for()
+    owned = tab.evaluate("[document.documentElement.dataset.owned, document.title]")
+    context.close()
+    assert owned == (["yes", "1"] if runs else [None, "Airflow"])
+
+
+def make_pages(reports_dir, database):
+    from cdiscount_airflow.reports.listing import list_all
+
+    database.add_run("cdiscount_wine", "manual__2026-11-25T16:00:00+00:00", "running")
+    database.add_run("cdiscount_mixed_bag", "manual__failed", "failed")
+    run = AirflowRun("cdiscount_wine", FINISHED, "failed", None, None, None)
+    tasks = [AirflowTask("train_model", "Train the model", "failed", 4, None, None)]
+    tasks += [AirflowTask("index_catalogue.scan_range", "Scan (0 to 268,435,456)", "up_for_retry", 1, None, None)]
+    return {
+        "list": list_page(list_all(reports_dir, lambda _: True), root=""),
+        "state": state_page(run, tasks, writes_reports=True),
+        "refusal": refusal_page(403, "You may not read the runs of the DAG cdiscount_wine."),
+    }
+
+
+@pytest.mark.parametrize("name", ["list", "state", "refusal"])
+def test_a_page_is_fit_for_everyone_at_every_width_by_day_and_by_night(
+    browser,  # noqa: F811
+    reports_dir,
+    database,
+    tmp_path,
+    name,
+):
+    path = tmp_path / f"{name}.html"
+    path.write_text(make_pages(reports_dir, database)[name], encoding="utf-8")
+    tab = browser.new_page()
+    tab.goto(path.as_uri())
+    looks = {one: look(tab, *one) for one in LOOKS}
+    tab.close()
+
+    assert {one: found.violations for one, found in looks.items()} == {one: [] for one in LOOKS}
+    assert all(found.scroll_width <= width for (width, _), found in looks.items())

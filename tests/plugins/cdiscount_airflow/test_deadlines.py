@@ -1,0 +1,36 @@
+import logging
+from datetime import timedelta
+
+from cdiscount_airflow import deadlines
+
+from cdiscount_tasks.config import SampleConfig, ScheduleConfig, TrainingConfig
+
+
+def sample_due(hours):
+    return SampleConfig(
+        name="tea",
+        title="Tea",
+        categories=(1, 2),
+        default_preset="quick",
+        presets={"quick": TrainingConfig(epochs=1)},
+        schedule=ScheduleConfig(deadline_hours=hours),
+    )
+
+
+def test_a_sample_without_deadline_hours_has_no_deadline():
+    assert deadlines.deadline_of(sample_due(None)) is None
+
+
+def test_a_deadline_counts_from_when_the_run_was_queued():
+    alert = deadlines.deadline_of(sample_due(1.5))
+    assert alert.interval == timedelta(minutes=90)
+    assert type(alert.reference).__name__ == "DagRunQueuedAtDeadline"
+    assert alert.callback.path == "cdiscount_airflow.deadlines.tell_late"
+
+
+def test_a_late_run_is_told_with_its_id_and_what_to_look_for(caplog):
+    context = {"dag_run": {"dag_run_id": "manual__1"}}
+    with caplog.at_level(logging.WARNING):
+        deadlines.tell_late("Tea", 1.5, context=context)
+    assert "Tea: run manual__1 has not finished 1.5 hours after it was queued" in caplog.text
+    assert "schedule.deadline_hours" in caplog.text
