@@ -186,9 +186,8 @@ def test_what_a_killed_builder_left_is_removed_and_made_anew(tmp_path, out_dir):
     builder.send_signal(signal.SIGKILL)
     builder.communicate(timeout=60)
     assert [name for name in names_in(tmp_path) if name.endswith(".part")] != []
-    started = time.monotonic()
     assert build_artifact(out_dir, RECIPE, write_data)["reused"] is False
-    assert (names_in(tmp_path), time.monotonic() - started < 20) == (["thing-1"], True)
+    assert names_in(tmp_path) == ["thing-1"]
 
 
 def test_a_part_of_another_artifact_is_left_alone(tmp_path, out_dir):
