@@ -11,9 +11,9 @@ A run freezes its config, indexes the catalogue (once for all samples), draws th
 trains a network, evaluates it by product, and writes a report. What stands from an earlier run is used again: the same
 settings train nothing twice.
 
-Press **Trigger**, choose a preset, and read `report.html` in the folder that the task *Resolve the run* names. The log
-of a failed task has the sentence that says what to do; clearing the task goes on from there. Each task's counts stand
-in a line at the end of its log, and as `summary` among its XComs.
+Press **Trigger**, choose a preset, and read the report in the run's tab **Report** (the files stand in the folder that
+the task *Resolve the run* names). The log of a failed task has the sentence that says what to do; clearing the task
+goes on from there. Each task's counts stand in a line at the end of its log, and as `summary` among its XComs.
 """
 
 
@@ -46,7 +46,7 @@ is out of date (other names, another sample). It indexes the file, writes a page
 asset `catalogue_index`, on which a sample's DAG runs by itself with `schedule: {on_new_index: true}`. A file that was
 only touched or moved publishes nothing. While something still writes to the file, a scheduled run waits.
 
-Press **Trigger** to write the page anew, and read `catalogue.html` in the folder that its task names.
+Press **Trigger** to write the page anew, and read it in this DAG's tab **Reports**.
 """
 
 
@@ -72,7 +72,7 @@ many of them, random choices of five, alike and unlike, tell what holds at large
 
 Runs of different presets, networks or catalogues are not compared: a run that started by itself is skipped then, one
 that you trigger fails, with every reason and with the runs that could be compared instead. Press **Trigger** to choose
-samples and runs, and read `comparison.html` in the folder that the last task names.
+samples and runs, and read the comparison in this DAG's tab **Reports**.
 """
 
 

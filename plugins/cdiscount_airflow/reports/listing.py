@@ -22,6 +22,7 @@ from cdiscount_tasks.report_folders import (
     comparison_pages,
     oldest_first,
     read_report,
+    read_skips,
     report_folders,
     with_changes,
 )
@@ -112,7 +113,7 @@ def _section(dag_id: str, title: str, folders: set[str], reports: SampleRuns | N
 
 
 def _sample_sections(reports_dir: Path, may_read: MayRead, dag_ids: Sequence[str]) -> list[Section]:
-    by_sample = {one.name: one for one in runs_by_sample(_reports(reports_dir, may_read))}
+    by_sample = {one.name: one for one in runs_by_sample(_reports(reports_dir, may_read), read_skips(reports_dir))}
     folders = {name: {path.name for path in (reports_dir / name).iterdir()} for name in by_sample}
     names = sorted(by_sample.keys() | {name for name in map(sample_of, dag_ids) if name})
     return [

@@ -1,9 +1,11 @@
+import json
 import re
 from urllib.parse import quote, urljoin
 
 import pytest
 from fastapi import FastAPI
 
+from cdiscount_tasks.report_folders import SKIP_NOTE
 from cdiscount_tasks.run import run_folder
 from tests.plugins.cdiscount_airflow.reports.conftest import FINISHED, OTHER, PREFIX, SCRIPT, SECRET, write_page
 
@@ -86,6 +88,17 @@ def test_a_list_is_silent_about_dags_that_the_user_may_not_read(no_mixed_bag, cl
     assert "mixed_bag" not in seen
     assert "Mixed bag" not in seen
     assert "cdiscount_wine" not in seen or "Wine" in seen
+
+
+def test_a_list_tells_which_run_was_skipped_and_why(no_mixed_bag, client, database, reports_dir):
+    for sample in ("wine", "mixed_bag"):
+        note = {"run_id": "scheduled__1", "at": "2126-11-26T03:00:00+00:00", "reason": f"nothing changed in {sample}"}
+        (reports_dir / sample / SKIP_NOTE).write_text(json.dumps(note), encoding="utf-8")
+
+    page = client("viewer").get(f"{PREFIX}/").text
+
+    assert "nothing changed in wine" in page
+    assert "nothing changed in mixed_bag" not in page
 
 
 def test_the_index_file_of_all_samples_is_never_served(client):
