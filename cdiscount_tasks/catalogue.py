@@ -11,7 +11,8 @@ from cdiscount_tasks.config import read_sample
 from cdiscount_tasks.environment import Environment, read_environment
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.records import SampleChoice
-from cdiscount_tasks.run import check_catalogue, index_parent_dir, select_categories
+from cdiscount_tasks.run import index_parent_dir
+from cdiscount_tasks.run_start import check_catalogue, select_categories
 from cdiscount_tasks.storage.category_names import read_category_names
 from cdiscount_tasks.storage.hashes import fingerprint
 

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -18,7 +18,8 @@ from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.finished_runs import NEEDED, finished_runs
 from cdiscount_tasks.records import ComparedRun, PooledDraw
 from cdiscount_tasks.run import Run, open_run, run_folder
-from cdiscount_tasks.storage.artifact import disk_faults_told, lock, read_manifest, replace_file, write_json
+from cdiscount_tasks.storage.artifact import disk_faults_told, read_manifest, replace_file, write_json
+from cdiscount_tasks.storage.artifact_notes import note_result, noted_results
 
 logger = logging.getLogger(__name__)
 
@@ -128,17 +129,12 @@ class Comparison:
 
     def record(self, what: str, result: ResultT) -> ResultT:
         """Note in artifacts.json what a task made or why it did not, and return it."""
-        path = self.comparison_dir / "artifacts.json"
-        with lock(self.comparison_dir / ".artifacts.lock", "artifacts.json"):
-            noted = self.recorded()
-            noted[what] = dict(result)
-            replace_file(path, lambda aside: write_json(aside, noted))
+        note_result(self.comparison_dir, what, result)
         return result
 
     def recorded(self) -> dict[str, dict[str, Any]]:
         """Return what was noted so far."""
-        path = self.comparison_dir / "artifacts.json"
-        return cast(dict[str, dict[str, Any]], json.loads(path.read_text("utf-8"))) if path.exists() else {}
+        return noted_results(self.comparison_dir)
 
 
 def _compared_run(run: Run, features: Mapping[str, Any] | None) -> ComparedRun:

@@ -51,7 +51,7 @@ def sample_dag(sample: SampleConfig) -> DAG:
             """
             from cdiscount_tasks.resolved_config import summary_of
             from cdiscount_tasks.retraining import seed_by_itself
-            from cdiscount_tasks.run import start_run
+            from cdiscount_tasks.run_start import start_run
 
             overrides = forms.overrides_of(params, dag_run.conf)
             if is_scheduled(dag_run):

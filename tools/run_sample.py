@@ -12,7 +12,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from cdiscount_tasks.config import read_sample, training_config
 from cdiscount_tasks.environment import read_environment
-from cdiscount_tasks.run import check_catalogue, input_files, open_run, select_categories
+from cdiscount_tasks.run import open_run
+from cdiscount_tasks.run_start import check_catalogue, input_files, select_categories
 from cdiscount_tasks.storage.category_names import read_category_names
 from tools import demo_results
 from tools.airflow_home import PROJECT_DIR, ToolError, home_dir, throw_away_home

@@ -12,7 +12,7 @@ from cdiscount_tasks.comparison import (
 )
 from cdiscount_tasks.environment import read_environment
 from cdiscount_tasks.errors import ConfigError, DataError
-from cdiscount_tasks.run import start_run
+from cdiscount_tasks.run_start import start_run
 from cdiscount_tasks.storage.artifact import Recipe, build_artifact, rebuild_artifact
 from tests.cdiscount_tasks.test_run import SETTINGS, Place
 from tests.tiny_catalogue import BLUE, YELLOW

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from cdiscount_tasks import run as runs
+from cdiscount_tasks import run, run_start
 from cdiscount_tasks.errors import ConfigError, DataError
-from cdiscount_tasks.run import open_run, run_folder, start_run
+from cdiscount_tasks.run import open_run, run_folder
+from cdiscount_tasks.run_start import start_run
 from tests.tiny_catalogue import BLUE, GREEN, RED, YELLOW
 
 SETTINGS = {
@@ -238,7 +239,7 @@ def test_a_catalogue_that_may_not_be_read_is_named(place, monkeypatch):
     def refuse(path):
         raise PermissionError(errno.EACCES, "Permission denied", str(path))
 
-    monkeypatch.setattr(runs, "fingerprint", refuse)
+    monkeypatch.setattr(run_start, "fingerprint", refuse)
     with pytest.raises(ConfigError, match=r"tiny\.bson: cannot be read"):
         start_run("colours", "r1")
 
@@ -271,7 +272,7 @@ def test_a_full_disk_is_told_and_leaves_no_config(place, monkeypatch):
     def fill(path, value):
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
-    monkeypatch.setattr(runs, "write_json", fill)
+    monkeypatch.setattr(run_start, "write_json", fill)
     with pytest.raises(ConfigError, match="the disk is full: free space there or point CDISCOUNT_DATA at another disk"):
         start_run("colours", "r1")
     with pytest.raises(DataError, match="the run has no frozen config"):
@@ -301,6 +302,6 @@ def test_a_run_notes_which_artifacts_it_used(place):
 def test_an_error_in_a_copied_file_names_the_file_that_people_can_mend(tmp_path):
     with (
         pytest.raises(DataError, match=r"^/home/me/wine[.]csv: line 3"),
-        runs._sources_named(tmp_path, {"label_fixes.csv": Path("/home/me/wine.csv")}),
+        run.sources_named(tmp_path, {"label_fixes.csv": Path("/home/me/wine.csv")}),
     ):
         raise DataError(f"{tmp_path / 'label_fixes.csv'}: line 3 is odd")

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from cdiscount_tasks.run import start_run
+from cdiscount_tasks.run_start import start_run
 from cdiscount_tasks.stages import evaluation, index, labels, model, report, sample
 
 

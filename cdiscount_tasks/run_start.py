@@ -1,0 +1,214 @@
+"""The start of a run: what a person has set is checked and frozen, and the files from outside are copied."""
+
+import logging
+import re
+import shutil
+import subprocess
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any, cast
+
+from cdiscount_tasks.backbones import backbone_of
+from cdiscount_tasks.config import (
+    LEVEL_CHOICE,
+    DrawConfig,
+    LabelConfig,
+    PriceConfig,
+    RunConfig,
+    SampleConfig,
+    TrainingConfig,
+    read_sample,
+    training_config,
+)
+from cdiscount_tasks.environment import PROJECT_DIR, Environment, check_tensorboard, read_environment
+from cdiscount_tasks.errors import ConfigError
+from cdiscount_tasks.resolved_config import lines_of
+from cdiscount_tasks.run import FIXES_COPY, NAMES_COPY, SPLIT_COPY, Run, open_run, run_folder, sources_named
+from cdiscount_tasks.storage.artifact import disk_faults_told, replace_file, write_json
+from cdiscount_tasks.storage.category_names import CategoryNames, read_category_names
+from cdiscount_tasks.storage.hashes import fingerprint, hash_file
+from cdiscount_tasks.storage.reviewed_lists import find_reviewed_lists
+
+logger = logging.getLogger(__name__)
+
+_LIBRARIES = (
+    "keras",
+    "tensorflow",
+    "numpy",
+    "pandas",
+    "pillow",
+    "imagehash",
+    "pyarrow",
+    "scikit-learn",
+    "apache-airflow",
+)
+
+
+def select_categories(sample: SampleConfig, names: CategoryNames) -> tuple[int, ...] | None:
+    """Turn a sample's choice into ids, ascending; None for `all`.
+
+    Raises:
+        ConfigError: If a level's name is carried by no category of the names CSV, or fewer than two are selected.
+    """
+    if sample.categories == "all":
+        return None
+    ids: set[int] = set()
+    for choice in sample.categories:
+        if isinstance(choice, int):
+            ids.add(choice)
+            continue
+        match = cast(re.Match[str], LEVEL_CHOICE.fullmatch(choice))
+        found = names.ids_of(int(match["level"]), match["name"])
+        if not found:
+            raise ConfigError(
+                f"sample {sample.name}: no category is called {choice!r}; compare with the names CSV "
+                "(CDISCOUNT_CATEGORY_NAMES), upper case and accents included"
+            )
+        ids.update(found)
+    if len(ids) < 2:
+        raise ConfigError(
+            f"sample {sample.name}: categories select {len(ids)} category, expected at least 2 to tell apart"
+        )
+    return tuple(sorted(ids))
+
+
+def _code_version() -> str:
+    """Return the commit that runs, with a mark if files differ from it; installed without git: 'unknown'."""
+    command = ["git", "-C", str(PROJECT_DIR), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+
+
+def _versions() -> dict[str, str]:
+    installed = {name: metadata.version(name) for name in _LIBRARIES}
+    return {"code": _code_version(), **installed}
+
+
+def input_files(sample: SampleConfig, environment: Environment) -> dict[str, Path]:
+    """Return the outside files of a sample's runs by the name that their copies carry.
+
+    Raises:
+        ConfigError: If a file that a setting names is missing.
+    """
+    sources = {
+        NAMES_COPY: environment.names_path,
+        FIXES_COPY: environment.label_fixes_dir / f"{sample.name}.csv",
+        SPLIT_COPY: environment.samples_dir / sample.split.file if sample.split.file else None,
+    }
+    found = {}
+    for name, source in sources.items():
+        if source is None or (name == FIXES_COPY and not source.exists()):
+            continue
+        if not source.is_file():
+            setting = "CDISCOUNT_CATEGORY_NAMES" if name == NAMES_COPY else f"split.file of sample {sample.name}"
+            raise ConfigError(f"{source}: no such file, though {setting} names it")
+        found[name] = source
+    return found
+
+
+def check_catalogue(environment: Environment) -> Path:
+    """Return the catalogue's path once it is known to be a file with bytes in it.
+
+    Raises:
+        ConfigError: If there is none or it is empty; says what to set.
+    """
+    path = environment.catalogue_path
+    if not path.is_file():
+        way_out = (
+            "run `make demo` to draw the demo catalogue, or set CDISCOUNT_CATALOGUE to the path of train.bson"
+            if environment.uses_demo_catalogue
+            else "CDISCOUNT_CATALOGUE names it; set it to the path of train.bson"
+        )
+        raise ConfigError(f"{path}: no catalogue stands there; {way_out}")
+    if path.stat().st_size == 0:
+        raise ConfigError(f"{path}: the catalogue is empty (0 bytes); fetch or unpack it again")
+    return path
+
+
+def _check_machine(sample: SampleConfig, training: TrainingConfig, environment: Environment) -> None:
+    """Refuse at once what the learning tasks could not do hours later."""
+    backbone_of(training, environment.weights_dir)
+    check_tensorboard(environment.tensorboard_dir)
+    if sample.num_gpu_slots > environment.gpu_slots:
+        raise ConfigError(
+            f"sample {sample.name}: a preset wants {sample.num_gpu_slots} gpus, so that each of its trainings takes as "
+            f"many slots of the pool `gpu`, but CDISCOUNT_GPU_SLOTS is {environment.gpu_slots}: it would wait for "
+            "ever; set it to the machine's number of GPUs, or lower gpus in the sample's YAML"
+        )
+
+
+def start_run(sample_name: str, run_id: str, preset: str | None = None, overrides: dict[str, Any] | None = None) -> Run:
+    """Freeze a run's config, or open it if it is frozen already: a retry keeps what its run began with.
+
+    Args:
+        sample_name: A file's name in the samples folder, without `.yaml`.
+        run_id: Airflow's, any text.
+        preset: One of the sample's presets; None: its default.
+        overrides: Training knobs on top of the preset; None as a value means "as in the preset".
+
+    Raises:
+        ConfigError: If a setting is wrong, or the catalogue or another input is missing.
+        DataError: If the names CSV is damaged.
+    """
+    environment = read_environment()
+    run_dir = environment.work_dir / "samples" / sample_name / "runs" / run_folder(run_id)
+    if (run_dir / "config.json").exists():
+        return open_run(sample_name, run_id)
+    sample = read_sample(environment.samples_dir / f"{sample_name}.yaml")
+    preset = preset or sample.default_preset
+    training = training_config(sample, preset, overrides or {})
+    _check_machine(sample, training, environment)
+    catalogue_path = check_catalogue(environment)
+    with disk_faults_told(run_dir):
+        run_dir.mkdir(parents=True, exist_ok=True)
+        sources = input_files(sample, environment)
+        for name, source in sources.items():
+            shutil.copyfile(source, run_dir / name)
+        if FIXES_COPY in sources:
+            reviewed = find_reviewed_lists(run_dir / FIXES_COPY, run_dir.parents[1])
+            for name, source in reviewed.items():
+                shutil.copyfile(source, run_dir / name)
+            sources |= reviewed
+        inputs = {name: hash_file(run_dir / name) for name in sources}
+        with sources_named(run_dir, sources):
+            names = read_category_names(run_dir / NAMES_COPY if NAMES_COPY in inputs else None)
+        categories = select_categories(sample, names)
+        config = RunConfig(
+            run_id=run_id,
+            sample=sample,
+            preset=preset,
+            draw=DrawConfig(
+                categories=categories, max_products_per_category=sample.max_products_per_category, seed=sample.seed
+            ),
+            labels=LabelConfig(
+                categories=categories,
+                split=sample.split,
+                seed=sample.seed,
+                conflicts=sample.conflicts,
+                max_products_per_image=sample.max_products_per_image,
+                near_duplicates=sample.near_duplicates,
+                small_classes=sample.small_classes,
+                straddling=sample.straddling,
+            ),
+            training=training,
+            catalogue_path=str(catalogue_path),
+            catalogue_fingerprint=fingerprint(catalogue_path),
+            max_rejected_share=environment.max_rejected_share,
+            inputs=inputs,
+            input_sources={name: str(source) for name, source in sources.items()},
+            versions=_versions(),
+            started=datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
+            prices=PriceConfig(
+                per_cpu_hour=environment.price_per_cpu_hour,
+                per_gpu_hour=environment.price_per_gpu_hour,
+                currency=environment.currency,
+            ),
+        )
+        replace_file(run_dir / "config.json", lambda aside: write_json(aside, config.model_dump(mode="json")))
+    logger.info("this run's config, frozen in %s:", run_dir / "config.json")
+    for line in lines_of(config):
+        logger.info("%s", line)
+    return Run(run_dir, config, environment)
