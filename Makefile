@@ -1,7 +1,7 @@
 # One line each over tools/. Variables of the environment hold for all; GNU make 3.81 (as on macOS) is enough.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test campaigns bench up down run compare lint types verify lock
+.PHONY: help setup demo test campaigns bench pictures up down run compare lint types verify lock
 PY := .venv/bin/python
 
 help: ## this list
@@ -21,6 +21,9 @@ campaigns: setup ## the random tests with 40 times as many cases (CDISCOUNT_TEST
 
 bench: setup ## every step against a peer, in the same run; prints a table (ARGS="--only index --gb 1")
 	@$(PY) -m benchmarks $(ARGS)
+
+pictures: setup ## docs/pictures of Airflow's UI, made by the tests that use it in a browser
+	@CDISCOUNT_PICTURES=docs/pictures $(PY) -m pytest tests/airflow_ui
 
 up: setup ## Airflow's UI on 127.0.0.1:8080; prints the password
 	@$(PY) tools/up.py

@@ -1,6 +1,7 @@
 """What many tests share: a tiny catalogue, the artifacts made of it, and where the real test data lies."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -161,3 +162,21 @@ def tiny_evaluation(sample_dir, labels_dir, model_dir, artifacts_dir):
 @pytest.fixture(scope="session")
 def evaluation_dir(tiny_evaluation):
     return Path(tiny_evaluation["path"])
+
+
+_BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+_BROWSER_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Return the system's browser; only for a module, since Playwright holds the thread's event loop meanwhile."""
+    path = next(filter(None, map(shutil.which, _BROWSERS)), None)
+    if path is None:
+        pytest.skip("no browser is installed: apt-get install chromium")
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=path, args=_BROWSER_ARGUMENTS)
+        yield chromium
+        chromium.close()

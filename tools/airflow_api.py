@@ -20,9 +20,9 @@ class ApiError(ToolError):
 class AirflowApi:
     """A signed-in client of one Airflow."""
 
-    def __init__(self, port: int, password: str) -> None:
+    def __init__(self, port: int, password: str, user: str = ADMIN) -> None:
         self.base_url = f"http://127.0.0.1:{port}"
-        self._password = password
+        self._credentials = {"username": user, "password": password}
         self._token: str | None = None
 
     def _send(self, method: str, path: str, body: Any = None) -> Any:
@@ -48,8 +48,7 @@ class AirflowApi:
             OSError: If it cannot be reached.
         """
         if self._token is None:
-            credentials = {"username": ADMIN, "password": self._password}
-            self._token = self._send("POST", "/auth/token", credentials)["access_token"]
+            self._token = self._send("POST", "/auth/token", self._credentials)["access_token"]
         return self._send(method, f"/api/v2{path}", body)
 
     def is_healthy(self) -> bool:

@@ -1,7 +1,6 @@
 """The pages as people meet them: in a browser, on a desk and on a telephone, by day and by night."""
 
 import re
-import shutil
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,8 +26,6 @@ LOOKS = [(1100, "light"), (1100, "dark"), (360, "light"), (360, "dark")]
 COLOUR_RULES = ["color-contrast", "link-in-text-block"]
 """All that can differ by night, which changes colours alone: a test below watches that."""
 
-_ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
-
 
 class Look(NamedTuple):
     """What was found at one width in one colour scheme."""
@@ -43,19 +40,6 @@ class Visit(NamedTuple):
     looks: dict[tuple[int, str], Look]
     requests: list[str]
     complaints: list[str]
-
-
-@pytest.fixture(scope="module")
-def browser():
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        pytest.skip("no browser is installed: apt-get install chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=path, args=_ARGUMENTS)
-        yield chromium
-        chromium.close()
 
 
 def write_audited(place, reports_dir):
