@@ -162,6 +162,19 @@ def _choose_run(environment: Environment, sample_name: str, wanted: str | None) 
     return runs[-1]
 
 
+def _choose_runs(environment: Environment, samples: Sequence[str], asked: Mapping[str, str]) -> tuple[Run, ...]:
+    """Return a run of each sample; of all that have none the error tells."""
+    chosen, missing = [], []
+    for sample in samples:
+        try:
+            chosen.append(_choose_run(environment, sample, asked.get(sample)))
+        except NotComparableError as error:
+            missing.append(str(error))
+    if missing:
+        raise NotComparableError("; ".join(missing))
+    return tuple(chosen)
+
+
 def _catalogue_id(run: Run) -> str:
     return str(run.recorded()["index"]["catalogue_id"])
 
@@ -250,7 +263,7 @@ def start_comparison(
     asked = dict(runs or {})
     if stray := sorted(asked.keys() - set(samples)):
         raise ConfigError(f"runs names {', '.join(stray)}, which samples does not; expected some of {list(samples)}")
-    chosen = tuple(_choose_run(environment, sample, asked.get(sample)) for sample in samples)
+    chosen = _choose_runs(environment, samples, asked)
     if reasons := reasons_against(chosen):
         raise NotComparableError("; ".join(reasons) + _standing_alternative(environment, samples))
     config = ComparisonConfig(

@@ -71,7 +71,7 @@ def _notify(environ: Mapping[str, str]) -> tuple[str, ...]:
         if way != "log" and not re.fullmatch(r"email:[^@\s]+@[^@\s]+", way):
             raise ConfigError(
                 f"environment variable CDISCOUNT_NOTIFY has {way!r}, expected log, email:name@example.org, several of "
-                "these with commas between, or none"
+                "these with commas between, or none alone"
             )
     return tuple(dict.fromkeys(ways))
 

@@ -13,6 +13,7 @@ class Headline(TypedDict):
     Attributes:
         sample, title: Of the sample.
         run_id, preset, training_seed: As the run was started.
+        overrides: The knobs that differ from the preset.
         model: Name of the model's artifact, which ends in its key.
         catalogue_id: Of the catalogue's content.
         product_accuracy, product_accuracy_low, product_accuracy_high: On test, in [0, 1], with its 95 % interval; None
@@ -28,6 +29,7 @@ class Headline(TypedDict):
     title: str
     run_id: str
     preset: str
+    overrides: dict[str, Any]
     training_seed: int
     model: str
     catalogue_id: str
@@ -62,6 +64,7 @@ def read_headline(report_dir: Path) -> Headline:
             title=metrics["sample"]["title"],
             run_id=metrics["run_id"],
             preset=metrics["preset"],
+            overrides=lineage["overrides"],
             training_seed=lineage["seeds"]["training"],
             model=lineage["artifacts"]["model"]["name"],
             catalogue_id=metrics["catalogue"]["catalogue_id"],
@@ -78,6 +81,12 @@ def read_headline(report_dir: Path) -> Headline:
         raise DataError(
             f"{report_dir}: metrics.json has no headline ({error!r}); clear the task write_report"
         ) from error
+
+
+def preset_in_words(headline: Headline) -> str:
+    """Say which settings were trained with, such as `smoke with epochs 2`."""
+    knobs = ", ".join(f"{knob} {value}" for knob, value in headline["overrides"].items())
+    return headline["preset"] + (f" with {knobs}" if knobs else "")
 
 
 def percent(value: float | None, low: float | None = None, high: float | None = None) -> str:

@@ -65,10 +65,12 @@ def of_labels(result: Result) -> str:
     """Tell what can be learnt from and measured on."""
     kept = f"{_count(result['num_images'], 'image')} of {_count(result['num_products'], 'product')}"
     splits = [f"{result[f'num_{split}_products']:,} {split}" for split in ("train", "validation", "test")]
-    faults = f"{result['num_rejected_images']:,} rejected, {result['num_conflicting_images']:,} conflicting"
+    faults = (
+        f"{_count(result['num_rejected_images'], 'image')} rejected, {result['num_conflicting_images']:,} conflicting"
+    )
     return (
         f"{kept} in {_count(result['num_classes'], 'class')} and {_count(result['num_groups'], 'group')}: "
-        f"{', '.join(splits)}; images {faults}{_again(result)}"
+        f"{', '.join(splits)}; {faults}{_again(result)}"
     )
 
 

@@ -53,10 +53,10 @@ def catalogue_dag() -> None:
         **Leaves** nothing; a scheduled run is skipped, with the reason, if index and page stand and are published.
         **If it fails**, a setting is wrong: the log says which, and what to do.
         """
+        forms.refuse_conf(dag_run.conf)
         from cdiscount_tasks.catalogue import open_catalogue, reason_to_wait
         from cdiscount_tasks.stages import catalogue_page, index
 
-        forms.refuse_conf(dag_run.conf)
         reason = reason_to_wait(read_environment())
         if reason and is_scheduled(dag_run):
             skip_task(reason)

@@ -13,6 +13,7 @@ from cdiscount_tasks.reporting.cases import Galleries
 from cdiscount_tasks.reporting.class_table import choose_classes, worst_first
 from cdiscount_tasks.reporting.confidence_figures import draw_confidence
 from cdiscount_tasks.reporting.figures import heat, learning_curves
+from cdiscount_tasks.reporting.next_steps import next_steps
 from cdiscount_tasks.reporting.suspects import Suspect
 from cdiscount_tasks.reporting.templating import page_css, templates
 
@@ -86,6 +87,7 @@ def render_report(
             confidence_curves=draw_confidence(product),
             history=history.to_dict("records"),
             galleries=galleries,
+            steps=next_steps(metrics, names),
             suspects=suspects,
             class_sizes=_class_sizes(metrics["classes"]),
             uniform_log_loss=math.log(num_classes),

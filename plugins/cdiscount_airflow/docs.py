@@ -13,7 +13,8 @@ settings train nothing twice.
 
 Press **Trigger**, choose a preset, and read the report in the run's tab **Report** (the files stand in the folder that
 the task *Resolve the run* names). The log of a failed task has the sentence that says what to do; clearing the task
-goes on from there. Each task's counts stand in a line at the end of its log, and as `summary` among its XComs.
+goes on from there. A task that counts tells so in a line at
+the end of its log, and as `summary` among its XComs.
 """
 
 

@@ -38,9 +38,7 @@ SECTIONS = {
 }
 """The knobs of the form by section. Airflow shows sections closed, so that what must be seen stands in none."""
 
-_PRESET_MEANS = (
-    "A complete set of training knobs. What you set below goes before it; an empty field is as in the preset."
-)
+_PRESET_MEANS = "A complete set of training knobs. What you set below overrides it; an empty field is as in the preset."
 _AS_IN_PRESET = {"None": "as in the preset"}
 # What a JSON schema says about a number or a choice; the rest of pydantic's schema is of no use in a form.
 _KEPT = ("enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from airflow.sdk import BaseNotifier
-from airflow.sdk.exceptions import AirflowException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from cdiscount_airflow.links import RUN_VIEW
 from cdiscount_tasks.environment import Environment
@@ -50,7 +50,7 @@ def report_message(context: Any) -> Message:
     Args:
         context: Of the task that wrote it; its result has the report's folder as `path`.
     """
-    from cdiscount_tasks.headline import read_headline, sentence  # noqa: PLC0415
+    from cdiscount_tasks.headline import preset_in_words, read_headline, sentence  # noqa: PLC0415
     from cdiscount_tasks.records import DRAWN_WARNING  # noqa: PLC0415
 
     ti = context["ti"]
@@ -58,7 +58,7 @@ def report_message(context: Any) -> Message:
     headline = read_headline(report_dir)
     lines = [
         f"{headline['verdict'].capitalize()}.",
-        f"Run {headline['run_id']}, preset {headline['preset']}, training seed {headline['training_seed']}, "
+        f"Run {headline['run_id']}, preset {preset_in_words(headline)}, training seed {headline['training_seed']}, "
         f"{headline['model']}.",
         *([DRAWN_WARNING] if headline["drawn"] else []),
         f"Report: {report_dir / 'report.html'}",
@@ -88,9 +88,10 @@ def failure_message(context: Any) -> Message:
     """
     ti, task, dag = context["ti"], context["task"], context["dag"]
     place = f" [{ti.map_index}]" if ti.map_index is not None and ti.map_index >= 0 else ""
+    error = context.get("exception")
     lines = [
-        _reason(context.get("exception")),
-        *_advice(task.doc_md or ""),
+        _reason(error),
+        *([] if isinstance(error, AirflowFailException) else _advice(task.doc_md or "")),  # those say what to do
         f"Run {ti.run_id}, task {ti.task_id}{place}, try {ti.try_number}. Its log:",
         str(ti.log_url),
     ]

@@ -18,6 +18,7 @@ from cdiscount_airflow.reports.access import ReaderDep
 from cdiscount_airflow.reports.files import find_file
 from cdiscount_airflow.reports.owners import CATALOGUE_DAG, COMPARISON_DAG, dags_of_folder, sample_of
 from cdiscount_tasks.environment import read_environment
+from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.run import run_folder
 
 logger = logging.getLogger(__name__)
@@ -48,6 +49,20 @@ app = FastAPI(
     openapi_url=None,
     redirect_slashes=False,
 )
+
+
+@app.middleware("http")
+async def show_fault(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    """Say what is wrong with the machine's settings, and of another fault where to look, as a page like the others."""
+    try:
+        return await call_next(request)
+    except ConfigError as error:
+        sentence = str(error)
+        logger.warning("%s", sentence)
+    except Exception:
+        sentence = "The page could not be made: the log of Airflow's API server says why."
+        logger.exception("%s", request.url.path)
+    return HTMLResponse(pages.refusal_page(500, sentence), 500)
 
 
 @app.middleware("http")

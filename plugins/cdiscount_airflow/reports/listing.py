@@ -140,7 +140,7 @@ def list_all(reports_dir: Path, may_read: MayRead) -> Lists:
 
 def _comparison(reports_dir: Path, may_read: MayRead) -> Section | None:
     pages = _pages(reports_dir, comparison_pages(reports_dir), may_read)
-    return _page_section(COMPARISON_DAG, "Comparison" if len(pages) == 1 else "Comparisons", pages)
+    return _page_section(COMPARISON_DAG, "Comparison" if len(pages) <= 1 else "Comparisons", pages)
 
 
 def _catalogue(reports_dir: Path, may_read: MayRead) -> Section | None:

@@ -40,16 +40,23 @@ def failed(error, **settings):
     return notifiers.failure_message(context_of(error, **settings))
 
 
-def test_a_failure_tells_task_sentence_advice_and_where_to_read_on():
-    message = failed(AirflowFailException("wine.yaml: epochs is 0, expected 1 to 500"))
+def test_a_failure_tells_task_error_advice_and_where_to_read_on():
+    message = failed(MemoryError("no 2 GiB are left"))
 
     assert message.subject == "Cdiscount: Wine: the task Train the model failed"
     assert message.lines == (
-        "wine.yaml: epochs is 0, expected 1 to 500",
+        "MemoryError: no 2 GiB are left",
         "If it fails for lack of memory, trigger again with a smaller batch size.",
         "Run manual__1, task train_model, try 2. Its log:",
         LOG_URL,
     )
+
+
+def test_the_projects_own_sentence_says_what_to_do_by_itself():
+    message = failed(AirflowFailException("wine.yaml: epochs is 0, expected 1 to 500"))
+
+    assert message.lines[0] == "wine.yaml: epochs is 0, expected 1 to 500"
+    assert not any(line.startswith("If it fails") for line in message.lines)
 
 
 def test_an_error_that_is_not_the_projects_own_carries_its_name():
@@ -81,7 +88,7 @@ def test_the_log_alone_is_told_unless_more_is_wanted(caplog):
     with caplog.at_level(logging.INFO):
         only(context_of(AirflowFailException("{{ no template }}")))
 
-    assert [record.levelname for record in caplog.records] == ["ERROR"] * 5
+    assert [record.levelname for record in caplog.records] == ["ERROR"] * 4
     assert "{{ no template }}" in caplog.messages
 
 

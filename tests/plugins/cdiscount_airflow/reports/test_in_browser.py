@@ -10,7 +10,7 @@ from cdiscount_airflow.reports.pages import list_page, refusal_page, state_page
 from fastapi import Response
 from fastapi.responses import HTMLResponse
 
-from tests.cdiscount_tasks.reporting.test_pages_in_browser import LOOKS, browser, look  # noqa: F401
+from tests.cdiscount_tasks.reporting.test_pages_in_browser import LOOKS, look
 from tests.plugins.cdiscount_airflow.reports.conftest import FINISHED, PREFIX, SCRIPT, write_page
 from tools.airflow_api import wait_until
 from tools.airflow_processes import free_port
@@ -48,7 +48,7 @@ def served(root_app, reports_dir):
 
 
 @pytest.mark.parametrize(("src", "runs"), [(ODD, False), ("/unguarded", True)])
-def test_a_script_in_a_report_is_not_run(browser, served, token_of, src, runs):  # noqa: F811
+def test_a_script_in_a_report_is_not_run(browser, served, token_of, src, runs):
     context = browser.new_context()
     context.add_cookies([{"name": "_token", "value": token_of("admin"), "url": served.url}])
     tab = context.new_page()
@@ -78,7 +78,7 @@ def make_pages(reports_dir, database):
 
 @pytest.mark.parametrize("name", ["list", "state", "refusal"])
 def test_a_page_is_fit_for_everyone_at_every_width_by_day_and_by_night(
-    browser,  # noqa: F811
+    browser,
     reports_dir,
     database,
     tmp_path,
