@@ -4,9 +4,14 @@ import json
 import time
 import urllib.error
 import urllib.request
+from http import HTTPStatus
 from typing import Any, cast
 
 from tools.airflow_home import ADMIN, ToolError
+
+_TRIES, PAUSE_S = 8, 2.0
+"""How often a request is sent, and how long is waited before the next time, where Airflow's database is locked: SQLite
+has one writer at a time, and a busy machine keeps others waiting for longer than they will."""
 
 
 class ApiError(ToolError):
@@ -49,6 +54,13 @@ class AirflowApi:
         """
         if self._token is None:
             self._token = self._send("POST", "/auth/token", self._credentials)["access_token"]
+        for _ in range(_TRIES - 1):
+            try:
+                return self._send(method, f"/api/v2{path}", body)
+            except ApiError as error:
+                if error.status != HTTPStatus.INTERNAL_SERVER_ERROR or "Database error" not in str(error):
+                    raise
+                time.sleep(PAUSE_S)
         return self._send(method, f"/api/v2{path}", body)
 
     def is_healthy(self) -> bool:
