@@ -100,6 +100,13 @@ def test_a_run_without_a_report_is_not_finished(runs):
     assert finished_runs(read_environment(), "colours") == []
 
 
+def test_every_sample_without_a_finished_run_is_named_at_once(runs):
+    with pytest.raises(
+        NotComparableError, match="sample colours has no finished run .*; sample lights has no finished"
+    ):
+        compare()
+
+
 def test_a_sample_without_a_finished_run_is_refused_with_what_to_do(runs):
     runs.finish("colours", "old")
     with pytest.raises(NotComparableError, match=r"sample lights has no finished run .* trigger cdiscount_lights"):

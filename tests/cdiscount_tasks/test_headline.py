@@ -3,7 +3,7 @@ import json
 import pytest
 
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.headline import percent, read_headline, sentence
+from cdiscount_tasks.headline import percent, preset_in_words, read_headline, sentence
 from tests.cdiscount_tasks.finished_reports import change_metrics, write_finished
 
 
@@ -14,6 +14,13 @@ def test_a_headline_has_accuracy_interval_model_and_relative_path(tmp_path):
     assert figures == [0.75, 0.65, 0.85]
     assert (headline["run_id"], headline["preset"], headline["drawn"]) == ("manual__1", "smoke", False)
     assert headline["report_path"] == "wine/run-1/report.html"
+
+
+def test_the_knobs_that_differ_stand_beside_the_preset(tmp_path):
+    headline = read_headline(write_finished(tmp_path))
+
+    assert preset_in_words({**headline, "overrides": {}}) == "smoke"
+    assert preset_in_words({**headline, "overrides": {"epochs": 2, "seed": 1}}) == "smoke with epochs 2, seed 1"
 
 
 def test_a_headline_is_carried_as_json(tmp_path):

@@ -6,6 +6,8 @@ from datetime import timedelta
 
 import pytest
 
+from benchmarks.dag_parsing import HEAVY
+
 STORY = [
     "resolve_run",
     "index_catalogue.plan_ranges",
@@ -21,19 +23,6 @@ STORY = [
     "write_report",
 ]
 OTHER_DAGS = {"cdiscount_catalogue", "cdiscount_sample_comparison"}
-HEAVY = [
-    "numpy",
-    "pyarrow",
-    "PIL",
-    "tensorflow",
-    "keras",
-    "pandas",
-    "sklearn",
-    "scipy",
-    "bson",
-    "matplotlib",
-    "cleanlab",
-]
 
 
 def ids_in_order(dag):

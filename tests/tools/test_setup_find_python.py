@@ -65,7 +65,7 @@ def test_a_chosen_python_is_the_only_one_asked(machine):
 
 def test_what_pyenv_hides_is_found_where_path_has_none(machine):
     put(machine, "python3.12", FAILS)
-    put(machine, "home/.pyenv/versions/3.12.1/bin/python", "echo usable 12 /opt/pyenv")
+    put(machine, "home/.pyenv/versions/3.12.9/bin/python", "echo usable 12 /opt/pyenv")
     assert find(machine).stdout == "/opt/pyenv\n"
 
 

@@ -170,6 +170,13 @@ def test_the_baseline_is_the_share_of_trains_largest_class_and_the_gain_is_paire
     assert baseline["gain"]["value"] == pytest.approx(accuracy["value"] - baseline["majority"]["value"], abs=2e-6)
 
 
+def test_of_classes_that_tie_in_train_the_baseline_takes_the_one_that_is_hardest_to_beat():
+    true = np.array([0, 1, 1, 1, 2])
+    classes = pd.DataFrame({"num_products_train": [5, 5, 4]})
+    baseline = metrics.measure_baselines(true, true == 0, np.arange(5), classes)
+    assert (baseline["majority_class_index"], baseline["majority"]["value"]) == (1, 0.6)
+
+
 def test_conflicted_and_unconflicted_products_add_up_to_all():
     true, predicted, group_id = make_predictions()
     conflicted = np.random.default_rng(0).random(len(true)) < 0.2

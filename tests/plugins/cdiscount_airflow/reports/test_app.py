@@ -3,6 +3,7 @@ import re
 from urllib.parse import quote, urljoin
 
 import pytest
+from cdiscount_airflow.reports import listing
 from fastapi import FastAPI
 
 from cdiscount_tasks.report_folders import SKIP_NOTE
@@ -99,6 +100,30 @@ def test_a_list_tells_which_run_was_skipped_and_why(no_mixed_bag, client, databa
 
     assert "nothing changed in wine" in page
     assert "nothing changed in mixed_bag" not in page
+
+
+def test_a_wrong_setting_of_the_machine_is_told_on_a_page_with_the_policy(client, monkeypatch):
+    monkeypatch.setenv("CDISCOUNT_NOTIFY", "mail:x")
+
+    answer = client("admin").get(f"{PREFIX}/")
+
+    assert answer.status_code == 500
+    assert "CDISCOUNT_NOTIFY has" in answer.text
+    assert answer.headers["content-security-policy"].startswith("sandbox")
+
+
+def test_another_fault_is_logged_and_shows_nothing_of_itself(client, monkeypatch, caplog):
+    def fail(*args):
+        raise ZeroDivisionError(SECRET)
+
+    monkeypatch.setattr(listing, "list_all", fail)
+
+    answer = client("admin").get(f"{PREFIX}/")
+
+    assert answer.status_code == 500
+    assert SECRET not in answer.text
+    assert SECRET in caplog.text
+    assert answer.headers["content-security-policy"].startswith("sandbox")
 
 
 def test_the_index_file_of_all_samples_is_never_served(client):
