@@ -1,7 +1,7 @@
 """Whether a run that started by itself would make anything new, and with which seed.
 
-A run is compared with the sample's last finished one, artifact by artifact: what decides each of them (catalogue, YAML,
-preset, fixes, split file, weights, versions) is put together as a run would, and nothing is built.
+A run is compared with the sample's last finished one of its preset, artifact by artifact: what decides each of them
+(catalogue, YAML, preset, fixes, split file, weights, versions) is put together as a run would, and nothing is built.
 """
 
 import json
@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import xxhash
 
@@ -24,6 +24,14 @@ logger = logging.getLogger(__name__)
 ALWAYS = "always"
 _SETTING = "CDISCOUNT_REPORTS"
 _MOST_TOLD = 4
+_ABSENT = "absent"
+_DOES = {
+    "features": "extracts features",
+    "evaluation": "evaluates",
+    "audit": "looks for label suspects",
+    "report": "writes a report",
+}
+"""What a run does again of the first artifact that differs; before the features, and of a model, it trains."""
 
 # What a report's config holds without deciding what it says: names, places and times of the run; copied files and
 # versions, which the artifacts count as far as they matter to them; presets that the run does not have.
@@ -31,6 +39,18 @@ _PASSING = frozenset(
     {"run_id", "started", "catalogue_path", "catalogue_fingerprint", "inputs", "input_sources", "versions"}
 )
 _PASSING_OF_SAMPLE = frozenset({"tags", "schedule", "presets", "default_preset"})
+
+
+class Difference(NamedTuple):
+    """The first artifact of which a run would make another one than a finished run has.
+
+    Attributes:
+        does: What the run does then, such as `trains`.
+        words: What is different, such as `epochs 8 -> 30, image size 64 -> 96`.
+    """
+
+    does: str
+    words: str
 
 
 def seed_by_itself(schedule: ScheduleConfig, run_id: str) -> dict[str, int]:
@@ -91,6 +111,36 @@ def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
         yield path, json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
+_WORDS = {_ABSENT: _ABSENT, "true": "yes", "false": "no", "null": "none"}
+
+
+def _plain(text: str) -> str:
+    """Return a value in JSON as a person writes it."""
+    if text in _WORDS:
+        return _WORDS[text]
+    return str(json.loads(text)) if text.startswith('"') else text
+
+
+def _listed(values: list[Any]) -> str:
+    told = ", ".join(str(value) for value in values[:_MOST_TOLD])
+    return told + (f" and {len(values) - _MOST_TOLD} more" if len(values) > _MOST_TOLD else "")
+
+
+def _in_words(name: str, was: str, now: str) -> str:
+    """Say how one setting differs, without the names of the files that it stands in."""
+    if name == "inputs.index":
+        return "the catalogue's content changed"
+    if name == "version":
+        return f"the code of this step changed (version {was} -> {now})"
+    words = name.removeprefix("config.").removeprefix("libraries.").replace(".", " ").replace("_", " ")
+    before, after = (None if text == _ABSENT else json.loads(text) for text in (was, now))
+    if isinstance(before, list) and isinstance(after, list):
+        gone, new = [one for one in before if one not in after], [one for one in after if one not in before]
+        told = [f"{word} {_listed(values)}" for word, values in (("without", gone), ("with", new)) if values]
+        return f"{words}: now {' and '.join(told) or 'in another order'}"
+    return f"{words} {_plain(was)} -> {_plain(now)}"
+
+
 def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     """Say in which settings two recipes differ.
 
@@ -99,11 +149,11 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         now: The recipe as JSON.
 
     Returns:
-        Such as `config.epochs was 8, is 9`, by name; empty: they decide the same.
+        Such as `epochs 8 -> 30`, by name; empty: they decide the same.
     """
     was, found = dict(_leaves(_deciding(before))), dict(_leaves(_deciding(now)))
     return [
-        f"{name} was {was.get(name, 'absent')}, is {found.get(name, 'absent')}"
+        _in_words(name, was.get(name, _ABSENT), found.get(name, _ABSENT))
         for name in sorted(was.keys() | found.keys())
         if was.get(name) != found.get(name)
     ]
@@ -116,7 +166,7 @@ def _changed_files(run: Run, last: Run) -> str:
     return f"{' and '.join(changed) or 'the file of pretrained weights'} changed"
 
 
-def _change_of(recipe: Recipe, standing: Path, run: Run, last: Run) -> str | None:
+def _change_of(recipe: Recipe, standing: Path, run: Run, last: Run) -> Difference | None:
     """Say why an artifact of a finished run is not the one that a recipe makes; None: it is."""
     told = differences(read_manifest(standing), recipe.as_json())
     if not told and recipe.stage != "report" and recipe.dir_in(standing.parent) != standing:
@@ -124,10 +174,10 @@ def _change_of(recipe: Recipe, standing: Path, run: Run, last: Run) -> str | Non
     if not told:
         return None
     more = f", and {len(told) - _MOST_TOLD} more" if len(told) > _MOST_TOLD else ""
-    return f"of the {recipe.stage} {'; '.join(told[:_MOST_TOLD])}{more}"
+    return Difference(_DOES.get(recipe.stage, "trains"), f"{', '.join(told[:_MOST_TOLD])}{more}")
 
 
-def find_change(run: Run, last: Run) -> str | None:
+def find_change(run: Run, last: Run) -> Difference | None:
     """Say what a run would make otherwise than a finished one; None: everything that decides it is the same.
 
     Args:
@@ -141,46 +191,81 @@ def find_change(run: Run, last: Run) -> str | None:
         for recipe in _recipes(run, dirs):
             met.add(recipe.stage)
             if recipe.stage not in noted:
-                return f"there were no {recipe.stage}, and now there would be"
+                does = _DOES.get(recipe.stage, "trains")
+                return Difference(does, f"that run has no {recipe.stage}, and now they can be made")
             if change := _change_of(recipe, noted[recipe.stage], run, last):
                 return change
     except DataError as error:
-        return f"what it used cannot be used again ({error})"
-    gone = sorted(noted.keys() - met)
-    return f"there were {' and '.join(gone)}, and now there would be none" if gone else None
+        return Difference("makes again what is missing", f"what that run used cannot be used again ({error})")
+    gone = " and ".join(sorted(noted.keys() - met))
+    return Difference("writes a report", f"that run has {gone}, and now they cannot be made") if gone else None
 
 
-def reason_to_skip(run: Run) -> str | None:
-    """Say why a run that started by itself would make nothing new; None: it goes on, and the log says why.
+def _has_presets_knobs(run: Run) -> bool:
+    """Tell whether a run trained as its preset says; a seed is no knob: `retrain: always` gives each run its own."""
+    knobs = {"seed": 0}
+    preset = run.config.sample.presets[run.config.preset]
+    return run.config.training.model_copy(update=knobs) == preset.model_copy(update=knobs)
+
+
+def _last_of_preset(run: Run, finished: list[Run]) -> Run | None:
+    """Return the run to compare with: of the same preset, and if there is one, without knobs that a person tried."""
+    same = [other for other in finished if other.config.preset == run.config.preset]
+    return next(iter([*filter(_has_presets_knobs, same), *same]), None)
+
+
+def _used_catalogue(run: Run) -> str:
+    return str(run.recorded()["index"]["catalogue_id"])
+
+
+def _no_news(run: Run, seen: Run | None) -> str | None:
+    """Say that the published index holds the catalogue that the sample used last; None: it is another one."""
+    if seen is None or _used_catalogue(seen) != _used_catalogue(run):
+        return None
+    return (
+        f"the published index is no news for sample {run.config.sample.name}: its run {seen.config.run_id} "
+        f"({_report_of(seen)}) used the same catalogue; to train, trigger a run by hand, or set schedule.cron in "
+        f"{run.config.sample.name}.yaml"
+    )
+
+
+def _report_of(run: Run) -> str:
+    finished = datetime.fromtimestamp((run.report_dir / MANIFEST).stat().st_mtime, UTC)
+    return f"report of {finished:%Y-%m-%d %H:%M} UTC"
+
+
+def reason_to_skip(run: Run, *, by_new_index: bool = False) -> str | None:
+    """Say why a run that started by itself would make nothing new; None: it continues, and the log says why.
 
     Args:
         run: Its index is recorded.
+        by_new_index: The run was started by a published index, not by a time: where the sample's last finished run has
+            used that catalogue, nothing is new, whatever that run's settings were.
 
     Returns:
-        What it was compared with, and what to alter for another training.
+        What it was compared with, and what to change for another training.
 
     Raises:
         ConfigError: If the run's weights cannot be had.
     """
-    sample = run.config.sample
+    sample, preset = run.config.sample, run.config.preset
+    finished = [other for other in iter_finished_runs(run.environment, sample.name) if other.run_dir != run.run_dir]
+    last = _last_of_preset(run, finished)
+    if by_new_index and (reason := _no_news(run, last or next(iter(finished), None))):
+        return reason
     if sample.schedule.retrain == ALWAYS:
-        logger.info(
-            "goes on: schedule.retrain is always; the training seed of this run is %d", run.config.training.seed
-        )
+        logger.info("trains: schedule.retrain is always; the training seed of this run is %d", run.config.training.seed)
         return None
-    others = (other for other in iter_finished_runs(run.environment, sample.name) if other.run_dir != run.run_dir)
-    last = next(others, None)
     if last is None:
-        logger.info("goes on: sample %s has no finished run yet", sample.name)
+        logger.info("trains: sample %s has no finished run of preset %s yet", sample.name, preset)
         return None
     if change := find_change(run, last):
-        logger.info("goes on, since run %s was another: %s", last.config.run_id, change)
+        logger.info("%s: against run %s %s", change.does, last.config.run_id, change.words)
         return None
-    finished = datetime.fromtimestamp((last.report_dir / MANIFEST).stat().st_mtime, UTC)
     return (
-        f"nothing changed since run {last.config.run_id} (report of {finished:%Y-%m-%d %H:%M} UTC): catalogue, "
-        "settings, label fixes, weights and versions are the same; for another training alter preset "
-        f"{run.config.preset}, set retrain: always in {sample.name}.yaml, or trigger a run by hand"
+        f"nothing changed since run {last.config.run_id} ({_report_of(last)}): catalogue, "
+        "settings, label fixes, weights and versions are the same; for another training change preset "
+        f"{preset}, set retrain: always in {sample.name}.yaml, or trigger a run by hand"
     )
 
 

@@ -1,6 +1,6 @@
 """The DAG `cdiscount_catalogue`: notices a new or changed catalogue, indexes it, writes its page, says so.
 
-Every quarter of an hour it looks at the catalogue for a moment, and skips with the reason when there is nothing to do.
+Every hour it looks at the catalogue for a moment, and skips with the reason when there is nothing to do.
 It alone publishes the asset that sample DAGs with `schedule.on_new_index` wait for.
 """
 
@@ -28,13 +28,14 @@ def open_catalogue_of(_run_id):
     dag_id="cdiscount_catalogue",
     dag_display_name="Cdiscount: the catalogue",
     description="Notices a new catalogue, indexes it, and shows what it holds",
-    schedule=assets.every_quarter_of_an_hour(),
+    schedule=assets.every_hour(),
     default_args={
         **DEFAULT_ARGS,
         "on_failure_callback": notifiers.notifiers(read_environment(), notifiers.failure_message),
     },
     max_active_runs=1,
     catchup=False,
+    allowed_run_types=assets.RUN_TYPES,
     doc_md=docs.catalogue_page(read_environment()),
     tags=["cdiscount", "catalogue"],
 )

@@ -36,6 +36,7 @@ def sample_dag(sample: SampleConfig) -> DAG:
         },
         max_active_runs=1,
         catchup=False,
+        allowed_run_types=assets.RUN_TYPES,
         doc_md=docs.page_of(sample, read_environment()),
         deadline=deadlines.deadline_of(sample),
         tags=["cdiscount", *sample.tags],
@@ -68,7 +69,7 @@ def sample_dag(sample: SampleConfig) -> DAG:
         def notice_changes(index_dir: str, dag_run=None, run_id=None) -> dict:
             """Look whether this run would make anything new; one that a person triggered always goes on.
 
-            **Reads** what decided each artifact of the sample's last finished run.
+            **Reads** what decided each artifact of the sample's last finished run of the same preset.
             **Leaves** nothing; a run that started by itself is skipped here, with the reason, if nothing changed.
             **If it fails**, clear the task; it only compares.
             """
@@ -76,7 +77,7 @@ def sample_dag(sample: SampleConfig) -> DAG:
 
             if is_scheduled(dag_run):
                 run = open_run(run_id)
-                if reason := retraining.reason_to_skip(run):
+                if reason := retraining.reason_to_skip(run, by_new_index=assets.is_of_new_index(dag_run)):
                     retraining.note_skip(run, reason)
                     skip_task(reason)
             return {"path": index_dir}

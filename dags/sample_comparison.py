@@ -29,6 +29,7 @@ from cdiscount_tasks.environment import read_environment
     },
     max_active_runs=1,
     catchup=False,
+    allowed_run_types=assets.RUN_TYPES,
     doc_md=docs.comparison_page(read_environment()),
     tags=["cdiscount", "comparison"],
 )

@@ -15,6 +15,10 @@ CATALOGUE_INDEX = Asset(name="catalogue_index", uri="cdiscount://catalogue/index
 """A catalogue's index; only the DAG `cdiscount_catalogue` publishes it, and only for new content."""
 
 
+RUN_TYPES = ("manual", "scheduled", "asset_triggered", "asset_materialization", "operator_triggered")
+"""How a run may be started: every way but a backfill, whose runs would all make the same of today's catalogue."""
+
+
 def report_of(sample_name: str) -> Asset:
     """Return the asset of a sample's newest report; the sample's own DAG publishes it."""
     return Asset(name=f"report_{sample_name}", uri=f"cdiscount://reports/{sample_name}", group="cdiscount")
@@ -51,8 +55,8 @@ def schedule_in_words(sample: SampleConfig) -> list[str]:
         then = "Each of these runs trains, with a seed of its own (`retrain: always`)."
     else:
         then = (
-            "Such a run is skipped where nothing changed since the last finished one; its task *Notice changes* says "
-            "what to alter. A run that you trigger is never skipped."
+            "Such a run is skipped where nothing changed since the last finished one of its preset; its task *Notice "
+            "changes* says what to change. A run that you trigger is never skipped."
         )
     unpaused = "**Unpausing** waits for the next of these times."
     if schedule.cron:
@@ -61,13 +65,20 @@ def schedule_in_words(sample: SampleConfig) -> list[str]:
             "cron expression that was missed."
         )
     if schedule.on_new_index:
-        unpaused += " A catalogue that was indexed during a pause starts none."
+        unpaused += (
+            " A catalogue that was indexed during a pause starts none; one that the last finished run used trains none."
+        )
     return [f"**Runs by itself**: {', and '.join(times)}, once the DAG is unpaused. {then}", unpaused]
 
 
-def every_quarter_of_an_hour() -> CronTriggerTimetable:
-    """Return the schedule on which the catalogue is looked at."""
-    return CronTriggerTimetable("*/15 * * * *", timezone="UTC", run_immediately=timedelta(0))
+def every_hour() -> CronTriggerTimetable:
+    """Return the schedule on which the catalogue is looked at: before the full hour, on which samples' crons tick."""
+    return _cron("45 * * * *")
+
+
+def is_of_new_index(dag_run: Any) -> bool:
+    """Tell whether a sample's run was started by a published index."""
+    return bool(dag_run.run_type == "asset_triggered")
 
 
 def is_published(inlet_events: Any, catalogue_id: str) -> bool:

@@ -42,7 +42,7 @@ def page_of(sample: SampleConfig, environment: Environment) -> str:
 
 
 _CATALOGUE_WAY = """
-Looks at the catalogue every quarter of an hour, and goes on when it is new, when its content changed, or when its page
+Looks at the catalogue every hour, and goes on when it is new, when its content changed, or when its page
 is out of date (other names, another sample). It indexes the file, writes a page of what it holds, and publishes the
 asset `catalogue_index`, on which a sample's DAG runs by itself with `schedule: {on_new_index: true}`. A file that was
 only touched or moved publishes nothing. While something still writes to the file, a scheduled run waits.

@@ -1,7 +1,9 @@
 import json
 import logging
 import os
+import re
 import shutil
+from pathlib import Path
 
 import pytest
 import yaml
@@ -14,12 +16,13 @@ from tests.cdiscount_tasks.test_run import NAMES, SETTINGS
 from tests.cdiscount_tasks.whole_runs import begin_run, finish_run
 from tests.tiny_catalogue import BLUE, CATEGORIES, RED
 
+SMOKE = {"network": "plain_cnn", "image_size": 32, "epochs": 1, "batch_size": 16}
 SAMPLE = {
     **SETTINGS,
     "categories": list(CATEGORIES),
     "schedule": {"cron": "0 3 * * 1"},
     "presets": {
-        "smoke": {"network": "plain_cnn", "image_size": 32, "epochs": 1, "batch_size": 16},
+        "smoke": SMOKE,
         "long": {"epochs": 50},
     },
 }
@@ -72,9 +75,9 @@ def told(caplog):
     """Begin another run and return why it goes on, or is skipped."""
     caplog.set_level(logging.INFO, "cdiscount_tasks.retraining")
 
-    def ask(**settings):
-        number = len(list((settings.pop("runs_dir", None) or runs_dir()).iterdir()))
-        reason = reason_to_skip(begin_run("colours", f"scheduled__{number}", **settings))
+    def ask(by_new_index=False, **settings):
+        number = len(list(runs_dir().iterdir()))
+        reason = reason_to_skip(begin_run("colours", f"scheduled__{number}", **settings), by_new_index=by_new_index)
         return reason if reason is not None else caplog.messages[-1]
 
     return ask
@@ -88,7 +91,7 @@ def test_a_run_that_would_make_nothing_new_is_skipped_with_what_to_alter(change,
     reason = told()
 
     assert reason.startswith("nothing changed since run first (report of ")
-    assert reason.endswith("alter preset smoke, set retrain: always in colours.yaml, or trigger a run by hand")
+    assert reason.endswith("change preset smoke, set retrain: always in colours.yaml, or trigger a run by hand")
 
 
 def test_nothing_is_built_by_looking(change, told):
@@ -102,24 +105,59 @@ def test_nothing_is_built_by_looking(change, told):
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"max_products_per_category": 5}, "of the sample config.max_products_per_category was null, is 5"),
-        ({"seed": 9}, "of the sample config.seed was 0, is 9"),
-        ({"conflicts": "keep"}, 'of the labels config.conflicts was "drop_image", is "keep"'),
-        ({"title": "Hues"}, 'of the report config.sample.title was "Colours", is "Hues"'),
-        ({"embed_pictures": False}, "of the report config.sample.embed_pictures was true, is false"),
-        ({"default_preset": "long"}, "of the model config.batch_size was 16, is 64; config.epochs was 1, is 50"),
+        ({"max_products_per_category": 5}, "trains: against run first max products per category none -> 5"),
+        ({"seed": 9}, "trains: against run first seed 0 -> 9"),
+        ({"conflicts": "keep"}, "trains: against run first conflicts drop_image -> keep"),
+        ({"title": "Hues"}, "writes a report: against run first sample title Colours -> Hues"),
+        ({"embed_pictures": False}, "writes a report: against run first sample embed pictures yes -> no"),
+        (
+            {"presets": {"smoke": {**SMOKE, "epochs": 2, "image_size": 64}}},
+            "trains: against run first epochs 1 -> 2, image size 32 -> 64",
+        ),
     ],
 )
-def test_a_changed_yaml_goes_on_and_the_log_says_what_changed(change, told, settings, sentence):
+def test_a_changed_yaml_trains_or_writes_anew_and_the_log_says_what_changed(change, told, settings, sentence):
     change.write(**settings)
 
-    assert f"goes on, since run first was another: {sentence}" in told()
+    assert told() == sentence
 
 
-def test_another_preset_of_the_same_knobs_has_its_own_report(change, told):
-    change.write(presets={**SAMPLE["presets"], "quick": SAMPLE["presets"]["smoke"]}, default_preset="quick")
+def test_a_run_of_another_preset_is_nothing_to_be_compared_with(change, told):
+    change.write(default_preset="long")
 
-    assert 'of the report config.preset was "smoke", is "quick"' in told()
+    assert told() == "trains: sample colours has no finished run of preset long yet"
+
+
+def test_a_published_index_is_no_news_for_a_sample_that_used_the_catalogue_with_another_preset(change, told):
+    change.write(default_preset="long")
+
+    reason = told(by_new_index=True)
+
+    assert reason.startswith("the published index is no news for sample colours: its run first (report of ")
+    assert "trigger a run by hand" in reason
+
+
+def test_a_published_index_is_no_news_though_the_yaml_was_changed_since(change, told):
+    change.write(schedule={"on_new_index": True, "retrain": "always"}, seed=9)
+
+    assert told(by_new_index=True).startswith("the published index is no news")
+
+
+def test_a_published_index_of_another_catalogue_trains(change, told):
+    whole = change.catalogue_path.read_bytes()
+    change.catalogue_path.write_bytes(whole[int.from_bytes(whole[:4], "little") :])
+    try:
+        assert told(by_new_index=True) == "trains: against run first the catalogue's content changed"
+    finally:
+        change.catalogue_path.write_bytes(whole)
+
+
+def test_of_one_preset_a_run_with_knobs_of_its_own_is_not_compared(change, told):
+    trial = finish_run("colours", "trial", overrides={"epochs": 2})
+    try:
+        assert told().startswith("nothing changed since run first")
+    finally:
+        shutil.rmtree(trial.report_dir)
 
 
 @pytest.mark.parametrize("settings", [{"tags": ["a"]}, {"schedule": {"cron": "0 4 * * 1"}}])
@@ -138,13 +176,13 @@ def test_a_preset_that_the_run_does_not_have_retrains_nothing(change, told):
 def test_a_new_label_fix_goes_on(change, told):
     change.fixes_path.write_text(f"product_id,category_id,reason\n1,{RED},seen\n")
 
-    assert "of the labels label_fixes.csv changed" in told()
+    assert told() == "trains: against run first label_fixes.csv changed"
 
 
 def test_another_name_of_a_class_goes_on(change, told):
     (change.folder / "names.csv").write_text(NAMES.replace("YELLOW", "AMBER"))
 
-    assert "of the labels category_names.csv changed" in told()
+    assert told() == "trains: against run first category_names.csv changed"
 
 
 def test_a_name_elsewhere_in_the_names_csv_retrains_nothing(change, told):
@@ -164,7 +202,7 @@ def test_a_catalogue_with_one_product_less_goes_on(change, told, tiny):
     length = int.from_bytes(whole[:4], "little")
     change.catalogue_path.write_bytes(whole[length:])
     try:
-        assert "of the sample inputs.index was " in told()
+        assert told() == "trains: against run first the catalogue's content changed"
     finally:
         change.catalogue_path.write_bytes(whole)
 
@@ -172,13 +210,13 @@ def test_a_catalogue_with_one_product_less_goes_on(change, told, tiny):
 def test_another_version_of_a_stage_goes_on(change, told, monkeypatch):
     monkeypatch.setattr(labels, "VERSION", labels.VERSION + 1)
 
-    assert f"of the labels version was {labels.VERSION - 1}, is {labels.VERSION}" in told()
+    assert f"the code of this step changed (version {labels.VERSION - 1} -> {labels.VERSION})" in told()
 
 
 def test_another_version_of_a_library_goes_on(change, told, monkeypatch):
     monkeypatch.setattr(report.metadata, "version", lambda _: "0.0")
 
-    assert 'libraries.keras was "' in told()
+    assert re.search(r"trains: against run first .*keras \S+ -> 0\.0", told())
 
 
 def test_weights_that_are_there_now_go_on(change, told, monkeypatch):
@@ -186,14 +224,14 @@ def test_weights_that_are_there_now_go_on(change, told, monkeypatch):
     (change.folder / "weights" / "mobilenet_v2_notop.h5").write_text("weights")
     monkeypatch.setenv("CDISCOUNT_WEIGHTS", str(change.folder / "weights"))
 
-    assert "there were no features, and now there would be" in told()
+    assert told() == "extracts features: against run first that run has no features, and now they can be made"
 
 
 def test_a_model_that_is_gone_goes_on(change, told):
-    model_dir = next(runs_dir().parent.glob("model-*"))
+    model_dir = Path(open_run("colours", "first").recorded()["model"]["path"])
     model_dir.rename(model_dir.with_name("aside"))
     try:
-        assert "what it used cannot be used again" in told()
+        assert "what that run used cannot be used again" in told()
     finally:
         (model_dir.parent / "aside").rename(model_dir)
 
@@ -202,7 +240,7 @@ def test_a_missing_report_goes_on(change, told):
     report_dir = open_run("colours", "first").report_dir
     report_dir.rename(report_dir.with_name(".aside"))
     try:
-        assert told() == "goes on: sample colours has no finished run yet"
+        assert told() == "trains: sample colours has no finished run of preset smoke yet"
     finally:
         report_dir.with_name(".aside").rename(report_dir)
 
@@ -211,13 +249,13 @@ def test_a_run_that_failed_before_its_report_is_nothing_to_be_compared_with(chan
     change.write(conflicts="keep")
     begin_run("colours", "failed")
 
-    assert "goes on, since run first was another" in told()
+    assert told().startswith("trains: against run first conflicts")
 
 
 def test_retrain_always_goes_on_though_nothing_changed(change, told):
     change.write(schedule={"cron": "0 3 * * 1", "retrain": "always"})
 
-    assert told(overrides={"seed": 77}) == ("goes on: schedule.retrain is always; the training seed of this run is 77")
+    assert told(overrides={"seed": 77}) == "trains: schedule.retrain is always; the training seed of this run is 77"
 
 
 def test_each_run_of_retrain_always_has_a_seed_of_its_own_and_keeps_it_in_a_retry():
@@ -249,7 +287,9 @@ def test_recipes_that_differ_in_a_report_are_told_by_name():
     now = {**before, "version": 2, "config": {"b": [1, 2], "c": None}}
 
     assert differences(before, now) == [
-        "config.a was 1, is absent", "config.b was [1], is [1, 2]", "config.c was absent, is null",
-        "version was 1, is 2",
-    ]  # fmt: skip
+        "a 1 -> absent",
+        "b: now with 2",
+        "c absent -> none",
+        "the code of this step changed (version 1 -> 2)",
+    ]
     assert evaluation.VERSION and differences(before, before) == []

@@ -83,10 +83,10 @@ def test_it_alone_publishes_the_index(project_dags):
     assert publishers == {("cdiscount_catalogue", "publish_index")}
 
 
-def test_it_looks_at_the_catalogue_every_quarter_of_an_hour_from_the_next_tick_on(project_dags):
+def test_it_looks_at_the_catalogue_every_hour_from_the_next_tick_on(project_dags):
     timetable = project_dags["cdiscount_catalogue"].timetable
 
-    assert timetable.expression == "*/15 * * * *"
+    assert timetable.expression == "45 * * * *"
     assert timetable.run_immediately == timedelta(0)
 
 

@@ -5,6 +5,7 @@ import sys
 from datetime import timedelta
 
 import pytest
+import yaml
 
 from benchmarks.dag_parsing import HEAVY
 
@@ -115,11 +116,27 @@ def test_a_failed_task_and_a_finished_report_are_told(read_dags, write_sample):
     assert [way.compose.__name__ for way in report.on_success_callback] == ["report_message"] * 2
 
 
-def test_unpausing_waits_for_the_next_tick(project_dags):
-    timetable = project_dags["cdiscount_wine"].timetable.timetable
+def test_unpausing_waits_for_the_next_tick(read_dags, write_sample):
+    dag = read_dags(write_sample("tea", schedule={"cron": "0 3 * * 1", "on_new_index": True}))[0]["cdiscount_tea"]
 
-    assert timetable.run_immediately == timedelta(0)
-    assert project_dags["cdiscount_wine"].start_date is None
+    assert dag.timetable.timetable.run_immediately == timedelta(0)
+    assert dag.start_date is None
+
+
+def test_the_samples_that_come_with_the_project_train_only_when_triggered(project_dags, project_dir):
+    for name in ("wine", "mixed_bag"):
+        assert project_dags[f"cdiscount_{name}"].schedule is None
+        text = (project_dir / "include" / "samples" / f"{name}.yaml").read_text(encoding="utf-8")
+        with_schedule = text.replace("# schedule:", "schedule:")
+        assert yaml.safe_load(with_schedule)["schedule"]["on_new_index"] is True
+
+
+def test_no_dag_can_be_backfilled(project_dags, read_dags, write_sample):
+    scheduled = read_dags(write_sample("tea", schedule={"cron": "0 3 * * 1", "on_new_index": True}))[0]
+
+    for dag in (*project_dags.values(), *scheduled.values()):
+        assert {"manual", "scheduled", "asset_triggered"} <= {str(one.value) for one in dag.allowed_run_types}
+        assert "backfill" not in {str(one.value) for one in dag.allowed_run_types}
 
 
 def test_the_pages_say_that_the_demo_catalogue_is_drawn(read_dags, write_sample):

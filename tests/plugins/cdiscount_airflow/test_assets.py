@@ -27,6 +27,11 @@ def test_a_new_report_tells_its_headline_in_the_event():
     assert events[assets.report_of("tea")].extra == headline
 
 
+@pytest.mark.parametrize(("run_type", "is_of"), [("asset_triggered", True), ("scheduled", False), ("manual", False)])
+def test_only_an_asset_triggered_run_is_of_a_new_index(run_type, is_of):
+    assert assets.is_of_new_index(SimpleNamespace(run_type=run_type)) is is_of
+
+
 def test_without_a_schedule_a_dag_waits_to_be_triggered():
     assert schedule_of() is None
 
