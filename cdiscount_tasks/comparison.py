@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import xxhash
 from pydantic import ValidationError
 
 from cdiscount_tasks.backbones import Backbone
@@ -24,13 +25,22 @@ from cdiscount_tasks.storage.artifact_notes import note_result, noted_results
 logger = logging.getLogger(__name__)
 
 _MAY_DIFFER = {"seed", "gpus"}
-_LONGEST_FOLDER = 100
+_LONGEST_NAMES = 100
 
 ResultT = TypeVar("ResultT", bound=Mapping[str, Any])
 
 
 class NotComparableError(ConfigError):
     """Runs that may not be put side by side; its text has every reason."""
+
+
+def comparison_folder(samples: Sequence[str]) -> str:
+    """Return the folder name of a comparison: as much of the names as a folder's name holds, and a hash of them all.
+
+    The names are for people; which samples it compares is read from its manifest.
+    """
+    digest = xxhash.xxh3_128_hexdigest(json.dumps(list(samples)).encode())[:16]
+    return f"{'-'.join(samples)[:_LONGEST_NAMES]}-{digest}"
 
 
 @dataclass(frozen=True)
@@ -57,8 +67,7 @@ class Comparison:
     @property
     def out_dir(self) -> Path:
         """Return where the comparison of these samples stands, whichever of their runs it compares."""
-        names = "-".join(run.config.sample.name for run in self.runs)
-        folder = names if len(names) <= _LONGEST_FOLDER else run_folder(names[:_LONGEST_FOLDER])
+        folder = comparison_folder([run.config.sample.name for run in self.runs])
         return self.environment.reports_dir / "comparison" / folder
 
     @property

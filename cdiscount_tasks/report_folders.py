@@ -167,5 +167,7 @@ def catalogue_pages(reports_dir: Path) -> list[FinishedPage]:
 
 
 def comparison_pages(reports_dir: Path) -> list[FinishedPage]:
-    """Return the comparisons of samples."""
-    return list(finished_pages(reports_dir, "comparison", "comparison/*/comparison.html"))
+    """Return the comparisons of samples; of the same samples the newest, in whatever folder an older version put it."""
+    found = finished_pages(reports_dir, "comparison", "comparison/*/comparison.html")
+    newest_last = sorted(found, key=lambda page: (page.finished, page.link))
+    return list({tuple(page.facts.get("samples") or (page.link,)): page for page in newest_last}.values())

@@ -4,6 +4,7 @@ Made from the runs' metrics.json, labels, features and pictures alone; no networ
 """
 
 import json
+import logging
 import os
 from collections.abc import Sequence
 from importlib import metadata
@@ -41,13 +42,21 @@ from cdiscount_tasks.reporting.comparison_page import SCHEMA_VERSION, answer, re
 from cdiscount_tasks.reporting.gallery import PictureShelf
 from cdiscount_tasks.reporting.thumbnails import make_thumbnail
 from cdiscount_tasks.reports_index import write_reports_index
-from cdiscount_tasks.storage.artifact import Recipe, read_manifest, rebuild_artifact, write_json
+from cdiscount_tasks.storage.artifact import (
+    Recipe,
+    read_manifest,
+    rebuild_artifact,
+    verify_artifact,
+    write_json,
+)
 from cdiscount_tasks.storage.comparison_tables import ComparedLabels, keep_products, read_compared_labels
 from cdiscount_tasks.storage.hashes import hash_file
 from cdiscount_tasks.storage.label_tables import read_jpegs
 from cdiscount_tasks.storage.tables import open_table
 
-VERSION = 3
+logger = logging.getLogger(__name__)
+
+VERSION = 4
 NUM_EXAMPLES = 6
 PICTURE_BUDGET_BYTES = 2_000_000
 _SETTING = "CDISCOUNT_REPORTS"
@@ -302,10 +311,25 @@ def _compare(
     return {**facts, "answer": answer(facts)}
 
 
+def _kept(out_dir: Path, recipe: Recipe) -> dict[str, Any] | None:
+    """Return the result of a whole page that was made from exactly this, or None."""
+    try:
+        manifest = read_manifest(out_dir)
+        if manifest["key"] != recipe.key:
+            return None
+        verify_artifact(out_dir)
+    except DataError:
+        return None  # missing or damaged: it is made anew
+    logger.info("%s exists already, made from the same runs: it is kept", out_dir)
+    return {"path": str(out_dir), **manifest["result"]}
+
+
 def write_comparison(
     runs: Sequence[ComparedRun], cloud_dir: Path | None, out_dir: Path, no_features: str = "", no_cloud: str = ""
 ) -> ComparisonResult:
-    """Compare runs of several samples, and list the page in the index of reports. One that stands is replaced.
+    """Compare runs of several samples, and list the page in the index of reports.
+
+    One that exists already and was made from the same is kept; another one in its folder is replaced.
 
     Args:
         runs: Two or more that may be compared; features of all of them, or the page has the networks' part alone.
@@ -339,6 +363,7 @@ def write_comparison(
             "samples": [run.sample for run in runs],
         }
 
-    result = rebuild_artifact(out_dir, _recipe(runs, cloud_dir, no_features, no_cloud), write, _SETTING)
+    recipe = _recipe(runs, cloud_dir, no_features, no_cloud)
+    result = _kept(out_dir, recipe) or rebuild_artifact(out_dir, recipe, write, _SETTING)
     write_reports_index(out_dir.parents[1], _SETTING)
     return cast(ComparisonResult, result)

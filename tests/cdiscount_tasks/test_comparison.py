@@ -5,6 +5,7 @@ import pytest
 
 from cdiscount_tasks.comparison import (
     NotComparableError,
+    comparison_folder,
     finished_runs,
     open_comparison,
     reasons_against,
@@ -18,6 +19,7 @@ from tests.cdiscount_tasks.test_run import SETTINGS, Place
 from tests.tiny_catalogue import BLUE, YELLOW
 
 FIRST_S = 1_790_000_000
+LONG = ["wines_of_france_and_italy_without_sparkling_ones", "beds_and_headboards_of_the_living_room_catalogue"]
 
 
 class Runs:
@@ -172,10 +174,28 @@ def test_a_comparison_that_never_began_cannot_be_opened(runs):
         open_comparison("nothing")
 
 
-def test_the_page_of_two_samples_stands_in_a_folder_of_their_names(runs):
+def test_the_page_of_two_samples_stands_in_a_folder_that_begins_with_their_names(runs):
     runs.finish("colours", "a")
     runs.finish("lights", "b")
-    assert compare().out_dir == read_environment().reports_dir / "comparison" / "colours-lights"
+    out_dir = compare().out_dir
+    assert out_dir.parent == read_environment().reports_dir / "comparison"
+    assert out_dir.name.startswith("colours-lights-")
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ([*LONG, "boots_of_leather"], [*LONG, "boots_of_rubber_and_of_all_other_kinds"]),
+        (["a", "b"], ["b", "a"]),
+        (["a-b", "c"], ["a", "b-c"]),
+        (["a", "b", "c"], ["a-b", "c"]),
+    ],
+)
+def test_two_lists_of_samples_never_share_a_folder(one, other):
+    folders = comparison_folder(one), comparison_folder(other)
+    assert len(set(folders)) == 2
+    assert all(len(folder.encode()) <= 255 for folder in folders)
+    assert comparison_folder(list(one)) == folders[0]
 
 
 def test_notes_are_kept_for_the_page(runs):

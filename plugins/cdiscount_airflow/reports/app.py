@@ -136,7 +136,7 @@ def _report_of(dag_id: str, run_id: str) -> str | None:
 @app.get("/files/{group}/{folder}/{name}")
 def serve_file(group: str, folder: str, name: str, request: Request, reader: ReaderDep) -> Response:
     """Serve a file that a manifest names."""
-    reader.require(*dags_of_folder(group, folder))
+    reader.require(*dags_of_folder(_reports_dir(), group, folder))
     file = find_file(_reports_dir(), group, folder, name)
     if file is None:
         raise HTTPException(404, "No finished report names this file. Reports are made whole: it may be written anew.")

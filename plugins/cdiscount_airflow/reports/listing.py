@@ -93,7 +93,7 @@ def _pages(reports_dir: Path, pages: Sequence[FinishedPage], may_read: MayRead) 
     kept = []
     for page in pages:
         group, folder, _ = page.link.split("/")
-        if all(map(may_read, dags_of_folder(group, folder))) and folder_of(reports_dir, group, folder):
+        if all(map(may_read, dags_of_folder(reports_dir, group, folder))) and folder_of(reports_dir, group, folder):
             kept.append(page)
     return newest_first(kept)
 

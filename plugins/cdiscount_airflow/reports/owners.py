@@ -1,6 +1,11 @@
 """Which DAG a folder of reports belongs to: the right to read the DAG is the right to read its reports."""
 
 import re
+from pathlib import Path
+
+from cdiscount_airflow.reports.files import folder_of
+from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.storage.artifact import read_manifest
 
 CATALOGUE_DAG = "cdiscount_catalogue"
 COMPARISON_DAG = "cdiscount_sample_comparison"
@@ -22,16 +27,33 @@ def sample_of(dag_id: str) -> str | None:
     return name
 
 
-def dags_of_folder(group: str, folder: str) -> list[str]:
+def _compared_samples(reports_dir: Path, folder: str) -> list[str]:
+    """Return the samples of a comparison as its manifest names them; where none does, the parts of the folder's name.
+
+    Such a folder holds nothing that is served; parts that are no sample's name keep it from all who have not every
+    right.
+    """
+    comparison_dir = folder_of(reports_dir, "comparison", folder)
+    try:
+        config = read_manifest(comparison_dir)["config"] if comparison_dir else {}
+    except DataError:
+        config = {}
+    samples = config.get("samples")
+    named = isinstance(samples, list) and samples and all(isinstance(sample, str) for sample in samples)
+    return list(samples) if named else folder.split("-")
+
+
+def dags_of_folder(reports_dir: Path, group: str, folder: str) -> list[str]:
     """Return the DAGs of which a user must be allowed to read every one, to read a folder.
 
     Args:
+        reports_dir: CDISCOUNT_REPORTS.
         group: The folder's parent: a sample's name, `catalogue` or `comparison`.
-        folder: A run's folder, a catalogue_id, or the names of the compared samples, joined by `-`.
+        folder: A run's folder, a catalogue_id, or a comparison's folder.
     """
     if group == "catalogue":
         return [CATALOGUE_DAG]
     if group == "comparison":
         # The page shows figures and pictures of each sample.
-        return [COMPARISON_DAG, *map(sample_dag_of, folder.split("-"))]
+        return [COMPARISON_DAG, *map(sample_dag_of, _compared_samples(reports_dir, folder))]
     return [sample_dag_of(group)]

@@ -101,8 +101,27 @@ def test_every_category_is_shown_with_pictures_and_their_text(page):
 
 def test_the_same_runs_give_the_same_bytes(place, runs, written):
     before = {path.name: path.read_bytes() for path in written[0].iterdir() if path.name != "manifest.json"}
+    (written[0] / "manifest.json").unlink()
     compare(place, runs)
     assert {name: (written[0] / name).read_bytes() for name in before} == before
+
+
+def test_what_was_made_from_the_same_runs_is_kept(place, runs, written):
+    before = (written[0] / "manifest.json").stat().st_ino
+    _, again, _ = compare(place, runs)
+    assert (written[0] / "manifest.json").stat().st_ino == before
+    assert again == written[1]
+
+
+def test_a_page_that_is_damaged_or_of_another_reason_is_made_anew(place, runs, tmp_path):
+    both = [run._replace(features_dir=None) for run in runs]
+    out_dir, _, _ = compare(tmp_path, both, no_features=NO_WEIGHTS)
+    whole = (out_dir / "comparison.html").read_bytes()
+    (out_dir / "comparison.html").write_bytes(whole[:-1] + b"x")
+    compare(tmp_path, both, no_features=NO_WEIGHTS)
+    assert (out_dir / "comparison.html").read_bytes() == whole
+    _, _, facts = compare(tmp_path, both, no_features="another reason")
+    assert facts["no_features"] == "another reason"
 
 
 def test_the_index_lists_the_comparison_with_its_answer(place, written):

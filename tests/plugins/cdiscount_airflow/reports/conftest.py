@@ -30,7 +30,8 @@ def write_page(out_dir, stage, name, facts, **files):
         return facts
 
     out_dir.parent.mkdir(parents=True, exist_ok=True)
-    return rebuild_artifact(out_dir, Recipe(stage, 1, {"at": out_dir.name}, {}, {}, {}), write)
+    config = {"at": out_dir.name, **({"samples": facts["samples"]} if "samples" in facts else {})}
+    return rebuild_artifact(out_dir, Recipe(stage, 1, config, {}, {}, {}), write)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,5 @@
 import json
+import os
 import re
 from urllib.parse import quote, urljoin
 
@@ -6,6 +7,7 @@ import pytest
 from cdiscount_airflow.reports import listing
 from fastapi import FastAPI
 
+from cdiscount_tasks.comparison import comparison_folder
 from cdiscount_tasks.report_folders import SKIP_NOTE
 from cdiscount_tasks.run import run_folder
 from tests.plugins.cdiscount_airflow.reports.conftest import FINISHED, OTHER, PREFIX, SCRIPT, SECRET, write_page
@@ -89,6 +91,45 @@ def test_a_list_is_silent_about_dags_that_the_user_may_not_read(no_mixed_bag, cl
     assert "mixed_bag" not in seen
     assert "Mixed bag" not in seen
     assert "cdiscount_wine" not in seen or "Wine" in seen
+
+
+@pytest.mark.parametrize(
+    "samples",
+    [
+        ["wine", "a_sample_with_a_name_so_long_that_no_folder_holds_it_and_its_two_fellows_beside_it", "c" * 60],
+        ["wine", "tea_from_japan_in_tins-like"],
+    ],
+)
+def test_a_comparison_is_shown_to_who_may_read_the_samples_that_its_manifest_names(
+    no_mixed_bag, client, reports_dir, samples
+):
+    for names in (samples, [*samples, "mixed_bag"]):
+        facts = {"title": " and ".join(names), "origin": "file", "answer": "Harder.", "samples": names}
+        write_page(reports_dir / "comparison" / comparison_folder(names), "comparison", "comparison.html", facts)
+    links = [
+        f"{PREFIX}/files/comparison/{comparison_folder(names)}/comparison.html"
+        for names in (samples, [*samples, "mixed_bag"])
+    ]
+
+    assert [client("viewer").get(link).status_code for link in links] == [200, 403]
+    listed = client("viewer").get(f"{PREFIX}/").text
+    assert comparison_folder(samples) in listed
+    assert comparison_folder([*samples, "mixed_bag"]) not in listed
+
+
+def test_of_the_same_samples_the_newest_comparison_is_listed(client, reports_dir):
+    facts = {"title": "Wine and Mixed bag", "origin": "file", "answer": "Newer.", "samples": ["wine", "mixed_bag"]}
+    old_dir = reports_dir / "comparison" / "wine-mixed_bag"
+    write_page(old_dir, "comparison", "comparison.html", {**facts, "answer": "Older."})
+    os.utime(old_dir / "manifest.json", (1_790_000_000,) * 2)
+    write_page(
+        reports_dir / "comparison" / comparison_folder(["wine", "mixed_bag"]), "comparison", "comparison.html", facts
+    )
+
+    listed = client("admin").get(f"{PREFIX}/").text
+
+    assert "Newer." in listed and "Older." not in listed
+    assert client("admin").get(f"{PREFIX}/files/comparison/wine-mixed_bag/comparison.html").status_code == 200
 
 
 def test_a_list_tells_which_run_was_skipped_and_why(no_mixed_bag, client, database, reports_dir):
