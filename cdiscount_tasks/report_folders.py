@@ -2,17 +2,13 @@
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from itertools import groupby, pairwise
 from pathlib import Path
 
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.records import METRICS_VERSION
 from cdiscount_tasks.reporting.index_page import (
-    NUM_OPEN_RUNS,
-    Change,
     FinishedPage,
     FinishedReport,
     SkippedRun,
@@ -32,7 +28,6 @@ SKIP_NOTE = "skipped.json"
 _REMAKE = "clear the task write_report of its run in Airflow, or remove the folder"
 
 Report = FinishedReport | UnreadableReport
-ChangeOf = Callable[[FinishedReport, FinishedReport], Change | None]
 
 
 def read_report(reports_dir: Path, folder: Path, finished: datetime) -> Report:
@@ -83,51 +78,6 @@ def report_folders(reports_dir: Path) -> list[tuple[Path, datetime]]:
 def oldest_first(reports: Sequence[Report]) -> list[Report]:
     """Return reports by sample, and of a sample the oldest first."""
     return sorted(reports, key=lambda report: (report.sample, report.finished, report.link or ""))
-
-
-def plain_change(before: FinishedReport, after: FinishedReport, note: str) -> Change | None:
-    """Return a difference without an interval; None: one of the two has no accuracy."""
-    values = before.accuracy["value"], after.accuracy["value"]
-    if None in values:
-        return None
-    return Change(100 * (values[1] - values[0]), None, None, note)
-
-
-def unpaired_change(before: FinishedReport, after: FinishedReport) -> Change | None:
-    """Return a difference without an interval, and whether both judged the same test products."""
-    same = before.artifacts.get("labels") == after.artifacts.get("labels")
-    return plain_change(before, after, "the same test products" if same else "other labels: the products may differ")
-
-
-def _skipped(before: FinishedReport | None, after: FinishedReport) -> tuple[str, ...]:
-    """Say what a run left out, as far as its files tell."""
-    told = []
-    if before is not None and before.artifacts.get("model") == after.artifacts.get("model"):
-        told.append("training, since data and settings were those of the run before")
-    if "features" not in after.artifacts:
-        told.append(f"features and what needs them, since {after.no_features or 'no pretrained weights were at hand'}")
-    return tuple(told)
-
-
-def with_changes(reports: Sequence[Report], change_of: ChangeOf = unpaired_change) -> list[Report]:
-    """Add to each run what changed since its sample's run before.
-
-    Args:
-        reports: The oldest of each sample first.
-        change_of: Compares two runs of the newest ones, which stand open; older ones are not paired.
-    """
-    rows: list[Report] = [row for row in reports if isinstance(row, UnreadableReport)]
-    read = [row for row in reports if isinstance(row, FinishedReport)]
-    for _, of_sample in groupby(read, key=lambda row: row.sample):
-        runs = list(of_sample)
-        rows.append(replace(runs[0], skipped=_skipped(None, runs[0])))
-        for place, (before, after) in enumerate(pairwise(runs), 1):
-            stands_open = place >= len(runs) - NUM_OPEN_RUNS
-            change = change_of(before, after) if stands_open else unpaired_change(before, after)
-            if change is not None and before.preset != after.preset:
-                change = replace(change, preset_before=before.preset)
-            rows.append(replace(after, skipped=_skipped(before, after), change=change))
-    return rows
 
 
 def read_skips(reports_dir: Path) -> list[SkippedRun]:

@@ -27,7 +27,8 @@ MAY_IMPORT = {
     "report_evidence": GROUND | {"learning", "reporting", "storage"},
     "report_suspects": GROUND | {"report_evidence", "reporting", "storage"},
     "report_folders": GROUND | {"reporting", "storage"},
-    "reports_index": GROUND | {"learning", "report_folders", "reporting", "storage"},
+    "report_changes": GROUND | {"report_folders", "reporting"},
+    "reports_index": GROUND | {"learning", "report_changes", "report_folders", "reporting", "storage"},
     "finished_runs": GROUND | {"storage", "environment", "run"},
     "headline": {"errors", "storage"},
     "catalogue": GROUND | {"storage", "environment", "config", "run", "run_start"},
@@ -133,6 +134,7 @@ PLUGIN_MAY_IMPORT = {
     "airflow.api_fastapi.core_api.security.get_user",
     "airflow.api_fastapi.core_api.security.requires_access_dag",
     "airflow.models.dagrun.DagRun",
+    "airflow.models.dagrun.DagRunNote",
     "airflow.models.taskinstance.TaskInstance",
     "airflow.models.xcom.XComModel",
     "airflow.plugins_manager.AirflowPlugin",
@@ -152,7 +154,7 @@ def test_the_plugin_imports_few_things_of_airflow_all_named_here(path):
 
 @pytest.mark.parametrize("path", PLUGIN_FILES, ids=lambda path: path.name)
 def test_the_plugin_reads_reports_and_renders_pages_alone(path):
-    parts = {"environment", "errors", "records", "report_folders", "reporting", "run", "storage"}
+    parts = {"environment", "errors", "records", "report_changes", "report_folders", "reporting", "run", "storage"}
     assert modules_below(path, PACKAGE) <= parts
 
 

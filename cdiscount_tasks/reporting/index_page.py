@@ -1,5 +1,6 @@
 """The index over all that stands in the reports folder: a row a run, a line a sample, and what changed."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,26 +11,37 @@ from cdiscount_tasks.records import DRAWN_WARNING
 from cdiscount_tasks.reporting.sparkline import Point, Sparkline, draw_sparkline
 from cdiscount_tasks.reporting.templating import page_css, templates
 
+NO_KNOBS = frozenset({"seed", "gpus"})
+"""Settings of a training that leave two runs comparable: with `retrain: always` each run has a seed of its own."""
+
+STARTED_BY = {
+    "manual": "started by hand",
+    "scheduled": "started by its schedule",
+    "asset_triggered": "started by a new index",
+}
+
 NUM_OPEN_RUNS = 12
 """So many runs of a sample stand open; older ones are folded away, so that 300 runs stay readable."""
 
 
 @dataclass(frozen=True)
 class Change:
-    """What a run is worth against the run of its sample before it.
+    """What a run is worth against an earlier run of its sample.
 
     Attributes:
-        points: Product accuracy minus that of the run before, in points of 100.
+        points: Product accuracy minus that of the earlier run, in points of 100.
         low, high: The 95 % interval, paired by product; None: there is none.
-        note: How the two were compared, as a sentence.
-        preset_before: Preset of the run before, where it is another one.
+        note: How the two were compared, in words.
+        against: Which run it is compared with, in words.
+        since: What else is different between the two, each in words.
     """
 
     points: float
     low: float | None
     high: float | None
     note: str
-    preset_before: str | None = None
+    against: str = ""
+    since: tuple[str, ...] = ()
 
     @property
     def words(self) -> str:
@@ -58,8 +70,10 @@ class FinishedReport:
         artifacts: Names of the artifacts that it was made from, by stage.
         predictions_hash: Of predictions.parquet.
         no_features: Why there is no price of a leak, as a sentence; None: there is one, or the report is older.
-        skipped: What the run did not do, and why, each as a sentence.
-        change: Against the run of the sample before; None: it is the first.
+        settings: What is compared between runs: `training`, `data`, `catalogue_id`, `num_fixes`, `fixes`, `weights`,
+            `versions`, as far as its metrics.json has them.
+        trained: Whether it trained or whose model it used, in words.
+        change: Against an earlier run of the sample; None: it is the first.
     """
 
     sample: str
@@ -78,8 +92,32 @@ class FinishedReport:
     artifacts: Mapping[str, str]
     predictions_hash: str
     no_features: str | None = None
-    skipped: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    trained: str = ""
     change: Change | None = None
+
+    @property
+    def folder(self) -> str:
+        """Return the name of the run's folder."""
+        return self.link.rsplit("/", 2)[-2]
+
+    @property
+    def preset_words(self) -> str:
+        """Say with which settings it was trained, such as `smoke with epochs 2`."""
+        knobs = ", ".join(f"{knob} {value}" for knob, value in self.overrides.items())
+        return f"{self.preset} with {knobs}" if knobs else self.preset
+
+    @property
+    def kind(self) -> str:
+        """Return what runs must have in common for their accuracies to be joined: preset and knobs, less the seed."""
+        training = self.settings.get("training") or self.overrides
+        knobs = {knob: value for knob, value in training.items() if knob not in NO_KNOBS}
+        return json.dumps([self.preset, knobs], sort_keys=True, default=str)
+
+    @property
+    def started_by(self) -> str:
+        """Say who started the run, as far as its id tells."""
+        return STARTED_BY.get(self.run_id.split("__")[0], "")
 
 
 @dataclass(frozen=True)
@@ -143,6 +181,12 @@ class SampleRuns:
     sparkline: Sparkline | None = field(repr=False)
     skip: SkippedRun | None = None
 
+    @property
+    def missing(self) -> list[str]:
+        """Return why runs lack label suspects and the price of a leak: each reason once, the newest run's first."""
+        reasons = [row.no_features for row in self.rows if isinstance(row, FinishedReport) and row.no_features]
+        return list(dict.fromkeys(reasons))
+
 
 def _figure(value: Any) -> dict[str, Any]:
     """Check a figure of metrics.json: it is drawn as well as printed."""
@@ -151,6 +195,21 @@ def _figure(value: Any) -> dict[str, Any]:
         if number is not None and (isinstance(number, bool) or not isinstance(number, int | float)):
             raise TypeError(f"test.product.accuracy.{part} is {number!r}, expected a number")
     return figure
+
+
+def _settings(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Take out of a metrics.json what may be different between two runs."""
+    lineage = metrics["lineage"]
+    config, fixes = lineage.get("config") or {}, (metrics.get("labels") or {}).get("human_fixes") or {}
+    return {
+        "training": dict(config.get("training") or {}),
+        "data": {**(config.get("draw") or {}), **(config.get("labels") or {})},
+        "catalogue_id": metrics["catalogue"].get("catalogue_id"),
+        "num_fixes": sum(int(fixes.get(name) or 0) for name in ("num_relabelled", "num_confirmed", "num_excluded")),
+        "fixes": (config.get("inputs") or {}).get("label_fixes.csv"),
+        "weights": lineage.get("weights"),
+        "versions": dict(lineage.get("versions") or {}),
+    }
 
 
 def report_row(metrics: Mapping[str, Any], link: str, finished: datetime) -> FinishedReport:
@@ -182,13 +241,21 @@ def report_row(metrics: Mapping[str, Any], link: str, finished: datetime) -> Fin
         artifacts={stage: str(artifact["name"]) for stage, artifact in lineage["artifacts"].items()},
         predictions_hash=str(lineage["files"]["predictions.parquet"]),
         no_features=(metrics.get("leak") or {}).get("reason"),
+        settings=_settings(metrics),
     )
 
 
 def _sample_runs(name: str, rows: Sequence[FinishedReport | UnreadableReport], skip: SkippedRun | None) -> SampleRuns:
     read = [row for row in rows if isinstance(row, FinishedReport)]
     points = [
-        Point(run.accuracy["value"], run.accuracy["low"], run.accuracy["high"], run.preset, f"{run.finished:%Y-%m-%d}")
+        Point(
+            run.accuracy["value"],
+            run.accuracy["low"],
+            run.accuracy["high"],
+            run.preset_words,
+            f"{run.finished:%Y-%m-%d %H:%M}",
+            run.kind,
+        )
         for run in reversed(read)
         if run.accuracy["value"] is not None
     ]

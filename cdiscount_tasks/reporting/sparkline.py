@@ -13,27 +13,41 @@ _AIR = 0.15
 
 
 class Point(NamedTuple):
-    """A run: its accuracy with the ends of its interval (None: it has none), its preset and its day."""
+    """A run.
+
+    Attributes:
+        value: Its accuracy.
+        low, high: The ends of its interval; None: it has none.
+        preset: Its preset and knobs in words, such as `smoke with epochs 2`.
+        day: When it was finished.
+        kind: What its line has in common: two presets of one name may have other knobs.
+    """
 
     value: float
     low: float | None
     high: float | None
     preset: str
     day: str
+    kind: str = ""
+
+    @property
+    def joined_by(self) -> tuple[str, str]:
+        """Return what the runs of one line share."""
+        return self.preset, self.kind
 
 
 class Sparkline(NamedTuple):
-    """The line of one preset, other presets as separate marks.
+    """The line of one preset and its knobs, other runs as separate marks.
 
     Attributes:
         line: Corners of the line, as SVG wants them.
         band: Corners of the band of intervals; empty where a run lacks one.
         dots: Centres of the line's runs: x, y.
-        others: Centres of the runs of other presets.
+        others: Centres of the runs of other presets or knobs.
         preset: Whose line it is.
-        num_runs: Of all presets.
+        num_runs: Of all presets and knobs.
         bottom, top: Accuracy at the lower and the upper edge.
-        first_day, last_day: Of the oldest and the newest run.
+        first_day, last_day: When the oldest and the newest run were finished.
         alt: The same in words.
     """
 
@@ -58,14 +72,13 @@ def _span(points: Sequence[Point]) -> tuple[float, float]:
     return max(0.0, bottom - spare), min(1.0, top + spare)
 
 
-def _alt(points: Sequence[Point], preset: str) -> str:
-    mine = [point for point in points if point.preset == preset]
+def _alt(points: Sequence[Point], mine: Sequence[Point]) -> str:
     last = mine[-1]
     interval = "" if last.low is None or last.high is None else f", interval {last.low:.3f} to {last.high:.3f}"
-    others = f"; {len(points) - len(mine)} of other presets" if len(points) > len(mine) else ""
+    others = f"; {len(points) - len(mine)} of other presets or knobs" if len(points) > len(mine) else ""
     values = [point.value for point in mine]
     return (
-        f"Product accuracy of {len(mine)} runs with preset {preset}, oldest to newest: first {values[0]:.3f}, "
+        f"Product accuracy of {len(mine)} runs with preset {last.preset}, oldest to newest: first {values[0]:.3f}, "
         f"lowest {min(values):.3f}, highest {max(values):.3f}, last {last.value:.3f}{interval}{others}."
     )
 
@@ -73,17 +86,17 @@ def _alt(points: Sequence[Point], preset: str) -> str:
 def draw_sparkline(points: Sequence[Point]) -> Sparkline | None:
     """Draw runs one after another, from the oldest to the newest; None for fewer than two.
 
-    The line joins the runs of one preset, the commonest (of equally common ones that of the newest run): joining
-    presets would draw slopes that no model took.
+    The line joins the runs of one preset with the same knobs, the commonest (of equally common ones that of the newest
+    run): joining others would draw slopes that no model took.
 
     Args:
         points: Oldest first.
     """
     if len(points) < 2:
         return None
-    counts = Counter(point.preset for point in points)
-    newest_place = {point.preset: place for place, point in enumerate(points)}
-    preset = max(counts, key=lambda name: (counts[name], newest_place[name]))
+    counts = Counter(point.joined_by for point in points)
+    newest_place = {point.joined_by: place for place, point in enumerate(points)}
+    line = max(counts, key=lambda kind: (counts[kind], newest_place[kind]))
     bottom, top = _span(points)
 
     def x(place: int) -> float:
@@ -92,7 +105,7 @@ def draw_sparkline(points: Sequence[Point]) -> Sparkline | None:
     def y(value: float) -> float:
         return round(_MARGIN + (_HEIGHT - 2 * _MARGIN) * (top - value) / ((top - bottom) or 1.0), 1)
 
-    mine = [(place, point) for place, point in enumerate(points) if point.preset == preset]
+    mine = [(place, point) for place, point in enumerate(points) if point.joined_by == line]
     uppers = [(x(place), y(point.high)) for place, point in mine if point.high is not None]
     lowers = [(x(place), y(point.low)) for place, point in mine if point.low is not None]
     whole = len(uppers) == len(lowers) == len(mine) > 1
@@ -101,12 +114,12 @@ def draw_sparkline(points: Sequence[Point]) -> Sparkline | None:
         line=" ".join(f"{left},{up}" for left, up in dots),
         band=" ".join(f"{left},{up}" for left, up in [*uppers, *reversed(lowers)]) if whole else "",
         dots=dots,
-        others=[(x(place), y(point.value)) for place, point in enumerate(points) if point.preset != preset],
-        preset=preset,
+        others=[(x(place), y(point.value)) for place, point in enumerate(points) if point.joined_by != line],
+        preset=line[0],
         num_runs=len(points),
         bottom=bottom,
         top=top,
         first_day=points[0].day,
         last_day=points[-1].day,
-        alt=_alt(points, preset),
+        alt=_alt(points, [point for _, point in mine]),
     )

@@ -76,6 +76,7 @@ def _lineage(artifacts: Mapping[str, str], manifests: Mapping[str, Any], config:
             stage: {"name": artifacts[stage], **{fact: manifest[fact] for fact in _ARTIFACT_FACTS}}
             for stage, manifest in manifests.items()
         },
+        "weights": manifests.get("features", {}).get("result", {}).get("weights_xxh3_128"),
         "files": {name: manifests[stage]["files"][name]["xxh3_128"] for stage, name in _HASHED_FILES},
     }
 

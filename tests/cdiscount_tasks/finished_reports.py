@@ -10,10 +10,10 @@ from cdiscount_tasks.storage.artifact import Recipe, rebuild_artifact, write_jso
 from cdiscount_tasks.storage.hashes import hash_file
 
 
-def write_predictions(path, right, first_id=100):
+def write_predictions(path, right, first_id=100, first_class=0):
     """Write a validation product, and test products of two classes that are judged as told, two to a group."""
     num = len(right) + 1
-    class_index = np.arange(num) % 2
+    class_index = (np.arange(num) + first_class) % 2
     rights = np.array([True, *right])
     predicted = np.where(rights, class_index, 1 - class_index)
     product_id = np.arange(num) + first_id
@@ -39,6 +39,7 @@ def write_finished(
     right=(True, True, False, True),
     at=1_790_000_000,
     first_id=100,
+    first_class=0,
     title="Wine",
     **changed,
 ):
@@ -48,7 +49,7 @@ def write_finished(
     share = float(np.mean(right))
 
     def write(part_dir):
-        write_predictions(part_dir / "predictions.parquet", right, first_id)
+        write_predictions(part_dir / "predictions.parquet", right, first_id, first_class)
         figure = {
             "value": share,
             "low": max(0.0, share - 0.1),

@@ -1,10 +1,13 @@
+import json
 import re
 
 import numpy as np
 import pytest
 
+from cdiscount_tasks.report_changes import CHANGE_FILE
 from cdiscount_tasks.reporting.words import MINUS
 from cdiscount_tasks.reports_index import write_reports_index
+from cdiscount_tasks.storage.artifact import verify_artifact
 from tests.cdiscount_tasks.finished_reports import change_metrics, write_finished
 from tests.cdiscount_tasks.html_page import HOSTILE, Page
 
@@ -58,21 +61,22 @@ def test_other_test_products_are_told_and_get_no_interval(tmp_path):
 
     newest = rows_of(written(tmp_path))[0]
 
-    assert f"{MINUS}50.0 other test products: 5 of 10 are the same" in newest
+    assert f"{MINUS}50.0 against 2026-09-21 14:13" in newest
+    assert "other test products: 5 of 10 are the same, so there is no interval" in newest
 
 
 def test_the_same_predictions_are_no_change(tmp_path):
     write_finished(tmp_path, "a")
     write_finished(tmp_path, "b", at=FIRST_S + DAY_S)
 
-    assert "0.0 0.0 to 0.0 the same predictions" in rows_of(written(tmp_path))[0]
+    assert "0.0 0.0 to 0.0 against 2026-09-21 14:13 the same predictions" in rows_of(written(tmp_path))[0]
 
 
 def test_a_change_of_preset_is_told(tmp_path):
     write_finished(tmp_path, "a")
     write_finished(tmp_path, "b", at=FIRST_S + DAY_S, preset="baseline")
 
-    assert "before it was preset smoke" in rows_of(written(tmp_path))[0]
+    assert "against another kind of run: smoke, 2026-09-21 14:13" in rows_of(written(tmp_path))[0]
 
 
 def test_the_first_run_has_nothing_before_it(tmp_path):
@@ -88,22 +92,27 @@ def test_runs_of_another_sample_are_not_the_run_before(tmp_path):
     assert all("the first run" in row for row in rows_of(written(tmp_path)))
 
 
-def test_a_model_that_stood_already_is_told_as_skipped_training(tmp_path):
+def test_a_model_that_was_there_already_is_named_as_such(tmp_path):
     lineage = {"overrides": {}, "artifacts": {"model": {"name": "model-x"}}, "files": {"predictions.parquet": "0"}}
     for number, name in enumerate("ab"):
         write_finished(tmp_path, name, at=FIRST_S + number * DAY_S, lineage=lineage)
 
     newest, oldest = rows_of(written(tmp_path))
 
-    assert "skipped: training, since data and settings were those of the run before" in newest
-    assert "skipped: training" not in oldest
+    assert "trained nothing: the model of 2026-09-21 14:13" in newest
+    assert "trained a model" in oldest
 
 
-def test_skipped_features_are_told_with_the_reason_of_the_report(tmp_path):
+def test_why_runs_have_no_features_is_said_once(tmp_path):
     lineage = {"overrides": {}, "artifacts": {}, "files": {"predictions.parquet": "0"}}
-    write_finished(tmp_path, lineage=lineage, leak={"reason": "no weights stand there"})
+    for number, name in enumerate("abc"):
+        leak = {"reason": "no weights are there"}
+        write_finished(tmp_path, name, at=FIRST_S + number * DAY_S, lineage=lineage, leak=leak)
 
-    assert "skipped: features and what needs them, since no weights stand there" in rows_of(written(tmp_path))[0]
+    page = written(tmp_path)
+
+    assert page.count("no weights are there") == 1
+    assert all("without label suspects and leak price" in row for row in rows_of(page))
 
 
 def test_params_that_differ_from_the_preset_are_named(tmp_path):
@@ -157,7 +166,34 @@ def test_predictions_that_cannot_be_read_leave_the_plain_difference(tmp_path):
     path = folder / "predictions.parquet"
     path.write_bytes(bytes(path.stat().st_size))
 
-    assert f"{MINUS}100.0 not paired: predictions.parquet" in rows_of(written(tmp_path))[0]
+    assert f"{MINUS}100.0" in rows_of(written(tmp_path))[0]
+    assert "not paired: predictions.parquet of one of the two cannot be read" in rows_of(written(tmp_path))[0]
+
+
+def test_predictions_that_can_be_read_again_are_paired(tmp_path):
+    write_finished(tmp_path, "a", right=[True] * 10)
+    path = write_finished(tmp_path, "b", right=[False] * 10, at=FIRST_S + DAY_S) / "predictions.parquet"
+    whole = path.read_bytes()
+    path.write_bytes(bytes(len(whole)))
+    written(tmp_path)
+    path.write_bytes(whole)
+
+    assert "the same 10 test products" in rows_of(written(tmp_path))[0]
+
+
+def test_each_change_is_computed_once_and_stored_beside_metrics_json(tmp_path):
+    write_finished(tmp_path, "a", right=np.arange(200) % 4 > 0)
+    folder = write_finished(tmp_path, "b", right=np.arange(200) % 10 > 0, at=FIRST_S + DAY_S)
+    written(tmp_path)
+    first = (folder / CHANGE_FILE).stat().st_ino
+
+    page = written(tmp_path)
+
+    stored = json.loads((folder / CHANGE_FILE).read_text())
+    assert (folder / CHANGE_FILE).stat().st_ino == first
+    assert (stored["how"], stored["num_products"], stored["against_run_id"]) == ("paired", 200, "manual__a")
+    assert verify_artifact(folder) == 3
+    assert "better" in rows_of(page)[0]
 
 
 def test_names_from_outside_open_no_element(tmp_path):

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from airflow.models.dagrun import DagRun
+from airflow.models.dagrun import DagRun, DagRunNote
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
 from cdiscount_airflow.reports.owners import PREFIX
+from cdiscount_tasks.reporting.index_page import STARTED_BY
 
 NUM_NEWEST_RUNS = 200
 """So many runs of a DAG are looked at for those without a report."""
@@ -24,6 +25,9 @@ class AirflowRun:
     Attributes:
         state: `queued`, `running`, `success` or `failed`.
         queued, started, ended: In UTC; None: not yet.
+        run_type: `manual`, `scheduled`, `asset_triggered`, ...
+        user: Who triggered it; None: nobody, or Airflow does not know.
+        note: What a person noted of it.
     """
 
     dag_id: str
@@ -32,6 +36,19 @@ class AirflowRun:
     queued: datetime | None
     started: datetime | None
     ended: datetime | None
+    run_type: str = ""
+    user: str | None = None
+    note: str | None = None
+
+    @property
+    def took_s(self) -> float | None:
+        """Return how long it ran, as Airflow's own pages say; None: it has not ended."""
+        return None if self.started is None or self.ended is None else (self.ended - self.started).total_seconds()
+
+    @property
+    def by(self) -> str:
+        """Say who started it."""
+        return f"triggered by {self.user}" if self.user else STARTED_BY.get(self.run_type, "")
 
     @property
     def since(self) -> datetime | None:
@@ -64,6 +81,9 @@ _RUN: tuple[Any, ...] = (
     DagRun.queued_at,
     DagRun.start_date,
     DagRun.end_date,
+    DagRun.run_type,
+    DagRun.triggering_user_name,
+    DagRunNote.content,
 )
 _TASK: tuple[Any, ...] = (
     TaskInstance.task_id,
@@ -78,6 +98,10 @@ _TASK: tuple[Any, ...] = (
 )
 
 
+def _with_notes() -> Any:
+    return select(*_RUN).outerjoin(DagRunNote, DagRunNote.dag_run_id == DagRun.id)
+
+
 def dag_ids() -> list[str]:
     """Return the project's DAGs that have runs."""
     wanted = select(DagRun.dag_id).where(DagRun.dag_id.startswith(PREFIX, autoescape=True)).distinct()
@@ -87,14 +111,14 @@ def dag_ids() -> list[str]:
 
 def runs_of(dag_id: str) -> list[AirflowRun]:
     """Return the newest runs of a DAG, the newest first."""
-    wanted = select(*_RUN).where(DagRun.dag_id == dag_id).order_by(DagRun.id.desc()).limit(NUM_NEWEST_RUNS)
+    wanted = _with_notes().where(DagRun.dag_id == dag_id).order_by(DagRun.id.desc()).limit(NUM_NEWEST_RUNS)
     with create_session() as session:
         return [_run(row) for row in session.execute(wanted)]
 
 
 def run_of(dag_id: str, run_id: str) -> AirflowRun | None:
     """Return a run, or None if Airflow knows none of that id."""
-    wanted = select(*_RUN).where(DagRun.dag_id == dag_id, DagRun.run_id == run_id)
+    wanted = _with_notes().where(DagRun.dag_id == dag_id, DagRun.run_id == run_id)
     with create_session() as session:
         row = session.execute(wanted).one_or_none()
     return _run(row) if row else None
@@ -122,7 +146,7 @@ def result_path_of(dag_id: str, run_id: str, task_ids: Iterable[str]) -> str | N
 
 
 def _run(row: Any) -> AirflowRun:
-    return AirflowRun(row[0], row[1], str(row[2]), *row[3:])
+    return AirflowRun(row[0], row[1], str(row[2]), row[3], row[4], row[5], str(row[6]), row[7], row[8])
 
 
 def _task(row: Any, name: str) -> AirflowTask:

@@ -1,8 +1,8 @@
 """What the lists show: finished reports from the folder, and the runs that Airflow knows and that have none."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from cdiscount_airflow.reports.owners import (
     sample_dag_of,
     sample_of,
 )
+from cdiscount_tasks.report_changes import with_changes
 from cdiscount_tasks.report_folders import (
     Report,
     catalogue_pages,
@@ -24,7 +25,6 @@ from cdiscount_tasks.report_folders import (
     read_report,
     read_skips,
     report_folders,
-    with_changes,
 )
 from cdiscount_tasks.reporting.index_page import FinishedPage, FinishedReport, SampleRuns, newest_first, runs_by_sample
 from cdiscount_tasks.run import run_folder
@@ -42,8 +42,11 @@ class Section:
         title: Of the sample, or of the DAG where it has no report yet.
         dag_id: The DAG.
         reports: Finished runs, None where there are none.
-        without_report: Runs that wait, go on, failed, or ended without a report; the newest first.
+        without_report: Runs that wait or run, and those that failed or ended without a report since the newest report;
+            the newest first.
+        earlier: Those that failed or ended without a report before that.
         num_left_out: So many more of those.
+        known: What Airflow knows of the runs that have a report, by the name of their folder.
         pages: Of the catalogue's DAG and of the comparison's: what stands of them.
     """
 
@@ -51,7 +54,9 @@ class Section:
     dag_id: str
     reports: SampleRuns | None = None
     without_report: Sequence[AirflowRun] = ()
+    earlier: Sequence[AirflowRun] = ()
     num_left_out: int = 0
+    known: Mapping[str, AirflowRun] = field(default_factory=dict)
     pages: Sequence[FinishedPage] = ()
 
 
@@ -86,7 +91,7 @@ def _reports(reports_dir: Path, wanted: MayRead) -> list[Report]:
         for folder, finished in report_folders(reports_dir)
         if wanted(sample_dag_of(folder.parent.name)) and folder_of(reports_dir, folder.parent.name, folder.name)
     ]
-    return with_changes(oldest_first(reports))
+    return with_changes(reports_dir, oldest_first(reports))
 
 
 def _pages(reports_dir: Path, pages: Sequence[FinishedPage], may_read: MayRead) -> list[FinishedPage]:
@@ -98,18 +103,36 @@ def _pages(reports_dir: Path, pages: Sequence[FinishedPage], may_read: MayRead) 
     return newest_first(kept)
 
 
-def _without_report(dag_id: str, folders: set[str]) -> list[AirflowRun]:
-    """Return the runs that have no report; of the DAGs that write pages, those that did not succeed."""
+def _is_news(run: AirflowRun, newest: datetime | None) -> bool:
+    """Tell whether a run without a report stands above the finished ones: it has not ended, or failed after them.
+
+    One that ended well without a report was skipped; the sentence above the table says why.
+    """
+    if run.ended is None or newest is None:
+        return True
+    return run.state == "failed" and run.ended.replace(tzinfo=run.ended.tzinfo or UTC) > newest
+
+
+def _section(
+    dag_id: str, title: str, folders: set[str], reports: SampleRuns | None = None, pages: Sequence[FinishedPage] = ()
+) -> Section:
     runs = airflow_runs.runs_of(dag_id)
     if sample_of(dag_id) is None:
-        return [run for run in runs if run.state != "success"]
-    return [run for run in runs if run_folder(run.run_id) not in folders]
-
-
-def _section(dag_id: str, title: str, folders: set[str], reports: SampleRuns | None = None) -> Section:
-    without = _without_report(dag_id, folders)
+        without = [run for run in runs if run.state != "success"]  # what they write is not in a folder of the run
+    else:
+        without = [run for run in runs if run_folder(run.run_id) not in folders]
     shown = without[:NUM_SHOWN_WITHOUT_REPORT]
-    return Section(title, dag_id, reports, shown, len(without) - len(shown))
+    newest = max((row.finished for row in (*(reports.rows if reports else ()), *pages)), default=None)
+    return Section(
+        title=title,
+        dag_id=dag_id,
+        reports=reports,
+        without_report=[run for run in shown if _is_news(run, newest)],
+        earlier=[run for run in shown if not _is_news(run, newest)],
+        num_left_out=len(without) - len(shown),
+        known={run_folder(run.run_id): run for run in runs if run_folder(run.run_id) in folders},
+        pages=pages,
+    )
 
 
 def _sample_sections(reports_dir: Path, may_read: MayRead, dag_ids: Sequence[str]) -> list[Section]:
@@ -124,8 +147,8 @@ def _sample_sections(reports_dir: Path, may_read: MayRead, dag_ids: Sequence[str
 
 
 def _page_section(dag_id: str, title: str, pages: Sequence[FinishedPage]) -> Section | None:
-    section = replace(_section(dag_id, title, set()), pages=pages)
-    return section if section.pages or section.without_report else None
+    section = _section(dag_id, title, set(), pages=pages)
+    return section if section.pages or section.without_report or section.earlier else None
 
 
 def list_all(reports_dir: Path, may_read: MayRead) -> Lists:

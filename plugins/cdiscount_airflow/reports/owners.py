@@ -39,8 +39,9 @@ def _compared_samples(reports_dir: Path, folder: str) -> list[str]:
     except DataError:
         config = {}
     samples = config.get("samples")
-    named = isinstance(samples, list) and samples and all(isinstance(sample, str) for sample in samples)
-    return list(samples) if named else folder.split("-")
+    if isinstance(samples, list) and samples and all(isinstance(sample, str) for sample in samples):
+        return samples
+    return folder.split("-")
 
 
 def dags_of_folder(reports_dir: Path, group: str, folder: str) -> list[str]:

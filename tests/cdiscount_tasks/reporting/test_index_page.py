@@ -44,6 +44,14 @@ def test_the_index_marks_drawn_runs_and_escapes_titles():
     assert "<b>wine</b>" not in page and "&lt;b&gt;wine&lt;/b&gt;" in page
 
 
+def test_the_line_has_axis_numbers_and_the_times_of_its_first_and_last_run():
+    page = render_index([make_report(day=22), make_report(day=23, link="wine/b/report.html")])
+
+    assert "Accuracy of the last 2 smoke runs (axis 74 % to 85 %), with 95 % intervals." in page
+    assert "<span>2026-11-22 17:00</span><span>2026-11-23 17:00</span>" in page
+    assert "<span>85 %</span><span>74 %</span>" in page
+
+
 def test_an_index_without_runs_says_how_to_get_one():
     page = render_index([])
     assert "No run has finished yet" in page and "drawn" not in page

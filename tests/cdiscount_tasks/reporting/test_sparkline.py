@@ -42,6 +42,12 @@ def test_the_line_is_the_commonest_preset_and_others_stand_apart():
     assert len(spark.dots) == 2 and len(spark.others) == 1
 
 
+def test_runs_of_one_preset_with_other_knobs_are_not_joined():
+    edited = [point._replace(kind="image_size 96") for point in points([0.5])]
+    spark = draw_sparkline([*points([0.8, 0.81]), *edited])
+    assert len(spark.dots) == 2 and len(spark.others) == 1
+
+
 def test_of_equally_common_presets_the_newest_run_decides():
     assert draw_sparkline([*points([0.8]), *points([0.5], "smoke")]).preset == "smoke"
 

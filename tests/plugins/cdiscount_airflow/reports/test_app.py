@@ -1,6 +1,7 @@
 import json
 import os
 import re
+from datetime import UTC, datetime
 from urllib.parse import quote, urljoin
 
 import pytest
@@ -9,7 +10,9 @@ from fastapi import FastAPI
 
 from cdiscount_tasks.comparison import comparison_folder
 from cdiscount_tasks.report_folders import SKIP_NOTE
+from cdiscount_tasks.reports_index import write_reports_index
 from cdiscount_tasks.run import run_folder
+from tests.cdiscount_tasks.finished_reports import write_finished
 from tests.plugins.cdiscount_airflow.reports.conftest import FINISHED, OTHER, PREFIX, SCRIPT, SECRET, write_page
 
 WINE = f"{PREFIX}/files/wine/{run_folder(FINISHED)}"
@@ -130,6 +133,54 @@ def test_of_the_same_samples_the_newest_comparison_is_listed(client, reports_dir
 
     assert "Newer." in listed and "Older." not in listed
     assert client("admin").get(f"{PREFIX}/files/comparison/wine-mixed_bag/comparison.html").status_code == 200
+
+
+def test_the_list_says_of_a_change_what_the_file_says(client, reports_dir):
+    for name, every, at in (("a", 4, 1_790_000_000), ("b", 10, 1_790_100_000)):
+        right = [number % every > 0 for number in range(200)]
+        write_finished(reports_dir, name, "tea", right=right, at=at, title="Tea")
+    write_reports_index(reports_dir)
+    told = "<b>+15.0</b>"
+
+    shown, written = client("admin").get(f"{PREFIX}/").text, (reports_dir / "index.html").read_text("utf-8")
+
+    cells = [re.search(f'<td class="change">{re.escape(told)}.*?</td>', page)[0] for page in (shown, written)]
+    assert cells[0] == cells[1]
+    assert "better" in cells[0] and "the same 200 test products" in cells[0]
+
+
+def test_a_list_tells_who_triggered_a_run_its_note_and_how_long_it_took(client, database):
+    from airflow.models.dagrun import DagRunNote
+
+    ended = datetime(2026, 11, 25, 14, 4, 43, tzinfo=UTC)
+    database.add_run("cdiscount_wine", FINISHED, "success", id=7, end_date=ended, triggering_user_name="ada")
+    at = datetime(2026, 11, 25, tzinfo=UTC)
+    database.add(DagRunNote, {"dag_run_id": 7, "content": f"two epochs? {SCRIPT}", "created_at": at, "updated_at": at})
+
+    page = client().get(f"{PREFIX}/dags/cdiscount_wine/").text
+
+    assert "triggered by ada" in page
+    assert "two epochs? &lt;script&gt;" in page and SCRIPT not in page
+    assert "this run took 2 min 43 s" in page
+    assert "adds up all steps" in page
+
+
+@pytest.mark.parametrize(
+    ("state", "ended", "on_top"),
+    [
+        ("failed", datetime(2026, 1, 1, tzinfo=UTC), False),
+        ("failed", datetime(2126, 1, 1, tzinfo=UTC), True),
+        ("success", datetime(2126, 1, 1, tzinfo=UTC), False),
+        ("running", None, True),
+    ],
+)
+def test_only_a_run_that_is_news_stands_above_the_finished_ones(client, database, state, ended, on_top):
+    database.add_run("cdiscount_wine", "manual__other", state, end_date=ended)
+
+    page = client().get(f"{PREFIX}/dags/cdiscount_wine/").text
+
+    assert (page.index("manual__other") < page.index("above the baseline")) is on_top
+    assert ("1 earlier run without a report" in page) is not on_top
 
 
 def test_a_list_tells_which_run_was_skipped_and_why(no_mixed_bag, client, database, reports_dir):
