@@ -208,10 +208,21 @@ def _has_presets_knobs(run: Run) -> bool:
     return run.config.training.model_copy(update=knobs) == preset.model_copy(update=knobs)
 
 
-def _last_of_preset(run: Run, finished: list[Run]) -> Run | None:
-    """Return the run to compare with: of the same preset, and if there is one, without knobs that a person tried."""
-    same = [other for other in finished if other.config.preset == run.config.preset]
-    return next(iter([*filter(_has_presets_knobs, same), *same]), None)
+def _last_finished(run: Run) -> tuple[Run | None, Run | None]:
+    """Return the run to compare with, and the last finished one of whatever preset.
+
+    The first is of the same preset, and if there is one, without knobs that a person tried.
+    """
+    newest = of_preset = None
+    for other in iter_finished_runs(run.environment, run.config.sample.name):
+        if other.run_dir == run.run_dir:
+            continue
+        newest = newest or other
+        if other.config.preset == run.config.preset:
+            of_preset = of_preset or other
+            if _has_presets_knobs(other):
+                return other, newest
+    return of_preset, newest
 
 
 def _used_catalogue(run: Run) -> str:
@@ -249,9 +260,8 @@ def reason_to_skip(run: Run, *, by_new_index: bool = False) -> str | None:
         ConfigError: If the run's weights cannot be had.
     """
     sample, preset = run.config.sample, run.config.preset
-    finished = [other for other in iter_finished_runs(run.environment, sample.name) if other.run_dir != run.run_dir]
-    last = _last_of_preset(run, finished)
-    if by_new_index and (reason := _no_news(run, last or next(iter(finished), None))):
+    last, newest = _last_finished(run)
+    if by_new_index and (reason := _no_news(run, last or newest)):
         return reason
     if sample.schedule.retrain == ALWAYS:
         logger.info("trains: schedule.retrain is always; the training seed of this run is %d", run.config.training.seed)
