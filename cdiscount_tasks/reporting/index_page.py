@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from itertools import groupby
 from typing import Any
 
@@ -107,7 +108,7 @@ class FinishedReport:
         knobs = ", ".join(f"{knob} {value}" for knob, value in self.overrides.items())
         return f"{self.preset} with {knobs}" if knobs else self.preset
 
-    @property
+    @cached_property
     def kind(self) -> str:
         """Return what runs must have in common for their accuracies to be joined: preset and knobs, less the seed."""
         training = self.settings.get("training") or self.overrides
