@@ -11,6 +11,7 @@ GROUND = {"errors", "records"}
 MAY_IMPORT = {
     "errors": set(),
     "records": set(),
+    "csv_text": {"errors"},
     "parallel": GROUND,
     "strict_yaml": {"errors"},
     "config_errors": {"errors", "strict_yaml"},
@@ -18,8 +19,8 @@ MAY_IMPORT = {
     "config": {"config_errors", "errors", "strict_yaml"},
     "summaries": set(),
     "resolved_config": {"config"},
-    "storage": GROUND | {"parallel"},
-    "labelling": GROUND | {"config"},
+    "storage": GROUND | {"csv_text", "parallel"},
+    "labelling": GROUND | {"config", "csv_text"},
     "learning": GROUND | {"config", "parallel"},
     "reporting": GROUND | {"config"},
     "backbones": GROUND | {"storage", "config"},
