@@ -14,6 +14,7 @@ SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
 """What may stand between two fields. A French Excel writes semicolons."""
 
 _INT64 = range(-(2**63), 2**63)
+_ID = re.compile(r"-?(0|[1-9][0-9]{0,18})")
 _SEPARATOR_LINE = re.compile(r'"?sep=([,;\t])"?\r?\n?', re.IGNORECASE)
 """Excel's own first line, which names the separator and holds no data."""
 
@@ -50,9 +51,19 @@ class CsvTable(NamedTuple):
 
 
 def is_whole_number(text: str) -> bool:
-    """Tell whether a text is a number that an id of 64 bits can be."""
-    digits = text.removeprefix("-")
-    return digits.isascii() and digits.isdecimal() and len(digits) < 20 and int(text) in _INT64
+    """Tell whether a text is an id: a whole number of 64 bits, as a sample's YAML writes it too (011 is none)."""
+    return _ID.fullmatch(text) is not None and int(text) in _INT64
+
+
+def id_hint(text: str) -> str:
+    """Say how a text that is no id would be written, after a semicolon; empty where that cannot be guessed."""
+    if re.fullmatch(r"[-+]?0*[0-9]{1,19}", text):
+        return (
+            f"; write {int(text)}, without plus and leading zeros" if int(text) in _INT64 else "; the id is too large"
+        )
+    if re.fullmatch(r"[-+]?[0-9]+([.,][0-9]*)?([eE][-+]?[0-9]+)?", text):
+        return "; a spreadsheet may have changed the id: show the column as whole numbers, and save the file again"
+    return ""
 
 
 def _decode(data: bytes, path: Path, kind: str) -> str:
@@ -120,16 +131,27 @@ def _quote_line(text: str, separator: str, line: int) -> int | None:
     return opened
 
 
-def _swallowed_line(row: CsvRow, separator: str) -> int | None:
-    """Return the first line that lies inside a quoted field of a row and looks like a row itself."""
-    line = row.line
-    for field in row.fields:
-        inside = field.splitlines() if "\n" in field or "\r" in field else []
-        for number, part in enumerate(inside[1:], start=1):
-            if part.count(separator) >= max(1, len(row.fields) - 1):
-                return line + number
-        line += max(0, len(inside) - 1)
+def _swallowed_line(row: CsvRow, separator: str, lines: Sequence[str], first: int) -> int | None:
+    """Return the first line that lies inside a quoted field of a row and looks like a row itself.
+
+    Args:
+        row: As it was read.
+        separator: Between fields.
+        lines: Of the file.
+        first: The place of the row's first among them.
+    """
+    num_inside = sum(max(0, len(field.splitlines()) - 1) for field in row.fields if "\n" in field or "\r" in field)
+    for number, line in enumerate(lines[first + 1 : first + num_inside + 1], start=1):
+        if line.count(separator) >= max(1, len(row.fields) - 1):
+            return row.line + number
     return None
+
+
+def _spaced_quote(row: CsvRow, separator: str, line: str) -> bool:
+    """Tell whether a space is before the quote that was to open a field: the quotes would become part of the text."""
+    if not any(field[:1] == " " and field.lstrip()[:1] == '"' for field in row.fields):
+        return False
+    return re.search(rf'(^|{separator}) +"(?!")', line) is not None
 
 
 def _rows(path: Path, text: str, separator: str, kind: str, line: int) -> list[CsvRow]:
@@ -186,13 +208,16 @@ def parse_csv(data: bytes, path: Path, columns: Sequence[str], kind: str) -> Csv
     names = [name.strip() for name in header.fields]
     table = CsvTable(names, line, rows, separator, data.startswith(codecs.BOM_UTF8), line_end)
     _check_header(path, table, columns)
+    lines = list(io.StringIO(body, newline=""))
     for row in rows:
-        swallowed = _swallowed_line(row, separator)
+        swallowed = _swallowed_line(row, separator, lines, row.line - line)
         if swallowed:
             raise DataError(
                 f"{path}: line {swallowed} looks like a row, but lies inside a text whose double quote opens in the "
                 f"row of line {row.line}; close that quote, or take it out"
             )
+        if _spaced_quote(row, separator, lines[row.line - line]):
+            raise DataError(f"{path}: line {row.line} has a space before a double quote; take the space out")
         if len(row.fields) != len(names):
             raise DataError(
                 f"{path}: line {row.line} has {len(row.fields)} field{'s' if len(row.fields) > 1 else ''}, expected "

@@ -45,6 +45,15 @@ _LIBRARIES = (
 )
 
 
+def _advice(choice: re.Match[str], names: CategoryNames) -> str:
+    close = names.close_to(int(choice["level"]), choice["name"])
+    if close:
+        return f"did you mean {' or '.join(map(repr, close))}?"
+    if not len(names):
+        return "there are no names: set CDISCOUNT_CATEGORY_NAMES to the path of category_names.csv, or write ids"
+    return "compare with the names CSV (CDISCOUNT_CATEGORY_NAMES), upper case and accents included"
+
+
 def select_categories(sample: SampleConfig, names: CategoryNames) -> tuple[int, ...] | None:
     """Turn a sample's choice into ids, ascending; None for `all`.
 
@@ -61,10 +70,7 @@ def select_categories(sample: SampleConfig, names: CategoryNames) -> tuple[int, 
         match = cast(re.Match[str], LEVEL_CHOICE.fullmatch(choice))
         found = names.ids_of(int(match["level"]), match["name"])
         if not found:
-            raise ConfigError(
-                f"sample {sample.name}: no category is called {choice!r}; compare with the names CSV "
-                "(CDISCOUNT_CATEGORY_NAMES), upper case and accents included"
-            )
+            raise ConfigError(f"sample {sample.name}: no category is called {choice!r}; {_advice(match, names)}")
         ids.update(found)
     if len(ids) < 2:
         raise ConfigError(

@@ -186,8 +186,21 @@ def test_names_of_a_level_become_ids_ascending(place, chosen, expected):
 
 
 def test_a_levels_name_that_nothing_carries_is_refused(place):
-    place.write(categories=["level2: LUKEWARM"])
-    with pytest.raises(ConfigError, match=r"no category is called 'level2: LUKEWARM'; compare with the names CSV"):
+    place.write(categories=["level2: COPPER"])
+    with pytest.raises(ConfigError, match=r"no category is called 'level2: COPPER'; compare with the names CSV"):
+        start_run("colours", "r1")
+
+
+def test_a_slip_in_a_levels_name_is_met_with_the_right_one(place):
+    place.write(categories=["level3: YELOW"])
+    with pytest.raises(ConfigError, match=r"no category is called 'level3: YELOW'; did you mean 'level3: YELLOW'\?"):
+        start_run("colours", "r1")
+
+
+def test_a_levels_name_without_a_names_csv_says_what_to_set(place, monkeypatch):
+    place.write(categories=["level2: WARM"])
+    monkeypatch.delenv("CDISCOUNT_CATEGORY_NAMES")
+    with pytest.raises(ConfigError, match="there are no names: set CDISCOUNT_CATEGORY_NAMES"):
         start_run("colours", "r1")
 
 
