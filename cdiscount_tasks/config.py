@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from cdiscount_tasks.config_errors import first_sentence, in_short
 from cdiscount_tasks.errors import ConfigError
+from cdiscount_tasks.sample_folder import check_file_name
 from cdiscount_tasks.strict_yaml import read_yaml, shown_path
 
 NetworkName = Literal[
@@ -361,6 +362,7 @@ def read_sample(path: Path) -> SampleConfig:
     Raises:
         ConfigError: If the file is no YAML or a setting is unknown, missing or impossible; names file and setting.
     """
+    check_file_name(path)
     settings, written = read_yaml(path)
     if not isinstance(settings, dict):
         what = "is empty" if settings is None else f"holds {in_short(settings)}"

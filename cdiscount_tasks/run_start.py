@@ -1,6 +1,7 @@
 """The start of a run: what a person has set is checked and frozen, and the files from outside are copied."""
 
 import logging
+import os
 import re
 import shutil
 import subprocess
@@ -21,7 +22,14 @@ from cdiscount_tasks.config import (
     read_sample,
     training_config,
 )
-from cdiscount_tasks.environment import PROJECT_DIR, Environment, check_tensorboard, read_environment
+from cdiscount_tasks.environment import (
+    PROJECT_DIR,
+    Environment,
+    check_folders,
+    check_tensorboard,
+    fault_of,
+    read_environment,
+)
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.resolved_config import lines_of
 from cdiscount_tasks.run import FIXES_COPY, NAMES_COPY, SPLIT_COPY, Run, open_run, run_folder, sources_named
@@ -93,24 +101,45 @@ def _versions() -> dict[str, str]:
     return {"code": _code_version(), **installed}
 
 
+_FIXES_ENDINGS = (".csv", ".csv.txt", ".csv.csv", ".txt", ".tsv", ".xlsx", ".xls", ".ods")
+
+
+def _check_fixes_name(fixes_path: Path) -> None:
+    """Refuse a file that is meant as a sample's fixes under another name, where none has the right one."""
+    meant = {f"{fixes_path.stem}{ending}" for ending in _FIXES_ENDINGS}
+    found = sorted(path.name for path in fixes_path.parent.glob("*") if path.name.strip().lower() in meant)
+    if found:
+        raise ConfigError(
+            f"{fixes_path.parent / found[0]}: a sample's fixes are read from {fixes_path.name}; save them as CSV under "
+            "that name, or take the file away"
+        )
+
+
 def input_files(sample: SampleConfig, environment: Environment) -> dict[str, Path]:
     """Return the outside files of a sample's runs by the name that their copies carry.
 
     Raises:
-        ConfigError: If a file that a setting names is missing.
+        ConfigError: If a file that a setting names is missing or no file.
     """
+    fixes_path = environment.label_fixes_dir / f"{sample.name}.csv"
     sources = {
-        NAMES_COPY: environment.names_path,
-        FIXES_COPY: environment.label_fixes_dir / f"{sample.name}.csv",
-        SPLIT_COPY: environment.samples_dir / sample.split.file if sample.split.file else None,
+        NAMES_COPY: (environment.names_path, "CDISCOUNT_CATEGORY_NAMES"),
+        FIXES_COPY: (fixes_path, "CDISCOUNT_LABEL_FIXES"),
+        SPLIT_COPY: (
+            environment.samples_dir / sample.split.file if sample.split.file is not None else None,
+            f"split.file of sample {sample.name}",
+        ),
     }
+    if not os.path.lexists(fixes_path):
+        _check_fixes_name(fixes_path)
+        del sources[FIXES_COPY]
     found = {}
-    for name, source in sources.items():
-        if source is None or (name == FIXES_COPY and not source.exists()):
+    for name, (source, setting) in sources.items():
+        if source is None:
             continue
-        if not source.is_file():
-            setting = "CDISCOUNT_CATEGORY_NAMES" if name == NAMES_COPY else f"split.file of sample {sample.name}"
-            raise ConfigError(f"{source}: no such file, though {setting} names it")
+        if fault := fault_of(source, "file"):
+            names_it = "names its folder" if name == FIXES_COPY else "names it"
+            raise ConfigError(f"{source}: {fault}, though {setting} {names_it}")
         found[name] = source
     return found
 
@@ -122,13 +151,14 @@ def check_catalogue(environment: Environment) -> Path:
         ConfigError: If there is none or it is empty; says what to set.
     """
     path = environment.catalogue_path
-    if not path.is_file():
+    if fault := fault_of(path, "file"):
         way_out = (
             "run `make demo` to draw the demo catalogue, or set CDISCOUNT_CATALOGUE to the path of train.bson"
             if environment.uses_demo_catalogue
             else "CDISCOUNT_CATALOGUE names it; set it to the path of train.bson"
         )
-        raise ConfigError(f"{path}: no catalogue stands there; {way_out}")
+        detail = "" if fault == "no such file" else f" ({fault})"
+        raise ConfigError(f"{path}: no catalogue stands there{detail}; {way_out}")
     if path.stat().st_size == 0:
         raise ConfigError(f"{path}: the catalogue is empty (0 bytes); fetch or unpack it again")
     return path
@@ -166,6 +196,7 @@ def start_run(sample_name: str, run_id: str, preset: str | None = None, override
     sample = read_sample(environment.samples_dir / f"{sample_name}.yaml")
     preset = preset or sample.default_preset
     training = training_config(sample, preset, overrides or {})
+    check_folders(environment)
     _check_machine(sample, training, environment)
     catalogue_path = check_catalogue(environment)
     with disk_faults_told(run_dir):

@@ -267,6 +267,40 @@ def test_a_named_file_that_is_missing_is_told_with_what_names_it(place, monkeypa
         start_run("colours", "r1")
 
 
+def test_a_fixes_folder_that_is_not_there_is_told(place, monkeypatch):
+    monkeypatch.setenv("CDISCOUNT_LABEL_FIXES", str(place.folder / "fixs"))
+    with pytest.raises(ConfigError, match="fixs: no such folder, though CDISCOUNT_LABEL_FIXES names it"):
+        start_run("colours", "r1")
+    assert not place.data_dir.exists()
+
+
+def test_a_folder_in_place_of_the_fixes_file_is_told_with_its_own_setting(place):
+    (place.fixes_dir / "colours.csv").mkdir()
+    with pytest.raises(
+        ConfigError, match=r"colours\.csv: it is a folder, expected a file, though CDISCOUNT_LABEL_FIXES"
+    ):
+        start_run("colours", "r1")
+
+
+def test_a_fixes_file_that_is_a_link_to_nothing_is_told(place):
+    (place.fixes_dir / "colours.csv").symlink_to(place.folder / "nothing")
+    with pytest.raises(ConfigError, match=r"colours\.csv: it is a link to nothing"):
+        start_run("colours", "r1")
+
+
+@pytest.mark.parametrize("name", ["Colours.csv", "colours.CSV", "colours.csv.txt", "colours.xlsx"])
+def test_fixes_under_a_name_that_is_not_read_are_told(place, name):
+    (place.fixes_dir / name).write_text("")
+    with pytest.raises(ConfigError, match=r"a sample's fixes are read from colours\.csv"):
+        start_run("colours", "r1")
+
+
+def test_fixes_of_other_samples_and_copies_kept_aside_stop_nothing(place):
+    for name in ("shapes.csv", "colours.csv.bak", ".colours.csv.swp", "colours.old.csv"):
+        (place.fixes_dir / name).write_text("")
+    assert start_run("colours", "r1").label_files.fixes_path is None
+
+
 def test_a_data_folder_below_a_regular_file_is_told(place, monkeypatch):
     (place.folder / "file").write_text("")
     monkeypatch.setenv("CDISCOUNT_DATA", str(place.folder / "file" / "data"))
