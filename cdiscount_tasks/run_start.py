@@ -1,10 +1,12 @@
 """The start of a run: what a person has set is checked and frozen, and the files from outside are copied."""
 
+import difflib
 import logging
 import os
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -30,10 +32,19 @@ from cdiscount_tasks.environment import (
     fault_of,
     read_environment,
 )
-from cdiscount_tasks.errors import ConfigError
+from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.resolved_config import lines_of
-from cdiscount_tasks.run import FIXES_COPY, NAMES_COPY, SPLIT_COPY, Run, open_run, run_folder, sources_named
-from cdiscount_tasks.storage.artifact import disk_faults_told, replace_file, write_json
+from cdiscount_tasks.run import (
+    FIXES_COPY,
+    NAMES_COPY,
+    SPLIT_COPY,
+    Run,
+    index_parent_dir,
+    open_run,
+    run_folder,
+    sources_named,
+)
+from cdiscount_tasks.storage.artifact import disk_faults_told, read_json, replace_file, write_json
 from cdiscount_tasks.storage.category_names import CategoryNames, read_category_names
 from cdiscount_tasks.storage.hashes import fingerprint, hash_file
 from cdiscount_tasks.storage.reviewed_lists import find_reviewed_lists
@@ -85,6 +96,48 @@ def select_categories(sample: SampleConfig, names: CategoryNames) -> tuple[int, 
             f"sample {sample.name}: categories select {len(ids)} category, expected at least 2 to tell apart"
         )
     return tuple(sorted(ids))
+
+
+def _indexed_categories(environment: Environment) -> set[int] | None:
+    """Return the categories of the catalogue's index; None: it has not been indexed yet."""
+    if fault_of(environment.catalogue_path, "file"):
+        return None
+    parent_dir = index_parent_dir(environment, fingerprint(environment.catalogue_path))
+    for path in sorted(parent_dir.glob("index-*/profile.json")):
+        try:
+            return {int(category["category_id"]) for category in read_json(path)["categories"]}
+        except (OSError, DataError, KeyError, TypeError, ValueError) as error:
+            logger.info("categories are not compared with the index: %s", error)
+    return None
+
+
+def check_categories(
+    sample: SampleConfig, categories: Sequence[int] | None, names: CategoryNames, environment: Environment
+) -> list[str]:
+    """Compare a sample's categories with the catalogue's index, where one stands.
+
+    Returns:
+        What is doubtful where none stands yet: categories that the names CSV does not know.
+
+    Raises:
+        ConfigError: If the catalogue has no product of a category.
+    """
+    indexed = _indexed_categories(environment)
+    if categories is None or indexed == set():
+        return []
+    if indexed is None:
+        unknown = [category for category in categories if len(names) and category not in names]
+        few = ", ".join(map(str, unknown[:10]))
+        return [f"sample {sample.name}: the names CSV does not know the categories {few}"] if unknown else []
+    missing = [category for category in categories if category not in indexed]
+    if missing:
+        close = difflib.get_close_matches(str(missing[0]), map(str, sorted(indexed)), n=1, cutoff=0.9)
+        hint = f"did you mean {close[0]} ({names[int(close[0])].level3})? Else take" if close else "take"
+        raise ConfigError(
+            f"sample {sample.name}: the catalogue has no product of category {', '.join(map(str, missing[:10]))}; "
+            f"{hint} it out of the sample's categories, or set CDISCOUNT_CATALOGUE to a catalogue that has some"
+        )
+    return []
 
 
 def _code_version() -> str:
@@ -213,6 +266,8 @@ def start_run(sample_name: str, run_id: str, preset: str | None = None, override
         with sources_named(run_dir, sources):
             names = read_category_names(run_dir / NAMES_COPY if NAMES_COPY in inputs else None)
         categories = select_categories(sample, names)
+        for doubt in check_categories(sample, categories, names, environment):
+            logger.warning("%s", doubt)
         config = RunConfig(
             run_id=run_id,
             sample=sample,

@@ -34,9 +34,19 @@ MAY_IMPORT = {
     "finished_runs": GROUND | {"storage", "environment", "run"},
     "headline": {"errors", "storage"},
     "catalogue": GROUND | {"sample_folder", "storage", "environment", "config", "run", "run_start"},
-    "comparison_config": {"config"},
+    "comparison_config": {"config", "config_errors", "errors"},
     "comparison": GROUND
-    | {"storage", "environment", "config", "config_errors", "comparison_config", "run", "backbones", "finished_runs"},
+    | {
+        "storage",
+        "environment",
+        "config",
+        "config_errors",
+        "comparison_config",
+        "run",
+        "backbones",
+        "finished_runs",
+        "sample_folder",
+    },
     "stages": GROUND
     | {
         "labelling",

@@ -9,6 +9,7 @@ from cdiscount_tasks import run, run_start
 from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.run import open_run, run_folder
 from cdiscount_tasks.run_start import start_run
+from tests.conftest import index_catalogue
 from tests.tiny_catalogue import BLUE, GREEN, RED, YELLOW
 
 SETTINGS = {
@@ -202,6 +203,15 @@ def test_a_levels_name_without_a_names_csv_says_what_to_set(place, monkeypatch):
     monkeypatch.delenv("CDISCOUNT_CATEGORY_NAMES")
     with pytest.raises(ConfigError, match="there are no names: set CDISCOUNT_CATEGORY_NAMES"):
         start_run("colours", "r1")
+
+
+def test_a_category_that_an_indexed_catalogue_lacks_is_refused_at_once(place):
+    start_run("colours", "r1")  # nothing is indexed yet: nobody knows
+    place.write(categories=[RED, RED + 1000])
+    run = start_run("colours", "r2")
+    index_catalogue(run.catalogue_path, run.index_parent_dir)
+    with pytest.raises(ConfigError, match=rf"sample colours: the catalogue has no product of category {RED + 1000}"):
+        start_run("colours", "r3")
 
 
 def test_a_name_that_selects_one_class_only_is_refused(place):
