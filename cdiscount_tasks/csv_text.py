@@ -14,7 +14,7 @@ SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
 """What may stand between two fields. A French Excel writes semicolons."""
 
 _INT64 = range(-(2**63), 2**63)
-_ID = re.compile(r"-?(0|[1-9][0-9]{0,18})")
+_ID = re.compile(r"0|-?[1-9][0-9]{0,18}")
 _SEPARATOR_LINE = re.compile(r'"?sep=([,;\t])"?\r?\n?', re.IGNORECASE)
 """Excel's own first line, which names the separator and holds no data."""
 
@@ -151,7 +151,7 @@ def _spaced_quote(row: CsvRow, separator: str, line: str) -> bool:
     """Tell whether a space is before the quote that was to open a field: the quotes would become part of the text."""
     if not any(field[:1] == " " and field.lstrip()[:1] == '"' for field in row.fields):
         return False
-    return re.search(rf'(^|{separator}) +"(?!")', line) is not None
+    return re.search(rf'(^|{separator}) +"("?\s*({separator}|$)|(?!"))', line) is not None
 
 
 def _rows(path: Path, text: str, separator: str, kind: str, line: int) -> list[CsvRow]:

@@ -27,6 +27,7 @@ _OLD_NUMBERS = (
     (re.compile(r"[-+]?0[xXoObB][0-9a-fA-F_]+"), "write the number with decimal digits"),
     (re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?"), "some programs read it as a number to base 60"),
     (re.compile(r"[-+]?[0-9.][0-9_.]*_[0-9_.]*([eE][-+]?[0-9]+)?"), "write the number without underscores"),
+    (re.compile(r"-0"), "write 0"),
     (re.compile(r"\+[0-9]+"), "write the number without the plus"),
     (re.compile(r"-?[0-9]{21,}"), "the number is too long"),
 )

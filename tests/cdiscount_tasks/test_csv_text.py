@@ -49,6 +49,7 @@ def test_rows_that_a_spreadsheet_left_empty_are_no_rows(tmp_path):
         ('id,name\n1,a\n2,"b\n3,c\n4,"d"\n5,e\n', "the double quote on line 3 is not closed"),
         ('id,name\n1,"a\n2,b\n3,c"\n4,d\n', "line 3 looks like a row, but lies inside a text whose double quote opens"),
         ('id,name\n1,"\n2,"\n3,c\n', "line 3 looks like a row, but lies inside a text whose double quote opens"),
+        ('id,name\n1, ""\n', "line 2 has a space before a double quote"),
         ('id,name\n1,"a"\n2, "b"\n', "line 3 has a space before a double quote; take the space out"),
         ('id,name,n\n1,"a\n2,b",3\n', "line 3 looks like a row, but lies inside a text whose double quote opens"),
         ('id,name\n"1,a\n2,b\n', "the double quote on line 2 is not closed"),
@@ -112,7 +113,8 @@ def test_one_stray_quote_anywhere_never_loses_a_row_in_silence(tmp_path):
     ("text", "is_id", "hint"),
     [
         ("-1", True, ""), ("0", True, ""), ("9223372036854775807", True, ""), ("-9223372036854775808", True, ""),
-        ("011", False, "write 11"), ("+5", False, "write 5"), ("9223372036854775808", False, "too large"),
+        ("011", False, "write 11"), ("-0", False, "write 0"), ("+5", False, "write 5"),
+        ("9223372036854775808", False, "too large"),
         ("1e9", False, "a spreadsheet"), ("5.0", False, "a spreadsheet"), ("1_000", False, ""), ("\u0665", False, ""),
         ("", False, ""), ("-", False, ""), ("5 6", False, ""),
     ],

@@ -38,7 +38,7 @@ def test_a_value_means_what_yaml_1_2_says_or_an_old_yes_or_no(read, text, value)
 
 
 @pytest.mark.parametrize(
-    "text", ["011", "-007", "08", "1_000", "1_0.5", "0x1F", "0b11", "0o17", "1:30", "190:20:30", "+5", "9" * 5000]
+    "text", ["011", "-007", "08", "1_000", "1_0.5", "0x1F", "0b11", "0o17", "1:30", "190:20:30", "+5", "-0", "9" * 5000]
 )
 def test_a_number_that_yaml_programs_read_differently_is_refused_with_its_line(read, text):
     assert f"line 2: b is {text[:40]}: " in refusal(read, f"a: 1\nb: {text}\n")
