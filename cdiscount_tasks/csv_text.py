@@ -14,6 +14,7 @@ SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
 """What may stand between two fields. A French Excel writes semicolons."""
 
 _INT64 = range(-(2**63), 2**63)
+_LINE_END = re.compile("\r\n|\r|\n")
 _ID = re.compile(r"0|-?[1-9][0-9]{0,18}")
 _SEPARATOR_LINE = re.compile(r'"?sep=([,;\t])"?\r?\n?', re.IGNORECASE)
 """Excel's own first line, which names the separator and holds no data."""
@@ -140,7 +141,7 @@ def _swallowed_line(row: CsvRow, separator: str, lines: Sequence[str], first: in
         lines: Of the file.
         first: The place of the row's first among them.
     """
-    num_inside = sum(max(0, len(field.splitlines()) - 1) for field in row.fields if "\n" in field or "\r" in field)
+    num_inside = sum(len(_LINE_END.findall(field)) for field in row.fields)
     for number, line in enumerate(lines[first + 1 : first + num_inside + 1], start=1):
         if line.count(separator) >= max(1, len(row.fields) - 1):
             return row.line + number

@@ -66,12 +66,6 @@ class CategoryNames:
         return [*elsewhere, *found][:3]
 
 
-def _name(path: Path, line: int, field: str) -> str:
-    if "\n" in field or "\r" in field:
-        raise DataError(f"{path}: line {line} has a name with a line break; close the double quote that opens it")
-    return field.strip()
-
-
 def read_category_names(path: Path | None) -> CategoryNames:
     """Read a names CSV in the layout of Kaggle's `category_names.csv`; None: no names.
 
@@ -91,5 +85,5 @@ def read_category_names(path: Path | None) -> CategoryNames:
         category_id = int(text)
         if category_id in names:
             raise DataError(f"{path}: line {row.line} names category {category_id} a second time")
-        names[category_id] = CategoryName(*(_name(path, row.line, level) for level in levels))
+        names[category_id] = CategoryName(*(level.strip() for level in levels))
     return CategoryNames(names)

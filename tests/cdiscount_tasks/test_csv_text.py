@@ -75,6 +75,11 @@ def test_a_text_of_several_lines_in_quotes_is_one_field(tmp_path):
     assert rows(parse('id,name\n1,"two\nlines"\n2,b\n', tmp_path)) == [(2, ["1", "two\nlines"]), (4, ["2", "b"])]
 
 
+def test_only_line_ends_count_as_lines_inside_a_quoted_text(tmp_path):
+    text = 'id,name\n1,"two\x0b\x85\u2028\nlines"\n2,b\n3,c\n'
+    assert [line for line, _ in rows(parse(text, tmp_path))] == [2, 4, 5]
+
+
 def test_a_missing_file_and_a_folder_are_told(tmp_path):
     for path in (tmp_path, tmp_path / "none.csv"):
         with pytest.raises(DataError, match="cannot be read as a trial file"):

@@ -78,7 +78,7 @@ def test_a_slip_in_a_name_is_met_with_the_names_that_are_like_it(read, choice, c
             HEADER + '5,A,B,"C\n6,A,B,D\n7,A,B,E"\n',
             "line 3 looks like a row, but lies inside a text whose double quote",
         ),
-        (HEADER + '5,"A\n6",B,C\n', "line 2 has a name with a line break; close the double quote that opens it"),
+        (HEADER + '5,"A,B,C\n6,A",B,C\n', "line 3 looks like a row, but lies inside a text whose double quote"),
         (HEADER + '5, "A",B,C\n', "line 2 has a space before a double quote; take the space out"),
         (HEADER + "5,A\0,B,C\n", "line 2 holds a zero byte"),
         (HEADER + "5,A,B,C\nx,A,B,C\n", "line 3 is"),
