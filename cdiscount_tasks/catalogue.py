@@ -8,11 +8,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from cdiscount_tasks.config import read_sample
-from cdiscount_tasks.environment import Environment, read_environment
+from cdiscount_tasks.environment import Environment, fault_of, read_environment
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.records import SampleChoice
 from cdiscount_tasks.run import index_parent_dir
 from cdiscount_tasks.run_start import check_catalogue, select_categories
+from cdiscount_tasks.sample_folder import sample_paths
 from cdiscount_tasks.storage.category_names import read_category_names
 from cdiscount_tasks.storage.hashes import fingerprint
 
@@ -63,7 +64,7 @@ class Catalogue:
         """
         names = read_category_names(self.names_path)
         found = []
-        for path in sorted(self.environment.samples_dir.glob("*.yaml")):
+        for path in sample_paths(self.environment.samples_dir):
             try:
                 sample = read_sample(path)
                 found.append(SampleChoice(sample.name, sample.title, select_categories(sample, names)))
@@ -83,8 +84,8 @@ def open_catalogue() -> Catalogue:
         ConfigError: If it or the names CSV is missing, or it is empty; says what to set.
     """
     environment = read_environment()
-    if environment.names_path is not None and not environment.names_path.is_file():
-        raise ConfigError(f"{environment.names_path}: no such file, though CDISCOUNT_CATEGORY_NAMES names it")
+    if environment.names_path is not None and (fault := fault_of(environment.names_path, "file")):
+        raise ConfigError(f"{environment.names_path}: {fault}, though CDISCOUNT_CATEGORY_NAMES names it")
     return Catalogue(environment, fingerprint(check_catalogue(environment)))
 
 

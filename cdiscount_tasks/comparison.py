@@ -5,7 +5,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import xxhash
 from pydantic import ValidationError
@@ -13,12 +13,13 @@ from pydantic import ValidationError
 from cdiscount_tasks.backbones import Backbone
 from cdiscount_tasks.comparison_config import DEFAULT_SAMPLES, ChosenRun, CloudConfig, ComparisonConfig
 from cdiscount_tasks.config import DrawConfig, LabelConfig
-from cdiscount_tasks.config_errors import first_sentence
-from cdiscount_tasks.environment import Environment, read_environment
+from cdiscount_tasks.config_errors import close_names, first_sentence, in_short
+from cdiscount_tasks.environment import Environment, check_folders, read_environment
 from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.finished_runs import NEEDED, finished_runs
 from cdiscount_tasks.records import ComparedRun, PooledDraw
 from cdiscount_tasks.run import Run, open_run, run_folder
+from cdiscount_tasks.sample_folder import sample_names
 from cdiscount_tasks.storage.artifact import disk_faults_told, read_manifest, replace_file, write_json
 from cdiscount_tasks.storage.artifact_notes import note_result, noted_results
 
@@ -41,6 +42,13 @@ def comparison_folder(samples: Sequence[str]) -> str:
     """
     digest = xxhash.xxh3_128_hexdigest(json.dumps(list(samples)).encode())[:16]
     return f"{'-'.join(samples)[:_LONGEST_NAMES]}-{digest}"
+
+
+class ChosenComparison(NamedTuple):
+    """What a comparison compares: a run of each sample, and how random choices are drawn."""
+
+    runs: tuple[Run, ...]
+    cloud: CloudConfig
 
 
 @dataclass(frozen=True)
@@ -233,13 +241,59 @@ def _standing_alternative(environment: Environment, samples: Sequence[str]) -> s
     return ""
 
 
-def _check_samples(environment: Environment, samples: Sequence[str]) -> None:
-    known = sorted(path.stem for path in environment.samples_dir.glob("*.yaml"))
+def _check_samples(environment: Environment, samples: Any) -> None:
+    if isinstance(samples, str) or not isinstance(samples, Sequence):
+        raise ConfigError(f'samples is {in_short(samples)}, expected a list such as ["wine", "mixed_bag"]')
+    known = sample_names(environment.samples_dir)
     unknown = [sample for sample in samples if sample not in known]
     if unknown:
-        raise ConfigError(f"samples has {', '.join(map(repr, unknown))}, expected some of {', '.join(known)}")
+        close = close_names(str(unknown[0]), known)
+        hint = f"; did you mean {close[0]}?" if close else ""
+        raise ConfigError(f"samples has {', '.join(map(in_short, unknown))}, expected some of {', '.join(known)}{hint}")
     if len(set(samples)) != len(samples) or len(samples) < 2:
         raise ConfigError(f"samples is {list(samples)}, expected two different samples or more")
+
+
+def _check_runs(runs: Any, samples: Sequence[str]) -> dict[str, str]:
+    """Return the run that is asked for, by sample."""
+    if runs is None:
+        return {}
+    if not isinstance(runs, Mapping):
+        raise ConfigError(
+            f'runs is {in_short(runs)}, expected run ids by sample such as {{"wine": "manual__2026-01-01"}}'
+        )
+    if stray := sorted(str(name) for name in runs if name not in samples):
+        raise ConfigError(f"runs names {', '.join(stray)}, which samples does not; expected some of {list(samples)}")
+    for name, run_id in runs.items():
+        if not isinstance(run_id, str):
+            raise ConfigError(f"runs.{name} is {in_short(run_id)}, expected the id of a run as text")
+    return dict(runs)
+
+
+def choose_comparison(samples: Any = DEFAULT_SAMPLES, runs: Any = None, cloud: Any = None) -> ChosenComparison:
+    """Choose the runs that a comparison compares; writes nothing.
+
+    Args:
+        samples: Their names, in the order of the page.
+        runs: The run of a sample, by its id or its folder; of a sample that is not named, the last finished one.
+        cloud: Settings of CloudConfig; what it leaves out keeps its default.
+
+    Raises:
+        ConfigError: If a setting is wrong.
+        NotComparableError: If a sample has no finished run, or the runs may not be compared; with every reason.
+    """
+    environment = read_environment()
+    check_folders(environment)
+    _check_samples(environment, samples)
+    asked = _check_runs(runs, samples)
+    try:
+        cloud_config = CloudConfig.model_validate(dict(cloud or {}))
+    except ValidationError as error:
+        raise ConfigError(f"comparison: {first_sentence(error, CloudConfig)}") from error
+    chosen = _choose_runs(environment, samples, asked)
+    if reasons := reasons_against(chosen):
+        raise NotComparableError("; ".join(reasons) + _standing_alternative(environment, samples))
+    return ChosenComparison(chosen, cloud_config)
 
 
 def start_comparison(
@@ -264,17 +318,7 @@ def start_comparison(
     comparison_dir = environment.work_dir / "comparison" / "runs" / run_folder(run_id)
     if (comparison_dir / "config.json").exists():
         return open_comparison(run_id)
-    _check_samples(environment, samples)
-    try:
-        cloud_config = CloudConfig.model_validate(dict(cloud or {}))
-    except ValidationError as error:
-        raise ConfigError(f"comparison: {first_sentence(error, CloudConfig)}") from error
-    asked = dict(runs or {})
-    if stray := sorted(asked.keys() - set(samples)):
-        raise ConfigError(f"runs names {', '.join(stray)}, which samples does not; expected some of {list(samples)}")
-    chosen = _choose_runs(environment, samples, asked)
-    if reasons := reasons_against(chosen):
-        raise NotComparableError("; ".join(reasons) + _standing_alternative(environment, samples))
+    chosen, cloud_config = choose_comparison(samples, runs, cloud)
     config = ComparisonConfig(
         run_id=run_id,
         runs=tuple(ChosenRun(sample=run.config.sample.name, run_id=run.config.run_id) for run in chosen),

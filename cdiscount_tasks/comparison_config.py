@@ -1,10 +1,13 @@
 """What a comparison of samples can be told, as frozen pydantic models: the trigger form and the frozen config."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Any, Literal
 
 from pydantic import Field
 
 from cdiscount_tasks.config import Frozen
+from cdiscount_tasks.config_errors import close_names, in_short
+from cdiscount_tasks.errors import ConfigError
 
 DEFAULT_SAMPLES = ("wine", "mixed_bag")
 """The original project's question; their new reports start a comparison by themselves."""
@@ -37,3 +40,22 @@ class ComparisonConfig(Frozen):
     run_id: str
     runs: tuple[ChosenRun, ...]
     cloud: CloudConfig
+
+
+SETTINGS = ("samples", "runs", "products_per_category")
+"""What the trigger form and a conf can set."""
+
+
+def settings_of(conf: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a conf sets, as `start_comparison` takes it; what it leaves out keeps its default.
+
+    Raises:
+        ConfigError: If conf has a key that is none of SETTINGS.
+    """
+    for key in conf:
+        if key not in SETTINGS:
+            close = close_names(str(key), SETTINGS)
+            hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(SETTINGS)}"
+            raise ConfigError(f"the comparison's conf has {in_short(key)}, which is no parameter of it; {hint}")
+    cloud = {name: conf[name] for name in CloudConfig.model_fields if name in conf}
+    return {"samples": conf.get("samples", DEFAULT_SAMPLES), "runs": conf.get("runs"), "cloud": cloud}

@@ -4,15 +4,17 @@ The same models check the YAML, make the trigger form and are written to `config
 """
 
 import re
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from croniter import croniter
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
-from cdiscount_tasks.config_errors import first_sentence
+from cdiscount_tasks.config_errors import first_sentence, in_short
 from cdiscount_tasks.errors import ConfigError
+from cdiscount_tasks.sample_folder import check_file_name
+from cdiscount_tasks.strict_yaml import read_yaml, shown_path
 
 NetworkName = Literal[
     "plain_cnn", "small_cnn", "mobilenet_v2", "mobilenet_v3_small", "efficientnet_v2_b0", "convnext_tiny"
@@ -43,18 +45,46 @@ def _bool_of_word(value: Any) -> Any:
 
 YesOrNo = Annotated[bool, BeforeValidator(_bool_of_word)]
 
+_A_CHOICE = "category ids, names of a level such as 'level2: VIN', or all"
+_INT64 = range(-(2**63), 2**63)
+
+
+def _way_out(choice: Any) -> str:
+    """Say how what selects no category is written, where that can be guessed."""
+    if isinstance(choice, dict) and len(choice) == 1:
+        ((key, name),) = choice.items()
+        return f'; put it in quotes: "{key}: {name}"' if re.fullmatch("level[123]", str(key)) else ""
+    if isinstance(choice, str):
+        if re.fullmatch(r"\s*-?[0-9]+\s*", choice):
+            return f"; write the id without quotes: {choice.strip()}"
+        level = re.fullmatch(r"(?i)\s*level\s*([123])\s*:\s*(\S.*)", choice)
+        if level:
+            return f'; write it as "level{level[1]}: {level[2].strip()}"'
+        if choice.strip().lower() == "all":
+            return "; write categories: all"
+    if isinstance(choice, float) and choice.is_integer():
+        return f"; write the id in digits: {choice:.0f}"
+    return ""
+
+
+def _check_choice(choice: Any) -> None:
+    if type(choice) is int and choice in _INT64:
+        return
+    named = LEVEL_CHOICE.fullmatch(choice) if isinstance(choice, str) else None
+    if named is None or not named["name"].strip():
+        raise ValueError(f"has {in_short(choice)}, expected {_A_CHOICE}{_way_out(choice)}")
+
 
 def _checked_categories(value: Any) -> Any:
     """Refuse what selects no categories; a union's own messages would say it three times."""
     if value == "all":
         return value
-    expected = "category ids, names of a level such as 'level2: VIN', or all"
     if not isinstance(value, list | tuple):
-        raise ValueError(f"is {value!r}, expected a list of {expected}")  # noqa: TRY004 - what pydantic listens for
+        way_out = _way_out(value)
+        raise ValueError(f"is {in_short(value)}, expected a list of {_A_CHOICE}{way_out}")  # noqa: TRY004 - what pydantic listens for
     for choice in value:
-        if type(choice) is not int and not (isinstance(choice, str) and LEVEL_CHOICE.fullmatch(choice)):
-            raise ValueError(f"has {choice!r}, expected {expected}")
-    repeated = sorted({str(choice) for choice in value if value.count(choice) > 1})
+        _check_choice(choice)
+    repeated = sorted(str(choice) for choice, times in Counter(value).items() if times > 1)
     if repeated:
         raise ValueError(f"names {', '.join(repeated)} more than once")
     if len(value) < 2 and all(isinstance(choice, int) for choice in value):
@@ -103,22 +133,19 @@ class TrainingConfig(Frozen):
         default=0, ge=0, le=500, description="Passes that tune the pretrained network itself; 0: it stays frozen."
     )
     fine_tune_learning_rate: float = Field(
-        default=3e-4, gt=0, le=1, strict=False, description="Highest rate while the pretrained network is tuned."
+        default=3e-4, gt=0, le=1, description="Highest rate while the pretrained network is tuned."
     )
     fine_tune_share: float = Field(
         default=1.0,
         gt=0,
         le=1,
-        strict=False,
         description="Share of the pretrained network's layers that are tuned, from the top; the others stay frozen.",
     )
     batch_size: int = Field(default=64, ge=1, le=1024, description="Images per step.")
-    learning_rate: float = Field(
-        default=2e-3, gt=0, le=1, strict=False, description="Highest rate of the warm-up and cosine decay."
-    )
-    weight_decay: float = Field(default=1e-4, ge=0, le=1, strict=False, description="AdamW's decay of the weights.")
+    learning_rate: float = Field(default=2e-3, gt=0, le=1, description="Highest rate of the warm-up and cosine decay.")
+    weight_decay: float = Field(default=1e-4, ge=0, le=1, description="AdamW's decay of the weights.")
     label_smoothing: float = Field(
-        default=0.1, ge=0, lt=1, strict=False, description="Share of the target that is spread over all classes."
+        default=0.1, ge=0, lt=1, description="Share of the target that is spread over all classes."
     )
     early_stopping_patience: int = Field(
         default=8,
@@ -161,9 +188,9 @@ class TrainingConfig(Frozen):
 class SplitConfig(Frozen):
     """Shares of the three splits, or a file that fixes them."""
 
-    train: float = Field(default=0.70, gt=0, lt=1, strict=False)
-    validation: float = Field(default=0.15, gt=0, lt=1, strict=False)
-    test: float = Field(default=0.15, gt=0, lt=1, strict=False)
+    train: float = Field(default=0.70, gt=0, lt=1)
+    validation: float = Field(default=0.15, gt=0, lt=1)
+    test: float = Field(default=0.15, gt=0, lt=1)
     file: str | None = Field(default=None, description="CSV with the columns product_id, split; relative to the YAML.")
 
     @model_validator(mode="after")
@@ -174,6 +201,10 @@ class SplitConfig(Frozen):
         if abs(total - 1) > 1e-6:
             raise ValueError(f"shares add up to {total:g}, expected 1")
         return self
+
+
+_RANDOM_TIMES = re.compile(r"(?i)(^|[\s,/-])[rh](?=\(|[\s,/]|$)")
+"""R and H stand for another time at each reading."""
 
 
 class ScheduleConfig(Frozen):
@@ -190,7 +221,6 @@ class ScheduleConfig(Frozen):
         default=None,
         gt=0,
         le=24 * 365,
-        strict=False,
         description="Hours after which a run that has not finished is told as late; it goes on. null: never.",
     )
 
@@ -200,7 +230,7 @@ class ScheduleConfig(Frozen):
         if cron is None:
             return cron
         try:
-            if len(cron.split()) != 5:
+            if len(cron.split()) != 5 or _RANDOM_TIMES.search(cron):
                 raise ValueError(cron)
             croniter(cron).get_next()  # fails on fields out of range, and on days that never come
         except ValueError as error:
@@ -241,7 +271,9 @@ class SampleConfig(Frozen):
     name: str = Field(pattern=r"^[a-z0-9_]+$", max_length=64)
     title: str = Field(min_length=1, max_length=100)
     description: str = Field(default="", max_length=1000)
-    tags: Annotated[tuple[str, ...], _FromList] = ()
+    tags: Annotated[tuple[Annotated[str, Field(min_length=1, max_length=100)], ...], _FromList] = Field(
+        default=(), description="Of the DAG in Airflow, which takes up to 100 characters each."
+    )
     categories: Annotated[Literal["all"] | tuple[int | str, ...], BeforeValidator(_checked_categories)] = Field(
         description="Category ids, names of a level such as `level2: VIN`, or `all`."
     )
@@ -273,7 +305,7 @@ class SampleConfig(Frozen):
     )
     schedule: ScheduleConfig = ScheduleConfig()
     default_preset: str = "baseline"
-    presets: dict[Annotated[str, Field(pattern=r"^[a-z0-9_]+$")], TrainingConfig] = Field(min_length=1)
+    presets: dict[Annotated[str, Field(pattern=r"^[a-z0-9_]+$", max_length=64)], TrainingConfig] = Field(min_length=1)
 
     @property
     def num_gpu_slots(self) -> int:
@@ -299,10 +331,8 @@ class SampleConfig(Frozen):
 class PriceConfig(Frozen):
     """What an hour costs; None: unknown."""
 
-    per_cpu_hour: float | None = Field(default=None, ge=0, strict=False, description="Of a stage without a GPU.")
-    per_gpu_hour: float | None = Field(
-        default=None, ge=0, strict=False, description="Of one GPU, its machine included."
-    )
+    per_cpu_hour: float | None = Field(default=None, ge=0, description="Of a stage without a GPU.")
+    per_gpu_hour: float | None = Field(default=None, ge=0, description="Of one GPU, its machine included.")
     currency: str = "EUR"
 
 
@@ -318,23 +348,12 @@ class RunConfig(Frozen):
     training: TrainingConfig
     catalogue_path: str
     catalogue_fingerprint: str
-    max_rejected_share: float = Field(strict=False)
+    max_rejected_share: float = Field()
     inputs: dict[str, str] = Field(description="Copied input files beside config.json, and the xxh3-128 of each.")
     input_sources: dict[str, str] = Field(default={}, description="Where each of them was copied from.")
     versions: dict[str, str]
     started: str | None = Field(default=None, description="When the run was frozen, in UTC.")
     prices: PriceConfig = PriceConfig()
-
-
-class _UniqueKeyLoader(yaml.SafeLoader):
-    """YAML as usual, but a key that stands twice is refused instead of losing the first."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        twice = next((key for place, key in enumerate(keys) if key in keys[:place]), None)
-        if twice is not None:
-            raise yaml.YAMLError(f"line {node.start_mark.line + 1}: {twice!r} stands twice; keep one of the two")
-        return super().construct_mapping(node, deep)
 
 
 def read_sample(path: Path) -> SampleConfig:
@@ -343,20 +362,17 @@ def read_sample(path: Path) -> SampleConfig:
     Raises:
         ConfigError: If the file is no YAML or a setting is unknown, missing or impossible; names file and setting.
     """
-    try:
-        settings = yaml.load(path.read_text(encoding="utf-8"), _UniqueKeyLoader)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot be read: {error}") from error
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: is not YAML: {' '.join(str(error).split())}") from error
+    check_file_name(path)
+    settings, written = read_yaml(path)
     if not isinstance(settings, dict):
-        raise ConfigError(f"{path}: holds {type(settings).__name__}, expected settings such as `name: wine`")
+        what = "is empty" if settings is None else f"holds {in_short(settings)}"
+        raise ConfigError(f"{path}: {what}, expected settings such as `name: wine`")
     try:
         sample = SampleConfig.model_validate(settings)
     except ValidationError as error:
-        raise ConfigError(f"{path}: {first_sentence(error, SampleConfig)}") from error
+        raise ConfigError(f"{shown_path(path)}: {first_sentence(error, SampleConfig, written)}") from error
     if sample.name != path.stem:
-        raise ConfigError(f"{path}: name is {sample.name!r}, expected {path.stem!r}, the name of the file")
+        raise ConfigError(f"{shown_path(path)}: name is {sample.name!r}, expected {path.stem!r}, the name of the file")
     return sample
 
 

@@ -1,9 +1,12 @@
 """The start of a run: what a person has set is checked and frozen, and the files from outside are copied."""
 
+import difflib
 import logging
+import os
 import re
 import shutil
 import subprocess
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -21,11 +24,27 @@ from cdiscount_tasks.config import (
     read_sample,
     training_config,
 )
-from cdiscount_tasks.environment import PROJECT_DIR, Environment, check_tensorboard, read_environment
-from cdiscount_tasks.errors import ConfigError
+from cdiscount_tasks.environment import (
+    PROJECT_DIR,
+    Environment,
+    check_folders,
+    check_tensorboard,
+    fault_of,
+    read_environment,
+)
+from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.resolved_config import lines_of
-from cdiscount_tasks.run import FIXES_COPY, NAMES_COPY, SPLIT_COPY, Run, open_run, run_folder, sources_named
-from cdiscount_tasks.storage.artifact import disk_faults_told, replace_file, write_json
+from cdiscount_tasks.run import (
+    FIXES_COPY,
+    NAMES_COPY,
+    SPLIT_COPY,
+    Run,
+    index_parent_dir,
+    open_run,
+    run_folder,
+    sources_named,
+)
+from cdiscount_tasks.storage.artifact import disk_faults_told, read_json, replace_file, write_json
 from cdiscount_tasks.storage.category_names import CategoryNames, read_category_names
 from cdiscount_tasks.storage.hashes import fingerprint, hash_file
 from cdiscount_tasks.storage.reviewed_lists import find_reviewed_lists
@@ -45,6 +64,15 @@ _LIBRARIES = (
 )
 
 
+def _advice(choice: re.Match[str], names: CategoryNames) -> str:
+    close = names.close_to(int(choice["level"]), choice["name"])
+    if close:
+        return f"did you mean {' or '.join(map(repr, close))}?"
+    if not len(names):
+        return "there are no names: set CDISCOUNT_CATEGORY_NAMES to the path of category_names.csv, or write ids"
+    return "compare with the names CSV (CDISCOUNT_CATEGORY_NAMES), upper case and accents included"
+
+
 def select_categories(sample: SampleConfig, names: CategoryNames) -> tuple[int, ...] | None:
     """Turn a sample's choice into ids, ascending; None for `all`.
 
@@ -61,16 +89,55 @@ def select_categories(sample: SampleConfig, names: CategoryNames) -> tuple[int, 
         match = cast(re.Match[str], LEVEL_CHOICE.fullmatch(choice))
         found = names.ids_of(int(match["level"]), match["name"])
         if not found:
-            raise ConfigError(
-                f"sample {sample.name}: no category is called {choice!r}; compare with the names CSV "
-                "(CDISCOUNT_CATEGORY_NAMES), upper case and accents included"
-            )
+            raise ConfigError(f"sample {sample.name}: no category is called {choice!r}; {_advice(match, names)}")
         ids.update(found)
     if len(ids) < 2:
         raise ConfigError(
             f"sample {sample.name}: categories select {len(ids)} category, expected at least 2 to tell apart"
         )
     return tuple(sorted(ids))
+
+
+def _indexed_categories(environment: Environment) -> set[int] | None:
+    """Return the categories of the catalogue's index; None: it has not been indexed yet."""
+    if fault_of(environment.catalogue_path, "file"):
+        return None
+    parent_dir = index_parent_dir(environment, fingerprint(environment.catalogue_path))
+    for path in sorted(parent_dir.glob("index-*/profile.json")):
+        try:
+            return {int(category["category_id"]) for category in read_json(path)["categories"]}
+        except (OSError, DataError, KeyError, TypeError, ValueError) as error:
+            logger.info("categories are not compared with the index: %s", error)
+    return None
+
+
+def check_categories(
+    sample: SampleConfig, categories: Sequence[int] | None, names: CategoryNames, environment: Environment
+) -> list[str]:
+    """Compare a sample's categories with the catalogue's index, where one stands.
+
+    Returns:
+        What is doubtful where none stands yet: categories that the names CSV does not know.
+
+    Raises:
+        ConfigError: If the catalogue has no product of a category.
+    """
+    indexed = _indexed_categories(environment)
+    if categories is None or indexed == set():
+        return []
+    if indexed is None:
+        unknown = [category for category in categories if len(names) and category not in names]
+        few = ", ".join(map(str, unknown[:10]))
+        return [f"sample {sample.name}: the names CSV does not know the categories {few}"] if unknown else []
+    missing = [category for category in categories if category not in indexed]
+    if missing:
+        close = difflib.get_close_matches(str(missing[0]), map(str, sorted(indexed)), n=1, cutoff=0.9)
+        hint = f"did you mean {close[0]} ({names[int(close[0])].level3})? Else take" if close else "take"
+        raise ConfigError(
+            f"sample {sample.name}: the catalogue has no product of category {', '.join(map(str, missing[:10]))}; "
+            f"{hint} it out of the sample's categories, or set CDISCOUNT_CATALOGUE to a catalogue that has some"
+        )
+    return []
 
 
 def _code_version() -> str:
@@ -87,24 +154,45 @@ def _versions() -> dict[str, str]:
     return {"code": _code_version(), **installed}
 
 
+_FIXES_ENDINGS = (".csv", ".csv.txt", ".csv.csv", ".txt", ".tsv", ".xlsx", ".xls", ".ods")
+
+
+def _check_fixes_name(fixes_path: Path) -> None:
+    """Refuse a file that is meant as a sample's fixes under another name, where none has the right one."""
+    meant = {f"{fixes_path.stem}{ending}" for ending in _FIXES_ENDINGS}
+    found = sorted(path.name for path in fixes_path.parent.glob("*") if path.name.strip().lower() in meant)
+    if found:
+        raise ConfigError(
+            f"{fixes_path.parent / found[0]}: a sample's fixes are read from {fixes_path.name}; save them as CSV under "
+            "that name, or take the file away"
+        )
+
+
 def input_files(sample: SampleConfig, environment: Environment) -> dict[str, Path]:
     """Return the outside files of a sample's runs by the name that their copies carry.
 
     Raises:
-        ConfigError: If a file that a setting names is missing.
+        ConfigError: If a file that a setting names is missing or no file.
     """
+    fixes_path = environment.label_fixes_dir / f"{sample.name}.csv"
     sources = {
-        NAMES_COPY: environment.names_path,
-        FIXES_COPY: environment.label_fixes_dir / f"{sample.name}.csv",
-        SPLIT_COPY: environment.samples_dir / sample.split.file if sample.split.file else None,
+        NAMES_COPY: (environment.names_path, "CDISCOUNT_CATEGORY_NAMES"),
+        FIXES_COPY: (fixes_path, "CDISCOUNT_LABEL_FIXES"),
+        SPLIT_COPY: (
+            environment.samples_dir / sample.split.file if sample.split.file is not None else None,
+            f"split.file of sample {sample.name}",
+        ),
     }
+    if not os.path.lexists(fixes_path):
+        _check_fixes_name(fixes_path)
+        del sources[FIXES_COPY]
     found = {}
-    for name, source in sources.items():
-        if source is None or (name == FIXES_COPY and not source.exists()):
+    for name, (source, setting) in sources.items():
+        if source is None:
             continue
-        if not source.is_file():
-            setting = "CDISCOUNT_CATEGORY_NAMES" if name == NAMES_COPY else f"split.file of sample {sample.name}"
-            raise ConfigError(f"{source}: no such file, though {setting} names it")
+        if fault := fault_of(source, "file"):
+            names_it = "names its folder" if name == FIXES_COPY else "names it"
+            raise ConfigError(f"{source}: {fault}, though {setting} {names_it}")
         found[name] = source
     return found
 
@@ -116,13 +204,14 @@ def check_catalogue(environment: Environment) -> Path:
         ConfigError: If there is none or it is empty; says what to set.
     """
     path = environment.catalogue_path
-    if not path.is_file():
+    if fault := fault_of(path, "file"):
         way_out = (
             "run `make demo` to draw the demo catalogue, or set CDISCOUNT_CATALOGUE to the path of train.bson"
             if environment.uses_demo_catalogue
             else "CDISCOUNT_CATALOGUE names it; set it to the path of train.bson"
         )
-        raise ConfigError(f"{path}: no catalogue stands there; {way_out}")
+        detail = "" if fault == "no such file" else f" ({fault})"
+        raise ConfigError(f"{path}: no catalogue stands there{detail}; {way_out}")
     if path.stat().st_size == 0:
         raise ConfigError(f"{path}: the catalogue is empty (0 bytes); fetch or unpack it again")
     return path
@@ -160,6 +249,7 @@ def start_run(sample_name: str, run_id: str, preset: str | None = None, override
     sample = read_sample(environment.samples_dir / f"{sample_name}.yaml")
     preset = preset or sample.default_preset
     training = training_config(sample, preset, overrides or {})
+    check_folders(environment)
     _check_machine(sample, training, environment)
     catalogue_path = check_catalogue(environment)
     with disk_faults_told(run_dir):
@@ -176,6 +266,8 @@ def start_run(sample_name: str, run_id: str, preset: str | None = None, override
         with sources_named(run_dir, sources):
             names = read_category_names(run_dir / NAMES_COPY if NAMES_COPY in inputs else None)
         categories = select_categories(sample, names)
+        for doubt in check_categories(sample, categories, names, environment):
+            logger.warning("%s", doubt)
         config = RunConfig(
             run_id=run_id,
             sample=sample,

@@ -16,9 +16,8 @@ from cdiscount_airflow.links import link_report
 from cdiscount_airflow.tasks import DEFAULT_ARGS, is_scheduled, skip_task, stage_task
 
 from cdiscount_tasks import summaries
-from cdiscount_tasks.config import SampleConfig, read_sample
+from cdiscount_tasks.config import SampleConfig
 from cdiscount_tasks.environment import read_environment
-from cdiscount_tasks.errors import ConfigError
 
 
 def sample_dag(sample: SampleConfig) -> DAG:
@@ -40,6 +39,7 @@ def sample_dag(sample: SampleConfig) -> DAG:
         doc_md=docs.page_of(sample, read_environment()),
         deadline=deadlines.deadline_of(sample),
         tags=["cdiscount", *sample.tags],
+        auto_register=False,  # one that fails half-way is listed as broken
     )
     def pipeline() -> None:
         @stage_task(itemgetter("summary"), task_display_name="Resolve the run", retries=0)
@@ -169,8 +169,4 @@ def sample_dag(sample: SampleConfig) -> DAG:
     return pipeline()
 
 
-for path in sample_files.yaml_paths(read_environment().samples_dir):
-    try:
-        sample_dag(read_sample(path))
-    except ConfigError as error:
-        sample_files.broken_dag(path, error)
+globals().update(sample_files.build_dags(read_environment().samples_dir, sample_dag))

@@ -7,7 +7,7 @@ are of one preset, network and catalogue; by itself it is skipped, with every re
 from datetime import timedelta
 
 from airflow.sdk import TriggerRule, chain, dag
-from cdiscount_airflow import assets, docs, forms, notifiers, sample_files
+from cdiscount_airflow import assets, docs, forms, notifiers
 from cdiscount_airflow.comparison_tasks import judge_cloud
 from cdiscount_airflow.links import link_report
 from cdiscount_airflow.tasks import DEFAULT_ARGS, MAP_INDEX_NAME, is_scheduled, name_map_index, skip_task, stage_task
@@ -15,6 +15,7 @@ from cdiscount_airflow.tasks import DEFAULT_ARGS, MAP_INDEX_NAME, is_scheduled, 
 from cdiscount_tasks import summaries
 from cdiscount_tasks.comparison_config import DEFAULT_SAMPLES
 from cdiscount_tasks.environment import read_environment
+from cdiscount_tasks.sample_folder import sample_names
 
 
 @dag(
@@ -22,7 +23,7 @@ from cdiscount_tasks.environment import read_environment
     dag_display_name="Cdiscount: samples compared",
     description="Which sample is harder at equal size, and what look-alike categories cost at large",
     schedule=assets.any_report_of(DEFAULT_SAMPLES),
-    params=forms.comparison_params(sample_files.sample_names(read_environment().samples_dir)),
+    params=forms.comparison_params(sample_names(read_environment().samples_dir)),
     default_args={
         **DEFAULT_ARGS,
         "on_failure_callback": notifiers.notifiers(read_environment(), notifiers.failure_message),

@@ -8,10 +8,12 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from cdiscount_tasks.comparison import open_comparison
+from cdiscount_tasks.comparison import choose_comparison, open_comparison
+from cdiscount_tasks.comparison_config import settings_of
 from tools.airflow_home import home_dir, throw_away_home
 from tools.command import exit_status, say
-from tools.run_sample import read_conf, run_dag
+from tools.conf import read_conf
+from tools.run_sample import run_dag
 
 DAG_ID = "cdiscount_sample_comparison"
 
@@ -26,6 +28,7 @@ def tell_comparison(run_id: str) -> None:
 def compare_samples() -> None:
     """Compare, and tell the answer."""
     conf = read_conf()
+    choose_comparison(**settings_of(conf))
     with throw_away_home(home_dir()) as (_, environ):
         os.environ.update(environ)
         run_id = run_dag(DAG_ID, conf)

@@ -1,7 +1,6 @@
 """`make run SAMPLE=wine PRESET=smoke CONF='{"epochs": 3}'`: one DAG run in this process, without a scheduler."""
 
 import contextlib
-import json
 import logging
 import os
 import sys
@@ -11,38 +10,26 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from cdiscount_tasks.config import read_sample, training_config
-from cdiscount_tasks.environment import read_environment
+from cdiscount_tasks.environment import check_folders, read_environment
 from cdiscount_tasks.run import open_run
-from cdiscount_tasks.run_start import check_catalogue, input_files, select_categories
+from cdiscount_tasks.run_start import check_catalogue, check_categories, input_files, select_categories
+from cdiscount_tasks.sample_folder import sample_names, sample_paths
 from cdiscount_tasks.storage.category_names import read_category_names
 from tools import demo_results
 from tools.airflow_home import PROJECT_DIR, ToolError, home_dir, throw_away_home
 from tools.command import exit_status, say
+from tools.conf import as_in_the_form, read_conf
 from tools.demo_catalogue import draw_if_needed
-
-
-def read_conf() -> dict[str, Any]:
-    """Return the conf that CONF and PRESET set.
-
-    Raises:
-        ToolError: If CONF is no JSON object.
-    """
-    text = os.environ.get("CONF") or "{}"
-    try:
-        conf = json.loads(text)
-    except ValueError as error:
-        raise ToolError(f"CONF is {text!r}, not JSON ({error}); write it as CONF='{{\"epochs\": 3}}'") from error
-    if not isinstance(conf, dict):
-        raise ToolError(f"CONF is {text!r}, expected a JSON object such as '{{\"epochs\": 3}}'")
-    preset = os.environ.get("PRESET")
-    return {"preset": preset, **conf} if preset else conf
 
 
 def _sample_name() -> str:
     folder = read_environment().samples_dir
-    names = sorted(path.stem for path in folder.glob("*.yaml"))
+    names = sample_names(folder)
     name = os.environ.get("SAMPLE", "")
     if name not in names:
+        for path in sample_paths(folder):
+            if path.name.split(".")[0] == name:
+                read_sample(path)  # says what is wrong with its name
         known = ", ".join(names) or f"none stands in {folder}"
         raise ToolError(f"SAMPLE is {name!r}, expected one of: {known}; as in `make run SAMPLE=wine PRESET=smoke`")
     return name
@@ -54,10 +41,12 @@ def _check(name: str, conf: dict[str, Any]) -> None:
     sample = read_sample(environment.samples_dir / f"{name}.yaml")
     knobs = {knob: value for knob, value in conf.items() if knob != "preset"}
     training_config(sample, conf.get("preset", sample.default_preset), knobs)
+    check_folders(environment)
     draw_if_needed(environment)
     check_catalogue(environment)
     input_files(sample, environment)
-    select_categories(sample, read_category_names(environment.names_path))
+    names = read_category_names(environment.names_path)
+    check_categories(sample, select_categories(sample, names), names, environment)
 
 
 def _first_line(context: Any) -> str:
@@ -119,7 +108,7 @@ def run_sample() -> None:
     _check(name, conf)
     with throw_away_home(home_dir()) as (_, environ):
         os.environ.update(environ)
-        run_id = run_dag(f"cdiscount_{name}", conf)
+        run_id = run_dag(f"cdiscount_{name}", as_in_the_form(conf))
     for line in demo_results.headline(open_run(name, run_id)):
         say(line)
 

@@ -1,5 +1,6 @@
 """Which split a group goes to: by a hash of its id, so that it stays there as the catalogue grows."""
 
+import difflib
 from collections.abc import Sequence, Sized
 from pathlib import Path
 from typing import NamedTuple
@@ -9,8 +10,9 @@ import pandas as pd
 import xxhash
 
 from cdiscount_tasks.config import SplitConfig
+from cdiscount_tasks.csv_text import id_hint, is_whole_number
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.labelling.csv_rows import is_whole_number, read_csv_rows
+from cdiscount_tasks.labelling.csv_rows import read_csv_rows
 from cdiscount_tasks.records import BY_IMAGE, BY_PRODUCT, SPLITS, TEST, TRAIN, VALIDATION
 
 GIANT_SHARE = 0.05
@@ -191,9 +193,11 @@ def read_split_file(path: Path) -> pd.Series:
     table = read_csv_rows(path, SPLIT_COLUMNS, "split")
     for product_id, split, line in table.itertuples(index=False):
         if not is_whole_number(product_id) or split not in SPLITS:
+            close = difflib.get_close_matches(split.lower(), SPLITS, 1) if split not in SPLITS else []
+            hint = f"; did you mean {close[0]}?" if close else id_hint(product_id)
             raise DataError(
                 f"{path}: line {line} is {product_id!r}, {split!r}; expected a product_id and one of "
-                f"{', '.join(SPLITS)}"
+                f"{', '.join(SPLITS)}{hint}"
             )
     table["product_id"] = table["product_id"].astype("int64")
     twice = table[table["product_id"].duplicated()]

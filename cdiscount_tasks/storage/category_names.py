@@ -1,10 +1,12 @@
 """The names CSV: what each category is called at three levels. Names are for people; the key is always the id."""
 
-import csv
+import difflib
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+from cdiscount_tasks.csv_text import id_hint, is_whole_number, read_csv
 from cdiscount_tasks.errors import DataError
 
 COLUMNS = ["category_id", "category_level1", "category_level2", "category_level3"]
@@ -16,6 +18,17 @@ class CategoryName(NamedTuple):
     level1: str
     level2: str
     level3: str
+
+
+def _composed(name: str) -> str:
+    """Return a name without spaces around it, its accents written as macOS and Windows write them."""
+    return unicodedata.normalize("NFC", name.strip())
+
+
+def _plain(name: str) -> str:
+    """Return a name without accents, capitals and doubled spaces."""
+    letters = unicodedata.normalize("NFKD", name).casefold()
+    return " ".join("".join(c for c in letters if not unicodedata.combining(c)).split())
 
 
 class CategoryNames:
@@ -31,31 +44,46 @@ class CategoryNames:
 
     def ids_of(self, level: int, name: str) -> list[int]:
         """Return the ids, ascending, of the categories that carry a name at a level (1 to 3)."""
-        return sorted(i for i, names in self._names.items() if names[level - 1] == name.strip())
+        wanted = _composed(name)
+        return sorted(i for i, names in self._names.items() if _composed(names[level - 1]) == wanted)
+
+    def __contains__(self, category_id: int) -> bool:
+        """Tell whether the CSV names a category."""
+        return category_id in self._names
+
+    def __len__(self) -> int:
+        """Return how many categories have names."""
+        return len(self._names)
+
+    def close_to(self, level: int, name: str) -> list[str]:
+        """Return up to three choices, such as `level2: VIN`, that a name of a level may be a slip of."""
+        by_plain = {_plain(names[level - 1]): names[level - 1] for names in self._names.values()}
+        close = difflib.get_close_matches(_plain(name), by_plain, n=3)
+        found = [f"level{level}: {by_plain[plain]}" for plain in close]
+        elsewhere = [
+            f"level{other}: {name.strip()}" for other in (1, 2, 3) if other != level and self.ids_of(other, name)
+        ]
+        return [*elsewhere, *found][:3]
 
 
 def read_category_names(path: Path | None) -> CategoryNames:
     """Read a names CSV in the layout of Kaggle's `category_names.csv`; None: no names.
 
     Raises:
-        DataError: If the file cannot be read, or has other columns, an id that is none, or one twice; names the line.
+        DataError: If the file cannot be read, or lacks a column, has an id that is none, or one twice; names the line.
     """
     if path is None:
         return CategoryNames({})
+    table = read_csv(path, COLUMNS, "names")
+    places = [table.header.index(column) for column in COLUMNS]
     names: dict[int, CategoryName] = {}
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.reader(file)
-            header = next(reader, [])
-            if header != COLUMNS:
-                raise DataError(f"{path}: line 1 has the columns {header}, expected {COLUMNS}")
-            for row in reader:
-                if len(row) != len(COLUMNS) or not row[0].strip().isdecimal():
-                    raise DataError(f"{path}: line {reader.line_num} is {row}, expected an id and three names")
-                category_id = int(row[0])
-                if category_id in names:
-                    raise DataError(f"{path}: line {reader.line_num} names category {category_id} a second time")
-                names[category_id] = CategoryName(*(name.strip() for name in row[1:]))
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: cannot be read as a names CSV: {error}") from error
+    for row in table.rows:
+        text, *levels = (row.fields[place] for place in places)
+        text = text.strip()
+        if not is_whole_number(text):
+            raise DataError(f"{path}: line {row.line} is {row.fields}, expected an id and three names{id_hint(text)}")
+        category_id = int(text)
+        if category_id in names:
+            raise DataError(f"{path}: line {row.line} names category {category_id} a second time")
+        names[category_id] = CategoryName(*(level.strip() for level in levels))
     return CategoryNames(names)

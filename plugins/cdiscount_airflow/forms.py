@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow.sdk import Param
 
-from cdiscount_tasks.comparison_config import DEFAULT_SAMPLES, CloudConfig
+from cdiscount_tasks.comparison_config import DEFAULT_SAMPLES, SETTINGS, CloudConfig
 from cdiscount_tasks.config import SampleConfig, TrainingConfig
 from cdiscount_tasks.config_errors import bounds_in_words, properties_of
 from cdiscount_tasks.environment import Environment
@@ -203,6 +203,6 @@ def comparison_settings(params: Mapping[str, Any], conf: Mapping[str, Any] | Non
     Raises:
         ConfigError: If conf has a key that the form does not have.
     """
-    _check_keys(conf, list(comparison_params(())))
+    _check_keys(conf, SETTINGS)
     cloud = {"products_per_category": params["products_per_category"]}
     return {"samples": params["samples"], "runs": params["runs"], "cloud": cloud}

@@ -127,8 +127,8 @@ def test_a_sample_is_called_like_its_file(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("", "NoneType, expected settings"),
-        ("- a\n- b", "list, expected settings"),
+        ("", "is empty, expected settings"),
+        ("- a\n- b", "holds ['a', 'b'], expected settings"),
         ("a: [", "is not YAML"),
         ("a: \xe9\ud800", "cannot be read"),
     ],
@@ -171,7 +171,68 @@ def test_an_impossible_override_names_the_sample_and_the_setting(write_yaml, pre
 def test_a_key_that_stands_twice_is_refused(write_yaml):
     path = write_yaml()
     path.write_text(path.read_text() + "title: Another\n")
-    assert "'title' stands twice" in refusal(path)
+    assert "line 13: 'title' stands twice, first in line 12; keep one of the two" in refusal(path)
+
+
+def with_line(line, instead_of="title:"):
+    """Return a sound sample's YAML with one line in place of another."""
+    lines = ["name: wine", "title: Wine", "categories: [11, 22]", "default_preset: smoke", "presets:", "  smoke: {}"]
+    return "\n".join(line if old.strip().startswith(instead_of) else old for old in lines) + "\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "instead_of", "words"),
+    [
+        ("titel: Wine", "title:", "titel is not a known setting; did you mean title? (and 1 more)"),
+        ("Title: Wine", "title:", "Title is not a known setting; did you mean title?"),
+        ("title: Wine\nepochs: 3", "title:", "epochs is not a known setting; it belongs below presets"),
+        ("title: no", "title:", 'title is no, expected text; put it in quotes: "no"'),
+        ("title: 1e3", "title:", 'title is 1e3, expected text; put it in quotes: "1e3"'),
+        ("title:", "title:", "title is empty; give it a value"),
+        ("title: Wine\ntags: [red, on]", "title:", 'tags.1 is on, expected text; put it in quotes: "on"'),
+        ("title: Wine\ntags: red", "title:", "tags is 'red', expected a list"),
+        (f"title: Wine\ntags: [{'x' * 101}]", "title:", "expected at most 100 characters"),
+        ("title: Wine\ntags: ['']", "title:", "tags.0 is '', expected at least 1 character"),
+        ("title: Wine\nschedule:", "title:", "schedule is empty; write `schedule: {}` for the defaults"),
+        ("title: Wine\nschedule: weekly", "title:", "schedule is 'weekly', expected settings of its own"),
+        ("title: Wine\nschedule: {cron: R * * * *}", "title:", "is no cron expression"),
+        ("title: Wine\nseed: '7'", "title:", "seed is '7', expected integer 0 to 2147483647; write it without quotes"),
+        ("title: Wine\nembed_pictures: maybe", "title:", "embed_pictures is 'maybe', expected yes or no"),
+        ("  smoke:", "smoke:", "presets.smoke is empty; write `smoke: {}` for the defaults"),
+        ("  on: {}", "smoke:", 'line 6: presets.on: YAML reads on as true; put it in quotes: "on"'),
+        ("  1: {}", "smoke:", 'presets.1: YAML reads 1 as a number; put it in quotes: "1"'),
+        ("  smoke: {learning_rate: yes}", "smoke:", "presets.smoke.learning_rate is True, expected number above 0"),
+        ("  smoke: {epochs: 1e1}", "smoke:", "presets.smoke.epochs is 1e1, expected integer 1 to 500"),
+        ("categories: [011, 22]", "categories:", "line 3: categories.0 is 011: some programs read a number with"),
+        ("categories: ['11', 22]", "categories:", "has '11', expected category ids"),
+        ("categories: ['11', 22]", "categories:", "write the id without quotes: 11"),
+        ("categories: [level2: VIN]", "categories:", 'put it in quotes: "level2: VIN"'),
+        ("categories: [Level2:VIN]", "categories:", 'write it as "level2: VIN"'),
+        ("categories: ['level2:  ']", "categories:", "has 'level2:  ', expected category ids"),
+        ("categories: {level2: VIN}", "categories:", 'put it in quotes: "level2: VIN"'),
+        ("categories: [1.1e1, 22]", "categories:", "write the id in digits: 11"),
+        ("categories: [9223372036854775808, 1]", "categories:", "has 9223372036854775808, expected category ids"),
+        ("categories: ALL", "categories:", "write categories: all"),
+    ],
+)  # fmt: skip
+def test_a_slip_in_a_yaml_is_told_with_what_to_write(tmp_path, line, instead_of, words):
+    path = tmp_path / "wine.yaml"
+    path.write_text(with_line(line, instead_of))
+    assert words in refusal(path)
+
+
+@pytest.mark.parametrize(("word", "value"), [("yes", True), ("off", False), ("true", True), ("No", False)])
+def test_a_switch_may_be_written_in_each_of_yamls_ways(tmp_path, word, value):
+    path = tmp_path / "wine.yaml"
+    path.write_text(with_line(f"title: Wine\nembed_pictures: {word}"))
+    assert read_sample(path).embed_pictures is value
+
+
+def test_a_preset_inherits_from_another_by_yamls_merge_key(tmp_path):
+    path = tmp_path / "wine.yaml"
+    path.write_text(with_line("  smoke: &base {image_size: 32, epochs: 2}\n  longer: {<<: *base, epochs: 9}", "smoke:"))
+    longer = read_sample(path).presets["longer"]
+    assert (longer.image_size, longer.epochs) == (32, 9)
 
 
 def test_a_preset_that_is_no_text_is_refused(write_yaml):

@@ -9,6 +9,7 @@ from cdiscount_tasks import run, run_start
 from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.run import open_run, run_folder
 from cdiscount_tasks.run_start import start_run
+from tests.conftest import index_catalogue
 from tests.tiny_catalogue import BLUE, GREEN, RED, YELLOW
 
 SETTINGS = {
@@ -186,9 +187,31 @@ def test_names_of_a_level_become_ids_ascending(place, chosen, expected):
 
 
 def test_a_levels_name_that_nothing_carries_is_refused(place):
-    place.write(categories=["level2: LUKEWARM"])
-    with pytest.raises(ConfigError, match=r"no category is called 'level2: LUKEWARM'; compare with the names CSV"):
+    place.write(categories=["level2: COPPER"])
+    with pytest.raises(ConfigError, match=r"no category is called 'level2: COPPER'; compare with the names CSV"):
         start_run("colours", "r1")
+
+
+def test_a_slip_in_a_levels_name_is_met_with_the_right_one(place):
+    place.write(categories=["level3: YELOW"])
+    with pytest.raises(ConfigError, match=r"no category is called 'level3: YELOW'; did you mean 'level3: YELLOW'\?"):
+        start_run("colours", "r1")
+
+
+def test_a_levels_name_without_a_names_csv_says_what_to_set(place, monkeypatch):
+    place.write(categories=["level2: WARM"])
+    monkeypatch.delenv("CDISCOUNT_CATEGORY_NAMES")
+    with pytest.raises(ConfigError, match="there are no names: set CDISCOUNT_CATEGORY_NAMES"):
+        start_run("colours", "r1")
+
+
+def test_a_category_that_an_indexed_catalogue_lacks_is_refused_at_once(place):
+    start_run("colours", "r1")  # nothing is indexed yet: nobody knows
+    place.write(categories=[RED, RED + 1000])
+    run = start_run("colours", "r2")
+    index_catalogue(run.catalogue_path, run.index_parent_dir)
+    with pytest.raises(ConfigError, match=rf"sample colours: the catalogue has no product of category {RED + 1000}"):
+        start_run("colours", "r3")
 
 
 def test_a_name_that_selects_one_class_only_is_refused(place):
@@ -252,6 +275,40 @@ def test_a_named_file_that_is_missing_is_told_with_what_names_it(place, monkeypa
         monkeypatch.setenv(setting, str(place.folder / "none.csv"))
     with pytest.raises(ConfigError, match=rf"none\.csv: no such file, though {setting} names it"):
         start_run("colours", "r1")
+
+
+def test_a_fixes_folder_that_is_not_there_is_told(place, monkeypatch):
+    monkeypatch.setenv("CDISCOUNT_LABEL_FIXES", str(place.folder / "fixs"))
+    with pytest.raises(ConfigError, match="fixs: no such folder, though CDISCOUNT_LABEL_FIXES names it"):
+        start_run("colours", "r1")
+    assert not place.data_dir.exists()
+
+
+def test_a_folder_in_place_of_the_fixes_file_is_told_with_its_own_setting(place):
+    (place.fixes_dir / "colours.csv").mkdir()
+    with pytest.raises(
+        ConfigError, match=r"colours\.csv: it is a folder, expected a file, though CDISCOUNT_LABEL_FIXES"
+    ):
+        start_run("colours", "r1")
+
+
+def test_a_fixes_file_that_is_a_link_to_nothing_is_told(place):
+    (place.fixes_dir / "colours.csv").symlink_to(place.folder / "nothing")
+    with pytest.raises(ConfigError, match=r"colours\.csv: it is a link to nothing"):
+        start_run("colours", "r1")
+
+
+@pytest.mark.parametrize("name", ["Colours.csv", "colours.CSV", "colours.csv.txt", "colours.xlsx"])
+def test_fixes_under_a_name_that_is_not_read_are_told(place, name):
+    (place.fixes_dir / name).write_text("")
+    with pytest.raises(ConfigError, match=r"a sample's fixes are read from colours\.csv"):
+        start_run("colours", "r1")
+
+
+def test_fixes_of_other_samples_and_copies_kept_aside_stop_nothing(place):
+    for name in ("shapes.csv", "colours.csv.bak", ".colours.csv.swp", "colours.old.csv"):
+        (place.fixes_dir / name).write_text("")
+    assert start_run("colours", "r1").label_files.fixes_path is None
 
 
 def test_a_data_folder_below_a_regular_file_is_told(place, monkeypatch):

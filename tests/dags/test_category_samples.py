@@ -3,6 +3,7 @@ import os
 import subprocess
 import sys
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 import yaml
@@ -172,6 +173,86 @@ def test_a_broken_yaml_is_a_dag_that_says_what_is_wrong(read_dags, write_sample)
     assert dag.task_ids == ["read_sample"]
     with pytest.raises(AirflowFailException, match="colour is not a known setting"):
         dag.get_task("read_sample").python_callable()
+
+
+def shipped(dags):
+    """Return DAGs as Airflow's DAG processor hands them on."""
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    return {dag_id: json.dumps(DagSerialization.to_dict(dag)) for dag_id, dag in dags.items()}
+
+
+def test_whatever_a_sample_file_is_called_it_is_listed_alone_as_broken(read_dags, write_sample):
+    folder = write_sample("tea")
+    text = (folder / "tea.yaml").read_text()
+    names = [
+        b"caf\xe9.yaml",
+        b"x" * 250 + b".yaml",
+        b"a b.yaml",
+        b"a-b.yaml",
+        b"chairs.yml",
+        b"tea.yml",
+        b"NEW.YAML.txt",
+    ]
+    for name in names:
+        Path(os.fsdecode(os.fsencode(folder) + b"/" + name)).write_text(text)
+    (folder / "folder.yaml").mkdir()
+    (folder / "link.yaml").symlink_to(folder / "nothing")
+
+    dags, errors = read_dags(folder)
+
+    assert not errors
+    assert len(shipped(dags)) == len({"tea", "folder", "link"}) + len(names) + len(OTHER_DAGS)
+    assert "broken" not in dags["cdiscount_tea"].tags
+    assert "rename it to chairs.yaml" in dags["cdiscount_chairs"].doc_md
+
+
+def test_hidden_files_of_a_system_or_an_editor_are_no_samples(read_dags, write_sample):
+    folder = write_sample("tea")
+    (folder / "._tea.yaml").write_bytes(b"\0\5\x16\7\xff")
+    (folder / ".#tea.yaml").symlink_to("user@host.4711:1")
+    for name in ("tea.yaml~", "#tea.yaml#", ".tea.yaml.swp", "tea.yaml.bak"):
+        (folder / name).write_text("name: [")
+
+    dags, errors = read_dags(folder)
+
+    assert not errors
+    assert set(dags) == {"cdiscount_tea", *OTHER_DAGS}
+
+
+@pytest.mark.parametrize("settings", [{"tags": ["x" * 101]}, {"tags": [""]}, {"title": "x" * 101}])
+def test_what_airflow_or_the_form_would_refuse_breaks_its_own_sample_alone(read_dags, write_sample, settings):
+    write_sample("tea")
+    dags, errors = read_dags(write_sample("coffee", **settings))
+
+    assert not errors
+    assert "broken" in dags["cdiscount_coffee"].tags
+    assert "broken" not in dags["cdiscount_tea"].tags
+
+
+def test_a_dag_that_fails_half_way_is_listed_as_broken_and_leaves_no_half(write_sample):
+    from airflow.sdk import dag, task
+    from cdiscount_airflow.sample_files import build_dags
+
+    def build(sample):
+        @dag(dag_id=f"cdiscount_{sample.name}", schedule=None, auto_register=False)
+        def half():
+            @task
+            def first():
+                pass
+
+            first()
+            if sample.name == "coffee":
+                raise RuntimeError("Airflow says no")
+
+        return half()
+
+    write_sample("tea")
+    dags = build_dags(write_sample("coffee"), build)
+
+    assert set(dags) == {"cdiscount_tea", "cdiscount_coffee"}
+    assert dags["cdiscount_coffee"].task_ids == ["read_sample"]
+    assert "Airflow refuses the DAG of this sample: Airflow says no" in dags["cdiscount_coffee"].doc_md
 
 
 def test_a_cron_that_means_no_time_breaks_its_own_sample_alone(read_dags, write_sample):

@@ -161,6 +161,8 @@ def test_a_split_file_gives_a_split_by_product(split_file):
         ("product_id,split\n5,train\nx,test\n", "line 3 is 'x', 'test'"),
         ("product_id,split\n5,train\n6,test\n5,train\n", "line 4 names product 5 a second time"),
         ("product_id,split\n99999999999999999999,train\n", "line 2 is '99999999999999999999', 'train'"),
+        ("product_id,split\n5,train\n6,Validation\n", "did you mean validation?"),
+        ("product_id,split\n007,train\n", "; write 7, without plus and leading zeros"),
         ("product_id,split\n5,train,x\n6,test,y\n", "line 2"),
     ],
 )

@@ -5,10 +5,11 @@ from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.exceptions import ParamValidationError
 from cdiscount_airflow import forms
 
-from cdiscount_tasks.config import SampleConfig, TrainingConfig
+from cdiscount_tasks.config import SampleConfig, TrainingConfig, training_config
 from cdiscount_tasks.environment import read_environment
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.records import DRAWN_WARNING
+from tools.conf import as_in_the_form
 
 SAMPLE = SampleConfig(
     name="tea",
@@ -156,3 +157,13 @@ def test_a_dag_without_a_form_refuses_every_key():
     forms.refuse_conf(None)
     with pytest.raises(ConfigError, match="conf has 'preset', but this DAG takes no parameters"):
         forms.refuse_conf({"preset": "smoke"})
+
+
+@pytest.mark.parametrize("value", [None, True, False, 0, 1, 2, 3.0, 0.5, 1e9, "yes", "no", "1", "true", "none", [], {}])
+@pytest.mark.parametrize("knob", list(TrainingConfig.model_fields))
+def test_what_make_run_lets_through_the_form_takes(knob, value):
+    try:
+        training_config(SAMPLE, "quick", {knob: value})
+    except ConfigError:
+        return
+    filled(**as_in_the_form({knob: value}))

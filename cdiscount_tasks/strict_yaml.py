@@ -1,0 +1,297 @@
+"""YAML read strictly: what two YAML programs would read differently is refused, with its line and what to write."""
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+from yaml.reader import ReaderError
+
+from cdiscount_tasks.errors import ConfigError
+
+Place = tuple[str | int, ...]
+
+_LARGEST_BYTES = 2**20
+_DEEPEST = 20
+_MOST_VALUES = 100_000
+"""With every alias written out. The catalogue's 5,270 categories, one by one, are 5 % of it."""
+
+_WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,19})")
+_DECIMAL = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?")
+_NOT_A_NUMBER = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+# What YAML 1.1 reads as a number and YAML 1.2 as another number or as text.
+_OLD_NUMBERS = (
+    (re.compile(r"[-+]?0[0-9_]+"), "some programs read a number with leading zeros as octal: write it without them"),
+    (re.compile(r"[-+]?0[xXoObB][0-9a-fA-F_]+"), "write the number with decimal digits"),
+    (re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?"), "some programs read it as a number to base 60"),
+    (re.compile(r"[-+]?[0-9.][0-9_.]*_[0-9_.]*([eE][-+]?[0-9]+)?"), "write the number without underscores"),
+    (re.compile(r"-0"), "write 0"),
+    (re.compile(r"\+[0-9]+"), "write the number without the plus"),
+    (re.compile(r"-?[0-9]{21,}"), "the number is too long"),
+)
+_WORDS: dict[str, bool | None] = {
+    **dict.fromkeys(("true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON"), True),
+    **dict.fromkeys(("false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF"), False),
+    **dict.fromkeys(("null", "Null", "NULL", "~", ""), None),
+}
+_TEXT_IN_QUOTES = "put it in quotes if it is text"
+_OTHER_LINE_ENDS = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+_HINTS = (
+    ("found character '\\t'", "indent with spaces instead of tabs"),
+    ("mapping values are not allowed here", "put text that holds a colon and a space in quotes"),
+    ("that cannot start any token", "put text that begins with this character in quotes"),
+    ("found undefined alias", "an alias `*name` needs its `&name` above it"),
+)
+
+
+class Written(NamedTuple):
+    """How a value is written: its line, counted from 1, and its text, empty for anything but a plain scalar."""
+
+    line: int
+    text: str
+
+
+class Document(NamedTuple):
+    """What a file holds, and how each plain value of it is written, by place: ("presets", "smoke", "epochs")."""
+
+    value: Any
+    written: dict[Place, Written]
+
+
+def _decoded(raw: bytes) -> str:
+    if len(raw) > _LARGEST_BYTES:
+        raise ConfigError(f"has {len(raw):,} bytes, expected at most {_LARGEST_BYTES:,}")
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise ConfigError("cannot be read: it is in UTF-16; save it as UTF-8")
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"cannot be read: line {line} is not UTF-8; save it as UTF-8") from error
+    odd = _OTHER_LINE_ENDS.search(text)
+    if odd:
+        line = text.count("\n", 0, odd.start()) + 1
+        raise ConfigError(f"line {line} has the invisible character U+{ord(odd[0]):04X}; remove it")
+    return text
+
+
+def _syntax_fault(error: yaml.YAMLError, text: str) -> ConfigError:
+    if isinstance(error, ReaderError):
+        line = text.count("\n", 0, error.position) + 1
+        code = ord(text[error.position])
+        way_out = "remove it" if code else "is the file in UTF-16? Save it as UTF-8"
+        return ConfigError(f"is not YAML: line {line} has the invisible character U+{code:04X}; {way_out}")
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem is None:
+        return ConfigError(f"is not YAML: {' '.join(str(error).split())}")
+    mark = error.problem_mark or error.context_mark
+    line = mark.line + 1 if mark else 1
+    hint = next((f"; {hint}" for words, hint in _HINTS if words in error.problem), "")
+    return ConfigError(f"is not YAML: line {line}: {error.problem}{hint}")
+
+
+def _readable(text: str, line: int) -> str:
+    odd = next((c for c in text if unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t"), None)
+    if odd is not None:
+        raise ConfigError(f"line {line} has text with the invisible character U+{ord(odd):04X}; remove it")
+    return text
+
+
+def _plain(text: str) -> Any:
+    """Return what a scalar without quotes means.
+
+    Raises:
+        ValueError: If YAML 1.1 and 1.2 read it differently; with what to write.
+    """
+    if text in _WORDS:
+        return _WORDS[text]
+    for pattern, way_out in _OLD_NUMBERS:
+        if pattern.fullmatch(text):
+            raise ValueError(f"{way_out}, or {_TEXT_IN_QUOTES}")
+    if _WHOLE.fullmatch(text):
+        return int(text)
+    if _DECIMAL.fullmatch(text):
+        return float(text)
+    if _NOT_A_NUMBER.fullmatch(text):
+        return float(text.replace(".", ""))
+    return text
+
+
+class _Anchored(NamedTuple):
+    """A value that aliases may name, and how many values it is when written out."""
+
+    value: Any
+    num_values: int
+
+
+def _line(event: Any) -> int:
+    return int(event.start_mark.line) + 1
+
+
+class _Reader:
+    """Builds values from PyYAML's events: these know quotes and tags, which its own constructors have forgotten."""
+
+    def __init__(self, text: str) -> None:
+        self._events: Iterator[Any] = iter(yaml.parse(text, yaml.SafeLoader))
+        self._anchors: dict[str, _Anchored | None] = {}
+        self._num_values = 0
+        self.written: dict[Place, Written] = {}
+
+    def document(self) -> Any:
+        """Return the value of the only document."""
+        value, seen = None, False
+        for event in self._events:
+            if isinstance(event, yaml.DocumentStartEvent):
+                if seen:
+                    line = _line(event)
+                    raise ConfigError(f"line {line} begins a second document; a file holds one sample")
+                seen = True
+                value = self._value(next(self._events), ())
+        return value
+
+    def _count(self, how_many: int, line: int) -> None:
+        self._num_values += how_many
+        if self._num_values > _MOST_VALUES:
+            raise ConfigError(
+                f"line {line}: the file has more than {_MOST_VALUES:,} values once its aliases are written out"
+            )
+
+    def _value(self, event: Any, place: Place) -> Any:
+        line = _line(event)
+        if len(place) > _DEEPEST:
+            raise ConfigError(f"line {line}: is nested more than {_DEEPEST} levels deep")
+        if isinstance(event, yaml.AliasEvent):
+            return self._alias(str(event.anchor), line)
+        self._count(1, line)
+        if event.tag is not None:
+            raise ConfigError(
+                f"line {line}: the tag {event.tag} is not supported; leave it out, and put text in quotes"
+            )
+        before = self._num_values
+        if event.anchor is not None:
+            if event.anchor in self._anchors:
+                raise ConfigError(f"line {line}: &{event.anchor} stands twice; give the second another name")
+            self._anchors[event.anchor] = None
+        if isinstance(event, yaml.ScalarEvent):
+            value = self._scalar(event, place, line)
+        elif isinstance(event, yaml.SequenceStartEvent):
+            value = self._sequence(place)
+        else:
+            value = self._mapping(place)
+        if event.anchor is not None:
+            self._anchors[event.anchor] = _Anchored(value, self._num_values - before + 1)
+        return value
+
+    def _alias(self, anchor: str, line: int) -> Any:
+        if anchor not in self._anchors:
+            raise ConfigError(f"is not YAML: line {line}: the alias *{anchor} needs its &{anchor} above it")
+        anchored = self._anchors[anchor]
+        if anchored is None:
+            raise ConfigError(f"line {line}: *{anchor} stands inside of &{anchor} itself")
+        self._count(anchored.num_values, line)
+        return anchored.value
+
+    def _scalar(self, event: Any, place: Place, line: int) -> Any:
+        text = _readable(event.value, line)
+        if not event.implicit[0]:  # in quotes, or a block
+            return text
+        self.written[place] = Written(line, text)
+        try:
+            return _plain(text)
+        except ValueError as error:
+            raise ConfigError(
+                f"line {line}: {'.'.join(map(str, place)) or 'the file'} is {text[:40]}: {error}"
+            ) from error
+
+    def _sequence(self, place: Place) -> list[Any]:
+        values: list[Any] = []
+        while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
+            values.append(self._value(event, (*place, len(values))))
+        return values
+
+    def _key(self, event: Any, place: Place) -> str:
+        line = _line(event)
+        if not isinstance(event, yaml.ScalarEvent) or event.tag is not None or event.anchor is not None:
+            raise ConfigError(f"line {line}: the name of a setting is plain text, without alias, anchor or tag")
+        key = str(_readable(event.value, line))
+        if event.implicit[0] and not (key not in _WORDS and _is_text(key)):
+            where = ".".join(map(str, (*place, key)))
+            raise ConfigError(f'line {line}: {where}: YAML reads {key or "an empty name"} as {_as_what(key)}; '
+                         f'put it in quotes: "{key}"')  # fmt: skip
+        return key
+
+    def _mapping(self, place: Place) -> dict[str, Any]:
+        own: dict[str, Any] = {}
+        line_of: dict[str, int] = {}
+        merged: list[dict[str, Any]] = []
+        while not isinstance(event := next(self._events), yaml.MappingEndEvent):
+            line = _line(event)
+            key = self._key(event, place)
+            if key in line_of:
+                raise ConfigError(
+                    f"line {line}: {key!r} stands twice, first in line {line_of[key]}; keep one of the two"
+                )
+            line_of[key] = line
+            value = self._value(next(self._events), (*place, key))
+            if key == "<<" and event.implicit[0]:
+                merged = value if isinstance(value, list) else [value]
+                if not all(isinstance(part, dict) for part in merged):
+                    raise ConfigError(f"line {line}: `<<` takes the settings of an anchor, as in `<<: *base`")
+            else:
+                own[key] = value
+        for part in merged:  # the first that has a setting wins
+            own = {**part, **own}
+        return own
+
+
+def _is_text(word: str) -> bool:
+    try:
+        return isinstance(_plain(word), str)
+    except ValueError:
+        return False
+
+
+def _as_what(word: str) -> str:
+    if word not in _WORDS:
+        return "a number"
+    return {True: "true", False: "false", None: "nothing"}[_WORDS[word]]
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except IsADirectoryError as error:
+        raise ConfigError("cannot be read: it is a folder, expected a file") from error
+    except OSError as error:
+        what = "it is a link to a file that is missing" if path.is_symlink() else error.strerror
+        raise ConfigError(f"cannot be read: {what}") from error
+
+
+def read_yaml(path: Path) -> Document:
+    """Read a YAML file with one document.
+
+    Numbers are decimal as in YAML 1.2; yes, no, on and off are true and false where they stand as values without
+    quotes; merge keys (`<<`) work. Refused is what another program may read differently (leading zeros, base 60,
+    underscores), a key that stands twice, tags, and files that grow or nest without bounds.
+
+    Raises:
+        ConfigError: If the file cannot be read so; with the line and what to write.
+    """
+    try:
+        text = _decoded(_read_bytes(path))
+        try:
+            reader = _Reader(text)
+            value = reader.document()
+        except yaml.YAMLError as error:
+            raise _syntax_fault(error, text) from error
+        except (ValueError, OverflowError) as error:  # PyYAML's own, of an escape such as "\\UFFFFFFFF"
+            raise ConfigError("is not YAML: an escape in double quotes names no character") from error
+    except ConfigError as error:
+        raise ConfigError(f"{shown_path(path)}: {error}") from error
+    return Document(value, reader.written)
+
+
+def shown_path(path: Path) -> str:
+    """Return a path that can be printed anywhere, whatever bytes its name has."""
+    return str(path).encode("utf-8", "backslashreplace").decode()
