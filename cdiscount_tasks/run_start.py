@@ -1,6 +1,5 @@
 """The start of a run: what a person has set is checked and frozen, and the files from outside are copied."""
 
-import logging
 import re
 import shutil
 import subprocess
@@ -23,14 +22,12 @@ from cdiscount_tasks.config import (
 )
 from cdiscount_tasks.environment import PROJECT_DIR, Environment, check_tensorboard, read_environment
 from cdiscount_tasks.errors import ConfigError
-from cdiscount_tasks.resolved_config import lines_of
+from cdiscount_tasks.resolved_config import log_config
 from cdiscount_tasks.run import FIXES_COPY, NAMES_COPY, SPLIT_COPY, Run, open_run, run_folder, sources_named
 from cdiscount_tasks.storage.artifact import disk_faults_told, replace_file, write_json
 from cdiscount_tasks.storage.category_names import CategoryNames, read_category_names
 from cdiscount_tasks.storage.hashes import fingerprint, hash_file
 from cdiscount_tasks.storage.reviewed_lists import find_reviewed_lists
-
-logger = logging.getLogger(__name__)
 
 _LIBRARIES = (
     "keras",
@@ -208,7 +205,5 @@ def start_run(sample_name: str, run_id: str, preset: str | None = None, override
             ),
         )
         replace_file(run_dir / "config.json", lambda aside: write_json(aside, config.model_dump(mode="json")))
-    logger.info("this run's config, frozen in %s:", run_dir / "config.json")
-    for line in lines_of(config):
-        logger.info("%s", line)
+    log_config(config, run_dir / "config.json")
     return Run(run_dir, config, environment)

@@ -1,17 +1,15 @@
 """`make compare`: samples beside each other, one DAG run in this process, without a scheduler."""
 
-import contextlib
 import json
-import os
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from cdiscount_tasks.comparison import open_comparison
-from tools.airflow_home import home_dir, throw_away_home
 from tools.command import exit_status, say
-from tools.run_sample import read_conf, run_dag
+from tools.dag_process import run_dag
+from tools.run_sample import read_conf
 
 DAG_ID = "cdiscount_sample_comparison"
 
@@ -26,12 +24,8 @@ def tell_comparison(run_id: str) -> None:
 def compare_samples() -> None:
     """Compare, and tell the answer."""
     conf = read_conf()
-    with throw_away_home(home_dir()) as (_, environ):
-        os.environ.update(environ)
-        run_id = run_dag(DAG_ID, conf)
-    tell_comparison(run_id)
+    tell_comparison(run_dag(DAG_ID, conf))
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(BrokenPipeError):
-        sys.exit(exit_status(compare_samples))
+    sys.exit(exit_status(compare_samples))
