@@ -1,7 +1,7 @@
 """Airflow's home for a local trial: its settings, its secrets, its database.
 
 Everything is passed as environment variables, beside an empty `airflow.cfg`: none can be out of date, or another
-project's. What `shell.KEPT_SETTINGS` names wins where the user has set it, so that the tools can be tried on PostgreSQL.
+project's. What `shell.KEPT_SETTINGS` names wins where the user has set it: the tools can be tried on PostgreSQL.
 """
 
 import base64
@@ -161,6 +161,25 @@ def _make_database(home: Path, environ: Mapping[str, str]) -> None:
     part.replace(home / "airflow.db")
 
 
+def _refuse_foreign_database(home: Path, address: str, *, is_own: bool) -> None:
+    """Refuse a database that another project's Airflow works with: raising its version could end that one."""
+    # Here, not above: SQLAlchemy takes half a second, which every call of the tools would pay.
+    from tools.database_owner import DatabaseFaultError, foreign_dags  # noqa: PLC0415
+
+    named, way_out = (
+        (f"AIRFLOW_HOME is {home}, whose database", "unset AIRFLOW_HOME, or set it to a new folder")
+        if is_own
+        else (f"{_CONNECTION} names a database that", f"unset {_CONNECTION}, or name a database of this project's own")
+    )
+    try:
+        foreign = foreign_dags(address)
+    except DatabaseFaultError as error:
+        raise ToolError(f"{named} cannot be used ({error}); mend that, or {way_out}") from error
+    if foreign:
+        told = ", ".join(foreign[:3]) + (f" and {len(foreign) - 3} more" if len(foreign) > 3 else "")
+        raise ToolError(f"{named} belongs to another Airflow project (it has the DAGs {told}); {way_out}")
+
+
 def migrate(home: Path, environ: Mapping[str, str]) -> bool:
     """Make or raise the database where needed; a stamp beside it spares the ten seconds of asking Airflow.
 
@@ -173,13 +192,14 @@ def migrate(home: Path, environ: Mapping[str, str]) -> bool:
     stamp, wanted = home / "migrated", f"{metadata.version('apache-airflow')} {environ[_CONNECTION]}"
     database = home / "airflow.db"
     is_own = environ[_CONNECTION] == sqlite_address(database)
-    if stamp.exists() and stamp.read_text() == wanted and (database.exists() or not is_own):
+    if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted and (database.exists() or not is_own):
         return False
     if is_own and not database.exists():
         _make_database(home, environ)
     else:
+        _refuse_foreign_database(home, environ[_CONNECTION], is_own=is_own)
         _migrate(environ)
-    stamp.write_text(wanted)
+    stamp.write_text(wanted, encoding="utf-8")
     return True
 
 
@@ -228,8 +248,8 @@ def _lock(file: IO[str], path: Path, *, wait: bool) -> bool:
         if error.errno not in _NO_LOCKS:
             raise
         raise ToolError(
-            f"{path.parent}: the file system of this folder has no file locks ({error.strerror}); set AIRFLOW_HOME to a "
-            "folder on a local disk, or mount this one with locks"
+            f"{path.parent}: the file system of this folder has no file locks ({error.strerror}); set AIRFLOW_HOME to "
+            "a folder on a local disk, or mount this one with locks"
         ) from error
     return True
 

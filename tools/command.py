@@ -13,13 +13,21 @@ from tools.airflow_home import ToolError
 from tools.airflow_processes import end_on_signals
 from tools.stopping import heeded_signals
 
-_FAULTS_OF_A_PLACE = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR)
-_FAULTS_OF_A_PLACE += (errno.ENAMETOOLONG, errno.ELOOP, errno.EMFILE, errno.ENFILE, errno.EEXIST)
+_FAULTS_OF_A_PLACE = {
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST),
+    *(errno.ENAMETOOLONG, errno.ELOOP, errno.EMFILE, errno.ENFILE),
+}
 
 
 def say(line: str) -> None:
     """Print a line at once, also into a pipe."""
     print(line, flush=True)
+
+
+def say_ignored_settings() -> None:
+    """Name Airflow's variables in the shell that are not used."""
+    if names := shell.foreign_settings(os.environ):
+        say(f"not used, since they are another Airflow project's or decided by this one: {', '.join(names)}")
 
 
 class Stopwatch:
@@ -46,8 +54,8 @@ def _fault_of_a_place(error: OSError) -> str:
     if error.errno in (errno.EMFILE, errno.ENFILE):
         return f"{where}too many files are open; raise the limit (`ulimit -n {shell.OPEN_FILES}`) and try again"
     return (
-        f"{where}{error.strerror}; free space or set the rights there, or name a folder that can be written: AIRFLOW_HOME "
-        "for Airflow's own files, CDISCOUNT_DATA for data, CDISCOUNT_REPORTS for reports"
+        f"{where}{error.strerror}; free space or set the rights there, or name a folder that can be written: "
+        "AIRFLOW_HOME for Airflow's own files, CDISCOUNT_DATA for data, CDISCOUNT_REPORTS for reports"
     )
 
 

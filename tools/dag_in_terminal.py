@@ -26,7 +26,7 @@ _LEVELS = {
 _TOLD_BY_THE_TOOL = ("write_report", "write_comparison")
 
 
-class DagFault(Exception):
+class DagFaultError(Exception):
     """Why a DAG run failed: its text is all that a person needs to see."""
 
 
@@ -96,11 +96,11 @@ def run_dag_here(dags_dir: Path, dag_id: str, conf: dict[str, Any]) -> str:
     """Run a DAG in this process and return the run's id.
 
     Raises:
-        DagFault: If it failed, with the first sentence of what went wrong.
+        DagFaultError: If it failed, with the first sentence of what went wrong.
     """
     bag = DagBag(dags_dir)
     if dag_id not in bag.dags:
-        raise DagFault("\n".join([f"no DAG {dag_id}", *bag.import_errors.values()]))
+        raise DagFaultError("\n".join([f"no DAG {dag_id}", *bag.import_errors.values()]))
     shown = _show_logs()
     reasons: list[str] = []
 
@@ -123,5 +123,5 @@ def run_dag_here(dags_dir: Path, dag_id: str, conf: dict[str, Any]) -> str:
     run = bag.dags[dag_id].test(run_conf=conf)
     shown.end()
     if run.state != "success":
-        raise DagFault("; ".join(reasons) or f"the run {run.run_id} failed; the error is above")
+        raise DagFaultError("; ".join(reasons) or f"the run {run.run_id} failed; the error is above")
     return str(run.run_id)

@@ -18,17 +18,16 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from tools import airflow_processes as processes
 from tools.airflow_home import PROJECT_DIR, ToolError, home_dir, throw_away_home
-from tools.airflow_server import running_note
-from tools.command import say
+from tools.airflow_server import running_note, wanted_port
+from tools.command import say, say_ignored_settings
 
 _STEPS = ((signal.SIGINT, 3.0), (signal.SIGKILL, 5.0))
-_DEFAULT_PORT = "8080"
 
 
 def ui_port() -> int:
     """Return the port of the Airflow that runs in the lasting home, or the one that `make up` would take."""
     note = running_note(home_dir())
-    return note.port if note else int(os.environ.get("CDISCOUNT_UI_PORT") or _DEFAULT_PORT)
+    return note.port if note else wanted_port()
 
 
 def run_dag(dag_id: str, conf: Mapping[str, Any]) -> str:
@@ -38,6 +37,7 @@ def run_dag(dag_id: str, conf: Mapping[str, Any]) -> str:
         ToolError: If it failed, with the first sentence of what went wrong.
     """
     with throw_away_home(home_dir(), ui_port()) as (home, environ):
+        say_ignored_settings()
         say("starting Airflow in this process (10 to 30 s)")
         outcome_path = home / "outcome.json"
         returncode = _pass_on([sys.executable, __file__, dag_id, json.dumps(conf), str(outcome_path)], environ)
@@ -59,27 +59,34 @@ def _sudden_end(returncode: int) -> str:
 
 def _pass_on(command: list[str], environ: Mapping[str, str]) -> int:
     """Run a command, print what it prints, and return its status; it ends with this process, however that ends."""
-    with processes.signals_held():
-        child = subprocess.Popen(
-            command,
-            env=dict(environ),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            encoding="utf-8",
-            errors="replace",
-            start_new_session=True,
-        )
-        sessions = {child.pid: processes.born(child.pid) or 0.0}
+    sessions: dict[int, float] = {}
+    child: subprocess.Popen[str] | None = None
     try:
+        with processes.signals_held():
+            child = _start(command, environ)
+            sessions[child.pid] = processes.born(child.pid) or 0.0
         for line in child.stdout or ():
             say(line.rstrip("\n"))
         return child.wait()
     finally:
         with processes.signals_held():
             processes.end_sessions(sessions, _STEPS)
-            child.wait()
+            if child is not None:
+                child.wait()
+
+
+def _start(command: list[str], environ: Mapping[str, str]) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        command,
+        env=dict(environ),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        encoding="utf-8",
+        errors="replace",
+        start_new_session=True,
+    )
 
 
 def _end_with_starter() -> None:
@@ -97,11 +104,11 @@ def main(dag_id: str, conf_text: str, outcome_path: Path) -> int:
     """Run a DAG in this process and leave what became of it in a file; returns the exit status."""
     _end_with_starter()
     # Here, not above: Airflow takes seconds, which the process that started this one would pay too.
-    from tools.dag_in_terminal import DagFault, run_dag_here  # noqa: PLC0415
+    from tools.dag_in_terminal import DagFaultError, run_dag_here  # noqa: PLC0415
 
     try:
         outcome = {"run_id": run_dag_here(PROJECT_DIR / "dags", dag_id, json.loads(conf_text))}
-    except DagFault as error:
+    except DagFaultError as error:
         outcome = {"fault": str(error)}
     outcome_path.write_text(json.dumps(outcome), encoding="utf-8")
     return 1 if "fault" in outcome else 0

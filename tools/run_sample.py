@@ -8,6 +8,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from tools.stopping import end_at_once
+
+if __name__ == "__main__":
+    end_at_once()  # before the imports below, which take a second
+
 from cdiscount_tasks.config import read_sample, training_config
 from cdiscount_tasks.environment import read_environment
 from cdiscount_tasks.headline import read_headline

@@ -1,4 +1,4 @@
-"""What the shell hands to the tools, put right: line ends of a Windows file, proxies, limits, another project's Airflow."""
+"""What the shell hands to the tools, put right: Windows line ends, proxies, limits, another project's Airflow."""
 
 import getpass
 import os
@@ -23,8 +23,8 @@ KEPT_SETTINGS = (
     "AIRFLOW__SCHEDULER__",
     "AIRFLOW__SMTP__",
 )
-"""Beginnings of the variables with which a user may set this project's Airflow; every other one of Airflow's decides what
-Airflow is made of (folders, bundles, executor, sign-in, log targets), which the project decides for itself."""
+"""Beginnings of the variables with which a user may set this project's Airflow. Every other one decides what Airflow is
+made of (folders, bundles, executor, sign-in, log targets), which the project decides for itself."""
 
 
 def tidy(environ: MutableMapping[str, str]) -> None:
@@ -35,7 +35,7 @@ def tidy(environ: MutableMapping[str, str]) -> None:
 
 
 def foreign_settings(environ: Mapping[str, str]) -> list[str]:
-    """Return the names of Airflow's variables that another project may have left in the shell, AIRFLOW_HOME excepted."""
+    """Return the names of Airflow's variables that another project may have left in the shell."""
     airflows = (name for name in environ if name.startswith(("AIRFLOW_", "_AIRFLOW_")) and name != "AIRFLOW_HOME")
     return sorted(name for name in airflows if not name.startswith(KEPT_SETTINGS) or name.endswith(("_CMD", "_SECRET")))
 
