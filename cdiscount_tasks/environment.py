@@ -43,8 +43,23 @@ class Environment:
         return self.data_dir / "demo"
 
 
+def _tidied(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the project's own variables without the line end that a file with Windows line ends leaves in each."""
+    return {name: value.rstrip("\r\n") for name, value in environ.items() if name.startswith("CDISCOUNT_")}
+
+
 def _path(environ: Mapping[str, str], name: str, default: Path) -> Path:
-    return Path(environ[name]).expanduser().absolute() if environ.get(name) else default
+    text = environ.get(name)
+    if not text:
+        return default
+    if text[0] in "'\"" and text[0] == text[-1]:
+        raise ConfigError(f"environment variable {name} is {text!r}, quotes included; write the path without them")
+    try:
+        return Path(text).expanduser().absolute()
+    except RuntimeError as error:
+        raise ConfigError(
+            f"environment variable {name} is {text!r}, but the home of that user is not known; write the whole path"
+        ) from error
 
 
 def _folder(environ: Mapping[str, str], name: str) -> Path | None:
@@ -110,7 +125,7 @@ def read_environment(environ: Mapping[str, str] | None = None) -> Environment:
     Raises:
         ConfigError: If a number is none or out of its bounds, or a way to notify is unknown.
     """
-    environ = os.environ if environ is None else environ
+    environ = _tidied(os.environ if environ is None else environ)
     data_dir = _path(environ, "CDISCOUNT_DATA", PROJECT_DIR / "data")
     demo_dir = data_dir / "demo"
     include_dir = PROJECT_DIR / "include"
