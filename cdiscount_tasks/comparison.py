@@ -233,6 +233,30 @@ def _check_samples(environment: Environment, samples: Sequence[str]) -> None:
         raise ConfigError(f"samples is {list(samples)}, expected two different samples or more")
 
 
+def choose_comparable(
+    environment: Environment, samples: Sequence[str], asked: Mapping[str, str] | None = None
+) -> tuple[Run, ...]:
+    """Return a run of each sample that may be put side by side.
+
+    Args:
+        environment: Where the runs stand.
+        samples: Their names, in the order of the page.
+        asked: The run of a sample, by its id or its folder; of a sample that is not named, the last finished one.
+
+    Raises:
+        ConfigError: If the samples or runs are not named as they may be.
+        NotComparableError: If a sample has no finished run, or the runs may not be compared; with every reason.
+    """
+    _check_samples(environment, samples)
+    asked = dict(asked or {})
+    if stray := sorted(asked.keys() - set(samples)):
+        raise ConfigError(f"runs names {', '.join(stray)}, which samples does not; expected some of {list(samples)}")
+    chosen = _choose_runs(environment, samples, asked)
+    if reasons := reasons_against(chosen):
+        raise NotComparableError("; ".join(reasons) + _standing_alternative(environment, samples))
+    return chosen
+
+
 def start_comparison(
     run_id: str,
     samples: Sequence[str] = DEFAULT_SAMPLES,
@@ -260,12 +284,7 @@ def start_comparison(
         cloud_config = CloudConfig.model_validate(dict(cloud or {}))
     except ValidationError as error:
         raise ConfigError(f"comparison: {first_sentence(error, CloudConfig)}") from error
-    asked = dict(runs or {})
-    if stray := sorted(asked.keys() - set(samples)):
-        raise ConfigError(f"runs names {', '.join(stray)}, which samples does not; expected some of {list(samples)}")
-    chosen = _choose_runs(environment, samples, asked)
-    if reasons := reasons_against(chosen):
-        raise NotComparableError("; ".join(reasons) + _standing_alternative(environment, samples))
+    chosen = choose_comparable(environment, samples, runs)
     config = ComparisonConfig(
         run_id=run_id,
         runs=tuple(ChosenRun(sample=run.config.sample.name, run_id=run.config.run_id) for run in chosen),

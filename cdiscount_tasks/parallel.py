@@ -53,6 +53,6 @@ def map_in_processes(
             yield from pool.map(function, items)
         except BrokenProcessPool as error:
             raise RuntimeError(
-                f"the system killed one of {num_processes} worker processes, perhaps for lack of memory; try again, with "
-                "fewer tasks at a time on this machine"
+                f"the system killed one of {num_processes} worker processes, perhaps for lack of memory; try again "
+                "with fewer tasks at a time on this machine"
             ) from error

@@ -55,6 +55,27 @@ def sqlite_address(path: Path) -> str:
     return f"sqlite:///{quote(str(path))}"
 
 
+def check_writable(folder: Path, setting: str) -> None:
+    """Refuse a folder that cannot be written before anything is done for what would go there.
+
+    Args:
+        folder: Made if it is missing.
+        setting: The environment variable that names it.
+
+    Raises:
+        ToolError: If no file can be made in it.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700 if setting == "AIRFLOW_HOME" else 0o777)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ToolError(
+            f"{folder}: nothing can be written there ({error.strerror}); set {setting} to a folder that can be "
+            "written, or change the rights of this one"
+        ) from error
+
+
 def _write_private(path: Path, text: str) -> None:
     """Write a file that only this user can read, whole or not at all."""
     aside = path.with_name(f".{path.name}.{os.getpid()}")

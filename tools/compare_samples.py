@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -11,7 +12,10 @@ from tools.stopping import end_at_once
 if __name__ == "__main__":
     end_at_once()  # before the imports below, which take a second
 
-from cdiscount_tasks.comparison import open_comparison
+from cdiscount_tasks.comparison import choose_comparable, open_comparison
+from cdiscount_tasks.comparison_config import DEFAULT_SAMPLES
+from cdiscount_tasks.environment import read_environment
+from tools.airflow_home import ToolError, check_writable, home_dir
 from tools.command import exit_status, say
 from tools.dag_process import run_dag
 from tools.run_sample import read_conf
@@ -26,9 +30,26 @@ def tell_comparison(run_id: str) -> None:
     say(f"    {out_dir / 'comparison.html'}")
 
 
+def _check(conf: dict[str, Any]) -> None:
+    """Refuse what the run's first task would refuse, in a sentence and before Airflow is started."""
+    environment = read_environment()
+    samples, runs = conf.get("samples", list(DEFAULT_SAMPLES)), conf.get("runs") or {}
+    if not (isinstance(samples, list) and all(isinstance(name, str) for name in samples)):
+        raise ToolError(f"CONF: samples is {samples!r}, expected a list of names such as {json.dumps(DEFAULT_SAMPLES)}")
+    if not (isinstance(runs, dict) and all(isinstance(run_id, str) for run_id in runs.values())):
+        raise ToolError(
+            f'CONF: runs is {runs!r}, expected the id of a run for a sample, as in {{"wine": "manual__..."}}'
+        )
+    choose_comparable(environment, samples, runs)
+    check_writable(home_dir(), "AIRFLOW_HOME")
+    check_writable(environment.data_dir, "CDISCOUNT_DATA")
+    check_writable(environment.reports_dir, "CDISCOUNT_REPORTS")
+
+
 def compare_samples() -> None:
     """Compare, and tell the answer."""
     conf = read_conf()
+    _check(conf)
     tell_comparison(run_dag(DAG_ID, conf))
 
 

@@ -120,7 +120,11 @@ def run_dag_here(dags_dir: Path, dag_id: str, conf: dict[str, Any]) -> str:
             task.retries = 0
         else:
             of_mapped["retries"] = 0
-    run = bag.dags[dag_id].test(run_conf=conf)
+    try:
+        run = bag.dags[dag_id].test(run_conf=conf)
+    except AirflowException as error:
+        # As a param that the form would refuse.
+        raise DagFaultError(_first_line(error)) from error
     shown.end()
     if run.state != "success":
         raise DagFaultError("; ".join(reasons) or f"the run {run.run_id} failed; the error is above")

@@ -73,6 +73,8 @@ def _pass_on(command: list[str], environ: Mapping[str, str]) -> int:
             processes.end_sessions(sessions, _STEPS)
             if child is not None:
                 child.wait()
+                for pipe in filter(None, (child.stdin, child.stdout)):
+                    pipe.close()
 
 
 def _start(command: list[str], environ: Mapping[str, str]) -> subprocess.Popen[str]:

@@ -21,7 +21,7 @@ from tools import airflow_processes as processes
 from tools import airflow_server as server
 from tools import demo_results
 from tools.airflow_api import AirflowApi, wait_until
-from tools.airflow_home import ToolError, held_lock, home_dir, password
+from tools.airflow_home import ToolError, check_writable, held_lock, home_dir, password
 from tools.command import Stopwatch, exit_status, say, say_ignored_settings
 from tools.demo_catalogue import draw_catalogue, use_demo_catalogue
 from tools.demo_progress import RunWatch, failures, watch
@@ -137,6 +137,9 @@ def demo() -> None:
     stopwatch = Stopwatch()
     use_demo_catalogue()
     home, environment = home_dir(), read_environment()
+    check_writable(home, "AIRFLOW_HOME")
+    check_writable(environment.data_dir, "CDISCOUNT_DATA")
+    check_writable(environment.reports_dir, "CDISCOUNT_REPORTS")
     if (note := server.running_note(home)) is not None:
         _refuse_other_settings(note)
     with held_lock(home / "demo.lock", refusal=f"another demo runs in {home}; wait for it, or set AIRFLOW_HOME"):

@@ -21,7 +21,7 @@ from cdiscount_tasks.run import open_run
 from cdiscount_tasks.run_start import check_catalogue, input_files, select_categories
 from cdiscount_tasks.storage.category_names import read_category_names
 from tools import demo_results
-from tools.airflow_home import ToolError, home_dir
+from tools.airflow_home import ToolError, check_writable, home_dir
 from tools.airflow_server import running_note
 from tools.command import exit_status, say
 from tools.dag_process import run_dag
@@ -61,6 +61,9 @@ def _check(name: str, conf: dict[str, Any]) -> None:
     sample = read_sample(environment.samples_dir / f"{name}.yaml")
     knobs = {knob: value for knob, value in conf.items() if knob != "preset"}
     training_config(sample, conf.get("preset", sample.default_preset), knobs)
+    check_writable(home_dir(), "AIRFLOW_HOME")
+    check_writable(environment.data_dir, "CDISCOUNT_DATA")
+    check_writable(environment.reports_dir, "CDISCOUNT_REPORTS")
     draw_if_needed(environment)
     check_catalogue(environment)
     input_files(sample, environment)

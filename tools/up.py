@@ -17,7 +17,7 @@ from cdiscount_tasks.environment import read_environment
 from tools import airflow_processes as processes
 from tools import airflow_server as server
 from tools.airflow_api import AirflowApi
-from tools.airflow_home import ADMIN, ToolError, home_dir, password, passwords_path
+from tools.airflow_home import ADMIN, ToolError, check_writable, home_dir, password, passwords_path
 from tools.command import exit_status, say, say_ignored_settings
 from tools.demo_catalogue import draw_if_needed
 
@@ -83,7 +83,11 @@ def up() -> None:
         _tell(home, note.port)
         return
     port = _port()
-    draw_if_needed(read_environment())
+    environment = read_environment()
+    check_writable(home, "AIRFLOW_HOME")
+    check_writable(environment.data_dir, "CDISCOUNT_DATA")
+    check_writable(environment.reports_dir, "CDISCOUNT_REPORTS")
+    draw_if_needed(environment)
     say_ignored_settings()
     say("starting Airflow (half a minute)")
     _start(home, port)

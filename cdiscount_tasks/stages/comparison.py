@@ -4,6 +4,7 @@ Made from the runs' metrics.json, labels, features and pictures alone; no networ
 """
 
 import json
+import logging
 import os
 from collections.abc import Sequence
 from importlib import metadata
@@ -46,6 +47,8 @@ from cdiscount_tasks.storage.comparison_tables import ComparedLabels, keep_produ
 from cdiscount_tasks.storage.hashes import hash_file
 from cdiscount_tasks.storage.label_tables import read_jpegs
 from cdiscount_tasks.storage.tables import open_table
+
+logger = logging.getLogger(__name__)
 
 VERSION = 3
 NUM_EXAMPLES = 6
@@ -302,10 +305,22 @@ def _compare(
     return {**facts, "answer": answer(facts)}
 
 
+def _standing(out_dir: Path, key: str) -> dict[str, Any] | None:
+    """Return the result of the comparison in a folder if it is whole and of the same runs; None: it must be made."""
+    try:
+        manifest = read_manifest(out_dir)
+    except DataError:
+        return None
+    if manifest["key"] != key:
+        return None
+    logger.info("%s stands already: nothing to do", out_dir)
+    return {"path": str(out_dir), **manifest["result"], "page_path": str(out_dir / "comparison.html")}
+
+
 def write_comparison(
     runs: Sequence[ComparedRun], cloud_dir: Path | None, out_dir: Path, no_features: str = "", no_cloud: str = ""
 ) -> ComparisonResult:
-    """Compare runs of several samples, and list the page in the index of reports. One that stands is replaced.
+    """Compare runs of several samples, and list the page in the index of reports. One of other runs is replaced.
 
     Args:
         runs: Two or more that may be compared; features of all of them, or the page has the networks' part alone.
@@ -339,6 +354,7 @@ def write_comparison(
             "samples": [run.sample for run in runs],
         }
 
-    result = rebuild_artifact(out_dir, _recipe(runs, cloud_dir, no_features, no_cloud), write, _SETTING)
+    recipe = _recipe(runs, cloud_dir, no_features, no_cloud)
+    result = _standing(out_dir, recipe.key) or rebuild_artifact(out_dir, recipe, write, _SETTING)
     write_reports_index(out_dir.parents[1], _SETTING)
     return cast(ComparisonResult, result)
