@@ -75,3 +75,24 @@ def test_reports_and_failures_are_told_in_the_log_unless_other_ways_are_named(te
 def test_an_unknown_way_to_notify_is_refused_with_the_variables_name(text):
     with pytest.raises(ConfigError, match=r"CDISCOUNT_NOTIFY has '.*', expected log, email:name@example.org"):
         read_environment({"CDISCOUNT_NOTIFY": text})
+
+
+def test_a_windows_line_end_is_no_part_of_a_value(tmp_path):
+    environ = {"CDISCOUNT_DATA": f"{tmp_path}\r", "CDISCOUNT_GPU_SLOTS": "2\r\n", "CDISCOUNT_CURRENCY": "CHF\r"}
+
+    environment = read_environment({**environ, "CDISCOUNT_WEIGHTS": "\r"})
+
+    assert (environment.data_dir, environment.gpu_slots, environment.currency) == (tmp_path, 2, "CHF")
+    assert environment.weights_dir is None
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        ('"/data/x"', "quotes included; write the path without them"),
+        ("~no-such-user/x", "the home of that user is not known"),
+    ],
+)
+def test_a_path_that_would_be_another_one_is_refused(value, sentence):
+    with pytest.raises(ConfigError, match=sentence):
+        read_environment({"CDISCOUNT_DATA": value})
