@@ -1,5 +1,6 @@
 """A local Airflow: one at a time for each home, healthy before it is used, gone without a trace afterwards."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -14,6 +15,7 @@ import psutil
 
 from cdiscount_tasks.environment import read_environment
 from tools import airflow_processes as processes
+from tools import shell
 from tools.airflow_api import AirflowApi, wait_until
 from tools.airflow_home import PROJECT_DIR, ToolError, airflow_environ, held_lock, is_locked, migrate, password
 
@@ -79,8 +81,12 @@ def running_note(home: Path) -> ServerNote | None:
 
 
 def settings_of(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the project's own variables, which decide what an Airflow works on."""
-    own = {name: value for name, value in environ.items() if name.startswith("CDISCOUNT_") and value}
+    """Return the variables that decide what an Airflow works on and how."""
+    own = {name: value for name, value in environ.items() if name.startswith(("CDISCOUNT_", "KERAS_HOME")) and value}
+    # Of Airflow's, which may hold passwords, the hash alone.
+    for name in environ.keys() - shell.foreign_settings(environ):
+        if name.startswith(shell.KEPT_SETTINGS):
+            own[name] = f"set to #{hashlib.sha256(environ[name].encode()).hexdigest()[:6]}"
     return {name: own[name] for name in sorted(own) if name != "CDISCOUNT_UI_PORT"}
 
 

@@ -59,9 +59,9 @@ def _fault_of_a_place(error: OSError) -> str:
     )
 
 
-def _outcome(action: Callable[[], None]) -> int:
+def _outcome(action: Callable[[], int | None]) -> int:
     try:
-        action()
+        return action() or 0
     except (ToolError, ConfigError, DataError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
@@ -74,11 +74,10 @@ def _outcome(action: Callable[[], None]) -> int:
             raise
         print(f"\n{_fault_of_a_place(error)}", file=sys.stderr)
         return 1
-    return 0
 
 
-def exit_status(action: Callable[[], None]) -> int:
-    """Run a tool; returns its exit status: what a person can mend is told in a sentence, without a traceback."""
+def exit_status(action: Callable[[], int | None]) -> int:
+    """Run a tool; returns its exit status, or the action's own: what a person can mend is told in a sentence, without a traceback."""
     end_on_signals()
     try:
         # A terminal that cannot show a letter shows its number.

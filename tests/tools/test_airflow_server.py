@@ -147,3 +147,11 @@ def test_other_settings_than_a_running_airflow_has_are_named_with_both_values(sl
         "CDISCOUNT_WEIGHTS unset (now /new)",
         "port 1 (now 2)",
     ]
+
+
+def test_a_password_in_airflows_settings_is_not_written_down():
+    address = "postgresql://me:secret@db/airflow"
+    settings = server.settings_of({"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": address, "AIRFLOW__CORE__DAGS_FOLDER": "/x"})
+
+    assert list(settings) == ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
+    assert "secret" not in settings["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
