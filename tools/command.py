@@ -77,7 +77,11 @@ def _outcome(action: Callable[[], int | None]) -> int:
 
 
 def exit_status(action: Callable[[], int | None]) -> int:
-    """Run a tool; returns its exit status, or the action's own: what a person can mend is told in a sentence, without a traceback."""
+    """Run a tool; returns its exit status: what a person can mend is told in a sentence, without a traceback.
+
+    Args:
+        action: What the tool does; may return an exit status of its own.
+    """
     end_on_signals()
     try:
         # A terminal that cannot show a letter shows its number.

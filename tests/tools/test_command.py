@@ -22,7 +22,7 @@ def start(code, **settings):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_a_tool_with_a_sentence(number):
-    tool = start("""sys.exit(exit_status(lambda: [say("ready"), time.sleep(60)]))""")
+    tool = start("""sys.exit(exit_status(lambda: say("ready") or time.sleep(60)))""")
     tool.stdout.readline()
     tool.send_signal(number)
     _, complaint = tool.communicate(timeout=20)
@@ -47,7 +47,7 @@ def test_a_signal_while_a_tool_imports_ends_it_with_a_sentence(number):
 def test_the_end_of_the_terminal_ends_nothing_under_nohup():
     tool = start("""
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-        sys.exit(exit_status(lambda: [say("ready"), time.sleep(1)]))
+        sys.exit(exit_status(lambda: say("ready") or time.sleep(1)))
     """)
     tool.stdout.readline()
     tool.send_signal(signal.SIGHUP)
@@ -101,7 +101,7 @@ def test_every_tool_heeds_signals_before_its_imports():
 
 
 def test_a_stopped_tool_ends_at_once():
-    tool = start("""sys.exit(exit_status(lambda: [say("ready"), time.sleep(60)]))""")
+    tool = start("""sys.exit(exit_status(lambda: say("ready") or time.sleep(60)))""")
     tool.stdout.readline()
     started = time.monotonic()
     tool.terminate()
