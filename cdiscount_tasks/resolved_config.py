@@ -1,8 +1,12 @@
 """A run's frozen config in words: the lines that its first task logs, and the one that the grid shows."""
 
+import logging
+from pathlib import Path
 from typing import Any
 
 from cdiscount_tasks.config import RunConfig
+
+logger = logging.getLogger(__name__)
 
 
 def _word(value: Any) -> str:
@@ -52,3 +56,10 @@ def lines_of(config: RunConfig) -> list[str]:
         f"{'preset':{width}}  {config.preset}",
         *(f"{name:{width}}  {value}" for name, value in knobs.items()),
     ]
+
+
+def log_config(config: RunConfig, config_path: Path) -> None:
+    """Log a run's config, by this module's logger: a terminal, which has little room, leaves it out."""
+    logger.info("this run's config, frozen in %s:", config_path)
+    for line in lines_of(config):
+        logger.info("%s", line)

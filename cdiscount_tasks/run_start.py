@@ -33,7 +33,7 @@ from cdiscount_tasks.environment import (
     read_environment,
 )
 from cdiscount_tasks.errors import ConfigError, DataError
-from cdiscount_tasks.resolved_config import lines_of
+from cdiscount_tasks.resolved_config import log_config
 from cdiscount_tasks.run import (
     FIXES_COPY,
     NAMES_COPY,
@@ -300,7 +300,5 @@ def start_run(sample_name: str, run_id: str, preset: str | None = None, override
             ),
         )
         replace_file(run_dir / "config.json", lambda aside: write_json(aside, config.model_dump(mode="json")))
-    logger.info("this run's config, frozen in %s:", run_dir / "config.json")
-    for line in lines_of(config):
-        logger.info("%s", line)
+    log_config(config, run_dir / "config.json")
     return Run(run_dir, config, environment)

@@ -1,5 +1,6 @@
 """Airflow's REST API, as far as the tools need it, with the standard library alone."""
 
+import http.client
 import json
 import time
 import urllib.error
@@ -9,6 +10,8 @@ from typing import Any, cast
 
 from tools.airflow_home import ADMIN, ToolError
 
+# This machine is never asked through a proxy, whatever the shell names one for.
+_DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 _TRIES, PAUSE_S = 8, 2.0
 """How often a request is sent, and how long is waited before the next time, where Airflow's database is locked: SQLite
 has one writer at a time, and a busy machine keeps others waiting for longer than they will."""
@@ -38,7 +41,7 @@ class AirflowApi:
             request.add_header("Authorization", f"Bearer {self._token}")
         data = None if body is None else json.dumps(body).encode()
         try:
-            with urllib.request.urlopen(request, data, timeout=30) as answer:
+            with _DIRECT.open(request, data, timeout=30) as answer:
                 text = answer.read()
         except urllib.error.HTTPError as error:
             detail = error.read().decode(errors="replace")
@@ -63,13 +66,20 @@ class AirflowApi:
                 time.sleep(PAUSE_S)
         return self._send(method, f"/api/v2{path}", body)
 
-    def is_healthy(self) -> bool:
-        """Tell whether database and scheduler are up; a server that does not answer is not."""
+    def health_fault(self) -> str:
+        """Return what is not up yet, as a sentence; empty: database, scheduler and DAG processor are healthy."""
         try:
             health = self._send("GET", "/api/v2/monitor/health")
-        except (OSError, ApiError, ValueError):
-            return False
-        return all(health[part]["status"] == "healthy" for part in ("metadatabase", "scheduler", "dag_processor"))
+            ill = [
+                part for part in ("metadatabase", "scheduler", "dag_processor") if health[part]["status"] != "healthy"
+            ]
+        except (OSError, ApiError, ValueError, KeyError, TypeError, http.client.HTTPException) as error:
+            return f"{self.base_url} does not answer as Airflow does: {error}"
+        return f"{' and '.join(ill)} not healthy" if ill else ""
+
+    def is_healthy(self) -> bool:
+        """Tell whether database and scheduler are up; a server that does not answer is not."""
+        return not self.health_fault()
 
     def set_pool(self, name: str, slots: int, description: str) -> None:
         """Make a pool or change the one that stands: a task whose pool is missing would wait for ever."""

@@ -10,12 +10,14 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
 import psutil
+
+from tools.stopping import heeded_signals
 
 _COMPONENTS = {
     # The scheduler would serve task logs on all interfaces; on one machine the API server reads the files itself.
@@ -23,7 +25,6 @@ _COMPONENTS = {
     "api-server": ["api-server", "--workers", "1"],
     "dag-processor": ["dag-processor"],
 }
-_STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _STEPS = ((signal.SIGINT, 6.0), (signal.SIGTERM, 4.0), (signal.SIGKILL, 5.0))
 """What is sent to whatever is left, and for how long it is waited for: an idle Airflow ends within the first step."""
 
@@ -34,7 +35,7 @@ def end_on_signals() -> None:
     def unwind(number: int, _: FrameType | None) -> None:
         raise KeyboardInterrupt(number)
 
-    for number in _STOP_SIGNALS:
+    for number in heeded_signals():
         signal.signal(number, unwind)
 
 
@@ -42,7 +43,7 @@ def end_on_signals() -> None:
 def signals_held() -> Iterator[None]:
     """Put off Ctrl-C and its like for a moment in which something would be lost track of."""
     came: list[int] = []
-    before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in _STOP_SIGNALS}
+    before = {number: signal.signal(number, lambda number, _: came.append(number)) for number in heeded_signals()}
     try:
         yield
     finally:
@@ -101,9 +102,11 @@ def living(sessions: Mapping[int, float]) -> list[int]:
     return [pid for pid in psutil.pids() if pid != os.getpid() and _is_in(pid, own)]
 
 
-def end_sessions(sessions: Mapping[int, float]) -> list[int]:
+def end_sessions(
+    sessions: Mapping[int, float], steps: Sequence[tuple[signal.Signals, float]] | None = None
+) -> list[int]:
     """End all processes of the sessions, with growing firmness; returns the ids of those that live all the same."""
-    for number, patience_s in _STEPS:
+    for number, patience_s in steps or _STEPS:
         deadline = time.monotonic() + patience_s
         for pid in living(sessions):
             try:

@@ -1,5 +1,6 @@
 """A local Airflow: one at a time for each home, healthy before it is used, gone without a trace afterwards."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -14,10 +15,24 @@ import psutil
 
 from cdiscount_tasks.environment import read_environment
 from tools import airflow_processes as processes
+from tools import shell
 from tools.airflow_api import AirflowApi, wait_until
 from tools.airflow_home import PROJECT_DIR, ToolError, airflow_environ, held_lock, is_locked, migrate, password
 
 START_TIMEOUT_S = 180
+DEFAULT_PORT = 8080
+
+
+def wanted_port() -> int:
+    """Return the port that CDISCOUNT_UI_PORT sets for the UI.
+
+    Raises:
+        ToolError: If it is no port that a user may take.
+    """
+    text = os.environ.get("CDISCOUNT_UI_PORT") or str(DEFAULT_PORT)
+    if not (text.isascii() and text.isdecimal()) or not 1024 <= int(text) <= 65535:
+        raise ToolError(f"CDISCOUNT_UI_PORT is {text!r}, expected a port from 1024 to 65535")
+    return int(text)
 
 
 def lock_path(home: Path) -> Path:
@@ -47,14 +62,14 @@ class ServerNote:
     def write(self, home: Path) -> None:
         """Write `server.json` in one step."""
         aside = home / f".server.json.{os.getpid()}"
-        aside.write_text(json.dumps(self.__dict__))
+        aside.write_text(json.dumps(self.__dict__), encoding="utf-8")
         aside.replace(home / "server.json")
 
 
 def read_note(home: Path) -> ServerNote | None:
     """Return what the last Airflow of this home left, if it did not end by itself."""
     try:
-        noted = json.loads((home / "server.json").read_text())
+        noted = json.loads((home / "server.json").read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return None
     return ServerNote(**{**noted, "sessions": {int(pid): birth for pid, birth in noted["sessions"].items()}})
@@ -66,9 +81,22 @@ def running_note(home: Path) -> ServerNote | None:
 
 
 def settings_of(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the project's own variables, which decide what an Airflow works on."""
-    own = {name: value for name, value in environ.items() if name.startswith("CDISCOUNT_") and value}
+    """Return the variables that decide what an Airflow works on and how."""
+    own = {name: value for name, value in environ.items() if name.startswith(("CDISCOUNT_", "KERAS_HOME")) and value}
+    # Of Airflow's, which may hold passwords, the hash alone.
+    for name in environ.keys() - shell.foreign_settings(environ):
+        if name.startswith(shell.KEPT_SETTINGS):
+            own[name] = f"set to #{hashlib.sha256(environ[name].encode()).hexdigest()[:6]}"
     return {name: own[name] for name in sorted(own) if name != "CDISCOUNT_UI_PORT"}
+
+
+def differing_settings(note: ServerNote) -> list[str]:
+    """Say which of the project's variables have another value now than when an Airflow was started, each in words."""
+    wanted = settings_of(os.environ)
+    names = sorted(name for name in {*note.settings, *wanted} if note.settings.get(name) != wanted.get(name))
+    told = [f"{name} {note.settings.get(name, 'unset')} (now {wanted.get(name, 'unset')})" for name in names]
+    port = os.environ.get("CDISCOUNT_UI_PORT")
+    return told + ([f"port {note.port} (now {port})"] if port and port != str(note.port) else [])
 
 
 def end_left_over(home: Path) -> int:
@@ -130,7 +158,7 @@ def last_lines(path: Path, count: int = 15) -> str:
     """Return the end of a text file, or that it is missing."""
     if not path.exists():
         return f"({path} is missing)"
-    return "\n".join(path.read_text(errors="replace").splitlines()[-count:])
+    return "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-count:])
 
 
 def check_alive(home: Path, components: Mapping[str, Any]) -> None:
@@ -162,12 +190,15 @@ def wait_until_ready(home: Path, api: AirflowApi, components: Mapping[str, Any],
         return bool(api.import_errors()) or any((dag["last_parsed_time"] or "") > since for dag in dags.values())
 
     if not wait_until(ready, START_TIMEOUT_S):
-        raise ToolError(f"Airflow was not ready after {START_TIMEOUT_S} s; its logs are in {home / 'logs' / 'server'}")
+        raise ToolError(
+            f"Airflow was not ready after {START_TIMEOUT_S} s ({api.health_fault() or 'it has read no DAG file'}); "
+            f"its logs are in {home / 'logs' / 'server'}"
+        )
     set_pools(api)
 
 
 def set_pools(api: AirflowApi) -> None:
     """Make the pools of pools.json; CDISCOUNT_GPU_SLOTS sets the slots of `gpu`."""
-    for name, pool in json.loads((PROJECT_DIR / "pools.json").read_text()).items():
+    for name, pool in json.loads((PROJECT_DIR / "pools.json").read_text(encoding="utf-8")).items():
         slots = read_environment().gpu_slots if name == "gpu" else pool["slots"]
         api.set_pool(name, slots, pool["description"])

@@ -1,17 +1,33 @@
 """How the tools speak to the person at the terminal, and how they end."""
 
+import errno
+import os
+import signal
 import sys
 import time
 from collections.abc import Callable
 
 from cdiscount_tasks.errors import ConfigError, DataError
+from tools import shell
 from tools.airflow_home import ToolError
 from tools.airflow_processes import end_on_signals
+from tools.stopping import heeded_signals
+
+_FAULTS_OF_A_PLACE = {
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST),
+    *(errno.ENAMETOOLONG, errno.ELOOP, errno.EMFILE, errno.ENFILE),
+}
 
 
 def say(line: str) -> None:
     """Print a line at once, also into a pipe."""
     print(line, flush=True)
+
+
+def say_ignored_settings() -> None:
+    """Name Airflow's variables in the shell that are not used."""
+    if names := shell.foreign_settings(os.environ):
+        say(f"not used, since they are another Airflow project's or decided by this one: {', '.join(names)}")
 
 
 class Stopwatch:
@@ -32,16 +48,53 @@ class Stopwatch:
         return f"{', '.join(self._laps)}; together {time.monotonic() - self._started:.0f} s"
 
 
-def exit_status(action: Callable[[], None]) -> int:
-    """Run a tool; returns its exit status: what a person can mend is told in a sentence, without a traceback."""
-    end_on_signals()
+def _fault_of_a_place(error: OSError) -> str:
+    """Say which place cannot be used, and which variable names another."""
+    where = f"{error.filename}: " if error.filename else ""
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return f"{where}too many files are open; raise the limit (`ulimit -n {shell.OPEN_FILES}`) and try again"
+    return (
+        f"{where}{error.strerror}; free space or set the rights there, or name a folder that can be written: "
+        "AIRFLOW_HOME for Airflow's own files, CDISCOUNT_DATA for data, CDISCOUNT_REPORTS for reports"
+    )
+
+
+def _outcome(action: Callable[[], int | None]) -> int:
     try:
-        action()
+        return action() or 0
     except (ToolError, ConfigError, DataError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
+    except BrokenPipeError:
+        # Whoever read has gone, as in `make run | head`; what is still to be flushed goes nowhere.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except OSError as error:
+        if error.errno not in _FAULTS_OF_A_PLACE:
+            raise
+        print(f"\n{_fault_of_a_place(error)}", file=sys.stderr)
+        return 1
+
+
+def exit_status(action: Callable[[], int | None]) -> int:
+    """Run a tool; returns its exit status: what a person can mend is told in a sentence, without a traceback.
+
+    Args:
+        action: What the tool does; may return an exit status of its own.
+    """
+    end_on_signals()
+    try:
+        # A terminal that cannot show a letter shows its number.
+        for stream in (sys.stdout, sys.stderr):
+            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        shell.tidy(os.environ)
+        shell.raise_open_files()
+        return _outcome(action)
     except KeyboardInterrupt as error:
         number = error.args[0] if error.args else 2
         print("\nstopped: everything that this program had started is ended", file=sys.stderr)
         return 128 + int(number)
-    return 0
+    finally:
+        # What became of it is known: a signal that comes while Python ends changes nothing.
+        for each in heeded_signals():
+            signal.signal(each, signal.SIG_IGN)

@@ -1,19 +1,24 @@
 """`make compare`: samples beside each other, one DAG run in this process, without a scheduler."""
 
-import contextlib
 import json
-import os
 import sys
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from tools.stopping import end_at_once
+
+if __name__ == "__main__":
+    end_at_once()  # before the imports below, which take a second
+
 from cdiscount_tasks.comparison import choose_comparison, open_comparison
 from cdiscount_tasks.comparison_config import settings_of
-from tools.airflow_home import home_dir, throw_away_home
+from cdiscount_tasks.environment import read_environment
+from tools.airflow_home import check_writable, home_dir
 from tools.command import exit_status, say
 from tools.conf import read_conf
-from tools.run_sample import run_dag
+from tools.dag_process import run_dag
 
 DAG_ID = "cdiscount_sample_comparison"
 
@@ -25,16 +30,21 @@ def tell_comparison(run_id: str) -> None:
     say(f"    {out_dir / 'comparison.html'}")
 
 
+def _check(conf: dict[str, Any]) -> None:
+    """Refuse what the run's first task would refuse, in a sentence and before Airflow is started."""
+    environment = read_environment()
+    choose_comparison(**settings_of(conf))
+    check_writable(home_dir(), "AIRFLOW_HOME")
+    check_writable(environment.data_dir, "CDISCOUNT_DATA")
+    check_writable(environment.reports_dir, "CDISCOUNT_REPORTS")
+
+
 def compare_samples() -> None:
     """Compare, and tell the answer."""
     conf = read_conf()
-    choose_comparison(**settings_of(conf))
-    with throw_away_home(home_dir()) as (_, environ):
-        os.environ.update(environ)
-        run_id = run_dag(DAG_ID, conf)
-    tell_comparison(run_id)
+    _check(conf)
+    tell_comparison(run_dag(DAG_ID, conf))
 
 
 if __name__ == "__main__":
-    with contextlib.suppress(BrokenPipeError):
-        sys.exit(exit_status(compare_samples))
+    sys.exit(exit_status(compare_samples))

@@ -9,6 +9,11 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from tools.stopping import end_at_once
+
+if __name__ == "__main__":
+    end_at_once()  # before the imports below, which take a second
+
 from cdiscount_tasks.environment import read_environment
 from cdiscount_tasks.records import DRAWN_WARNING
 from cdiscount_tasks.run import open_run
@@ -16,8 +21,8 @@ from tools import airflow_processes as processes
 from tools import airflow_server as server
 from tools import demo_results
 from tools.airflow_api import AirflowApi, wait_until
-from tools.airflow_home import ToolError, held_lock, home_dir, password
-from tools.command import Stopwatch, exit_status, say
+from tools.airflow_home import ToolError, check_writable, held_lock, home_dir, password
+from tools.command import Stopwatch, exit_status, say, say_ignored_settings
 from tools.demo_catalogue import draw_catalogue, use_demo_catalogue
 from tools.demo_progress import RunWatch, failures, watch
 
@@ -30,10 +35,9 @@ def _refuse_other_settings(note: server.ServerNote) -> None:
     """A running Airflow works with the settings that it was started with; the demo must not touch other data."""
     wanted = server.settings_of(os.environ)
     if note.settings != wanted:
-        names = sorted(name for name in {*note.settings, *wanted} if note.settings.get(name) != wanted.get(name))
         raise ToolError(
-            f"the Airflow that runs on port {note.port} was started with other values of {', '.join(names)}; stop it "
-            "with `make down`, then `make demo` starts its own"
+            f"the Airflow that runs on port {note.port} was started with other settings: "
+            f"{'; '.join(server.differing_settings(note))}; stop it with `make down`, then `make demo` starts its own"
         )
 
 
@@ -49,6 +53,7 @@ def _airflow(home: Path, stopwatch: Stopwatch) -> Iterator[tuple[AirflowApi, Cal
         stopwatch.lap("the runs")
         return
     port, since = processes.free_port(), datetime.now(UTC).isoformat()
+    say_ignored_settings()
     say(f"starting Airflow on http://127.0.0.1:{port}")
     try:
         with server.started_airflow(home, port, "demo", say) as components:
@@ -132,6 +137,9 @@ def demo() -> None:
     stopwatch = Stopwatch()
     use_demo_catalogue()
     home, environment = home_dir(), read_environment()
+    check_writable(home, "AIRFLOW_HOME")
+    check_writable(environment.data_dir, "CDISCOUNT_DATA")
+    check_writable(environment.reports_dir, "CDISCOUNT_REPORTS")
     if (note := server.running_note(home)) is not None:
         _refuse_other_settings(note)
     with held_lock(home / "demo.lock", refusal=f"another demo runs in {home}; wait for it, or set AIRFLOW_HOME"):

@@ -2,6 +2,7 @@
 # Prints the Python that the project's environment is made with: the one of PYTHON=..., else that of a .venv which
 # stands, else the newest of 3.13, 3.12 and 3.11. Each is started, for a name on PATH may be a pyenv shim that fails.
 set -u
+unset PYTHONHOME PYTHONPATH
 
 # Prints "usable MINOR PATH" or "lacks MINOR MODULE"; read by Python 2 too, where `python` is one.
 probe='

@@ -32,7 +32,12 @@ HOW_PIP_WORKS = {
     "PIP_RETRIES": "10",  # a network that is away for about four minutes
     "PIP_RESUME_RETRIES": "100",  # goes on with a broken download, pip 25.1 and newer
 }
-OUT_OF_PLACE = ("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_NO_BINARY")
+OUT_OF_PLACE = (
+    *("PIP_TARGET", "PIP_PREFIX", "PIP_ROOT", "PIP_PYTHON", "PIP_DRY_RUN", "PIP_IGNORE_INSTALLED"),
+    *("PIP_REQUIREMENT", "PIP_CONSTRAINT", "PIP_BUILD_CONSTRAINT", "PIP_EDITABLE", "PIP_GROUP"),
+    *("PIP_PLATFORM", "PIP_PYTHON_VERSION", "PIP_IMPLEMENTATION", "PIP_ABI", "PIP_NO_BINARY"),
+)
+"""What pip would do elsewhere, otherwise or not at all; left in the shell for another project."""
 
 
 def split_lock(text: str) -> dict[str, str]:
@@ -239,6 +244,14 @@ def main(arguments: list[str], project_dir: Path = PROJECT_DIR) -> int:
                 set_up(project_dir)
     except SetupError as error:
         print(f"\n{error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        place = f"{error.filename}: " if error.filename else ""
+        print(
+            f"\n{place}{error.strerror or error}; the set-up writes into {project_dir} alone: free space or set the "
+            "rights there, then run `make setup` again",
+            file=sys.stderr,
+        )
         return 1
     except KeyboardInterrupt:
         print("\nset-up stopped: run `make setup` again, it goes on from here", file=sys.stderr)

@@ -1,6 +1,5 @@
 """`make up`: an Airflow for the browser that goes on running; `make down` stops it."""
 
-import os
 import subprocess
 import sys
 import time
@@ -9,24 +8,25 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from tools.stopping import end_at_once
+
+if __name__ == "__main__":
+    end_at_once()  # before the imports below, which take a second
+
 from cdiscount_tasks.environment import read_environment
 from tools import airflow_processes as processes
 from tools import airflow_server as server
 from tools.airflow_api import AirflowApi
-from tools.airflow_home import ADMIN, ToolError, home_dir, password, passwords_path
-from tools.command import exit_status, say
+from tools.airflow_home import ADMIN, ToolError, check_writable, home_dir, password, passwords_path
+from tools.command import exit_status, say, say_ignored_settings
 from tools.demo_catalogue import draw_if_needed
-
-DEFAULT_PORT = 8080
 
 
 def _port() -> int:
-    text = os.environ.get("CDISCOUNT_UI_PORT") or str(DEFAULT_PORT)
-    if not text.isdecimal() or not 1024 <= int(text) <= 65535:
-        raise ToolError(f"CDISCOUNT_UI_PORT is {text!r}, expected a port from 1024 to 65535")
-    if processes.is_taken(int(text)):
-        raise ToolError(f"port {text} on 127.0.0.1 is taken by another program; set CDISCOUNT_UI_PORT to a free one")
-    return int(text)
+    port = server.wanted_port()
+    if processes.is_taken(port):
+        raise ToolError(f"port {port} on 127.0.0.1 is taken by another program; set CDISCOUNT_UI_PORT to a free one")
+    return port
 
 
 def serve(port: int) -> None:
@@ -74,11 +74,21 @@ def up() -> None:
     if note is not None and note.owner != "up":
         raise ToolError(f"a demo (process {note.pid}) uses {home}; wait until it has finished, or press Ctrl-C there")
     if note is not None:
+        if differing := server.differing_settings(note):
+            raise ToolError(
+                f"an Airflow runs already on http://127.0.0.1:{note.port}, and goes on with what it was started with: "
+                f"{'; '.join(differing)}. To apply what is set now: `make down up`"
+            )
         say("runs already")
         _tell(home, note.port)
         return
     port = _port()
-    draw_if_needed(read_environment())
+    environment = read_environment()
+    check_writable(home, "AIRFLOW_HOME")
+    check_writable(environment.data_dir, "CDISCOUNT_DATA")
+    check_writable(environment.reports_dir, "CDISCOUNT_REPORTS")
+    draw_if_needed(environment)
+    say_ignored_settings()
     say("starting Airflow (half a minute)")
     _start(home, port)
     _tell(home, port)

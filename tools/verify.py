@@ -8,9 +8,15 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from tools.stopping import end_at_once
+
+if __name__ == "__main__":
+    end_at_once()  # before the imports below, which take a second
+
 from cdiscount_tasks.environment import read_environment
-from cdiscount_tasks.errors import ConfigError, DataError
+from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.storage.artifact import MANIFEST, verify_artifact
+from tools.command import exit_status
 
 
 def iter_artifacts(root_dir: Path) -> Iterator[Path]:
@@ -44,13 +50,9 @@ def verify(root_dirs: list[Path]) -> int:
 
 def main() -> int:
     """Verify the data folder and the reports; returns the exit status."""
-    try:
-        environment = read_environment()
-    except ConfigError as error:
-        print(error, file=sys.stderr)
-        return 1
+    environment = read_environment()
     return 1 if verify([environment.data_dir, environment.reports_dir]) else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_status(main))

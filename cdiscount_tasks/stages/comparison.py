@@ -321,7 +321,7 @@ def _kept(out_dir: Path, recipe: Recipe) -> dict[str, Any] | None:
     except DataError:
         return None  # missing or damaged: it is made anew
     logger.info("%s exists already, made from the same runs: it is kept", out_dir)
-    return {"path": str(out_dir), **manifest["result"]}
+    return {"path": str(out_dir), **manifest["result"], "page_path": str(out_dir / "comparison.html")}
 
 
 def write_comparison(

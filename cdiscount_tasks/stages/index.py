@@ -299,7 +299,9 @@ def merge_index(catalogue_path: Path, parent_dir: Path, max_rejected_share: floa
     totals = Totals(*(result[name] for name in Totals._fields))
     check_rejected_shares(catalogue_path, totals, max_rejected_share, "see rejected.parquet")
     if result["num_rejected_documents"] or result["num_rejected_images"]:
-        logger.warning(
+        # News once: a run that finds the index again has nothing to decide about it.
+        logger.log(
+            logging.INFO if result["reused"] else logging.WARNING,
             "%d of %d documents and %d images were rejected, %d bytes could not be read: see %s/rejected.parquet",
             result["num_rejected_documents"], result["num_documents"], result["num_rejected_images"],
             result["num_unreadable_bytes"], index_dir,

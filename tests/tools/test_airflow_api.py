@@ -59,3 +59,21 @@ def test_another_fault_is_told_at_once(api):
     with pytest.raises(airflow_api.ApiError, match="a bug"):
         client.call("GET", "/dags")
     assert len(left) == 1
+
+
+def test_this_machine_is_asked_without_the_proxy_of_the_shell(api, monkeypatch):
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    monkeypatch.setenv("no_proxy", "")
+    client, left = api((200, {"dags": []}))
+
+    assert client.dags() == {}
+    assert left == []
+
+
+def test_what_answers_in_airflows_place_is_not_healthy(api):
+    client, _ = api()
+    client._send = lambda *_: {"status": "ok"}
+
+    assert "does not answer as Airflow does" in client.health_fault()
+    assert not client.is_healthy()

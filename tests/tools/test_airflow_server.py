@@ -75,11 +75,11 @@ def test_a_component_that_ended_is_told_with_its_last_words(tmp_path):
         server.check_alive(tmp_path, {"scheduler": ended})
 
 
-def make(target, home, port, root):
+def make(target, home, port, root, **settings):
     """Call what `make up` and `make down` call, on a home and data of the test's own."""
     mine = {"AIRFLOW_HOME": home, "CDISCOUNT_UI_PORT": port, "CDISCOUNT_DATA": root, "CDISCOUNT_REPORTS": root}
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "CDISCOUNT_"))}
-    environ = {**kept, **{name: str(value) for name, value in mine.items()}}
+    environ = {**kept, **{name: str(value) for name, value in mine.items()}, **settings}
     # The demo catalogue is not what is tried here: a file that stands in its place is not drawn.
     (root / "demo").mkdir(exist_ok=True)
     (root / "demo" / "catalogue.bson").touch()
@@ -91,7 +91,9 @@ def make(target, home, port, root):
 def test_up_runs_a_private_airflow_and_down_leaves_nothing(tmp_path):
     home, port = tmp_path / "airflow", processes.free_port()
     try:
-        told = make("up", home, port, tmp_path)
+        # As behind a company's proxy, which nothing on this machine may be asked through.
+        proxies = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9", "no_proxy": ""}
+        told = make("up", home, port, tmp_path, **proxies)
         assert told.returncode == 0, told.stderr
         assert f"http://127.0.0.1:{port}" in told.stdout
         assert password(home) in told.stdout
@@ -108,6 +110,10 @@ def test_up_runs_a_private_airflow_and_down_leaves_nothing(tmp_path):
         heard = {place.laddr.ip for pid in processes.living(note.sessions) for place in listening(pid)}
         assert heard == {"127.0.0.1"}
         assert "runs already" in make("up", home, port, tmp_path).stdout
+        other = make("up", home, port, tmp_path, CDISCOUNT_WEIGHTS="/elsewhere")
+        assert other.returncode == 1
+        assert "CDISCOUNT_WEIGHTS unset (now /elsewhere)" in other.stderr
+        assert "To apply what is set now: `make down up`" in other.stderr
     finally:
         stopped = make("down", home, port, tmp_path)
     assert stopped.stdout == f"Airflow is stopped; port {port} is free\n"
@@ -130,3 +136,22 @@ def test_up_names_the_variable_when_its_port_is_taken(tmp_path):
 
     assert told.returncode == 1
     assert "set CDISCOUNT_UI_PORT to a free one" in told.stderr
+
+
+def test_other_settings_than_a_running_airflow_has_are_named_with_both_values(sleeper, monkeypatch):
+    monkeypatch.setattr(os, "environ", {"CDISCOUNT_WEIGHTS": "/new", "CDISCOUNT_UI_PORT": "2", "CDISCOUNT_DATA": "/d"})
+    note = note_of(sleeper, settings={"CDISCOUNT_DATA": "/d", "CDISCOUNT_GPU_SLOTS": "2"})
+
+    assert server.differing_settings(note) == [
+        "CDISCOUNT_GPU_SLOTS 2 (now unset)",
+        "CDISCOUNT_WEIGHTS unset (now /new)",
+        "port 1 (now 2)",
+    ]
+
+
+def test_a_password_in_airflows_settings_is_not_written_down():
+    address = "postgresql://me:secret@db/airflow"
+    settings = server.settings_of({"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": address, "AIRFLOW__CORE__DAGS_FOLDER": "/x"})
+
+    assert list(settings) == ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
+    assert "secret" not in settings["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]

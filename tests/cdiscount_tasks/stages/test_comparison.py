@@ -206,3 +206,23 @@ def test_a_report_of_another_schema_is_refused(place, runs, tmp_path):
     (torn / "metrics.json").write_text(json.dumps({**metrics, "schema_version": 0}))
     with pytest.raises(DataError, match=r"metrics.json: has schema 0, expected \d+; clear write_report"):
         compare(place, [runs[0]._replace(report_dir=torn), runs[1]])
+
+
+def test_a_comparison_that_stands_is_not_made_again(place, runs, written):
+    out_dir, result, _ = compare(place, runs)
+    before = (out_dir / "manifest.json").stat()
+
+    again = compare(place, runs)[1]
+
+    assert again == result
+    assert (out_dir / "manifest.json").stat().st_mtime_ns == before.st_mtime_ns
+
+
+def test_a_comparison_that_lacks_a_byte_is_made_again(place, runs, written):
+    page_path = compare(place, runs)[0] / "comparison.html"
+    whole = page_path.read_bytes()
+    page_path.write_bytes(whole[:-1])
+
+    compare(place, runs)
+
+    assert page_path.read_bytes() == whole

@@ -19,7 +19,7 @@ from cdiscount_tasks.storage.index_refusals import repeated_products
 from cdiscount_tasks.storage.index_rows import draw_products
 from cdiscount_tasks.storage.schemas import IMAGES, PRODUCTS, REJECTED
 from cdiscount_tasks.storage.tables import read_table
-from tests.conftest import index_catalogue
+from tests.conftest import MAX_REJECTED_SHARE, index_catalogue
 from tests.tiny_catalogue import GREEN, RED, draw_jpeg, encode
 
 
@@ -366,3 +366,14 @@ def test_an_index_that_stands_is_refused_when_fewer_bytes_may_be_unreadable(tmp_
 def test_a_negative_category_is_drawn_from(index_bytes):
     found = index_bytes(b"".join(encode(number, [draw_jpeg(seed=number)], -7) for number in range(3)))
     assert len(draw_products(Path(found["path"]), [-7], 2, seed=1)[-7]) == 2
+
+
+def test_what_was_rejected_is_a_warning_once(tiny_path, tmp_path, caplog):
+    caplog.set_level("INFO")
+    index_catalogue(tiny_path, tmp_path)
+    first = [each.levelname for each in caplog.records if "were rejected" in each.message]
+    caplog.clear()
+    merge_index(tiny_path, tmp_path, MAX_REJECTED_SHARE)
+
+    assert first == ["WARNING"]
+    assert [each.levelname for each in caplog.records if "were rejected" in each.message] == ["INFO"]

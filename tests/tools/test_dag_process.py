@@ -1,0 +1,170 @@
+"""`make run` as a person at a terminal has it: what it says, and that it ends when it is told to."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tools.airflow_home import PROJECT_DIR
+
+pytestmark = pytest.mark.airflow
+
+
+@pytest.fixture(scope="module")
+def environ(tmp_path_factory):
+    """Return the settings of a place with a small demo catalogue, in a folder with signs that URLs read otherwise."""
+    root = tmp_path_factory.mktemp("a ?b %41 #é")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("CDISCOUNT_", "AIRFLOW"))}
+    mine = {"CDISCOUNT_DATA": "data", "CDISCOUNT_REPORTS": "reports", "AIRFLOW_HOME": "home", "KERAS_HOME": "keras"}
+    environ = {**kept, **{name: str(root / folder) for name, folder in mine.items()}, "SAMPLE": "wine"}
+    drawing = ["-m", "cdiscount_tasks.demo", "--out", str(root / "data" / "demo"), "--products", "300"]
+    subprocess.run([sys.executable, *drawing], cwd=PROJECT_DIR, env=environ, capture_output=True, check=True)
+    return environ
+
+
+def start(environ, **settings):
+    return subprocess.Popen(
+        [sys.executable, str(PROJECT_DIR / "tools" / "run_sample.py")],
+        env={**environ, "PRESET": "smoke", **settings},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+LEFT_BY_ANOTHER_PROJECT = {
+    "AIRFLOW__CORE__DAGS_FOLDER": "/nowhere",
+    "AIRFLOW__CORE__PLUGINS_FOLDER": "/nowhere",
+    "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "postgresql+psycopg2://nowhere/x",
+    "AIRFLOW__SECRETS__BACKEND": "no.such.Backend",
+    "AIRFLOW_CONFIG": "/nowhere.cfg",
+    "KERAS_BACKEND": "jax",
+    "PYTHONWARNINGS": "error",
+    "ALL_PROXY": "socks5://127.0.0.1:9",
+    "http_proxy": "http://127.0.0.1:9",
+    "PRESET": "smoke\r",
+    "LC_ALL": "C",
+    "PYTHONCOERCECLOCALE": "0",
+}
+
+
+@pytest.fixture(scope="module")
+def told(environ):
+    """Return what a run says in a shell in which other projects have left their settings."""
+    run = start(environ, CONF='{"epochs": 1}', CDISCOUNT_UI_PORT="18080", **LEFT_BY_ANOTHER_PROJECT)
+    told, complaint = run.communicate(timeout=300)
+    assert run.returncode == 0, told[-3000:] + complaint[-3000:]
+    return told
+
+
+def test_a_run_names_the_settings_that_it_does_not_use_and_then_says_that_it_starts(told):
+    first, second, *_ = told.splitlines()
+
+    assert first.startswith("not used, since they are another Airflow project's")
+    assert "AIRFLOW__CORE__PLUGINS_FOLDER" in first
+    assert second == "starting Airflow in this process (10 to 30 s)"
+
+
+def test_a_terminal_shows_sentences_and_neither_stamps_nor_places(told):
+    lines = told.splitlines()
+
+    assert not [line for line in lines if "loc=" in line or "[info" in line or "unrunnable" in line]
+    assert "Traceback" not in told
+    assert max(map(len, lines)) < 500
+    assert "warning: " in told  # the first run that indexes a catalogue says what was rejected
+
+
+def test_of_a_runs_config_a_terminal_shows_what_differs_from_the_preset(told):
+    paragraphs = [paragraph.splitlines() for paragraph in told.split("\n\n")]
+
+    assert ["Resolve the run", "  preset smoke with epochs 1 (preset: 8)"] in paragraphs
+
+
+def test_a_mapped_task_is_headed_by_its_name(told):
+    assert "\nScan a byte range (0.0 to " in told
+
+
+def test_the_result_is_told_once_and_links_lead_to_no_other_port(told):
+    assert told.count("product accuracy") == 1
+    assert told.count("report.html") == 1
+    assert "8080/" not in told
+
+
+def pass_by(stream):
+    threading.Thread(target=stream.read, daemon=True).start()
+
+
+def processes_of(environ):
+    """Return the processes that work with this test's home."""
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get("AIRFLOW_HOME", "").startswith(environ["AIRFLOW_HOME"]):
+                found.append(process)
+        except psutil.Error:
+            continue
+    return [process for process in found if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+
+
+def read_until(run, words):
+    for line in run.stdout:
+        if words in line:
+            return
+    pytest.fail(f"the run ended without {words!r}: {run.stderr.read()[-2000:]}")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_ends_a_run_in_its_training(environ, told, number):
+    run = start(environ, CONF='{"epochs": 400, "seed": 5}')
+    read_until(run, "epoch 1 of 400")
+    pass_by(run.stdout)
+    started = time.monotonic()
+    run.send_signal(number)
+    complaint = run.stderr.read()
+
+    assert run.wait(20) == 128 + number
+    assert time.monotonic() - started < 15
+    assert complaint == "\nstopped: everything that this program had started is ended\n"
+    assert processes_of(environ) == []
+    assert not list(Path(environ["AIRFLOW_HOME"]).glob("run-*"))
+
+
+def test_what_a_killed_run_started_ends_and_the_next_one_removes_its_home(environ, told):
+    run = start(environ, CONF='{"epochs": 400, "seed": 6}')
+    read_until(run, "Train the model")
+    pass_by(run.stdout)
+    run.kill()
+    run.wait()
+    assert len(list(Path(environ["AIRFLOW_HOME"]).glob("run-*"))) == 1
+
+    deadline = time.monotonic() + 60
+    while processes_of(environ) and time.monotonic() < deadline:
+        time.sleep(0.2)
+    assert processes_of(environ) == []
+    again = start(environ, CONF='{"epochs": 1}')
+    assert again.communicate(timeout=300) and again.returncode == 0
+    assert not list(Path(environ["AIRFLOW_HOME"]).glob("run-*"))
+
+
+def test_a_port_that_is_none_is_refused_in_a_sentence(environ):
+    run = start(environ, CDISCOUNT_UI_PORT="eighty")
+
+    assert "CDISCOUNT_UI_PORT is 'eighty', expected a port from 1024 to 65535" in run.communicate(timeout=60)[1]
+    assert run.returncode == 1
+
+
+def test_samples_that_may_not_be_compared_are_refused_before_airflow(environ, told):
+    command = [sys.executable, str(PROJECT_DIR / "tools" / "compare_samples.py")]
+    compared = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=60)
+
+    assert compared.returncode == 1
+    assert compared.stdout == ""
+    assert compared.stderr.startswith("\nsample mixed_bag has no finished run in ")
+    assert len(compared.stderr.strip().splitlines()) == 1
