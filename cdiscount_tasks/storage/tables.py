@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.storage.arrow_numbers import numpy_numbers, present_numbers, take_rows
+from cdiscount_tasks.storage.faults import is_of_the_system
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,18 +94,30 @@ def write_table(path: Path, rows: Any, schema: pa.Schema, rows_per_group: int = 
 
 @contextmanager
 def _damage_told(path: Path) -> Iterator[None]:
+    """Turn what damaged bytes raise into a sentence; what the system could not read for now passes as an OSError."""
     try:
         yield
     except FileNotFoundError as error:
         raise DataError(f"{path}: is missing; remove its folder and run again") from error
     except (pa.ArrowException, OSError) as error:
+        if is_of_the_system(error):
+            raise
         raise DataError(f"{path}: is damaged ({error}); remove its folder and run again") from error
 
 
-def open_table(path: Path) -> pq.ParquetFile:
-    """Open a Parquet file whose page checksums are verified on every read."""
+def open_table(path: Path, metadata: pq.FileMetaData | None = None) -> pq.ParquetFile:
+    """Open a Parquet file whose page checksums are verified on every read.
+
+    Args:
+        path: The file.
+        metadata: Its own, from an earlier opening: its footer is not read again.
+
+    Raises:
+        DataError: If it is missing or damaged.
+        OSError: If it cannot be read for now.
+    """
     with _damage_told(path):
-        return pq.ParquetFile(path, page_checksum_verification=True)
+        return pq.ParquetFile(path, metadata=metadata, page_checksum_verification=True)
 
 
 def _check_columns(path: Path, file: pq.ParquetFile, schema: pa.Schema) -> None:
@@ -148,14 +161,16 @@ def iter_row_groups(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
             yield rows
 
 
-def read_row_groups(path: Path, file: pq.ParquetFile, groups: Sequence[int]) -> pa.Table:
-    """Read some row groups of a table that is open.
+def read_row_groups(
+    path: Path, file: pq.ParquetFile, groups: Sequence[int], columns: Sequence[str] | None = None
+) -> pa.Table:
+    """Read some row groups of a table that is open, or some of their columns.
 
     Raises:
         DataError: If the file is damaged.
     """
     with _damage_told(path):
-        return file.read_row_groups(list(groups))
+        return file.read_row_groups(list(groups), columns=None if columns is None else list(columns))
 
 
 def read_rows(path: Path, schema: pa.Schema, column: str, values: Sequence[int]) -> pa.Table:
