@@ -1,7 +1,7 @@
 """One way to write and read Parquet tables, page checksums included. Their schemas are in `schemas`."""
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.storage.arrow_numbers import numpy_numbers, present_numbers, take_rows
+from cdiscount_tasks.storage.arrow_numbers import empty_table, numpy_numbers, present_numbers, take_rows
 from cdiscount_tasks.storage.faults import is_of_the_system
 
 if TYPE_CHECKING:
@@ -47,6 +47,9 @@ class TableWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
         """Write the footer."""
         self._writer.close()
 
@@ -57,6 +60,19 @@ class TableWriter:
         if not table.schema.equals(self._schema):
             table = table.cast(self._schema)
         self._writer.write_table(table, self._rows_per_group)
+
+
+def write_whole_groups(path: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> None:
+    """Write tables one after another, so that the file is the same wherever one of them ends and the next begins."""
+    waiting, is_empty = empty_table(schema), True
+    with TableWriter(path, schema) as writer:
+        for table in tables:
+            waiting = pa.concat_tables([waiting, table])
+            while len(waiting) >= _ROWS_PER_GROUP:
+                writer.write(waiting.slice(0, _ROWS_PER_GROUP).combine_chunks())
+                waiting, is_empty = waiting.slice(_ROWS_PER_GROUP), False
+        if is_empty or len(waiting):
+            writer.write(waiting.combine_chunks())
 
 
 def _leaf_names(schema: pa.Schema) -> list[str]:
