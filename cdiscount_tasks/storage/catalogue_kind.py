@@ -39,7 +39,7 @@ _KINDS = (
     _kind(rb"7z\xbc\xaf\x27\x1c", "a 7z archive", f"`7z x FILE` unpacks it: {_UNPACK}"),
     _kind(rb"\xfd7zXZ\x00", "an xz file", f"`xz --decompress --keep FILE` unpacks it: {_UNPACK}"),
     _kind(rb"LZIP[\x00\x01]", "an lzip file", f"`lzip --decompress --keep FILE` unpacks it: {_UNPACK}"),
-    _kind(rb"\x5d\x00\x00.{2}[\x00-\xff]{5}\x00", "an lzma file", f"`xz --format=lzma -dk FILE` unpacks it: {_UNPACK}"),
+    _kind(rb"\x5d\x00\x00.{10}\x00", "an lzma file", f"`xz --format=lzma -dk FILE` unpacks it: {_UNPACK}"),
     _kind(rb"(?:\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18)", "a zstd file", f"`zstd -d FILE` unpacks it: {_UNPACK}"),
     _kind(rb"(?:\x04\x22\x4d\x18|\x02\x21\x4c\x18)", "an lz4 file", f"`lz4 -d FILE` unpacks it: {_UNPACK}"),
     _kind(rb"BZh[1-9](?:1AY&SY|\x17\x72\x45\x38\x50\x90)", "a bzip2 file",
