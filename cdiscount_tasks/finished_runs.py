@@ -9,6 +9,7 @@ from cdiscount_tasks.environment import Environment
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.run import Run, open_run
 from cdiscount_tasks.storage.artifact import MANIFEST, read_manifest
+from cdiscount_tasks.storage.json_files import DAMAGE
 
 logger = logging.getLogger(__name__)
 
@@ -26,7 +27,7 @@ def _read_run(environment: Environment, sample_name: str, folder: str) -> Run | 
         noted = run.recorded()
         for stage in NEEDED:
             read_manifest(Path(noted[stage]["path"]))
-    except (DataError, OSError, ValueError, KeyError, TypeError) as error:
+    except (DataError, FileNotFoundError, *DAMAGE) as error:
         logger.info("run %s of %s is left out: %s", folder, sample_name, error)
         return None
     return run

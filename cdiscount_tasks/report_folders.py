@@ -16,6 +16,7 @@ from cdiscount_tasks.reporting.index_page import (
     report_row,
 )
 from cdiscount_tasks.storage.artifact import MANIFEST, read_manifest
+from cdiscount_tasks.storage.json_files import DAMAGE
 
 logger = logging.getLogger(__name__)
 
@@ -47,7 +48,11 @@ def read_report(reports_dir: Path, folder: Path, finished: datetime) -> Report:
         return report_row(metrics, link, finished)
     except DataError as error:
         reason = str(error).replace(f"{folder}/", "").replace(str(folder), "the folder")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except FileNotFoundError:
+        reason = f"metrics.json is missing; {_REMAKE}"
+    except OSError as error:
+        reason = f"it cannot be read for now ({error.strerror or error}): look again in a minute"
+    except DAMAGE as error:
         reason = f"metrics.json is damaged ({type(error).__name__}: {error}); {_REMAKE}"
     logger.warning("the index of reports cannot read %s: %s", folder, reason)
     return UnreadableReport(folder.parent.name, link if report.is_file() else None, folder.name, finished, reason)
@@ -90,7 +95,7 @@ def read_skips(reports_dir: Path) -> list[SkippedRun]:
             note = json.loads(path.read_text(encoding="utf-8"))
             at = datetime.fromisoformat(note["at"]).astimezone(UTC)
             found.append(SkippedRun(path.parent.name, at, str(note["run_id"]), str(note["reason"])))
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, *DAMAGE) as error:
             logger.warning("the index of reports cannot read %s: %s", path, error)
     return found
 

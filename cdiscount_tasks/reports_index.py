@@ -119,5 +119,5 @@ def write_reports_index(reports_dir: Path, setting: str = "CDISCOUNT_REPORTS") -
         page = render_index(rows, *pages, read_skips(reports_dir))
         aside.write_text(page, encoding="utf-8")
 
-    with disk_faults_told(reports_dir, setting), lock(reports_dir / ".index.lock", "the index of reports"):
+    with disk_faults_told(reports_dir, setting), lock(reports_dir / ".index.lock", "the index of reports", setting):
         replace_file(reports_dir / "index.html", write)

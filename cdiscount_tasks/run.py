@@ -146,7 +146,7 @@ def open_run(sample_name: str, run_id: str) -> Run:
     """Open a run that `run_start.start_run` began.
 
     Raises:
-        DataError: If its config.json is missing or damaged.
+        DataError: If its config.json is missing, damaged or of another run.
     """
     environment = read_environment()
     run_dir = environment.work_dir / "samples" / sample_name / "runs" / run_folder(run_id)
@@ -155,6 +155,11 @@ def open_run(sample_name: str, run_id: str) -> Run:
         config = RunConfig.model_validate_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise DataError(f"{path}: the run has no frozen config; clear its task resolve_run first") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: is damaged or of another version: {error}; trigger a new run") from error
+    if config.run_id != run_id:
+        raise DataError(
+            f"{path}: is of run {config.run_id}, whose id gives the same folder as that of run {run_id}; trigger a new "
+            "run, with another run id"
+        )
     return Run(run_dir, config, environment)

@@ -45,6 +45,7 @@ from cdiscount_tasks.run import (
     sources_named,
 )
 from cdiscount_tasks.storage.artifact import disk_faults_told, read_json, replace_file, write_json
+from cdiscount_tasks.storage.catalogue_kind import reason_no_catalogue
 from cdiscount_tasks.storage.category_names import CategoryNames, read_category_names
 from cdiscount_tasks.storage.hashes import fingerprint, hash_file
 from cdiscount_tasks.storage.reviewed_lists import find_reviewed_lists
@@ -198,10 +199,10 @@ def input_files(sample: SampleConfig, environment: Environment) -> dict[str, Pat
 
 
 def check_catalogue(environment: Environment) -> Path:
-    """Return the catalogue's path once it is known to be a file with bytes in it.
+    """Return the catalogue's path once it is known to be a file with bytes in it, and no archive.
 
     Raises:
-        ConfigError: If there is none or it is empty; says what to set.
+        ConfigError: If there is none, it is empty or of another format; says what to set.
     """
     path = environment.catalogue_path
     if fault := fault_of(path, "file"):
@@ -214,6 +215,8 @@ def check_catalogue(environment: Environment) -> Path:
         raise ConfigError(f"{path}: no catalogue stands there{detail}; {way_out}")
     if path.stat().st_size == 0:
         raise ConfigError(f"{path}: the catalogue is empty (0 bytes); fetch or unpack it again")
+    if reason := reason_no_catalogue(path):
+        raise ConfigError(reason)
     return path
 
 

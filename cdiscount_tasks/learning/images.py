@@ -1,7 +1,8 @@
 """From JPEG bytes to pixels, by one rule that label checking, training and evaluation share.
 
-The rule: JPEG alone, decoded whole by Pillow, at most MAX_PIXELS, converted to RGB (greyscale repeats its channel, CMYK
-is converted by Pillow), scaled to a square by Pillow's bilinear filter without keeping the aspect ratio.
+The rule: JPEG alone, decoded whole by Pillow, at most MAX_PIXELS and MAX_SCANNED_PIXELS, converted to RGB (greyscale repeats
+its channel, CMYK is converted by Pillow), scaled to a square by Pillow's bilinear filter without keeping the aspect
+ratio.
 """
 
 import io
@@ -18,6 +19,11 @@ logger = logging.getLogger(__name__)
 
 MAX_PIXELS = 25_000_000
 """A picture beyond this is refused before it is decoded; the catalogue's have 32,400."""
+
+MAX_SCANNED_PIXELS = 20 * MAX_PIXELS
+"""A progressive picture passes over its pixels once a scan, in ten scans as a rule: 273 KB can ask for thousands."""
+
+_SCAN = b"\xff\xda"
 
 RESIZE_RULE = "Pillow bilinear to a square, aspect ratio not kept"
 
@@ -50,6 +56,13 @@ def decode_rgb(jpeg: bytes) -> Image.Image:
                 raise PictureRefused(
                     Reason.PICTURE_TOO_LARGE,
                     f"{picture.width} x {picture.height} pixels, expected at most {MAX_PIXELS}",
+                )
+            num_scans = jpeg.count(_SCAN)
+            if picture.width * picture.height * num_scans > MAX_SCANNED_PIXELS:
+                raise PictureRefused(
+                    Reason.PICTURE_TOO_LARGE,
+                    f"{picture.width} x {picture.height} pixels in {num_scans} scans, expected at most "
+                    f"{MAX_SCANNED_PIXELS} pixels over all scans",
                 )
             picture.load()
             # `convert` copies even what needs no converting: a third of the time that decoding 180 x 180 takes.

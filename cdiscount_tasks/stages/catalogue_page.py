@@ -4,7 +4,6 @@ Made from the index, a few of the catalogue's documents, the names CSV and the s
 """
 
 import csv
-import json
 import logging
 from collections.abc import Sequence
 from importlib import metadata
@@ -29,7 +28,7 @@ from cdiscount_tasks.reporting.gallery import PictureShelf, ShownProduct
 from cdiscount_tasks.reporting.outside_text import csv_cell
 from cdiscount_tasks.reports_index import write_reports_index
 from cdiscount_tasks.storage.anatomy import hex_lines, take_document_apart, take_jpeg_apart
-from cdiscount_tasks.storage.artifact import Recipe, read_manifest, rebuild_artifact, write_json
+from cdiscount_tasks.storage.artifact import Recipe, read_json, read_manifest, rebuild_artifact, write_json
 from cdiscount_tasks.storage.category_names import CategoryNames, read_category_names
 from cdiscount_tasks.storage.hashes import hash_file
 from cdiscount_tasks.storage.image_source import ProductPlace, read_pictures
@@ -81,11 +80,7 @@ def page_stands(index_dir: Path, names_path: Path | None, samples: Sequence[Samp
 
 
 def _read_profile(index_dir: Path) -> dict[str, Any]:
-    path = index_dir / "profile.json"
-    try:
-        return cast(dict[str, Any], json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read ({error}); remove {index_dir} and run again") from error
+    return read_json(index_dir / "profile.json")
 
 
 def name_categories(profile: dict[str, Any], names: CategoryNames) -> list[CategoryRow]:

@@ -51,6 +51,7 @@ from cdiscount_tasks.storage.artifact import (
 )
 from cdiscount_tasks.storage.comparison_tables import ComparedLabels, keep_products, read_compared_labels
 from cdiscount_tasks.storage.hashes import hash_file
+from cdiscount_tasks.storage.json_files import DAMAGE
 from cdiscount_tasks.storage.label_tables import read_jpegs
 from cdiscount_tasks.storage.tables import open_table
 
@@ -103,7 +104,7 @@ def _read_side(run: ComparedRun) -> _Side:
     try:
         metrics = json.loads(path.read_text(encoding="utf-8"))
         version = metrics["schema_version"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (FileNotFoundError, *DAMAGE) as error:
         raise DataError(f"{path}: cannot be read ({error}); clear write_report of that run") from error
     if version != METRICS_VERSION:
         raise DataError(f"{path}: has schema {version}, expected {METRICS_VERSION}; clear write_report of that run")

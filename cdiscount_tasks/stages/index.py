@@ -2,9 +2,11 @@
 
 import logging
 import math
+import re
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict, cast
@@ -15,26 +17,28 @@ import xxhash
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.records import DRAWN_COMMENT, REAL_CATALOGUE_IMAGES, REAL_CATALOGUE_PRODUCTS
 from cdiscount_tasks.storage.artifact import (
+    MANIFEST,
     Recipe,
     build_artifact,
-    lock,
+    disk_faults_told,
+    find_result,
     read_manifest,
-    standing_result,
     verify_artifact,
     write_json,
 )
-from cdiscount_tasks.storage.catalogue_scan import RangeScan
+from cdiscount_tasks.storage.catalogue_kind import reason_no_catalogue
 from cdiscount_tasks.storage.catalogue_scan import scan_range as scan_bytes
 from cdiscount_tasks.storage.file_window import BLOCK_BYTES
-from cdiscount_tasks.storage.hashes import file_state
-from cdiscount_tasks.storage.index_checks import Totals, check_every_byte, check_rejected, check_rejected_shares
-from cdiscount_tasks.storage.index_merge import PART_ROWS_PER_GROUP, merge_sorted
+from cdiscount_tasks.storage.hashes import catalogue_changed, catalogue_faults_told, file_state, fingerprint
+from cdiscount_tasks.storage.index_checks import RejectedCounts, Totals, check_every_byte, check_rejected_shares
+from cdiscount_tasks.storage.index_merge import merge_sorted
 from cdiscount_tasks.storage.index_profile import profile_index
-from cdiscount_tasks.storage.index_refusals import RefusedSpans, refused_as_a_whole, rejected_rows
-from cdiscount_tasks.storage.index_tables import images_table, products_table, rejected_table
+from cdiscount_tasks.storage.index_refusals import RefusedDocuments, refused_as_a_whole, rejected_rows
 from cdiscount_tasks.storage.jpeg_header import has_comment
+from cdiscount_tasks.storage.locks import lock, lock_if_free
+from cdiscount_tasks.storage.part_writer import PartWriter
 from cdiscount_tasks.storage.schemas import IMAGES, PRODUCTS, REJECTED
-from cdiscount_tasks.storage.tables import open_table, write_table
+from cdiscount_tasks.storage.tables import open_table, write_whole_groups
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +49,8 @@ MIN_RANGE_BLOCKS = 4
 
 MAX_RANGES = 512
 """Airflow maps at most 1,024 tasks by default; ranges grow beyond 128 GB."""
+
+_FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 
 
 class ByteRange(TypedDict):
@@ -116,79 +122,120 @@ def plan_ranges(catalogue_path: Path, parent_dir: Path) -> list[ByteRange]:
         parent_dir: The folder of this catalogue's index, named by its fingerprint.
 
     Raises:
-        DataError: If the catalogue is empty.
+        DataError: If the catalogue is empty, of another format, or not the one that the run began with.
     """
     index_dir = _index_recipe(parent_dir).dir_in(parent_dir)
-    if standing_result(index_dir) is not None:
+    if find_result(index_dir) is not None:
         logger.info("%s stands already: nothing to scan in %s", index_dir.name, catalogue_path)
         return []
     ranges = _all_ranges(file_state(catalogue_path)["size"])
     if not ranges:
         raise DataError(f"{catalogue_path}: the catalogue is empty (0 bytes); fetch or unpack it again")
+    if reason := reason_no_catalogue(catalogue_path):
+        raise DataError(reason)
+    _check_fingerprint(catalogue_path, parent_dir)
     logger.info("%s: %.1f MB to scan", catalogue_path, ranges[-1]["stop"] / 1e6)
     return ranges
 
 
-def _is_drawn(catalogue_path: Path, scan: RangeScan) -> bool:
+def _check_fingerprint(catalogue_path: Path, parent_dir: Path) -> None:
+    """Refuse a file that is not the one whose fingerprint names the folder of its index.
+
+    Raises:
+        DataError: If so: it was exchanged, or changed, since the run began.
+    """
+    if not _FINGERPRINT.fullmatch(parent_dir.name):
+        return
+    found = fingerprint(catalogue_path)
+    if found != parent_dir.name:
+        raise DataError(
+            f"{catalogue_path}: is not the catalogue that this run began with (its fingerprint is {found}, it was "
+            f"{parent_dir.name}): it was exchanged or changed since; trigger a new run when nothing writes to it"
+        )
+
+
+def _is_drawn(catalogue_path: Path, first_image: tuple[int, int] | None) -> bool:
     """Tell whether the first picture says that it was drawn by the demo: it stays true wherever the file goes."""
-    if not scan.image_offsets:
+    if first_image is None:
         return False
-    with catalogue_path.open("rb") as file:
-        file.seek(scan.image_offsets[0])
-        return has_comment(file.read(scan.image_lengths[0]), DRAWN_COMMENT)
+    with catalogue_faults_told(catalogue_path), catalogue_path.open("rb") as file:
+        file.seek(first_image[0])
+        return has_comment(file.read(first_image[1]), DRAWN_COMMENT)
 
 
-def _write_tables(scan: RangeScan, part_dir: Path) -> None:
-    write_table(part_dir / "images.parquet", images_table(scan), IMAGES, PART_ROWS_PER_GROUP)
-    write_table(part_dir / "products.parquet", products_table(scan), PRODUCTS, PART_ROWS_PER_GROUP)
-    write_table(part_dir / "rejected.parquet", rejected_table(scan.rejected), REJECTED)
-
-
-def _changed(catalogue_path: Path) -> DataError:
-    return DataError(
-        f"{catalogue_path}: the catalogue changed while it was scanned; trigger a new run when nothing writes to it"
-    )
-
-
-def _write_part(catalogue_path: Path, byte_range: ByteRange, part_dir: Path) -> dict[str, Any]:
+def _write_part(
+    catalogue_path: Path, byte_range: ByteRange, parent_dir: Path, most: float, part_dir: Path
+) -> dict[str, Any]:
     start, stop = byte_range["start"], byte_range["stop"]
+    _check_fingerprint(catalogue_path, parent_dir)
     state = file_state(catalogue_path)
-    scan = scan_bytes(catalogue_path, start, stop, begins_at_start=start == 0)
+    writer = PartWriter(part_dir)
+    scan = scan_bytes(
+        catalogue_path, start, stop, begins_at_start=start == 0, write=writer.write, max_rejected_share=most
+    )
     if file_state(catalogue_path) != state or len(scan.block_hashes) != math.ceil((stop - start) / BLOCK_BYTES):
-        raise _changed(catalogue_path)
-    _write_tables(scan, part_dir)
+        raise catalogue_changed(catalogue_path)
+    writer.finish(scan)
+    drawn = _is_drawn(catalogue_path, writer.first_image)
+    _check_fingerprint(catalogue_path, parent_dir)
     return {
         "catalogue": state,
         "first_offset": scan.first_offset,
         "end_offset": scan.end_offset,
         "block_hashes": scan.block_hashes,
-        "drawn": _is_drawn(catalogue_path, scan),
+        "drawn": drawn,
         "num_documents": scan.num_documents,
-        "num_products": len(scan.product_ids),
-        "num_images": len(scan.image_numbers),
-        "num_rejected": len(scan.rejected),
+        "num_products": writer.num_products,
+        "num_images": writer.num_images,
+        "num_rejected": writer.num_rejected,
     }
 
 
-def scan_range(catalogue_path: Path, byte_range: ByteRange, parent_dir: Path) -> RangeResult:
+def _standing_range(index_dir: Path) -> RangeResult | None:
+    """Return the result of a range where the whole index stands already; None: it does not."""
+    if find_result(index_dir) is None:
+        return None
+    # Another run has joined the parts, and removed them, since this one was planned.
+    logger.info("%s stands already: this range is part of it", index_dir.name)
+    return RangeResult(path=str(index_dir), num_documents=0, num_products=0, num_images=0, num_rejected=0, reused=True)
+
+
+def _parts_lock(parent_dir: Path) -> Path:
+    """Return the lock that scans share while they write parts, and that who removes the parts holds alone."""
+    return parent_dir / ".parts.lock"
+
+
+def scan_range(
+    catalogue_path: Path, byte_range: ByteRange, parent_dir: Path, max_rejected_share: float = 1.0
+) -> RangeResult:
     """Scan one byte range of the catalogue into a part, unless the part or the whole index stands.
 
     Args:
         catalogue_path: The BSON file.
         byte_range: One of `plan_ranges`.
         parent_dir: The folder of this catalogue's index.
+        max_rejected_share: The scan ends at once where this range alone has more rejected documents, or bytes that are
+            no documents, than this share of the whole file.
+
+    Raises:
+        DataError: If so, or the file changed since the run began.
     """
     index_dir = _index_recipe(parent_dir).dir_in(parent_dir)
     recipe = _part_recipe(parent_dir, byte_range)
-    if standing_result(index_dir) is not None:
-        # Another run has joined the parts, and removed them, since this one was planned.
-        logger.info("%s stands already: this range is part of it", index_dir.name)
-        return RangeResult(
-            path=str(index_dir), num_documents=0, num_products=0, num_images=0, num_rejected=0, reused=True
-        )
-    result = build_artifact(
-        recipe.dir_in(_parts_dir(parent_dir)), recipe, partial(_write_part, catalogue_path, byte_range)
-    )
+    out_dir = recipe.dir_in(_parts_dir(parent_dir))
+    write = partial(_write_part, catalogue_path, byte_range, parent_dir, max_rejected_share)
+    with ExitStack() as stack:
+        with disk_faults_told(out_dir):
+            stack.enter_context(lock(_parts_lock(parent_dir), out_dir.name, shared=True))
+        if standing := _standing_range(index_dir):
+            return standing
+        try:
+            result = build_artifact(out_dir, recipe, write)
+        except FileNotFoundError:
+            # Where locks do not reach, another machine has joined the parts and removed their folder meanwhile.
+            if standing := _standing_range(index_dir):
+                return standing
+            raise
     return cast(RangeResult, {name: result[name] for name in RangeResult.__annotations__})
 
 
@@ -216,66 +263,111 @@ def _joined_parts(
             "range %d to %d: first document guessed at %s, it is at %d: scanned again",
             byte_range["start"], byte_range["stop"], found["first_offset"], true_offset,
         )  # fmt: skip
-        scan = scan_bytes(catalogue_path, true_offset, byte_range["stop"], begins_at_start=True, hash_blocks=False)
         again_dir = aside_dir / f"{true_offset}"
         again_dir.mkdir(parents=True)
-        _write_tables(scan, again_dir)
+        writer = PartWriter(again_dir)
+        scan = scan_bytes(
+            catalogue_path, true_offset, byte_range["stop"], begins_at_start=True, hash_blocks=False, write=writer.write
+        )
+        writer.finish(scan)
         joined.append(again_dir)
         true_offset = scan.end_offset
     return joined
 
 
-def _check_unchanged(catalogue_path: Path, parts_dir: Path) -> int:
+def _check_unchanged(catalogue_path: Path, parent_dir: Path) -> int:
     """Return the catalogue's size if it is the file that every part was scanned from."""
+    _check_fingerprint(catalogue_path, parent_dir)
     state = file_state(catalogue_path)
-    for part_dir in sorted(parts_dir.glob("part-*")):
+    for part_dir in sorted(_parts_dir(parent_dir).glob("part-*")):
         if read_manifest(part_dir)["result"]["catalogue"] != state:
-            raise _changed(catalogue_path)
+            raise catalogue_changed(catalogue_path)
     return state["size"]
 
 
-def _write_index(catalogue_path: Path, parent_dir: Path, most: float, index_dir: Path) -> dict[str, Any]:
-    aside_dir = index_dir / "scanned-again"
-    num_bytes = _check_unchanged(catalogue_path, _parts_dir(parent_dir))
-    ranges = _all_ranges(num_bytes)
-    part_dirs = [_part_recipe(parent_dir, r).dir_in(_parts_dir(parent_dir)) for r in ranges]
-    joined = _joined_parts(catalogue_path, part_dirs, ranges, aside_dir)
-    refused = refused_as_a_whole(joined)
-    spans = RefusedSpans(refused)
-    rejected = rejected_rows(joined, refused, spans)
-    num_rejected = rejected["image_number"].null_count
-    num_documents = sum(open_table(path / "products.parquet").metadata.num_rows for path in joined) - len(refused)
-    num_documents += num_rejected
-    num_unreadable_bytes = check_rejected(catalogue_path, rejected, num_documents, num_bytes, most)
+def _part_dirs(catalogue_path: Path, parent_dir: Path, ranges: Sequence[ByteRange]) -> list[Path]:
+    """Return where the part of each range stands.
+
+    Raises:
+        DataError: If a range has none.
+    """
+    part_dirs = []
+    for byte_range in ranges:
+        part_dir = _part_recipe(parent_dir, byte_range).dir_in(_parts_dir(parent_dir))
+        if not (part_dir / MANIFEST).exists():
+            raise DataError(
+                f"{catalogue_path}: bytes {byte_range['start']} to {byte_range['stop']} have not been scanned (no "
+                f"finished artifact stands there: {part_dir}); clear the task scan_range, or trigger a new run"
+            )
+        part_dirs.append(part_dir)
+    return part_dirs
+
+
+def _merge_tables(joined: Sequence[Path], refused: RefusedDocuments, index_dir: Path) -> tuple[int, int]:
+    """Merge the products and the images that are kept; returns how many there are of each."""
 
     def merge(name: str, schema: pa.Schema) -> int:
-        return merge_sorted([path / name for path in joined], schema, index_dir / name, spans.keep)
+        return merge_sorted([path / name for path in joined], schema, index_dir / name, refused.keep)
 
     # Arrow and NumPy do most of it without Python's lock.
     with ThreadPoolExecutor(2) as pool:
         num_products, num_images = pool.map(merge, ("products.parquet", "images.parquet"), (PRODUCTS, IMAGES))
-    check_every_byte(catalogue_path, index_dir / "products.parquet", rejected, num_bytes)
-    write_table(index_dir / "rejected.parquet", rejected, REJECTED)
+    return num_products, num_images
+
+
+def _num_rows(path: Path) -> int:
+    with open_table(path) as file:
+        return int(file.metadata.num_rows)
+
+
+def _write_index(catalogue_path: Path, parent_dir: Path, most: float, index_dir: Path) -> dict[str, Any]:
+    aside_dir = index_dir / "scanned-again"
+    num_bytes = _check_unchanged(catalogue_path, parent_dir)
+    ranges = _all_ranges(num_bytes)
+    part_dirs = _part_dirs(catalogue_path, parent_dir, ranges)
+    joined = _joined_parts(catalogue_path, part_dirs, ranges, aside_dir)
+    refused = refused_as_a_whole(joined)
+    counts = RejectedCounts(catalogue_path)
+    write_whole_groups(index_dir / "rejected.parquet", counts.pass_on(rejected_rows(joined, refused)), REJECTED)
+    num_documents = sum(_num_rows(path / "products.parquet") for path in joined)
+    num_documents += counts.num_documents - len(refused.offsets)
+    totals = Totals(counts.num_documents, num_documents, counts.num_unreadable_bytes, num_bytes)
+    why = ", ".join(f"{reason} {count}" for reason, count in counts.reasons.most_common())
+    check_rejected_shares(catalogue_path, totals, most, why)
+    num_products, num_images = _merge_tables(joined, refused, index_dir)
+    check_every_byte(catalogue_path, index_dir / "products.parquet", counts.num_bytes, num_bytes)
     shutil.rmtree(aside_dir, ignore_errors=True)
-    manifests = [read_manifest(part_dir)["result"] for part_dir in part_dirs]
-    blocks = [block for manifest in manifests for block in manifest["block_hashes"]]
+    manifests = [read_manifest(part_dir) for part_dir in part_dirs]
+    blocks = [block for manifest in manifests for block in manifest["result"]["block_hashes"]]
     profile = profile_index(index_dir)
     write_json(index_dir / "profile.json", profile, indent=None)
+    _check_unchanged(catalogue_path, parent_dir)
     return {
         "catalogue_id": xxhash.xxh3_128_hexdigest("".join(blocks).encode())[:16],
-        "origin": "drawn" if manifests[0]["drawn"] else "file",
+        "origin": "drawn" if manifests[0]["result"]["drawn"] else "file",
         "is_complete_train_bson": (num_products, num_images) == (REAL_CATALOGUE_PRODUCTS, REAL_CATALOGUE_IMAGES),
         "num_documents": num_documents,
         "num_products": num_products,
         "num_images": num_images,
         "num_distinct_images": profile["copies"]["num_distinct"],
         "num_categories": len(profile["categories"]),
-        "num_rejected_documents": num_rejected,
-        "num_rejected_images": len(rejected) - num_rejected,
-        "num_unreadable_bytes": num_unreadable_bytes,
+        "num_rejected_documents": counts.num_documents,
+        "num_rejected_images": counts.num_images,
+        "num_unreadable_bytes": counts.num_unreadable_bytes,
         "num_bytes": num_bytes,
-        "earlier_s": sum(read_manifest(part_dir)["duration_s"] for part_dir in part_dirs),
+        "earlier_s": sum(manifest["duration_s"] for manifest in manifests),
     }
+
+
+def _build_index(index_dir: Path, recipe: Recipe, write: Callable[[Path], Mapping[str, Any]]) -> dict[str, Any]:
+    try:
+        return build_artifact(index_dir, recipe, write, identity=f"index-{VERSION}-{{catalogue_id}}")
+    except (DataError, FileNotFoundError):
+        # Where locks do not reach, another machine has joined the parts and removed them meanwhile.
+        standing = find_result(index_dir)
+        if standing is None:
+            raise
+        return {**standing, "reused": True}
 
 
 def merge_index(catalogue_path: Path, parent_dir: Path, max_rejected_share: float) -> IndexResult:
@@ -295,7 +387,7 @@ def merge_index(catalogue_path: Path, parent_dir: Path, max_rejected_share: floa
     recipe = _index_recipe(parent_dir)
     index_dir = recipe.dir_in(parent_dir)
     write = partial(_write_index, catalogue_path, parent_dir, max_rejected_share)
-    result = build_artifact(index_dir, recipe, write, identity=f"index-{VERSION}-{{catalogue_id}}")
+    result = _build_index(index_dir, recipe, write)
     totals = Totals(*(result[name] for name in Totals._fields))
     check_rejected_shares(catalogue_path, totals, max_rejected_share, "see rejected.parquet")
     if result["num_rejected_documents"] or result["num_rejected_images"]:
@@ -312,6 +404,9 @@ def merge_index(catalogue_path: Path, parent_dir: Path, max_rejected_share: floa
             "this is" if result["is_complete_train_bson"] else "this is not",
             REAL_CATALOGUE_PRODUCTS, REAL_CATALOGUE_IMAGES, result["num_products"], result["num_images"],
         )  # fmt: skip
-    with lock(parent_dir / ".parts.lock", "the removal of scanned parts"):
-        shutil.rmtree(_parts_dir(parent_dir), ignore_errors=True)
+    with lock_if_free(_parts_lock(parent_dir)) as is_free:
+        if is_free:
+            shutil.rmtree(_parts_dir(parent_dir), ignore_errors=True)
+        else:
+            logger.info("another run still scans this catalogue: it removes the parts when it has joined them")
     return cast(IndexResult, result)

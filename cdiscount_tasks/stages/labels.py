@@ -42,7 +42,7 @@ from cdiscount_tasks.storage.sample_images import SampleImages, read_image_keys
 
 logger = logging.getLogger(__name__)
 
-VERSION = 4
+VERSION = 5
 
 
 class LabelsResult(TypedDict):

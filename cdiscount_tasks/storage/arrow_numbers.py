@@ -8,6 +8,7 @@ installed (PyArrow 26, to ask whether they were handed one of its objects): 0.3 
 from __future__ import annotations  # array[int] cannot be evaluated by Python 3.11
 
 from array import array
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,22 @@ def arrow_numbers(values: array[int] | np.ndarray[Any, Any], kind: pa.DataType, 
     if missing is not None:
         present = pa.py_buffer(np.packbits(np.asarray(values) != missing, bitorder="little"))
     return pa.Array.from_buffers(kind, len(values), [present, pa.py_buffer(values)])
+
+
+def arrow_optional(values: Sequence[int | None], kind: pa.DataType) -> pa.Array:
+    """Return numbers, some of which may be missing, as an Arrow column."""
+    present = np.fromiter((value is not None for value in values), bool, len(values))
+    numbers = np.fromiter((value or 0 for value in values), np.dtype(str(kind)), len(values))
+    bits = pa.py_buffer(np.packbits(present, bitorder="little"))
+    return pa.Array.from_buffers(kind, len(values), [bits, pa.py_buffer(numbers)])
+
+
+def arrow_texts(values: Sequence[str]) -> pa.Array:
+    """Return texts as an Arrow column."""
+    data = [value.encode() for value in values]
+    edges = np.zeros(len(data) + 1, np.int32)
+    np.cumsum(np.fromiter(map(len, data), np.int64, len(data)), out=edges[1:])
+    return pa.Array.from_buffers(pa.string(), len(data), [None, pa.py_buffer(edges), pa.py_buffer(b"".join(data))])
 
 
 def _chunks(column: pa.Array | pa.ChunkedArray) -> list[pa.Array]:

@@ -1,34 +1,55 @@
 """Artifacts: directories `<stage>-<key>` that appear whole or not at all, and are found again by their key.
 
-An artifact is written into `.<name>.<uuid>.part/`, its manifest last, synced and renamed. One builder per name holds a
-lock that the system releases when the holder dies; what the dead left behind, the next builder removes.
+An artifact is written into `.<name>.<builder>.part/`, its manifest last, synced and renamed. One builder per name holds
+a lock that the system releases when the holder dies; what the dead left behind, the next builder removes.
+
+Damage is what the bytes say. A file that cannot be read for now is an OSError, which passes: nothing is removed for it,
+and the same call may succeed in a minute.
 """
 
+import contextlib
 import ctypes
 import errno
-import fcntl
 import json
 import logging
 import os
 import shutil
-import socket
+import stat
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from cdiscount_tasks.errors import ConfigError, DataError
+from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.storage.faults import disk_faults_told
 from cdiscount_tasks.storage.hashes import hash_file, hash_json
+from cdiscount_tasks.storage.json_files import DAMAGE, NO_SUCH_FILE, json_text, read_json, write_json
+from cdiscount_tasks.storage.locks import heartbeat, lock, part_path, remove_dead_parts
 from cdiscount_tasks.storage.peak_memory import forget_peak, peak_memory_mib
+
+__all__ = [
+    "MANIFEST",
+    "Recipe",
+    "build_artifact",
+    "disk_faults_told",
+    "find_result",
+    "lock",
+    "read_json",
+    "read_manifest",
+    "rebuild_artifact",
+    "replace_file",
+    "standing_result",
+    "verify_artifact",
+    "write_json",
+]
 
 logger = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
 _KEY_DIGITS = 16
-_LOCK_POLL_S = 0.2
 
 
 @dataclass(frozen=True)
@@ -72,43 +93,26 @@ class Recipe:
         return parent / f"{self.stage}-{self.key}"
 
 
-def _json_text(value: Any, indent: int | None = 2) -> str:
-    return json.dumps(value, indent=indent, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
-
-
-def write_json(path: Path, value: Any, indent: int | None = 2) -> None:
-    """Write JSON that is the same for the same value, and sync it; without indentation, ten times quicker."""
-    with path.open("w", encoding="utf-8") as file:
-        file.write(_json_text(value, indent))
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON file of an artifact.
-
-    Raises:
-        DataError: If it is missing, damaged or holds no object.
-    """
-    try:
-        value = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise DataError(f"{path}: cannot be read ({error}); remove {path.parent} and run again") from error
-    if not isinstance(value, dict):
-        raise DataError(f"{path}: holds {type(value).__name__}, expected an object; remove {path.parent} and run again")
-    return value
-
-
 def replace_file(path: Path, write: Callable[[Path], None]) -> None:
     """Write a file aside and put it in place in one step, so that a reader sees the old one or the new one."""
-    aside = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
+    aside = part_path(path)
     try:
         write(aside)
         _sync(aside)
+        remove_dead_parts(aside, path)
         aside.replace(path)
     finally:
         aside.unlink(missing_ok=True)
     _sync(path.parent)
+
+
+def _size_of(path: Path) -> int | None:
+    """Return a regular file's size; None: there is no such file."""
+    try:
+        found = path.stat()
+    except NO_SUCH_FILE:
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
 
 
 def read_manifest(artifact_dir: Path) -> dict[str, Any]:
@@ -116,6 +120,7 @@ def read_manifest(artifact_dir: Path) -> dict[str, Any]:
 
     Raises:
         DataError: If the artifact, its manifest or one of its files is missing or has another size.
+        OSError: If one of them cannot be read for now.
     """
     path = artifact_dir / MANIFEST
     try:
@@ -123,17 +128,17 @@ def read_manifest(artifact_dir: Path) -> dict[str, Any]:
         manifest = json.loads(text)
         sizes = {name: file["size"] for name, file in manifest["files"].items()}
         _ = manifest["identity"], manifest["result"]
-        whole = manifest["self_hash"] == hash_json({**manifest, "self_hash": None}) and text == _json_text(manifest)
-    except FileNotFoundError as error:
+        whole = manifest["self_hash"] == hash_json({**manifest, "self_hash": None}) and text == json_text(manifest)
+    except NO_SUCH_FILE as error:
         raise DataError(f"{artifact_dir}: no finished artifact stands there ({MANIFEST} is missing)") from error
-    except (ValueError, KeyError, TypeError, AttributeError, OSError) as error:
+    except DAMAGE as error:
         raise DataError(f"{path}: is damaged ({error}); remove {artifact_dir} and run again") from error
     # Before its files: a digit that changed in here would put the blame on one of them.
     if not whole:
         raise DataError(f"{path}: was changed; remove {artifact_dir} and run again")
     for name, expected in sizes.items():
         file = artifact_dir / name
-        found = file.stat().st_size if file.is_file() else None
+        found = _size_of(file)
         if found != expected:
             was = "is missing" if found is None else f"has {found} bytes"
             raise DataError(f"{file}: {was}, expected {expected} bytes; remove {artifact_dir} and run again")
@@ -168,101 +173,55 @@ def _sync(path: Path) -> None:
         os.close(descriptor)
 
 
-_DISK_FAULTS = {
-    errno.ENOSPC: "the disk is full: free space there or point {setting} at another disk",
-    errno.EDQUOT: "the disk quota is used up: free space there or point {setting} at another disk",
-    errno.EACCES: "it cannot be written: give this user the right to, or point {setting} elsewhere",
-    errno.EPERM: "it cannot be written: give this user the right to, or point {setting} elsewhere",
-    errno.EROFS: "the file system is read-only: point {setting} elsewhere",
-    errno.ENOTDIR: "a part of the path is no folder: point {setting} elsewhere",
-}
-
-
-def _is_elsewhere(error: OSError, folder: Path) -> bool:
-    """Tell whether a fault is of an input: of a file neither beside or below a folder nor on the way to it."""
-    if not isinstance(error.filename, str):
+def _exists(path: Path) -> bool:
+    try:
+        path.stat()
+    except NO_SUCH_FILE:
         return False
-    path = Path(error.filename)
-    return not path.is_relative_to(folder.parent) and not folder.is_relative_to(path)
+    return True
 
 
-@contextmanager
-def disk_faults_told(folder: Path, setting: str = "CDISCOUNT_DATA") -> Iterator[None]:
-    """Turn what a full or unwritable disk raises into a sentence.
+def _whole_result(out_dir: Path, every_byte: bool) -> dict[str, Any]:
+    manifest = read_manifest(out_dir)
+    if every_byte:
+        verify_artifact(out_dir)
+    return {"path": str(out_dir), **manifest["result"]}
 
-    Args:
-        folder: What is being written.
-        setting: The environment variable that moves it.
+
+def find_result(out_dir: Path) -> dict[str, Any] | None:
+    """Return the result of an artifact that stands whole, or None; moves nothing, so that it needs no lock.
 
     Raises:
-        ConfigError: For the faults that a user can mend; any other OSError passes.
+        OSError: If it cannot be read for now.
     """
     try:
-        yield
-    except OSError as error:
-        # PyArrow raises OSErrors whose errno is set only in newer versions; its text always ends in "[errno N] ...".
-        code = error.errno or next((code for code in _DISK_FAULTS if f"[errno {code}]" in str(error)), None)
-        if code not in _DISK_FAULTS:
-            raise
-        if code in (errno.EACCES, errno.EPERM) and _is_elsewhere(error, folder):
-            raise ConfigError(f"{error.filename}: cannot be read: give this user the right to") from error
-        raise ConfigError(f"{folder}: {_DISK_FAULTS[code].format(setting=setting)}") from error
-
-
-@contextmanager
-def lock(path: Path, wanted: str) -> Iterator[None]:
-    """Hold a lock file, waiting for whoever holds it; the system releases it when its holder dies.
-
-    Args:
-        path: The lock file; it stays, since removing it would race with those who wait.
-        wanted: What is being waited for, for the log.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a+", encoding="utf-8") as file:
-        told = False
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if not told:
-                    file.seek(0)
-                    logger.info("%s is being made by %s: waiting for it", wanted, file.read().strip() or "another")
-                    told = True
-                time.sleep(_LOCK_POLL_S)
-        file.truncate(0)
-        file.write(f"process {os.getpid()} on {socket.gethostname()}")
-        file.flush()
-        yield
-
-
-def _remove_dead_parts(out_dir: Path) -> None:
-    for part_dir in sorted(out_dir.parent.glob(f".{out_dir.name}.*.part")):
-        logger.info("removing %s, left by a builder that died", part_dir.name)
-        shutil.rmtree(part_dir, ignore_errors=True)
+        return _whole_result(out_dir, every_byte=False)
+    except DataError:
+        return None
 
 
 def standing_result(out_dir: Path, every_byte: bool = False) -> dict[str, Any] | None:
-    """Return the result of an artifact that stands whole, or None.
+    """Return the result of an artifact that stands whole, or None; the caller holds its lock.
 
     One that is damaged is moved aside to `<name>.damaged-<uuid>` and told, so that it can be made again.
 
     Args:
         out_dir: Where the artifact would stand.
         every_byte: Whether the hash of each file is compared, not only its size.
+
+    Raises:
+        OSError: If it cannot be read for now; it stays where it is.
     """
-    if not out_dir.exists():
+    if not _exists(out_dir):
         return None
     try:
-        manifest = read_manifest(out_dir)
-        if every_byte:
-            verify_artifact(out_dir)
+        return _whole_result(out_dir, every_byte)
     except DataError as error:
         aside = out_dir.with_name(f"{out_dir.name}.damaged-{uuid.uuid4().hex[:8]}")
-        out_dir.rename(aside)
+        with contextlib.suppress(FileNotFoundError):  # where locks do not reach, another machine was quicker
+            out_dir.rename(aside)
         logger.warning("%s: moved to %s, to be made again", error, aside.name)
         return None
-    return {"path": str(out_dir), **manifest["result"]}
 
 
 def _publish(part_dir: Path, out_dir: Path, manifest: dict[str, Any], place: Callable[[Path, Path], object]) -> None:
@@ -281,6 +240,26 @@ def _publish(part_dir: Path, out_dir: Path, manifest: dict[str, Any], place: Cal
     _sync(out_dir.parent)
 
 
+class _MadeMeanwhile(Exception):  # noqa: N818 - it is an answer, not a fault of the program
+    """Another builder's artifact has the name already."""
+
+
+def _place(part_dir: Path, out_dir: Path) -> None:
+    """Give a part its name.
+
+    Raises:
+        _MadeMeanwhile: If a whole artifact of that name stands: where locks do not reach, another machine was quicker.
+    """
+    try:
+        part_dir.rename(out_dir)
+    except OSError as error:
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+            raise
+        if standing_result(out_dir) is not None:
+            raise _MadeMeanwhile from error
+        part_dir.rename(out_dir)
+
+
 def _swap(part_dir: Path, out_dir: Path) -> None:
     """Put a directory in the place of another in one step; what stood there before is removed.
 
@@ -293,7 +272,7 @@ def _swap(part_dir: Path, out_dir: Path) -> None:
     exchange = getattr(ctypes.CDLL(None), "renameat2", None)
     at_cwd, exchange_flag = -100, 2
     if exchange is None or exchange(at_cwd, os.fsencode(part_dir), at_cwd, os.fsencode(out_dir), exchange_flag) != 0:
-        aside = part_dir.with_name(f".{out_dir.name}.{uuid.uuid4().hex}.part")
+        aside = part_path(out_dir)
         out_dir.rename(aside)
         part_dir.rename(out_dir)
         part_dir = aside
@@ -308,13 +287,14 @@ def _make(
     place: Callable[[Path, Path], object],
 ) -> dict[str, Any]:
     """Make an artifact aside and place it whole; the caller holds the lock."""
-    _remove_dead_parts(out_dir)
-    part_dir = out_dir.with_name(f".{out_dir.name}.{uuid.uuid4().hex}.part")
+    part_dir = part_path(out_dir)
     part_dir.mkdir()
+    remove_dead_parts(part_dir, out_dir)
     started = time.monotonic()
     forget_peak()
     try:
-        result = dict(write(part_dir))
+        with heartbeat(part_dir):
+            result = dict(write(part_dir))
         earlier_s = result.pop("earlier_s", 0.0)
         manifest = {
             **recipe.as_json(),
@@ -332,6 +312,10 @@ def _make(
     return {"path": str(out_dir), **result}
 
 
+def _lock_of(out_dir: Path, setting: str = "CDISCOUNT_DATA") -> AbstractContextManager[None]:
+    return lock(out_dir.with_name(f".{out_dir.name}.lock"), out_dir.name, setting)
+
+
 def rebuild_artifact(
     out_dir: Path, recipe: Recipe, write: Callable[[Path], Mapping[str, Any]], setting: str = "CDISCOUNT_DATA"
 ) -> dict[str, Any]:
@@ -343,7 +327,7 @@ def rebuild_artifact(
         write: Called with an empty directory to fill; returns the counts that tell what was made.
         setting: The environment variable that moves it, for the sentence about a full or unwritable disk.
     """
-    with disk_faults_told(out_dir, setting), lock(out_dir.with_name(f".{out_dir.name}.lock"), out_dir.name):
+    with disk_faults_told(out_dir, setting), _lock_of(out_dir, setting):
         return _make(out_dir, recipe, write, None, _swap)
 
 
@@ -368,9 +352,14 @@ def build_artifact(
     Returns:
         The artifact's path, the counts that `write` gave when the artifact was made, and whether it was `reused`.
     """
-    with disk_faults_told(out_dir), lock(out_dir.with_name(f".{out_dir.name}.lock"), out_dir.name):
+    with ExitStack() as stack:
+        with disk_faults_told(out_dir):
+            stack.enter_context(_lock_of(out_dir))
+        # What fails here is reading, not writing.
         standing = standing_result(out_dir, every_byte)
         if standing is not None:
             logger.info("%s stands already: nothing to do", out_dir)
             return {**standing, "reused": True}
-        return {**_make(out_dir, recipe, write, identity, Path.rename), "reused": False}
+        with disk_faults_told(out_dir), contextlib.suppress(_MadeMeanwhile):
+            return {**_make(out_dir, recipe, write, identity, _place), "reused": False}
+        return {**_whole_result(out_dir, every_byte), "reused": True}

@@ -5,15 +5,29 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.storage.artifact import lock, replace_file, write_json
+from cdiscount_tasks.storage.json_files import DAMAGE
 
 NOTES = "artifacts.json"
 
 
 def noted_results(run_dir: Path) -> dict[str, dict[str, Any]]:
-    """Return the results noted so far, by stage; none before the first."""
+    """Return the results noted so far, by stage; none before the first.
+
+    Raises:
+        DataError: If the notes are damaged.
+    """
     path = run_dir / NOTES
-    return cast(dict[str, dict[str, Any]], json.loads(path.read_text("utf-8"))) if path.exists() else {}
+    try:
+        noted = json.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except DAMAGE as error:
+        raise DataError(
+            f"{path}: is damaged ({error}); trigger a new run, which finds what was made by its key"
+        ) from error
+    return cast(dict[str, dict[str, Any]], noted)
 
 
 def note_result(run_dir: Path, stage: str, result: Mapping[str, Any]) -> None:

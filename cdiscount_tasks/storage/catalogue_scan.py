@@ -10,6 +10,7 @@ from __future__ import annotations  # array[int] cannot be evaluated by Python 3
 import logging
 import time
 from array import array
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -22,11 +23,18 @@ from cdiscount_tasks.storage.bson_document import NO_CATEGORY, Product, Refused,
 from cdiscount_tasks.storage.damaged_bytes import Rejected, find_products, read_document, rejected_bytes
 from cdiscount_tasks.storage.file_window import Window
 from cdiscount_tasks.storage.jpeg_header import frame_size
+from cdiscount_tasks.storage.rejection_limit import RejectionLimit
 from cdiscount_tasks.storage.usual_documents import frame_sizes, read_usual_documents
 
 logger = logging.getLogger(__name__)
 
 _PROGRESS_S = 5.0
+_MOST_AT_ONCE = 4096
+"""More documents are not looked at together: two megabytes hold some 250 real ones, or 30,000 tiny ones."""
+
+MOST_HELD = 131_072
+MOST_REJECTED_HELD = 16_384
+"""So many products, pictures or rejected rows are held before a writer is handed them; a usual range has fewer."""
 
 
 @dataclass
@@ -51,6 +59,21 @@ class RangeScan:
     image_hashes: bytearray = field(default_factory=bytearray)
     rejected: list[Rejected] = field(default_factory=list)
     block_hashes: list[str] = field(default_factory=list)
+
+    @property
+    def holds_much(self) -> bool:
+        """Whether there are rows enough to be written, and forgotten."""
+        num_kept = max(len(self.product_ids), len(self.image_numbers))
+        return len(self.rejected) >= MOST_REJECTED_HELD or num_kept >= MOST_HELD
+
+    def forget_rows(self, *, kept: bool, rejected: bool) -> None:
+        """Forget rows that have been written; counts and hashes stay."""
+        if rejected:
+            self.rejected.clear()
+        if kept:
+            for name, column in list(vars(self).items()):
+                if name.startswith(("product_", "image_")):
+                    setattr(self, name, column[:0])
 
 
 def _rejected_picture(window: Window, offset: int, length: int, product_id: int, image_number: int) -> Rejected:
@@ -139,7 +162,16 @@ def _told_progress(started: float, told: float, done: int, total: int, scan: Ran
     return now
 
 
-def scan_range(path: Path, start: int, stop: int, *, begins_at_start: bool, hash_blocks: bool = True) -> RangeScan:
+def scan_range(
+    path: Path,
+    start: int,
+    stop: int,
+    *,
+    begins_at_start: bool,
+    hash_blocks: bool = True,
+    write: Callable[[RangeScan], None] | None = None,
+    max_rejected_share: float = 1.0,
+) -> RangeScan:
     """Scan the documents that begin in [start, stop) of a catalogue.
 
     Args:
@@ -148,22 +180,31 @@ def scan_range(path: Path, start: int, stop: int, *, begins_at_start: bool, hash
         stop: The byte before which the last document must begin; it is read to its end.
         begins_at_start: Whether a document is known to begin at `start`; else the first that validates is looked for.
         hash_blocks: Whether the 64 MiB blocks of [start, stop) are hashed on the way.
+        write: Called whenever much is held; it writes rows and lets the scan forget them.
+        max_rejected_share: The scan ends as soon as more than this share of the file's documents, or of its bytes, is
+            sure to be rejected.
 
     Returns:
-        What was found; `first_offset` is None if no document seems to begin in the range.
+        What was found and is still held; `first_offset` is None if no document seems to begin in the range.
+
+    Raises:
+        DataError: If the file changed meanwhile, or too much of it is rejected.
     """
     scan = RangeScan()
     with Window(path, start, stop if hash_blocks else start) as window:
         stop = min(stop, window.size)
         scan.first_offset = start if begins_at_start else find_products(window, start, stop)
         offset = stop if scan.first_offset is None else scan.first_offset
+        limit = RejectionLimit(path, window.size, start, max_rejected_share, begins_at_start=begins_at_start)
         started = told = time.monotonic()
         most = 1
         while offset < stop:
+            if write is not None and scan.holds_much:
+                write(scan)
             held = window.base + window.filled - offset
             if held > 0 and read_usual(window.buffer, offset - window.base, held):
                 before = scan.num_documents
-                offset = _keep_usual(scan, window, offset, stop, most)
+                offset = _keep_usual(scan, window, offset, stop, min(most, _MOST_AT_ONCE))
                 # Where usual documents and others take turns, little is walked in vain.
                 most = 2 * (scan.num_documents - before) + 1
                 continue
@@ -179,10 +220,11 @@ def scan_range(path: Path, start: int, stop: int, *, begins_at_start: bool, hash
             refused = (
                 [Rejected(offset, found.length, found.product_id, None, found.reason, found.detail)]
                 if isinstance(found, Refused)
-                else rejected_bytes(window, offset, found)
+                else rejected_bytes(window, offset, found, offset + limit.num_bytes_left)
             )
             scan.rejected += refused
             scan.num_documents += len(refused)
+            limit.check(refused, scan.num_documents)
             offset = refused[-1].byte_offset + refused[-1].byte_length
         scan.end_offset = offset
         scan.block_hashes = window.finish()

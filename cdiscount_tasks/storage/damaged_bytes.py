@@ -41,13 +41,12 @@ class Rejected(NamedTuple):
     detail: str
 
 
-def _hold_document(window: Window, offset: int) -> int | Broken:  # noqa: PLR0911 - a check, a way out
+def _hold_document(window: Window, offset: int) -> int | Broken:
     """Hold the document at an offset of the file that the window has not given up; return its length."""
     left = window.size - offset
     if left < MIN_DOCUMENT_BYTES:
         return Broken(0, f"{left} bytes are left, fewer than any document has")
-    if window.hold(offset, MIN_DOCUMENT_BYTES) < MIN_DOCUMENT_BYTES:
-        return Broken(0, "the file became shorter while it was read")
+    window.hold(offset, MIN_DOCUMENT_BYTES)
     declared = read_length(window.buffer, offset - window.base)
     if not MIN_DOCUMENT_BYTES <= declared <= MAX_DOCUMENT_BYTES:
         return Broken(declared, f"it declares {declared} bytes, expected {MIN_DOCUMENT_BYTES} to {MAX_DOCUMENT_BYTES}")
@@ -56,8 +55,7 @@ def _hold_document(window: Window, offset: int) -> int | Broken:  # noqa: PLR091
     # A search meets false documents of up to 16 MiB: most are seen to be false without holding them.
     if window.byte_at(offset + declared - 1):
         return Broken(declared, "its last byte is not zero")
-    if window.hold(offset, declared) < declared:
-        return Broken(declared, "the file became shorter while it was read")
+    window.hold(offset, declared)
     return declared
 
 
@@ -128,8 +126,16 @@ def _cut(offset: int, declared: int, size: int) -> Rejected | None:
     return Rejected(offset, left, None, None, Reason.DOCUMENT_CUT, detail)
 
 
-def rejected_bytes(window: Window, offset: int, broken: Broken) -> list[Rejected]:
-    """Decide how far an unreadable document reaches; the last one before a cut is rejected with the cut one."""
+def rejected_bytes(window: Window, offset: int, broken: Broken, search_until: int | None = None) -> list[Rejected]:
+    """Decide how far an unreadable document reaches; the last one before a cut is rejected with the cut one.
+
+    Args:
+        window: Holds the document.
+        offset: Its first byte.
+        broken: What was found there.
+        search_until: Up to where a product is looked for; None: the end of the file. Without one before it, the
+            document reaches that far.
+    """
     declared, size = broken.declared_length, window.size
     end = offset + declared
     alone = Rejected(offset, declared, None, None, Reason.DOCUMENT_UNREADABLE, broken.detail)
@@ -138,13 +144,14 @@ def rejected_bytes(window: Window, offset: int, broken: Broken) -> list[Rejected
         following = read_document(window, end) if end < size else None
         if not isinstance(following, Broken):
             return [alone]
-    found = find_products(window, offset + 1, size)
+    until = size if search_until is None else min(search_until, size)
+    found = find_products(window, offset + 1, until)
     if found is None:
         if cut := _cut(offset, declared, size):
             return [cut]
         if isinstance(following, Broken) and (cut := _cut(end, following.declared_length, size)):
             return [alone, cut]
-    until = size if found is None else found
+    until = until if found is None else found
     follows = "no product follows" if found is None else "what follows was found by a search"
     detail = f"{broken.detail}; after_damage: {follows}"
     return [Rejected(offset, until - offset, None, None, Reason.DOCUMENT_UNREADABLE, detail)]

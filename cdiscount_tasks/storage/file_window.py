@@ -7,7 +7,7 @@ from typing import Self
 
 import xxhash
 
-from cdiscount_tasks.storage.hashes import catalogue_faults_told
+from cdiscount_tasks.storage.hashes import catalogue_changed, catalogue_faults_told
 
 BLOCK_BYTES = 64 << 20
 WINDOW_BYTES = 2 << 20
@@ -19,13 +19,18 @@ _AHEAD_BYTES = 64 << 20
 
 
 class Window:
-    """The bytes of a file from an offset on, read forward in large blocks into one buffer, hashed block by block."""
+    """The bytes of a file from an offset on, read forward in large blocks into one buffer, hashed block by block.
+
+    Raises:
+        DataError: From any reading, if the file became shorter than it was when it was opened.
+    """
 
     def __init__(self, path: Path, start: int, hash_until: int) -> None:
         """Open the file at `start`; blocks of 64 MiB from there to `hash_until` are hashed as they pass."""
         with catalogue_faults_told(path):
             self._file = path.open("rb", buffering=0)
-        self.size = path.stat().st_size
+        self.path = path
+        self.size = os.fstat(self._file.fileno()).st_size
         self._file.seek(start)
         self._asked = start
         self.buffer = bytearray(2 * WINDOW_BYTES)
@@ -72,6 +77,8 @@ class Window:
             with view[self.filled : self.filled + num_bytes] as read:
                 self._hash(read, self.base + self.filled)
         self.filled += num_bytes
+        if not num_bytes and not self.holds_the_end:
+            raise catalogue_changed(self.path)
         return num_bytes > 0
 
     def forget_before(self, offset: int) -> None:
@@ -110,7 +117,10 @@ class Window:
         place = offset - self.base
         if place < self.filled:
             return self.buffer[place]
-        return os.pread(self._file.fileno(), 1, offset)[0]
+        found = os.pread(self._file.fileno(), 1, offset)
+        if not found:
+            raise catalogue_changed(self.path)
+        return found[0]
 
     def finish(self) -> list[str]:
         """Read on to where the hashing ends, and return the hash of each block."""

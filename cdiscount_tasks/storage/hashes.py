@@ -46,6 +46,11 @@ def catalogue_faults_told(path: Path) -> Iterator[None]:
         ) from error
 
 
+def catalogue_changed(path: Path) -> DataError:
+    """Return the error of a catalogue that grew, shrank or changed while it was scanned."""
+    return DataError(f"{path}: the catalogue changed while it was scanned; trigger a new run when nothing writes to it")
+
+
 def file_state(path: Path) -> dict[str, int]:
     """Return a catalogue's size in bytes and its time of modification in ns, which tell whether it changed meanwhile.
 

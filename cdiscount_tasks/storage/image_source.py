@@ -79,10 +79,21 @@ def _advise(file: BinaryIO, offset: int, length: int) -> None:
         os.posix_fadvise(file.fileno(), offset, length, os.POSIX_FADV_WILLNEED)
 
 
+def _since_indexed(catalogue_path: Path) -> str:
+    """Say what to do about a catalogue that is not the indexed one.
+
+    Its size, its time and a sample of its blocks decide whether it is indexed again: a byte that rots changes none.
+    """
+    return (
+        "the catalogue changed since it was indexed: compare it with its source, and fetch it again if it is damaged; "
+        f"to index it as it is now, `touch {catalogue_path}` and trigger a new run"
+    )
+
+
 def _changed(catalogue_path: Path, places: Places, row: int) -> DataError:
     return DataError(
-        f"{catalogue_path}: product {places.product_ids[row]} no longer stands at byte {places.offsets[row]}; the "
-        "catalogue changed since it was indexed: trigger a new run, which indexes it again"
+        f"{catalogue_path}: product {places.product_ids[row]} no longer stands at byte {places.offsets[row]}; "
+        f"{_since_indexed(catalogue_path)}"
     )
 
 
@@ -192,8 +203,7 @@ def _changed_image(catalogue_path: Path, places: Places, key: int) -> DataError:
     row, image_number = divmod(key, MAX_IMAGES_PER_PRODUCT)
     return DataError(
         f"{catalogue_path}: image {image_number} of product {places.product_ids[row]} (document at byte "
-        f"{places.offsets[row]}) is not the indexed one; the catalogue changed since it was indexed: trigger a new "
-        "run, which indexes it again"
+        f"{places.offsets[row]}) is not the indexed one; {_since_indexed(catalogue_path)}"
     )
 
 

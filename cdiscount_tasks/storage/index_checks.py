@@ -1,17 +1,17 @@
 """Whether what a scan found is a catalogue that can be believed: whole, and hardly anything of it rejected."""
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
 
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.records import Reason
 from cdiscount_tasks.storage.arrow_numbers import numpy_numbers, present_numbers
 from cdiscount_tasks.storage.tables import iter_row_groups
-
-_ROWS_AT_ONCE = 65_536
 
 
 class Totals(NamedTuple):
@@ -56,48 +56,62 @@ def check_rejected_shares(catalogue_path: Path, totals: Totals, most: float, why
         )
 
 
-def check_rejected(catalogue_path: Path, rejected: pa.Table, num_documents: int, num_bytes: int, most: float) -> int:
-    """Refuse a catalogue that is cut, or of which too many documents or bytes were rejected.
+class RejectedCounts:
+    """Counts what was rejected while its rows pass.
+
+    Attributes:
+        reasons: Documents by reason.
+        num_images: Pictures.
+        num_bytes: Bytes of the documents.
+        num_unreadable_bytes: Bytes that are no documents.
+    """
+
+    def __init__(self, catalogue_path: Path) -> None:
+        """Count from nothing."""
+        self._catalogue_path = catalogue_path
+        self.reasons: Counter[str] = Counter()
+        self.num_images = self.num_bytes = self.num_unreadable_bytes = 0
+
+    @property
+    def num_documents(self) -> int:
+        """Return how many documents were rejected."""
+        return self.reasons.total()
+
+    def pass_on(self, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+        """Yield tables of REJECTED as they come, counted.
+
+        Raises:
+            DataError: If the catalogue is cut; says where.
+        """
+        for rows in tables:
+            of_documents = ~present_numbers(rows["image_number"])
+            lengths = numpy_numbers(rows["byte_length"])
+            self.num_images += len(rows) - int(of_documents.sum())
+            self.num_bytes += int(lengths[of_documents].sum())
+            reasons = rows["reason"].to_pylist() if of_documents.any() else []
+            for row in np.flatnonzero(of_documents).tolist():
+                reason = reasons[row]
+                self.reasons[reason] += 1
+                if reason == Reason.DOCUMENT_CUT:
+                    offset, detail = (rows[name][row].as_py() for name in ("byte_offset", "detail"))
+                    raise DataError(f"{self._catalogue_path}: document at byte {offset}: {detail}")
+                self.num_unreadable_bytes += int(lengths[row]) * (reason == Reason.DOCUMENT_UNREADABLE)
+            yield rows
+
+
+def check_every_byte(catalogue_path: Path, products_path: Path, refused: int, num_bytes: int) -> None:
+    """Check that the documents kept and those rejected are together all the bytes of the file.
 
     Args:
         catalogue_path: The BSON file.
-        rejected: Rows of REJECTED.
-        num_documents: Documents read.
+        products_path: The products kept.
+        refused: Bytes of the documents rejected.
         num_bytes: Bytes of the file.
-        most: Largest share that is accepted, of documents and of bytes.
-
-    Returns:
-        How many bytes are no documents.
-
-    Raises:
-        DataError: If so; says where, or why.
-    """
-    reasons: Counter[str] = Counter()
-    num_unreadable = 0
-    for batch in rejected.to_batches(_ROWS_AT_ONCE):
-        for row in batch.to_pylist():
-            if row["image_number"] is not None:
-                continue
-            if row["reason"] == Reason.DOCUMENT_CUT:
-                raise DataError(f"{catalogue_path}: document at byte {row['byte_offset']}: {row['detail']}")
-            if row["reason"] == Reason.DOCUMENT_UNREADABLE:
-                num_unreadable += row["byte_length"]
-            reasons[row["reason"]] += 1
-    why = ", ".join(f"{reason} {count}" for reason, count in reasons.most_common())
-    totals = Totals(reasons.total(), num_documents, num_unreadable, num_bytes)
-    check_rejected_shares(catalogue_path, totals, most, why)
-    return num_unreadable
-
-
-def check_every_byte(catalogue_path: Path, products_path: Path, rejected: pa.Table, num_bytes: int) -> None:
-    """Check that the documents kept and those rejected are together all the bytes of the file.
 
     Raises:
         DataError: If not: the file changed while it was scanned.
     """
     kept = sum(int(numpy_numbers(rows["length"]).sum()) for rows in iter_row_groups(products_path, ["length"]))
-    of_documents = ~present_numbers(rejected["image_number"])
-    refused = int(numpy_numbers(rejected["byte_length"])[of_documents].sum())
     if kept + refused != num_bytes:
         raise DataError(
             f"{catalogue_path}: documents of {kept} bytes were kept and of {refused} rejected, of {num_bytes}; "

@@ -1,54 +1,72 @@
 """What only the whole catalogue shows to be refused: repeated ids, and a missing category among documents with one."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from cdiscount_tasks.records import Reason
-from cdiscount_tasks.storage.arrow_numbers import empty_table, numpy_numbers, present_numbers, take_rows
+from cdiscount_tasks.storage.arrow_numbers import (
+    arrow_numbers,
+    arrow_texts,
+    numpy_numbers,
+    present_numbers,
+    take_rows,
+)
 from cdiscount_tasks.storage.schemas import PRODUCTS, REJECTED
-from cdiscount_tasks.storage.tables import read_table
+from cdiscount_tasks.storage.tables import iter_row_groups, read_table
+
+Integers = npt.NDArray[np.int64]
 
 
-def _refused_documents(products: pa.Table, reason: Reason, detail: str) -> pa.Table:
-    """Return rows of PRODUCTS as rows of REJECTED."""
-    n = len(products)
-    return pa.table(
-        {
-            "stage": pa.array(["index"] * n, pa.string()),
-            "byte_offset": products["offset"],
-            "byte_length": products["length"].cast(pa.int64()),
-            "product_id": products["product_id"],
-            "image_number": pa.nulls(n, pa.int8()),
-            "reason": pa.array([str(reason)] * n, pa.string()),
-            "detail": pa.array([detail] * n, pa.string()),
-        },
-        schema=REJECTED,
-    )
+_ROWS_AT_ONCE = 65_536
+
+_DETAILS = (
+    (Reason.ID_REPEATED, "an earlier document of the file has the same _id"),
+    (Reason.CATEGORY_MISSING, "the document has no field category_id"),
+)
 
 
-class RefusedSpans:
-    """The bytes of documents that are refused as a whole, with whatever lies inside."""
+class RefusedDocuments(NamedTuple):
+    """Documents that are refused as a whole, in columns by their place in the file; `why` counts in _DETAILS.
 
-    def __init__(self, refused: pa.Table) -> None:
-        """Hold the spans of rows of REJECTED that are documents."""
-        starts, lengths = numpy_numbers(refused["byte_offset"]), numpy_numbers(refused["byte_length"])
-        order = np.argsort(starts)
-        self._starts, self._ends = starts[order], (starts + lengths)[order]
+    Numbers alone: as rows of REJECTED, with their texts, they would be five times as large.
+    """
 
-    def hold(self, offsets: np.ndarray) -> np.ndarray:
+    offsets: Integers
+    lengths: Integers
+    product_ids: Integers
+    why: npt.NDArray[np.int8]
+
+    def hold(self, offsets: Integers) -> npt.NDArray[np.bool_]:
         """Tell which offsets lie inside; int64, [num_offsets] to bool, [num_offsets]."""
-        if not len(self._starts):
+        if not len(self.offsets):
             return np.zeros(len(offsets), bool)
-        place = np.searchsorted(self._starts, offsets, side="right") - 1
-        return np.asarray((place >= 0) & (offsets < self._ends[np.maximum(place, 0)]))
+        place = np.maximum(np.searchsorted(self.offsets, offsets, side="right") - 1, 0)
+        inside = (offsets >= self.offsets[place]) & (offsets < self.offsets[place] + self.lengths[place])
+        return np.asarray(inside)
 
     def keep(self, rows: pa.Table) -> pa.Table:
         """Return the rows, of products or of images, that lie outside."""
         inside = self.hold(numpy_numbers(rows["offset"]))
         return take_rows(rows, ~inside) if inside.any() else rows
+
+    def rows(self, start: int, stop: int) -> pa.Table:
+        """Return some of them as rows of REJECTED."""
+        reasons = [_DETAILS[why] for why in self.why[start:stop].tolist()]
+        columns = [
+            arrow_texts(["index"] * len(reasons)),
+            arrow_numbers(self.offsets[start:stop], pa.int64()),
+            arrow_numbers(self.lengths[start:stop], pa.int64()),
+            arrow_numbers(self.product_ids[start:stop], pa.int64()),
+            pa.nulls(len(reasons), pa.int8()),
+            arrow_texts([reason for reason, _ in reasons]),
+            arrow_texts([detail for _, detail in reasons]),
+        ]
+        return pa.table(columns, schema=REJECTED)
 
 
 def repeated_products(product_ids: np.ndarray, offsets: np.ndarray) -> np.ndarray:
@@ -70,36 +88,58 @@ def repeated_products(product_ids: np.ndarray, offsets: np.ndarray) -> np.ndarra
     return repeated
 
 
-def refused_as_a_whole(part_dirs: Sequence[Path]) -> pa.Table:
-    """Find the documents that only the whole catalogue shows to be refused, as rows of REJECTED."""
+def refused_as_a_whole(part_dirs: Sequence[Path]) -> RefusedDocuments:
+    """Find the documents that only the whole catalogue shows to be refused."""
     # One narrow column after another: together they would be a quarter of a gigabyte for seven million products.
     paths = [part_dir / "products.parquet" for part_dir in part_dirs]
-    ids, offsets = (
-        np.concatenate([numpy_numbers(read_table(path, PRODUCTS, [name])[name]) for path in paths])
-        for name in ("product_id", "offset")
-    )
+
+    def read(name: str) -> Integers:
+        columns = (numpy_numbers(read_table(path, PRODUCTS, [name])[name]) for path in paths)
+        return np.concatenate([column.astype(np.int64, copy=False) for column in columns])
+
+    ids, offsets = read("product_id"), read("offset")
     categories = (read_table(path, PRODUCTS, ["category_id"])["category_id"] for path in paths)
     missing = ~np.concatenate([present_numbers(column) for column in categories])
     # A catalogue without categories as a whole (test.bson) is kept; a document without one among others is not.
     missing &= not missing.all()
     repeated = np.zeros(len(ids), bool)
     repeated[~missing] = repeated_products(ids[~missing], offsets[~missing])
-    refused = [empty_table(REJECTED)]
-    for mask, reason, detail in (
-        (repeated, Reason.ID_REPEATED, "an earlier document of the file has the same _id"),
-        (missing, Reason.CATEGORY_MISSING, "the document has no field category_id"),
-    ):
-        if mask.any():
-            tables = (read_table(path, PRODUCTS) for path in paths)
-            rows = [take_rows(table, np.isin(numpy_numbers(table["offset"]), offsets[mask])) for table in tables]
-            refused.append(_refused_documents(pa.concat_tables(rows), reason, detail))
-    return pa.concat_tables(refused)
+    (rows,) = np.nonzero(repeated | missing)
+    rows = rows[np.argsort(offsets[rows])]
+    lengths = read("length")[rows] if len(rows) else rows
+    return RefusedDocuments(offsets[rows], lengths, ids[rows], missing[rows].astype(np.int8))
 
 
-def rejected_rows(part_dirs: Sequence[Path], refused: pa.Table, spans: RefusedSpans) -> pa.Table:
-    """Join what was rejected; of a document that is refused as a whole, its images are no rows of their own."""
-    found = pa.concat_tables([read_table(part_dir / "rejected.parquet", REJECTED) for part_dir in part_dirs])
-    if not len(found) + len(refused):
-        return refused
-    of_refused = found["image_number"].is_valid().to_numpy() & spans.hold(found["byte_offset"].to_numpy())
-    return pa.concat_tables([found.filter(pa.array(~of_refused)), refused]).sort_by("byte_offset")
+def _found_rows(part_dirs: Sequence[Path], refused: RefusedDocuments) -> Iterator[pa.Table]:
+    """Read what scans rejected; of a document that is refused as a whole, its images are no rows of their own."""
+    for part_dir in part_dirs:
+        for rows in iter_row_groups(part_dir / "rejected.parquet", REJECTED.names):
+            of_refused = present_numbers(rows["image_number"]) & refused.hold(numpy_numbers(rows["byte_offset"]))
+            kept = rows.filter(pa.array(~of_refused)) if of_refused.any() else rows
+            if len(kept):
+                yield kept
+
+
+def rejected_rows(part_dirs: Sequence[Path], refused: RefusedDocuments) -> Iterator[pa.Table]:
+    """Yield all that was rejected in the order of the file, some rows at a time.
+
+    Args:
+        part_dirs: What scans left, in the order of the file; each has its rejected rows in that order too.
+        refused: What is refused besides.
+    """
+    done = 0
+    for rows in _found_rows(part_dirs, refused):
+        offsets, first = numpy_numbers(rows["byte_offset"]), 0
+        while first < len(rows):
+            upto = int(np.searchsorted(refused.offsets, offsets[-1]))
+            stop = len(rows)
+            if upto > done + _ROWS_AT_ONCE:
+                upto = done + _ROWS_AT_ONCE
+                stop = int(np.searchsorted(offsets, refused.offsets[upto]))
+            piece = rows.slice(first, stop - first)
+            if upto > done:
+                piece = pa.concat_tables([piece, refused.rows(done, upto)]).sort_by("byte_offset")
+            yield piece
+            done, first = upto, stop
+    for start in range(done, len(refused.offsets), _ROWS_AT_ONCE):
+        yield refused.rows(start, min(start + _ROWS_AT_ONCE, len(refused.offsets)))

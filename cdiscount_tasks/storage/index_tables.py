@@ -1,12 +1,13 @@
 """What scans found, as Arrow tables in the schemas of the index."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import pyarrow as pa
 
 from cdiscount_tasks.storage.arrow_numbers import (
     arrow_numbers,
+    arrow_optional,
+    arrow_texts,
     empty_table,
     sorted_by_category,
 )
@@ -47,8 +48,15 @@ def products_table(scan: RangeScan) -> pa.Table:
 def rejected_table(rejected: Sequence[Rejected]) -> pa.Table:
     """Return what a scan refused in the schema REJECTED."""
     if not rejected:
-        # Most ranges have nothing to reject, and from lists PyArrow would import pandas.
         return empty_table(REJECTED)
-    columns: dict[str, list[Any]] = {name: [getattr(row, name) for row in rejected] for name in Rejected._fields}
-    columns["reason"] = [str(reason) for reason in columns["reason"]]
-    return pa.table({"stage": ["index"] * len(rejected), **columns}, schema=REJECTED)
+    offsets, lengths, product_ids, image_numbers, reasons, details = zip(*rejected, strict=True)
+    columns = [
+        arrow_texts(["index"] * len(rejected)),
+        arrow_optional(offsets, pa.int64()),
+        arrow_optional(lengths, pa.int64()),
+        arrow_optional(product_ids, pa.int64()),
+        arrow_optional(image_numbers, pa.int8()),
+        arrow_texts(reasons),
+        arrow_texts(details),
+    ]
+    return pa.table(columns, schema=REJECTED)

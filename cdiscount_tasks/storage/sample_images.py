@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pyarrow.parquet as pq
 
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.records import MAX_IMAGES_PER_PRODUCT
 from cdiscount_tasks.storage.schemas import SAMPLE_IMAGES
-from cdiscount_tasks.storage.tables import open_table, read_table
+from cdiscount_tasks.storage.tables import open_table, read_row_groups, read_table
 
 
 class SampleImages:
@@ -16,16 +17,27 @@ class SampleImages:
 
     def __init__(self, sample_dir: Path) -> None:
         """Open the sample's image files."""
-        self._files = [open_table(path) for path in sorted(sample_dir.glob("images-*.parquet"))]
-        self._groups = [(file, group) for file in self._files for group in range(file.num_row_groups)]
-        sizes = [file.metadata.row_group(group).num_rows for file, group in self._groups]
+        self._groups: list[tuple[Path, int]] = []
+        sizes = []
+        for path in sorted(sample_dir.glob("images-*.parquet")):
+            with open_table(path) as file:
+                self._groups += [(path, group) for group in range(file.num_row_groups)]
+                sizes += [file.metadata.row_group(group).num_rows for group in range(file.num_row_groups)]
         self._starts = np.concatenate([[0], np.cumsum(sizes)]).astype(np.int64)
-        self._sample_dir = sample_dir
+        # One file is open at a time: the largest sample has more files than a process may hold open.
+        self._file: tuple[Path, pq.ParquetFile] | None = None
         self._held: tuple[int, list[bytes]] = (-1, [])
 
     def __len__(self) -> int:
         """Return the number of pictures."""
         return int(self._starts[-1])
+
+    def _open(self, path: Path) -> pq.ParquetFile:
+        if self._file is None or self._file[0] != path:
+            if self._file is not None:
+                self._file[1].close()
+            self._file = path, open_table(path)
+        return self._file[1]
 
     def read(self, rows: Sequence[int]) -> list[bytes]:
         """Return the JPEG bytes of the given rows, in the order asked for; ascending rows are the quickest.
@@ -37,11 +49,8 @@ class SampleImages:
         for row in rows:
             group = int(np.searchsorted(self._starts, row, side="right")) - 1
             if self._held[0] != group:
-                file, number = self._groups[group]
-                try:
-                    column = file.read_row_group(number, columns=["jpeg"])["jpeg"]
-                except OSError as error:
-                    raise DataError(f"{self._sample_dir}: is damaged ({error}); remove it and run again") from error
+                path, number = self._groups[group]
+                column = read_row_groups(path, self._open(path), [number], ["jpeg"])["jpeg"]
                 self._held = (group, column.to_pylist())
             pictures.append(self._held[1][row - int(self._starts[group])])
         return pictures

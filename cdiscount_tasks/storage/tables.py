@@ -1,7 +1,7 @@
 """One way to write and read Parquet tables, page checksums included. Their schemas are in `schemas`."""
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -11,7 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.storage.arrow_numbers import numpy_numbers, present_numbers, take_rows
+from cdiscount_tasks.storage.arrow_numbers import empty_table, numpy_numbers, present_numbers, take_rows
+from cdiscount_tasks.storage.faults import is_of_the_system
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,6 +47,9 @@ class TableWriter:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
         """Write the footer."""
         self._writer.close()
 
@@ -56,6 +60,19 @@ class TableWriter:
         if not table.schema.equals(self._schema):
             table = table.cast(self._schema)
         self._writer.write_table(table, self._rows_per_group)
+
+
+def write_whole_groups(path: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> None:
+    """Write tables one after another, so that the file is the same wherever one of them ends and the next begins."""
+    waiting, is_empty = empty_table(schema), True
+    with TableWriter(path, schema) as writer:
+        for table in tables:
+            waiting = pa.concat_tables([waiting, table])
+            while len(waiting) >= _ROWS_PER_GROUP:
+                writer.write(waiting.slice(0, _ROWS_PER_GROUP).combine_chunks())
+                waiting, is_empty = waiting.slice(_ROWS_PER_GROUP), False
+        if is_empty or len(waiting):
+            writer.write(waiting.combine_chunks())
 
 
 def _leaf_names(schema: pa.Schema) -> list[str]:
@@ -93,18 +110,30 @@ def write_table(path: Path, rows: Any, schema: pa.Schema, rows_per_group: int = 
 
 @contextmanager
 def _damage_told(path: Path) -> Iterator[None]:
+    """Turn what damaged bytes raise into a sentence; what the system could not read for now passes as an OSError."""
     try:
         yield
     except FileNotFoundError as error:
         raise DataError(f"{path}: is missing; remove its folder and run again") from error
     except (pa.ArrowException, OSError) as error:
+        if is_of_the_system(error):
+            raise
         raise DataError(f"{path}: is damaged ({error}); remove its folder and run again") from error
 
 
-def open_table(path: Path) -> pq.ParquetFile:
-    """Open a Parquet file whose page checksums are verified on every read."""
+def open_table(path: Path, metadata: pq.FileMetaData | None = None) -> pq.ParquetFile:
+    """Open a Parquet file whose page checksums are verified on every read.
+
+    Args:
+        path: The file.
+        metadata: Its own, from an earlier opening: its footer is not read again.
+
+    Raises:
+        DataError: If it is missing or damaged.
+        OSError: If it cannot be read for now.
+    """
     with _damage_told(path):
-        return pq.ParquetFile(path, page_checksum_verification=True)
+        return pq.ParquetFile(path, metadata=metadata, page_checksum_verification=True)
 
 
 def _check_columns(path: Path, file: pq.ParquetFile, schema: pa.Schema) -> None:
@@ -148,14 +177,16 @@ def iter_row_groups(path: Path, columns: Sequence[str]) -> Iterator[pa.Table]:
             yield rows
 
 
-def read_row_groups(path: Path, file: pq.ParquetFile, groups: Sequence[int]) -> pa.Table:
-    """Read some row groups of a table that is open.
+def read_row_groups(
+    path: Path, file: pq.ParquetFile, groups: Sequence[int], columns: Sequence[str] | None = None
+) -> pa.Table:
+    """Read some row groups of a table that is open, or some of their columns.
 
     Raises:
         DataError: If the file is damaged.
     """
     with _damage_told(path):
-        return file.read_row_groups(list(groups))
+        return file.read_row_groups(list(groups), columns=None if columns is None else list(columns))
 
 
 def read_rows(path: Path, schema: pa.Schema, column: str, values: Sequence[int]) -> pa.Table:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cdiscount_tasks.errors import ConfigError
+from cdiscount_tasks.storage.faults import MOMENTARY
 
 logger = logging.getLogger(__name__)
 
@@ -85,6 +86,8 @@ def _fetch(network: str, weights_dir: Path | None, cached: Path) -> Path:
             file_hash=published.file_hash,
         )
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in MOMENTARY:
+            raise
         looked = f"{weights_dir} (CDISCOUNT_WEIGHTS)" if weights_dir else "CDISCOUNT_WEIGHTS, which is not set,"
         raise ConfigError(
             f"the network {network} starts from ImageNet weights: its file is neither in {looked} nor at {cached}, and "
@@ -130,5 +133,6 @@ def find_weights(network: str, weights_dir: Path | None) -> Path:
 
     Raises:
         ConfigError: If there is none and it cannot be fetched, or the folder does not exist or has several.
+        OSError: If a disk or the network fails for a moment.
     """
     return standing_weights(network, weights_dir) or _fetch(network, weights_dir, _cached(network))

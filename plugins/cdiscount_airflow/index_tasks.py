@@ -73,14 +73,15 @@ def index_catalogue(start: Any, open_run: Callable[[str], IndexingRun]) -> Any:
 
             **Reads** that part of the catalogue, once.
             **Leaves** an artifact of its own, which a killed scan finds again.
-            **If it fails**, clear the task: the ranges that stand are not scanned again.
+            **If it fails**, do what the log says, and clear the task: the ranges that stand are not scanned again. It
+            ends at once where more is rejected than `CDISCOUNT_MAX_REJECTED_SHARE` allows.
             """
             from cdiscount_tasks.stages import index  # noqa: PLC0415
 
             name_map_index(summaries.byte_range(byte_range["start"], byte_range["stop"]))
             run = open_run(run_id)
             place = index.ByteRange(start=byte_range["start"], stop=byte_range["stop"])
-            return dict(index.scan_range(run.catalogue_path, place, run.index_parent_dir))
+            return dict(index.scan_range(run.catalogue_path, place, run.index_parent_dir, run.max_rejected_share))
 
         # No range to scan (the index stands) skips scan_range; this task must run all the same.
         @stage_task(

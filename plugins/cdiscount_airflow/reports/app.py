@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from airflow.api_fastapi.core_api.security import get_user
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
-from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
+from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from cdiscount_airflow.reports import airflow_runs, listing, pages
@@ -40,6 +40,8 @@ _PAGE_OF_RUN = {
     COMPARISON_DAG: ("comparison", "comparison.html", "write_comparison"),
 }
 """Of the DAGs that write a page: its folder's parent, its name, and the task whose result tells its folder."""
+
+_NO_FILE = "No finished report names this file. Reports are made whole: it may be written anew."
 
 app = FastAPI(
     title="Evaluation reports",
@@ -139,13 +141,17 @@ def serve_file(group: str, folder: str, name: str, request: Request, reader: Rea
     reader.require(*dags_of_folder(_reports_dir(), group, folder))
     file = find_file(_reports_dir(), group, folder, name)
     if file is None:
-        raise HTTPException(404, "No finished report names this file. Reports are made whole: it may be written anew.")
+        raise HTTPException(404, _NO_FILE)
     # A report stays as it is until its task is cleared; whether the user may still read it is asked each time.
     tag = f'"{file.content_hash}"'
     headers = {"Cache-Control": "private, no-cache", "ETag": tag}
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
     shown = "inline" if file.media_type != "application/octet-stream" else "attachment"
-    return FileResponse(
-        file.path, media_type=file.media_type, filename=name, headers=headers, content_disposition_type=shown
-    )
+    headers["Content-Disposition"] = f'{shown}; filename="{name}"'
+    try:
+        # Opened once: a report that is replaced between two looks at it would be cut.
+        content = file.path.read_bytes()
+    except FileNotFoundError as error:
+        raise HTTPException(404, _NO_FILE) from error
+    return Response(content, media_type=file.media_type, headers=headers)

@@ -58,7 +58,7 @@ def find_file(reports_dir: Path, group: str, folder: str, name: str) -> ServedFi
     path = report_dir / name
     try:
         named = read_manifest(report_dir)["files"].get(name)
-    except DataError:
+    except (DataError, OSError):
         return None
     if named is None or path.is_symlink() or not path.is_file():
         return None

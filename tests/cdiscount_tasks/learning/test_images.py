@@ -98,3 +98,22 @@ def test_no_rows_make_an_empty_array():
 def test_a_picture_that_no_longer_decodes_is_an_error_with_its_row():
     with pytest.raises(DataError, match="image 1 of the sample no longer decodes"):
         load_images(Listed([draw_jpeg(), b"x"]), [0, 1], 32)
+
+
+def many_scans(side, num_more):
+    """Repeat the last scan of a progressive picture: each makes a decoder pass over all pixels again."""
+    file = io.BytesIO()
+    Image.new("L", (side, side), 128).save(file, "JPEG", progressive=True)
+    jpeg = file.getvalue()
+    return jpeg[:-2] + jpeg[jpeg.rindex(b"\xff\xda") : -2] * num_more + b"\xff\xd9"
+
+
+def test_a_picture_of_thousands_of_scans_is_refused_before_it_is_decoded():
+    with pytest.raises(PictureRefused, match=r"5000 x 5000 pixels in \d+ scans, expected at most") as caught:
+        decode_rgb(many_scans(5000, 5000))
+    assert caught.value.reason == Reason.PICTURE_TOO_LARGE
+
+
+@pytest.mark.parametrize(("side", "num_more"), [(180, 200), (5000, 12)])
+def test_a_progressive_picture_of_usual_scans_is_decoded(side, num_more):
+    assert decode_rgb(many_scans(side, num_more)).size == (side, side)

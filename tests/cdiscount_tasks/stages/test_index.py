@@ -228,7 +228,7 @@ def test_a_catalogue_cut_early_in_its_last_document_is_an_error(tiny, index_byte
         index_bytes(tiny.data[: start + left])
 
 
-@pytest.mark.parametrize("data", [b"category_id,name\n5,wine\n" * 40, bytes(3000), b"7z\xbc\xaf\x27\x1c" * 500])
+@pytest.mark.parametrize("data", [bytes(3000), b"\x07\xbc\xaf\x27\x1c" * 500])
 def test_a_file_that_is_no_catalogue_is_an_error_that_says_what_was_expected(index_bytes, data):
     with pytest.raises(DataError, match=r"none of 1 documents is a product .*compare with train\.bson"):
         index_bytes(data, 1)

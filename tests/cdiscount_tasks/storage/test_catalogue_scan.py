@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.records import Reason
 from cdiscount_tasks.storage import file_window
 from cdiscount_tasks.storage.catalogue_scan import scan_range
@@ -175,7 +176,8 @@ def test_a_file_that_shrinks_while_it_is_searched_is_no_endless_search(tmp_path)
     path.write_bytes(bytes(5_000_000))
     with Window(path, 0, 0) as window:
         path.write_bytes(b"")
-        assert find_products(window, 0, window.size) is None
+        with pytest.raises(DataError, match="the catalogue changed while it was scanned"):
+            find_products(window, 0, window.size)
 
 
 def test_a_document_larger_than_the_window_is_read(scan, monkeypatch):

@@ -3,15 +3,16 @@
 import asyncio
 import json
 import random
+import threading
 from urllib.parse import quote, unquote
 
 import pytest
 from cdiscount_airflow.reports.files import find_file
 
 from cdiscount_tasks.run import run_folder
-from cdiscount_tasks.storage.artifact import read_manifest
+from cdiscount_tasks.storage.artifact import Recipe, read_manifest, rebuild_artifact
 from cdiscount_tasks.storage.hashes import hash_json
-from tests.plugins.cdiscount_airflow.reports.conftest import FINISHED, PREFIX, SECRET
+from tests.plugins.cdiscount_airflow.reports.conftest import FINISHED, OTHER, PREFIX, SECRET
 
 FOLDER = run_folder(FINISHED)
 NUM_PAYLOADS = 500
@@ -167,3 +168,38 @@ def test_the_same_way_of_asking_does_find_a_report(root_app, reports_dir, token_
     status, body = ask(root_app, f"{PREFIX}/files/wine/{FOLDER}/report.html", token_of("viewer"))
 
     assert (status, body) == (200, b"<p>report</p>")
+
+
+def test_who_reads_a_page_while_it_is_replaced_sees_the_old_one_or_the_new_one(reports_dir, client):
+    out_dir = reports_dir / "catalogue" / "0123abcd"
+    texts = {f"<p>{size}</p>{'x' * size}<p>end</p>" for size in (10, 2_000_000)}
+    ended = threading.Event()
+
+    def replace_pages():
+        recipe = Recipe("catalogue_page", 1, {}, {}, {}, {})
+        while not ended.is_set():
+            for text in texts:
+                rebuild_artifact(
+                    out_dir, recipe, lambda part, text=text: {"size": (part / "catalogue.html").write_text(text)}
+                )
+
+    replacing = threading.Thread(target=replace_pages)
+    replacing.start()
+    try:
+        reader, found = client("admin"), []
+        while len(found) < 60:
+            answer = reader.get(f"{PREFIX}/files/catalogue/0123abcd/catalogue.html")
+            if answer.status_code == 200 and "page" not in answer.text:
+                found.append(answer.text)
+    finally:
+        ended.set()
+        replacing.join()
+    assert set(found) <= texts
+
+
+def test_a_skip_note_and_a_manifest_nested_a_million_deep_are_told_and_the_list_is_shown(reports_dir, client):
+    (reports_dir / "wine" / "skipped.json").write_text("[" * 1_000_000)
+    (reports_dir / "mixed_bag" / run_folder(OTHER) / "manifest.json").write_text("[" * 1_000_000)
+    answer = client("admin").get(f"{PREFIX}/")
+    assert answer.status_code == 200
+    assert "manifest.json: is damaged" in answer.text
