@@ -133,6 +133,7 @@ PLUGIN_MAY_IMPORT = {
     "airflow.api_fastapi.core_api.security.get_user",
     "airflow.api_fastapi.core_api.security.requires_access_dag",
     "airflow.models.dagrun.DagRun",
+    "airflow.models.log.Log",
     "airflow.models.taskinstance.TaskInstance",
     "airflow.models.xcom.XComModel",
     "airflow.plugins_manager.AirflowPlugin",

@@ -6,6 +6,7 @@ from pathlib import Path
 from airflow.sdk import DAG, dag, task
 from airflow.sdk.exceptions import AirflowFailException
 
+from cdiscount_airflow.failures import leave_reason
 from cdiscount_tasks.config import REFUSED_SAMPLE_NAMES
 from cdiscount_tasks.errors import ConfigError
 
@@ -51,6 +52,7 @@ def broken_dag(path: Path, error: ConfigError) -> DAG:
         @task(task_display_name="Read the sample")
         def read_sample() -> None:
             """Fail with what is wrong with the sample's file."""
+            leave_reason(sentence)
             raise AirflowFailException(sentence)
 
         read_sample()

@@ -10,24 +10,28 @@ from urllib.parse import quote
 
 from airflow.api_fastapi.core_api.security import get_user
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
-from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
+from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, StreamingResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from cdiscount_airflow.reports import airflow_runs, listing, pages
+from cdiscount_airflow.reports import airflow_runs, bar, listing, pages
 from cdiscount_airflow.reports.access import ReaderDep
-from cdiscount_airflow.reports.files import find_file
-from cdiscount_airflow.reports.owners import CATALOGUE_DAG, COMPARISON_DAG, dags_of_folder, sample_of
+from cdiscount_airflow.reports.addresses import up_to_airflow
+from cdiscount_airflow.reports.causes import Causes
+from cdiscount_airflow.reports.files import HTML, ServedFile, find_file, names_in, zip_chunks
+from cdiscount_airflow.reports.owners import CATALOGUE_DAG, COMPARISON_DAG, dags_of_folder, sample_dag_of, sample_of
 from cdiscount_tasks.environment import read_environment
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.run import run_folder
+from cdiscount_tasks.storage.hashes import hash_json
 
 logger = logging.getLogger(__name__)
 
 CONTENT_POLICY = (
-    "sandbox allow-same-origin; default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; "
+    "sandbox allow-same-origin allow-downloads; default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
-"""Airflow shows a plugin's pages in a frame that may run scripts beside the user's session token; these may not."""
+"""Airflow shows a plugin's pages in a frame that may run scripts beside the user's session token; these may not. A
+download needs a click on a link, since nothing else can start one."""
 
 _HEADERS = {
     "Content-Security-Policy": CONTENT_POLICY,
@@ -75,14 +79,27 @@ async def add_headers(request: Request, call_next: Callable[[Request], Awaitable
 
 
 @app.exception_handler(StarletteHTTPException)
-async def show_refusal(_: Request, error: StarletteHTTPException) -> HTMLResponse:
-    """Say what was refused, as a page: it stands in a frame of Airflow's UI."""
+async def show_refusal(request: Request, error: StarletteHTTPException) -> HTMLResponse:
+    """Say what was refused, as a page: it stands in a frame of Airflow's UI. Who is not signed in gets a way to."""
     sentence = "No page has this address." if error.detail == "Not Found" else error.detail
-    return HTMLResponse(pages.refusal_page(error.status_code, sentence), error.status_code, error.headers)
+    login = _login(request) if error.status_code == 401 else None
+    return HTMLResponse(pages.refusal_page(error.status_code, sentence, login), error.status_code, error.headers)
+
+
+def _login(request: Request) -> str:
+    """Return the address of Airflow's login, whichever it is, which leads back to what was asked for."""
+    asked = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+    return f"{up_to_airflow(request)}api/v2/auth/login?next={quote(asked, safe='')}"
 
 
 def _reports_dir() -> Path:
     return read_environment().reports_dir
+
+
+@app.get("/icon.svg")
+def show_icon() -> FileResponse:
+    """Serve the icon of the page in the navigation."""
+    return FileResponse(Path(__file__).parent / "templates" / "icon.svg", media_type="image/svg+xml")
 
 
 @app.get("/", response_class=HTMLResponse)
@@ -115,8 +132,13 @@ def show_run(dag_id: str, run_id: str, reader: ReaderDep) -> Response:
     if run is None:
         raise HTTPException(404, f"Airflow knows no run {run_id} of the DAG {dag_id}, and no report of it stands.")
     tasks = airflow_runs.tasks_of(dag_id, run_id) if reader.may_read_tasks(dag_id) else None
+    causes = Causes(run, name_person=reader.may_read_actions(dag_id)) if reader.may_read_logs(dag_id) else None
     writes_reports = sample_of(dag_id) is not None or dag_id in _PAGE_OF_RUN
-    return HTMLResponse(pages.state_page(run, tasks, writes_reports))
+    return HTMLResponse(pages.state_page(run, tasks, writes_reports, causes))
+
+
+def _samples_dir() -> Path:
+    return read_environment().work_dir / "samples"
 
 
 def _report_of(dag_id: str, run_id: str) -> str | None:
@@ -134,18 +156,51 @@ def _report_of(dag_id: str, run_id: str) -> str | None:
 
 
 @app.get("/files/{group}/{folder}/{name}")
-def serve_file(group: str, folder: str, name: str, request: Request, reader: ReaderDep) -> Response:
-    """Serve a file that a manifest names."""
+def serve_file(
+    group: str, folder: str, name: str, request: Request, reader: ReaderDep, download: bool = False
+) -> Response:
+    """Serve a file that a manifest names: a page is shown below a bar; all else is saved, as a page is if wanted."""
     reader.require(*dags_of_folder(group, folder))
-    file = find_file(_reports_dir(), group, folder, name)
+    reports_dir = _reports_dir()
+    file = find_file(reports_dir, group, folder, name)
     if file is None:
         raise HTTPException(404, "No finished report names this file. Reports are made whole: it may be written anew.")
+    above = None
+    if file.media_type == HTML and not download:
+        above = bar.bar(request, reports_dir, _samples_dir(), group, folder)
+    return _answer(request, file, above)
+
+
+@app.get("/zips/{group}/{folder}.zip")
+def serve_zip(group: str, folder: str, reader: ReaderDep) -> Response:
+    """Serve all files of a report in one."""
+    reader.require(*dags_of_folder(group, folder))
+    if not names_in(_reports_dir(), group, folder):
+        raise HTTPException(404, "No finished report stands there. Reports are made whole: it may be written anew.")
+    return StreamingResponse(
+        zip_chunks(_reports_dir(), group, folder),
+        media_type="application/zip",
+        headers={"Content-Disposition": f'attachment; filename="{folder}.zip"'},
+    )
+
+
+@app.get("/models/{sample}/{model}/{name}")
+def serve_model(sample: str, model: str, name: str, request: Request, reader: ReaderDep) -> Response:
+    """Serve a file of a sample's trained network; who may read the sample's reports may have it."""
+    reader.require(sample_dag_of(sample))
+    file = bar.find_model_file(_samples_dir(), sample, model, name)
+    if file is None:
+        raise HTTPException(404, "No finished model names this file: it was removed, or its run failed.")
+    return _answer(request, file)
+
+
+def _answer(request: Request, file: ServedFile, above: str | None = None) -> Response:
+    """Serve a file, as a page with something above it if there is anything; else it is to be saved."""
     # A report stays as it is until its task is cleared; whether the user may still read it is asked each time.
-    tag = f'"{file.content_hash}"'
+    tag = f'"{file.content_hash}{"" if above is None else hash_json(above)}"'
     headers = {"Cache-Control": "private, no-cache", "ETag": tag}
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
-    shown = "inline" if file.media_type != "application/octet-stream" else "attachment"
-    return FileResponse(
-        file.path, media_type=file.media_type, filename=name, headers=headers, content_disposition_type=shown
-    )
+    if above is not None:
+        return HTMLResponse(bar.with_bar(file.path.read_bytes(), above), headers=headers)
+    return FileResponse(file.path, media_type=file.media_type, filename=file.path.name, headers=headers)

@@ -10,7 +10,9 @@ from urllib.parse import quote
 
 import jinja2
 
+from cdiscount_airflow.links import task_log
 from cdiscount_airflow.reports.airflow_runs import AirflowRun, AirflowTask
+from cdiscount_airflow.reports.causes import Cause, Causes
 from cdiscount_airflow.reports.listing import Lists, Section
 from cdiscount_tasks.records import DRAWN_WARNING
 from cdiscount_tasks.reporting.index_page import NUM_OPEN_RUNS, FinishedPage, FinishedReport, UnreadableReport
@@ -26,6 +28,12 @@ def _minute(moment: datetime | None) -> str:
     return "" if moment is None else f"{moment:%Y-%m-%d %H:%M}"
 
 
+def _spoken(sentence: str) -> str:
+    """Begin a sentence large and end it with a stop."""
+    ends = sentence.endswith((".", "!", "?", "]", ":"))
+    return f"{sentence[:1].upper()}{sentence[1:]}{'' if ends or not sentence else '.'}"
+
+
 @cache
 def _templates() -> jinja2.Environment:
     """Return the project's templates and filters, with those of the plugin beside them."""
@@ -34,6 +42,8 @@ def _templates() -> jinja2.Environment:
     environment = project.overlay(loader=jinja2.ChoiceLoader([one for one in loaders if one is not None]))
     environment.filters["minute"] = _minute
     environment.filters["in_link"] = lambda text: quote(text, safe="")
+    environment.filters["spoken_out"] = _spoken
+    environment.globals["task_log"] = task_log
     return environment
 
 
@@ -78,25 +88,47 @@ def list_page(lists: Lists, root: str, dag_id: str | None = None) -> str:
     )
 
 
-def state_page(run: AirflowRun, tasks: Sequence[AirflowTask] | None, writes_reports: bool) -> str:
+def state_page(
+    run: AirflowRun, tasks: Sequence[AirflowTask] | None, writes_reports: bool, causes: Causes | None = None
+) -> str:
     """Make the page of a run that has no report, or none yet.
 
     Args:
         run: The run.
         tasks: Its tasks; None: the user may not see them.
         writes_reports: Whether its DAG writes any.
+        causes: Why tasks ended as they did; None: the user may not read their logs.
     """
+
+    def told(state: str) -> list[tuple[AirflowTask, Cause | None]]:
+        return [(task, causes.of(task) if causes else None) for task in tasks or () if task.state == state]
+
     return _render(
         "state.html",
         run=run,
         tasks=tasks,
         writes_reports=writes_reports,
-        failed=[task for task in tasks or () if task.state == "failed"],
+        failed=told("failed"),
+        retried=told("up_for_retry"),
+        cause_of_run=causes.of_run() if causes else None,
+        skipped_since=causes.of_skipped(tasks or ()) if causes else "",
         going=[task for task in tasks or () if task.state in _UNDER_WAY],
-        num_done=sum(task.state in ("success", "skipped") for task in tasks or ()),
+        num_done=sum(task.state == "success" for task in tasks or ()),
+        num_skipped=sum(task.state == "skipped" for task in tasks or ()),
     )
 
 
-def refusal_page(status: int, sentence: str) -> str:
-    """Make the page of an error."""
-    return _render("refusal.html", status=status, sentence=sentence)
+def bar_of(**content: Any) -> str:
+    """Make the bar that stands above a report: `address`, `link`, `dag_id` and `downloads`."""
+    return _templates().get_template("bar.html").render(**content)
+
+
+def refusal_page(status: int, sentence: str, login: str | None = None) -> str:
+    """Make the page of an error.
+
+    Args:
+        status: Of HTTP.
+        sentence: What is wrong.
+        login: Where to sign in; None: that would not help.
+    """
+    return _render("refusal.html", status=status, sentence=sentence, login=login)
