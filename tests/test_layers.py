@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "reports_index": GROUND | {"learning", "report_folders", "reporting", "storage"},
     "finished_runs": GROUND | {"storage", "environment", "run"},
     "headline": {"errors", "storage"},
+    "durations": {"errors", "storage", "environment", "run"},
     "catalogue": GROUND | {"storage", "environment", "config", "run", "run_start"},
     "comparison_config": {"config"},
     "comparison": GROUND
