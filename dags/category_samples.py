@@ -38,7 +38,7 @@ def sample_dag(sample: SampleConfig) -> DAG:
         catchup=False,
         doc_md=docs.page_of(sample, read_environment()),
         deadline=deadlines.deadline_of(sample),
-        tags=["cdiscount", *sample.tags],
+        tags=["cdiscount", *sample.tags, *assets.schedule_tags(sample)],
     )
     def pipeline() -> None:
         @stage_task(itemgetter("summary"), task_display_name="Resolve the run", retries=0)

@@ -133,6 +133,8 @@ PLUGIN_MAY_IMPORT = {
     "airflow.api_fastapi.core_api.security.GetUserDep",
     "airflow.api_fastapi.core_api.security.get_user",
     "airflow.api_fastapi.core_api.security.requires_access_dag",
+    "airflow.models.dag.DagModel",
+    "airflow.models.dag.DagTag",
     "airflow.models.dagrun.DagRun",
     "airflow.models.log.Log",
     "airflow.models.taskinstance.TaskInstance",

@@ -47,6 +47,12 @@ def times_in_words(sample: SampleConfig) -> list[str]:
     return times + (["when a new catalogue has been indexed"] if schedule.on_new_index else [])
 
 
+def schedule_tags(sample: SampleConfig) -> list[str]:
+    """Return the times of a schedule that Airflow's list of DAGs does not show: beside an asset it hides a cron."""
+    schedule = sample.schedule
+    return [f"cron {schedule.cron} UTC"] if schedule.cron and schedule.on_new_index else []
+
+
 def schedule_in_words(sample: SampleConfig) -> list[str]:
     """Return what a person has to know of when a sample's DAG runs by itself, each a Markdown paragraph."""
     schedule, times = sample.schedule, times_in_words(sample)

@@ -10,6 +10,9 @@ from airflow.sdk.exceptions import AirflowException, AirflowTaskTimeout
 REASON_KEY = "reason"
 """The XCom in which a task that fails or is skipped leaves `reason` and `advice`; removed before each try."""
 
+BROKEN_TAG = "broken"
+"""Of a DAG that stands in for a sample whose file cannot be read; its description says why."""
+
 NO_REASON = "it gave no reason: its process was killed, or its machine was lost"
 _ADVICE = re.compile(r"\*\*If it fails\*\*(.*?)(?:\n\s*\n|\Z)", re.DOTALL)
 _LONGEST_REASON = 2000

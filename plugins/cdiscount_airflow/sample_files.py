@@ -6,7 +6,7 @@ from pathlib import Path
 from airflow.sdk import DAG, dag, task
 from airflow.sdk.exceptions import AirflowFailException
 
-from cdiscount_airflow.failures import leave_reason
+from cdiscount_airflow.failures import BROKEN_TAG, leave_reason
 from cdiscount_tasks.config import REFUSED_SAMPLE_NAMES
 from cdiscount_tasks.errors import ConfigError
 
@@ -45,7 +45,7 @@ def broken_dag(path: Path, error: ConfigError) -> DAG:
         schedule=None,
         catchup=False,
         default_args={"owner": "cdiscount", "retries": 0},
-        tags=["cdiscount", "broken"],
+        tags=["cdiscount", BROKEN_TAG],
         doc_md=f"# {path.name} is broken\n\n```\n{sentence}\n```\n\nMend the file: this page follows within a minute.",
     )
     def broken() -> None:

@@ -55,3 +55,14 @@ def test_a_lock_that_is_held_refuses_the_second_holder(tmp_path):
             pass
 
     assert not airflow_home.is_locked(path)
+
+
+def test_the_home_page_says_where_to_begin_unless_the_home_has_settings_of_its_own(tmp_path):
+    first = airflow_home.airflow_environ(tmp_path, environ={})
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "airflow_local_settings.py").write_text("")
+    second = airflow_home.airflow_environ(tmp_path, environ={})
+
+    assert first["AIRFLOW__API__INSTANCE_NAME"] == "Cdiscount classifiers"
+    assert first["PYTHONPATH"].endswith("home_page")
+    assert "home_page" not in second["PYTHONPATH"]

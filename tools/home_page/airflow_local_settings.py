@@ -31,12 +31,12 @@ def _first_dag(environment: Environment) -> tuple[str, str]:
 def first_steps(environment: Environment) -> str:
     """Return the three steps from here to a report, as Markdown."""
     title, link = _first_dag(environment)
-    steps = (
-        f"**1.** Open [{title}]({link}), press **Trigger** and choose a preset. "
-        "**2.** Watch the run: its tab **Report** says how far it is. "
-        "**3.** Read [Reports](plugin/evaluation-reports): every finished run, and what the catalogue holds."
-    )
-    return f"{steps} *{DRAWN_WARNING}*" if environment.uses_demo_catalogue else steps
+    steps = [
+        f"1. Open [{title}]({link}), press **Trigger** and choose a preset.",
+        "2. Watch the run: its tab **Report** says how far it is, and why it failed if it does.",
+        "3. Read [Reports](plugin/evaluation-reports): every finished run, and what the catalogue holds.",
+    ]
+    return "\n".join([*steps, *(["", DRAWN_WARNING] if environment.uses_demo_catalogue else [])])
 
 
 class HomePage:

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from airflow.models.dag import DagModel, DagTag
 from airflow.models.dagrun import DagRun
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
+from cdiscount_airflow.failures import BROKEN_TAG
 from cdiscount_airflow.reports.owners import PREFIX
 
 NUM_NEWEST_RUNS = 200
@@ -85,6 +87,14 @@ def dag_ids() -> list[str]:
     wanted = select(DagRun.dag_id).where(DagRun.dag_id.startswith(PREFIX, autoescape=True)).distinct()
     with create_session() as session:
         return sorted(session.scalars(wanted))
+
+
+def fault_of(dag_id: str) -> str:
+    """Return what is wrong with the file that a DAG stands in for; empty: it stands in for none."""
+    wanted = select(DagModel.description).join(DagTag, DagTag.dag_id == DagModel.dag_id)
+    wanted = wanted.where(DagModel.dag_id == dag_id, DagTag.name == BROKEN_TAG)
+    with create_session() as session:
+        return session.scalar(wanted) or ""
 
 
 def runs_of(dag_id: str) -> list[AirflowRun]:

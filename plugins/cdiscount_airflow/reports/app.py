@@ -118,7 +118,8 @@ def list_where_pages_link_to(reader: ReaderDep) -> str:
 def list_dag(dag_id: str, reader: ReaderDep) -> str:
     """List what a DAG has written and has going."""
     reader.require(dag_id)
-    return pages.list_page(listing.list_dag(_reports_dir(), dag_id, reader.may_read), root="../../", dag_id=dag_id)
+    lists = listing.list_dag(_reports_dir(), dag_id, reader.may_read)
+    return pages.list_page(lists, root="../../", dag_id=dag_id, broken=airflow_runs.fault_of(dag_id))
 
 
 @app.get("/dags/{dag_id}/runs/{run_id}/")

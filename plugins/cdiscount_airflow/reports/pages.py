@@ -14,6 +14,7 @@ from cdiscount_airflow.links import task_log
 from cdiscount_airflow.reports.airflow_runs import AirflowRun, AirflowTask
 from cdiscount_airflow.reports.causes import Cause, Causes
 from cdiscount_airflow.reports.listing import Lists, Section
+from cdiscount_airflow.reports.owners import CATALOGUE_DAG, COMPARISON_DAG
 from cdiscount_tasks.records import DRAWN_WARNING
 from cdiscount_tasks.reporting.index_page import NUM_OPEN_RUNS, FinishedPage, FinishedReport, UnreadableReport
 from cdiscount_tasks.reporting.templating import page_css, templates
@@ -65,13 +66,21 @@ def _section(section: Section, root: str) -> Section:
     )
 
 
-def list_page(lists: Lists, root: str, dag_id: str | None = None) -> str:
+_NOTHING_YET = {
+    None: "There is no report yet that you may read. Open a sample's DAG and press Trigger: its report is listed here.",
+    CATALOGUE_DAG: "No page yet. Press Trigger: it writes the page of what the catalogue holds.",
+    COMPARISON_DAG: "No comparison yet. Let two samples finish a run of the same preset, then press Trigger.",
+}
+
+
+def list_page(lists: Lists, root: str, dag_id: str | None = None, broken: str = "") -> str:
     """Make a list.
 
     Args:
         lists: What it shows.
         root: The way from the page to the app's root, such as `../../`: relative links survive a proxy's prefix.
         dag_id: The DAG whose tab it is; None: the page of all.
+        broken: What is wrong with the file that the DAG is made from; empty: nothing.
     """
     samples = [_section(one, root) for one in lists.samples]
     kinds = {"comparison": lists.comparison, "catalogue": lists.catalogue}
@@ -82,6 +91,8 @@ def list_page(lists: Lists, root: str, dag_id: str | None = None) -> str:
         others=others,
         root=root,
         dag_id=dag_id,
+        broken=broken,
+        nothing_yet=_NOTHING_YET.get(dag_id, "This DAG writes no reports."),
         num_open=NUM_OPEN_RUNS,
         any_drawn=lists.any_drawn,
         drawn_warning=DRAWN_WARNING,
@@ -103,14 +114,17 @@ def state_page(
     def told(state: str) -> list[tuple[AirflowTask, Cause | None]]:
         return [(task, causes.of(task) if causes else None) for task in tasks or () if task.state == state]
 
+    failed, cause_of_run = told("failed"), causes.of_run() if causes else None
+    ends = [cause for _, cause in failed] or [cause_of_run]
     return _render(
         "state.html",
         run=run,
         tasks=tasks,
         writes_reports=writes_reports,
-        failed=told("failed"),
+        failed=failed,
         retried=told("up_for_retry"),
-        cause_of_run=causes.of_run() if causes else None,
+        stopped=all(cause is not None and cause.by_hand for cause in ends),
+        cause_of_run=cause_of_run,
         skipped_since=causes.of_skipped(tasks or ()) if causes else "",
         going=[task for task in tasks or () if task.state in _UNDER_WAY],
         num_done=sum(task.state == "success" for task in tasks or ()),

@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 import zipfile
 from io import BytesIO
 from urllib.parse import quote, urljoin
@@ -294,11 +295,36 @@ def test_nothing_can_be_written(client, method):
     assert client("admin").request(method, f"{WINE}/report.html").status_code == 405
 
 
-def test_a_dag_of_another_project_has_an_empty_list(client):
-    answer = client().get(f"{PREFIX}/dags/their_dag/")
+@pytest.mark.parametrize(
+    ("dag_id", "words"),
+    [
+        ("their_dag", "This DAG writes no reports."),
+        ("cdiscount_tea", "Press <b>Trigger</b> and choose a preset"),
+        ("cdiscount_catalogue", "Press Trigger: it writes the page of what the catalogue holds."),
+        ("cdiscount_sample_comparison", "Let two samples finish a run of the same preset, then press Trigger."),
+    ],
+)
+def test_an_empty_list_says_what_to_do(client, reports_dir, dag_id, words):
+    for page in ("catalogue", "comparison"):
+        shutil.rmtree(reports_dir / page)
+    answer = client().get(f"{PREFIX}/dags/{dag_id}/")
 
     assert answer.status_code == 200
-    assert "This DAG has written no report." in answer.text
+    assert words in answer.text
+
+
+def test_the_list_of_a_broken_sample_begins_with_what_is_wrong_with_its_file(client, database):
+    from airflow.models.dag import DagModel, DagTag
+
+    sentence = "wine.yaml: titel is not a known setting; did you mean title?"
+    row = {"is_paused": False, "is_stale": False, "max_active_tasks": 1, "max_consecutive_failed_dag_runs": 0}
+    row |= {"bundle_name": "dags", "has_task_concurrency_limits": False}
+    database.add(DagModel, {**row, "dag_id": "cdiscount_wine", "description": sentence, "timetable_type": ""})
+    database.add(DagTag, {"dag_id": "cdiscount_wine", "name": "broken"})
+    page = client().get(f"{PREFIX}/dags/cdiscount_wine/").text
+
+    assert sentence in page
+    assert page.index(sentence) < page.index(run_folder(FINISHED))
 
 
 def test_a_run_that_nobody_knows_is_told(client):
