@@ -39,6 +39,9 @@ _HEADERS = {
     "Referrer-Policy": "same-origin",
     "Vary": "Cookie, Authorization",
 }
+_OTHER_SERVERS_TOKEN = "Invalid JWT token"
+"""What Airflow says, with 403, of a session that it did not begin itself: its home was made anew, or it was ended."""
+
 _PAGE_OF_RUN = {
     CATALOGUE_DAG: ("catalogue", "catalogue.html", "write_catalogue_page"),
     COMPARISON_DAG: ("comparison", "comparison.html", "write_comparison"),
@@ -82,7 +85,7 @@ async def add_headers(request: Request, call_next: Callable[[Request], Awaitable
 async def show_refusal(request: Request, error: StarletteHTTPException) -> HTMLResponse:
     """Say what was refused, as a page: it stands in a frame of Airflow's UI. Who is not signed in gets a way to."""
     sentence = "No page has this address." if error.detail == "Not Found" else error.detail
-    login = _login(request) if error.status_code == 401 else None
+    login = _login(request) if error.status_code == 401 or error.detail == _OTHER_SERVERS_TOKEN else None
     return HTMLResponse(pages.refusal_page(error.status_code, sentence, login), error.status_code, error.headers)
 
 

@@ -140,7 +140,9 @@ class Causes:
         return Cause(sentence, "Clear it: what is finished is used again.")
 
     def of_skipped(self, tasks: Sequence[AirflowTask]) -> str:
-        """Return why the first skipped task was skipped; empty: it was for what came before it."""
+        """Return why the task that writes a run's page was skipped; empty: it was not, or nothing says why."""
+        if not any(task.task_id.startswith("write_") and task.state == "skipped" for task in tasks):
+            return ""
         places = [(task.task_id, task.map_index) for task in tasks if task.state == "skipped"]
         return next((str(self._reasons[place].get("reason", "")) for place in places if place in self._reasons), "")
 

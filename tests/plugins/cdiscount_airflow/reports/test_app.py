@@ -72,7 +72,10 @@ def test_who_is_not_signed_in_is_led_to_airflows_login_and_back_to_what_was_aske
 
 @pytest.mark.parametrize("path", [*PAGES, RUN])
 def test_a_bad_token_is_refused(client, path):
-    assert client(token="ey.bad.token").get(path).status_code == 403
+    answer = client(token="ey.bad.token").get(path)
+
+    assert answer.status_code == 403
+    assert "Sign in to Airflow" in answer.text  # a session of a home that was made anew
 
 
 @pytest.mark.parametrize("role", ["viewer", "user", "op", "admin"])

@@ -180,10 +180,21 @@ def test_a_running_run_tells_why_a_task_is_tried_again(run):
 def test_a_skipped_run_tells_why(run):
     run.begin("success")
     run.task("notice_changes", "skipped", weight=2)
-    run.task("train_model", "skipped")
+    run.task("write_report", "skipped")
     run.left("notice_changes", "nothing changed since run manual__0")
 
     assert "This run was skipped: nothing changed since run manual__0." in run.shown()
+
+
+def test_a_report_that_was_removed_is_not_told_as_skipped_for_what_another_task_was_skipped_for(run):
+    run.begin("success")
+    run.task("extract_features", "skipped", weight=2)
+    run.task("write_report", "success")
+    run.left("extract_features", "no pretrained weights")
+    page = run.shown()
+
+    assert "This run was skipped:" not in page
+    assert "or the report was removed" in page
 
 
 def test_tasks_are_listed_in_the_dags_order_and_only_finished_ones_count_as_done(run):
