@@ -101,6 +101,12 @@ class Frozen(BaseModel):
 class TrainingConfig(Frozen):
     """A preset: a complete set of training knobs. What a preset leaves out keeps the default given here."""
 
+    purpose: str = Field(
+        default="",
+        max_length=200,
+        exclude=True,  # it changes nothing that a run makes
+        description="What the preset is for, in a sentence; the trigger form shows it.",
+    )
     network: NetworkName = Field(
         default="small_cnn",
         description="plain_cnn: the convolution, pooling, dense network of a first Keras notebook. "
@@ -183,6 +189,10 @@ class TrainingConfig(Frozen):
                 "set weights: imagenet, or fine_tune_epochs: 0"
             )
         return self
+
+
+KNOBS = tuple(name for name in TrainingConfig.model_fields if name != "purpose")
+"""What a run may set on top of its preset."""
 
 
 class SplitConfig(Frozen):

@@ -26,7 +26,7 @@ def sample_dag(sample: SampleConfig) -> DAG:
     @dag(
         dag_id=f"cdiscount_{sample.name}",
         dag_display_name=f"Cdiscount: {sample.title}",
-        description=sample.description,
+        description=docs.description_of(sample),
         schedule=assets.schedule_of(sample),
         params=forms.params_of(sample, read_environment()),
         default_args={
@@ -38,7 +38,7 @@ def sample_dag(sample: SampleConfig) -> DAG:
         allowed_run_types=assets.RUN_TYPES,
         doc_md=docs.page_of(sample, read_environment()),
         deadline=deadlines.deadline_of(sample),
-        tags=["cdiscount", *sample.tags],
+        tags=["cdiscount", *sample.tags, *assets.schedule_tags(sample)],
         auto_register=False,  # one that fails half-way is listed as broken
     )
     def pipeline() -> None:
@@ -143,6 +143,7 @@ def sample_dag(sample: SampleConfig) -> DAG:
             reports folder, and the index of reports; an event of the asset with the headline.
             **If it fails**, clear the task: nothing before it runs again.
             """
+            from cdiscount_tasks.durations import note_duration
             from cdiscount_tasks.headline import read_headline
             from cdiscount_tasks.run import open_run
             from cdiscount_tasks.stages import report
@@ -151,6 +152,7 @@ def sample_dag(sample: SampleConfig) -> DAG:
             artifacts = map(Path, (index_dir, sample_dir, labels_dir, model_dir, evaluation_dir))
             written = report.write_report(*artifacts, run.report_dir, run.config, run.features_dir, run.audit_dir)
             assets.publish_report(outlet_events, read_headline(run.report_dir))
+            note_duration(run)
             return run.record("report", written)
 
         def open_run(run_id):
@@ -163,8 +165,9 @@ def sample_dag(sample: SampleConfig) -> DAG:
         sample_dir = draw_sample(index_dir)["path"]
         labels_dir = fix_labels(index_dir, sample_dir)["path"]
         learnt = learn(sample_dir, labels_dir, open_run, sample.num_gpu_slots)
-        written = write_report(index_dir, sample_dir, labels_dir, learnt.model_dir, learnt.evaluation_dir)
-        learnt.audited >> link_report(written)
+        learnt.audited >> link_report(
+            write_report(index_dir, sample_dir, labels_dir, learnt.model_dir, learnt.evaluation_dir)
+        )
 
     return pipeline()
 

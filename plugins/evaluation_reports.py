@@ -4,7 +4,7 @@ A page in the navigation, a tab on each DAG, a tab on each run. The app is in `c
 """
 
 from airflow.plugins_manager import AirflowPlugin
-from cdiscount_airflow.links import RUN_VIEW, ReportLink
+from cdiscount_airflow.links import NAV_VIEW, RUN_VIEW, ReportLink
 from cdiscount_airflow.reports.app import app
 
 PREFIX = "/evaluation_reports"
@@ -13,10 +13,11 @@ _HREF = PREFIX.removeprefix("/")  # relative to the base of Airflow's UI: it sur
 APPS = [{"app": app, "url_prefix": PREFIX, "name": "Evaluation reports"}]
 VIEWS = [
     {
-        "name": "Evaluation reports",  # cut off on Airflow's narrow buttons, whole for those who hover or listen
+        "name": "Reports",
+        "icon": f"{_HREF}/icon.svg",
         "href": f"{_HREF}/",
         "destination": "nav",
-        "url_route": "evaluation-reports",
+        "url_route": NAV_VIEW,
         "nav_top_level": True,
     },
     {

@@ -107,6 +107,12 @@ def passwords_path(home: Path) -> Path:
     return home / "passwords.json"
 
 
+def _home_page(home: Path) -> str | None:
+    """Return the folder whose settings tell a visitor of the home page where to begin; a home's own settings win."""
+    own = home / "config" / "airflow_local_settings.py"
+    return None if own.exists() else str(PROJECT_DIR / "tools" / "home_page")
+
+
 def airflow_environ(home: Path, port: int = 8080, environ: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the environment of every Airflow process of a home.
 
@@ -136,6 +142,7 @@ def airflow_environ(home: Path, port: int = 8080, environ: Mapping[str, str] | N
         "AIRFLOW__LOGGING__NAMESPACE_LEVELS": "airflow.task.operators=WARNING",
         # A sentence that says what to do must not run out of the window.
         "AIRFLOW__API__DEFAULT_WRAP": "True",
+        "AIRFLOW__API__INSTANCE_NAME": "Cdiscount classifiers",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "15",
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "20",
         "AIRFLOW__DAG_PROCESSOR__PARSING_PROCESSES": "1",
@@ -156,7 +163,7 @@ def airflow_environ(home: Path, port: int = 8080, environ: Mapping[str, str] | N
         "AIRFLOW__CORE__FERNET_KEY": keys["fernet"],
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{environ.get('PATH', '')}",
-        "PYTHONPATH": os.pathsep.join(filter(None, (str(PROJECT_DIR), environ.get("PYTHONPATH")))),
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(PROJECT_DIR), environ.get("PYTHONPATH"), _home_page(home)))),
         # Paths, names and logs are UTF-8, whatever the shell's locale.
         "PYTHONUTF8": "1",
         "PYTHONWARNINGS": "ignore",

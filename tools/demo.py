@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -29,6 +30,7 @@ from tools.demo_progress import RunWatch, failures, watch
 SAMPLES = ("wine", "mixed_bag")
 PRESET = "smoke"
 RUN_ID_PREFIX = "demo__"
+CATALOGUE_DAG = "cdiscount_catalogue"
 
 
 def _refuse_other_settings(note: server.ServerNote) -> None:
@@ -68,10 +70,8 @@ def _airflow(home: Path, stopwatch: Stopwatch) -> Iterator[tuple[AirflowApi, Cal
 
 
 @contextmanager
-def _triggered(api: AirflowApi) -> Iterator[list[RunWatch]]:
-    """Trigger a run of each sample; afterwards leave no run going and each DAG paused or not, as it was."""
-    run_id = f"{RUN_ID_PREFIX}{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}"
-    runs = [RunWatch(f"cdiscount_{sample}", run_id, sample) for sample in SAMPLES]
+def _triggered(api: AirflowApi, runs: list[RunWatch], conf: dict[str, Any]) -> Iterator[None]:
+    """Trigger runs; afterwards leave none of them going and each DAG paused or not, as it was."""
     # Later DAG files may be read first.
     wait_until(lambda: {run.dag_id for run in runs} <= api.dags().keys() or api.import_errors(), timeout_s=60)
     dags = api.dags()
@@ -84,9 +84,9 @@ def _triggered(api: AirflowApi) -> Iterator[list[RunWatch]]:
     try:
         for run in runs:
             # Triggered before it is unpaused, so that no scheduled run can come first.
-            api.trigger(run.dag_id, run.run_id, {"preset": PRESET}, "make demo")
+            api.trigger(run.dag_id, run.run_id, conf, "make demo")
             api.set_paused(run.dag_id, paused=False)
-        yield runs
+        yield
     finally:
         for run in runs:
             with suppress(OSError, ToolError):
@@ -101,18 +101,25 @@ def _fail_demo_runs(api: AirflowApi, dag_id: str) -> None:
 
 
 def _run_all(home: Path, stopwatch: Stopwatch) -> list[RunWatch]:
-    """Run both samples and return what was watched.
+    """Run both samples, then the catalogue's DAG for its page; return the samples' runs.
+
+    The catalogue comes last, with the samples paused again: its index is news that other samples may wait for.
 
     Raises:
         ToolError: If a run failed; with the failed task's last words.
     """
-    with _airflow(home, stopwatch) as (api, check), _triggered(api) as runs:
-        say(f"triggered {' and '.join(run.dag_id for run in runs)} with preset {PRESET}")
-        watch(api, runs, say, check)
-        failed = [failures(api, home, run) for run in runs if run.state != "success"]
-        if failed:
-            raise ToolError("\n\n".join(failed))
-    return runs
+    run_id = f"{RUN_ID_PREFIX}{datetime.now(UTC):%Y-%m-%dT%H:%M:%S}"
+    samples = [RunWatch(f"cdiscount_{sample}", run_id, sample) for sample in SAMPLES]
+    catalogue = [RunWatch(CATALOGUE_DAG, run_id, "catalogue")]
+    with _airflow(home, stopwatch) as (api, check):
+        for runs, conf in ((samples, {"preset": PRESET}), (catalogue, {})):
+            with _triggered(api, runs, conf):
+                say(f"triggered {' and '.join(run.dag_id for run in runs)}{f' with preset {PRESET}' if conf else ''}")
+                watch(api, runs, say, check)
+                failed = [failures(api, home, run) for run in runs if run.state != "success"]
+            if failed:
+                raise ToolError("\n\n".join(failed))
+    return samples
 
 
 def _tell_results(runs: list[RunWatch]) -> None:

@@ -44,11 +44,22 @@ def schedule_of(sample: SampleConfig) -> Any:
     return [CATALOGUE_INDEX] if schedule.on_new_index else None
 
 
-def schedule_in_words(sample: SampleConfig) -> list[str]:
-    """Return what a person has to know of when a sample's DAG runs by itself, each a Markdown paragraph."""
+def times_in_words(sample: SampleConfig) -> list[str]:
+    """Return when a sample's DAG runs by itself, once it is unpaused; none: never."""
     schedule = sample.schedule
     times = [f"cron `{schedule.cron}` (UTC)"] if schedule.cron else []
-    times += ["when a new catalogue has been indexed"] if schedule.on_new_index else []
+    return times + (["when a new catalogue has been indexed"] if schedule.on_new_index else [])
+
+
+def schedule_tags(sample: SampleConfig) -> list[str]:
+    """Return the times of a schedule that Airflow's list of DAGs does not show: beside an asset it hides a cron."""
+    schedule = sample.schedule
+    return [f"cron {schedule.cron} UTC"] if schedule.cron and schedule.on_new_index else []
+
+
+def schedule_in_words(sample: SampleConfig) -> list[str]:
+    """Return what a person has to know of when a sample's DAG runs by itself, each a Markdown paragraph."""
+    schedule, times = sample.schedule, times_in_words(sample)
     if not times:
         return ["**Runs by itself**: never"]
     if schedule.retrain == "always":

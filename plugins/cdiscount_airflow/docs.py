@@ -1,89 +1,114 @@
-"""The pages that Airflow shows for the project's DAGs."""
+"""The pages that Airflow shows for the project's DAGs: what one makes, what to press, where to read; then the rest."""
 
-from cdiscount_airflow.assets import schedule_in_words
-from cdiscount_airflow.forms import preset_summary
+from cdiscount_airflow.assets import schedule_in_words, times_in_words
+from cdiscount_airflow.forms import preset_purpose, preset_summary
 from cdiscount_tasks.config import SampleConfig
+from cdiscount_tasks.durations import durations_of
 from cdiscount_tasks.environment import Environment
 from cdiscount_tasks.records import DRAWN_WARNING
 
-_WAY = """
-A run freezes its config, indexes the catalogue (once for all samples), draws the sample's products, fixes their labels,
-trains a network, evaluates it by product, and writes a report. What stands from an earlier run is used again: the same
-settings train nothing twice.
+_FAILED = (
+    "- Failed? That run's tab **Report** says why. Clear the failed task, and the run continues from there: what is "
+    "finished is used again."
+)
 
-Press **Trigger**, choose a preset, and read the report in the run's tab **Report** (the files stand in the folder that
-the task *Resolve the run* names). The log of a failed task has the sentence that says what to do; clearing the task
-goes on from there. A task that counts tells so in a line at
-the end of its log, and as `summary` among its XComs.
-"""
+
+def _drawn(environment: Environment) -> list[str]:
+    return [f"> {DRAWN_WARNING}", ""] if environment.uses_demo_catalogue else []
+
+
+def description_of(sample: SampleConfig) -> str:
+    """Return what a DAG's description says of a sample, and when it runs by itself: Airflow's list hides a cron."""
+    times = times_in_words(sample)
+    runs = f"Runs by itself: {' and '.join(times)}, once unpaused." if times else "Runs when triggered."
+    return f"{sample.description} {runs}".strip()
+
+
+def _choice(sample: SampleConfig, environment: Environment) -> str:
+    """Say which presets a first visitor chooses from: the first, which is the quick one, and the default."""
+    took = durations_of(environment, sample.name)
+    names = dict.fromkeys([next(iter(sample.presets)), sample.default_preset])
+    purposes = {name: preset_purpose(sample.presets[name], took.get(name)).removesuffix(".") for name in names}
+    return " or ".join(f"**{name}**{f' ({purpose})' if purpose else ''}" for name, purpose in purposes.items())
 
 
 def page_of(sample: SampleConfig, environment: Environment) -> str:
-    """Return a sample's page: what it holds, what a run does, what its presets mean, and when it runs by itself."""
+    """Return a sample's page."""
     categories = "every category" if sample.categories == "all" else f"{len(sample.categories)} chosen"
-    presets = [f"| {name} | {preset_summary(preset)} |" for name, preset in sample.presets.items()]
+    took = durations_of(environment, sample.name)
+    presets = [f"| {name} | {preset_summary(preset, took.get(name))} |" for name, preset in sample.presets.items()]
     hours = sample.schedule.deadline_hours
     lines = [
         f"# {sample.title}",
         "",
-        *([f"> **{DRAWN_WARNING}**", ""] if environment.uses_demo_catalogue else []),
+        "Trains a classifier that names a product's category from its pictures, and reports how good it is.",
+        "",
+        f"- Press **Trigger**, choose {_choice(sample, environment)}.",
+        "- Read the report in the run's tab **Report**; all of them are under **Reports** in the navigation.",
+        _FAILED,
+        "",
+        *_drawn(environment),
         sample.description,
-        _WAY,
+        "",
+        "| preset | what it is |",
+        "|---|---|",
+        *presets,
+        "",
         f"- **Categories**: {categories}",
         *(f"- {sentence}" for sentence in schedule_in_words(sample)),
         *([f"- **Deadline**: {hours:g} hours after a run was queued"] if hours else []),
         f"- **Settings**: `{environment.samples_dir / sample.name}.yaml`",
-        "",
-        "| preset | what it means |",
-        "|---|---|",
-        *presets,
+        "- **A run** freezes its config, indexes the catalogue (once for all samples), draws the sample's products, "
+        "fixes their labels, trains a network, evaluates it by product, and writes the report. The same settings train "
+        "nothing twice.",
+        "- **Every task's log** ends with its result in one line.",
     ]
     return "\n".join(lines)
 
 
-_CATALOGUE_WAY = """
-Looks at the catalogue every hour, and goes on when it is new, when its content changed, or when its page
-is out of date (other names, another sample). It indexes the file, writes a page of what it holds, and publishes the
-asset `catalogue_index`, on which a sample's DAG runs by itself with `schedule: {on_new_index: true}`. A file that was
-only touched or moved publishes nothing. While something still writes to the file, a scheduled run waits.
-
-Press **Trigger** to write the page anew, and read it in this DAG's tab **Reports**.
-"""
-
-
 def catalogue_page(environment: Environment) -> str:
-    """Return the page of the catalogue's DAG: what a run does, and which files it is about."""
+    """Return the page of the catalogue's DAG."""
     lines = [
         "# The catalogue",
         "",
-        *([f"> **{DRAWN_WARNING}**", ""] if environment.uses_demo_catalogue else []),
-        _CATALOGUE_WAY,
+        "Writes a page of what the catalogue holds: categories, copies, conflicts, pictures.",
+        "",
+        "- Press **Trigger**: the page takes a minute, and an index on the first time.",
+        "- Read it in the run's tab **Report**; all pages are in this DAG's tab **Reports**.",
+        _FAILED,
+        "",
+        *_drawn(environment),
+        "- **By itself**, once unpaused, it looks whether the catalogue is new, whether its content changed, or "
+        "whether its page is out of date (other names, another sample); else the run is skipped. While something still "
+        "writes to the file, it waits.",
+        "- **A new catalogue** is published as the asset `catalogue_index`, on which a sample's DAG runs by itself "
+        "with `schedule: {on_new_index: true}`. A file that was only touched or moved publishes nothing.",
         f"- **Catalogue**: `{environment.catalogue_path}` (`CDISCOUNT_CATALOGUE`)",
-        f"- **Names**: `{environment.names_path or 'none, ids stand as names'}` (`CDISCOUNT_CATEGORY_NAMES`)",
+        f"- **Names**: `{environment.names_path or 'none: ids are shown'}` (`CDISCOUNT_CATEGORY_NAMES`)",
         f"- **Pages**: `{environment.reports_dir / 'catalogue'}`",
     ]
     return "\n".join(lines)
 
 
-_COMPARISON_WAY = """
-How much harder are look-alike categories than unlike ones, at equal size? Runs whenever a sample has a new report, and
-compares the last finished run of each: the categories are paired by size and cut to equally many groups and pictures, a
-logistic head on frozen features judges them over five seeds, and the networks stand beside. Where the catalogue has
-many of them, random choices of five, alike and unlike, tell what holds at large.
-
-Runs of different presets, networks or catalogues are not compared: a run that started by itself is skipped then, one
-that you trigger fails, with every reason and with the runs that could be compared instead. Press **Trigger** to choose
-samples and runs, and read the comparison in this DAG's tab **Reports**.
-"""
-
-
 def comparison_page(environment: Environment) -> str:
-    """Return the page of the comparison's DAG: what a run does, and where its pages stand."""
+    """Return the page of the comparison's DAG."""
     lines = [
         "# Samples compared",
         "",
-        *([f"> **{DRAWN_WARNING}**", ""] if environment.uses_demo_catalogue else []),
-        _COMPARISON_WAY,
+        "Tells how much harder look-alike categories are than unlike ones, at equal size.",
+        "",
+        "- First let two samples finish a run of the same preset.",
+        "- Press **Trigger**; without a choice it compares the last finished run of each.",
+        "- Read the comparison in the run's tab **Report**; all of them are in this DAG's tab **Reports**.",
+        _FAILED,
+        "",
+        *_drawn(environment),
+        "- **How**: the categories are paired by size and cut to equally many groups and pictures; a logistic head on "
+        "frozen features judges them over five seeds, and the networks are shown beside. Where the catalogue has many "
+        "categories, random choices of five, alike and unlike, tell what holds at large.",
+        "- **By itself**, once unpaused, it runs whenever a sample has a new report.",
+        "- **Not compared** are runs of different presets, networks or catalogues: a run that started by itself is "
+        "skipped then, one that you trigger fails, with every reason and with the runs that could be compared.",
         f"- **Pages**: `{environment.reports_dir / 'comparison'}`",
         f"- **Weights**: `{environment.weights_dir or 'the cache of Keras'}` (`CDISCOUNT_WEIGHTS`)",
     ]

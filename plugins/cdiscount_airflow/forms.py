@@ -10,8 +10,9 @@ from typing import Any
 from airflow.sdk import Param
 
 from cdiscount_tasks.comparison_config import DEFAULT_SAMPLES, SETTINGS, CloudConfig
-from cdiscount_tasks.config import SampleConfig, TrainingConfig
+from cdiscount_tasks.config import KNOBS, SampleConfig, TrainingConfig
 from cdiscount_tasks.config_errors import bounds_in_words, properties_of
+from cdiscount_tasks.durations import durations_of, roughly
 from cdiscount_tasks.environment import Environment
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.records import DRAWN_WARNING
@@ -38,33 +39,53 @@ SECTIONS = {
 }
 """The knobs of the form by section. Airflow shows sections closed, so that what must be seen stands in none."""
 
-_PRESET_MEANS = "A complete set of training knobs. What you set below overrides it; an empty field is as in the preset."
+_PRESET_MEANS = "A complete set of training knobs. What you set below overrides it; an empty field keeps its value."
 _AS_IN_PRESET = {"None": "as in the preset"}
 # What a JSON schema says about a number or a choice; the rest of pydantic's schema is of no use in a form.
 _KEPT = ("enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 
 
-def preset_summary(preset: TrainingConfig) -> str:
-    """Say in a line what a preset means."""
-    size = f"{preset.image_size} x {preset.image_size} pixels"
+def _settings_of(preset: TrainingConfig) -> str:
+    """Say a preset's settings in few words."""
+    size = f"{preset.network}, {preset.image_size} px"
     if preset.weights == "none":
-        return f"{preset.network}, {size}, at most {preset.epochs} epochs in batches of {preset.batch_size}"
-    tuned = f"tuned for {preset.fine_tune_epochs} epochs" if preset.fine_tune_epochs else "left as it is"
-    return (
-        f"{preset.network} pretrained on {preset.weights}, {size}; a classifying layer learns, the network is {tuned}"
-    )
+        return f"{size}, up to {preset.epochs} epochs"
+    tuned = f"tuned for {preset.fine_tune_epochs} epochs" if preset.fine_tune_epochs else "not tuned"
+    return f"{size}, pretrained on {preset.weights}, {tuned}"
+
+
+def preset_purpose(preset: TrainingConfig, last_s: float | None) -> str:
+    """Say what a preset is for and how long it took; empty: neither is known."""
+    took = "" if last_s is None else f"It takes {roughly(last_s)} on this machine."
+    return " ".join(filter(None, [preset.purpose, took]))
+
+
+def preset_summary(preset: TrainingConfig, last_s: float | None = None) -> str:
+    """Say in a line what a preset is for, how long it takes, and its settings.
+
+    Args:
+        preset: The preset.
+        last_s: Seconds that its last run took; None: unknown.
+    """
+    purpose = preset_purpose(preset, last_s)
+    return f"{purpose} ({_settings_of(preset)})" if purpose else _settings_of(preset)
 
 
 def _preset_param(sample: SampleConfig, environment: Environment) -> Param:
-    drawn = [f"**{DRAWN_WARNING}**", ""] if environment.uses_demo_catalogue else []
-    lines = [f"- **{name}**: {preset_summary(preset)}" for name, preset in sample.presets.items()]
+    took = durations_of(environment, sample.name)
+    drawn = ["", DRAWN_WARNING] if environment.uses_demo_catalogue else []
+    summaries = {name: preset_summary(preset, took.get(name)) for name, preset in sample.presets.items()}
+    lines = [f"- **{name}**: {summary}" for name, summary in summaries.items()]
     return Param(
         sample.default_preset,
         type="string",
         enum=list(sample.presets),
         title="Preset",
-        description_md="\n".join([*drawn, _PRESET_MEANS, "", *lines]),
-        values_display={name: f"{name}: {preset_summary(preset)}" for name, preset in sample.presets.items()},
+        description_md="\n".join([_PRESET_MEANS, "", *lines, *drawn]),
+        values_display={
+            name: f"{name}: {preset_purpose(preset, took.get(name)) or summaries[name]}"
+            for name, preset in sample.presets.items()
+        },
     )
 
 
@@ -146,8 +167,8 @@ def overrides_of(params: Mapping[str, Any], conf: Mapping[str, Any] | None) -> d
     Raises:
         ConfigError: If conf has a key that the form does not have.
     """
-    _check_keys(conf, ["preset", *TrainingConfig.model_fields])
-    return {name: params[name] for name in TrainingConfig.model_fields if params.get(name) is not None}
+    _check_keys(conf, ["preset", *KNOBS])
+    return {name: params[name] for name in KNOBS if params.get(name) is not None}
 
 
 def _samples_param(known: Sequence[str]) -> Param:

@@ -1,4 +1,4 @@
-"""The link from a task to what it wrote."""
+"""Addresses within Airflow's UI, relative to its root, and the link from a task to what it wrote."""
 
 from typing import Any
 from urllib.parse import quote
@@ -8,6 +8,24 @@ from airflow.sdk import BaseOperatorLink
 RUN_VIEW = "evaluation-report"
 """The last part of the address of a run's tab; `plugins/evaluation_reports.py` makes the tab."""
 
+NAV_VIEW = "evaluation-reports"
+"""The last part of the address of the page in the navigation."""
+
+
+def _quoted(text: str) -> str:
+    return quote(text, safe="")
+
+
+def run_tab(dag_id: str, run_id: str) -> str:
+    """Return the address of a run's tab with the report."""
+    return f"dags/{_quoted(dag_id)}/runs/{_quoted(run_id)}/plugin/{RUN_VIEW}"
+
+
+def task_log(dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> str:
+    """Return the address of a task's log; of a mapped task, of one of its instances."""
+    mapped = f"/mapped/{map_index}" if map_index >= 0 else ""
+    return f"dags/{_quoted(dag_id)}/runs/{_quoted(run_id)}/tasks/{_quoted(task_id)}{mapped}"
+
 
 class ReportLink(BaseOperatorLink):
     """Leads from a task to its run's tab with the report; relative to Airflow's root, whatever prefix that has."""
@@ -16,7 +34,7 @@ class ReportLink(BaseOperatorLink):
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:  # noqa: ARG002
         """Return the address of the tab."""
-        return f"dags/{quote(ti_key.dag_id, safe='')}/runs/{quote(ti_key.run_id, safe='')}/plugin/{RUN_VIEW}"
+        return run_tab(ti_key.dag_id, ti_key.run_id)
 
 
 def link_report(written: Any) -> Any:

@@ -6,7 +6,6 @@ lost does Airflow's dag-processor call them: the log is its own then, an e-mail 
 
 import html
 import logging
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -14,14 +13,13 @@ from typing import Any, NamedTuple
 from airflow.sdk import BaseNotifier
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
+from cdiscount_airflow.failures import advice_of, reason_of
 from cdiscount_airflow.links import RUN_VIEW
 from cdiscount_tasks.environment import Environment
 from cdiscount_tasks.errors import ConfigError
 
 logger = logging.getLogger(__name__)
 
-_ADVICE = re.compile(r"\*\*If it fails\*\*(.*?)(?:\n\s*\n|\Z)", re.DOTALL)
-_NO_REASON = "it gave no reason: its process was killed, or its machine was lost"
 _LONGEST_SUBJECT = 150
 
 
@@ -67,19 +65,6 @@ def report_message(context: Any) -> Message:
     return Message(sentence(headline), tuple(lines), logging.INFO)
 
 
-def _reason(error: Any) -> str:
-    if not error:
-        return _NO_REASON
-    # The project's own sentences come as AirflowFailException, whose name tells a reader nothing.
-    return str(error) if isinstance(error, AirflowException | str) else f"{type(error).__name__}: {error}"
-
-
-def _advice(page: str) -> list[str]:
-    """Return what a task's page says of its failing."""
-    found = _ADVICE.search(page)
-    return [" ".join(f"If it fails{found[1]}".split())] if found else []
-
-
 def failure_message(context: Any) -> Message:
     """Say which task failed, why, what to do, and where to read on.
 
@@ -89,9 +74,10 @@ def failure_message(context: Any) -> Message:
     ti, task, dag = context["ti"], context["task"], context["dag"]
     place = f" [{ti.map_index}]" if ti.map_index is not None and ti.map_index >= 0 else ""
     error = context.get("exception")
+    advice = "" if isinstance(error, AirflowFailException) else advice_of(task.doc_md or "")  # those say what to do
     lines = [
-        _reason(error),
-        *([] if isinstance(error, AirflowFailException) else _advice(task.doc_md or "")),  # those say what to do
+        reason_of(error, task.execution_timeout),
+        *filter(None, [advice]),
         f"Run {ti.run_id}, task {ti.task_id}{place}, try {ti.try_number}. Its log:",
         str(ti.log_url),
     ]

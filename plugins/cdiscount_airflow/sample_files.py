@@ -10,6 +10,7 @@ from pathlib import Path
 from airflow.sdk import DAG, dag, task
 from airflow.sdk.exceptions import AirflowFailException
 
+from cdiscount_airflow.failures import BROKEN_TAG, leave_reason
 from cdiscount_tasks.config import REFUSED_SAMPLE_NAMES, SampleConfig, read_sample
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.sample_folder import sample_paths
@@ -82,7 +83,7 @@ def broken_dag(path: Path, sentence: str, dag_id: str) -> DAG:
         schedule=None,
         catchup=False,
         default_args={"owner": "cdiscount", "retries": 0},
-        tags=["cdiscount", "broken"],
+        tags=["cdiscount", BROKEN_TAG],
         doc_md=f"# {name} is broken\n\n```\n{sentence}\n```\n\nMend the file: this page follows within a minute.",
         auto_register=False,
     )
@@ -90,6 +91,7 @@ def broken_dag(path: Path, sentence: str, dag_id: str) -> DAG:
         @task(task_display_name="Read the sample")
         def read_sample() -> None:
             """Fail with what is wrong with the sample's file."""
+            leave_reason(sentence)
             raise AirflowFailException(sentence)
 
         read_sample()

@@ -9,8 +9,9 @@ from datetime import timedelta
 from typing import Any, NoReturn
 
 from airflow.sdk import get_current_context, task
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 
+from cdiscount_airflow.failures import advice_of, leave_reason, reason_of
 from cdiscount_tasks.errors import ConfigError, DataError
 
 logger = logging.getLogger(__name__)
@@ -36,8 +37,8 @@ def stage_task(summary: Callable[[Any], str] | None = None, **options: Any) -> C
     """Make a task of a function that calls a stage.
 
     What a user has to mend (ConfigError, DataError) fails at once with its sentence, since no retry would mend it; any
-    other error (a busy GPU, a file system that does not answer, a process that was killed) is tried again. The
-    function's docstring is the page that Airflow shows for the task.
+    other error (a busy GPU, a file system that does not answer, a process that was killed) is tried again. Why it
+    failed is left for the run's page. The function's docstring is the page that Airflow shows for the task.
 
     Args:
         summary: Tells the result in a line, for the log and the XCom `summary`.
@@ -45,6 +46,9 @@ def stage_task(summary: Callable[[Any], str] | None = None, **options: Any) -> C
     """
 
     def decorate(body: Callable[..., Any]) -> Any:
+        page = inspect.cleandoc(body.__doc__ or "")
+        time_limit = options.get("execution_timeout", DEFAULT_ARGS["execution_timeout"])
+
         @functools.wraps(body)
         def guarded(*args: Any, **kwargs: Any) -> Any:
             # TensorFlow's notices go to stderr, which Airflow logs as errors; it reads this when it is imported.
@@ -53,12 +57,18 @@ def stage_task(summary: Callable[[Any], str] | None = None, **options: Any) -> C
                 result = body(*args, **kwargs)
             except (ConfigError, DataError) as error:
                 logger.debug("where it was found", exc_info=error)
+                leave_reason(str(error))
                 # Not chained: Airflow would print both tracebacks, and the sentence twice among them.
                 raise AirflowFailException(str(error)) from None
+            except AirflowSkipException:
+                raise
+            except (Exception, AirflowTaskTimeout) as error:
+                leave_reason(reason_of(error, time_limit), advice_of(page))
+                raise
             return _told(result, summary(result)) if summary else result
 
         # Airflow takes the docstring by itself, but not for mapped tasks, and with its indentation.
-        told: dict[str, Any] = {"doc_md": inspect.cleandoc(body.__doc__ or ""), "show_return_value_in_logs": False}
+        told: dict[str, Any] = {"doc_md": page, "show_return_value_in_logs": False}
         return task(**told, **options)(guarded)
 
     return decorate
@@ -72,6 +82,7 @@ def is_scheduled(dag_run: Any) -> bool:
 def skip_task(reason: str) -> NoReturn:
     """Skip the running task, and what comes after it, with a reason in its log."""
     logger.info("skipped: %s", reason)
+    leave_reason(reason)
     raise AirflowSkipException(reason)
 
 

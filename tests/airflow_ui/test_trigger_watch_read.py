@@ -10,7 +10,7 @@ import pytest
 
 from cdiscount_tasks.run import run_folder
 from tests.airflow_ui.running_airflow import running_airflow
-from tests.airflow_ui.visitor import PICTURES_DIR, Visitor
+from tests.airflow_ui.visitor import PICTURES_DIR, WAIT_MS, Visitor, sign_in
 from tools.airflow_api import ApiError
 
 pytestmark = [pytest.mark.airflow, pytest.mark.browser]
@@ -142,7 +142,7 @@ def accuracy_shown(visitor):
 
 
 def test_the_form_says_what_each_preset_means_and_keeps_the_knobs_closed(triggered):
-    assert re.search(r"smoke: small_cnn, 64 x 64 pixels, at most 8 epochs", triggered.closed_form)
+    assert re.search(r"smoke: Does everything work\?.*\(small_cnn, 64 px, up to 8 epochs\)", triggered.closed_form)
     assert "Batch size" not in triggered.closed_form
 
 
@@ -182,7 +182,7 @@ def test_the_tab_of_the_run_shows_the_accuracy_of_its_metrics(finished, admin):
 
 def test_the_page_in_the_navigation_lists_the_run_and_leads_to_its_report(finished, all_ran, admin):
     admin.open("/")
-    admin.page.get_by_test_id("nav-sidebar").get_by_role("link", name="Evaluation reports").click()
+    admin.page.get_by_test_id("nav-sidebar").get_by_role("link", name="Reports").click()
     row = admin.report.get_by_role("row").filter(has_text=finished.run_id)
     assert finished.accuracy_in_lists in row.inner_text()
     admin.picture("reports", height=1300)
@@ -208,10 +208,62 @@ def test_a_key_that_is_no_knob_fails_the_first_task_with_the_one_that_was_meant(
     assert "'epoch', which is no parameter of this DAG; did you mean epochs" in mistaken_log
 
 
-def test_the_tab_of_a_failed_run_says_which_task_failed(mistaken_log, admin):
+def test_the_tab_of_a_failed_run_says_why_and_leads_to_the_log(mistaken_log, admin):
     admin.open(f"/dags/{MISTAKEN_DAG_ID}/runs/{MISTAKEN_RUN_ID}")
     admin.main.get_by_role("link", name="Report", exact=True).click()
-    assert "Failed: Resolve the run" in admin.read()
+    text = admin.read()
+    assert "Resolve the run failed" in text
+    assert "conf has 'epoch', which is no parameter of this DAG; did you mean epochs?" in text
+    admin.report.get_by_role("link", name="the log of Resolve the run").click()
+    admin.report.get_by_test_id("virtualized-list").filter(has_text="did you mean epochs").wait_for()
+
+
+def test_a_run_that_a_person_stopped_is_told_as_stopped(finished, all_ran, airflow, admin):
+    api, run_id = airflow.api("admin"), "manual__stopped"
+    api.set_paused(DAG_ID, paused=True)
+    api.trigger(DAG_ID, run_id, {"preset": "smoke"}, "")
+    api.fail_run(DAG_ID, run_id)
+    admin.open(f"/dags/{DAG_ID}/runs/{run_id}/plugin/evaluation-report")
+    assert "Stopped by admin" in admin.read()
+
+
+def test_a_file_of_the_report_is_saved_and_the_report_stays(finished, viewer):
+    viewer.open(f"/dags/{DAG_ID}/runs/{finished.run_id}/plugin/evaluation-report")
+    viewer.report.get_by_text("Download", exact=True).click()
+    for name in ("predictions.parquet", "model.keras"):
+        with viewer.page.expect_download() as saved:
+            viewer.report.get_by_role("link", name=name).click()
+        assert saved.value.suggested_filename == name
+        assert saved.value.path().stat().st_size > 1000
+    assert accuracy_shown(viewer) == finished.accuracy
+
+
+def test_a_link_to_a_report_leads_who_is_not_signed_in_to_the_login_and_back(finished, browser, airflow):
+    tab = browser.new_context().new_page()
+    link = f"{airflow.url}/evaluation_reports/files/wine/{run_folder(finished.run_id)}/report.html"
+    assert tab.goto(link).status == 401
+    tab.get_by_role("link", name="Sign in to Airflow").click()
+    sign_in(tab, "viewer")
+    tab.locator("#verdict").wait_for(timeout=WAIT_MS)
+    assert tab.url == link
+    tab.context.close()
+
+
+def test_the_home_page_says_where_to_begin_and_its_lamps_are_green(airflow, admin):
+    admin.open("/")
+    admin.page.get_by_role("heading", name="Cdiscount classifiers").wait_for()
+    steps = admin.page.get_by_role("listitem").filter(has_text="press Trigger and choose a preset")
+    assert steps.get_by_role("link", name="Cdiscount: Wine").get_attribute("href").endswith("dags/cdiscount_wine")
+    health = admin.page.request.get(f"{airflow.url}/api/v2/monitor/health").json()
+    assert {name: part["status"] for name, part in health.items()} == dict.fromkeys(health, "healthy")
+    assert "triggerer" in health
+
+
+def test_the_page_of_a_dag_says_first_what_it_makes_and_what_to_press(admin):
+    admin.open(f"/dags/{DAG_ID}")
+    admin.page.get_by_role("button", name="Dag Docs").click()
+    text = admin.page.get_by_role("dialog").inner_text()
+    assert text.index("Trains a classifier") < text.index("Press Trigger") < text.index("Drawn pictures")
 
 
 def test_a_viewer_reads_the_report(finished, viewer):

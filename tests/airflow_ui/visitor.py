@@ -6,7 +6,7 @@ from io import BytesIO
 from pathlib import Path
 
 from PIL import Image
-from playwright.sync_api import Browser, FrameLocator, Locator
+from playwright.sync_api import Browser, FrameLocator, Locator, Page
 
 from tests.airflow_ui.running_airflow import PASSWORDS, RUN_TIMEOUT_S, RunningAirflow
 
@@ -16,6 +16,13 @@ PICTURES_DIR = Path(os.environ["CDISCOUNT_PICTURES"]) if os.environ.get("CDISCOU
 WIDTH, HEIGHT = 1280, 800
 WAIT_MS = 180_000
 """For a page; on a busy machine of two cores the first one takes half a minute."""
+
+
+def sign_in(page: Page, user: str) -> None:
+    """Fill in the login that is open."""
+    page.locator("input[name=username]").fill(user)
+    page.locator("input[name=password]").fill(PASSWORDS[user])
+    page.get_by_role("button", name="Sign in").click()
 
 
 class Visitor:
@@ -29,9 +36,7 @@ class Visitor:
         context.set_default_timeout(WAIT_MS)
         self.page = context.new_page()
         self.open("/")
-        self.page.locator("input[name=username]").fill(user)
-        self.page.locator("input[name=password]").fill(PASSWORDS[user])
-        self.page.get_by_role("button", name="Sign in").click()
+        sign_in(self.page, user)
         self.page.get_by_role("link", name="Dags").first.wait_for()
 
     def open(self, path: str) -> None:

@@ -75,7 +75,7 @@ def write_finished(
             **changed,
         }
         write_json(part_dir / "metrics.json", metrics)
-        (part_dir / "report.html").write_text("<p>report</p>", encoding="utf-8")
+        (part_dir / "report.html").write_text('<div class="page"><p>report</p></div>', encoding="utf-8")
         return {}
 
     rebuild_artifact(out_dir, Recipe("report", 1, {"folder": folder}, {}, {}, {}), write)

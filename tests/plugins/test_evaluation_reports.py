@@ -55,5 +55,11 @@ def test_there_is_a_page_a_tab_on_each_dag_and_one_on_each_run(told):
     assert all(view["url_route"] for view in told["views"])
 
 
+def test_the_page_in_the_navigation_has_a_name_that_is_not_cut_off_and_an_icon(told):
+    nav = told["views"][0]
+    assert nav["name"] == "Reports"
+    assert nav["icon"] == "evaluation_reports/icon.svg"
+
+
 def test_addresses_are_relative_to_the_ui_so_that_a_prefix_stays(told):
     assert not any(view["href"].startswith(("/", "http")) for view in told["views"])

@@ -185,3 +185,14 @@ def test_two_runs_at_once_leave_each_others_homes(parent):
 def test_links_begin_with_the_port_of_the_ui(parent):
     with airflow_home.throw_away_home(parent, 18080) as (_, environ):
         assert environ["AIRFLOW__API__BASE_URL"] == "http://127.0.0.1:18080"
+
+
+def test_the_home_page_says_where_to_begin_unless_the_home_has_settings_of_its_own(tmp_path):
+    first = airflow_home.airflow_environ(tmp_path, environ={})
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "airflow_local_settings.py").write_text("")
+    second = airflow_home.airflow_environ(tmp_path, environ={})
+
+    assert first["AIRFLOW__API__INSTANCE_NAME"] == "Cdiscount classifiers"
+    assert first["PYTHONPATH"].endswith("home_page")
+    assert "home_page" not in second["PYTHONPATH"]

@@ -31,6 +31,14 @@ class Reader:
         """Tell whether the user may see the tasks of a DAG's runs."""
         return self._may_read(dag_id, DagAccessEntity.TASK_INSTANCE)
 
+    def may_read_logs(self, dag_id: str) -> bool:
+        """Tell whether the user may read the logs of a DAG's tasks, and so why one failed."""
+        return self._may_read(dag_id, DagAccessEntity.TASK_LOGS)
+
+    def may_read_actions(self, dag_id: str) -> bool:
+        """Tell whether the user may see what other people did to a DAG's runs."""
+        return self._may_read(dag_id, DagAccessEntity.AUDIT_LOG)
+
     def require(self, *dag_ids: str) -> None:
         """Refuse what belongs to a DAG that the user may not read, whether it exists or not.
 

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from airflow.models.dag import DagModel, DagTag
 from airflow.models.dagrun import DagRun, DagRunNote
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
+from cdiscount_airflow.failures import BROKEN_TAG
 from cdiscount_airflow.reports.owners import PREFIX
 from cdiscount_tasks.reporting.index_page import STARTED_BY
 
@@ -64,6 +66,7 @@ class AirflowTask:
         name: As the grid shows it, with the byte range or sample of a mapped one.
         state: Airflow's; None: it has not been looked at.
         tries: How often it was begun.
+        map_index: Of a mapped task's instance; -1: it is not mapped.
     """
 
     task_id: str
@@ -72,6 +75,7 @@ class AirflowTask:
     tries: int
     started: datetime | None
     ended: datetime | None
+    map_index: int = -1
 
 
 _RUN: tuple[Any, ...] = (
@@ -109,6 +113,14 @@ def dag_ids() -> list[str]:
         return sorted(session.scalars(wanted))
 
 
+def fault_of(dag_id: str) -> str:
+    """Return what is wrong with the file that a DAG stands in for; empty: it stands in for none."""
+    wanted = select(DagModel.description).join(DagTag, DagTag.dag_id == DagModel.dag_id)
+    wanted = wanted.where(DagModel.dag_id == dag_id, DagTag.name == BROKEN_TAG)
+    with create_session() as session:
+        return session.scalar(wanted) or ""
+
+
 def runs_of(dag_id: str) -> list[AirflowRun]:
     """Return the newest runs of a DAG, the newest first."""
     wanted = _with_notes().where(DagRun.dag_id == dag_id).order_by(DagRun.id.desc()).limit(NUM_NEWEST_RUNS)
@@ -125,14 +137,14 @@ def run_of(dag_id: str, run_id: str) -> AirflowRun | None:
 
 
 def tasks_of(dag_id: str, run_id: str) -> list[AirflowTask]:
-    """Return the tasks of a run in the order in which they began, then those that have not, as they will come."""
+    """Return the tasks of a run in the DAG's order."""
     wanted = select(*_TASK).where(TaskInstance.dag_id == dag_id, TaskInstance.run_id == run_id)
     with create_session() as session:
         rows = session.execute(wanted).all()
     # Airflow names the first of a mapped task's instances alone.
     names = {row.task_id: row.task_display_name for row in rows if row.task_display_name != row.task_id}
-    # A task weighs as much as there is behind it, so the heaviest come first.
-    ordered = sorted(rows, key=lambda row: (row.start_date is None, row.start_date or -(row.priority_weight or 0)))
+    # A task weighs as much as there is behind it, so it comes before all that waits for it.
+    ordered = sorted(rows, key=lambda row: (-(row.priority_weight or 0), row.task_id, row.map_index))
     return [_task(row, names.get(row.task_id, row.task_id)) for row in ordered]
 
 
@@ -152,4 +164,5 @@ def _run(row: Any) -> AirflowRun:
 def _task(row: Any, name: str) -> AirflowTask:
     mapped = "" if row.map_index < 0 else f" ({row.rendered_map_index or row.map_index})"
     state = row.state and str(row.state)
-    return AirflowTask(row.task_id, f"{name}{mapped}", state, row.try_number or 0, row.start_date, row.end_date)
+    tries = row.try_number or 0
+    return AirflowTask(row.task_id, f"{name}{mapped}", state, tries, row.start_date, row.end_date, row.map_index)

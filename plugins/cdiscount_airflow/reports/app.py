@@ -4,30 +4,36 @@ Airflow signs no one in for a plugin: every route depends on the signed-in user,
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+import os
+from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import quote
 
 from airflow.api_fastapi.core_api.security import get_user
 from fastapi import Depends, FastAPI, HTTPException, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, StreamingResponse
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
-from cdiscount_airflow.reports import airflow_runs, listing, pages
+from cdiscount_airflow.reports import airflow_runs, bar, listing, pages
 from cdiscount_airflow.reports.access import ReaderDep
-from cdiscount_airflow.reports.files import find_file
-from cdiscount_airflow.reports.owners import CATALOGUE_DAG, COMPARISON_DAG, dags_of_folder, sample_of
+from cdiscount_airflow.reports.addresses import up_to_airflow
+from cdiscount_airflow.reports.causes import Causes
+from cdiscount_airflow.reports.files import HTML, ServedFile, find_file, names_in, zip_chunks
+from cdiscount_airflow.reports.owners import CATALOGUE_DAG, COMPARISON_DAG, dags_of_folder, sample_dag_of, sample_of
 from cdiscount_tasks.environment import read_environment
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.run import run_folder
+from cdiscount_tasks.storage.hashes import hash_json
 
 logger = logging.getLogger(__name__)
 
 CONTENT_POLICY = (
-    "sandbox allow-same-origin; default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; "
+    "sandbox allow-same-origin allow-downloads; default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
-"""Airflow shows a plugin's pages in a frame that may run scripts beside the user's session token; these may not."""
+"""Airflow shows a plugin's pages in a frame that may run scripts beside the user's session token; these may not. A
+download needs a click on a link, since nothing else can start one."""
 
 _HEADERS = {
     "Content-Security-Policy": CONTENT_POLICY,
@@ -35,12 +41,16 @@ _HEADERS = {
     "Referrer-Policy": "same-origin",
     "Vary": "Cookie, Authorization",
 }
+_OTHER_SERVERS_TOKEN = "Invalid JWT token"
+"""What Airflow says, with 403, of a session that it did not begin itself: its home was made anew, or it was ended."""
+
 _PAGE_OF_RUN = {
     CATALOGUE_DAG: ("catalogue", "catalogue.html", "write_catalogue_page"),
     COMPARISON_DAG: ("comparison", "comparison.html", "write_comparison"),
 }
 """Of the DAGs that write a page: its folder's parent, its name, and the task whose result tells its folder."""
 
+_BLOCK_BYTES = 1 << 20
 _NO_FILE = "No finished report names this file. Reports are made whole: it may be written anew."
 
 app = FastAPI(
@@ -77,14 +87,27 @@ async def add_headers(request: Request, call_next: Callable[[Request], Awaitable
 
 
 @app.exception_handler(StarletteHTTPException)
-async def show_refusal(_: Request, error: StarletteHTTPException) -> HTMLResponse:
-    """Say what was refused, as a page: it stands in a frame of Airflow's UI."""
+async def show_refusal(request: Request, error: StarletteHTTPException) -> HTMLResponse:
+    """Say what was refused, as a page: it stands in a frame of Airflow's UI. Who is not signed in gets a way to."""
     sentence = "No page has this address." if error.detail == "Not Found" else error.detail
-    return HTMLResponse(pages.refusal_page(error.status_code, sentence), error.status_code, error.headers)
+    login = _login(request) if error.status_code == 401 or error.detail == _OTHER_SERVERS_TOKEN else None
+    return HTMLResponse(pages.refusal_page(error.status_code, sentence, login), error.status_code, error.headers)
+
+
+def _login(request: Request) -> str:
+    """Return the address of Airflow's login, whichever it is, which leads back to what was asked for."""
+    asked = f"{request.url.path}?{request.url.query}" if request.url.query else request.url.path
+    return f"{up_to_airflow(request)}api/v2/auth/login?next={quote(asked, safe='')}"
 
 
 def _reports_dir() -> Path:
     return read_environment().reports_dir
+
+
+@app.get("/icon.svg")
+def show_icon() -> FileResponse:
+    """Serve the icon of the page in the navigation."""
+    return FileResponse(Path(__file__).parent / "templates" / "icon.svg", media_type="image/svg+xml")
 
 
 @app.get("/", response_class=HTMLResponse)
@@ -103,7 +126,8 @@ def list_where_pages_link_to(reader: ReaderDep) -> str:
 def list_dag(dag_id: str, reader: ReaderDep) -> str:
     """List what a DAG has written and has going."""
     reader.require(dag_id)
-    return pages.list_page(listing.list_dag(_reports_dir(), dag_id, reader.may_read), root="../../", dag_id=dag_id)
+    lists = listing.list_dag(_reports_dir(), dag_id, reader.may_read)
+    return pages.list_page(lists, root="../../", dag_id=dag_id, broken=airflow_runs.fault_of(dag_id))
 
 
 @app.get("/dags/{dag_id}/runs/{run_id}/")
@@ -117,8 +141,13 @@ def show_run(dag_id: str, run_id: str, reader: ReaderDep) -> Response:
     if run is None:
         raise HTTPException(404, f"Airflow knows no run {run_id} of the DAG {dag_id}, and no report of it stands.")
     tasks = airflow_runs.tasks_of(dag_id, run_id) if reader.may_read_tasks(dag_id) else None
+    causes = Causes(run, name_person=reader.may_read_actions(dag_id)) if reader.may_read_logs(dag_id) else None
     writes_reports = sample_of(dag_id) is not None or dag_id in _PAGE_OF_RUN
-    return HTMLResponse(pages.state_page(run, tasks, writes_reports))
+    return HTMLResponse(pages.state_page(run, tasks, writes_reports, causes))
+
+
+def _samples_dir() -> Path:
+    return read_environment().work_dir / "samples"
 
 
 def _report_of(dag_id: str, run_id: str) -> str | None:
@@ -136,22 +165,67 @@ def _report_of(dag_id: str, run_id: str) -> str | None:
 
 
 @app.get("/files/{group}/{folder}/{name}")
-def serve_file(group: str, folder: str, name: str, request: Request, reader: ReaderDep) -> Response:
-    """Serve a file that a manifest names."""
-    reader.require(*dags_of_folder(_reports_dir(), group, folder))
-    file = find_file(_reports_dir(), group, folder, name)
+def serve_file(
+    group: str, folder: str, name: str, request: Request, reader: ReaderDep, download: bool = False
+) -> Response:
+    """Serve a file that a manifest names: a page is shown below a bar; all else is saved, as a page is if wanted."""
+    reports_dir = _reports_dir()
+    reader.require(*dags_of_folder(reports_dir, group, folder))
+    file = find_file(reports_dir, group, folder, name)
     if file is None:
         raise HTTPException(404, _NO_FILE)
+    above = None
+    if file.media_type == HTML and not download:
+        above = bar.bar(request, reports_dir, _samples_dir(), group, folder)
+    return _answer(request, file, above)
+
+
+@app.get("/zips/{group}/{folder}.zip")
+def serve_zip(group: str, folder: str, reader: ReaderDep) -> Response:
+    """Serve all files of a report in one."""
+    reader.require(*dags_of_folder(_reports_dir(), group, folder))
+    if not names_in(_reports_dir(), group, folder):
+        raise HTTPException(404, _NO_FILE)
+    return StreamingResponse(
+        zip_chunks(_reports_dir(), group, folder),
+        media_type="application/zip",
+        headers={"Content-Disposition": f'attachment; filename="{folder}.zip"'},
+    )
+
+
+@app.get("/models/{sample}/{model}/{name}")
+def serve_model(sample: str, model: str, name: str, request: Request, reader: ReaderDep) -> Response:
+    """Serve a file of a sample's trained network; who may read the sample's reports may have it."""
+    reader.require(sample_dag_of(sample))
+    file = bar.find_model_file(_samples_dir(), sample, model, name)
+    if file is None:
+        raise HTTPException(404, "No finished model names this file: it was removed, or its run failed.")
+    return _answer(request, file)
+
+
+def _answer(request: Request, file: ServedFile, above: str | None = None) -> Response:
+    """Serve a file, as a page with something above it if there is anything; else it is to be saved."""
     # A report stays as it is until its task is cleared; whether the user may still read it is asked each time.
-    tag = f'"{file.content_hash}"'
+    tag = f'"{file.content_hash}{"" if above is None else hash_json(above)}"'
     headers = {"Cache-Control": "private, no-cache", "ETag": tag}
     if request.headers.get("if-none-match") == tag:
         return Response(status_code=304, headers=headers)
-    shown = "inline" if file.media_type != "application/octet-stream" else "attachment"
-    headers["Content-Disposition"] = f'{shown}; filename="{name}"'
     try:
         # Opened once: a report that is replaced between two looks at it would be cut.
-        content = file.path.read_bytes()
+        opened = file.path.open("rb")
     except FileNotFoundError as error:
         raise HTTPException(404, _NO_FILE) from error
-    return Response(content, media_type=file.media_type, headers=headers)
+    if above is not None:
+        with opened:
+            return HTMLResponse(bar.with_bar(opened.read(), above), headers=headers)
+    headers |= {
+        "Content-Length": str(os.fstat(opened.fileno()).st_size),
+        "Content-Disposition": f'attachment; filename="{quote(file.path.name)}"',
+    }
+    return StreamingResponse(_blocks(opened), media_type=file.media_type, headers=headers)
+
+
+def _blocks(opened: BinaryIO) -> Iterator[bytes]:
+    with opened:
+        while block := opened.read(_BLOCK_BYTES):
+            yield block

@@ -1,19 +1,23 @@
 """The files of the reports folder that may be served: what a manifest names, where it stands, and nothing else."""
 
 import re
+import tempfile
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.storage.artifact import read_manifest
 
+HTML = "text/html; charset=utf-8"
 _MEDIA_TYPES = {
-    ".html": "text/html; charset=utf-8",
-    # As text, so that a browser shows them in place.
-    ".csv": "text/plain; charset=utf-8",
-    ".md": "text/plain; charset=utf-8",
+    ".html": HTML,
+    ".csv": "text/csv; charset=utf-8",
+    ".md": "text/markdown; charset=utf-8",
     ".json": "application/json",
 }
+_CHUNK_BYTES = 1 << 20
 _PLAIN_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 
 
@@ -22,7 +26,7 @@ class ServedFile(NamedTuple):
 
     Attributes:
         path: Where it stands.
-        media_type: As its name says; what is not known is for saving, not for showing.
+        media_type: As its name says.
         content_hash: From its manifest.
     """
 
@@ -63,3 +67,26 @@ def find_file(reports_dir: Path, group: str, folder: str, name: str) -> ServedFi
     if named is None or path.is_symlink() or not path.is_file():
         return None
     return ServedFile(path, _MEDIA_TYPES.get(path.suffix, "application/octet-stream"), named["xxh3_128"])
+
+
+def names_in(reports_dir: Path, group: str, folder: str) -> list[str]:
+    """Return the names of the files of a folder that may be served; none where no finished artifact stands."""
+    report_dir = folder_of(reports_dir, group, folder)
+    if report_dir is None:
+        return []
+    try:
+        named = sorted(read_manifest(report_dir)["files"])
+    except DataError:
+        return []
+    return [name for name in named if find_file(reports_dir, group, folder, name)]
+
+
+def zip_chunks(reports_dir: Path, group: str, folder: str) -> Iterator[bytes]:
+    """Give a zip of all files of a folder that may be served, in the folder's name, chunk by chunk."""
+    with tempfile.TemporaryFile() as aside:
+        with zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            for name in names_in(reports_dir, group, folder):
+                archive.write(reports_dir / group / folder / name, f"{folder}/{name}")
+        aside.seek(0)
+        while chunk := aside.read(_CHUNK_BYTES):
+            yield chunk

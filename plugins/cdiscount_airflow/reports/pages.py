@@ -10,8 +10,11 @@ from urllib.parse import quote
 
 import jinja2
 
+from cdiscount_airflow.links import task_log
 from cdiscount_airflow.reports.airflow_runs import AirflowRun, AirflowTask
+from cdiscount_airflow.reports.causes import Cause, Causes
 from cdiscount_airflow.reports.listing import Lists, Section
+from cdiscount_airflow.reports.owners import CATALOGUE_DAG, COMPARISON_DAG
 from cdiscount_tasks.records import DRAWN_WARNING
 from cdiscount_tasks.reporting.index_page import NUM_OPEN_RUNS, FinishedPage, FinishedReport, UnreadableReport
 from cdiscount_tasks.reporting.templating import page_css, templates
@@ -26,6 +29,12 @@ def _minute(moment: datetime | None) -> str:
     return "" if moment is None else f"{moment:%Y-%m-%d %H:%M}"
 
 
+def _spoken(sentence: str) -> str:
+    """Begin a sentence large and end it with a stop."""
+    ends = sentence.endswith((".", "!", "?", "]", ":"))
+    return f"{sentence[:1].upper()}{sentence[1:]}{'' if ends or not sentence else '.'}"
+
+
 @cache
 def _templates() -> jinja2.Environment:
     """Return the project's templates and filters, with those of the plugin beside them."""
@@ -34,6 +43,8 @@ def _templates() -> jinja2.Environment:
     environment = project.overlay(loader=jinja2.ChoiceLoader([one for one in loaders if one is not None]))
     environment.filters["minute"] = _minute
     environment.filters["in_link"] = lambda text: quote(text, safe="")
+    environment.filters["spoken_out"] = _spoken
+    environment.globals["task_log"] = task_log
     return environment
 
 
@@ -55,13 +66,21 @@ def _section(section: Section, root: str) -> Section:
     )
 
 
-def list_page(lists: Lists, root: str, dag_id: str | None = None) -> str:
+_NOTHING_YET = {
+    None: "There is no report yet that you may read. Open a sample's DAG and press Trigger: its report is listed here.",
+    CATALOGUE_DAG: "No page yet. Press Trigger: it writes the page of what the catalogue holds.",
+    COMPARISON_DAG: "No comparison yet. Let two samples finish a run of the same preset, then press Trigger.",
+}
+
+
+def list_page(lists: Lists, root: str, dag_id: str | None = None, broken: str = "") -> str:
     """Make a list.
 
     Args:
         lists: What it shows.
         root: The way from the page to the app's root, such as `../../`: relative links survive a proxy's prefix.
         dag_id: The DAG whose tab it is; None: the page of all.
+        broken: What is wrong with the file that the DAG is made from; empty: nothing.
     """
     samples = [_section(one, root) for one in lists.samples]
     kinds = {"comparison": lists.comparison, "catalogue": lists.catalogue}
@@ -72,31 +91,58 @@ def list_page(lists: Lists, root: str, dag_id: str | None = None) -> str:
         others=others,
         root=root,
         dag_id=dag_id,
+        broken=broken,
+        nothing_yet=_NOTHING_YET.get(dag_id, "This DAG writes no reports."),
         num_open=NUM_OPEN_RUNS,
         any_drawn=lists.any_drawn,
         drawn_warning=DRAWN_WARNING,
     )
 
 
-def state_page(run: AirflowRun, tasks: Sequence[AirflowTask] | None, writes_reports: bool) -> str:
+def state_page(
+    run: AirflowRun, tasks: Sequence[AirflowTask] | None, writes_reports: bool, causes: Causes | None = None
+) -> str:
     """Make the page of a run that has no report, or none yet.
 
     Args:
         run: The run.
         tasks: Its tasks; None: the user may not see them.
         writes_reports: Whether its DAG writes any.
+        causes: Why tasks ended as they did; None: the user may not read their logs.
     """
+
+    def told(state: str) -> list[tuple[AirflowTask, Cause | None]]:
+        return [(task, causes.of(task) if causes else None) for task in tasks or () if task.state == state]
+
+    failed, cause_of_run = told("failed"), causes.of_run() if causes else None
+    ends = [cause for _, cause in failed] or [cause_of_run]
     return _render(
         "state.html",
         run=run,
         tasks=tasks,
         writes_reports=writes_reports,
-        failed=[task for task in tasks or () if task.state == "failed"],
+        failed=failed,
+        retried=told("up_for_retry"),
+        stopped=all(cause is not None and cause.by_hand for cause in ends),
+        cause_of_run=cause_of_run,
+        skipped_since=causes.of_skipped(tasks or ()) if causes else "",
         going=[task for task in tasks or () if task.state in _UNDER_WAY],
-        num_done=sum(task.state in ("success", "skipped") for task in tasks or ()),
+        num_done=sum(task.state == "success" for task in tasks or ()),
+        num_skipped=sum(task.state == "skipped" for task in tasks or ()),
     )
 
 
-def refusal_page(status: int, sentence: str) -> str:
-    """Make the page of an error."""
-    return _render("refusal.html", status=status, sentence=sentence)
+def bar_of(**content: Any) -> str:
+    """Make the bar that stands above a report: `address`, `link`, `dag_id` and `downloads`."""
+    return _templates().get_template("bar.html").render(**content)
+
+
+def refusal_page(status: int, sentence: str, login: str | None = None) -> str:
+    """Make the page of an error.
+
+    Args:
+        status: Of HTTP.
+        sentence: What is wrong.
+        login: Where to sign in; None: that would not help.
+    """
+    return _render("refusal.html", status=status, sentence=sentence, login=login)

@@ -102,3 +102,15 @@ def test_a_dag_that_was_not_paused_waits_for_the_next_tick(next_run):
 
 def test_after_a_pause_one_run_makes_up_for_the_last_tick_alone(next_run):
     assert next_run(MONDAY_BEFORE.subtract(weeks=5)) == MONDAY_BEFORE
+
+
+@pytest.mark.parametrize(
+    ("schedule", "tags"),
+    [
+        ({"cron": "0 3 * * 1", "on_new_index": True}, ["cron 0 3 * * 1 UTC"]),
+        ({"cron": "0 3 * * 1"}, []),
+        ({"on_new_index": True}, []),
+    ],
+)
+def test_a_cron_that_airflows_list_hides_behind_an_asset_is_a_tag(schedule, tags):
+    assert assets.schedule_tags(sample_with(**schedule)) == tags

@@ -5,7 +5,7 @@ from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.exceptions import ParamValidationError
 from cdiscount_airflow import forms
 
-from cdiscount_tasks.config import SampleConfig, TrainingConfig, training_config
+from cdiscount_tasks.config import KNOBS, SampleConfig, TrainingConfig, training_config
 from cdiscount_tasks.environment import read_environment
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.records import DRAWN_WARNING
@@ -38,13 +38,33 @@ def test_the_preset_comes_first_and_in_plain_sight():
     assert preset.schema["enum"] == ["quick", "slow"]
     assert preset.value == "slow"
     assert "section" not in preset.schema
-    assert "at most 100 epochs" in preset.schema["description_md"]
+    assert "small_cnn, 96 px, up to 100 epochs" in preset.schema["description_md"]
+
+
+def test_a_preset_says_what_it_is_for_and_how_long_it_took_here(tmp_path):
+    environment = read_environment({"CDISCOUNT_DATA": str(tmp_path), "CDISCOUNT_CATALOGUE": "/catalogues/train.bson"})
+    (tmp_path / "samples" / "tea").mkdir(parents=True)
+    (tmp_path / "samples" / "tea" / "durations.json").write_text('{"quick": 125.0}', encoding="utf-8")
+    quick = TrainingConfig(epochs=8, image_size=64, purpose="Does everything work?")
+    sample = SAMPLE.model_copy(update={"presets": {**SAMPLE.presets, "quick": quick}})
+    preset = forms.params_of(sample, environment)["preset"].schema
+
+    told = "Does everything work? It takes about 2 minutes on this machine."
+    assert f"- **quick**: {told} (small_cnn, 64 px, up to 8 epochs)" in preset["description_md"]
+    assert preset["values_display"]["quick"] == f"quick: {told}"
+
+
+def test_what_a_preset_is_for_is_no_knob_and_decides_nothing():
+    said = TrainingConfig(purpose="Does everything work?")
+
+    assert "purpose" not in forms.params_of(SAMPLE, REAL)
+    assert said.model_dump() == TrainingConfig().model_dump()
 
 
 def test_every_knob_is_empty_described_and_in_one_section():
     knobs = {name: param for name, param in forms.params_of(SAMPLE, REAL).items() if name != "preset"}
 
-    assert sorted(knobs) == sorted(TrainingConfig.model_fields)
+    assert sorted(knobs) == sorted(KNOBS)
     assert sum(map(len, forms.SECTIONS.values())) == len(knobs)
     for name, param in knobs.items():
         assert param.value is None

@@ -1,4 +1,5 @@
 import logging
+from datetime import timedelta
 from types import SimpleNamespace
 
 import pytest
@@ -28,7 +29,7 @@ def context_of(error=None, map_index=-1, path=None):
         task_id="train_model", run_id="manual__1", try_number=2, map_index=map_index, log_url=LOG_URL,
         xcom_pull=lambda **_: {"path": str(path)},
     )  # fmt: skip
-    task = SimpleNamespace(task_display_name="Train the model", doc_md=DOC)
+    task = SimpleNamespace(task_display_name="Train the model", doc_md=DOC, execution_timeout=timedelta(hours=1))
     return {"ti": ti, "task": task, "dag": WINE, "exception": error}
 
 

@@ -5,7 +5,8 @@ from types import SimpleNamespace
 
 import pytest
 from airflow.sdk.api.datamodels._generated import DagRunType
-from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
+from cdiscount_airflow import failures
 from cdiscount_airflow.tasks import is_scheduled, skip_task, stage_task
 
 from cdiscount_tasks.errors import ConfigError, DataError, DivergedError
@@ -65,6 +66,66 @@ def test_a_failure_shows_its_sentence_once():
         sum(line.endswith("Error: mend the file\n") or line.endswith("Exception: mend the file\n") for line in told)
         == 1
     )
+
+
+class Left(dict):
+    """Stands for the running task: keeps what is left for the run's page."""
+
+    def xcom_push(self, key, value):
+        self[key] = value
+
+
+@pytest.fixture
+def left(monkeypatch):
+    """Return what a task leaves while it runs."""
+    running = Left()
+    monkeypatch.setattr(failures, "get_current_context", lambda: {"ti": running})
+    return running
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (DataError("mend the file"), "mend the file"),
+        (MemoryError("no memory left"), "MemoryError: no memory left"),
+        (AirflowTaskTimeout("Timeout, PID: 17"), "it took longer than its time limit of 1:00:00 and was ended"),
+        (ZeroDivisionError("x" * 5000), f"ZeroDivisionError: {'x' * 1981} [...]"),
+    ],
+)
+def test_a_failing_task_leaves_its_reason_for_the_runs_page(left, error, reason):
+    with pytest.raises((type(error), AirflowFailException)):
+        task_that_raises(error).function()
+
+    assert left == {failures.REASON_KEY: {"reason": reason, "advice": ""}}
+
+
+def test_a_task_leaves_the_advice_of_its_page_where_its_error_has_none(left):
+    @stage_task(retries=3)
+    def body() -> dict:
+        """Train.
+
+        **If it fails**, clear the task.
+        """
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        body.function()
+
+    assert left[failures.REASON_KEY]["advice"] == "If it fails, clear the task."
+
+
+def test_a_skipped_task_leaves_its_reason(left):
+    with pytest.raises(AirflowSkipException):
+        skip_task("nothing changed")
+
+    assert left[failures.REASON_KEY]["reason"] == "nothing changed"
+
+
+def test_a_reason_that_cannot_be_left_hides_no_error(monkeypatch):
+    monkeypatch.setattr(failures, "get_current_context", lambda: {"ti": None})
+
+    with pytest.raises(AirflowFailException, match="mend the file"):
+        task_that_raises(DataError("mend the file")).function()
 
 
 def test_a_summary_is_logged_last_and_stands_beside_the_result(caplog):

@@ -24,7 +24,9 @@ def write_page(out_dir, stage, name, facts, **files):
     """Write a page of the catalogue or a comparison as its stage leaves it."""
 
     def write(part_dir):
-        (part_dir / name).write_text('<p>page</p> <a href="../../index.html">All reports</a>', encoding="utf-8")
+        (part_dir / name).write_text(
+            '<div class="page"> <a href="../../index.html">All reports</a></div>', encoding="utf-8"
+        )
         for other, text in files.items():
             (part_dir / other.replace("_dot_", ".")).write_text(text, encoding="utf-8")
         return facts
@@ -65,6 +67,17 @@ def reports_dir(made_reports, tmp_path, monkeypatch):
     monkeypatch.setenv("CDISCOUNT_REPORTS", str(folder))
     (tmp_path / "secret.txt").write_text(SECRET, encoding="utf-8")
     return folder
+
+
+@pytest.fixture
+def model_dir(reports_dir, tmp_path, monkeypatch):
+    """Return the model that the report of wine is about, where its run left it."""
+    monkeypatch.setenv("CDISCOUNT_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("CDISCOUNT_CATALOGUE", str(tmp_path / "train.bson"))
+    for model in (f"model-{run_folder(FINISHED)}", "model-a"):
+        out_dir = tmp_path / "data" / "samples" / "wine" / model
+        write_page(out_dir, "model", "history.parquet", {}, model_dot_keras="a network")
+    return out_dir
 
 
 @pytest.fixture(scope="session")

@@ -111,9 +111,8 @@ def payloads(secret_path):
         middle = "".join(draw.choice(ups) + draw.choice(seps) for _ in range(draw.randrange(0, 7)))
         target = draw.choice([*targets, str(secret_path)])
         whole = draw.choice(starts) + middle + target + draw.choice(["", "", "%00", "%00.html", "/", "?x=.html", "%20"])
-        route = draw.choice(
-            [f"{PREFIX}/files/", f"{PREFIX}/files/", f"{PREFIX}/", f"{PREFIX}/dags/cdiscount_wine/runs/"]
-        )
+        places = ["files/", "files/", "", "dags/cdiscount_wine/runs/", "zips/", "models/", "models/wine/"]
+        route = f"{PREFIX}/{draw.choice(places)}"
         yield route + draw.choice([whole, whole, quote(whole, safe="/%"), quote(whole, safe="")])
 
 
@@ -167,7 +166,8 @@ def test_500_ways_to_leave_the_folder_find_no_file(root_app, reports_dir, token_
 def test_the_same_way_of_asking_does_find_a_report(root_app, reports_dir, token_of):
     status, body = ask(root_app, f"{PREFIX}/files/wine/{FOLDER}/report.html", token_of("viewer"))
 
-    assert (status, body) == (200, b"<p>report</p>")
+    assert status == 200
+    assert b"<p>report</p>" in body
 
 
 def test_who_reads_a_page_while_it_is_replaced_sees_the_old_one_or_the_new_one(reports_dir, client):

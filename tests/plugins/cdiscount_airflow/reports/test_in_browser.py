@@ -6,7 +6,9 @@ from types import SimpleNamespace
 import pytest
 import uvicorn
 from cdiscount_airflow.reports.airflow_runs import AirflowRun, AirflowTask
-from cdiscount_airflow.reports.pages import list_page, refusal_page, state_page
+from cdiscount_airflow.reports.bar import Download, with_bar
+from cdiscount_airflow.reports.causes import Causes
+from cdiscount_airflow.reports.pages import bar_of, list_page, refusal_page, state_page
 from fastapi import Response
 from fastapi.responses import HTMLResponse
 
@@ -18,7 +20,8 @@ from tools.airflow_processes import free_port
 pytestmark = pytest.mark.browser
 
 FRAME = (
-    '<!DOCTYPE html><title>Airflow</title><iframe sandbox="allow-scripts allow-same-origin allow-forms" src="{src}">'
+    "<!DOCTYPE html><title>Airflow</title>"
+    '<iframe sandbox="allow-scripts allow-same-origin allow-forms allow-downloads" src="{src}">'
 )
 REPORT = f"<!DOCTYPE html><title>Odd</title><h1>Report</h1>{SCRIPT}<img src='data:,' onerror='parent.document.title=1'>"
 ODD = f"{PREFIX}/files/wine/odd/labels.html"
@@ -61,6 +64,21 @@ def test_a_script_in_a_report_is_not_run(browser, served, token_of, src, runs):
     assert owned == (["yes", "1"] if runs else [None, "Airflow"])
 
 
+def test_a_file_is_saved_from_the_frame_and_the_report_stays(browser, served, token_of):
+    context = browser.new_context(accept_downloads=True)
+    context.add_cookies([{"name": "_token", "value": token_of("viewer"), "url": served.url}])
+    tab = context.new_page()
+    tab.goto(f"{served.url}/frame?src={PREFIX}/files/catalogue/0123abcd/catalogue.html")
+    frame = tab.frame_locator("iframe")
+    frame.get_by_text("Download").click()
+    with tab.expect_download() as saved:
+        frame.get_by_role("link", name="categories.csv").click()
+
+    assert saved.value.path().read_text() == "category_id\n1\n"
+    assert frame.get_by_role("link", name="All reports", exact=True).is_visible()
+    context.close()
+
+
 def make_pages(reports_dir, database):
     from cdiscount_airflow.reports.listing import list_all
 
@@ -69,14 +87,20 @@ def make_pages(reports_dir, database):
     run = AirflowRun("cdiscount_wine", FINISHED, "failed", None, None, None)
     tasks = [AirflowTask("train_model", "Train the model", "failed", 4, None, None)]
     tasks += [AirflowTask("index_catalogue.scan_range", "Scan (0 to 268,435,456)", "up_for_retry", 1, None, None)]
+    files = [Download("label_suspects.csv", "label_suspects.csv", "labels to look at", 12_000)]
+    address = f"http://127.0.0.1:8080/dags/cdiscount_wine/runs/{FINISHED}/plugin/evaluation-report"
+    bar = bar_of(address=address, link="../", dag_id="cdiscount_wine", downloads=files)
+    refusal = refusal_page(403, "You may not read the runs of the DAG cdiscount_wine.")
     return {
+        "below a bar": with_bar(refusal.encode(), bar.replace("<details>", "<details open>")).decode(),
         "list": list_page(list_all(reports_dir, lambda _: True), root=""),
-        "state": state_page(run, tasks, writes_reports=True),
-        "refusal": refusal_page(403, "You may not read the runs of the DAG cdiscount_wine."),
+        "state": state_page(run, tasks, writes_reports=True, causes=Causes(run, name_person=True)),
+        "refusal": refusal,
+        "login": refusal_page(401, "Not authenticated", "../api/v2/auth/login?next=x"),
     }
 
 
-@pytest.mark.parametrize("name", ["list", "state", "refusal"])
+@pytest.mark.parametrize("name", ["below a bar", "list", "state", "refusal", "login"])
 def test_a_page_is_fit_for_everyone_at_every_width_by_day_and_by_night(
     browser,
     reports_dir,
