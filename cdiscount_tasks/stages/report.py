@@ -16,7 +16,6 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from cdiscount_tasks.backbones import NO_BACKBONE
 from cdiscount_tasks.config import RunConfig
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.learning import metrics as measuring
@@ -160,15 +159,15 @@ def _measure(inputs: _Inputs, split: str) -> dict[str, Any]:
     return {**measured, "image": measuring.measure_images(images)}
 
 
-def _describe_audit(audit: AuditTables | None) -> dict[str, Any]:
+def _describe_audit(audit: AuditTables | None, no_features: str) -> dict[str, Any]:
     """Return what metrics.json says of the leak and the suspects."""
     if audit is None:
-        return {"leak": {"reason": NO_BACKBONE, **unknown_price()}, "suspects": None}
+        return {"leak": {"reason": no_features, **unknown_price()}, "suspects": None}
     found = {name: count for name, count in audit.counts.items() if name.startswith("num_")}
     return {"leak": audit.leak, "suspects": {"list": audit.key, **found, "reviews": audit.reviews}}
 
 
-def _measure_all(inputs: _Inputs, config: RunConfig) -> dict[str, Any]:
+def _measure_all(inputs: _Inputs, config: RunConfig, no_features: str) -> dict[str, Any]:
     """Return what metrics.json holds."""
     test, validation = _measure(inputs, TEST), _measure(inputs, VALIDATION)
     for unit, ceiling in (("image", "value"), ("product", "product")):
@@ -183,7 +182,7 @@ def _measure_all(inputs: _Inputs, config: RunConfig) -> dict[str, Any]:
         certificate=inputs.certificate,
         counts=inputs.counts,
         model_input=inputs.model_input,
-        audited=_describe_audit(inputs.audit),
+        audited=_describe_audit(inputs.audit, no_features),
         artifacts=inputs.names,
         manifests=inputs.manifests,
         config=config,
@@ -222,6 +221,7 @@ def write_report(
     config: RunConfig,
     features_dir: Path | None = None,
     audit_dir: Path | None = None,
+    no_features: str = "the run has no features",
 ) -> ReportResult:
     """Write a run's report and list it in the index of reports. A report of the same run that stands is replaced.
 
@@ -235,6 +235,7 @@ def write_report(
         config: The run's frozen config.
         features_dir: Finished features artifact; None: there is none, for lack of a backbone.
         audit_dir: Finished audit artifact; None: there is none, since it needs features.
+        no_features: Why there are none, as a sentence without its stop.
 
     Returns:
         The paths and the headline.
@@ -258,10 +259,10 @@ def write_report(
         raise DataError(f"{evaluation_dir}: holds no prediction for a test product; remove it and run again")
 
     def write(part_dir: Path) -> dict[str, Any]:
-        metrics = _measure_all(inputs, config)
+        metrics = _measure_all(inputs, config, no_features)
         choices = choose_products(test_products)
         embed_pictures = config.sample.embed_pictures
-        evidence = read_evidence(dirs, choices, config.training.network, embed_pictures=embed_pictures)
+        evidence = read_evidence(dirs, choices, config.training.network, no_features, embed_pictures=embed_pictures)
         suspects = make_suspect_texts(dirs, inputs.audit, inputs.classes, metrics, embed_pictures=embed_pictures)
         label_page = _make_label_page(dirs, metrics, embed_pictures=embed_pictures)
         page = render_report(metrics, inputs.history, show_galleries(choices, evidence), suspects.shown)

@@ -1,4 +1,4 @@
-"""Runs whose counts lie at an end (none, all, one): real stages on tiny pictures, and a model that says what it is told.
+"""Runs whose counts lie at an end (none, all, one): real stages, tiny pictures, a model that says what it is told.
 
 Three classes are red, green and blue. The model looks at a picture's mean colour through a dense layer whose weights
 the case chooses, so that it makes no mistake, only mistakes, always the same answer, or none that it is sure of.

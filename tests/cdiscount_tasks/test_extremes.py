@@ -11,9 +11,9 @@ from cdiscount_tasks.stages.catalogue_page import write_catalogue_page
 from cdiscount_tasks.stages.comparison import write_comparison
 from tests.cdiscount_tasks.extreme_runs import Extreme, make_run
 from tests.cdiscount_tasks.html_page import Page
-from tests.tiny_catalogue import BLUE, GREEN, RED
+from tests.tiny_catalogue import GREEN, RED
 
-ONE_EACH = {number: (10, 1, 1) for number in range(3)}
+ONE_EACH = dict.fromkeys(range(3), (10, 1, 1))
 ONE_PRODUCT = {0: (10, 1, 1), 1: (12, 0, 0), 2: (12, 0, 0)}
 NO_TEST_OF_LAST = {0: (6, 3, 3), 1: (6, 3, 3), 2: (12, 0, 0)}
 CASES = {
@@ -75,7 +75,7 @@ def test_no_page_at_an_end_shows_a_programs_word_for_nothing(made, name):
 
 
 def test_runs_at_an_end_can_be_compared(made, tmp_path):
-    case, run = made
+    _, run = made
     other = make_run(tmp_path / "other", Extreme("right"), "ordinary")
     runs = [run.compared(), other.compared()]
     for number, some in enumerate((runs, [one._replace(features_dir=None) for one in runs])):

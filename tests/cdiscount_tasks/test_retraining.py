@@ -13,6 +13,7 @@ from cdiscount_tasks.stages import evaluation, labels, report
 from tests.cdiscount_tasks.test_run import NAMES, SETTINGS
 from tests.cdiscount_tasks.whole_runs import begin_run, finish_run
 from tests.tiny_catalogue import BLUE, CATEGORIES, RED
+from tests.weights_files import write_weights
 
 SAMPLE = {
     **SETTINGS,
@@ -182,8 +183,7 @@ def test_another_version_of_a_library_goes_on(change, told, monkeypatch):
 
 
 def test_weights_that_are_there_now_go_on(change, told, monkeypatch):
-    (change.folder / "weights").mkdir()
-    (change.folder / "weights" / "mobilenet_v2_notop.h5").write_text("weights")
+    write_weights(change.folder / "weights" / "mobilenet_v2_notop.h5")
     monkeypatch.setenv("CDISCOUNT_WEIGHTS", str(change.folder / "weights"))
 
     assert "there were no features, and now there would be" in told()
