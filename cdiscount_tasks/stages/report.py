@@ -23,7 +23,7 @@ from cdiscount_tasks.learning.calibration import Calibration
 from cdiscount_tasks.learning.intervals import known_exactly
 from cdiscount_tasks.learning.leak import unknown_price
 from cdiscount_tasks.learning.reliability import measure_calibration
-from cdiscount_tasks.records import TEST, VALIDATION
+from cdiscount_tasks.records import CLASS_NAMES, TEST, VALIDATION
 from cdiscount_tasks.report_evidence import read_evidence, read_small_pictures
 from cdiscount_tasks.report_suspects import make_suspect_texts
 from cdiscount_tasks.reporting.cases import show_galleries
@@ -42,7 +42,7 @@ from cdiscount_tasks.storage.label_tables import read_label_tables
 
 logger = logging.getLogger(__name__)
 
-VERSION = 6
+VERSION = 7
 _SETTING = "CDISCOUNT_REPORTS"
 _LIBRARIES = ("jinja2", "matplotlib", "numpy", "pandas", "pillow", "scipy")
 
@@ -273,7 +273,8 @@ def write_report(
         for name, text in suspects.files.items():
             (part_dir / name).write_text(text, encoding="utf-8", newline="")
         write_classes(part_dir / "classes.csv", metrics)
-        (part_dir / "MODEL_CARD.md").write_text(render_model_card(metrics), encoding="utf-8")
+        usable = str(model_dir.absolute()) if (model_dir / CLASS_NAMES).exists() else None
+        (part_dir / "MODEL_CARD.md").write_text(render_model_card(metrics, usable), encoding="utf-8")
         test = metrics["test"]
         accuracy = test["product"]["accuracy"]
         return {

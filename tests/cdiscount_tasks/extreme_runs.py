@@ -12,11 +12,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cdiscount_tasks.config import DrawConfig, LabelConfig, RunConfig, SampleConfig, TrainingConfig
+from cdiscount_tasks.config import DrawConfig, LabelConfig, RunConfig, SampleConfig, SplitConfig, TrainingConfig
 from cdiscount_tasks.learning.images import RESIZE_RULE
-from cdiscount_tasks.records import SPLITS, ComparedRun, LabelFiles, Reviews
+from cdiscount_tasks.records import CLASS_NAMES, SPLITS, ComparedRun, LabelFiles, Reviews
 from cdiscount_tasks.run import run_folder
 from cdiscount_tasks.stages import audit, evaluation, index, labels, report, sample
+from cdiscount_tasks.stages import model as model_stage
 from cdiscount_tasks.storage.artifact import Recipe, build_artifact, write_json
 from cdiscount_tasks.storage.schemas import CLASSES, HISTORY
 from cdiscount_tasks.storage.tables import read_table, write_table
@@ -148,6 +149,7 @@ def publish_model(network, labels_dir: Path, artifacts_dir: Path) -> Path:
 
     def write(part_dir: Path):
         network.save(part_dir / "model.keras")
+        write_json(part_dir / CLASS_NAMES, model_stage._class_names(labels_dir))
         classes = read_table(labels_dir / "classes.parquet", CLASSES)
         write_table(part_dir / "classes.parquet", classes, CLASSES)
         row = {"train_loss": 1.0, "train_accuracy": 0.5, "validation_loss": 1.0, "validation_accuracy": 0.5}
@@ -170,7 +172,9 @@ def label_run(place: Path, case: Extreme) -> tuple[Path, dict[str, Path], LabelC
     dirs = {"index": Path(index.merge_index(catalogue_path, place / "index", 0.01)["path"])}
     draw = DrawConfig(categories=case.categories)
     dirs["sample"] = Path(sample.draw_sample(dirs["index"], catalogue_path, place, draw)["path"])
-    config = LabelConfig(categories=case.categories, straddling="move_to_train" if case.splits else "error")
+    config = LabelConfig(
+        categories=case.categories, split=SplitConfig(file="split.csv") if case.splits else SplitConfig()
+    )
     files = _label_files(place, case)
     dirs["labels"] = Path(labels.fix_labels(dirs["index"], dirs["sample"], files, place, config)["path"])
     return catalogue_path, dirs, config
