@@ -62,6 +62,27 @@ def test_a_run_at_an_end_has_its_report(made):
     assert accuracy["n"] == (predictions["split"] == "test").sum()
 
 
+def test_no_model_is_above_a_baseline_that_test_gives_away(made):
+    case, run = made
+    metrics = json.loads((run.report_dir / "metrics.json").read_text("utf-8"))
+    predictions = pd.read_parquet(run.report_dir / "predictions.parquet").query("split == 'test'")
+    largest = predictions["class_index"].value_counts(normalize=True).max()
+    assert metrics["test"]["baseline"]["largest_in_test"]["value"] == pytest.approx(largest, abs=1e-6)
+    low = metrics["test"]["product"]["accuracy"]["low"]
+    assert metrics["verdict"]["above_baseline"] == (low > largest)
+    if case.splits is ONE_PRODUCT and case.answers == "right":
+        assert low > metrics["test"]["baseline"]["majority"]["value"] == 0
+        assert "is beaten for free" in (run.report_dir / "report.html").read_text("utf-8")
+
+
+def test_an_interval_that_nothing_is_known_of_is_none(made):
+    metrics = json.loads((made[1].report_dir / "metrics.json").read_text("utf-8"))
+    for figure in metrics["leak"]["accuracy"].values():
+        assert figure["value"] is None or figure["low"] is None or figure["low"] < figure["high"]
+    for figure in metrics["leak"]["inflation"].values():
+        assert figure["low"] is None or figure["low"] < figure["high"]
+
+
 PAGES = ("report.html", "labels.html", "suspects.html", "MODEL_CARD.md")
 
 
@@ -71,7 +92,7 @@ def test_no_page_at_an_end_shows_a_programs_word_for_nothing(made, name):
     text = re.sub(r"<pre.*?</pre>", "", text, flags=re.DOTALL)  # the config, as JSON
     seen = Page(text).text if name.endswith("html") else text
     assert not re.findall(r"\b(?:nan|NaN|inf|None|undefined|null)\b", seen)
-    assert "1 products" not in seen and "1 product are" not in seen
+    assert not re.findall(r"\b1 (?:products|epochs|images|groups|pictures)\b|\b1 product are\b|\b1 epoch was\b", seen)
 
 
 def test_runs_at_an_end_can_be_compared(made, tmp_path):

@@ -45,8 +45,8 @@ def repacked(content, name, change):
 
 NESTED = b'{"a":' * 20_000 + b"1" + b"}" * 20_000
 DAMAGES = {
-    "no zip": lambda content: b"weights",
-    "empty": lambda content: b"",
+    "no zip": lambda _: b"weights",
+    "empty": lambda _: b"",
     "cut": lambda content: content[: len(content) // 2],
     "no config": lambda content: repacked(content, "config.json", lambda _: None),
     "config that is no JSON": lambda content: repacked(content, "config.json", lambda _: b"\xff{"),
