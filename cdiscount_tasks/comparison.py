@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 import xxhash
 from pydantic import ValidationError
 
-from cdiscount_tasks.backbones import Backbone
+from cdiscount_tasks.backbones import Backbone, why_no_backbone
 from cdiscount_tasks.comparison_config import DEFAULT_SAMPLES, ChosenRun, CloudConfig, ComparisonConfig
 from cdiscount_tasks.config import DrawConfig, LabelConfig
 from cdiscount_tasks.config_errors import close_names, first_sentence, in_short
@@ -95,8 +95,13 @@ class Comparison:
 
     @property
     def backbone(self) -> Backbone | None:
-        """Return what all features are made with; None: no weights stand on this machine."""
+        """Return what all features are made with; None: this machine has no weights to use."""
         return self.runs[0].backbone
+
+    @property
+    def no_backbone(self) -> str:
+        """Return why there is no backbone, as a sentence without its stop."""
+        return why_no_backbone(self.environment.weights_dir)
 
     @property
     def compared(self) -> list[ComparedRun]:

@@ -23,6 +23,9 @@ DRAWN_COMMENT = b"drawn by cdiscount_tasks.demo"
 
 DRAWN_WARNING = "Drawn pictures: these figures show that the pipeline works, not how hard the real categories are."
 
+CLASS_NAMES = "class_names.json"
+"""Of a model artifact: what each class is called, by class index, for whoever uses the model elsewhere."""
+
 METRICS_VERSION = 1
 """The schema of metrics.json, which docs/metrics-schema.md describes."""
 

@@ -33,10 +33,6 @@ _LARGEST_SIDE = 180
 """Pixels; larger pictures are made smaller as they come, so that few megabytes are held."""
 
 PICTURES_KEPT_OUT = "The sample's setting embed_pictures is false: no picture of the catalogue is on this page."
-_NO_FEATURES = (
-    "They are found by the features of a pretrained network, and this machine has no file of its weights "
-    "(CDISCOUNT_WEIGHTS)."
-)
 _OLD_EVALUATION = (
     "The evaluation was made by an older version, which kept none; a new run makes it again, with the same predictions."
 )
@@ -149,10 +145,10 @@ def _find_twins(
 
 
 def _read_twins(
-    features_dir: Path | None, labels_dir: Path, images: pd.DataFrame, product_ids: Sequence[int]
+    features_dir: Path | None, no_features: str, labels_dir: Path, images: pd.DataFrame, product_ids: Sequence[int]
 ) -> tuple[dict[int, list[TwinRow]], str | None]:
     if features_dir is None:
-        return {}, _NO_FEATURES
+        return {}, f"They are found by the features of a pretrained network, which were not computed: {no_features}."
     try:
         return _find_twins(features_dir, labels_dir, images, product_ids), None
     except DataError as error:
@@ -161,7 +157,7 @@ def _read_twins(
 
 
 def read_evidence(
-    dirs: Mapping[str, Path], choices: ProductChoices, network: str, *, embed_pictures: bool = True
+    dirs: Mapping[str, Path], choices: ProductChoices, network: str, no_features: str, *, embed_pictures: bool = True
 ) -> Evidence:
     """Read what the page shows of its products.
 
@@ -169,12 +165,15 @@ def read_evidence(
         dirs: The input artifacts by stage: sample, labels, evaluation, and features where the model was trained on any.
         choices: Which products.
         network: The model's, by name.
+        no_features: Why there are none, where there are none.
         embed_pictures: Whether the page may hold pictures of the catalogue.
     """
     columns = ["product_id", "image_number", "split", "learnt"]
     images = tables.read_table(dirs["labels"] / "images.parquet", schemas.LABEL_IMAGES, columns).to_pandas()
     images_of = _image_numbers(images, choices.product_ids())
-    twins, no_twins = _read_twins(dirs.get("features"), dirs["labels"], images, choices.mistakes["product_id"].tolist())
+    twins, no_twins = _read_twins(
+        dirs.get("features"), no_features, dirs["labels"], images, choices.mistakes["product_id"].tolist()
+    )
     maps, no_maps = _read_maps(dirs["evaluation"], network)
     wanted: list[Any] = [Picture(product_id, number) for product_id, numbers in images_of.items() for number in numbers]
     wanted += [twin.picture for of_product in twins.values() for twin in of_product]

@@ -9,7 +9,7 @@ from typing import Any, TypeVar, cast
 
 import xxhash
 
-from cdiscount_tasks.backbones import Backbone, backbone_of
+from cdiscount_tasks.backbones import Backbone, backbone_of, why_no_backbone
 from cdiscount_tasks.config import RunConfig
 from cdiscount_tasks.environment import Environment, read_environment
 from cdiscount_tasks.errors import DataError
@@ -86,8 +86,13 @@ class Run:
 
     @property
     def backbone(self) -> Backbone | None:
-        """Return what the run's features are made with; None: it trains from scratch, and no weights stand here."""
+        """Return what the run's features are made with; None: it trains from scratch, and has no weights to use."""
         return backbone_of(self.config.training, self.environment.weights_dir)
+
+    @property
+    def no_features(self) -> str:
+        """Return why the run has no features, as a sentence without its stop; empty where it has."""
+        return "" if self.features_dir else why_no_backbone(self.environment.weights_dir)
 
     @property
     def pretrained(self) -> Pretrained | None:

@@ -150,7 +150,9 @@ def sample_dag(sample: SampleConfig) -> DAG:
 
             run = open_run(sample.name, run_id)
             artifacts = map(Path, (index_dir, sample_dir, labels_dir, model_dir, evaluation_dir))
-            written = report.write_report(*artifacts, run.report_dir, run.config, run.features_dir, run.audit_dir)
+            written = report.write_report(
+                *artifacts, run.report_dir, run.config, run.features_dir, run.audit_dir, run.no_features
+            )
             assets.publish_report(outlet_events, read_headline(run.report_dir))
             note_duration(run)
             return run.record("report", written)

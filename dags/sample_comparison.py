@@ -71,7 +71,6 @@ def sample_comparison() -> None:
         **Leaves** a feature vector of each picture; skipped where no weights stand on this machine.
         **If it fails** because the weights do not fit, look at the file that the log names, in `CDISCOUNT_WEIGHTS`.
         """
-        from cdiscount_tasks.backbones import NO_BACKBONE
         from cdiscount_tasks.comparison import open_comparison
         from cdiscount_tasks.stages import features
 
@@ -79,7 +78,7 @@ def sample_comparison() -> None:
         comparison = open_comparison(run_id)
         run, backbone = comparison.compared_of(sample_name), comparison.backbone
         if backbone is None:
-            skip_task(comparison.note("no_features", NO_BACKBONE))
+            skip_task(comparison.note("no_features", comparison.no_backbone))
         extracted = features.extract_features(
             run.sample_dir, run.labels_dir, backbone.weights_path, run.labels_dir.parent, backbone.config
         )

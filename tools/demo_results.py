@@ -38,7 +38,6 @@ def compare(runs: Sequence[Run]) -> tuple[str, Path]:
         The answer, and the page.
     """
     # Here, not above: pandas, SciPy and scikit-learn take seconds, which every call of the tools would pay.
-    from cdiscount_tasks.backbones import NO_BACKBONE  # noqa: PLC0415
     from cdiscount_tasks.comparison import start_comparison  # noqa: PLC0415
     from cdiscount_tasks.stages.comparison import write_comparison  # noqa: PLC0415
 
@@ -49,7 +48,7 @@ def compare(runs: Sequence[Run]) -> tuple[str, Path]:
     for sample, extracted in features.items():
         if extracted:
             comparison.record(f"features_{sample}", extracted)
-    missing = "" if all(features.values()) else NO_BACKBONE
+    missing = "" if all(features.values()) else comparison.no_backbone
     written = write_comparison(comparison.compared, None, comparison.out_dir, missing, NO_CLOUD_IN_DEMO)
     return written["answer"], Path(written["page_path"])
 

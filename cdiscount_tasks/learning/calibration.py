@@ -44,6 +44,10 @@ class Calibration(TypedDict):
     thresholds: list[Threshold]
 
 
+def _counted(num_products: int) -> str:
+    return f"{num_products:,} validation {'product' if num_products == 1 else 'products'}"
+
+
 def _tempered_logs(logs: npt.NDArray[np.float32], temperature: float) -> Floats:
     return np.asarray(special.log_softmax(logs / np.float64(temperature), axis=1))
 
@@ -66,7 +70,7 @@ def choose_temperature(probabilities: npt.NDArray[np.float32], true: npt.NDArray
     """
     n, num_classes = probabilities.shape
     if n < FEWEST_TO_CHOOSE:
-        return 1.0, f"Not chosen: {n} validation products, expected at least {FEWEST_TO_CHOOSE}."
+        return 1.0, f"Not chosen: {_counted(n)}, expected at least {FEWEST_TO_CHOOSE}."
     if (probabilities.argmax(axis=1) == true).all():
         return 1.0, "Not chosen: no mistake on validation, so that ever more certainty would always look better."
     logs = np.log(np.maximum(probabilities, _TINY))
@@ -125,6 +129,12 @@ def answered_by_confidence(
     return sums.index.to_numpy(), sums["size"].to_numpy(np.int64), sums["sum"].to_numpy(np.int64)
 
 
+def _no_threshold(target_precision: float, note: str) -> Threshold:
+    return Threshold(
+        target_precision=target_precision, threshold=None, num_answered=0, precision=None, coverage=0.0, note=note
+    )
+
+
 def choose_threshold(
     confidence: npt.NDArray[np.float32], correct: npt.NDArray[np.bool_], target_precision: float
 ) -> Threshold:
@@ -137,17 +147,21 @@ def choose_threshold(
     """
     levels, answered, right = answered_by_confidence(confidence, correct)
     precise = (answered >= FEWEST_TO_CHOOSE) & (right >= target_precision * answered - 1e-9)
+    if len(correct) < FEWEST_TO_CHOOSE:
+        note = (
+            f"No confidence is chosen for {100 * target_precision:.0f} % precision: {_counted(len(correct))}, expected "
+            f"at least {FEWEST_TO_CHOOSE}."
+        )
+        return _no_threshold(target_precision, note)
     if not precise.any():
         best = f"the best of {FEWEST_TO_CHOOSE} or more answers is"
         enough = answered >= FEWEST_TO_CHOOSE
-        reached = f"; {best} {100 * (right / answered)[enough].max():.1f} %" if enough.any() else ""
+        reached = f"; {best} {100 * (right / answered)[enough].max():.1f} %"
         note = (
             f"No confidence gives {100 * target_precision:.0f} % precision on at least {FEWEST_TO_CHOOSE} of "
-            f"{len(correct):,} validation products{reached}."
+            f"{_counted(len(correct))}{reached}."
         )
-        return Threshold(
-            target_precision=target_precision, threshold=None, num_answered=0, precision=None, coverage=0.0, note=note
-        )
+        return _no_threshold(target_precision, note)
     last = int(np.flatnonzero(precise)[-1])
     return Threshold(
         target_precision=target_precision,

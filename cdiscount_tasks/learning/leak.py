@@ -8,7 +8,7 @@ import numpy.typing as npt
 
 from cdiscount_tasks.learning.frozen_head import Bools, Ints, predict_by_head
 from cdiscount_tasks.learning.intervals import Figure, figure_of, known_exactly, percentiles, resampled_sums
-from cdiscount_tasks.learning.shares import divide
+from cdiscount_tasks.learning.shares import divide, wilson_interval
 from cdiscount_tasks.records import BY_IMAGE, BY_PRODUCT, CERTIFIED, SPLIT_KINDS, TEST, TRAIN
 
 Splits = Mapping[str, npt.NDArray[np.str_]]
@@ -109,13 +109,17 @@ def _compare(right: npt.NDArray[np.float64], tested: npt.NDArray[np.float64], gr
 
     def inflation(kind: str) -> Figure:
         place = SPLIT_KINDS.index(kind)
-        interval = percentiles(draws[:, place] - draws[:, certified])
+        low, high = percentiles(draws[:, place] - draws[:, certified])
+        interval = (low, high) if low != high else (np.nan, np.nan)
         return figure_of(value[place] - value[certified], interval, n, num_groups)
 
+    def accuracy(place: int) -> Figure:
+        low, high = percentiles(draws[:, place])
+        if low == high:  # every draw the same: resampling cannot tell
+            low, high = wilson_interval(value[place], num_groups)
+        return figure_of(value[place], (low, high), n, num_groups)
+
     return LeakPrice(
-        accuracy={
-            kind: figure_of(value[place], percentiles(draws[:, place]), n, num_groups)
-            for place, kind in enumerate(SPLIT_KINDS)
-        },
+        accuracy={kind: accuracy(place) for place, kind in enumerate(SPLIT_KINDS)},
         inflation={kind: inflation(kind) for kind in (BY_PRODUCT, BY_IMAGE)},
     )

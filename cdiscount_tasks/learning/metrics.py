@@ -247,7 +247,8 @@ def measure_baselines(
         classes: A row per class index: num_products_train.
 
     Returns:
-        `majority`, `majority_class_index` and `gain`; `prior`: of answering every time with the train shares of the
+        `majority`, `majority_class_index` and `gain`; `largest_in_test`: the same of the class that most of these
+        products have, which nobody knows beforehand; `prior`: of answering every time with the train shares of the
         classes as probabilities.
     """
     counts = classes["num_products_train"].to_numpy(np.float64)
@@ -259,6 +260,7 @@ def measure_baselines(
     return {
         "majority": majority,
         "majority_class_index": majority_class,
+        "largest_in_test": share_figure(true == in_test.argmax(), group_id),
         "gain": mean_figure(correct.astype(float) - (true == majority_class), group_id, is_share=False),
         "prior": {
             "accuracy": majority,

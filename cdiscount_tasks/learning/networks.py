@@ -171,6 +171,16 @@ def put_head_on(network: keras.Model, head: keras.Model) -> None:
     network.get_layer(_HEAD_LAYER).set_weights(head.get_layer(_HEAD_LAYER).get_weights())
 
 
+def without_training(network: keras.Model) -> keras.Model:
+    """Return the same network without what training left on it: loss, optimiser and its states.
+
+    Saved, it is a third of the size, and `keras.models.load_model` opens it where none of this package is installed.
+    """
+    bare = keras.Model.from_config(network.get_config())
+    bare.set_weights(network.get_weights())
+    return bare
+
+
 def thaw(network: keras.Model, share: float) -> int:
     """Let the upper part of a pretrained backbone learn; batch normalisation that was not folded stays frozen.
 

@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
 
 from cdiscount_tasks.reporting.outside_text import plain
+from cdiscount_tasks.reporting.words import count
 
 # Stand-ins that the drawing uses and the page replaces: the same figure then serves light, dark and print.
 _COLOURS = {
@@ -100,7 +101,7 @@ def _curve(
     ends = ", ".join(
         f"{label} {history[column].iloc[-1]:.3g}".strip() for label, column in zip(labels, columns, strict=True)
     )
-    alt = f"{title} over {len(epochs)} epochs, at the end: {ends}."
+    alt = f"{title} over {count(len(epochs), 'epoch')}, at the end: {ends}."
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(4.4, 2.9), layout="constrained")
         axes = figure.subplots()
@@ -112,8 +113,10 @@ def _curve(
         _mark_events(axes, history)
         axes.set_xlabel("epoch")
         axes.set_ylabel(wording)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=6, min_n_ticks=1))
         axes.margins(x=0.04)
+        if len(epochs) == 1:
+            axes.set_xlim(epochs[0] - 0.5, epochs[0] + 0.5)
         axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 4))
         if labels[0]:
             axes.legend(frameon=False, handlelength=2.4, fontsize=10)

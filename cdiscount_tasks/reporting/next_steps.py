@@ -27,7 +27,15 @@ def _faults(metrics: Mapping[str, Any]) -> Iterator[Step]:
         yield Step(
             "Use none of these figures", "Splits share pictures: the test asks for what was learnt.", "#certificate"
         )
-    if not metrics["verdict"]["above_baseline"]:
+    low, baseline = metrics["test"]["product"]["accuracy"]["low"], metrics["test"]["baseline"]["majority"]["value"]
+    if not metrics["verdict"]["above_baseline"] and None not in (low, baseline) and low > baseline:
+        yield Step(
+            "Test on products like those of train",
+            "The class that is largest in train is rare in test, so that being better than always answering it shows "
+            "nothing: give the split file a test with every class in about the shares of train.",
+            "#certificate",
+        )
+    elif not metrics["verdict"]["above_baseline"]:
         yield Step(
             "Do not use this model",
             "It is not shown to be better than always answering the largest class: train for more epochs, with a lower "
@@ -49,11 +57,12 @@ def _training(metrics: Mapping[str, Any]) -> Iterator[Step]:
                 "#leak",
             )
     if model["best_epoch"] == model["num_epochs"]:
-        yield Step(
-            "Train for more epochs",
-            f"The last of {count(model['num_epochs'], 'epoch')} was the best: the validation loss was still falling.",
-            "#curves",
+        why = (
+            "There was one epoch alone: whether more would help is not known yet."
+            if model["num_epochs"] == 1
+            else f"The last of {model['num_epochs']:,} epochs was the best: the validation loss was still falling."
         )
+        yield Step("Train for more epochs", why, "#curves")
 
 
 def _data(metrics: Mapping[str, Any], names: list[ClassName]) -> Iterator[Step]:
@@ -62,8 +71,8 @@ def _data(metrics: Mapping[str, Any], names: list[ClassName]) -> Iterator[Step]:
     if suspects and suspects["num_listed"] and not suspects["reviews"]["lists"]:
         yield Step(
             "Judge the label suspects",
-            f"{count(suspects['num_listed'], 'product')} are listed, and no list of this sample has come back yet: the "
-            "next run learns from what you correct.",
+            f"{count(suspects['num_listed'], 'product is', 'products are')} listed, and no list of this sample has come "
+            "back yet: the next run learns from what you correct.",
             "suspects.html",
         )
     pairs = product["confusion"]["pairs"]

@@ -96,8 +96,13 @@ def render_report(
     )
 
 
-def render_model_card(metrics: Mapping[str, Any]) -> str:
-    """Make MODEL_CARD.md from the report's numbers."""
+def render_model_card(metrics: Mapping[str, Any], model_dir: str | None = None) -> str:
+    """Make MODEL_CARD.md from the report's numbers.
+
+    Args:
+        metrics: What metrics.json holds.
+        model_dir: The model artifact, absolute, for the lines that use it; None: it was saved by an older version.
+    """
     return (
         templates(autoescape=False)
         .get_template("model_card.md")
@@ -105,6 +110,7 @@ def render_model_card(metrics: Mapping[str, Any]) -> str:
             metrics=metrics,
             names=words.class_names(metrics["classes"]),
             drawn_warning=DRAWN_WARNING,
+            model_dir=model_dir,
             per_class=worst_first(metrics["test"]["product"]["per_class"])[:MAX_CLASSES_IN_CARD],
         )
     )

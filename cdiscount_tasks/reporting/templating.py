@@ -33,4 +33,5 @@ def templates(*, autoescape: bool = True) -> jinja2.Environment:
     environment.filters["few_groups"] = few_groups
     for name in ("markdown", "plain"):
         environment.filters[name] = getattr(outside_text, name)
+    environment.filters["python"] = ascii  # a text as Python's source has it
     return environment

@@ -36,7 +36,7 @@ from cdiscount_tasks.storage.tables import exact_frame, read_table, write_table
 
 logger = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 
 LEAK_SEEDS = range(5)
 

@@ -4,7 +4,6 @@ Predictions, a temperature and the confidences from which it answers, and what i
 them; no figures of test.
 """
 
-import json
 import logging
 from functools import partial
 from importlib import metadata
@@ -23,7 +22,7 @@ from cdiscount_tasks.learning.joining import joint_probabilities
 from cdiscount_tasks.learning.metrics import squared_errors
 from cdiscount_tasks.records import TEST, TRAIN, VALIDATION
 from cdiscount_tasks.reporting.product_choices import choose_products
-from cdiscount_tasks.storage.artifact import Recipe, build_artifact, verify_artifact, write_json
+from cdiscount_tasks.storage.artifact import Recipe, build_artifact, read_json, verify_artifact, write_json
 from cdiscount_tasks.storage.sample_images import SampleImages, rows_of
 from cdiscount_tasks.storage.schemas import (
     ACTIVATION_MAPS,
@@ -38,7 +37,9 @@ from cdiscount_tasks.storage.tables import read_table, write_table
 
 logger = logging.getLogger(__name__)
 
-VERSION = 3
+VERSION = 4
+
+_AGAIN = "remove {} and run again from train_model"
 
 _KEY_COLUMNS = ["split", "group_id", "class_index", "conflicted"]
 
@@ -82,14 +83,58 @@ def _with_certainty(products: pd.DataFrame, probabilities: np.ndarray, temperatu
 
 
 def _load_model(model_dir: Path) -> tuple[Any, dict[str, Any]]:
-    """Load a model whose files are what was published."""
+    """Load a model whose files are what was published.
+
+    Raises:
+        DataError: If it is damaged, cannot be loaded, or its weights are no finite numbers.
+    """
     verify_artifact(model_dir)
     import keras
 
-    contract = json.loads((model_dir / "input.json").read_text(encoding="utf-8"))
-    if contract["resize"] != RESIZE_RULE:
-        raise DataError(f"{model_dir}: wants pictures scaled by '{contract['resize']}', this code does '{RESIZE_RULE}'")
-    return keras.saving.load_model(model_dir / "model.keras", compile=False, safe_mode=True), contract
+    contract = read_json(model_dir / "input.json")
+    if contract.get("resize") != RESIZE_RULE:
+        raise DataError(
+            f"{model_dir}: wants pictures scaled by {contract.get('resize')!r}, this code does {RESIZE_RULE!r}; "
+            "train it again"
+        )
+    path = model_dir / "model.keras"
+    path.read_bytes()  # what the system cannot read for now is no damage: its error passes, and a retry may succeed
+    try:
+        network = keras.saving.load_model(path, compile=False, safe_mode=True)
+        sides = network.input_shape[1:3]
+    except MemoryError:
+        raise
+    except Exception as error:  # a damaged file gives Keras', zip's and HDF5's errors of any kind, RecursionError too
+        raise DataError(
+            f"{path}: cannot be loaded ({type(error).__name__}: {' '.join(str(error).split())[:200]}), though it "
+            f"has the bytes that were published; {_AGAIN.format(model_dir)}"
+        ) from error
+    if sides != (contract.get("image_size"),) * 2:
+        raise DataError(
+            f"{path}: takes pictures of {sides[0]} x {sides[1]} pixels, but input.json beside it says "
+            f"{contract.get('image_size')}; {_AGAIN.format(model_dir)}"
+        )
+    bad = [weight.path for weight in network.weights if not np.isfinite(keras.ops.convert_to_numpy(weight)).all()]
+    if bad:
+        raise DataError(
+            f"{path}: {len(bad)} of {len(network.weights)} weights are no finite numbers ({bad[0]}); "
+            f"{_AGAIN.format(model_dir)}"
+        )
+    return network, contract
+
+
+def _check_answers(probabilities: np.ndarray, num_classes: int, path: Path) -> None:
+    """Refuse answers that are no probabilities: a figure made from them would be about nothing."""
+    if probabilities.shape[1] != num_classes:
+        raise DataError(
+            f"{path}: answers with {probabilities.shape[1]} classes, expected {num_classes}; "
+            f"{_AGAIN.format(path.parent)}"
+        )
+    num_bad = int((~np.isfinite(probabilities).all(axis=1)).sum())
+    if num_bad:
+        raise DataError(
+            f"{path}: {num_bad} of its {len(probabilities)} answers are no finite numbers; {_AGAIN.format(path.parent)}"
+        )
 
 
 def _choose_calibration(products: pd.DataFrame, probabilities: np.ndarray) -> Calibration:
@@ -144,6 +189,7 @@ def _write_evaluation(sample_dir: Path, labels_dir: Path, model_dir: Path, part_
     pictures = hold_pictures(partial(SampleImages, sample_dir), rows, contract["image_size"], part_dir)
     logger.info("predicting %d images of %d products on %s", len(images), len(products), device.name)
     of_images = predict_images(network, pictures, flip=True)
+    _check_answers(of_images, classes.num_rows, model_dir / "model.keras")
     product_of_image = np.searchsorted(products["product_id"].to_numpy(), images["product_id"].to_numpy())
     of_products = joint_probabilities(of_images, product_of_image)
 
@@ -200,7 +246,7 @@ def evaluate_model(sample_dir: Path, labels_dir: Path, model_dir: Path, artifact
         artifacts_dir: Where the evaluation artifact will stand, named by its key.
 
     Raises:
-        DataError: If the model is damaged or of other classes.
+        DataError: If the model is damaged or of other classes, or a weight or an answer of it is no finite number.
     """
     recipe = evaluation_recipe(sample_dir, labels_dir, model_dir)
     write = partial(_write_evaluation, sample_dir, labels_dir, model_dir)

@@ -21,7 +21,7 @@ from cdiscount_tasks.errors import DataError, DivergedError
 from cdiscount_tasks.learning.devices import Device, prepare_device
 from cdiscount_tasks.learning.images import RESIZE_RULE
 from cdiscount_tasks.learning.inputs import Inputs, Vectors, hold_pictures
-from cdiscount_tasks.records import TRAIN, VALIDATION, Pretrained
+from cdiscount_tasks.records import CLASS_NAMES, TRAIN, VALIDATION, Pretrained
 from cdiscount_tasks.storage.artifact import Recipe, build_artifact, read_manifest, write_json
 from cdiscount_tasks.storage.checkpoints import Checkpoints
 from cdiscount_tasks.storage.epoch_logs import EpochLogs
@@ -38,7 +38,7 @@ if TYPE_CHECKING:  # importing Keras takes ten seconds, for nothing where the mo
 
 logger = logging.getLogger(__name__)
 
-VERSION = 4
+VERSION = 5
 
 # The closed list of `phase` in history.parquet.
 FROM_SCRATCH, HEAD, FINE_TUNE = "train", "head", "fine_tune"
@@ -206,6 +206,13 @@ def _best(trained: "Trained") -> "Epoch":
     return trained.history[trained.best_epoch - 1]
 
 
+def _class_names(labels_dir: Path) -> list[str]:
+    """Return what each class is called, by class index; its id stands behind a name, which others may share."""
+    classes = read_table(labels_dir / "classes.parquet", CLASSES).to_pylist()
+    named = [(str(row["level3"]).strip(), str(row["category_id"])) for row in classes]
+    return [f"{name} ({category_id})" if name not in ("", category_id) else category_id for name, category_id in named]
+
+
 def _write_model(
     sample_dir: Path,
     labels_dir: Path,
@@ -217,9 +224,12 @@ def _write_model(
 ) -> dict[str, Any]:
     training = _Training(sample_dir, labels_dir, config, training_dir, tensorboard_dir)
     network = training.transfer(pretrained) if pretrained else training.from_scratch()
-    network.save(part_dir / "model.keras")
+    from cdiscount_tasks.learning.networks import without_training  # after the device is set up
+
+    without_training(network).save(part_dir / "model.keras")
     write_table(part_dir / "history.parquet", training.history(), HISTORY)
     shutil.copyfile(labels_dir / "classes.parquet", part_dir / "classes.parquet")
+    write_json(part_dir / CLASS_NAMES, _class_names(labels_dir))
     contract = {"image_size": config.image_size, "channels": 3, "dtype": "uint8", "resize": RESIZE_RULE}
     write_json(part_dir / "input.json", {**contract, "weights": _origin_of(config, pretrained)})
     return {"network": config.network, "num_parameters": int(network.count_params()), **training.figures()}

@@ -16,7 +16,6 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from cdiscount_tasks.backbones import NO_BACKBONE
 from cdiscount_tasks.config import RunConfig
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.learning import metrics as measuring
@@ -24,7 +23,7 @@ from cdiscount_tasks.learning.calibration import Calibration
 from cdiscount_tasks.learning.intervals import known_exactly
 from cdiscount_tasks.learning.leak import unknown_price
 from cdiscount_tasks.learning.reliability import measure_calibration
-from cdiscount_tasks.records import TEST, VALIDATION
+from cdiscount_tasks.records import CLASS_NAMES, TEST, VALIDATION
 from cdiscount_tasks.report_evidence import read_evidence, read_small_pictures
 from cdiscount_tasks.report_suspects import make_suspect_texts
 from cdiscount_tasks.reporting.cases import show_galleries
@@ -43,7 +42,7 @@ from cdiscount_tasks.storage.label_tables import read_label_tables
 
 logger = logging.getLogger(__name__)
 
-VERSION = 6
+VERSION = 7
 _SETTING = "CDISCOUNT_REPORTS"
 _LIBRARIES = ("jinja2", "matplotlib", "numpy", "pandas", "pillow", "scipy")
 
@@ -160,15 +159,15 @@ def _measure(inputs: _Inputs, split: str) -> dict[str, Any]:
     return {**measured, "image": measuring.measure_images(images)}
 
 
-def _describe_audit(audit: AuditTables | None) -> dict[str, Any]:
+def _describe_audit(audit: AuditTables | None, no_features: str) -> dict[str, Any]:
     """Return what metrics.json says of the leak and the suspects."""
     if audit is None:
-        return {"leak": {"reason": NO_BACKBONE, **unknown_price()}, "suspects": None}
+        return {"leak": {"reason": no_features, **unknown_price()}, "suspects": None}
     found = {name: count for name, count in audit.counts.items() if name.startswith("num_")}
     return {"leak": audit.leak, "suspects": {"list": audit.key, **found, "reviews": audit.reviews}}
 
 
-def _measure_all(inputs: _Inputs, config: RunConfig) -> dict[str, Any]:
+def _measure_all(inputs: _Inputs, config: RunConfig, no_features: str) -> dict[str, Any]:
     """Return what metrics.json holds."""
     test, validation = _measure(inputs, TEST), _measure(inputs, VALIDATION)
     for unit, ceiling in (("image", "value"), ("product", "product")):
@@ -183,7 +182,7 @@ def _measure_all(inputs: _Inputs, config: RunConfig) -> dict[str, Any]:
         certificate=inputs.certificate,
         counts=inputs.counts,
         model_input=inputs.model_input,
-        audited=_describe_audit(inputs.audit),
+        audited=_describe_audit(inputs.audit, no_features),
         artifacts=inputs.names,
         manifests=inputs.manifests,
         config=config,
@@ -222,6 +221,7 @@ def write_report(
     config: RunConfig,
     features_dir: Path | None = None,
     audit_dir: Path | None = None,
+    no_features: str = "the run has no features",
 ) -> ReportResult:
     """Write a run's report and list it in the index of reports. A report of the same run that stands is replaced.
 
@@ -235,6 +235,7 @@ def write_report(
         config: The run's frozen config.
         features_dir: Finished features artifact; None: there is none, for lack of a backbone.
         audit_dir: Finished audit artifact; None: there is none, since it needs features.
+        no_features: Why there are none, as a sentence without its stop.
 
     Returns:
         The paths and the headline.
@@ -258,10 +259,10 @@ def write_report(
         raise DataError(f"{evaluation_dir}: holds no prediction for a test product; remove it and run again")
 
     def write(part_dir: Path) -> dict[str, Any]:
-        metrics = _measure_all(inputs, config)
+        metrics = _measure_all(inputs, config, no_features)
         choices = choose_products(test_products)
         embed_pictures = config.sample.embed_pictures
-        evidence = read_evidence(dirs, choices, config.training.network, embed_pictures=embed_pictures)
+        evidence = read_evidence(dirs, choices, config.training.network, no_features, embed_pictures=embed_pictures)
         suspects = make_suspect_texts(dirs, inputs.audit, inputs.classes, metrics, embed_pictures=embed_pictures)
         label_page = _make_label_page(dirs, metrics, embed_pictures=embed_pictures)
         page = render_report(metrics, inputs.history, show_galleries(choices, evidence), suspects.shown)
@@ -272,7 +273,8 @@ def write_report(
         for name, text in suspects.files.items():
             (part_dir / name).write_text(text, encoding="utf-8", newline="")
         write_classes(part_dir / "classes.csv", metrics)
-        (part_dir / "MODEL_CARD.md").write_text(render_model_card(metrics), encoding="utf-8")
+        usable = str(model_dir.absolute()) if (model_dir / CLASS_NAMES).exists() else None
+        (part_dir / "MODEL_CARD.md").write_text(render_model_card(metrics, usable), encoding="utf-8")
         test = metrics["test"]
         accuracy = test["product"]["accuracy"]
         return {

@@ -10,6 +10,13 @@ from cdiscount_tasks.storage.schemas import features_schema
 from cdiscount_tasks.storage.tables import open_table, read_row_groups, read_table
 
 
+def _checked(path: Path, vectors: np.ndarray) -> np.ndarray:
+    """Return vectors that are numbers: a classifier learnt on others would fail, or say nothing of worth."""
+    if not np.isfinite(vectors).all():
+        raise DataError(f"{path}: holds features that are no finite numbers; remove {path.parent} and run again")
+    return vectors
+
+
 def read_features(features_dir: Path) -> np.ndarray:
     """Read the vectors of all pictures.
 
@@ -18,7 +25,7 @@ def read_features(features_dir: Path) -> np.ndarray:
         for row as the labels' `images.parquet`.
 
     Raises:
-        DataError: If the file is missing or damaged.
+        DataError: If the file is missing or damaged, or holds no finite numbers.
     """
     path = features_dir / "features.parquet"
     with open_table(path) as file:
@@ -31,7 +38,7 @@ def read_features(features_dir: Path) -> np.ndarray:
         for chunk in table[name].chunks:
             vectors[first : first + len(chunk), side] = chunk.flatten().to_numpy().reshape(-1, num_features)
             first += len(chunk)
-    return vectors
+    return _checked(path, vectors)
 
 
 def read_features_of(features_dir: Path, wanted: np.ndarray) -> np.ndarray:
@@ -45,7 +52,7 @@ def read_features_of(features_dir: Path, wanted: np.ndarray) -> np.ndarray:
         float32, [number of wanted pictures, num_features].
 
     Raises:
-        DataError: If the file is missing or damaged, or of other pictures.
+        DataError: If the file is missing or damaged, of other pictures, or holds no finite numbers.
     """
     return np.concatenate([vectors for _, vectors in iter_features(features_dir, np.flatnonzero(wanted), len(wanted))])
 
@@ -62,7 +69,7 @@ def iter_features(features_dir: Path, rows: np.ndarray, num_rows: int) -> Iterat
         Some of the rows, int64, [n], and their vectors (not those of mirror images), float32, [n, num_features].
 
     Raises:
-        DataError: If the file is missing or damaged, or of other pictures.
+        DataError: If the file is missing or damaged, of other pictures, or holds no finite numbers.
     """
     path = features_dir / "features.parquet"
     with open_table(path) as file:
@@ -77,5 +84,5 @@ def iter_features(features_dir: Path, rows: np.ndarray, num_rows: int) -> Iterat
             wanted = rows[np.searchsorted(rows, first) : np.searchsorted(rows, first + length)]
             if len(wanted):
                 column = read_row_groups(path, file, [group])["vector"].combine_chunks()
-                yield wanted, column.flatten().to_numpy().reshape(length, -1)[wanted - first]
+                yield wanted, _checked(path, column.flatten().to_numpy().reshape(length, -1)[wanted - first])
             first += length

@@ -97,7 +97,10 @@ def write_table(path: Path, rows: Any, schema: pa.Schema, rows_per_group: int = 
     columns = rows.column_names if isinstance(rows, pa.Table) else list(rows)
     if set(columns) != set(schema.names):
         raise ValueError(f"{path}: the rows have the columns {columns}, expected {schema.names}; select those")
-    if isinstance(rows, dict):
+    if all(len(rows[name]) == 0 for name in schema.names):
+        # An empty column has no type of its own (pandas calls it float64), which does not convert to every other.
+        table = schema.empty_table()
+    elif isinstance(rows, dict):
         table = pa.table(rows, schema=schema)
     elif isinstance(rows, pa.Table):
         table = rows

@@ -27,13 +27,12 @@ def judge_cloud(start: Any) -> Any:
         **Leaves** their pictures; skipped where the catalogue has too few categories, or no weights stand here.
         **If it fails** because the catalogue is not the indexed one, trigger the samples anew, then compare again.
         """
-        from cdiscount_tasks.backbones import NO_BACKBONE  # noqa: PLC0415
         from cdiscount_tasks.comparison import open_comparison  # noqa: PLC0415
         from cdiscount_tasks.stages import cloud, sample  # noqa: PLC0415
 
         comparison = open_comparison(run_id)
         if comparison.backbone is None:
-            skip_task(comparison.note("no_cloud", NO_BACKBONE))
+            skip_task(comparison.note("no_cloud", comparison.no_backbone))
         pool = cloud.choose_pool(
             comparison.index_dir,
             comparison.names_path,

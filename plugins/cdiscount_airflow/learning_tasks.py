@@ -55,13 +55,12 @@ def learn(sample_dir: Any, labels_dir: Any, open_run: Callable[[str], Any], gpu_
         **Leaves** a feature vector of each picture, and of its mirror image where the preset wants that.
         **If it fails** because the weights do not fit, look at the file that the log names, in `CDISCOUNT_WEIGHTS`.
         """
-        from cdiscount_tasks.backbones import NO_BACKBONE  # noqa: PLC0415
         from cdiscount_tasks.stages import features  # noqa: PLC0415
 
         run = open_run(run_id)
         backbone = run.backbone
         if backbone is None:
-            skip_task(NO_BACKBONE)
+            skip_task(run.no_features)
         extracted = features.extract_features(
             Path(sample_dir), Path(labels_dir), backbone.weights_path, run.artifacts_dir, backbone.config
         )

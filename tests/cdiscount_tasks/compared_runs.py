@@ -19,16 +19,21 @@ NUM_FEATURES = 8
 def artifact(parent, stage, write, name="x"):
     """Build an artifact of made-up content and return its folder."""
     parent.mkdir(parents=True, exist_ok=True)
-    recipe = Recipe(stage, 1, {"image_size": 96, "name": name}, {}, {}, {})
+    recipe = Recipe(stage, 1, {"network": "mobilenet_v2", "image_size": 96, "name": name}, {}, {}, {})
     return Path(build_artifact(recipe.dir_in(parent), recipe, write)["path"])
 
 
-def write_features(parent, labels_dir, apart, seed=0):
-    """Write features whose classes lie `apart` spreads from the middle, each in a direction of its own."""
+def write_features(parent, labels_dir, apart, seed=0, turned=0):
+    """Write features whose classes lie `apart` spreads from the middle, each in a direction of its own.
+
+    `turned`: of every product with an odd id, as if it were of the class so many further; 0: of its own.
+    """
     images = tables.read_table(labels_dir / "images.parquet", schemas.LABEL_IMAGES).to_pandas()
     random = np.random.default_rng(seed)
     vectors = random.normal(size=(len(images), NUM_FEATURES)).astype(np.float32)
-    vectors += apart * np.eye(NUM_FEATURES, dtype=np.float32)[images["class_index"].to_numpy() % NUM_FEATURES]
+    num_classes = images["class_index"].max() + 1
+    look = (images["class_index"] + turned * (images["product_id"] % 2)).to_numpy() % num_classes
+    vectors += apart * np.eye(NUM_FEATURES, dtype=np.float32)[look % NUM_FEATURES]
 
     def write(part_dir):
         lists = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), NUM_FEATURES)
@@ -40,7 +45,7 @@ def write_features(parent, labels_dir, apart, seed=0):
         )
         return {"network": "mobilenet_v2", "num_features": NUM_FEATURES, "weights_xxh3_128": "0f" * 16}
 
-    return artifact(parent, "features", write, f"{apart} {seed}")
+    return artifact(parent, "features", write, f"{apart} {seed} {turned}")
 
 
 def features_schema():

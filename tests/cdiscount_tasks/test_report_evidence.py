@@ -37,7 +37,7 @@ def write_features(folder, images, rows_per_group=37):
 
 def evidence_of(inputs, choices, features_dir=None, **options):
     dirs = {**inputs.dirs, **({"features": features_dir} if features_dir else {})}
-    return read_evidence(dirs, choices, "small_cnn", **options)
+    return read_evidence(dirs, choices, "small_cnn", "no weights", **options)
 
 
 def test_every_kept_picture_of_the_chosen_products_is_read_small(inputs, choices):
@@ -69,7 +69,7 @@ def test_twins_are_the_nearest_learnt_products_by_all_pairs_of_pictures(inputs, 
 
 
 def test_without_features_and_with_those_of_other_pictures_there_are_no_twins_but_a_sentence(inputs, choices, tmp_path):
-    assert "CDISCOUNT_WEIGHTS" in evidence_of(inputs, choices).no_twins
+    assert "which were not computed: no weights." in evidence_of(inputs, choices).no_twins
     write_features(tmp_path / "features", inputs.images.iloc[:-1])
     evidence = evidence_of(inputs, choices, tmp_path / "features")
     assert "run again from extract_features" in evidence.no_twins and not evidence.twins

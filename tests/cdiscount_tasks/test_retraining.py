@@ -15,6 +15,7 @@ from cdiscount_tasks.stages import evaluation, labels, report
 from tests.cdiscount_tasks.test_run import NAMES, SETTINGS
 from tests.cdiscount_tasks.whole_runs import begin_run, finish_run
 from tests.tiny_catalogue import BLUE, CATEGORIES, RED
+from tests.weights_files import write_weights
 
 SMOKE = {"network": "plain_cnn", "image_size": 32, "epochs": 1, "batch_size": 16}
 SAMPLE = {
@@ -220,8 +221,7 @@ def test_another_version_of_a_library_goes_on(change, told, monkeypatch):
 
 
 def test_weights_that_are_there_now_go_on(change, told, monkeypatch):
-    (change.folder / "weights").mkdir()
-    (change.folder / "weights" / "mobilenet_v2_notop.h5").write_text("weights")
+    write_weights(change.folder / "weights" / "mobilenet_v2_notop.h5")
     monkeypatch.setenv("CDISCOUNT_WEIGHTS", str(change.folder / "weights"))
 
     assert told() == "extracts features: against run first that run has no features, and now they can be made"

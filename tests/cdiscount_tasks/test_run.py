@@ -11,6 +11,7 @@ from cdiscount_tasks.run import open_run, run_folder
 from cdiscount_tasks.run_start import start_run
 from tests.conftest import index_catalogue
 from tests.tiny_catalogue import BLUE, GREEN, RED, YELLOW
+from tests.weights_files import write_weights
 
 SETTINGS = {
     "name": "colours",
@@ -157,14 +158,24 @@ def test_a_named_list_whose_audit_is_gone_does_not_stop_a_run(place):
 
 
 def test_a_run_from_scratch_trains_from_scratch_though_it_has_features(place, monkeypatch):
-    (place.folder / "weights").mkdir()
-    (place.folder / "weights" / "mobilenet_v2_notop.h5").touch()
+    write_weights(place.folder / "weights" / "mobilenet_v2_notop.h5")
     monkeypatch.setenv("CDISCOUNT_WEIGHTS", str(place.folder / "weights"))
     run = start_run("colours", "r1")
     run.record("features", {"path": "features-0"})
     assert run.backbone.config.network == "mobilenet_v2"
     assert run.features_dir == Path("features-0")
     assert run.pretrained is None
+
+
+def test_weights_that_are_damaged_stop_the_run_that_starts_from_them_and_no_other(place, monkeypatch):
+    path = write_weights(place.folder / "weights" / "mobilenet_v2_notop.h5")
+    path.write_bytes(path.read_bytes()[:-1000])
+    monkeypatch.setenv("CDISCOUNT_WEIGHTS", str(path.parent))
+    assert start_run("colours", "r1").no_features.startswith(
+        f"pretrained weights cannot be used: {path}: does not open"
+    )
+    with pytest.raises(ConfigError, match=r"mobilenet_v2_notop\.h5: does not open as the HDF5 file"):
+        start_run("colours", "r2", overrides={"network": "mobilenet_v2", "weights": "imagenet"})
 
 
 def test_a_run_without_outside_files_has_none(place, monkeypatch):

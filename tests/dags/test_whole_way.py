@@ -77,7 +77,7 @@ def test_without_weights_features_and_audit_are_skipped_and_the_report_says_why(
 
     assert not {"features", "audit"} & set(run)
     assert metrics_of(run)["suspects"] is None
-    assert metrics_of(run)["leak"]["reason"].startswith("no file with pretrained weights stands")
+    assert metrics_of(run)["leak"]["reason"].startswith("this needs pretrained weights, and no file")
     assert "Price of a leaky split: not computed" in page
 
 

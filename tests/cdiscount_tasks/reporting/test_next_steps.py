@@ -18,6 +18,7 @@ GOOD = {
     "suspects": {"num_listed": 0, "reviews": {"lists": []}},
     "test": {
         "image": {"accuracy": FIGURE},
+        "baseline": {"majority": {**FIGURE, "value": 0.55}},
         "product": {
             "accuracy": FIGURE,
             "confusion": {"pairs": []},
@@ -47,7 +48,8 @@ def test_where_nothing_is_amiss_nothing_is_advised():
     ("change", "advice"),
     [
         ({"verdict__certified": False}, "Use none of these figures"),
-        ({"verdict__above_baseline": False}, "Do not use this model"),
+        ({"verdict__above_baseline": False, "test__baseline__majority": FIGURE}, "Do not use this model"),
+        ({"verdict__above_baseline": False}, "Test on products like those of train"),
         ({"test__image__accuracy": {**FIGURE, "value": 0.5}}, "Start from a pretrained network"),
         ({"model__best_epoch": 8}, "Train for more epochs"),
         ({"suspects__num_listed": 12}, "Judge the label suspects"),
@@ -64,6 +66,20 @@ def test_the_most_confused_pair_is_named():
     assert next_steps(metrics, NAMES)[0].why == "WHITE is taken for RED 12 times, 36 % of its test products."
 
 
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"suspects__num_listed": 1}, "1 product is listed, and no list"),
+        ({"suspects__num_listed": 2}, "2 products are listed, and no list"),
+        ({"model__best_epoch": 1, "model__num_epochs": 1}, "There was one epoch alone: whether more would help"),
+        ({"model__best_epoch": 8}, "The last of 8 epochs was the best: the validation loss was still falling."),
+    ],
+)
+def test_advice_claims_no_more_than_the_counts_say(change, sentence):
+    (step,) = next_steps(changed(**change), NAMES)
+    assert step.why.startswith(sentence)
+
+
 def test_a_network_that_began_with_weights_is_not_told_to():
     metrics = changed(test__image__accuracy={**FIGURE, "value": 0.5}, model__input={"weights": {"file": "w.h5"}})
     assert next_steps(metrics, NAMES) == []
@@ -74,6 +90,6 @@ def test_a_list_that_came_back_is_not_asked_for_again():
 
 
 def test_faults_come_before_what_could_be_better():
-    metrics = changed(model__best_epoch=8, verdict__above_baseline=False)
+    metrics = changed(model__best_epoch=8, verdict__above_baseline=False, test__baseline__majority=FIGURE)
     assert [step.link for step in next_steps(metrics, NAMES)] == ["#curves", "#curves"]
     assert next_steps(metrics, NAMES)[0].what == "Do not use this model"

@@ -43,7 +43,7 @@ def test_history_has_a_row_an_epoch(model_dir, tiny_model):
 
 
 def test_every_file_of_the_model_is_what_was_published(model_dir):
-    assert verify_artifact(model_dir) == 4
+    assert verify_artifact(model_dir) == 5
 
 
 def test_training_twice_with_one_seed_gives_the_same_weights(sample_dir, labels_dir, model_dir, tmp_path):

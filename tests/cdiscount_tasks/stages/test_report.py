@@ -220,7 +220,15 @@ def test_a_mistake_gallery_holds_mistakes_alone(inputs, report):
 
 def test_what_an_older_evaluation_and_a_run_without_features_lack_is_said(page):
     assert "No activation maps: The evaluation was made by an older version" in page.text
-    assert "Nearest train products: not computed." in page.text and "CDISCOUNT_WEIGHTS" in page.text
+    assert "Nearest train products: not computed." in page.text and "the run has no features" in page.text
+
+
+def test_why_a_run_has_no_features_is_said_wherever_they_are_missed(inputs, tmp_path):
+    reason = "pretrained weights cannot be used: /w/mobilenet_v2_notop.h5: does not open as the HDF5 file"
+    out_dir = tmp_path / "reports" / "wine" / "run"
+    write_report(*inputs.dirs.values(), out_dir, inputs.config, no_features=reason)
+    assert read_metrics(out_dir)["leak"]["reason"] == reason
+    assert Page((out_dir / "report.html").read_text("utf-8")).text.count("/w/mobilenet_v2_notop.h5: does not open") == 4
 
 
 def share(inputs, reports_dir):
@@ -321,7 +329,7 @@ def test_a_report_that_stands_is_replaced_whole(inputs, tmp_path):
 def test_a_failing_write_leaves_the_old_report_standing(inputs, tmp_path, monkeypatch):
     out_dir, _ = write(inputs, tmp_path)
     before = (out_dir / "manifest.json").read_bytes()
-    monkeypatch.setattr("cdiscount_tasks.stages.report.render_model_card", lambda _: 1 / 0)
+    monkeypatch.setattr("cdiscount_tasks.stages.report.render_model_card", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         write(inputs, tmp_path)
     assert (out_dir / "manifest.json").read_bytes() == before

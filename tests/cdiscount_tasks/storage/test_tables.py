@@ -1,3 +1,4 @@
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -33,10 +34,28 @@ def test_what_is_written_is_read_again(tmp_path, schema, row):
     assert read_table(tmp_path / "t.parquet", schema).equals(table)
 
 
-@pytest.mark.parametrize("schema", [IMAGES, CONFLICTS, schemas.REJECTED, schemas.CLASSES])
-def test_a_table_without_rows_is_written_and_read(tmp_path, schema):
-    write_table(tmp_path / "t.parquet", {name: [] for name in schema.names}, schema)
-    assert read_table(tmp_path / "t.parquet", schema).num_rows == 0
+ALL_SCHEMAS = {
+    **{name: value for name, value in vars(schemas).items() if isinstance(value, pa.Schema)},
+    "features": schemas.features_schema(3, mirrored=True),
+    "predictions": prediction_schema(3, by_image=False),
+    "image predictions": prediction_schema(300, by_image=True),
+}
+EMPTY_ROWS = {
+    "lists": lambda names: {name: [] for name in names},
+    "arrays": lambda names: {name: np.array([]) for name in names},
+    "frame without types": lambda names: pd.DataFrame({name: [] for name in names}),
+    "frame of floats": lambda names: pd.DataFrame({name: np.array([], np.float64) for name in names}),
+    "filtered frame": lambda names: pd.DataFrame({name: [None, None] for name in names})[:0],
+    "table": lambda names: pa.table({name: pa.array([], pa.null()) for name in names}),
+}
+
+
+@pytest.mark.parametrize("kind", EMPTY_ROWS)
+@pytest.mark.parametrize("name", ALL_SCHEMAS)
+def test_a_table_without_rows_is_written_and_read(tmp_path, name, kind):
+    schema = ALL_SCHEMAS[name]
+    assert write_table(tmp_path / "t.parquet", EMPTY_ROWS[kind](schema.names), schema) == 0
+    assert read_table(tmp_path / "t.parquet", schema).equals(schema.empty_table())
 
 
 def test_the_same_rows_make_the_same_bytes(tmp_path):
