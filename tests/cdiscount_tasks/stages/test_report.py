@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from cdiscount_tasks.errors import ConfigError, DataError
-from cdiscount_tasks.labelling.rules import read_fixes
+from cdiscount_tasks.labelling.fix_rows import read_fix_rows
 from cdiscount_tasks.records import DRAWN_WARNING, Reviews
 from cdiscount_tasks.run import run_folder
 from cdiscount_tasks.stages.audit import audit_labels
@@ -432,7 +432,7 @@ def test_a_report_prices_the_leak(audited):
 
 
 def test_a_report_lists_suspects_as_a_fixes_file_and_shows_ten(audited):
-    fixes = read_fixes(audited / "label_suspects.csv", range(1000003400, 1000003405))
+    fixes = read_fix_rows(audited / "label_suspects.csv")
     suspects = read_metrics(audited)["suspects"]
     assert len(fixes) == suspects["num_listed"] > suspects["num_suspects_listed"] >= 10
     text = (audited / "report.html").read_text("utf-8")
@@ -441,10 +441,10 @@ def test_a_report_lists_suspects_as_a_fixes_file_and_shows_ten(audited):
 
 
 def test_the_page_to_judge_the_list_by_shows_every_picture_of_every_row(audited, inputs):
-    fixes = read_fixes(audited / "label_suspects.csv", range(1000003400, 1000003405))
+    fixes = read_fix_rows(audited / "label_suspects.csv")
     page = Page((audited / "suspects.html").read_text("utf-8"))
     num_images = inputs.products.set_index("product_id")["num_images"]
-    assert len(page.all("img")) == num_images[fixes["product_id"]].sum()
+    assert len(page.all("img")) == num_images[[row.product_id for row in fixes]].sum()
     assert page.text.count("suggested") == len(fixes)
     assert "suspects.html" in read_manifest(audited)["files"]
 
