@@ -146,7 +146,7 @@ def _plain(name: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
 
-def _ids_of(name: str, classes: Classes) -> list[int]:
+def ids_of(name: str, classes: Classes) -> list[int]:
     """Return the sample's categories of a name, then those that were left out, ascending; `name (id)` is understood."""
     with_id = _NAME_WITH_ID.fullmatch(name)
     if with_id and int(with_id[2]) in classes.names:
@@ -161,11 +161,11 @@ def _called(category_id: int, classes: Classes) -> str:
     return f"{category_id} ({' > '.join(names)})" if names else str(category_id)
 
 
-def _category_id(row: FixRow, classes: Classes, path: Path) -> int:
+def category_of(row: FixRow, classes: Classes, path: Path) -> int:
     """Return the id that a row's category means, by number or by name."""
     if is_whole_number(row.category):
         return int(row.category)
-    found = _ids_of(row.category, classes)
+    found = ids_of(row.category, classes)
     if len(found) == 1:
         return found[0]
     where = f"{path}: line {row.line} is {str(row.product_id)!r}, {row.category!r}"
@@ -238,7 +238,7 @@ def settle(row: FixRow, classes: Classes, path: Path) -> tuple[bool, int | None]
     Raises:
         DataError: If the category is none of the sample's, or at odds with the verdict; names the line.
     """
-    category_id = _category_id(row, classes, path) if row.category else None
+    category_id = category_of(row, classes, path) if row.category else None
     fault = _contradiction(row, category_id)
     if fault is None and row.verdict == SUGGESTION_RIGHT and category_id is None:
         fault = "category_id is empty; write the suggested one"

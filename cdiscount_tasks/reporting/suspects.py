@@ -112,17 +112,14 @@ def list_rows(rows: pd.DataFrame, classes: pd.DataFrame, key: str) -> list[ListR
     ]
 
 
-def write_list(rows: pd.DataFrame, classes: pd.DataFrame, key: str) -> str:
+def write_list(rows: Sequence[ListRow]) -> str:
     """Write the list of suspects as a fixes file in which nothing has been looked at, and so nothing is fixed.
 
     Args:
-        rows: suspects.parquet.
-        classes: classes.parquet.
-        key: Of the audit.
+        rows: Of the list.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    for row in list_rows(rows, classes, key):
-        writer.writerow([row.product_id, NOT_LOOKED_AT, row.suggested_category_id, row.reason])
+    writer.writerows([row.product_id, NOT_LOOKED_AT, row.suggested_category_id, row.reason] for row in rows)
     return text.getvalue()

@@ -43,7 +43,7 @@ from cdiscount_tasks.storage.label_tables import read_label_tables
 
 logger = logging.getLogger(__name__)
 
-VERSION = 6
+VERSION = 7
 _SETTING = "CDISCOUNT_REPORTS"
 _LIBRARIES = ("jinja2", "matplotlib", "numpy", "pandas", "pillow", "scipy")
 

@@ -1,6 +1,6 @@
 """The plugin's own pages: lists, what a run without a report is about, refusals."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
@@ -55,13 +55,16 @@ def _section(section: Section, root: str) -> Section:
     )
 
 
-def list_page(lists: Lists, root: str, dag_id: str | None = None) -> str:
+def list_page(
+    lists: Lists, root: str, dag_id: str | None = None, may_edit: Callable[[str], bool] = lambda _: False
+) -> str:
     """Make a list.
 
     Args:
         lists: What it shows.
         root: The way from the page to the app's root, such as `../../`: relative links survive a proxy's prefix.
         dag_id: The DAG whose tab it is; None: the page of all.
+        may_edit: Whether the user may edit a DAG, and so judge its labels.
     """
     samples = [_section(one, root) for one in lists.samples]
     kinds = {"comparison": lists.comparison, "catalogue": lists.catalogue}
@@ -74,6 +77,7 @@ def list_page(lists: Lists, root: str, dag_id: str | None = None) -> str:
         dag_id=dag_id,
         num_open=NUM_OPEN_RUNS,
         any_drawn=lists.any_drawn,
+        may_judge={section.dag_id for section in samples if section.reports and may_edit(section.dag_id)},
         drawn_warning=DRAWN_WARNING,
     )
 
@@ -100,3 +104,8 @@ def state_page(run: AirflowRun, tasks: Sequence[AirflowTask] | None, writes_repo
 def refusal_page(status: int, sentence: str) -> str:
     """Make the page of an error."""
     return _render("refusal.html", status=status, sentence=sentence)
+
+
+def judge_page(name: str, **content: Any) -> str:
+    """Make a page of those that labels are judged on, `judge.html` or `judge_lists.html`."""
+    return _render(name, **content)

@@ -6,7 +6,7 @@ import pytest
 from cdiscount_tasks.labelling.fix_rows import read_fix_rows
 from cdiscount_tasks.labelling.reviews import read_judgements
 from cdiscount_tasks.labelling.rules import read_fixes
-from cdiscount_tasks.reporting.suspects import choose_suspects, show_suspects, write_list
+from cdiscount_tasks.reporting.suspects import choose_suspects, list_rows, show_suspects, write_list
 
 KEY = "0123456789abcdef"
 CLASSES = pd.DataFrame({"class_index": [0, 1], "category_id": [10, 20], "level3": ['VIN\nROUGE, "vieux"', "=1+1"]})
@@ -35,7 +35,7 @@ def suspects(num_rows=30):
 @pytest.fixture
 def path(tmp_path):
     made = tmp_path / "label_suspects.csv"
-    made.write_text(write_list(suspects(), CLASSES, KEY), encoding="utf-8", newline="")
+    made.write_text(write_list(list_rows(suspects(), CLASSES, KEY)), encoding="utf-8", newline="")
     return made
 
 

@@ -3,7 +3,7 @@ import re
 
 import numpy as np
 
-from cdiscount_tasks.reporting.suspects import listed_rows, write_list
+from cdiscount_tasks.reporting.suspects import list_rows, listed_rows, write_list
 from cdiscount_tasks.reporting.suspects_page import render_suspects_page, show_listed
 from tests.cdiscount_tasks.html_page import Page
 from tests.cdiscount_tasks.reporting.test_suspects import CLASSES, KEY, suspects
@@ -27,7 +27,7 @@ def products_of(text):
 
 
 def test_every_row_of_the_list_stands_there_in_its_order():
-    rows = list(csv.DictReader(write_list(suspects(), CLASSES, KEY).splitlines()))
+    rows = list(csv.DictReader(write_list(list_rows(suspects(), CLASSES, KEY)).splitlines()))
     assert products_of(Page(page_of(suspects())).text) == [int(row["product_id"]) for row in rows]
 
 

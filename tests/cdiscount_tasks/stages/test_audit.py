@@ -10,7 +10,7 @@ import pytest
 from cdiscount_tasks.config import LabelConfig, SplitConfig
 from cdiscount_tasks.labelling.rules import HUMAN_EXCLUSION, HUMAN_FIX
 from cdiscount_tasks.records import LabelFiles, Reviews
-from cdiscount_tasks.reporting.suspects import write_list
+from cdiscount_tasks.reporting.suspects import list_rows, write_list
 from cdiscount_tasks.stages import audit as stage
 from cdiscount_tasks.stages.audit import audit_labels
 from cdiscount_tasks.stages.labels import fix_labels
@@ -140,7 +140,7 @@ def rounds(index_dir, sample_dir, labels_dir, tmp_path_factory):
     odd = {int(row.product_id): (int(row.class_index) + 1) % 4 for row in lone.iloc[::6].head(5).itertuples()}
     first = audit_labels(labels_dir, make_features(labels_dir, folder, odd), Reviews(), folder, TINY_LABELS)
     audit_dir = Path(first["path"])
-    text = write_list(rows_of(first), pd.read_parquet(labels_dir / "classes.parquet"), audit_dir.name[6:])
+    text = write_list(list_rows(rows_of(first), pd.read_parquet(labels_dir / "classes.parquet"), audit_dir.name[6:]))
     fixes_path, copy = folder / "fixes.csv", folder / f"reviewed-{audit_dir.name[6:]}.parquet"
     copy.write_bytes((audit_dir / "suspects.parquet").read_bytes())
     listed = rows_of(first).loc[lambda rows: rows["listed"] != ""].set_index("product_id")
