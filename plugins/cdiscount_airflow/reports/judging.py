@@ -85,6 +85,7 @@ class _Page:
         chosen: What the person chose and is not saved yet.
         notes: A sentence to a card, by product_id.
         message: A sentence on top of the page.
+        incomplete: Products whose other category is still to be named.
     """
 
     sample: str
@@ -97,6 +98,7 @@ class _Page:
     chosen: dict[int, Choice] = field(default_factory=dict)
     notes: dict[int, str] = field(default_factory=dict)
     message: str | None = None
+    incomplete: frozenset[int] = frozenset()
 
     @property
     def num_pages(self) -> int:
@@ -231,7 +233,10 @@ def _answer(sample: str, folder: str, request: Request, reader: Reader, page: st
             in_file = choices_in(read_bytes(path), path, found)
         except DataError:
             in_file = {}
-        shown = _Page(sample, folder, found, number, in_file, before, data_hash, posted.chosen, notes, message)
+        incomplete = frozenset(posted.faults)
+        shown = _Page(
+            sample, folder, found, number, in_file, before, data_hash, posted.chosen, notes, message, incomplete
+        )
         return _show(request, shown, status)
 
     expected = judge_form.token_of(request, _token_page(sample, folder, number))
