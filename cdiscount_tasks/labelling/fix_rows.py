@@ -69,6 +69,11 @@ class FixRow(NamedTuple):
         """Tell whether the row waits for a person: it fixes nothing, and counts for nothing."""
         return self.needs_verdict and not self.verdict
 
+    @property
+    def is_judgement(self) -> bool:
+        """Tell whether a person looked at a row of a list, and said so."""
+        return self.needs_verdict and bool(self.verdict)
+
 
 class Classes(NamedTuple):
     """The categories that a fix may give.
@@ -110,10 +115,11 @@ def _row(path: Path, line: int, named: Mapping[str, str]) -> FixRow | None:
             f"{path}: line {line} comes from a list that is judged in the column {VERDICT}, but line 1 lacks that "
             f"column; add it, with {_WORDS}, or nothing where you did not look"
         )
-    if verdict == NOT_LOOKED_AT and not list_named:
+    if verdict == NOT_LOOKED_AT and not needs_verdict:
         raise DataError(
-            f"{path}: line {line} has no verdict, and its reason names no list; for a correction of your own write "
-            f"{OTHER_CATEGORY} into the column {VERDICT}"
+            f"{path}: line {line} has no verdict, and its reason does not say that it comes from a list that is judged "
+            f"by verdict; for a correction of your own, or a row of an older list, write {OTHER_CATEGORY} into the "
+            f"column {VERDICT}"
         )
     said = LISTED.search(reason)
     proposal = Proposal(int(said["given"]), int(said["suggested"])) if said else None

@@ -38,7 +38,7 @@ def _choice(row: FixRow, card: Card, category_id: int | None) -> Choice:
 
 def _is_said(row: FixRow) -> bool:
     """Tell whether a person has said something; of an older list's row that is there nobody knows."""
-    return bool(row.verdict) or row.list_key is None
+    return row.is_judgement or row.list_key is None
 
 
 def read_choices(table: CsvTable, path: Path, cards: Sequence[Card], classes: Classes) -> dict[int, Choice]:
@@ -58,10 +58,10 @@ def read_choices(table: CsvTable, path: Path, cards: Sequence[Card], classes: Cl
 
 
 def _with_verdicts(table: CsvTable, path: Path) -> CsvTable:
-    """Give the file the column of verdicts; a person's own corrections get the verdict that they have had."""
+    """Give the file the column of verdicts; what was applied without one still is."""
     if VERDICT in table.header:
         return table
-    own = {row.line for row in fix_rows(table, path) if row.list_key is None}
+    own = {row.line for row in fix_rows(table, path)}
     rows = [CsvRow(row.line, [*row.fields, OTHER_CATEGORY if row.line in own else ""]) for row in table.rows]
     return table._replace(header=[*table.header, VERDICT], rows=rows)
 

@@ -50,10 +50,10 @@ def read_judgements(path: Path | None) -> Judgements:
         return Judgements({}, [], {})
     table = read_csv(path, FIX_COLUMNS, KIND)
     rows = fix_rows(table, path)
-    verdicts = {row.product_id: (row.verdict, row.category) for row in rows if row.list_key and row.verdict}
+    verdicts = {row.product_id: (row.verdict or "", row.category) for row in rows if row.is_judgement}
     # Among them those that a row without a product names, as the first row of older lists did.
     named = {key for row in table.rows for key in LIST_NAMED.findall(table.named(row)["reason"])}
-    by_verdict = {row.list_key for row in rows if row.list_key and (row.needs_verdict or row.verdict)}
+    by_verdict = {row.list_key for row in rows if row.list_key and row.needs_verdict}
     kept = Counter(row.list_key for row in rows)
     return Judgements(verdicts, sorted(named), {key: kept[key] for key in sorted(named - by_verdict)})
 

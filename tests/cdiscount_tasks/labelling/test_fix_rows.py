@@ -1,3 +1,9 @@
+import csv
+import io
+import os
+import random
+from collections import Counter
+
 import pandas as pd
 import pytest
 
@@ -63,7 +69,8 @@ def test_a_listed_row_fixes_what_its_verdict_says(tmp_path, verdict, category, f
             "line 2 has the verdict 'sugested', expected catalogue, suggested, other, unsure",
         ),
         (f'1;right;6;"{reason()}"', "or nothing: not looked at"),
-        ("1;;6;mine", "line 2 has no verdict, and its reason names no list"),
+        ("1;;6;mine", "line 2 has no verdict, and its reason does not say that it comes from a list"),
+        (f'1;;6;"{reason()[:-10]}"', "line 2 has no verdict, and its reason does not say that it comes from a list"),
         ("1;suggested;;mine", "category_id is empty; write the suggested one"),
     ],
 )
@@ -85,7 +92,7 @@ def test_rows_of_two_lists_and_of_a_person_live_in_one_file(tmp_path):
         f'2;catalogue;6;"{reason()}"',
         f'2;catalogue;6;"{reason(key=LATER)}"',
         "3;other;8;mine",
-        f"4;;5;score 2 of 5; list {'a' * 16}".replace("5; list", "5, list"),
+        f'4;other;5;"score 2 of 5; list {"a" * 16}"',
     )
     assert fixes(tmp_path, *rows) == {1: 6, 3: 8, 4: 5}
 
@@ -125,3 +132,59 @@ def test_a_name_that_is_none_is_refused_with_the_candidates(tmp_path, row, words
     with pytest.raises(DataError, match=r"line 2 ") as caught:
         fixes(tmp_path, row, ids=(5, 6, 7), left_out=(8,), header=PLAIN)
     assert words in str(caught.value)
+
+
+def second_reading(text):
+    """Read a fixes file in another way: product -> category or None, of the rows that fix something."""
+    separator = max(",;\t", key=text.split("\n", 1)[0].count)
+    by_name = {"red": 5, "white": 6, "rosé": 8}
+    fixed = {}
+    for row in csv.DictReader(io.StringIO(text, newline=""), delimiter=separator):
+        said = {name.strip(): (value or "").strip() for name, value in row.items()}
+        verdict, category = said["verdict"].casefold(), said["category_id"]
+        if not any(said.values()) or verdict == "catalogue" or (not verdict and "judged by verdict" in said["reason"]):
+            continue
+        number = None if verdict == "unsure" or not category else by_name.get(category.casefold()) or int(category)
+        fixed[int(said["product_id"])] = number
+    return fixed
+
+
+def edited(text, rng):
+    """Return a text after a slip of a person, an editor or a spreadsheet."""
+    lines = text.splitlines(keepends=True)
+    place, line = rng.randrange(len(text)), rng.randrange(len(lines))
+    slips = [
+        text[:place] + rng.choice('",;\t\n 0169-xé\0\ufeff') + text[place:],
+        text[:place] + text[place + rng.choice([1, 1, 1, 5, 40]) :],
+        text[:place],
+        "".join(lines[:line] + lines[line + 1 :]),
+        "".join([*lines[:line], lines[line], *lines[line:]]),
+        lines[0] + "".join(rng.sample(lines[1:], len(lines) - 1)),
+        text.replace("\n", rng.choice(["\r\n", "\n\n", "\n;;;\n"])),
+        "\ufeff" + text.replace(";", rng.choice([",", "\t", ";"])),
+    ]
+    return rng.choice(slips)
+
+
+def test_no_slip_in_a_fixes_file_is_a_traceback_or_another_meaning(tmp_path):
+    rows = [
+        f'{i};{verdict};6;"{reason()}"' for i, verdict in enumerate(("", "catalogue", "suggested", "unsure", ""), 100)
+    ]
+    rows += [f'200;other;8;"{reason()}"', "201;other;White;mine", '202;other;;"mine; ""really"""', "203;other;5;é"]
+    text = HEADER + "".join(f"{row}\n" for row in rows)
+    rng, counts, path = random.Random(1), Counter(), tmp_path / "fixes.csv"
+    for _ in range(400 * int(os.environ.get("CDISCOUNT_TEST_SCALE", "1"))):
+        slipped = edited(text, rng)
+        if rng.random() < 0.3:
+            slipped = edited(slipped, rng) if slipped else slipped
+        path.write_text(slipped, encoding="utf-8", newline="")
+        try:
+            table = read_fixes(path, {5, 6, 8}, (), NAMES)
+        except DataError as error:
+            assert str(path) in str(error)
+            counts["refused"] += 1
+            continue
+        counts["read"] += 1
+        found = {i: None if pd.isna(c) else c for i, c in zip(table["product_id"], table["category_id"], strict=True)}
+        assert found == second_reading(slipped.removeprefix("\ufeff")), slipped
+    assert min(counts["refused"], counts["read"]) > 50

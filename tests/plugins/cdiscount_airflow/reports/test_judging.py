@@ -5,6 +5,7 @@ from urllib.parse import urlencode
 import pytest
 
 from cdiscount_tasks.csv_text import read_csv
+from cdiscount_tasks.labelling.reviews import read_judgements
 from cdiscount_tasks.labelling.rules import read_fixes
 from cdiscount_tasks.records import LISTED_REASON
 from tests.cdiscount_tasks.html_page import Page
@@ -342,3 +343,17 @@ def test_the_way_there_is_shown_to_those_who_may_edit(client, fixes_path):
     address = f"{PREFIX}/dags/cdiscount_wine/"
     assert link in client("user").get(address).text
     assert link not in client("viewer").get(address).text
+
+
+def test_rows_of_an_older_list_are_applied_as_before_and_were_not_judged(client, fixes_path):
+    old = f"the catalogue says A; suggested: B; score 3 of 5; list {'b' * 16}"
+    first = f",,leave this row: it says that you have been through list {'b' * 16}"
+    fixes_path.write_text(f"product_id,category_id,reason\n{first}\n3,6,{old}\n4,7,{old}\n")
+    session = client("admin")
+    assert fields_of(session.get(ADDRESS).text)["verdict-3"] == ""
+    assert judge(session, verdict_1="catalogue", verdict_4="unsure").status_code == 303
+    fixes = read_fixes(fixes_path, {5, 6, 7})
+    assert dict(zip(fixes["product_id"], fixes["category_id"].fillna(0), strict=True)) == {3: 6, 4: 0}
+    judgements = read_judgements(fixes_path)
+    assert set(judgements.verdicts) == {1, 4}
+    assert dict(judgements.num_kept) == {"b" * 16: 1}

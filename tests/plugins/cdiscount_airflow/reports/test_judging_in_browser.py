@@ -19,6 +19,7 @@ from cdiscount_tasks.stages.report import write_report
 from tests.cdiscount_tasks.audit_inputs import make_features
 from tests.cdiscount_tasks.html_page import Page
 from tests.cdiscount_tasks.report_inputs import make_inputs
+from tests.cdiscount_tasks.reporting.test_pages_in_browser import look
 from tests.plugins.cdiscount_airflow.reports.conftest import PREFIX
 
 pytestmark = pytest.mark.browser
@@ -97,6 +98,8 @@ def test_a_person_clicks_through_a_page_and_the_next_report_counts_it(wine, addr
     page.set_viewport_size({"width": 360, "height": 800})
     picture(page, "360-saved")
     assert page.evaluate("document.documentElement.scrollWidth") == 360
+    for width, scheme in ((1100, "light"), (360, "light"), (1100, "dark")):
+        assert look(page, width, scheme).violations == []
     page.get_by_role("button", name="Save, next page").click()
     page.get_by_text("page 2 of 2").wait_for()
     assert all(url.startswith((address, "data:")) for url in requests)
