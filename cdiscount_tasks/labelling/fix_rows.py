@@ -49,7 +49,7 @@ class FixRow(NamedTuple):
         product_id: The product.
         category: The text of category_id: an id, a name, or nothing.
         verdict: One of VERDICTS, or NOT_LOOKED_AT; None: the file has no such column.
-        reason: As it stands.
+        reason: As it is in the file.
         list_key: The list that the reason names; None: the row is a person's own.
         needs_verdict: Whether the row comes from a list that is judged by verdict: without one it fixes nothing.
         proposal: What its list proposed; None: the reason does not say so.
