@@ -11,7 +11,8 @@ def test_many_writers_lose_nothing_of_each_other(tmp_path):
 
     def add(name):
         for number in range(5):
-            change_file(path, lambda data, line=f"{name}-{number}\n".encode(): (data or b"") + line)
+            line = f"{name}-{number}\n".encode()
+            change_file(path, lambda data, line=line: (data or b"") + line)
 
     writers = [threading.Thread(target=add, args=(name,)) for name in "abcd"]
     for writer in writers:
@@ -63,5 +64,5 @@ def test_a_link_to_a_file_stays_a_link_and_rights_stay(tmp_path):
 
 
 def test_nothing_to_change_writes_nothing(tmp_path):
-    change_file(tmp_path / "wine.csv", lambda data: None)
+    change_file(tmp_path / "wine.csv", lambda _: None)
     assert not (tmp_path / "wine.csv").exists()
