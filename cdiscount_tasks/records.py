@@ -86,6 +86,30 @@ class Reviews(NamedTuple):
 LIST_NAMED = re.compile(r"\blist ([0-9a-f]{16})\b")
 """How the reason of a fix names the list that it comes from, by the key of its audit."""
 
+NOT_LOOKED_AT, CATALOGUE_RIGHT, SUGGESTION_RIGHT, OTHER_CATEGORY, UNSURE = (
+    "",
+    "catalogue",
+    "suggested",
+    "other",
+    "unsure",
+)
+VERDICTS = (CATALOGUE_RIGHT, SUGGESTION_RIGHT, OTHER_CATEGORY, UNSURE)
+"""What a person may write into the column `verdict` of a list of suspects; an empty one means: not looked at."""
+
+LISTED_REASON = (
+    "the catalogue says {given} ({given_id}); suggested: {suggested} ({suggested_id}); score {score} of 5; "
+    "list {key}, judged by verdict"
+)
+"""The reason of each row of a list of suspects."""
+
+LISTED = re.compile(
+    r"the catalogue says .* \((?P<given>-?\d+)\); suggested: .* \((?P<suggested>-?\d+)\); score \d of \d; "
+    r"list [0-9a-f]{16}, judged by verdict",
+    re.DOTALL,
+)
+JUDGED_BY_VERDICT = re.compile(r"\blist [0-9a-f]{16}, judged by verdict\b")
+"""How a row of a list is known that fixes nothing before it has a verdict; older lists had no such column."""
+
 
 class ComparedRun(NamedTuple):
     """A run that is put beside others: where what it left stands; features_dir is None where none were extracted."""

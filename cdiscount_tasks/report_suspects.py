@@ -1,5 +1,6 @@
 """What the report says of label suspects: the list, the page to judge it by, and the few that it shows itself."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -7,8 +8,15 @@ from typing import Any, NamedTuple
 import pandas as pd
 
 from cdiscount_tasks.report_evidence import read_thumbnails
-from cdiscount_tasks.reporting.suspects import Suspect, choose_suspects, listed_rows, show_suspects, write_list
-from cdiscount_tasks.reporting.suspects_page import render_suspects_page, show_listed
+from cdiscount_tasks.reporting.suspects import (
+    Suspect,
+    choose_suspects,
+    list_rows,
+    listed_rows,
+    show_suspects,
+    write_list,
+)
+from cdiscount_tasks.reporting.suspects_page import cards_to_judge, render_suspects_page, show_listed
 from cdiscount_tasks.storage.audit_tables import AuditTables
 
 
@@ -32,7 +40,7 @@ def make_suspect_texts(
     *,
     embed_pictures: bool,
 ) -> SuspectTexts:
-    """Make label_suspects.csv and suspects.html, and choose the suspects that the report shows.
+    """Make label_suspects.csv, suspects.html and suspects.json, and choose the suspects that the report shows.
 
     Args:
         dirs: The input artifacts by stage: sample, labels.
@@ -45,10 +53,14 @@ def make_suspect_texts(
         return SuspectTexts([], {})
     listed = listed_rows(audit.suspects)
     pictures, no_pictures = read_thumbnails(dirs, listed["product_id"].tolist(), embed_pictures=embed_pictures)
+    products = show_listed(listed, pictures)
+    rows = list_rows(audit.suspects, classes, audit.key)
+    cards = cards_to_judge(rows, products, metrics["classes"], audit.key, no_pictures)
     return SuspectTexts(
         show_suspects(choose_suspects(audit.suspects), pictures),
         {
-            "label_suspects.csv": write_list(audit.suspects, classes, audit.key),
-            "suspects.html": render_suspects_page(metrics, show_listed(listed, pictures), no_pictures),
+            "label_suspects.csv": write_list(rows),
+            "suspects.html": render_suspects_page(metrics, products, no_pictures),
+            "suspects.json": json.dumps(cards, indent=1, ensure_ascii=False) + "\n",
         },
     )

@@ -1,6 +1,6 @@
 """What is learnt from: human fixes, then conflicts. None of it touches what is measured."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,11 +8,10 @@ import numpy as np
 import pandas as pd
 
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.labelling.csv_rows import is_whole_number, read_csv_rows
-from cdiscount_tasks.records import LIST_NAMED, TRAIN
+from cdiscount_tasks.labelling.fix_rows import FIX_COLUMNS, Classes, FixRow, read_fix_rows, settle
+from cdiscount_tasks.records import TRAIN
 
 _NUM_TOLD = 10
-FIX_COLUMNS = ["product_id", "category_id", "reason"]
 
 # The closed list of `rule` in labels/products.parquet.
 AS_GIVEN, HUMAN_FIX, HUMAN_EXCLUSION, MAJORITY, ALL_IMAGES_CONFLICT = (
@@ -24,42 +23,45 @@ DROPPED, KEPT, RELABELLED, SETTLED, NOT_IN_TRAIN = (
 )  # fmt: skip
 
 
-def read_fixes(path: Path, class_ids: Collection[int], left_out: Collection[int] = ()) -> pd.DataFrame:
+def read_fixes(
+    path: Path,
+    class_ids: Collection[int],
+    left_out: Collection[int] = (),
+    names: Mapping[int, Sequence[str]] | None = None,
+) -> pd.DataFrame:
     """Read people's corrections.
 
     Args:
-        path: CSV with product_id, category_id (empty: not to be learnt from), reason. A row without either, whose
-            reason names a list of suspects, fixes nothing: it says that people have been through the list.
+        path: CSV with product_id, category_id (empty: not to be learnt from), reason, and `verdict` where rows come
+            from a list of suspects. A row of a list that was not looked at, or whose catalogue is right, fixes nothing.
         class_ids: The sample's categories.
         left_out: Those that were too small to stay.
+        names: Of all of these, the narrowest last: a unique one may stand in place of an id.
 
     Returns:
         Columns product_id (int64), category_id (Int64, missing: excluded), reason, line.
 
     Raises:
-        DataError: If a column is missing, a value is none, a category is not of the sample or a product stands twice.
+        DataError: If a column is missing, a value is none, a category is not of the sample, a verdict and a category
+            contradict each other, or a product has two rows.
     """
-    table = read_csv_rows(path, FIX_COLUMNS, "fixes")
-    names_list = table["reason"].str.extract(LIST_NAMED, expand=False).notna()
-    fixes_nothing = table["product_id"].eq("") & table["category_id"].eq("")
-    table = table[~(names_list & fixes_nothing)].reset_index(drop=True)
-    for product_id, category_id, _, line in table.itertuples(index=False):
-        if not is_whole_number(product_id) or (category_id and not is_whole_number(category_id)):
-            raise DataError(f"{path}: line {line} is {product_id!r}, {category_id!r}; expected two whole numbers")
-        if category_id and int(category_id) not in class_ids:
-            why = "was left out as a small class" if int(category_id) in left_out else "is not of the sample"
+    classes = Classes(class_ids, left_out, names or {})
+    seen: dict[int, tuple[FixRow, int | None]] = {}
+    rows = []
+    for row in read_fix_rows(path):
+        fixes, category_id = settle(row, classes, path)
+        if row.is_open:
+            continue
+        first, before = seen.setdefault(row.product_id, (row, category_id))
+        if first is row:
+            rows += [(row.product_id, category_id, row.reason, row.line)] if fixes else []
+        elif (first.verdict, before) != (row.verdict, category_id) or not row.verdict:
             raise DataError(
-                f"{path}: line {line} gives product {product_id} the category {category_id}, which {why}; expected "
-                f"one of {', '.join(map(str, sorted(class_ids)))}, or nothing to take the product out"
+                f"{path}: line {row.line} names product {row.product_id} a second time (first on line {first.line}); "
+                "leave one of them"
             )
-    table["product_id"] = table["product_id"].astype("int64")
-    twice = table[table["product_id"].duplicated()]
-    if len(twice):
-        raise DataError(
-            f"{path}: line {twice['line'].iloc[0]} names product {twice['product_id'].iloc[0]} a second time"
-        )
-    table["category_id"] = pd.array([int(text) if text else pd.NA for text in table["category_id"]], "Int64")
-    return table
+    table = pd.DataFrame(rows, columns=[*FIX_COLUMNS, "line"]).astype({"product_id": "int64", "reason": object})
+    return table.assign(category_id=pd.array([row[1] for row in rows], "Int64"))
 
 
 def _told(sentences: Iterable[str]) -> list[str]:

@@ -155,20 +155,35 @@ def _scores(rows: Ints, num_rows: int) -> Ints:
     return score
 
 
-def choose_list(verdicts: Verdicts, is_known: Bools, seed: int, most: int = MOST_LISTED) -> ReviewList:
+def choose_list(
+    verdicts: Verdicts,
+    is_known: Bools,
+    seed: int,
+    most: int = MOST_LISTED,
+    listed_before: npt.NDArray[np.str_] | None = None,
+) -> ReviewList:
     """Choose the most suspect products, and among them a fifth that nothing speaks against, drawn at random.
+
+    What an earlier list had and nobody looked at comes first, as what it was there: a product that was drawn at random
+    stays so, whatever speaks against it now, and so the list's random rows stay a random choice.
 
     Args:
         verdicts: Of the products.
-        is_known: bool, [num_products]: people have looked at it already; it is not listed.
+        is_known: bool, [num_products]: people have looked at it already, or it was not judged; it is not listed.
         seed: Of the random ones.
         most: Suspects at most.
+        listed_before: The kind of each product in an earlier list, [num_products]; None: there was no such list.
     """
     ranked = np.argsort(verdicts.quality, kind="stable")
-    suspects = ranked[(verdicts.is_suspect & ~is_known)[ranked]][:most]
-    unsuspected = np.flatnonzero(~verdicts.is_suspect & ~is_known)
-    num_random = min(len(unsuspected), round(len(suspects) * RANDOM_SHARE / (1 - RANDOM_SHARE)))
-    drawn = np.random.default_rng(seed).choice(unsuspected, num_random, replace=False)
+    before = np.full(len(ranked), NOT_LISTED, dtype="<U7") if listed_before is None else listed_before
+    offered = {kind: ranked[((before == kind) & ~is_known)[ranked]] for kind in (SUSPECT, RANDOM)}
+    is_new = ~is_known & (before == NOT_LISTED)
+    suspects = np.concatenate([offered[SUSPECT], ranked[(verdicts.is_suspect & is_new)[ranked]]])[:most]
+    suspects = suspects[np.argsort(verdicts.quality[suspects], kind="stable")]
+    unsuspected = np.flatnonzero(~verdicts.is_suspect & is_new)
+    num_random = round(len(suspects) * RANDOM_SHARE / (1 - RANDOM_SHARE)) - len(offered[RANDOM])
+    drawn = np.random.default_rng(seed).choice(unsuspected, max(0, min(len(unsuspected), num_random)), replace=False)
+    drawn = np.concatenate([offered[RANDOM], drawn])
     drawn = drawn[np.argsort(verdicts.quality[drawn], kind="stable")]
     kind = np.full(len(ranked), NOT_LISTED, dtype="<U7")
     kind[suspects], kind[drawn] = SUSPECT, RANDOM

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from cdiscount_tasks.records import LISTED_REASON, NOT_LOOKED_AT
 from cdiscount_tasks.reporting.gallery import PictureShelf, ShownProduct
 from cdiscount_tasks.reporting.words import class_names
 
 NUM_SHOWN = 10
-COLUMNS = ("product_id", "category_id", "reason")
-"""Those of a fixes file."""
+COLUMNS = ("product_id", "verdict", "category_id", "reason")
+"""Those of a fixes file; `verdict` is empty: not looked at."""
 
 _LISTED_COLUMNS = ["product_id", "category_id", "suggested_category_id", "score"]
 _PICTURE_BUDGET_BYTES = 400_000
@@ -38,7 +39,7 @@ def choose_suspects(rows: pd.DataFrame, num_shown: int = NUM_SHOWN) -> pd.DataFr
         rows: suspects.parquet, the most suspect first.
         num_shown: At most so many.
     """
-    return rows[rows["is_suspect"] & (rows["listed"] != "")].drop_duplicates("group_id").head(num_shown)
+    return rows[rows["listed"] == "suspect"].drop_duplicates("group_id").head(num_shown)
 
 
 def show_suspects(chosen: pd.DataFrame, pictures: Mapping[int, Sequence[bytes | None]]) -> list[Suspect]:
@@ -72,26 +73,53 @@ def listed_rows(rows: pd.DataFrame) -> pd.DataFrame:
     return rows[rows["listed"] != ""].sort_values("product_id", ignore_index=True)
 
 
-def write_list(rows: pd.DataFrame, classes: pd.DataFrame, key: str) -> str:
-    """Write the list of suspects as a fixes file.
+@dataclass(frozen=True)
+class ListRow:
+    """A row of the list: a product, its two categories by id, and the reason."""
 
-    Rows stand by product_id, and all are worded alike: which of them were drawn at random is in suspects.parquet alone.
-    The reason names the list, so that what a person leaves of it can be counted; and so does a first row without a
-    product, which is left where every other row was right.
+    product_id: int
+    category_id: int
+    suggested_category_id: int
+    reason: str
+
+
+def list_rows(rows: pd.DataFrame, classes: pd.DataFrame, key: str) -> list[ListRow]:
+    """Return the rows of the list, by product_id and all worded alike: suspects.parquet alone says which are random.
 
     Args:
         rows: suspects.parquet.
         classes: classes.parquet.
-        key: Of the audit.
+        key: Of the audit; the reasons name it, so that what a person says of its rows can be counted.
     """
     pairs = classes[["level3", "category_id"]].itertuples(index=False)
     named = class_names([{"level3": name, "category_id": number} for name, number in pairs])
-    names = {name.category_id: name.short for name in named}
+    names = {name.category_id: name.short.removesuffix(f" ({name.category_id})") for name in named}
+    return [
+        ListRow(
+            product_id,
+            given,
+            suggested,
+            LISTED_REASON.format(
+                given=names[given],
+                given_id=given,
+                suggested=names[suggested],
+                suggested_id=suggested,
+                score=score,
+                key=key,
+            ),
+        )
+        for product_id, given, suggested, score in listed_rows(rows)[_LISTED_COLUMNS].to_numpy().tolist()
+    ]
+
+
+def write_list(rows: Sequence[ListRow]) -> str:
+    """Write the list of suspects as a fixes file in which nothing has been looked at, and so nothing is fixed.
+
+    Args:
+        rows: Of the list.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
-    writer.writerow(["", "", f"leave this row: it says that you have been through list {key}"])
-    for product_id, given, suggested, score in listed_rows(rows)[_LISTED_COLUMNS].to_numpy().tolist():
-        reason = f"the catalogue says {names[given]}; suggested: {names[suggested]}; score {score} of 5; list {key}"
-        writer.writerow([product_id, suggested, reason])
+    writer.writerows([row.product_id, NOT_LOOKED_AT, row.suggested_category_id, row.reason] for row in rows)
     return text.getvalue()

@@ -1,4 +1,4 @@
-"""The page to judge the list of suspects by: every row with its pictures, and nothing that tells its kind."""
+"""What the list of suspects is judged by: every row with its pictures, and nothing that tells its kind."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ import pandas as pd
 
 from cdiscount_tasks.records import DRAWN_WARNING
 from cdiscount_tasks.reporting.gallery import PictureShelf, ShownProduct
+from cdiscount_tasks.reporting.suspects import ListRow
 from cdiscount_tasks.reporting.templating import page_css, templates
 from cdiscount_tasks.reporting.words import class_names
 
@@ -48,6 +49,41 @@ def show_listed(
         )
         for (product_id, given, suggested), one, more in zip(rows, first, others, strict=True)
     ]
+
+
+def cards_to_judge(
+    rows: Sequence[ListRow],
+    listed: Sequence[ListedProduct],
+    classes: Sequence[Mapping[str, Any]],
+    key: str,
+    no_pictures: str | None = None,
+) -> dict[str, Any]:
+    """Return what suspects.json holds: the list with its pictures, for those who judge it by clicking.
+
+    Args:
+        rows: Of the list.
+        listed: The same products with their pictures.
+        classes: What metrics.json says of the classes.
+        key: Of the audit.
+        no_pictures: Why there are none, as a sentence.
+    """
+    return {
+        "schema_version": 1,
+        "list": key,
+        "classes": [{"category_id": name.category_id, "name": name.short} for name in class_names(classes)],
+        "no_pictures": no_pictures,
+        "rows": [
+            {
+                "product_id": row.product_id,
+                "category_id": row.category_id,
+                "suggested_category_id": row.suggested_category_id,
+                "reason": row.reason,
+                "pictures": list(one.product.pictures),
+                "num_left_out": one.product.num_left_out,
+            }
+            for row, one in zip(rows, listed, strict=True)
+        ],
+    }
 
 
 def render_suspects_page(

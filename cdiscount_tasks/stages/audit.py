@@ -13,7 +13,7 @@ import pandas as pd
 
 from cdiscount_tasks.config import LabelConfig, SplitConfig
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.labelling.reviews import found_wrong, read_fixes_of_lists
+from cdiscount_tasks.labelling.reviews import Judgements, judge_rows, read_judgements
 from cdiscount_tasks.labelling.rules import HUMAN_EXCLUSION, HUMAN_FIX
 from cdiscount_tasks.labelling.split import small_classes, split_images
 from cdiscount_tasks.learning.frozen_head import keep_whole_groups
@@ -181,11 +181,14 @@ def _describe_leak(
     }
 
 
-def _suspect(drawn: _Drawn, features_dir: Path, reviewed: set[int], seed: int) -> pd.DataFrame:
+def _suspect(
+    drawn: _Drawn, features_dir: Path, judgements: Judgements, lists: Mapping[str, pd.DataFrame], seed: int
+) -> pd.DataFrame:
     """Judge the drawn products; returns the rows of suspects.parquet."""
     products, product_of_image = drawn.products, drawn.product_of_image
     label = products["label_index"].to_numpy(np.int64)
-    is_settled = products["rule"].isin([HUMAN_FIX, HUMAN_EXCLUSION]).to_numpy()
+    looked_at = products["product_id"].isin(list(judgements.verdicts)).to_numpy()
+    is_settled = products["rule"].isin([HUMAN_FIX, HUMAN_EXCLUSION]).to_numpy() | looked_at
     # Pictures that stand in several categories teach nothing; the products are judged all the same.
     teaches = (label >= 0) & ~products["conflicted"].to_numpy() & (products["rule"] != HUMAN_EXCLUSION).to_numpy()
     evidence = judge_out_of_sample(
@@ -200,8 +203,11 @@ def _suspect(drawn: _Drawn, features_dir: Path, reviewed: set[int], seed: int) -
     )
     given = products["class_index"].to_numpy(np.int64)
     verdicts = find_suspects(evidence, given, ~is_settled)
-    known = is_settled | ~evidence.is_judged | products["product_id"].isin(reviewed).to_numpy()
-    listed = choose_list(verdicts, known, seed)
+    before = {
+        product_id: kind for rows in lists.values() for product_id, kind in rows[["product_id", "listed"]].to_numpy()
+    }
+    listed_before = np.array([before.get(i, NOT_LISTED) for i in products["product_id"].tolist()], dtype="<U7")
+    listed = choose_list(verdicts, is_settled | ~evidence.is_judged, seed, listed_before=listed_before)
     place = np.arange(len(products))
     rows = products[["product_id", "group_id", "split", "category_id", "conflicted"]].assign(
         suggested_category_id=drawn.category_ids[verdicts.suggestion],
@@ -224,16 +230,31 @@ def _read_lists(reviews: Reviews) -> dict[str, pd.DataFrame]:
     return lists
 
 
-def _describe_reviews(reviews: Reviews, lists: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
-    """Return reviews.json: of each list, the share that people found wrong."""
-    fixes = read_fixes_of_lists(reviews.fixes_path) if reviews.fixes_path else pd.DataFrame({"list": []})
-    described = []
-    for key, rows in sorted(lists.items()):
-        wrong = found_wrong(rows, fixes[fixes["list"] == key])
-        of_kind = {kind: (rows["listed"] == kind).to_numpy() for kind in (SUSPECT, RANDOM)}
-        figures = {kind: share_figure(wrong[of], rows.loc[of, "group_id"]) for kind, of in of_kind.items()}
-        described.append({"list": key, "suspects": figures[SUSPECT], "random": figures[RANDOM]})
-    return {"lists": described, "missing": sorted(set(fixes["list"]) - set(lists))}
+def _describe_list(key: str, rows: pd.DataFrame, judgements: Judgements) -> dict[str, Any]:
+    """Tell what people found in a list: shares over the rows that they looked at and were sure of, and no others."""
+    outcome = judge_rows(rows, judgements)
+    is_old = key in judgements.num_kept
+    # Of an older list's rows nobody can tell which of those that are gone were looked at.
+    counts = outcome.looked_at & ~outcome.unsure & (not is_old)
+    of_kind = {kind: (rows["listed"] == kind).to_numpy() & counts for kind in (SUSPECT, RANDOM)}
+    figures = {kind: share_figure(outcome.wrong[of], rows.loc[of, "group_id"]) for kind, of in of_kind.items()}
+    return {
+        "list": key,
+        "num_listed": len(rows),
+        "num_looked_at": None if is_old else int(outcome.looked_at.sum()),
+        "num_unsure": None if is_old else int(outcome.unsure.sum()),
+        "num_kept": judgements.num_kept.get(key),
+        "suspects": figures[SUSPECT],
+        "random": figures[RANDOM],
+    }
+
+
+def _describe_reviews(judgements: Judgements, lists: Mapping[str, pd.DataFrame]) -> dict[str, Any]:
+    """Return reviews.json: of each list, the share that people found wrong, and how much they looked at."""
+    return {
+        "lists": [_describe_list(key, rows, judgements) for key, rows in sorted(lists.items())],
+        "missing": sorted(set(judgements.lists) - set(lists)),
+    }
 
 
 def _write_audit(
@@ -242,10 +263,10 @@ def _write_audit(
     products, images = _read_labels(labels_dir)
     drawn = _draw(products, images, _SUSPECT_BOUNDS, config.seed)
     lists = _read_lists(reviews)
-    reviewed = {product_id for rows in lists.values() for product_id in rows["product_id"]}
-    rows = _suspect(drawn, features_dir, reviewed, config.seed)
+    judgements = read_judgements(reviews.fixes_path)
+    rows = _suspect(drawn, features_dir, judgements, lists, config.seed)
     write_table(part_dir / "suspects.parquet", rows, SUSPECTS)
-    write_json(part_dir / "reviews.json", _describe_reviews(reviews, lists))
+    write_json(part_dir / "reviews.json", _describe_reviews(judgements, lists))
     leak = _describe_leak(products, images, features_dir, config)
     write_json(part_dir / "leak.json", leak)
     num_classes = read_table(labels_dir / "classes.parquet", CLASSES, ["class_index"]).num_rows
@@ -285,7 +306,8 @@ def audit_labels(
     Args:
         labels_dir: Finished labels artifact.
         features_dir: Finished features artifact of these labels.
-        reviews: What people have been through, as it was when the run began: nothing of it is listed again.
+        reviews: What people have looked at, as it was when the run began. Nothing of it is listed again; what was
+            listed and not looked at is listed first.
         artifacts_dir: Where the audit artifact will stand, named by its key.
         config: The label rules: seed and shares of the split.
 

@@ -162,7 +162,7 @@ def _decide(
 ) -> _Decided:
     # What people wrote is read before the dear work, so that a slip is told in the first seconds.
     if files.fixes_path:
-        rules.read_fixes(files.fixes_path, names.keys())
+        rules.read_fixes(files.fixes_path, names.keys(), names=names)
     fixed_split = FixedSplit(files.split_path, read_split_file(files.split_path)) if files.split_path else None
     rejections = Rejections()
     images = _readable_images(sample_dir, config.near_duplicates != "off", rejections)
@@ -175,7 +175,7 @@ def _decide(
     products, class_ids = without_small_classes(products, level3, config.small_classes, rejections)
     # Read again: a fix may name a class that was too small to stay.
     left_out = names.keys() - class_ids
-    fixes = rules.read_fixes(files.fixes_path, set(class_ids), left_out) if files.fixes_path else None
+    fixes = rules.read_fixes(files.fixes_path, set(class_ids), left_out, names) if files.fixes_path else None
     products, split = split_products(products, class_ids, fixed_split, config, rejections)
     others = _claims_of_others(outside, images, products)
     images = images[images["product_id"].isin(products["product_id"])]

@@ -21,7 +21,17 @@ class Reader:
                 return False
             return True
 
+        @cache
+        def may_edit(dag_id: str) -> bool:
+            try:
+                requires_access_dag("PUT", None, dag_id)(request, user)
+            except HTTPException:
+                return False
+            return True
+
         self._may_read: Callable[[str, DagAccessEntity], bool] = may_read
+        self.may_edit: Callable[[str], bool] = may_edit
+        self.name = str(user.get_name())
 
     def may_read(self, dag_id: str) -> bool:
         """Tell whether the user may read the runs of a DAG, and so its reports."""
@@ -48,6 +58,16 @@ class Reader:
         for dag_id in dag_ids:
             if not self.may_read(dag_id):
                 raise HTTPException(403, f"You may not read the runs of the DAG {dag_id}.")
+
+    def require_edit(self, dag_id: str) -> None:
+        """Refuse what changes a DAG's data to those who may not edit the DAG, whether it exists or not.
+
+        Raises:
+            HTTPException: 403.
+        """
+        self.require(dag_id)
+        if not self.may_edit(dag_id):
+            raise HTTPException(403, f"You may not edit the DAG {dag_id}, and so not judge its labels.")
 
 
 ReaderDep = Annotated[Reader, Depends(Reader)]

@@ -20,6 +20,8 @@ from cdiscount_airflow.reports.access import ReaderDep
 from cdiscount_airflow.reports.addresses import up_to_airflow
 from cdiscount_airflow.reports.causes import Causes
 from cdiscount_airflow.reports.files import HTML, ServedFile, find_file, names_in, zip_chunks
+from cdiscount_airflow.reports.judging import router as judging
+from cdiscount_airflow.reports.judging import with_forms
 from cdiscount_airflow.reports.owners import CATALOGUE_DAG, COMPARISON_DAG, dags_of_folder, sample_dag_of, sample_of
 from cdiscount_tasks.environment import read_environment
 from cdiscount_tasks.errors import ConfigError
@@ -61,6 +63,7 @@ app = FastAPI(
     openapi_url=None,
     redirect_slashes=False,
 )
+app.include_router(judging)
 
 
 @app.middleware("http")
@@ -82,6 +85,8 @@ async def add_headers(request: Request, call_next: Callable[[Request], Awaitable
     """Add the content policy to every answer; what says nothing of caching is not kept."""
     response = await call_next(request)
     response.headers.update(_HEADERS)
+    if getattr(request.state, "shows_form", False):
+        response.headers["Content-Security-Policy"] = with_forms(CONTENT_POLICY)
     response.headers.setdefault("Cache-Control", "no-store")
     return response
 
@@ -113,13 +118,13 @@ def show_icon() -> FileResponse:
 @app.get("/", response_class=HTMLResponse)
 def list_everything(reader: ReaderDep) -> str:
     """List all that the user may read."""
-    return pages.list_page(listing.list_all(_reports_dir(), reader.may_read), root="")
+    return pages.list_page(listing.list_all(_reports_dir(), reader.may_read), root="", may_edit=reader.may_edit)
 
 
 @app.get("/files/index.html", response_class=HTMLResponse)
 def list_where_pages_link_to(reader: ReaderDep) -> str:
     """List the same where a comparison's link leads; the file itself names every sample, so it is not served."""
-    return pages.list_page(listing.list_all(_reports_dir(), reader.may_read), root="../")
+    return pages.list_page(listing.list_all(_reports_dir(), reader.may_read), root="../", may_edit=reader.may_edit)
 
 
 @app.get("/dags/{dag_id}/", response_class=HTMLResponse)
@@ -127,7 +132,8 @@ def list_dag(dag_id: str, reader: ReaderDep) -> str:
     """List what a DAG has written and has going."""
     reader.require(dag_id)
     lists = listing.list_dag(_reports_dir(), dag_id, reader.may_read)
-    return pages.list_page(lists, root="../../", dag_id=dag_id, broken=airflow_runs.fault_of(dag_id))
+    broken = airflow_runs.fault_of(dag_id)
+    return pages.list_page(lists, root="../../", dag_id=dag_id, broken=broken, may_edit=reader.may_edit)
 
 
 @app.get("/dags/{dag_id}/runs/{run_id}/")

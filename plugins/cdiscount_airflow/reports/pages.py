@@ -1,6 +1,6 @@
 """The plugin's own pages: lists, what a run without a report is about, refusals."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
@@ -73,7 +73,13 @@ _NOTHING_YET = {
 }
 
 
-def list_page(lists: Lists, root: str, dag_id: str | None = None, broken: str = "") -> str:
+def list_page(
+    lists: Lists,
+    root: str,
+    dag_id: str | None = None,
+    broken: str = "",
+    may_edit: Callable[[str], bool] = lambda _: False,
+) -> str:
     """Make a list.
 
     Args:
@@ -81,6 +87,7 @@ def list_page(lists: Lists, root: str, dag_id: str | None = None, broken: str = 
         root: The way from the page to the app's root, such as `../../`: relative links survive a proxy's prefix.
         dag_id: The DAG whose tab it is; None: the page of all.
         broken: What is wrong with the file that the DAG is made from; empty: nothing.
+        may_edit: Whether the user may edit a DAG, and so judge its labels.
     """
     samples = [_section(one, root) for one in lists.samples]
     kinds = {"comparison": lists.comparison, "catalogue": lists.catalogue}
@@ -95,6 +102,7 @@ def list_page(lists: Lists, root: str, dag_id: str | None = None, broken: str = 
         nothing_yet=_NOTHING_YET.get(dag_id, "This DAG writes no reports."),
         num_open=NUM_OPEN_RUNS,
         any_drawn=lists.any_drawn,
+        may_judge={section.dag_id for section in samples if section.reports and may_edit(section.dag_id)},
         drawn_warning=DRAWN_WARNING,
     )
 
@@ -146,3 +154,8 @@ def refusal_page(status: int, sentence: str, login: str | None = None) -> str:
         login: Where to sign in; None: that would not help.
     """
     return _render("refusal.html", status=status, sentence=sentence, login=login)
+
+
+def judge_page(name: str, **content: Any) -> str:
+    """Make a page of those that labels are judged on, `judge.html` or `judge_lists.html`."""
+    return _render(name, **content)

@@ -165,3 +165,16 @@ def test_the_scores_of_a_list_do_not_tell_which_rows_are_random():
 def test_without_suspects_nothing_is_listed():
     verdicts = verdicts_of(num_suspects=0)
     assert (choose_list(verdicts, np.zeros(400, bool), seed=0).kind == "").all()
+
+
+def test_what_was_listed_and_not_looked_at_comes_first_as_what_it_was():
+    verdicts = verdicts_of()
+    first = choose_list(verdicts, np.zeros(400, bool), seed=0)
+    seen = np.zeros(400, bool)
+    seen[np.flatnonzero(first.kind != "")[::4]] = True
+    turned = verdicts._replace(quality=verdicts.quality[::-1].copy(), is_suspect=verdicts.is_suspect[::-1].copy())
+    again = choose_list(turned, seen, seed=1, listed_before=first.kind)
+    offered = (first.kind != "") & ~seen
+    assert (again.kind[offered] == first.kind[offered]).all()
+    assert (again.kind[seen] == "").all()
+    assert (again.kind == RANDOM).sum() == round((again.kind == SUSPECT).sum() / 4)

@@ -3,9 +3,10 @@ import csv
 import pandas as pd
 import pytest
 
-from cdiscount_tasks.labelling.reviews import read_fixes_of_lists
-from cdiscount_tasks.labelling.rules import FIX_COLUMNS, read_fixes
-from cdiscount_tasks.reporting.suspects import choose_suspects, show_suspects, write_list
+from cdiscount_tasks.labelling.fix_rows import read_fix_rows
+from cdiscount_tasks.labelling.reviews import read_judgements
+from cdiscount_tasks.labelling.rules import read_fixes
+from cdiscount_tasks.reporting.suspects import choose_suspects, list_rows, show_suspects, write_list
 
 KEY = "0123456789abcdef"
 CLASSES = pd.DataFrame({"class_index": [0, 1], "category_id": [10, 20], "level3": ['VIN\nROUGE, "vieux"', "=1+1"]})
@@ -34,32 +35,28 @@ def suspects(num_rows=30):
 @pytest.fixture
 def path(tmp_path):
     made = tmp_path / "label_suspects.csv"
-    made.write_text(write_list(suspects(), CLASSES, KEY), encoding="utf-8", newline="")
+    made.write_text(write_list(list_rows(suspects(), CLASSES, KEY)), encoding="utf-8", newline="")
     return made
 
 
-def test_the_list_is_a_fixes_file(path):
-    fixes = read_fixes(path, [10, 20])
-    assert path.read_text("utf-8").splitlines()[0].split(",") == FIX_COLUMNS
-    assert sorted(fixes["product_id"]) == sorted(suspects().loc[lambda rows: rows["listed"] != "", "product_id"])
-
-
-def test_its_rows_name_the_list_that_they_come_from(path):
-    assert set(read_fixes_of_lists(path)["list"]) == {KEY}
-
-
-def test_its_first_row_names_the_list_when_every_other_one_was_deleted(path):
-    path.write_text("".join(path.read_text("utf-8").splitlines(keepends=True)[:2]), encoding="utf-8")
+def test_the_list_is_a_fixes_file_that_fixes_nothing_before_anyone_looked(path):
+    assert path.read_text("utf-8").splitlines()[0] == "product_id,verdict,category_id,reason"
+    listed = suspects().loc[lambda rows: rows["listed"] != "", "product_id"]
+    assert sorted(row.product_id for row in read_fix_rows(path)) == sorted(listed)
     assert read_fixes(path, [10, 20]).empty
-    assert read_fixes_of_lists(path)["list"].tolist() == [KEY]
+
+
+def test_a_list_that_nobody_judged_is_named_and_none_of_it_was_looked_at(path):
+    assert read_judgements(path) == ({}, [KEY], {})
 
 
 def test_neither_order_nor_words_tell_which_rows_are_random(path):
-    _, *rows = csv.DictReader(path.open(encoding="utf-8"))
+    rows = list(csv.DictReader(path.open(encoding="utf-8")))
     ids = [int(row["product_id"]) for row in rows]
     assert ids == sorted(ids)
-    words = {row["reason"].replace('VIN ROUGE, "vieux"', "X").replace("=1+1", "X") for row in rows}
-    assert words == {f"the catalogue says X; suggested: X; score 3 of 5; list {KEY}"}
+    assert {row["verdict"] for row in rows} == {""}
+    words = {row["reason"].replace('VIN ROUGE, "vieux" (10)', "X").replace("=1+1 (20)", "X") for row in rows}
+    assert words == {f"the catalogue says X; suggested: X; score 3 of 5; list {KEY}, judged by verdict"}
 
 
 def test_no_cell_begins_as_a_formula(path):

@@ -1,13 +1,16 @@
+import csv
+import io
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 
 from cdiscount_tasks.config import LabelConfig, SplitConfig
-from cdiscount_tasks.labelling.rules import HUMAN_FIX
+from cdiscount_tasks.labelling.rules import HUMAN_EXCLUSION, HUMAN_FIX
 from cdiscount_tasks.records import LabelFiles, Reviews
-from cdiscount_tasks.reporting.suspects import write_list
+from cdiscount_tasks.reporting.suspects import list_rows, write_list
 from cdiscount_tasks.stages import audit as stage
 from cdiscount_tasks.stages.audit import audit_labels
 from cdiscount_tasks.stages.labels import fix_labels
@@ -116,60 +119,105 @@ def test_a_fixed_split_file_leaves_the_usual_shares(labels_dir_of_wine, features
     assert audit_labels(labels_dir_of_wine, features_dir_of_wine, Reviews(), parent, by_file)["reused"]
 
 
+def judge(text, verdicts):
+    """Write verdicts into a list as a person does in a spreadsheet: product_id -> verdict."""
+    rows = list(csv.DictReader(text.splitlines()))
+    for row in rows:
+        row["verdict"] = verdicts.get(int(row["product_id"]), "")
+    made = io.StringIO()
+    writer = csv.DictWriter(made, rows[0].keys(), delimiter=";", lineterminator="\r\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return made.getvalue()
+
+
 @pytest.fixture(scope="module")
-def next_round(index_dir, sample_dir, labels_dir, tmp_path_factory):
-    """Audit the tiny sample, keep the first and the last row of its list as a person would, and audit again."""
+def rounds(index_dir, sample_dir, labels_dir, tmp_path_factory):
+    """Audit the tiny sample once; returns what audits it again after its list was judged by some verdicts."""
     folder = tmp_path_factory.mktemp("round")
     products = pd.read_parquet(labels_dir / "products.parquet")
     lone = products[~products["group_id"].duplicated(keep=False) & ~products["conflicted"]]
     odd = {int(row.product_id): (int(row.class_index) + 1) % 4 for row in lone.iloc[::6].head(5).itertuples()}
     first = audit_labels(labels_dir, make_features(labels_dir, folder, odd), Reviews(), folder, TINY_LABELS)
     audit_dir = Path(first["path"])
-    text = write_list(rows_of(first), pd.read_parquet(labels_dir / "classes.parquet"), audit_dir.name[6:])
-    header, _, *lines = text.splitlines()
-    kept = [line for line in lines if int(line.split(",")[0]) in odd][:2]
+    text = write_list(list_rows(rows_of(first), pd.read_parquet(labels_dir / "classes.parquet"), audit_dir.name[6:]))
     fixes_path, copy = folder / "fixes.csv", folder / f"reviewed-{audit_dir.name[6:]}.parquet"
-    fixes_path.write_text("\n".join([header, *kept, ""]))
     copy.write_bytes((audit_dir / "suspects.parquet").read_bytes())
-    fixed = fix_labels(index_dir, sample_dir, LabelFiles(fixes_path=fixes_path), folder, TINY_LABELS)
-    labels = Path(fixed["path"])
-    again = audit_labels(labels, make_features(labels, folder, odd), Reviews(fixes_path, (copy,)), folder, TINY_LABELS)
-    return {"first": first, "labels_dir": labels, "kept": kept, "again": again}
+    listed = rows_of(first).loc[lambda rows: rows["listed"] != ""].set_index("product_id")
+
+    def again(fixes_text):
+        fixes_path.write_text(fixes_text, encoding="utf-8", newline="")
+        fixed = fix_labels(index_dir, sample_dir, LabelFiles(fixes_path=fixes_path), folder, TINY_LABELS)
+        labels = Path(fixed["path"])
+        reviews = Reviews(fixes_path, (copy,))
+        audited = audit_labels(labels, make_features(labels, folder, odd), reviews, folder, TINY_LABELS)
+        return SimpleNamespace(labels_dir=labels, audit=audited, rows=rows_of(audited).set_index("product_id"))
+
+    return SimpleNamespace(listed=listed, text=text, again=again, key=audit_dir.name[6:])
 
 
-def test_the_rows_that_a_person_leaves_are_learnt_from_in_the_next_run(next_round):
-    products = pd.read_parquet(next_round["labels_dir"] / "products.parquet").set_index("product_id")
-    for line in next_round["kept"]:
-        product_id, category_id, _ = line.split(",", 2)
-        assert products.loc[int(product_id), "rule"] == HUMAN_FIX
-        assert products.loc[int(product_id), "label"] == int(category_id)
+@pytest.fixture(scope="module")
+def half_done(rounds):
+    """Judge some of the rows: two suggestions right, one random row right, one suspect unsure; the rest is left."""
+    suspects = rounds.listed.index[rounds.listed["listed"] == "suspect"].tolist()
+    (random_one, *_) = rounds.listed.index[rounds.listed["listed"] == "random"].tolist()
+    verdicts = {suspects[0]: "suggested", suspects[1]: "suggested", suspects[2]: "unsure", random_one: "catalogue"}
+    return SimpleNamespace(verdicts=verdicts, **vars(rounds.again(judge(rounds.text, verdicts))))
 
 
-def test_what_people_found_is_counted_apart_for_suspects_and_random_rows(next_round):
-    listed = rows_of(next_round["first"])
-    (found,) = read(next_round["again"], "reviews.json")["lists"]
-    num = listed["listed"].value_counts()
-    assert (found["suspects"]["n"], found["random"]["n"]) == (num["suspect"], num["random"])
-    assert found["suspects"]["value"] == pytest.approx(2 / num["suspect"], abs=1e-6)
-    assert found["random"]["value"] == 0
+def test_verdicts_are_learnt_from_in_the_next_run_and_rows_without_one_are_not(rounds, half_done):
+    products = pd.read_parquet(half_done.labels_dir / "products.parquet").set_index("product_id")
+    for product_id in rounds.listed.index:
+        verdict = half_done.verdicts.get(product_id)
+        rule = {"suggested": HUMAN_FIX, "unsure": HUMAN_EXCLUSION}.get(verdict)
+        assert (products.loc[product_id, "rule"] in (HUMAN_FIX, HUMAN_EXCLUSION)) == (rule is not None)
+        if verdict == "suggested":
+            assert products.loc[product_id, "label"] == rounds.listed.loc[product_id, "suggested_category_id"]
 
 
-def test_what_people_have_been_through_is_not_listed_again(next_round):
-    before, after = rows_of(next_round["first"]), rows_of(next_round["again"])
-    seen = set(before.loc[before["listed"] != "", "product_id"])
-    assert seen.isdisjoint(after.loc[after["listed"] != "", "product_id"])
+def test_shares_are_over_the_rows_that_people_looked_at_and_were_sure_of(rounds, half_done):
+    (found,) = read(half_done.audit, "reviews.json")["lists"]
+    assert (found["num_listed"], found["num_looked_at"], found["num_unsure"]) == (len(rounds.listed), 4, 1)
+    assert (found["suspects"]["n"], found["suspects"]["value"]) == (2, 1)
+    assert (found["random"]["n"], found["random"]["value"]) == (1, 0)
+    assert found["num_kept"] is None
 
 
-def test_a_list_whose_rows_were_all_right_is_counted(next_round, labels_dir, tmp_path):
-    audit_dir = Path(next_round["first"]["path"])
-    text = write_list(rows_of(next_round["first"]), pd.read_parquet(labels_dir / "classes.parquet"), audit_dir.name[6:])
-    fixes_path, copy = tmp_path / "fixes.csv", tmp_path / f"reviewed-{audit_dir.name[6:]}.parquet"
-    fixes_path.write_text("".join(text.splitlines(keepends=True)[:2]))
-    copy.write_bytes((audit_dir / "suspects.parquet").read_bytes())
-    features_dir = make_features(labels_dir, tmp_path)
-    result = audit_labels(labels_dir, features_dir, Reviews(fixes_path, (copy,)), tmp_path, TINY_LABELS)
-    (found,) = read(result, "reviews.json")["lists"]
+def test_what_nobody_looked_at_is_listed_again_as_what_it_was_and_what_was_judged_is_not(rounds, half_done):
+    for product_id, row in rounds.listed.iterrows():
+        if product_id in half_done.verdicts:
+            assert product_id not in half_done.rows.index
+        else:
+            assert half_done.rows.loc[product_id, "listed"] == row["listed"]
+
+
+def test_a_list_that_was_saved_untouched_says_nothing(rounds):
+    untouched = rounds.again(rounds.text)
+    (found,) = read(untouched.audit, "reviews.json")["lists"]
+    assert (found["num_looked_at"], found["suspects"]["n"], found["random"]["value"]) == (0, 0, None)
+    products = pd.read_parquet(untouched.labels_dir / "products.parquet")
+    assert not products["rule"].isin([HUMAN_FIX, HUMAN_EXCLUSION]).any()
+    assert set(rounds.listed.index) <= set(untouched.rows.index[untouched.rows["listed"] != ""])
+
+
+def test_a_list_whose_rows_were_all_right_is_counted(rounds):
+    done = rounds.again(judge(rounds.text, dict.fromkeys(rounds.listed.index, "catalogue")))
+    (found,) = read(done.audit, "reviews.json")["lists"]
+    assert found["num_looked_at"] == found["num_listed"] == found["suspects"]["n"] + found["random"]["n"]
     assert (found["suspects"]["value"], found["random"]["value"]) == (0, 0)
+    assert set(rounds.listed.index).isdisjoint(done.rows.index[done.rows["listed"] != ""])
+
+
+def test_an_older_list_is_learnt_from_as_before_and_no_share_is_told(rounds):
+    """Its deleted rows may have been right, or not looked at: they are listed again."""
+    kept, *gone = rounds.listed.index
+    row = f"{kept},{rounds.listed.loc[kept, 'suggested_category_id']},score 3 of 5; list {rounds.key}"
+    old = rounds.again(f"product_id,category_id,reason\n{row}\n")
+    (found,) = read(old.audit, "reviews.json")["lists"]
+    assert (found["num_kept"], found["num_looked_at"], found["suspects"]["value"]) == (1, None, None)
+    products = pd.read_parquet(old.labels_dir / "products.parquet").set_index("product_id")
+    assert products.loc[kept, "rule"] == HUMAN_FIX
+    assert set(gone) <= set(old.rows.index[old.rows["listed"] != ""])
 
 
 def test_a_list_whose_audit_is_gone_is_named(labels_dir_of_wine, features_dir_of_wine, tmp_path):

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from cdiscount_tasks.errors import ConfigError, DataError
-from cdiscount_tasks.labelling.rules import read_fixes
+from cdiscount_tasks.labelling.fix_rows import read_fix_rows
 from cdiscount_tasks.records import DRAWN_WARNING, Reviews
 from cdiscount_tasks.run import run_folder
 from cdiscount_tasks.stages.audit import audit_labels
@@ -440,20 +440,25 @@ def test_a_report_prices_the_leak(audited):
 
 
 def test_a_report_lists_suspects_as_a_fixes_file_and_shows_ten(audited):
-    fixes = read_fixes(audited / "label_suspects.csv", range(1000003400, 1000003405))
+    fixes = read_fix_rows(audited / "label_suspects.csv")
     suspects = read_metrics(audited)["suspects"]
     assert len(fixes) == suspects["num_listed"] > suspects["num_suspects_listed"] >= 10
+    assert [str(row.proposal.suggested) for row in fixes] == [row.category for row in fixes]
+    cards = json.loads((audited / "suspects.json").read_text("utf-8"))
+    said = [(row["product_id"], row["category_id"], row["suggested_category_id"]) for row in cards["rows"]]
+    assert said == [(row.product_id, row.proposal.given, row.proposal.suggested) for row in fixes]
+    assert all(row["pictures"] for row in cards["rows"])
     text = (audited / "report.html").read_text("utf-8")
     assert {"label_suspects.csv", "suspects.html"} <= {attrs["href"] for attrs in Page(text).all("a")}
     assert text.count("<dt>suggested</dt>") == 10
 
 
 def test_the_page_to_judge_the_list_by_shows_every_picture_of_every_row(audited, inputs):
-    fixes = read_fixes(audited / "label_suspects.csv", range(1000003400, 1000003405))
+    fixes = read_fix_rows(audited / "label_suspects.csv")
     page = Page((audited / "suspects.html").read_text("utf-8"))
     num_images = inputs.products.set_index("product_id")["num_images"]
-    assert len(page.all("img")) == num_images[fixes["product_id"]].sum()
-    assert page.text.count("suggested") == len(fixes)
+    assert len(page.all("img")) == num_images[[row.product_id for row in fixes]].sum()
+    assert (audited / "suspects.html").read_text("utf-8").count("<dt>suggested</dt>") == len(fixes)
     assert "suspects.html" in read_manifest(audited)["files"]
 
 
