@@ -111,7 +111,7 @@ def _set_environment(scratch: Path, slots: int) -> None:
 
 def _trigger(api: AirflowApi, times: int) -> list[tuple[str, str]]:
     """Trigger all runs at once, each with a seed of its own, then let the DAGs run."""
-    runs = []
+    runs: list[tuple[str, str]] = []
     for number in range(times):
         for sample in SAMPLES:
             seed = len(runs) + 1

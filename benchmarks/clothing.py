@@ -8,13 +8,10 @@ import argparse
 import json
 import shutil
 import statistics
-import sys
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for `python benchmarks/clothing.py`
-
-from benchmarks.measure import TEST_DATA_DIR, need_test_data, run_step
+from benchmarks.measure import TEST_DATA_DIR, index_catalogue, need_test_data, run_main, run_step
 
 STEPS = "benchmarks.clothing"
 CATEGORIES = tuple(range(1910000000, 1910000010))
@@ -40,15 +37,12 @@ def make(folder: str) -> None:
     """Index the photos, draw all of them, fix their labels with the official split."""
     from cdiscount_tasks.config import DrawConfig, LabelConfig, SplitConfig
     from cdiscount_tasks.records import LabelFiles
-    from cdiscount_tasks.stages import index
     from cdiscount_tasks.stages.labels import fix_labels
     from cdiscount_tasks.stages.sample import draw_sample
 
     data_dir, out_dir = TEST_DATA_DIR / "clothing", Path(folder)
     catalogue = data_dir / "catalogue.bson"
-    for byte_range in index.plan_ranges(catalogue, out_dir / "index"):
-        index.scan_range(catalogue, byte_range, out_dir / "index")
-    index_dir = Path(index.merge_index(catalogue, out_dir / "index", 0)["path"])
+    index_dir = Path(index_catalogue(catalogue, out_dir / "index")["path"])
     sample_dir = Path(draw_sample(index_dir, catalogue, out_dir, DrawConfig(categories=CATEGORIES))["path"])
     files = LabelFiles(names_path=data_dir / "category_names.csv", split_path=data_dir / "splits.csv")
     config = LabelConfig(categories=CATEGORIES, split=SplitConfig(file="splits.csv"))
@@ -143,8 +137,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    step = {"make": make, "train": train, "judge": judge}.get(sys.argv[1] if len(sys.argv) > 1 else "")
-    if step:
-        step(*sys.argv[2:])
-    else:
-        main()
+    run_main(main, make, train, judge)

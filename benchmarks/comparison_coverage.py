@@ -114,8 +114,10 @@ def main() -> None:
     """Print a row a cell."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=300, help="pairs of samples drawn for each cell")
+    parser.add_argument("--groups", type=int, help="of each sample, in every cell")
     options = parser.parse_args()
-    for number, cell in enumerate(CELLS):
+    cells = [cell._replace(num_groups=options.groups or cell.num_groups) for cell in CELLS]
+    for number, cell in enumerate(cells):
         results = measure(cell, options.repeats)
         if number == 0:
             print(f"| groups of each sample | {' | '.join(results)} |\n|{'---|' * (1 + len(results))}")

@@ -9,12 +9,11 @@ import json
 import os
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for `python benchmarks/dag_parsing.py`
-
-from benchmarks.measure import median, run_step
+from benchmarks.measure import median, run_main, run_step
 
 STEPS = "benchmarks.dag_parsing"
 PROJECT_DIR = Path(__file__).resolve().parents[1]
@@ -83,7 +82,7 @@ def _read_often(dag_file: str, rounds: int) -> dict[str, Any]:
     return {**times, "heavy": sorted({name for one in said for name in one["heavy"]})}
 
 
-def measure(folder: Path, rounds: int, num_samples: int) -> dict[str, Any]:
+def measure(folder: Path, rounds: int, num_samples: int) -> dict[str, dict[str, Any]]:
     """Read every DAG file in fresh processes; medians of all rounds."""
     os.environ["AIRFLOW_HOME"] = str(folder / "airflow")
     os.environ.pop("CDISCOUNT_SAMPLES", None)
@@ -96,8 +95,7 @@ def measure(folder: Path, rounds: int, num_samples: int) -> dict[str, Any]:
     own = len(list((PROJECT_DIR / "include" / "samples").glob("*.yaml")))
     more_s = many["cpu_s"] - files["category_samples"]["cpu_s"]
     return {
-        "rounds": rounds,
-        "files": files,
+        "files": {"rounds": rounds, **files},
         "many_samples": {
             **many,
             "num_samples": num_samples,
@@ -106,20 +104,17 @@ def measure(folder: Path, rounds: int, num_samples: int) -> dict[str, Any]:
     }
 
 
-def main() -> dict[str, Any]:
+def main(arguments: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
     """Read the options, measure, and remove what was written."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--parse-rounds", type=int, default=7)
-    parser.add_argument("--parse-samples", type=int, default=50)
-    options, _ = parser.parse_known_args()
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--samples", type=int, default=50)
+    options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(prefix="parsing-benchmark-") as folder:
-        result = measure(Path(folder), options.parse_rounds, options.parse_samples)
+        result = measure(Path(folder), options.rounds, options.samples)
     print("dag_parsing", json.dumps(result, indent=1), flush=True)
     return result
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["read"]:
-        read(sys.argv[2])
-    else:
-        main()
+    run_main(main, read)

@@ -13,16 +13,15 @@ import tempfile
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import bson
 import pandas as pd
 from PIL import Image
 
-from benchmarks.measure import TEST_DATA_DIR, need_test_data
+from benchmarks.measure import TEST_DATA_DIR, index_catalogue, need_test_data
 from cdiscount_tasks.config import DrawConfig, LabelConfig
 from cdiscount_tasks.records import LabelFiles
-from cdiscount_tasks.stages import index
 from cdiscount_tasks.stages.labels import fix_labels
 from cdiscount_tasks.stages.sample import draw_sample
 from cdiscount_tasks.storage import schemas, tables
@@ -144,19 +143,17 @@ def plant(clean: Path, folder: Path) -> tuple[Path, pd.DataFrame]:
 
 def run_pipeline(dirty: Path, folder: Path) -> Found:
     """Index the dirty catalogue, draw all of it and fix its labels."""
-    for byte_range in index.plan_ranges(dirty, folder / "index"):
-        index.scan_range(dirty, byte_range, folder / "index")
-    merged = index.merge_index(dirty, folder / "index", MAX_REJECTED_SHARE)
+    merged = index_catalogue(dirty, folder / "index", MAX_REJECTED_SHARE)
     index_dir = Path(merged["path"])
     sample_dir = Path(draw_sample(index_dir, dirty, folder, DrawConfig(categories=None))["path"])
     config = LabelConfig(categories=None, small_classes="reject")
     labels_dir = Path(fix_labels(index_dir, sample_dir, LabelFiles(), folder, config)["path"])
 
     def read(parent: Path, name: str, schema: Any) -> pd.DataFrame:
-        return tables.read_table(parent / f"{name}.parquet", schema).to_pandas()
+        return pd.DataFrame(tables.read_table(parent / f"{name}.parquet", schema).to_pandas())
 
     return Found(
-        index=dict(merged),
+        index=merged,
         sample_products=read(sample_dir, "products", schemas.SAMPLE_PRODUCTS),
         products=read(labels_dir, "products", schemas.LABEL_PRODUCTS),
         images=read(labels_dir, "images", schemas.LABEL_IMAGES),
@@ -206,8 +203,8 @@ def _shared(found: Found, truth: Truth, kind: str, planted: pd.DataFrame) -> Row
     pixel_hash = found.images.set_index(["product_id", "image_number"])["pixel_hash"]
     standing = tied = 0
     for row in wanted.itertuples():
-        donor, number = (int(part) for part in row.detail.removeprefix("from=").split(":"))
-        key = (int(row.product_id), int(row.image_number))
+        donor, number = (int(part) for part in str(row.detail).removeprefix("from=").split(":"))
+        key = (int(cast(int, row.product_id)), int(cast(int, row.image_number)))
         others = truth.sharing[truth.looks[key]] - {key} if key in truth.looks else set()
         if (donor, number) not in others:
             continue
@@ -234,7 +231,10 @@ def _conflicts(found: Found, truth: Truth) -> Row:
         for look in claimed
         if len(claimed[look]) > 1
     }
-    seen = {(frozenset(row.category_ids), frozenset(row.product_ids)) for row in found.conflicts.itertuples()}
+    seen = {
+        (frozenset(cast(Any, row.category_ids)), frozenset(cast(Any, row.product_ids)))
+        for row in found.conflicts.itertuples()
+    }
     handled = "not learnt from; measured as given"
     return Row("all conflicts (pictures)", len(true), len(true), len(true & seen), len(seen - true), handled)
 

@@ -3,18 +3,16 @@
 import argparse
 import json
 import shutil
-import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for `python benchmarks/index.py`
-
 from benchmarks.measure import Run, make_cold, median, plain_read_s, run_step
 
 STEPS = "benchmarks.index_steps"
+PARTS = ("warm", "cold", "drawing", "growth", "real_size")
 _SAMPLE_PRODUCTS = 10_000
 
 
@@ -90,7 +88,7 @@ def measure_index(folder: Path, gb: float, rounds: int, *, cold: bool) -> dict[s
     return {"gb": gb, "rounds": rounds, "cold": cold, **result}
 
 
-def measure_growth(folder: Path, sizes_gb: list[float]) -> list[dict[str, Any]]:
+def measure_growth(folder: Path, sizes_gb: list[float]) -> dict[str, Any]:
     """Scan and merge catalogues of growing size, each step a process of its own."""
     rows = []
     for gb in sizes_gb:
@@ -103,7 +101,7 @@ def measure_growth(folder: Path, sizes_gb: list[float]) -> list[dict[str, Any]]:
             row |= {f"{name}_s": round(run.wall_s, 2), f"{name}_cpu_s": round(run.cpu_s, 2),
                     f"{name}_peak_mib": round(run.peak_mib)}  # fmt: skip
         rows.append(row)
-    return rows
+    return {"sizes": rows}
 
 
 def measure_drawing(folder: Path, gb: float, rounds: int) -> dict[str, Any]:
@@ -128,10 +126,13 @@ def measure_drawing(folder: Path, gb: float, rounds: int) -> dict[str, Any]:
 
 
 def measure_real_size(folder: Path, num_images: int, rounds: int) -> dict[str, Any]:
-    """Merge made-up parts of the real catalogue's size, and read five categories out of the result."""
-    catalogue, out_dir = folder / "holes.bson", _fresh(folder, "real")
-    parts = run_step(STEPS, "fake_parts", catalogue, out_dir, num_images)
-    merge = run_step(STEPS, "merge", catalogue, out_dir)
+    """Merge 217 parts with as many images as the real catalogue, and read five categories out of the result.
+
+    The pictures are a few bytes long, and the parts have an eighth of the usual bytes: the merge sees neither.
+    """
+    catalogue, out_dir = folder / "small-pictures.bson", _fresh(folder, "real")
+    parts = run_step(STEPS, "scan_small_pictures", catalogue, out_dir, num_images)
+    merge = run_step(STEPS, "merge", catalogue, out_dir, parts.said["block_bytes"])
     default_path = folder / "default.parquet"
     run_step(STEPS, "default_parquet", merge.said["path"], default_path)
     said = run_step(STEPS, "query", merge.said["path"], default_path, rounds).said
@@ -155,38 +156,36 @@ def measure_real_size(folder: Path, num_images: int, rounds: int) -> dict[str, A
     }
 
 
-def measure(
-    folder: Path, gb: float, rounds: int, growth_gb: list[float], num_images: int, only: list[str]
-) -> dict[str, Any]:
-    """Measure everything, or what `only` names, in a folder with room for all catalogues."""
-    steps: dict[str, Callable[[], Any]] = {
+def measure(folder: Path, options: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """Measure the chosen parts in a folder with room for all catalogues."""
+    gb, rounds = options.gb, options.rounds
+    steps: dict[str, Callable[[], dict[str, Any]]] = {
         "warm": lambda: measure_index(folder, gb, rounds, cold=False),
         "cold": lambda: measure_index(folder, gb, rounds, cold=True),
-        "drawing": lambda: measure_drawing(folder, max([gb, *growth_gb]), rounds),
-        "growth": lambda: measure_growth(folder, growth_gb),
-        "real_size": lambda: measure_real_size(folder, num_images, rounds),
+        "drawing": lambda: measure_drawing(folder, max([gb, *options.growth]), rounds),
+        "growth": lambda: measure_growth(folder, options.growth),
+        "real_size": lambda: measure_real_size(folder, options.images, rounds),
     }
-    results: dict[str, Any] = {}
+    results = {}
     run_step(STEPS, "warm_up")
-    for name, step in steps.items():
-        if not only or name in only:
-            results[name] = step()
-            print(name, json.dumps(results[name], indent=1), flush=True)
+    for name in options.parts:
+        results[name] = steps[name]()
+        print(name, json.dumps(results[name], indent=1), flush=True)
     return results
 
 
-def main() -> dict[str, Any]:
+def main(arguments: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
     """Read the options, measure, and remove what was written."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--gb", type=float, default=1.0, help="size of the catalogue that peer and index read")
     parser.add_argument("--growth", type=float, nargs="*", default=[0.2, 1.0, 4.0], help="sizes for the growth, in GB")
-    parser.add_argument("--images", type=int, default=12_371_293, help="images of the made-up parts")
+    parser.add_argument("--images", type=int, default=12_371_293, help="images of real_size")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--folder", default=None, help="where to write; the system's temporary folder")
-    parser.add_argument("--only", nargs="*", default=[], help="warm, cold, drawing, growth, real_size")
-    options, _ = parser.parse_known_args()
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=PARTS, help="what is measured; all of it")
+    options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(dir=options.folder, prefix="index-benchmark-") as folder:
-        return measure(Path(folder), options.gb, options.rounds, options.growth, options.images, options.only)
+        return measure(Path(folder), options)
 
 
 if __name__ == "__main__":

@@ -1,14 +1,14 @@
 """A scan killed three times ends in the same index; a changed catalogue is noticed and a touched one found again.
 
-    .venv/bin/python benchmarks/index_kills.py [GIGABYTES] [SCRATCH_DIR]
+    .venv/bin/python -m benchmarks.index_kills [--gb 4] [--scratch DIR]
 
 Makes a synthetic catalogue of 4 GB, indexes it undisturbed, then in processes that are killed with SIGKILL at random
 moments and started again, and compares the files byte for byte.
 """
 
+import argparse
 import os
 import random
-import shutil
 import signal
 import struct
 import subprocess
@@ -17,42 +17,21 @@ import tempfile
 import time
 from pathlib import Path
 
-import bson
+import pyarrow.parquet as pq
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
+from benchmarks.measure import run_main
+from benchmarks.synthetic_catalogue import write_catalogue
 from cdiscount_tasks.stages import index
 from cdiscount_tasks.storage.artifact import read_manifest
-from cdiscount_tasks.storage.catalogue_scan import scan_range
 from cdiscount_tasks.storage.hashes import fingerprint
 
 NUM_KILLS = 3
-_FRAME = b"\xff\xd8\xff\xc0\x00\x0b\x08\x00\xb4\x00\xb4\x01\x01\x11\x00"
-_ID_PLACE = 9
 TABLES = ("images.parquet", "products.parquet", "rejected.parquet")
 
 
-def write_catalogue(path: Path, num_bytes: int) -> int:
-    """Write products of about 8 KB, each with its own id, until the file has a size; returns how many."""
-    rng = random.Random(1)
-    templates = []
-    for _ in range(500):
-        pictures = [{"picture": _FRAME + rng.randbytes(rng.randrange(2000, 9000))} for _ in range(rng.randrange(1, 3))]
-        document = {"_id": 0, "imgs": pictures, "category_id": 1_000_000_000 + rng.randrange(5000)}
-        templates.append(bytearray(bson.encode(document)))
-    num_products = written = 0
-    with path.open("wb", buffering=8 << 20) as file:
-        while written < num_bytes:
-            document = templates[num_products % 500]
-            struct.pack_into("<i", document, _ID_PLACE, num_products)
-            file.write(document)
-            written += len(document)
-            num_products += 1
-    return num_products
-
-
-def scan_all(path: Path, parent_dir: Path) -> None:
+def scan_all(catalogue: str, parent: str) -> None:
     """Index a catalogue in this process, as one run does; print how many ranges stood already."""
+    path, parent_dir = Path(catalogue), Path(parent)
     print("started", flush=True)
     reused = [
         index.scan_range(path, byte_range, parent_dir)["reused"] for byte_range in index.plan_ranges(path, parent_dir)
@@ -65,7 +44,7 @@ def scan_all(path: Path, parent_dir: Path) -> None:
 
 def start(path: Path, parent_dir: Path) -> subprocess.Popen[str]:
     """Start an indexing process."""
-    command = [sys.executable, __file__, "--scan", str(path), str(parent_dir)]
+    command = [sys.executable, "-m", "benchmarks.index_kills", "scan_all", str(path), str(parent_dir)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
 
@@ -110,14 +89,14 @@ def change_category(path: Path, offset: int) -> None:
         file.write(bytes([value ^ 1]))
 
 
-def product_near(path: Path, offset: int) -> int:
-    """Return where the first product behind an offset begins."""
-    found = scan_range(path, offset, offset + (1 << 20), begins_at_start=False, hash_blocks=False)
-    return int(found.first_offset or 0)
+def product_near(index_dir: Path, offset: int) -> int:
+    """Return where the last product before an offset begins."""
+    offsets = pq.read_table(index_dir / "products.parquet", columns=["offset"])["offset"].to_pylist()
+    return max(int(found) for found in offsets if found < offset)
 
 
-def main(num_bytes: int, scratch_dir: Path) -> None:
-    """Run it all and print the figures."""
+def run_all(num_bytes: int, scratch_dir: Path) -> bool:
+    """Run it all and print the figures; returns whether all is as it should be."""
     path = scratch_dir / "catalogue.bson"
     started = time.monotonic()
     num_products = write_catalogue(path, num_bytes)
@@ -131,33 +110,36 @@ def main(num_bytes: int, scratch_dir: Path) -> None:
     print(*killed_scans(path, killed_parent, whole_s), sep="\n")
     killed_dir, resumed_s, said = finish(path, killed_parent)
     left = [found.name for found in killed_parent.iterdir() if found.name.endswith(".part")]
-    print(f"resumed: {resumed_s:.1f} s, {said}; same tables byte for byte: {same_files(whole_dir, killed_dir)}; "
-          f"same identity: {read_manifest(killed_dir)['identity'] == identity}; left behind: {left}")  # fmt: skip
+    same = same_files(whole_dir, killed_dir) and read_manifest(killed_dir)["identity"] == identity
+    print(f"resumed: {resumed_s:.1f} s, {said}; same tables byte for byte, same identity: {same}; left behind: {left}")
 
     status, before = path.stat(), fingerprint(path)
     os.utime(path, (1, 1))
     touched = fingerprint(path)
     touched_dir, _, _ = finish(path, scratch_dir / "touched" / touched)
-    print(f"touched: fingerprint differs: {touched != before}; "
-          f"same identity after a scan: {read_manifest(touched_dir)['identity'] == identity}")  # fmt: skip
+    found_again = read_manifest(touched_dir)["identity"] == identity
+    print(f"touched: fingerprint differs: {touched != before}; same identity after a scan: {found_again}")
 
-    change_category(path, product_near(path, num_bytes * 2 // 5))
+    change_category(path, product_near(whole_dir, num_bytes * 2 // 5))
     changed = fingerprint(path)
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
     hidden = fingerprint(path)
     changed_dir, _, _ = finish(path, scratch_dir / "changed" / changed)
+    noticed = read_manifest(changed_dir)["identity"] != identity and not same_files(whole_dir, changed_dir)
     print(f"one category_id changed: fingerprint differs: {changed != before}; with its mtime put back: "
-          f"{hidden != before}; identity differs after a scan: {read_manifest(changed_dir)['identity'] != identity}; "
-          f"tables differ: {not same_files(whole_dir, changed_dir)}")  # fmt: skip
+          f"{hidden != before}; identity and tables differ after a scan: {noticed}")  # fmt: skip
+    return same and found_again and changed != before and noticed
+
+
+def main() -> None:
+    """Read the options, run, and remove what was written."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--gb", type=float, default=4)
+    parser.add_argument("--scratch", help="where the catalogue and its indexes are made for the while")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=options.scratch, prefix="kills-") as folder:
+        sys.exit(not run_all(int(options.gb * 1e9), Path(folder)))
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--scan"]:
-        scan_all(Path(sys.argv[2]), Path(sys.argv[3]))
-    else:
-        gigabytes = float(sys.argv[1]) if len(sys.argv) > 1 else 4
-        scratch = Path(tempfile.mkdtemp(dir=sys.argv[2] if len(sys.argv) > 2 else None, prefix="kills-"))
-        try:
-            main(int(gigabytes * 1e9), scratch)
-        finally:
-            shutil.rmtree(scratch)
+    run_main(main, scan_all)

@@ -7,6 +7,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+from benchmarks.measure import run_main
+
+NUM_RANGES = 217
+"""As many as the real catalogue of 58 GB has."""
+
 
 def peer(catalogue: str, out_dir: str) -> None:
     """Index as is usual: decode each document, open each picture, md5, a data frame, Parquet."""
@@ -40,10 +45,26 @@ def scan(catalogue: str, out_dir: str, first: str = "0", step: str = "1") -> Non
         index.scan_range(Path(catalogue), byte_range, Path(out_dir))
 
 
-def merge(catalogue: str, out_dir: str) -> None:
+def _use_blocks(block_bytes: int) -> None:
+    """Let a range be one block of another size than 64 MiB, so that a smaller file has as many ranges."""
+    from cdiscount_tasks.stages import index
+    from cdiscount_tasks.storage import file_window
+
+    for module, name, value in (
+        (index, "BLOCK_BYTES", block_bytes),
+        (file_window, "BLOCK_BYTES", block_bytes),
+        (index, "MIN_RANGE_BLOCKS", 1),
+    ):
+        assert hasattr(module, name)
+        setattr(module, name, value)
+
+
+def merge(catalogue: str, out_dir: str, block_bytes: str = "") -> None:
     """Join the ranges."""
     from cdiscount_tasks.stages import index
 
+    if block_bytes:
+        _use_blocks(int(block_bytes))
     print(json.dumps(index.merge_index(Path(catalogue), Path(out_dir), max_rejected_share=0.01)))
 
 
@@ -59,61 +80,18 @@ def ours(catalogue: str, out_dir: str, num_processes: str) -> None:
     merge(catalogue, out_dir)
 
 
-def _fake_scan(number: int, num_products: int, num_images: int, start: int, stop: int) -> Any:
-    """Return what a scan of a range would have found, without a file."""
-    import numpy as np
-
-    from benchmarks.synthetic_catalogue import IMAGES_PER_PRODUCT, NUM_CATEGORIES
-    from cdiscount_tasks.storage.catalogue_scan import RangeScan
-
-    rng = np.random.default_rng(number)
-    counts = rng.choice([1, 2, 3, 4], num_products, p=np.array(IMAGES_PER_PRODUCT) / sum(IMAGES_PER_PRODUCT))
-    weights = 1 / (np.arange(NUM_CATEGORIES) + 40)
-    categories = 1_000_000_000 + 17 * rng.choice(NUM_CATEGORIES, num_products, p=weights / weights.sum())
-    ids = np.arange(num_products, dtype=np.int64) * 3 + number * num_products * 3 + 1
-    edges = start + np.linspace(0, stop - start, num_products + 1).astype(np.int64)
-    of_image = np.repeat(np.arange(num_products), counts)[:num_images]
-    numbers = np.arange(len(of_image)) - np.searchsorted(of_image, of_image)
-    hashes = rng.bytes(16 * len(of_image))
-    copied = rng.random(len(of_image)) < 0.37
-    rows = np.frombuffer(hashes, np.int64).reshape(-1, 2).copy()
-    rows[copied] = np.stack([np.arange(1000), np.arange(1000)], 1)[rng.integers(0, 1000, copied.sum())]
-    found = RangeScan(first_offset=start, end_offset=stop, num_documents=num_products)
-    columns = {
-        "product_ids": ids,
-        "product_categories": categories,
-        "product_offsets": edges[:-1],
-        "product_lengths": np.diff(edges),
-        "product_num_images": np.bincount(of_image, minlength=num_products),
-        "image_product_ids": ids[of_image],
-        "image_numbers": numbers,
-        "image_categories": categories[of_image],
-        "image_offsets": edges[of_image] + 60 + numbers * 2000,
-        "image_lengths": rng.integers(900, 1900, len(of_image)),
-        "image_widths": np.full(len(of_image), 180),
-        "image_heights": np.full(len(of_image), 180),
-    }
-    for name, values in columns.items():
-        column = getattr(found, name)
-        column.frombytes(values.astype(f"i{column.itemsize}").tobytes())
-    found.image_hashes += rows.tobytes()
-    found.block_hashes = [f"{number:032x}"]
-    return found
-
-
-def fake_parts(catalogue: str, out_dir: str, num_images: str) -> None:
-    """Write the parts of a catalogue of the real size, made up: a file of holes stands for its bytes."""
+def scan_small_pictures(catalogue: str, out_dir: str, num_images: str) -> None:
+    """Write a catalogue of pictures of a few bytes, and scan it in as many ranges as the real one has."""
+    from benchmarks.synthetic_catalogue import write_small_pictures
     from cdiscount_tasks.stages import index
 
-    num_products = int(int(num_images) / 1.749)
-    with Path(catalogue).open("wb") as file:
-        file.truncate(int(num_products * 8230))
+    write_small_pictures(Path(catalogue), int(num_images))
+    block_bytes = max(Path(catalogue).stat().st_size // NUM_RANGES, 1 << 16)
+    _use_blocks(block_bytes)
     ranges = index.plan_ranges(Path(catalogue), Path(out_dir))
-    for number, byte_range in enumerate(ranges):
-        found = _fake_scan(number, num_products // len(ranges), 2**40, byte_range["start"], byte_range["stop"])
-        vars(index)["scan_bytes"] = lambda *_, found=found, **__: found
+    for byte_range in ranges:
         index.scan_range(Path(catalogue), byte_range, Path(out_dir))
-    print(json.dumps({"num_ranges": len(ranges)}))
+    print(json.dumps({"num_ranges": len(ranges), "block_bytes": block_bytes}))
 
 
 def default_parquet(index_dir: str, out_path: str) -> None:
@@ -208,10 +186,5 @@ def warm_up() -> None:
     Image.init()
 
 
-STEPS = {
-    step.__name__: step
-    for step in (peer, scan, merge, ours, fake_parts, default_parquet, query, draw_peer, draw_ours, warm_up)
-}
-
 if __name__ == "__main__":
-    STEPS[sys.argv[1]](*sys.argv[2:])
+    run_main(warm_up, peer, scan, merge, ours, scan_small_pictures, default_parquet, query, draw_peer, draw_ours)

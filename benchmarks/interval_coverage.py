@@ -120,7 +120,7 @@ def _robust_errors(sets: TestSets) -> np.ndarray:
     share, n = _totals(sets)
     num_groups = sets.sizes.shape[1]
     residuals = sets.hits - share[:, None] * sets.sizes
-    return np.sqrt(num_groups / (num_groups - 1) * (residuals**2).sum(axis=1)) / n
+    return np.asarray(np.sqrt(num_groups / (num_groups - 1) * (residuals**2).sum(axis=1)) / n)
 
 
 def _score_largest_apart(sets: TestSets) -> Interval:

@@ -9,15 +9,13 @@ import argparse
 import io
 import json
 import random
-import sys
 import tempfile
+from collections.abc import Sequence
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for `python benchmarks/labels.py`
-
-from benchmarks.measure import Run, median, run_step
+from benchmarks.measure import Run, index_catalogue, median, run_main, run_step
 
 STEPS = "benchmarks.labels"
 _NUM_CATEGORIES = 50
@@ -27,13 +25,13 @@ _DECODED_AT_ONCE = 512
 _BATCH = 1000
 
 
-def draw_pictures(first: int) -> list[bytes]:
+def draw_pictures(first: int, count: int = _BATCH) -> list[bytes]:
     """Draw a batch of distinct pictures: smooth coloured noise, about 5 KB at quality 75."""
     import numpy as np
     from PIL import Image
 
     pictures = []
-    for seed in range(first, first + _BATCH):
+    for seed in range(first, first + count):
         rng = np.random.default_rng(seed)
         small = np.clip(rng.integers(40, 216, 3) + rng.normal(0, 32, (24, 24, 3)), 0, 255).astype(np.uint8)
         file = io.BytesIO()
@@ -81,18 +79,15 @@ def _write_catalogue(path: Path, num_images: int) -> None:
 def make(folder: str, num_images: str) -> None:
     """Write a catalogue, index it and draw all of it."""
     from cdiscount_tasks.config import DrawConfig
-    from cdiscount_tasks.stages import index
     from cdiscount_tasks.stages.sample import draw_sample
 
-    catalogue, index_parent = Path(folder) / "catalogue.bson", Path(folder) / "index"
+    catalogue = Path(folder) / "catalogue.bson"
     _write_catalogue(catalogue, int(num_images))
-    for byte_range in index.plan_ranges(catalogue, index_parent):
-        index.scan_range(catalogue, byte_range, index_parent)
-    merged = index.merge_index(catalogue, index_parent, 0)
+    merged = index_catalogue(catalogue, Path(folder) / "index")
     sample = draw_sample(Path(merged["path"]), catalogue, Path(folder), DrawConfig(categories=None))
     names = ("num_products", "num_images", "num_distinct_images")
     print(json.dumps({"index": merged["path"], "sample": sample["path"], "num_bytes": sample["num_bytes"],
-                      **{name: merged[name] for name in names}}))  # type: ignore[literal-required]  # fmt: skip
+                      **{name: merged[name] for name in names}}))  # fmt: skip
 
 
 def label(index_dir: str, sample_dir: str, out_dir: str) -> None:
@@ -164,22 +159,18 @@ def measure(folder: Path, num_images: int, rounds: int) -> dict[str, Any]:
     }
 
 
-def main() -> dict[str, Any]:
+def main(arguments: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
     """Read the options, measure, and remove what was written."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--label-images", type=int, default=100_000, help="images of the sample")
-    parser.add_argument("--label-rounds", type=int, default=3)
+    parser.add_argument("--images", type=int, default=100_000, help="images of the sample")
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--folder", default=None, help="where to write; the system's temporary folder")
-    options, _ = parser.parse_known_args()
+    options = parser.parse_args(arguments)
     with tempfile.TemporaryDirectory(dir=options.folder, prefix="labels-benchmark-") as folder:
-        result = measure(Path(folder), options.label_images, options.label_rounds)
+        result = measure(Path(folder), options.images, options.rounds)
     print("labels", json.dumps(result, indent=1), flush=True)
-    return result
+    return {"labels": result}
 
 
 if __name__ == "__main__":
-    step = {"make": make, "label": label, "decode": decode}.get(sys.argv[1] if len(sys.argv) > 1 else "")
-    if step:
-        step(*sys.argv[2:])
-    else:
-        main()
+    run_main(main, make, label, decode)

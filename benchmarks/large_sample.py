@@ -7,13 +7,10 @@ images/s are printed.
 
 import argparse
 import json
-import sys
 import tempfile
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for `python benchmarks/large_sample.py`
-
-from benchmarks.measure import run_step
+from benchmarks.measure import run_main, run_step
 
 STEPS = "benchmarks.large_sample"
 
@@ -56,7 +53,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["train"]:
-        train(*sys.argv[2:])
-    else:
-        main()
+    run_main(main, train)

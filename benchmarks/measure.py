@@ -7,6 +7,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -57,6 +58,24 @@ def run_step(module: str, *arguments: object) -> Run:
     lines = text.splitlines()
     said = json.loads(lines[-1]) if lines and lines[-1].startswith("{") else {}
     return Run(wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * _MAXRSS_UNIT / 2**20, said)
+
+
+def run_main(main: Callable[[], object], *steps: Callable[..., None]) -> None:
+    """Run what a module was started for: one of its steps (`python -m <module> <step> ...`), or all of it."""
+    chosen = [step for step in steps if sys.argv[1:2] == [step.__name__]]
+    if chosen:
+        chosen[0](*sys.argv[2:])
+    else:
+        main()
+
+
+def index_catalogue(catalogue: Path, parent_dir: Path, max_rejected_share: float = 0.0) -> dict[str, Any]:
+    """Index a catalogue in this process as a run does; returns the index's result."""
+    from cdiscount_tasks.stages import index
+
+    for byte_range in index.plan_ranges(catalogue, parent_dir):
+        index.scan_range(catalogue, byte_range, parent_dir)
+    return dict(index.merge_index(catalogue, parent_dir, max_rejected_share))
 
 
 def make_cold(path: Path) -> bool:

@@ -16,6 +16,7 @@ IMAGES_PER_PRODUCT = (0.618, 0.160, 0.077, 0.145)
 """Shares of products with 1 to 4 images in Kaggle's train.bson: 1.75 on average."""
 SHARE_OF_COPIES = 0.37
 _MEAN_PICTURE_BYTES = 5000
+_FRAME = b"\xff\xd8\xff\xc0\x00\x0b\x08\x00\xb4\x00\xb4\x01\x01\x11\x00"  # of 180 x 180, one channel
 _POOL_BYTES = 16 << 20
 _NUM_RECENT = 4096
 _WRITE_BYTES = 8 << 20
@@ -88,6 +89,24 @@ def write_catalogue(path: Path, num_bytes: int, seed: int = 0) -> int:
                 return num_documents
             file.write(data)
             written += len(data)
+            num_documents += 1
+
+
+def write_small_pictures(path: Path, num_images: int, seed: int = 0) -> None:
+    """Write a catalogue with a number of images, each a frame header and a few bytes: small, and quickly scanned."""
+    rng = random.Random(seed)
+    weights = _category_weights()
+    num_written = num_documents = 0
+    with path.open("wb", buffering=_WRITE_BYTES) as file:
+        while num_written < num_images:
+            count = min(rng.choices((1, 2, 3, 4), IMAGES_PER_PRODUCT)[0], num_images - num_written)
+            pictures = [
+                _FRAME + (rng.randrange(1000) if rng.random() < SHARE_OF_COPIES else num_written + n + 1000).to_bytes(8)
+                for n in range(count)
+            ]
+            category_id = 1_000_000_000 + rng.choices(range(NUM_CATEGORIES), cum_weights=weights)[0] * 17
+            file.write(document(3 * num_documents + 1, category_id, pictures))
+            num_written += count
             num_documents += 1
 
 

@@ -7,7 +7,7 @@ neighbours, never towards a few classes, exactly certain at times. Only `stages.
 import io
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -190,7 +190,7 @@ def _class_table(names: pd.DataFrame, products: pd.DataFrame) -> pd.DataFrame:
         by_class = rows.groupby("class_index")["num_images"].agg(["size", "sum"]).reindex(table["class_index"])
         table[f"num_products_{split}"] = by_class["size"].fillna(0).to_numpy(np.int64)
         table[f"num_images_{split}"] = by_class["sum"].fillna(0).to_numpy(np.int64)
-    return table[schemas.CLASSES.names]
+    return pd.DataFrame(table[schemas.CLASSES.names])
 
 
 def _certificate(products: pd.DataFrame, num_images: dict[str, int]) -> dict[str, Any]:
@@ -213,7 +213,7 @@ def _certificate(products: pd.DataFrame, num_images: dict[str, int]) -> dict[str
                 "share_of_class": round(float(row.n / of_class[row.class_index]), 6),
                 "moved_to_train": False,
             }
-            for row in largest.sort_values("class_index").itertuples()
+            for row in cast(Any, largest.sort_values("class_index").itertuples())
         ],
         "num_giant_groups": 0,
         "num_moved_groups": 0,

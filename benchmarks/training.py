@@ -8,17 +8,14 @@
 import argparse
 import io
 import json
-import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
-
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))  # for `python benchmarks/training.py`
+from typing import Any, cast
 
 from benchmarks.labels import draw_pictures
-from benchmarks.measure import median, run_step
+from benchmarks.measure import median, run_main, run_step
 
 STEPS = "benchmarks.training"
 _NUM_CLASSES, _BATCH = 10, 64
@@ -43,9 +40,10 @@ def _examples(num_images: int, image_size: int) -> Any:
     from cdiscount_tasks.learning.batches import Examples
     from cdiscount_tasks.learning.inputs import hold_pictures
 
-    _Drawn.jpegs = tuple(draw_pictures(0)) * (num_images // 1000)
+    drawn = draw_pictures(0, min(num_images, 1000))
+    _Drawn.jpegs = tuple(drawn[row % len(drawn)] for row in range(num_images))
     rows = np.arange(num_images)
-    return Examples(hold_pictures(_Drawn, rows, image_size, Path()), rows % _NUM_CLASSES, rows)
+    return Examples(hold_pictures(cast(Any, _Drawn), rows, image_size, Path()), rows % _NUM_CLASSES, rows)
 
 
 def _notebook_generator(num_images: int, image_size: int) -> Iterator[Any]:
@@ -64,17 +62,16 @@ def _notebook_generator(num_images: int, image_size: int) -> Iterator[Any]:
         yield np.stack(batch), order[first : first + _BATCH] % _NUM_CLASSES
 
 
-def feed(image_size: str) -> None:
+def feed(image_size: str, num_images: str) -> None:
     """Measure images/s of both ways, one process, one after the other."""
     from cdiscount_tasks.learning.devices import prepare_device
 
     prepare_device(0)
     from cdiscount_tasks.learning.batches import EpochBatches
 
-    num_images = 4000
-    examples = _examples(num_images, int(image_size))
+    examples = _examples(int(num_images), int(image_size))
     started = time.perf_counter()
-    for _ in _notebook_generator(num_images, int(image_size)):
+    for _ in _notebook_generator(len(examples), int(image_size)):
         pass
     notebook_s = time.perf_counter() - started
     started = time.perf_counter()
@@ -82,7 +79,7 @@ def feed(image_size: str) -> None:
     for number in range(len(batches)):
         _ = batches[number]
     ours_s = time.perf_counter() - started
-    rates = {"notebook_per_s": round(num_images / notebook_s), "ours_per_s": round(num_images / ours_s)}
+    rates = {"notebook_per_s": round(len(examples) / notebook_s), "ours_per_s": round(len(examples) / ours_s)}
     print(json.dumps({**rates, "times": round(notebook_s / ours_s, 1)}))
 
 
@@ -92,7 +89,7 @@ def _cpu_s_of(step: Callable[[], Any]) -> float:
     return time.process_time() - started
 
 
-def compiled(how: str, network_name: str, image_size: str) -> None:
+def compiled(how: str, network_name: str, image_size: str, num_images: str) -> None:
     """Measure images per CPU-second of the training step.
 
     Args:
@@ -100,6 +97,7 @@ def compiled(how: str, network_name: str, image_size: str) -> None:
             Keras does by itself, TensorFlow's settings untouched (where the processor has AVX-512 it turns oneDNN on).
         network_name: As in a preset.
         image_size: Side in pixels.
+        num_images: Of the epoch.
     """
     import os
 
@@ -113,43 +111,36 @@ def compiled(how: str, network_name: str, image_size: str) -> None:
     from cdiscount_tasks.learning.networks import build_network
     from cdiscount_tasks.learning.objective import compile_network
 
-    examples = _examples(2000, int(image_size))
+    examples = _examples(int(num_images), int(image_size))
     config = TrainingConfig(network=network_name, image_size=int(image_size))  # type: ignore[arg-type]
     network = build_network(config.network, config.image_size, _NUM_CLASSES)
     compile_network(network, config, 1000, "auto" if how == "keras_default" else device.jit_compile)  # type: ignore[arg-type]
-    network.fit(EpochBatches(examples, _BATCH, 0, 1, first_step=len(examples) // _BATCH - 2), verbose=0)
+    network.fit(EpochBatches(examples, _BATCH, 0, 1, first_step=max(len(examples) // _BATCH - 2, 0)), verbose=0)
     batches = EpochBatches(examples, _BATCH, 0, 2)
     cpu_s = _cpu_s_of(lambda: network.fit(batches, verbose=0, shuffle=False))
     print(json.dumps({"images_per_cpu_s": round(len(examples) / cpu_s, 1), "parameters": network.count_params()}))
 
 
-def features(image_size: str, sides: str) -> None:
-    """Measure CPU seconds of ten epochs on a frozen MobileNetV2 (its weights do not matter here).
-
-    Args:
-        image_size: Side in pixels.
-        sides: 1, or 2: of each picture's mirror image too, as with `mirrored_features`.
-    """
+def features(image_size: str, num_images: str) -> None:
+    """Measure CPU seconds of ten epochs on a frozen MobileNetV2 (its weights do not matter here)."""
     from cdiscount_tasks.config import TrainingConfig
     from cdiscount_tasks.learning.devices import prepare_device
 
     device = prepare_device(0)
     import keras
-    import numpy as np
 
     from cdiscount_tasks.learning.batches import EpochBatches, Examples, run_network
     from cdiscount_tasks.learning.inputs import Vectors
     from cdiscount_tasks.learning.networks import build_extractor, build_head, build_network
     from cdiscount_tasks.learning.objective import compile_network
 
-    num_images = 4000
     config = TrainingConfig(image_size=int(image_size))
-    examples = _examples(num_images, config.image_size)
+    examples = _examples(int(num_images), config.image_size)
     whole = build_network("mobilenet_v2", config.image_size, _NUM_CLASSES)
     backbone = next(part for part in whole.layers if isinstance(part, keras.Model))
     backbone.trainable = False
     compile_network(whole, config, 1000, device.jit_compile)
-    whole.fit(EpochBatches(examples, _BATCH, 0, 1, first_step=num_images // _BATCH - 1), verbose=0)
+    whole.fit(EpochBatches(examples, _BATCH, 0, 1, first_step=len(examples) // _BATCH - 1), verbose=0)
 
     def every_epoch() -> None:
         for epoch in range(_NUM_EPOCHS):
@@ -161,9 +152,7 @@ def features(image_size: str, sides: str) -> None:
         extractor = build_extractor("mobilenet_v2", config.image_size, weights_path)
 
     def once() -> None:
-        vectors = np.stack(
-            [run_network(extractor, examples.inputs, mirrored) for mirrored in (False, True)[: int(sides)]], axis=1
-        )
+        vectors = run_network(extractor, examples.inputs, False)[:, None]
         head = build_head(vectors.shape[2], _NUM_CLASSES)
         compile_network(head, config, 1000, device.jit_compile)
         shown = Examples(Vectors(vectors), examples.class_index, examples.product)
@@ -175,26 +164,25 @@ def features(image_size: str, sides: str) -> None:
     print(json.dumps({**told, "times": round(slow_s / quick_s, 1)}))
 
 
-def main() -> dict[str, Any]:
+def main(arguments: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
     """Measure in turn, several rounds; medians, with the peak memory of each process."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--training-rounds", type=int, default=3)
-    options, _ = parser.parse_known_args()
-    result: dict[str, Any] = {}
-    steps = {
-        "feed": ("feed", 96),
-        "features": ("features", 96, 1),
-        "features_with_mirror_images": ("features", 96, 2),
-    }
-    for name, step in steps.items():
-        runs = [run_step(STEPS, *map(str, step)) for _ in range(options.training_rounds)]
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--image-size", type=int, default=96)
+    parser.add_argument("--images", type=int, default=4000, help="of an epoch; half of them for the compiled step")
+    parser.add_argument("--networks", nargs="+", default=["plain_cnn", "small_cnn"], help="whose step is measured")
+    options = parser.parse_args(arguments)
+    result: dict[str, dict[str, Any]] = {}
+    for name in ("feed", "features"):
+        runs = [run_step(STEPS, name, options.image_size, options.images) for _ in range(options.rounds)]
         figures = {key: median([run.said[key] for run in runs]) for key in runs[0].said}
         result[name] = {**figures, "peak_mib": round(max(run.peak_mib for run in runs))}
         print(name, json.dumps(result[name]), flush=True)
-    for network in ("plain_cnn", "small_cnn"):
+    for network in options.networks:
+        step = (network, options.image_size, options.images // 2)
         rounds = [
-            [run_step(STEPS, "compiled", how, network, 96) for how in ("ours", "keras_default", "ours_bfloat16")]
-            for _ in range(options.training_rounds)
+            [run_step(STEPS, "compiled", how, *step) for how in ("ours", "keras_default", "ours_bfloat16")]
+            for _ in range(options.rounds)
         ]
         rates = [[run.said["images_per_cpu_s"] for run in three] for three in rounds]
         result[network] = {
@@ -209,8 +197,4 @@ def main() -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    step = {"feed": feed, "compiled": compiled, "features": features}.get(sys.argv[1] if len(sys.argv) > 1 else "")
-    if step:
-        step(*sys.argv[2:])
-    else:
-        main()
+    run_main(main, feed, compiled, features)

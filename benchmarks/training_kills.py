@@ -1,12 +1,13 @@
 """A training that is killed twenty times ends with the weights of the undisturbed one.
 
-    .venv/bin/python -m benchmarks.training_kills [NUM_KILLS] [SCRATCH_DIR]
+    .venv/bin/python -m benchmarks.training_kills [--kills 20] [--scratch DIR]
 
 Trains small_cnn on the clothing photos for ten epochs: dropout, flips, shifts and early stopping at work. First
 undisturbed, then in processes that are killed with SIGKILL and started again: every other one at a random moment of
 learning, every other one inside the writing of a checkpoint. States are kept every second, so that both are met often.
 """
 
+import argparse
 import json
 import os
 import random
@@ -15,20 +16,17 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from benchmarks.measure import TEST_DATA_DIR, need_test_data, run_main, run_step
 
-from benchmarks.measure import run_step
-
-KNOBS = {"network": "small_cnn", "image_size": 48, "epochs": 10, "early_stopping_patience": 4}
 _LONGEST_WAIT_S = 300.0
 
 
-def train(sample_dir: str, labels_dir: str, out_dir: str) -> None:
+def train(sample_dir: str, labels_dir: str, out_dir: str, image_size: str, epochs: str) -> None:
     """Train once, from wherever a killed process left off."""
     import logging
 
@@ -41,7 +39,9 @@ def train(sample_dir: str, labels_dir: str, out_dir: str) -> None:
     from cdiscount_tasks.learning import training
 
     training.CHECKPOINT_S = 1.0
-    config = TrainingConfig(**KNOBS)  # type: ignore[arg-type]
+    config = TrainingConfig(
+        network="small_cnn", image_size=int(image_size), epochs=int(epochs), early_stopping_patience=4
+    )
     print(json.dumps(train_model(Path(sample_dir), Path(labels_dir), None, Path(out_dir), config)), flush=True)
 
 
@@ -55,8 +55,8 @@ def weights_of(model_dir: Path) -> list[np.ndarray]:
     return list(keras.saving.load_model(model_dir / "model.keras", compile=False).get_weights())
 
 
-def _start(made: dict[str, Any], out_dir: Path) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "benchmarks.training_kills", "train", made["sample"], made["labels"], str(out_dir)]
+def _start(arguments: Sequence[object]) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "benchmarks.training_kills", "train", *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
 
 
@@ -83,21 +83,29 @@ def _kill_while(process: subprocess.Popen[str], out_dir: Path, inside_write: boo
 
 def main() -> None:
     """Train undisturbed, train under fire, compare."""
-    num_kills = int(sys.argv[1]) if len(sys.argv) > 1 else 20
-    rng = random.Random(0)
-    with tempfile.TemporaryDirectory(dir=sys.argv[2] if len(sys.argv) > 2 else None) as scratch:
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--image-size", type=int, default=48)
+    parser.add_argument("--scratch", help="where the data is made for the while")
+    options = parser.parse_args()
+    need_test_data(TEST_DATA_DIR / "clothing")
+    rng, deaths = random.Random(0), list[str]()
+    with tempfile.TemporaryDirectory(dir=options.scratch) as scratch:
         folder = Path(scratch)
         made = run_step("benchmarks.clothing", "make", folder).said
-        undisturbed = run_step("benchmarks.training_kills", "train", made["sample"], made["labels"], folder / "calm")
+        inputs, knobs = (made["sample"], made["labels"]), (options.image_size, options.epochs)
+        undisturbed = run_step("benchmarks.training_kills", "train", *inputs, folder / "calm", *knobs)
         print(f"undisturbed: {undisturbed.wall_s:.0f} s, {undisturbed.said['num_epochs']} epochs", flush=True)
-        started, deaths = time.monotonic(), []
+        started = time.monotonic()
         while True:
-            process = _start(made, folder / "killed")
+            process = _start([*inputs, folder / "killed", *knobs])
             assert process.stdout is not None
             with process.stdout:
                 doing = (
                     _kill_while(process, folder / "killed", len(deaths) % 2 == 1, rng)
-                    if len(deaths) < num_kills
+                    if len(deaths) < options.kills
                     else None
                 )
                 if doing is None:
@@ -124,8 +132,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["train"]:
-        train(*sys.argv[2:])
-    else:
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        main()
+    run_main(main, train)

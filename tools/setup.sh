@@ -1,5 +1,5 @@
 #!/bin/sh
-# `make setup`: nothing at all where the environment stands as the locks say, else what tools/setup.py tells.
+# `make setup`: nothing at all where `.venv` is as the locks say, else tools/setup.py.
 set -eu
 unset CDPATH PYTHONHOME
 cd "$(dirname "$0")/.."
@@ -7,4 +7,4 @@ if [ -z "${PYTHON:-}" ] && .venv/bin/python -I -S tools/setup.py --check 2>/dev/
     exit 0
 fi
 PYTHON=$(sh tools/find_python.sh)
-exec "$PYTHON" -I tools/setup.py
+exec "$PYTHON" -I -u tools/setup.py
