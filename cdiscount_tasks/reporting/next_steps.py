@@ -71,8 +71,8 @@ def _data(metrics: Mapping[str, Any], names: list[ClassName]) -> Iterator[Step]:
     if suspects and suspects["num_listed"] and not suspects["reviews"]["lists"]:
         yield Step(
             "Judge the label suspects",
-            f"{count(suspects['num_listed'], 'product is', 'products are')} listed, and no list of this sample has come "
-            "back yet: the next run learns from what you correct.",
+            f"{count(suspects['num_listed'], 'product is', 'products are')} listed, and no list of this sample has "
+            "come back yet: the next run learns from what you correct.",
             "suspects.html",
         )
     pairs = product["confusion"]["pairs"]
