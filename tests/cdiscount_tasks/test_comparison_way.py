@@ -41,6 +41,7 @@ def compared(tmp_path_factory):
     write_sample(place / "samples", "strangers", STRANGERS)
     paths = {"CATALOGUE": catalogue_path, "CATEGORY_NAMES": names_path, "WEIGHTS": WEIGHTS_DIR}
     paths |= {name: place / name.lower() for name in ("DATA", "SAMPLES", "REPORTS", "LABEL_FIXES")}
+    paths["LABEL_FIXES"].mkdir()
     with pytest.MonkeyPatch.context() as patch:
         for name, path in paths.items():
             patch.setenv(f"CDISCOUNT_{name}", str(path))
