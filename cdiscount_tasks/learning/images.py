@@ -1,8 +1,8 @@
 """From JPEG bytes to pixels, by one rule that label checking, training and evaluation share.
 
-The rule: JPEG alone, decoded whole by Pillow, at most MAX_PIXELS and MAX_SCANNED_PIXELS, converted to RGB (greyscale repeats
-its channel, CMYK is converted by Pillow), scaled to a square by Pillow's bilinear filter without keeping the aspect
-ratio.
+The rule: JPEG alone, decoded whole by Pillow, at most MAX_PIXELS and MAX_SCANNED_PIXELS, converted to RGB (greyscale
+repeats its channel, CMYK is converted by Pillow), scaled to a square by Pillow's bilinear filter without keeping the
+aspect ratio.
 """
 
 import io
