@@ -69,10 +69,10 @@ def _data(metrics: Mapping[str, Any], names: list[ClassName]) -> Iterator[Step]:
     """Yield what people can look at or add."""
     suspects, product = metrics["suspects"], metrics["test"]["product"]
     if suspects and suspects["num_listed"] and not suspects["reviews"]["lists"]:
+        listed = count(suspects["num_listed"], "product is", "products are")
         yield Step(
             "Judge the label suspects",
-            f"{count(suspects['num_listed'], 'product is', 'products are')} listed, and no list of this sample has "
-            "come back yet: the next run learns from what you correct.",
+            f"{listed} listed, and no list of this sample has come back yet: the next run learns from what you correct.",
             "suspects.html",
         )
     pairs = product["confusion"]["pairs"]
