@@ -22,7 +22,7 @@ test: setup ## all tests (ARGS="-k words" chooses)
 campaigns: setup ## the random tests with 40 times as many cases (CDISCOUNT_TEST_SCALE=... chooses)
 	@CDISCOUNT_TEST_SCALE=$${CDISCOUNT_TEST_SCALE:-40} $(PY) -m pytest tests/cdiscount_tasks $(ARGS)
 
-bench: setup ## every step against a peer, in the same run; prints a table (ARGS="--only index --gb 1")
+bench: setup ## speed: index, labels, training, report, DAG files; prints a table (ARGS="--only index --gb 1")
 	@$(PY) -m benchmarks $(ARGS)
 
 pictures: setup ## docs/pictures of Airflow's UI, made by the tests that use it in a browser
