@@ -1,6 +1,7 @@
 """What `benchmarks.index` measures, each a process of its own: `python -m benchmarks.index_steps <step> ...`."""
 
 import json
+import math
 import subprocess
 import sys
 import time
@@ -65,6 +66,7 @@ def _fake_scan(number: int, num_products: int, num_images: int, start: int, stop
 
     from benchmarks.synthetic_catalogue import IMAGES_PER_PRODUCT, NUM_CATEGORIES
     from cdiscount_tasks.storage.catalogue_scan import RangeScan
+    from cdiscount_tasks.storage.file_window import BLOCK_BYTES
 
     rng = np.random.default_rng(number)
     counts = rng.choice([1, 2, 3, 4], num_products, p=np.array(IMAGES_PER_PRODUCT) / sum(IMAGES_PER_PRODUCT))
@@ -97,7 +99,7 @@ def _fake_scan(number: int, num_products: int, num_images: int, start: int, stop
         column = getattr(found, name)
         column.frombytes(values.astype(f"i{column.itemsize}").tobytes())
     found.image_hashes += rows.tobytes()
-    found.block_hashes = [f"{number:032x}"]
+    found.block_hashes = [f"{number:032x}"] * math.ceil((stop - start) / BLOCK_BYTES)
     return found
 
 
