@@ -130,7 +130,8 @@ def test_a_part_that_is_being_written_moves(tmp_path, monkeypatch):
 def test_a_process_number_that_was_given_to_another_is_no_sign_of_life(tmp_path):
     own = part_path(tmp_path / "a")
     own.touch()
-    other = own.with_name(own.name.replace(f"-{os.getpid()}-", f"-{os.getppid()}-"))
+    machine, process, _, number = own.name.split(".")[2].split("-")
+    other = own.with_name(f".a.{machine}-{process}-1-{number}.part")  # since then its number has been given to us
     other.touch()
     remove_dead_parts(own, tmp_path / "a")
     assert names_in(tmp_path) == [own.name] or not Path("/proc/self/stat").exists()
