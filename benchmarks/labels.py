@@ -18,7 +18,7 @@ from typing import Any
 from benchmarks.measure import Run, index_catalogue, median, run_main, run_step
 
 STEPS = "benchmarks.labels"
-_NUM_CATEGORIES = 50
+_MOST_CATEGORIES = 50
 _FAMILY_PRODUCTS = (1, 1, 2, 3, 4, 6)
 _SHARE_OF_CONFLICTS = 0.004
 _DECODED_AT_ONCE = 512
@@ -46,6 +46,7 @@ def _write_catalogue(path: Path, num_images: int) -> None:
     from cdiscount_tasks.parallel import usable_cores
 
     rng = random.Random(0)
+    num_categories = min(_MOST_CATEGORIES, max(num_images // 100, 2))  # so that each has groups enough for a split
     # A family's first picture cannot be a copy, so the others are copies more often.
     share = SHARE_OF_COPIES * 1.22
     num_written = product_id = 0
@@ -54,7 +55,7 @@ def _write_catalogue(path: Path, num_images: int) -> None:
         fresh = (picture for batch in batches for picture in batch)
         elsewhere: list[bytes] = []
         while num_written < num_images:
-            category_id = 1_000_000_000 + 17 * rng.randrange(_NUM_CATEGORIES)
+            category_id = 1_000_000_000 + 17 * rng.randrange(num_categories)
             family: list[bytes] = []
             for _ in range(rng.choice(_FAMILY_PRODUCTS)):
                 count = min(rng.choices((1, 2, 3, 4), IMAGES_PER_PRODUCT)[0], num_images - num_written)

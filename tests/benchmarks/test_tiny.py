@@ -16,13 +16,13 @@ TINY = {
     "benchmarks.figure_coverage": (["--repeats", "1"], r"\| 0.9 \| 10 % \| 0.90 \| 300 \|"),
     "benchmarks.comparison_coverage": (["--repeats", "1", "--groups", "40"], r"\| 40 \| \d"),
     "benchmarks.index_kills": (["--gb", "0.002"], r"identity and tables differ after a scan: True"),
-    "benchmarks.large_sample": (["--images", "1500", "--image-size", "32"], r'"num_train_images": \d'),
+    "benchmarks.large_sample": (["--images", "500", "--image-size", "32"], r'"num_train_images": \d'),
 }
 """Options, and what the output must hold."""
 
 TINY_SPEED = {
     "index": "--gb 0.002 --growth 0.001 0.002 --images 2000 --rounds 1",
-    "labels": "--images 1500 --rounds 1",
+    "labels": "--images 300 --rounds 1",
     "training": "--images 130 --image-size 32 --rounds 1 --networks plain_cnn",
     "report": "--products 2000",
     "dag_parsing": "--rounds 1 --samples 3",
