@@ -72,7 +72,7 @@ def _data(metrics: Mapping[str, Any], names: list[ClassName]) -> Iterator[Step]:
         listed = count(suspects["num_listed"], "product is", "products are")
         yield Step(
             "Judge the label suspects",
-            f"{listed} listed, and no list of this sample has come back yet: the next run learns from your corrections.",
+            f"{listed} listed, and no list of this sample has come back yet: the next run learns from what you find.",
             "suspects.html",
         )
     pairs = product["confusion"]["pairs"]
