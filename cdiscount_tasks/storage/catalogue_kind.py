@@ -15,6 +15,9 @@ from cdiscount_tasks.storage.bson_document import (
 from cdiscount_tasks.storage.hashes import catalogue_faults_told
 
 _HEAD_BYTES = 1024
+_LEAST_TEXT_BYTES = 32
+"""Fewer printable bytes may be the beginning of anything."""
+
 _UNPACK = "unpack it, and set CDISCOUNT_CATALOGUE to the file that comes out"
 _NAME_IT = "set CDISCOUNT_CATALOGUE to train.bson itself"
 _FETCH = "fetch the catalogue itself"
@@ -57,6 +60,8 @@ _KINDS = (
     _kind(rb"(?:\xff\xd8\xff|\x89PNG\r\n|GIF8[79]a|RIFF.{4}WEBP)", "a picture",
           f"the catalogue is a BSON file of many pictures: {_NAME_IT}"),
     _kind(rb"%PDF-", "a PDF", f"the catalogue is BSON: {_NAME_IT}"),
+    _kind(_TEXT_START + rb"(?:\d{3}\b|(?i:not found|access denied|forbidden|unauthorized|error))",
+          "the answer to a failed download", _FETCH),
     _kind(rb"version https://(?:git-lfs|hawser)[^\n]*/spec/", "a pointer of Git LFS, not the file itself",
           "`git lfs pull` fetches the file that it stands for"),
     _kind(rb"(?:\.\./)*(?:\.git)?/annex/objects/", "a pointer of git-annex, not the file itself",
@@ -84,7 +89,7 @@ def _is_tar(head: bytes) -> bool:
 def _is_text(head: bytes) -> bool:
     if head.startswith((b"\xff\xfe", b"\xfe\xff")) and len(head) > 3:
         return head[2] == 0 or head[3] == 0
-    return len(head) > MIN_DOCUMENT_BYTES and not _MOST_CONTROL.search(head)
+    return len(head) >= _LEAST_TEXT_BYTES and not _MOST_CONTROL.search(head)
 
 
 def _begins_with_a_document(path: Path, head: bytes) -> bool:

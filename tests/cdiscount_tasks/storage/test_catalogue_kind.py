@@ -83,6 +83,8 @@ KINDS = [
     (b'{"error": "not found"}', "JSON"),
     (b"<!DOCTYPE html><html><title>Sign in</title>", "an HTML or XML page, .*fetch the catalogue itself"),
     (b"\r\n<html lang=fr>", "an HTML or XML page"),
+    (b"404: Not Found", "the answer to a failed download, .*fetch the catalogue itself"),
+    (b"Access denied\n", "the answer to a failed download"),
     (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n", "Git LFS, .*git lfs pull"),
     (b"/annex/objects/SHA256E-s58--4d7a.bson\n", "git-annex, .*git annex get"),
     (b"category_id,name\n5,Ch\xc3\xa2teau\n" * 40, "text"),
