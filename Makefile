@@ -11,43 +11,43 @@ help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1	\2/p' Makefile | expand -t 18
 
 setup: ## .venv with the packages of the hashed locks (PYTHON=... chooses the Python)
-	@sh tools/setup.sh
+	@sh tools/setup/setup.sh
 
 demo: setup ## both samples through a real Airflow on a drawn catalogue; prints the reports' paths
-	@$(PY) tools/demo.py
+	@$(PY) -m tools.demo.demo
 
 test: setup ## all tests (ARGS="-k words" chooses)
 	@$(PY) -m pytest $(ARGS)
 
 campaigns: setup ## the random tests with 40 times as many cases (CDISCOUNT_TEST_SCALE=... chooses)
-	@CDISCOUNT_TEST_SCALE=$${CDISCOUNT_TEST_SCALE:-40} $(PY) -m pytest tests/cdiscount_tasks $(ARGS)
+	@CDISCOUNT_TEST_SCALE=$${CDISCOUNT_TEST_SCALE:-40} $(PY) -m pytest tests/cdiscount_tasks tests/laws $(ARGS)
 
 bench: setup ## speed: index, labels, training, report, DAG files; prints a table (ARGS="--only index --gb 1")
 	@$(PY) -m benchmarks $(ARGS)
 
 pictures: setup ## docs/pictures of Airflow's UI, made by the tests that use it in a browser
-	@CDISCOUNT_PICTURES=docs/pictures $(PY) -m pytest tests/airflow_ui
+	@CDISCOUNT_PICTURES=docs/pictures $(PY) -m pytest tests/whole/airflow_ui
 
 up: setup ## Airflow's UI on 127.0.0.1:8080; prints the password
-	@$(PY) tools/up.py
+	@$(PY) -m tools.airflow.up
 
 down: setup ## stops it
-	@$(PY) tools/down.py
+	@$(PY) -m tools.airflow.down
 
 run: setup ## one DAG run in one process: SAMPLE=wine PRESET=smoke CONF='{"epochs": 3}'
-	@$(PY) tools/run_sample.py
+	@$(PY) -m tools.run
 
 compare: setup ## samples beside each other in one process: CONF='{"samples": ["wine", "mixed_bag"]}'
-	@$(PY) tools/compare_samples.py
+	@$(PY) -m tools.compare
 
 lint: setup ## ruff with its Airflow rules, and every sample's YAML
-	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) tools/check_samples.py
+	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m tools.check_samples
 
 types: setup ## mypy, strict
 	@$(PY) -m mypy
 
 verify: setup ## the hashes of all artifacts and reports
-	@$(PY) tools/verify.py
+	@$(PY) -m tools.verify
 
 lock: setup ## requirements*.txt from requirements*.in (UPGRADE=1: the newest versions)
-	@sh tools/lock.sh
+	@sh tools/setup/lock.sh

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks import dag_parsing, index, labels, report, training
+from benchmarks.speed import dag_parsing, index, labels, report, training
 
 RESULTS_PATH = Path(__file__).parent / "results.json"
 SPEED = {

@@ -9,17 +9,17 @@ from pathlib import Path
 
 from airflow.sdk import dag
 from cdiscount_airflow import assets, docs, forms, notifiers
-from cdiscount_airflow.index_tasks import index_catalogue
 from cdiscount_airflow.links import link_report
-from cdiscount_airflow.tasks import DEFAULT_ARGS, is_scheduled, skip_task, stage_task
+from cdiscount_airflow.tasks.index import index_catalogue
+from cdiscount_airflow.tasks.stage_task import DEFAULT_ARGS, is_scheduled, skip_task, stage_task
 
-from cdiscount_tasks import summaries
-from cdiscount_tasks.environment import read_environment
+from cdiscount_tasks.runs import summaries
+from cdiscount_tasks.settings.environment import read_environment
 
 
 def open_catalogue_of(_run_id):
     """Return the catalogue as it is now: a run of this DAG has no settings of its own."""
-    from cdiscount_tasks.catalogue import open_catalogue
+    from cdiscount_tasks.runs.catalogue import open_catalogue
 
     return open_catalogue()
 
@@ -55,7 +55,7 @@ def catalogue_dag() -> None:
         **If it fails**, a setting is wrong: the log says which, and what to do.
         """
         forms.refuse_conf(dag_run.conf)
-        from cdiscount_tasks.catalogue import open_catalogue, reason_to_wait
+        from cdiscount_tasks.runs.catalogue import open_catalogue, reason_to_wait
         from cdiscount_tasks.stages import catalogue_page, index
 
         reason = reason_to_wait(read_environment())
@@ -81,7 +81,7 @@ def catalogue_dag() -> None:
         **Leaves** `catalogue.html`, `categories.csv` and `profile.json` in the reports folder, linked from its index.
         **If it fails** because the catalogue changed meanwhile, trigger a new run.
         """
-        from cdiscount_tasks.catalogue import open_catalogue
+        from cdiscount_tasks.runs.catalogue import open_catalogue
         from cdiscount_tasks.stages import catalogue_page
 
         catalogue = open_catalogue()

@@ -10,14 +10,14 @@ from pathlib import Path
 
 from airflow.sdk import DAG, TriggerRule, dag
 from cdiscount_airflow import assets, deadlines, docs, forms, notifiers, sample_files
-from cdiscount_airflow.index_tasks import index_catalogue
 from cdiscount_airflow.learning_tasks import learn
 from cdiscount_airflow.links import link_report
-from cdiscount_airflow.tasks import DEFAULT_ARGS, is_scheduled, skip_task, stage_task
+from cdiscount_airflow.tasks.index import index_catalogue
+from cdiscount_airflow.tasks.stage_task import DEFAULT_ARGS, is_scheduled, skip_task, stage_task
 
-from cdiscount_tasks import summaries
-from cdiscount_tasks.config import SampleConfig
-from cdiscount_tasks.environment import read_environment
+from cdiscount_tasks.runs import summaries
+from cdiscount_tasks.settings.environment import read_environment
+from cdiscount_tasks.settings.sample import SampleConfig
 
 
 def sample_dag(sample: SampleConfig) -> DAG:
@@ -50,9 +50,9 @@ def sample_dag(sample: SampleConfig) -> DAG:
             **Leaves** `config.json` and copies of those files in the run's folder; a retry keeps them.
             **If it fails**, a setting is wrong: the log says which, and what to do; then trigger again.
             """
-            from cdiscount_tasks.resolved_config import summary_of
-            from cdiscount_tasks.retraining import seed_by_itself
-            from cdiscount_tasks.run_start import start_run
+            from cdiscount_tasks.runs.changes import seed_by_itself
+            from cdiscount_tasks.runs.start import start_run
+            from cdiscount_tasks.settings.words import summary_of
 
             overrides = forms.overrides_of(params, dag_run.conf)
             if is_scheduled(dag_run):
@@ -73,12 +73,12 @@ def sample_dag(sample: SampleConfig) -> DAG:
             **Leaves** nothing; a run that started by itself is skipped here, with the reason, if nothing changed.
             **If it fails**, clear the task; it only compares.
             """
-            from cdiscount_tasks import retraining
+            from cdiscount_tasks.runs import changes
 
             if is_scheduled(dag_run):
                 run = open_run(run_id)
-                if reason := retraining.reason_to_skip(run, by_new_index=assets.is_of_new_index(dag_run)):
-                    retraining.note_skip(run, reason)
+                if reason := changes.reason_to_skip(run, by_new_index=assets.is_of_new_index(dag_run)):
+                    changes.note_skip(run, reason)
                     skip_task(reason)
             return {"path": index_dir}
 
@@ -92,7 +92,7 @@ def sample_dag(sample: SampleConfig) -> DAG:
             **Leaves** Parquet files with the JPEG bytes of every picture.
             **If it fails** because a category has no product, compare the YAML's ids with the catalogue's.
             """
-            from cdiscount_tasks.run import open_run
+            from cdiscount_tasks.runs.run import open_run
             from cdiscount_tasks.stages import sample as sample_stage
 
             run = open_run(sample.name, run_id)
@@ -109,7 +109,7 @@ def sample_dag(sample: SampleConfig) -> DAG:
             **Leaves** products, images, classes, conflicts and rejected rows as Parquet.
             **If it fails** because a class is too small, take it out of the YAML or set `small_classes: reject`.
             """
-            from cdiscount_tasks.run import open_run
+            from cdiscount_tasks.runs.run import open_run
             from cdiscount_tasks.stages import labels
 
             run = open_run(sample.name, run_id)
@@ -143,9 +143,9 @@ def sample_dag(sample: SampleConfig) -> DAG:
             reports folder, and the index of reports; an event of the asset with the headline.
             **If it fails**, clear the task: nothing before it runs again.
             """
-            from cdiscount_tasks.durations import note_duration
-            from cdiscount_tasks.headline import read_headline
-            from cdiscount_tasks.run import open_run
+            from cdiscount_tasks.reports.headline import read_headline
+            from cdiscount_tasks.runs.durations import note_duration
+            from cdiscount_tasks.runs.run import open_run
             from cdiscount_tasks.stages import report
 
             run = open_run(sample.name, run_id)
@@ -158,7 +158,7 @@ def sample_dag(sample: SampleConfig) -> DAG:
             return run.record("report", written)
 
         def open_run(run_id):
-            from cdiscount_tasks import run
+            from cdiscount_tasks.runs import run
 
             return run.open_run(sample.name, run_id)
 

@@ -10,12 +10,19 @@ from airflow.sdk import TriggerRule, chain, dag
 from cdiscount_airflow import assets, docs, forms, notifiers
 from cdiscount_airflow.comparison_tasks import judge_cloud
 from cdiscount_airflow.links import link_report
-from cdiscount_airflow.tasks import DEFAULT_ARGS, MAP_INDEX_NAME, is_scheduled, name_map_index, skip_task, stage_task
+from cdiscount_airflow.tasks.stage_task import (
+    DEFAULT_ARGS,
+    MAP_INDEX_NAME,
+    is_scheduled,
+    name_map_index,
+    skip_task,
+    stage_task,
+)
 
-from cdiscount_tasks import summaries
-from cdiscount_tasks.comparison_config import DEFAULT_SAMPLES
-from cdiscount_tasks.environment import read_environment
-from cdiscount_tasks.sample_folder import sample_names
+from cdiscount_tasks.runs import summaries
+from cdiscount_tasks.settings.comparison import DEFAULT_SAMPLES
+from cdiscount_tasks.settings.environment import read_environment
+from cdiscount_tasks.settings.sample_folder import sample_names
 
 
 @dag(
@@ -45,7 +52,7 @@ def sample_comparison() -> None:
         **Leaves** `config.json` in the comparison's folder; a retry compares the same runs.
         **If it fails**, the runs may not be compared, or a setting is wrong: the log has every reason.
         """
-        from cdiscount_tasks.comparison import NotComparableError, start_comparison
+        from cdiscount_tasks.runs.comparison import NotComparableError, start_comparison
 
         settings = forms.comparison_settings(params, dag_run.conf)
         try:
@@ -71,7 +78,7 @@ def sample_comparison() -> None:
         **Leaves** a feature vector of each picture; skipped where no weights stand on this machine.
         **If it fails** because the weights do not fit, look at the file that the log names, in `CDISCOUNT_WEIGHTS`.
         """
-        from cdiscount_tasks.comparison import open_comparison
+        from cdiscount_tasks.runs.comparison import open_comparison
         from cdiscount_tasks.stages import features
 
         name_map_index(sample_name)
@@ -97,7 +104,7 @@ def sample_comparison() -> None:
         **Leaves** `comparison.html` and `comparison.json` in the reports folder, linked from its index.
         **If it fails**, clear the task: nothing before it runs again.
         """
-        from cdiscount_tasks.comparison import open_comparison
+        from cdiscount_tasks.runs.comparison import open_comparison
         from cdiscount_tasks.stages import comparison as stage
 
         comparison = open_comparison(run_id)

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from benchmarks.measure import TEST_DATA_DIR
-from cdiscount_tasks.config import DrawConfig, LabelConfig, TrainingConfig
-from cdiscount_tasks.records import LabelFiles
-from tests.tiny_catalogue import CATEGORIES, make_tiny_catalogue
+from benchmarks.material.measure import TEST_DATA_DIR
+from cdiscount_tasks.settings.sample import DrawConfig, LabelConfig
+from cdiscount_tasks.settings.training import TrainingConfig
+from cdiscount_tasks.stages.inputs import LabelFiles
+from tests.material.tiny_catalogue import CATEGORIES, make_tiny_catalogue
 
 """Real data, never part of the project; tests that need it skip where it is absent."""
 
@@ -115,7 +116,7 @@ def labels_dir(tiny_labels):
 @pytest.fixture(scope="session")
 def weights_path(tmp_path_factory):
     """Return a file of weights for TINY_TRANSFER: random ones, which teach a test as much as ImageNet's."""
-    from cdiscount_tasks.learning.devices import prepare_device
+    from cdiscount_tasks.machine.gpus import prepare_device
 
     prepare_device(7)
     import keras

@@ -8,18 +8,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from cdiscount_tasks.config import SampleConfig, read_sample
-from cdiscount_tasks.environment import Environment, check_folders, fault_of, read_environment
+from cdiscount_tasks.catalogue.names import CategoryNames, read_category_names
 from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.labelling.split import read_split_file
-from cdiscount_tasks.run import SPLIT_COPY
-from cdiscount_tasks.run_start import check_categories, input_files, select_categories
-from cdiscount_tasks.sample_folder import sample_names, sample_paths
-from cdiscount_tasks.storage.category_names import CategoryNames, read_category_names
-from cdiscount_tasks.strict_yaml import shown_path
-from tools.airflow_home import PROJECT_DIR, airflow_environ
+from cdiscount_tasks.runs.run import SPLIT_COPY
+from cdiscount_tasks.runs.start import check_categories, input_files, select_categories
+from cdiscount_tasks.settings.environment import Environment, check_folders, fault_of, read_environment
+from cdiscount_tasks.settings.sample import SampleConfig, read_sample
+from cdiscount_tasks.settings.sample_folder import sample_names, sample_paths
+from cdiscount_tasks.settings.strict_yaml import shown_path
+from tools.airflow.home import PROJECT_DIR, airflow_environ
 from tools.command import exit_status
 
 _BROKEN = ["read_sample"]

@@ -9,8 +9,8 @@ from collections.abc import Callable
 
 from cdiscount_tasks.errors import ConfigError, DataError
 from tools import shell
-from tools.airflow_home import ToolError
-from tools.airflow_processes import end_on_signals
+from tools.airflow.home import ToolError
+from tools.airflow.processes import end_on_signals
 from tools.stopping import heeded_signals
 
 _FAULTS_OF_A_PLACE = {

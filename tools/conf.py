@@ -5,9 +5,9 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from cdiscount_tasks.config import TrainingConfig
-from cdiscount_tasks.config_errors import in_short, properties_of
-from tools.airflow_home import ToolError
+from cdiscount_tasks.settings.sentences import in_short, properties_of
+from cdiscount_tasks.settings.training import TrainingConfig
+from tools.airflow.home import ToolError
 
 _EXAMPLE = "CONF='{\"epochs\": 3}'"
 

@@ -6,16 +6,14 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
 from tools.stopping import end_at_once
 
 if __name__ == "__main__":
     end_at_once()  # before the imports below, which take a second
 
-from cdiscount_tasks.environment import read_environment
+from cdiscount_tasks.artifacts.manifest import MANIFEST, verify_artifact
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.storage.artifact import MANIFEST, verify_artifact
+from cdiscount_tasks.settings.environment import read_environment
 from tools.command import exit_status
 
 

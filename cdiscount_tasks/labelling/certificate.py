@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cdiscount_tasks.config import SplitConfig
 from cdiscount_tasks.labelling.split import Split, hash_shares, split_by_shares
-from cdiscount_tasks.records import SPLITS, TEST, TRAIN
+from cdiscount_tasks.settings.sample import SplitConfig
+from cdiscount_tasks.vocabulary import SPLITS, TEST, TRAIN
 
 _LEAK_SEEDS = range(5)
 

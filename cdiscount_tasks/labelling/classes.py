@@ -3,7 +3,7 @@
 import pandas as pd
 
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.records import TRAIN
+from cdiscount_tasks.vocabulary import TRAIN
 
 
 def with_class_indices(products: pd.DataFrame, class_ids: list[int]) -> pd.DataFrame:

@@ -6,7 +6,7 @@ import pandas as pd
 
 from cdiscount_tasks.labelling import rules
 from cdiscount_tasks.labelling.certificate import ceiling
-from cdiscount_tasks.records import SPLITS, TRAIN
+from cdiscount_tasks.vocabulary import SPLITS, TRAIN
 
 
 def count_by_class(products: pd.DataFrame, images: pd.DataFrame, class_ids: list[int]) -> pd.DataFrame:

@@ -10,9 +10,9 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from cdiscount_tasks.csv_text import CsvTable, is_whole_number, read_csv
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.records import (
+from cdiscount_tasks.tables.csv_text import CsvTable, is_whole_number, read_csv
+from cdiscount_tasks.vocabulary import (
     CATALOGUE_RIGHT,
     JUDGED_BY_VERDICT,
     LIST_NAMED,

@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from cdiscount_tasks.csv_text import CsvRow, CsvTable
 from cdiscount_tasks.labelling.fix_rows import VERDICT, Classes, FixRow, fix_rows, settle
-from cdiscount_tasks.records import CATALOGUE_RIGHT, NOT_LOOKED_AT, OTHER_CATEGORY, SUGGESTION_RIGHT, UNSURE
+from cdiscount_tasks.tables.csv_text import CsvRow, CsvTable
+from cdiscount_tasks.vocabulary import CATALOGUE_RIGHT, NOT_LOOKED_AT, OTHER_CATEGORY, SUGGESTION_RIGHT, UNSURE
 
 NEW_FILE = CsvTable(["product_id", VERDICT, "category_id", "reason"], 1, [], ",", has_bom=False, line_end="\n")
 """A fixes file of which nothing is written yet."""

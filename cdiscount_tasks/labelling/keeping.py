@@ -7,13 +7,13 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from cdiscount_tasks.config import LabelConfig
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.labelling.groups import group_products, num_products_per_image
 from cdiscount_tasks.labelling.near_duplicates import tie_near_duplicates
 from cdiscount_tasks.labelling.rejections import Rejections
 from cdiscount_tasks.labelling.split import Split, small_classes, split_by_file, split_by_hash
-from cdiscount_tasks.records import SPLITS, Reason
+from cdiscount_tasks.settings.sample import LabelConfig
+from cdiscount_tasks.vocabulary import SPLITS, Reason
 
 LARGEST_NEAR_SHARE = 0.05
 """Near-duplicates that tie more than this share of the sample's products into one group are not believed."""

@@ -17,7 +17,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from cdiscount_tasks.labelling.near_pairs import NearPairs, iter_near_pairs
-from cdiscount_tasks.records import SPLITS, TEST, TRAIN
+from cdiscount_tasks.vocabulary import SPLITS, TEST, TRAIN
 
 MAX_DISTANCE = 2
 """Bits of 64 that may differ between the hashes of two near-duplicates."""

@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from cdiscount_tasks.records import Reason
+from cdiscount_tasks.vocabulary import Reason
 
 
 class Rejections:

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cdiscount_tasks.csv_text import is_whole_number, read_csv
 from cdiscount_tasks.labelling.fix_rows import FIX_COLUMNS, KIND, fix_rows
-from cdiscount_tasks.records import CATALOGUE_RIGHT, LIST_NAMED, UNSURE
+from cdiscount_tasks.tables.csv_text import is_whole_number, read_csv
+from cdiscount_tasks.vocabulary import CATALOGUE_RIGHT, LIST_NAMED, UNSURE
 
 
 class Judgements(NamedTuple):

@@ -9,7 +9,7 @@ import pandas as pd
 
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.labelling.fix_rows import FIX_COLUMNS, Classes, FixRow, read_fix_rows, settle
-from cdiscount_tasks.records import TRAIN
+from cdiscount_tasks.vocabulary import TRAIN
 
 _NUM_TOLD = 10
 

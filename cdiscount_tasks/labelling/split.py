@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 import xxhash
 
-from cdiscount_tasks.config import SplitConfig
-from cdiscount_tasks.csv_text import id_hint, is_whole_number
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.labelling.csv_rows import read_csv_rows
-from cdiscount_tasks.records import BY_IMAGE, BY_PRODUCT, SPLITS, TEST, TRAIN, VALIDATION
+from cdiscount_tasks.settings.sample import SplitConfig
+from cdiscount_tasks.tables.csv_rows import read_csv_rows
+from cdiscount_tasks.tables.csv_text import id_hint, is_whole_number
+from cdiscount_tasks.vocabulary import BY_IMAGE, BY_PRODUCT, SPLITS, TEST, TRAIN, VALIDATION
 
 GIANT_SHARE = 0.05
 """A group of several products that holds more than this share of a class goes to train."""

@@ -11,15 +11,18 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cdiscount_tasks.config import LabelConfig, SplitConfig
+from cdiscount_tasks.artifacts.hashes import hash_file
+from cdiscount_tasks.artifacts.json_files import write_json
+from cdiscount_tasks.artifacts.manifest import read_manifest
+from cdiscount_tasks.artifacts.publish import build_artifact
+from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.labelling.reviews import Judgements, judge_rows, read_judgements
 from cdiscount_tasks.labelling.rules import HUMAN_EXCLUSION, HUMAN_FIX
 from cdiscount_tasks.labelling.split import small_classes, split_images
-from cdiscount_tasks.learning.frozen_head import keep_whole_groups
-from cdiscount_tasks.learning.intervals import share_figure
-from cdiscount_tasks.learning.leak import LeakPrice, price_leak, unknown_price
-from cdiscount_tasks.learning.suspects import (
+from cdiscount_tasks.learning.features.head import keep_whole_groups
+from cdiscount_tasks.learning.features.leak import LeakPrice, price_leak, unknown_price
+from cdiscount_tasks.learning.features.suspects import (
     NOT_LISTED,
     RANDOM,
     SUSPECT,
@@ -27,12 +30,13 @@ from cdiscount_tasks.learning.suspects import (
     find_suspects,
     judge_out_of_sample,
 )
-from cdiscount_tasks.records import BY_IMAGE, BY_PRODUCT, SPLIT_KINDS, TEST, TRAIN, Reviews
-from cdiscount_tasks.storage.artifact import Recipe, build_artifact, read_manifest, write_json
-from cdiscount_tasks.storage.feature_vectors import read_features_of
-from cdiscount_tasks.storage.hashes import hash_file
-from cdiscount_tasks.storage.schemas import CLASSES, LABEL_IMAGES, LABEL_PRODUCTS, SUSPECTS
-from cdiscount_tasks.storage.tables import exact_frame, read_table, write_table
+from cdiscount_tasks.learning.measuring.intervals import share_figure
+from cdiscount_tasks.settings.sample import LabelConfig, SplitConfig
+from cdiscount_tasks.stages.inputs import Reviews
+from cdiscount_tasks.tables.features import read_features_of
+from cdiscount_tasks.tables.parquet import exact_frame, read_table, write_table
+from cdiscount_tasks.tables.schemas import CLASSES, LABEL_IMAGES, LABEL_PRODUCTS, SUSPECTS
+from cdiscount_tasks.vocabulary import BY_IMAGE, BY_PRODUCT, SPLIT_KINDS, TEST, TRAIN
 
 logger = logging.getLogger(__name__)
 

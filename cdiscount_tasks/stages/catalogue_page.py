@@ -12,10 +12,18 @@ from typing import Any, TypedDict, cast
 
 import numpy as np
 
+from cdiscount_tasks.artifacts.hashes import hash_file
+from cdiscount_tasks.artifacts.json_files import read_json, write_json
+from cdiscount_tasks.artifacts.manifest import read_manifest
+from cdiscount_tasks.artifacts.publish import rebuild_artifact
+from cdiscount_tasks.artifacts.recipe import Recipe
+from cdiscount_tasks.catalogue.anatomy import hex_lines, take_document_apart, take_jpeg_apart
+from cdiscount_tasks.catalogue.names import CategoryNames, read_category_names
+from cdiscount_tasks.catalogue.reader import ProductPlace, read_pictures
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.learning.images import PictureRefused, decode_rgb
-from cdiscount_tasks.records import SampleChoice
-from cdiscount_tasks.reporting.catalogue import (
+from cdiscount_tasks.index.rows import draw_products, first_images, first_products, places_of, products_at
+from cdiscount_tasks.learning.pictures.images import PictureRefused, decode_rgb
+from cdiscount_tasks.pages.catalogue.page import (
     Anatomy,
     CataloguePictures,
     CategoryRow,
@@ -24,15 +32,10 @@ from cdiscount_tasks.reporting.catalogue import (
     render_catalogue,
     short_name,
 )
-from cdiscount_tasks.reporting.gallery import PictureShelf, ShownProduct
-from cdiscount_tasks.reporting.outside_text import csv_cell
-from cdiscount_tasks.reports_index import write_reports_index
-from cdiscount_tasks.storage.anatomy import hex_lines, take_document_apart, take_jpeg_apart
-from cdiscount_tasks.storage.artifact import Recipe, read_json, read_manifest, rebuild_artifact, write_json
-from cdiscount_tasks.storage.category_names import CategoryNames, read_category_names
-from cdiscount_tasks.storage.hashes import hash_file
-from cdiscount_tasks.storage.image_source import ProductPlace, read_pictures
-from cdiscount_tasks.storage.index_rows import draw_products, first_images, first_products, places_of, products_at
+from cdiscount_tasks.pages.parts.gallery import PictureShelf, ShownProduct
+from cdiscount_tasks.pages.parts.outside_text import csv_cell
+from cdiscount_tasks.reports.overview import write_reports_index
+from cdiscount_tasks.stages.inputs import SampleChoice
 
 logger = logging.getLogger(__name__)
 

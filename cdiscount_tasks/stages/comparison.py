@@ -15,8 +15,13 @@ from typing import Any, NamedTuple, TypedDict, cast
 import numpy as np
 import pandas as pd
 
+from cdiscount_tasks.artifacts.hashes import hash_file
+from cdiscount_tasks.artifacts.json_files import DAMAGE, write_json
+from cdiscount_tasks.artifacts.manifest import read_manifest, verify_artifact
+from cdiscount_tasks.artifacts.publish import rebuild_artifact
+from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.learning.comparison import (
+from cdiscount_tasks.learning.features.equal_size import (
     SEEDS,
     Judged,
     Neighbours,
@@ -26,9 +31,7 @@ from cdiscount_tasks.learning.comparison import (
     judge_samples,
     neighbour_figure,
 )
-from cdiscount_tasks.learning.images import PictureRefused, decode_rgb
-from cdiscount_tasks.learning.intervals import difference_of_accuracies
-from cdiscount_tasks.learning.matching import (
+from cdiscount_tasks.learning.features.matching import (
     MOST_PAIRS,
     Material,
     Size,
@@ -37,23 +40,17 @@ from cdiscount_tasks.learning.matching import (
     material_of,
     pair_classes,
 )
-from cdiscount_tasks.records import METRICS_VERSION, TEST, ComparedRun
-from cdiscount_tasks.reporting.comparison_page import SCHEMA_VERSION, answer, render_comparison
-from cdiscount_tasks.reporting.gallery import PictureShelf
-from cdiscount_tasks.reporting.thumbnails import make_thumbnail
-from cdiscount_tasks.reports_index import write_reports_index
-from cdiscount_tasks.storage.artifact import (
-    Recipe,
-    read_manifest,
-    rebuild_artifact,
-    verify_artifact,
-    write_json,
-)
-from cdiscount_tasks.storage.comparison_tables import ComparedLabels, keep_products, read_compared_labels
-from cdiscount_tasks.storage.hashes import hash_file
-from cdiscount_tasks.storage.json_files import DAMAGE
-from cdiscount_tasks.storage.label_tables import read_jpegs
-from cdiscount_tasks.storage.tables import open_table
+from cdiscount_tasks.learning.measuring.intervals import difference_of_accuracies
+from cdiscount_tasks.learning.pictures.images import PictureRefused, decode_rgb
+from cdiscount_tasks.pages.comparison.page import SCHEMA_VERSION, answer, render_comparison
+from cdiscount_tasks.pages.parts.gallery import PictureShelf
+from cdiscount_tasks.pages.parts.thumbnails import make_thumbnail
+from cdiscount_tasks.reports.overview import write_reports_index
+from cdiscount_tasks.stages.inputs import ComparedRun
+from cdiscount_tasks.tables.compared_labels import ComparedLabels, keep_products, read_compared_labels
+from cdiscount_tasks.tables.labels import read_jpegs
+from cdiscount_tasks.tables.parquet import open_table
+from cdiscount_tasks.vocabulary import METRICS_VERSION, TEST
 
 logger = logging.getLogger(__name__)
 

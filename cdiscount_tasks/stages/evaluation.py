@@ -13,18 +13,21 @@ from typing import Any, TypedDict, cast
 import numpy as np
 import pandas as pd
 
+from cdiscount_tasks.artifacts.json_files import read_json, write_json
+from cdiscount_tasks.artifacts.manifest import verify_artifact
+from cdiscount_tasks.artifacts.publish import build_artifact
+from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.learning.calibration import Calibration, choose_calibration, tempered
-from cdiscount_tasks.learning.devices import prepare_device
-from cdiscount_tasks.learning.images import RESIZE_RULE
-from cdiscount_tasks.learning.inputs import Inputs, hold_pictures
-from cdiscount_tasks.learning.joining import joint_probabilities
-from cdiscount_tasks.learning.metrics import squared_errors
-from cdiscount_tasks.records import TEST, TRAIN, VALIDATION
-from cdiscount_tasks.reporting.product_choices import choose_products
-from cdiscount_tasks.storage.artifact import Recipe, build_artifact, read_json, verify_artifact, write_json
-from cdiscount_tasks.storage.sample_images import SampleImages, rows_of
-from cdiscount_tasks.storage.schemas import (
+from cdiscount_tasks.learning.measuring.calibration import Calibration, choose_calibration, tempered
+from cdiscount_tasks.learning.measuring.choices import choose_products
+from cdiscount_tasks.learning.measuring.joining import joint_probabilities
+from cdiscount_tasks.learning.measuring.metrics import squared_errors
+from cdiscount_tasks.learning.pictures.images import RESIZE_RULE
+from cdiscount_tasks.learning.pictures.inputs import Inputs, hold_pictures
+from cdiscount_tasks.machine.gpus import prepare_device
+from cdiscount_tasks.tables.parquet import read_table, write_table
+from cdiscount_tasks.tables.sample_images import SampleImages, rows_of
+from cdiscount_tasks.tables.schemas import (
     ACTIVATION_MAPS,
     CLASSES,
     LABEL_IMAGES,
@@ -33,7 +36,7 @@ from cdiscount_tasks.storage.schemas import (
     NUM_TOP_CLASSES,
     prediction_schema,
 )
-from cdiscount_tasks.storage.tables import read_table, write_table
+from cdiscount_tasks.vocabulary import TEST, TRAIN, VALIDATION
 
 logger = logging.getLogger(__name__)
 
@@ -159,7 +162,7 @@ def _write_activation_maps(
     Returns:
         The number of maps; None, and no file, if the network cannot give any.
     """
-    from cdiscount_tasks.learning.activation_maps import has_maps, map_activations
+    from cdiscount_tasks.learning.networks.activation_maps import has_maps, map_activations
 
     if not has_maps(network):
         return None
@@ -175,7 +178,7 @@ def _write_activation_maps(
 
 def _write_evaluation(sample_dir: Path, labels_dir: Path, model_dir: Path, part_dir: Path) -> dict[str, Any]:
     device = prepare_device(seed=0)
-    from cdiscount_tasks.learning.predictions import predict_images  # after the device is set up
+    from cdiscount_tasks.learning.networks.predict import predict_images  # after the device is set up
 
     network, contract = _load_model(model_dir)
     classes = read_table(labels_dir / "classes.parquet", CLASSES)

@@ -14,15 +14,17 @@ from typing import Any, TypedDict, cast
 import numpy as np
 import pyarrow as pa
 
-from cdiscount_tasks.config import TrainingConfig
+from cdiscount_tasks.artifacts.hashes import hash_file
+from cdiscount_tasks.artifacts.json_files import write_json
+from cdiscount_tasks.artifacts.publish import build_artifact
+from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.learning.devices import prepare_device
-from cdiscount_tasks.learning.inputs import hold_pictures
-from cdiscount_tasks.storage.artifact import Recipe, build_artifact, write_json
-from cdiscount_tasks.storage.hashes import hash_file
-from cdiscount_tasks.storage.sample_images import SampleImages, rows_of
-from cdiscount_tasks.storage.schemas import LABEL_IMAGES, features_schema
-from cdiscount_tasks.storage.tables import TableWriter, read_table
+from cdiscount_tasks.learning.pictures.inputs import hold_pictures
+from cdiscount_tasks.machine.gpus import prepare_device
+from cdiscount_tasks.settings.training import TrainingConfig
+from cdiscount_tasks.tables.parquet import TableWriter, read_table
+from cdiscount_tasks.tables.sample_images import SampleImages, rows_of
+from cdiscount_tasks.tables.schemas import LABEL_IMAGES, features_schema
 
 logger = logging.getLogger(__name__)
 
@@ -73,8 +75,8 @@ def _write_features(
     sample_dir: Path, labels_dir: Path, weights_path: Path, config: TrainingConfig, part_dir: Path
 ) -> dict[str, Any]:
     device = prepare_device(config.seed, config.gpus, config.precision)
-    from cdiscount_tasks.learning.batches import run_network
-    from cdiscount_tasks.learning.networks import build_extractor
+    from cdiscount_tasks.learning.networks.batches import run_network
+    from cdiscount_tasks.learning.networks.build import build_extractor
 
     with device.scope():
         extractor = build_extractor(config.network, config.image_size, weights_path)

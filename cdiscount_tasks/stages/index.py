@@ -14,31 +14,26 @@ from typing import Any, TypedDict, cast
 import pyarrow as pa
 import xxhash
 
+from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
+from cdiscount_tasks.artifacts.json_files import write_json
+from cdiscount_tasks.artifacts.locks import lock, lock_if_free
+from cdiscount_tasks.artifacts.manifest import MANIFEST, find_result, read_manifest, verify_artifact
+from cdiscount_tasks.artifacts.publish import build_artifact
+from cdiscount_tasks.artifacts.recipe import Recipe
+from cdiscount_tasks.catalogue.file import catalogue_changed, catalogue_faults_told, file_state, fingerprint
+from cdiscount_tasks.catalogue.jpeg_header import has_comment
+from cdiscount_tasks.catalogue.kind import reason_no_catalogue
+from cdiscount_tasks.catalogue.scan import scan_range as scan_bytes
+from cdiscount_tasks.catalogue.window import BLOCK_BYTES
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.records import DRAWN_COMMENT, REAL_CATALOGUE_IMAGES, REAL_CATALOGUE_PRODUCTS
-from cdiscount_tasks.storage.artifact import (
-    MANIFEST,
-    Recipe,
-    build_artifact,
-    disk_faults_told,
-    find_result,
-    read_manifest,
-    verify_artifact,
-    write_json,
-)
-from cdiscount_tasks.storage.catalogue_kind import reason_no_catalogue
-from cdiscount_tasks.storage.catalogue_scan import scan_range as scan_bytes
-from cdiscount_tasks.storage.file_window import BLOCK_BYTES
-from cdiscount_tasks.storage.hashes import catalogue_changed, catalogue_faults_told, file_state, fingerprint
-from cdiscount_tasks.storage.index_checks import RejectedCounts, Totals, check_every_byte, check_rejected_shares
-from cdiscount_tasks.storage.index_merge import merge_sorted
-from cdiscount_tasks.storage.index_profile import profile_index
-from cdiscount_tasks.storage.index_refusals import RefusedDocuments, refused_as_a_whole, rejected_rows
-from cdiscount_tasks.storage.jpeg_header import has_comment
-from cdiscount_tasks.storage.locks import lock, lock_if_free
-from cdiscount_tasks.storage.part_writer import PartWriter
-from cdiscount_tasks.storage.schemas import IMAGES, PRODUCTS, REJECTED
-from cdiscount_tasks.storage.tables import open_table, write_whole_groups
+from cdiscount_tasks.index.checks import RejectedCounts, Totals, check_every_byte, check_rejected_shares
+from cdiscount_tasks.index.merge import merge_sorted
+from cdiscount_tasks.index.part_writer import PartWriter
+from cdiscount_tasks.index.profile import profile_index
+from cdiscount_tasks.index.refusals import RefusedDocuments, refused_as_a_whole, rejected_rows
+from cdiscount_tasks.tables.parquet import open_table, write_whole_groups
+from cdiscount_tasks.tables.schemas import IMAGES, PRODUCTS, REJECTED
+from cdiscount_tasks.vocabulary import DRAWN_COMMENT, REAL_CATALOGUE_IMAGES, REAL_CATALOGUE_PRODUCTS
 
 logger = logging.getLogger(__name__)
 

@@ -16,7 +16,11 @@ import PIL
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdiscount_tasks.config import LabelConfig
+from cdiscount_tasks.artifacts.hashes import hash_file, hash_json
+from cdiscount_tasks.artifacts.json_files import write_json
+from cdiscount_tasks.artifacts.publish import build_artifact
+from cdiscount_tasks.artifacts.recipe import Recipe
+from cdiscount_tasks.catalogue.names import CategoryName, read_category_names
 from cdiscount_tasks.labelling import rules
 from cdiscount_tasks.labelling.certificate import certify
 from cdiscount_tasks.labelling.classes import check_learnable, with_class_indices
@@ -32,13 +36,12 @@ from cdiscount_tasks.labelling.keeping import (
 from cdiscount_tasks.labelling.near_duplicates import count_near_duplicates
 from cdiscount_tasks.labelling.rejections import Rejections
 from cdiscount_tasks.labelling.split import Split, read_split_file
-from cdiscount_tasks.learning.picture_check import check_pictures
-from cdiscount_tasks.records import SPLITS, TRAIN, LabelFiles
-from cdiscount_tasks.storage import schemas, tables
-from cdiscount_tasks.storage.artifact import Recipe, build_artifact, write_json
-from cdiscount_tasks.storage.category_names import CategoryName, read_category_names
-from cdiscount_tasks.storage.hashes import hash_file, hash_json
-from cdiscount_tasks.storage.sample_images import SampleImages, read_image_keys
+from cdiscount_tasks.learning.pictures.check import check_pictures
+from cdiscount_tasks.settings.sample import LabelConfig
+from cdiscount_tasks.stages.inputs import LabelFiles
+from cdiscount_tasks.tables import parquet, schemas
+from cdiscount_tasks.tables.sample_images import SampleImages, read_image_keys
+from cdiscount_tasks.vocabulary import SPLITS, TRAIN
 
 logger = logging.getLogger(__name__)
 
@@ -63,7 +66,7 @@ class LabelsResult(TypedDict):
 
 
 def _categories_in(sample_dir: Path) -> list[int]:
-    products = tables.read_table(sample_dir / "products.parquet", schemas.SAMPLE_PRODUCTS, ["category_id"])
+    products = parquet.read_table(sample_dir / "products.parquet", schemas.SAMPLE_PRODUCTS, ["category_id"])
     return sorted(products["category_id"].unique().to_pylist())
 
 
@@ -103,10 +106,10 @@ def _elsewhere(index_dir: Path, images: pd.DataFrame, sample_products: pd.Series
     inside = pa.array(sample_products.to_numpy())
     found = []
     columns = ["product_id", "category_id", "content_hash"]
-    for rows in tables.iter_row_groups(index_dir / "images.parquet", columns):
+    for rows in parquet.iter_row_groups(index_dir / "images.parquet", columns):
         same = rows.filter(pc.is_in(rows["content_hash"], value_set=wanted))
         found.append(same.filter(pc.invert(pc.is_in(same["product_id"], value_set=inside))))
-    same_bytes = tables.exact_frame(pa.concat_tables(found), "category_id").merge(known, on="content_hash")
+    same_bytes = parquet.exact_frame(pa.concat_tables(found), "category_id").merge(known, on="content_hash")
     return same_bytes[["image", "product_id", "category_id"]]
 
 
@@ -166,7 +169,7 @@ def _decide(
     fixed_split = FixedSplit(files.split_path, read_split_file(files.split_path)) if files.split_path else None
     rejections = Rejections()
     images = _readable_images(sample_dir, config.near_duplicates != "off", rejections)
-    drawn = tables.read_table(sample_dir / "products.parquet", schemas.SAMPLE_PRODUCTS).to_pandas()
+    drawn = parquet.read_table(sample_dir / "products.parquet", schemas.SAMPLE_PRODUCTS).to_pandas()
     outside = _elsewhere(index_dir, images, drawn["product_id"])
     images, placeholders = without_placeholders(images, outside, config.max_products_per_image, rejections)
     products = without_empty_products(drawn, images, rejections)
@@ -209,8 +212,8 @@ def _count(decided: _Decided, config: LabelConfig) -> dict[str, Any]:
 
 def _certify(part_dir: Path, decided: _Decided, config: LabelConfig) -> dict[str, Any]:
     """Certify the split from the tables as they were written."""
-    products = tables.read_table(part_dir / "products.parquet", schemas.LABEL_PRODUCTS).to_pandas()
-    images = tables.read_table(part_dir / "images.parquet", schemas.LABEL_IMAGES).to_pandas()
+    products = parquet.read_table(part_dir / "products.parquet", schemas.LABEL_PRODUCTS).to_pandas()
+    images = parquet.read_table(part_dir / "images.parquet", schemas.LABEL_IMAGES).to_pandas()
     near_duplicates = None
     if config.near_duplicates != "off":
         look_of = dict(zip(decided.images["pixel_hash"], decided.images["perceptual_hash"].to_numpy(), strict=True))
@@ -230,13 +233,13 @@ def _write_labels(
 ) -> dict[str, Any]:
     decided = _decide(index_dir, sample_dir, files, config, names)
     products = decided.products[schemas.LABEL_PRODUCTS.names]
-    tables.write_table(part_dir / "products.parquet", products, schemas.LABEL_PRODUCTS)
+    parquet.write_table(part_dir / "products.parquet", products, schemas.LABEL_PRODUCTS)
     images = decided.images[schemas.LABEL_IMAGES.names]
-    tables.write_table(part_dir / "images.parquet", images, schemas.LABEL_IMAGES)
-    tables.write_table(part_dir / "classes.parquet", decided.classes, schemas.CLASSES)
-    tables.write_table(part_dir / "conflicts.parquet", decided.conflicts.table, schemas.CONFLICTS)
+    parquet.write_table(part_dir / "images.parquet", images, schemas.LABEL_IMAGES)
+    parquet.write_table(part_dir / "classes.parquet", decided.classes, schemas.CLASSES)
+    parquet.write_table(part_dir / "conflicts.parquet", decided.conflicts.table, schemas.CONFLICTS)
     rejected = {name: [row[name] for row in decided.rejections.rows] for name in schemas.REJECTED.names}
-    tables.write_table(part_dir / "rejected.parquet", rejected, schemas.REJECTED)
+    parquet.write_table(part_dir / "rejected.parquet", rejected, schemas.REJECTED)
 
     counts = _count(decided, config)
     for warning in counts["warnings"]:
@@ -317,8 +320,8 @@ def read_y_values(labels_dir: Path) -> pd.DataFrame:
         train, this image is not learnt from), class_index (of the given category) and split; a row an image kept,
         sorted by product_id, image_number, row for row as `images.parquet` and, within a split, as the predictions.
     """
-    products = tables.exact_frame(tables.read_table(labels_dir / "products.parquet", schemas.LABEL_PRODUCTS), "label")
-    images = tables.read_table(labels_dir / "images.parquet", schemas.LABEL_IMAGES).to_pandas()
+    products = parquet.exact_frame(parquet.read_table(labels_dir / "products.parquet", schemas.LABEL_PRODUCTS), "label")
+    images = parquet.read_table(labels_dir / "images.parquet", schemas.LABEL_IMAGES).to_pandas()
     by_product = products.set_index("product_id")
     label = images["product_id"].map(by_product["label"])
     return pd.DataFrame(

@@ -15,26 +15,30 @@ from typing import TYPE_CHECKING, Any, TypedDict, cast
 import numpy as np
 import pandas as pd
 
-from cdiscount_tasks.config import TrainingConfig
-from cdiscount_tasks.environment import check_tensorboard
+from cdiscount_tasks.artifacts.hashes import hash_file
+from cdiscount_tasks.artifacts.json_files import write_json
+from cdiscount_tasks.artifacts.manifest import read_manifest
+from cdiscount_tasks.artifacts.publish import build_artifact
+from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.errors import DataError, DivergedError
-from cdiscount_tasks.learning.devices import Device, prepare_device
-from cdiscount_tasks.learning.images import RESIZE_RULE
-from cdiscount_tasks.learning.inputs import Inputs, Vectors, hold_pictures
-from cdiscount_tasks.records import CLASS_NAMES, TRAIN, VALIDATION, Pretrained
-from cdiscount_tasks.storage.artifact import Recipe, build_artifact, read_manifest, write_json
-from cdiscount_tasks.storage.checkpoints import Checkpoints
-from cdiscount_tasks.storage.epoch_logs import EpochLogs
-from cdiscount_tasks.storage.feature_vectors import read_features
-from cdiscount_tasks.storage.hashes import hash_file
-from cdiscount_tasks.storage.sample_images import SampleImages, rows_of
-from cdiscount_tasks.storage.schemas import CLASSES, HISTORY, LABEL_IMAGES, LABEL_PRODUCTS
-from cdiscount_tasks.storage.tables import read_table, write_table
-from cdiscount_tasks.storage.weights import PUBLISHED
+from cdiscount_tasks.learning.networks.checkpoints import Checkpoints
+from cdiscount_tasks.learning.pictures.images import RESIZE_RULE
+from cdiscount_tasks.learning.pictures.inputs import Inputs, Vectors, hold_pictures
+from cdiscount_tasks.machine.gpus import Device, prepare_device
+from cdiscount_tasks.machine.tensorboard import EpochLogs
+from cdiscount_tasks.machine.weights import PUBLISHED
+from cdiscount_tasks.settings.environment import check_tensorboard
+from cdiscount_tasks.settings.training import TrainingConfig
+from cdiscount_tasks.stages.inputs import Pretrained
+from cdiscount_tasks.tables.features import read_features
+from cdiscount_tasks.tables.parquet import read_table, write_table
+from cdiscount_tasks.tables.sample_images import SampleImages, rows_of
+from cdiscount_tasks.tables.schemas import CLASSES, HISTORY, LABEL_IMAGES, LABEL_PRODUCTS
+from cdiscount_tasks.vocabulary import CLASS_NAMES, TRAIN, VALIDATION
 
 if TYPE_CHECKING:  # importing Keras takes ten seconds, for nothing where the model stands already
-    from cdiscount_tasks.learning.batches import Examples
-    from cdiscount_tasks.learning.training import Epoch, Trained
+    from cdiscount_tasks.learning.networks.batches import Examples
+    from cdiscount_tasks.learning.networks.training import Epoch, Trained
 
 logger = logging.getLogger(__name__)
 
@@ -79,7 +83,7 @@ class _Split:
         self.keys = chosen["product_id"].to_numpy(), chosen["image_number"].to_numpy()
 
     def showing(self, inputs: Inputs) -> "Examples":
-        from cdiscount_tasks.learning.batches import Examples
+        from cdiscount_tasks.learning.networks.batches import Examples
 
         return Examples(inputs, self.class_index, self.product)
 
@@ -112,7 +116,7 @@ class _Training:
         return split.showing(Vectors(vectors[split.places]))
 
     def _learn(self, phase: str, network: Any, examples: Sequence["Examples"], config: TrainingConfig) -> None:
-        from cdiscount_tasks.learning.training import train
+        from cdiscount_tasks.learning.networks.training import train
 
         logger.info(
             "%s: %s (%d parameters) on %d images of %d classes, %d images to validate, on %s",
@@ -132,7 +136,7 @@ class _Training:
 
     def from_scratch(self) -> Any:
         """Train a network that knows nothing yet."""
-        from cdiscount_tasks.learning.networks import build_network
+        from cdiscount_tasks.learning.networks.build import build_network
 
         with self.device.scope():
             network = build_network(self.config.network, self.config.image_size, self.num_classes)
@@ -143,7 +147,7 @@ class _Training:
         """Train a classifying layer on frozen features, and then, where epochs are given for it, the network itself."""
         import keras
 
-        from cdiscount_tasks.learning.networks import build_head, build_network, put_head_on, thaw
+        from cdiscount_tasks.learning.networks.build import build_head, build_network, put_head_on, thaw
 
         vectors = read_features(pretrained.features_dir)
         with self.device.scope():
@@ -224,7 +228,7 @@ def _write_model(
 ) -> dict[str, Any]:
     training = _Training(sample_dir, labels_dir, config, training_dir, tensorboard_dir)
     network = training.transfer(pretrained) if pretrained else training.from_scratch()
-    from cdiscount_tasks.learning.networks import without_training  # after the device is set up
+    from cdiscount_tasks.learning.networks.build import without_training  # after the device is set up
 
     without_training(network).save(part_dir / "model.keras")
     write_table(part_dir / "history.parquet", training.history(), HISTORY)

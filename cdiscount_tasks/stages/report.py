@@ -16,29 +16,32 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from cdiscount_tasks.config import RunConfig
+from cdiscount_tasks.artifacts.json_files import read_json, write_json
+from cdiscount_tasks.artifacts.manifest import read_manifest
+from cdiscount_tasks.artifacts.publish import rebuild_artifact
+from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.learning import metrics as measuring
-from cdiscount_tasks.learning.calibration import Calibration
-from cdiscount_tasks.learning.intervals import known_exactly
-from cdiscount_tasks.learning.leak import unknown_price
-from cdiscount_tasks.learning.reliability import measure_calibration
-from cdiscount_tasks.records import CLASS_NAMES, TEST, VALIDATION
-from cdiscount_tasks.report_evidence import read_evidence, read_small_pictures
-from cdiscount_tasks.report_suspects import make_suspect_texts
-from cdiscount_tasks.reporting.cases import show_galleries
-from cdiscount_tasks.reporting.class_table import write_classes
-from cdiscount_tasks.reporting.label_choices import choose_all
-from cdiscount_tasks.reporting.label_page import render_label_page
-from cdiscount_tasks.reporting.pages import render_model_card, render_report
-from cdiscount_tasks.reporting.product_choices import choose_products
-from cdiscount_tasks.reporting.summary import summarise
-from cdiscount_tasks.reporting.thumbnails import make_thumbnail
-from cdiscount_tasks.reports_index import write_reports_index
-from cdiscount_tasks.storage import schemas, tables
-from cdiscount_tasks.storage.artifact import Recipe, read_json, read_manifest, rebuild_artifact, write_json
-from cdiscount_tasks.storage.audit_tables import AuditTables, read_audit
-from cdiscount_tasks.storage.label_tables import read_label_tables
+from cdiscount_tasks.learning.features.leak import unknown_price
+from cdiscount_tasks.learning.measuring import metrics as measuring
+from cdiscount_tasks.learning.measuring.calibration import Calibration
+from cdiscount_tasks.learning.measuring.choices import choose_products
+from cdiscount_tasks.learning.measuring.intervals import known_exactly
+from cdiscount_tasks.learning.measuring.reliability import measure_calibration
+from cdiscount_tasks.pages.labels.choices import choose_all
+from cdiscount_tasks.pages.labels.page import render_label_page
+from cdiscount_tasks.pages.parts.thumbnails import make_thumbnail
+from cdiscount_tasks.pages.report.cases import show_galleries
+from cdiscount_tasks.pages.report.class_table import write_classes
+from cdiscount_tasks.pages.report.metrics_json import summarise
+from cdiscount_tasks.pages.report.page import render_model_card, render_report
+from cdiscount_tasks.reports.evidence import read_evidence, read_small_pictures
+from cdiscount_tasks.reports.overview import write_reports_index
+from cdiscount_tasks.reports.suspects import make_suspect_texts
+from cdiscount_tasks.settings.run import RunConfig
+from cdiscount_tasks.tables import parquet, schemas
+from cdiscount_tasks.tables.audit import AuditTables, read_audit
+from cdiscount_tasks.tables.labels import read_label_tables
+from cdiscount_tasks.vocabulary import CLASS_NAMES, TEST, VALIDATION
 
 logger = logging.getLogger(__name__)
 
@@ -114,10 +117,10 @@ def _corrected(products: pd.DataFrame, labels: pd.DataFrame, classes: pd.DataFra
 def _read_inputs(dirs: Mapping[str, Path]) -> _Inputs:
     labels_dir, model_dir, evaluation_dir = dirs["labels"], dirs["model"], dirs["evaluation"]
     manifests = {stage: read_manifest(path) for stage, path in dirs.items()}
-    classes = tables.read_table(labels_dir / "classes.parquet", schemas.CLASSES).to_pandas()
+    classes = parquet.read_table(labels_dir / "classes.parquet", schemas.CLASSES).to_pandas()
     by_product = schemas.prediction_schema(len(classes), by_image=False)
     by_image = schemas.prediction_schema(len(classes), by_image=True)
-    predictions = tables.read_table(evaluation_dir / "predictions.parquet", by_product)
+    predictions = parquet.read_table(evaluation_dir / "predictions.parquet", by_product)
     probabilities = _flat(predictions["probabilities"], by_product.field("probabilities").type.list_size)
     if "top_classes" in predictions.column_names:
         top_classes = _flat(predictions["top_classes"], probabilities.shape[1]).astype(np.int64)
@@ -126,21 +129,21 @@ def _read_inputs(dirs: Mapping[str, Path]) -> _Inputs:
     scalar = [field.name for field in by_product if not pa.types.is_nested(field.type)]
     products = predictions.select(scalar).to_pandas()
     products["probability"] = probabilities.max(axis=1)
-    labels = tables.read_table(labels_dir / "products.parquet", schemas.LABEL_PRODUCTS, ["product_id", "label"])
-    products["corrected_class_index"] = _corrected(products, tables.exact_frame(labels, "label"), classes)
+    labels = parquet.read_table(labels_dir / "products.parquet", schemas.LABEL_PRODUCTS, ["product_id", "label"])
+    products["corrected_class_index"] = _corrected(products, parquet.exact_frame(labels, "label"), classes)
     return _Inputs(
         manifests=manifests,
         names={stage: path.name for stage, path in dirs.items()},
         classes=classes,
         products=products,
         top_classes=top_classes,
-        images=tables.read_table(
+        images=parquet.read_table(
             evaluation_dir / "image_predictions.parquet",
             by_image,
             ["product_id", "split", "group_id", "class_index", "predicted", "probability_of_label"],
         ).to_pandas(),
         calibration=cast(Calibration, read_json(evaluation_dir / "calibration.json")),
-        history=tables.read_table(model_dir / "history.parquet", schemas.HISTORY).to_pandas(),
+        history=parquet.read_table(model_dir / "history.parquet", schemas.HISTORY).to_pandas(),
         certificate=read_json(labels_dir / "certificate.json"),
         counts=read_json(labels_dir / "counts.json"),
         model_input=read_json(model_dir / "input.json"),

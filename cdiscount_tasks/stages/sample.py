@@ -11,14 +11,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from cdiscount_tasks.config import DrawConfig
+from cdiscount_tasks.artifacts.publish import build_artifact
+from cdiscount_tasks.artifacts.recipe import Recipe
+from cdiscount_tasks.catalogue.reader import read_images
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.parallel import map_in_processes
-from cdiscount_tasks.storage.arrow_numbers import numpy_numbers, take_rows
-from cdiscount_tasks.storage.artifact import Recipe, build_artifact
-from cdiscount_tasks.storage.image_source import read_images
-from cdiscount_tasks.storage.schemas import IMAGES, PRODUCTS, REJECTED, SAMPLE_IMAGES, SAMPLE_PRODUCTS
-from cdiscount_tasks.storage.tables import TableWriter, read_rows, read_table, write_table
+from cdiscount_tasks.machine.cores import map_in_processes
+from cdiscount_tasks.settings.sample import DrawConfig
+from cdiscount_tasks.tables.numbers import numpy_numbers, take_rows
+from cdiscount_tasks.tables.parquet import TableWriter, read_rows, read_table, write_table
+from cdiscount_tasks.tables.schemas import IMAGES, PRODUCTS, REJECTED, SAMPLE_IMAGES, SAMPLE_PRODUCTS
 
 logger = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from airflow.sdk import Asset, AssetAny, AssetOrTimeSchedule, CronTriggerTimetable
 
-from cdiscount_tasks.config import SampleConfig
+from cdiscount_tasks.settings.sample import SampleConfig
 
 CATALOGUE_INDEX = Asset(name="catalogue_index", uri="cdiscount://catalogue/index", group="cdiscount")
 """A catalogue's index; only the DAG `cdiscount_catalogue` publishes it, and only for new content."""

@@ -4,8 +4,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from cdiscount_airflow.tasks import skip_task, stage_task
-from cdiscount_tasks import summaries
+from cdiscount_airflow.tasks.stage_task import skip_task, stage_task
+from cdiscount_tasks.runs import summaries
 
 
 def judge_cloud(start: Any) -> Any:
@@ -27,13 +27,13 @@ def judge_cloud(start: Any) -> Any:
         **Leaves** their pictures; skipped where the catalogue has too few categories, or no weights stand here.
         **If it fails** because the catalogue is not the indexed one, trigger the samples anew, then compare again.
         """
-        from cdiscount_tasks.comparison import open_comparison  # noqa: PLC0415
-        from cdiscount_tasks.stages import cloud, sample  # noqa: PLC0415
+        from cdiscount_tasks.runs.comparison import open_comparison  # noqa: PLC0415
+        from cdiscount_tasks.stages import random_choices, sample  # noqa: PLC0415
 
         comparison = open_comparison(run_id)
         if comparison.backbone is None:
             skip_task(comparison.note("no_cloud", comparison.no_backbone))
-        pool = cloud.choose_pool(
+        pool = random_choices.choose_pool(
             comparison.index_dir,
             comparison.names_path,
             comparison.compared,
@@ -64,9 +64,9 @@ def judge_cloud(start: Any) -> Any:
         **Leaves** its products, groups and pictures.
         **If it fails**, clear the task.
         """
-        from cdiscount_tasks.comparison import open_comparison  # noqa: PLC0415
-        from cdiscount_tasks.records import LabelFiles  # noqa: PLC0415
+        from cdiscount_tasks.runs.comparison import open_comparison  # noqa: PLC0415
         from cdiscount_tasks.stages import labels  # noqa: PLC0415
+        from cdiscount_tasks.stages.inputs import LabelFiles  # noqa: PLC0415
 
         comparison = open_comparison(run_id)
         fixed = labels.fix_labels(
@@ -92,7 +92,7 @@ def judge_cloud(start: Any) -> Any:
         **Leaves** a feature vector of each picture.
         **If it fails**, clear the task.
         """
-        from cdiscount_tasks.comparison import open_comparison  # noqa: PLC0415
+        from cdiscount_tasks.runs.comparison import open_comparison  # noqa: PLC0415
         from cdiscount_tasks.stages import features  # noqa: PLC0415
 
         comparison = open_comparison(run_id)
@@ -114,11 +114,11 @@ def judge_cloud(start: Any) -> Any:
         **Leaves** `cloud.json`.
         **If it fails**, clear the task.
         """
-        from cdiscount_tasks.comparison import open_comparison  # noqa: PLC0415
-        from cdiscount_tasks.stages import cloud  # noqa: PLC0415
+        from cdiscount_tasks.runs.comparison import open_comparison  # noqa: PLC0415
+        from cdiscount_tasks.stages import random_choices  # noqa: PLC0415
 
         comparison = open_comparison(run_id)
-        judged = cloud.judge_cloud(
+        judged = random_choices.judge_cloud(
             comparison.index_dir,
             comparison.names_path,
             comparison.pooled_draw,

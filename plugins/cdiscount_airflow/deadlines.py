@@ -10,7 +10,7 @@ from typing import Any
 from airflow.sdk.definitions.callback import SyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
-from cdiscount_tasks.config import SampleConfig
+from cdiscount_tasks.settings.sample import SampleConfig
 
 logger = logging.getLogger(__name__)
 

@@ -2,10 +2,10 @@
 
 from cdiscount_airflow.assets import schedule_in_words, times_in_words
 from cdiscount_airflow.forms import preset_purpose, preset_summary
-from cdiscount_tasks.config import SampleConfig
-from cdiscount_tasks.durations import durations_of
-from cdiscount_tasks.environment import Environment
-from cdiscount_tasks.records import DRAWN_WARNING
+from cdiscount_tasks.runs.durations import durations_of
+from cdiscount_tasks.settings.environment import Environment
+from cdiscount_tasks.settings.sample import SampleConfig
+from cdiscount_tasks.vocabulary import DRAWN_WARNING
 
 _FAILED = (
     "- Failed? That run's tab **Report** says why. Clear the failed task, and the run continues from there: what is "

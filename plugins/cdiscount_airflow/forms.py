@@ -9,13 +9,14 @@ from typing import Any
 
 from airflow.sdk import Param
 
-from cdiscount_tasks.comparison_config import DEFAULT_SAMPLES, SETTINGS, CloudConfig
-from cdiscount_tasks.config import KNOBS, SampleConfig, TrainingConfig
-from cdiscount_tasks.config_errors import bounds_in_words, properties_of
-from cdiscount_tasks.durations import durations_of, roughly
-from cdiscount_tasks.environment import Environment
 from cdiscount_tasks.errors import ConfigError
-from cdiscount_tasks.records import DRAWN_WARNING
+from cdiscount_tasks.runs.durations import durations_of, roughly
+from cdiscount_tasks.settings.comparison import DEFAULT_SAMPLES, SETTINGS, CloudConfig
+from cdiscount_tasks.settings.environment import Environment
+from cdiscount_tasks.settings.sample import SampleConfig
+from cdiscount_tasks.settings.sentences import bounds_in_words, properties_of
+from cdiscount_tasks.settings.training import KNOBS, TrainingConfig
+from cdiscount_tasks.vocabulary import DRAWN_WARNING
 
 SECTIONS = {
     "Network and pictures": ("network", "weights", "image_size"),

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 
 from airflow.sdk import TriggerRule
 
-from cdiscount_airflow.tasks import skip_task, stage_task
-from cdiscount_tasks import summaries
+from cdiscount_airflow.tasks.stage_task import skip_task, stage_task
+from cdiscount_tasks.runs import summaries
 
 
 class Learnt(NamedTuple):

@@ -15,8 +15,8 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from cdiscount_airflow.failures import advice_of, reason_of
 from cdiscount_airflow.links import RUN_VIEW
-from cdiscount_tasks.environment import Environment
 from cdiscount_tasks.errors import ConfigError
+from cdiscount_tasks.settings.environment import Environment
 
 logger = logging.getLogger(__name__)
 
@@ -48,8 +48,8 @@ def report_message(context: Any) -> Message:
     Args:
         context: Of the task that wrote it; its result has the report's folder as `path`.
     """
-    from cdiscount_tasks.headline import preset_in_words, read_headline, sentence  # noqa: PLC0415
-    from cdiscount_tasks.records import DRAWN_WARNING  # noqa: PLC0415
+    from cdiscount_tasks.reports.headline import preset_in_words, read_headline, sentence  # noqa: PLC0415
+    from cdiscount_tasks.vocabulary import DRAWN_WARNING  # noqa: PLC0415
 
     ti = context["ti"]
     report_dir = Path(ti.xcom_pull(task_ids=ti.task_id)["path"])

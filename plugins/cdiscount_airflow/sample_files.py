@@ -11,10 +11,10 @@ from airflow.sdk import DAG, dag, task
 from airflow.sdk.exceptions import AirflowFailException
 
 from cdiscount_airflow.failures import BROKEN_TAG, leave_reason
-from cdiscount_tasks.config import REFUSED_SAMPLE_NAMES, SampleConfig, read_sample
 from cdiscount_tasks.errors import ConfigError
-from cdiscount_tasks.sample_folder import sample_paths
-from cdiscount_tasks.strict_yaml import shown_path
+from cdiscount_tasks.settings.sample import REFUSED_SAMPLE_NAMES, SampleConfig, read_sample
+from cdiscount_tasks.settings.sample_folder import sample_paths
+from cdiscount_tasks.settings.strict_yaml import shown_path
 
 logger = logging.getLogger(__name__)
 

@@ -9,14 +9,14 @@ import sys
 import pytest
 
 from benchmarks.__main__ import SPEED, _lines, keep
-from cdiscount_tasks.environment import PROJECT_DIR
+from cdiscount_tasks.settings.environment import PROJECT_DIR
 
 TINY = {
-    "benchmarks.interval_coverage": (["--repeats", "20", "--without-bootstraps"], r"\(1000, 0.97\): \("),
-    "benchmarks.figure_coverage": (["--repeats", "1"], r"\| 0.9 \| 10 % \| 0.90 \| 300 \|"),
-    "benchmarks.comparison_coverage": (["--repeats", "1", "--groups", "40"], r"\| 40 \| \d"),
-    "benchmarks.index_kills": (["--gb", "0.002"], r"identity and tables differ after a scan: True"),
-    "benchmarks.large_sample": (["--images", "500", "--image-size", "32"], r'"num_train_images": \d'),
+    "benchmarks.belief.interval_coverage": (["--repeats", "20", "--without-bootstraps"], r"\(1000, 0.97\): \("),
+    "benchmarks.belief.figure_coverage": (["--repeats", "1"], r"\| 0.9 \| 10 % \| 0.90 \| 300 \|"),
+    "benchmarks.belief.comparison_coverage": (["--repeats", "1", "--groups", "40"], r"\| 40 \| \d"),
+    "benchmarks.endurance.index_kills": (["--gb", "0.002"], r"identity and tables differ after a scan: True"),
+    "benchmarks.endurance.large_sample": (["--images", "500", "--image-size", "32"], r'"num_train_images": \d'),
 }
 """Options, and what the output must hold."""
 
@@ -81,9 +81,9 @@ def test_a_benchmark_runs_at_a_tiny_size(module):
     assert re.search(told, run(module, *options))
 
 
-@pytest.mark.parametrize(("module", "told"), [("benchmarks.dirty", "all conflicts"), ("benchmarks.audit", "by_image")])
+@pytest.mark.parametrize(("module", "told"), [("benchmarks.belief.dirty", "all conflicts"), ("benchmarks.belief.audit", "by_image")])
 def test_a_benchmark_of_planted_faults_runs_on_few_real_products(module, told, few_real_products, real_data):
-    if module == "benchmarks.audit":
+    if module == "benchmarks.belief.audit":
         real_data("weights")
     assert told in run(module, "--clean", few_real_products)
 
@@ -92,18 +92,18 @@ def test_networks_are_compared_on_real_pictures(real_data, tmp_path):
     real_data("clothing/catalogue.bson")
     knobs = json.dumps({"epochs": 1, "image_size": 32})
     options = ["--recipes", "small_cnn_12", "--knobs", knobs, "--seeds", 0, "--folder", tmp_path]
-    assert "| small_cnn_12 |" in run("benchmarks.clothing", *options)
+    assert "| small_cnn_12 |" in run("benchmarks.belief.clothing", *options)
 
 
 def test_a_training_on_real_pictures_is_killed(real_data):
     real_data("clothing/catalogue.bson")
-    out = run("benchmarks.training_kills", "--kills", 1, "--epochs", 2, "--image-size", 32)
+    out = run("benchmarks.endurance.training_kills", "--kills", 1, "--epochs", 2, "--image-size", 32)
     assert "final weight arrays equal: True" in out
 
 
 @pytest.mark.airflow
 def test_samples_are_triggered_at_once():
-    out = run("benchmarks.busy_pool", "--times", 1, "--products", 300)
+    out = run("benchmarks.endurance.busy_pool", "--times", 1, "--products", 300)
     assert "runs that succeeded: 2 of 2" in out
 
 

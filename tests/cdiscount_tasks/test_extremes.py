@@ -6,12 +6,12 @@ import re
 import pandas as pd
 import pytest
 
-from cdiscount_tasks.records import SampleChoice
 from cdiscount_tasks.stages.catalogue_page import write_catalogue_page
 from cdiscount_tasks.stages.comparison import write_comparison
-from tests.cdiscount_tasks.extreme_runs import Extreme, make_run
-from tests.cdiscount_tasks.html_page import Page
-from tests.tiny_catalogue import GREEN, RED
+from cdiscount_tasks.stages.inputs import SampleChoice
+from tests.material.extreme_runs import Extreme, make_run
+from tests.material.html_page import Page
+from tests.material.tiny_catalogue import GREEN, RED
 
 ONE_EACH = dict.fromkeys(range(3), (10, 1, 1))
 ONE_PRODUCT = {0: (10, 1, 1), 1: (12, 0, 0), 2: (12, 0, 0)}

@@ -7,15 +7,16 @@ from pathlib import Path
 
 import pytest
 
-from cdiscount_tasks.config import read_sample, training_config
-from cdiscount_tasks.environment import read_environment
+from cdiscount_tasks.catalogue.names import COLUMNS, read_category_names
 from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.labelling.rules import read_fixes
 from cdiscount_tasks.labelling.split import read_split_file
-from cdiscount_tasks.storage.category_names import COLUMNS, read_category_names
-from tests.cdiscount_tasks.random_edits import csv_rows, edited, encoded, means, yaml_tree
+from cdiscount_tasks.settings.environment import read_environment
+from cdiscount_tasks.settings.run import training_config
+from cdiscount_tasks.settings.sample import read_sample
 from tests.conftest import TEST_SCALE
-from tools.airflow_home import ToolError
+from tests.material.random_edits import csv_rows, edited, encoded, means, yaml_tree
+from tools.airflow.home import ToolError
 from tools.conf import read_conf
 
 SEEDS = range(max(1, round(5 * TEST_SCALE)))

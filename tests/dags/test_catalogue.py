@@ -25,7 +25,7 @@ import json, os, sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tools.airflow_home import home_dir, throw_away_home
+from tools.airflow.home import home_dir, throw_away_home
 
 project_dir, commands = sys.argv[1], json.loads(sys.argv[2])
 catalogue = Path(os.environ["CDISCOUNT_DATA"], "demo", "catalogue.bson")
@@ -122,7 +122,7 @@ RUNS = ["manual as_drawn", "scheduled again", "manual touched", "scheduled chang
 def place(project_dir, tmp_path_factory):
     place = Place(project_dir, tmp_path_factory.mktemp("catalogue"))
     demo_dir = place.root / "data" / "demo"
-    place.start("-m", "cdiscount_tasks.demo", "--out", str(demo_dir), "--products", str(NUM_PRODUCTS))
+    place.start("-m", "demo", "--out", str(demo_dir), "--products", str(NUM_PRODUCTS))
     return place
 
 

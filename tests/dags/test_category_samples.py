@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from benchmarks.dag_parsing import HEAVY
+from benchmarks.speed.dag_parsing import HEAVY
 
 STORY = [
     "resolve_run",

@@ -3,10 +3,10 @@
 import json
 import random
 
-from cdiscount_tasks.config import read_sample
 from cdiscount_tasks.errors import ConfigError
-from tests.cdiscount_tasks.random_edits import edited, encoded
+from cdiscount_tasks.settings.sample import read_sample
 from tests.conftest import TEST_SCALE
+from tests.material.random_edits import edited, encoded
 
 TEA = """name: {name}
 title: Tea

@@ -1,7 +1,7 @@
 import pytest
 
-from cdiscount_tasks.environment import PROJECT_DIR
 from cdiscount_tasks.errors import ConfigError
+from cdiscount_tasks.settings.environment import PROJECT_DIR
 from tools.check_samples import build_dags, check_samples
 
 SOUND = "name: {name}\ntitle: Tea\ncategories: [11, 22]\ndefault_preset: smoke\npresets: {{smoke: {{}}}}\n"

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from tools.airflow_home import PROJECT_DIR
+from tools.airflow.home import PROJECT_DIR
 
 STARTS = "import os, signal, sys, time\nfrom tools.command import exit_status, say\n"
 

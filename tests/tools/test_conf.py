@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from cdiscount_tasks.environment import PROJECT_DIR
-from tools.airflow_home import ToolError
+from cdiscount_tasks.settings.environment import PROJECT_DIR
+from tools.airflow.home import ToolError
 from tools.conf import as_in_the_form, read_conf
 
 SAMPLE = "name: {name}\ntitle: Tea\ncategories: [11, 22]\ndefault_preset: smoke\npresets: {{smoke: {{}}}}\n"

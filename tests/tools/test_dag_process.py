@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tools.airflow_home import PROJECT_DIR
+from tools.airflow.home import PROJECT_DIR
 
 pytestmark = pytest.mark.airflow
 
@@ -23,7 +23,7 @@ def environ(tmp_path_factory):
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("CDISCOUNT_", "AIRFLOW"))}
     mine = {"CDISCOUNT_DATA": "data", "CDISCOUNT_REPORTS": "reports", "AIRFLOW_HOME": "home", "KERAS_HOME": "keras"}
     environ = {**kept, **{name: str(root / folder) for name, folder in mine.items()}, "SAMPLE": "wine"}
-    drawing = ["-m", "cdiscount_tasks.demo", "--out", str(root / "data" / "demo"), "--products", "300"]
+    drawing = ["-m", "demo", "--out", str(root / "data" / "demo"), "--products", "300"]
     subprocess.run([sys.executable, *drawing], cwd=PROJECT_DIR, env=environ, capture_output=True, check=True)
     return environ
 

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from tools import shell
-from tools.airflow_home import PROJECT_DIR
+from tools.airflow.home import PROJECT_DIR
 
 
 def test_a_windows_line_end_is_taken_off_what_the_project_reads():

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from cdiscount_tasks.storage.artifact import Recipe, build_artifact
+from cdiscount_tasks.artifacts.publish import build_artifact
+from cdiscount_tasks.artifacts.recipe import Recipe
 from tools import verify
 
 

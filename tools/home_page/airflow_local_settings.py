@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from cdiscount_tasks.config import read_sample
-from cdiscount_tasks.environment import Environment, read_environment
 from cdiscount_tasks.errors import ConfigError
-from cdiscount_tasks.records import DRAWN_WARNING
+from cdiscount_tasks.settings.environment import Environment, read_environment
+from cdiscount_tasks.settings.sample import read_sample
+from cdiscount_tasks.vocabulary import DRAWN_WARNING
 
 if TYPE_CHECKING:
     from airflow.api_fastapi.common.types import UIAlert

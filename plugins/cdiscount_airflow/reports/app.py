@@ -23,10 +23,10 @@ from cdiscount_airflow.reports.files import HTML, ServedFile, find_file, names_i
 from cdiscount_airflow.reports.judging import router as judging
 from cdiscount_airflow.reports.judging import with_forms
 from cdiscount_airflow.reports.owners import CATALOGUE_DAG, COMPARISON_DAG, dags_of_folder, sample_dag_of, sample_of
-from cdiscount_tasks.environment import read_environment
+from cdiscount_tasks.artifacts.hashes import hash_json
 from cdiscount_tasks.errors import ConfigError
-from cdiscount_tasks.run import run_folder
-from cdiscount_tasks.storage.hashes import hash_json
+from cdiscount_tasks.runs.folders import run_folder
+from cdiscount_tasks.settings.environment import read_environment
 
 logger = logging.getLogger(__name__)
 

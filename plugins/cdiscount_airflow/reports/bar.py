@@ -13,7 +13,7 @@ from cdiscount_airflow.reports.addresses import airflow_url, up_to_airflow
 from cdiscount_airflow.reports.files import ServedFile, find_file, names_in
 from cdiscount_airflow.reports.owners import CATALOGUE_DAG, COMPARISON_DAG, sample_dag_of
 from cdiscount_airflow.reports.pages import bar_of
-from cdiscount_tasks.run import run_folder
+from cdiscount_tasks.runs.folders import run_folder
 
 MARKER = '<div class="page">'
 """After this, once in every page of the project, the bar is put."""

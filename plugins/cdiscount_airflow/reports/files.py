@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from cdiscount_tasks.artifacts.manifest import read_manifest
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.storage.artifact import read_manifest
 
 HTML = "text/html; charset=utf-8"
 _MEDIA_TYPES = {

@@ -9,10 +9,10 @@ from airflow.api_fastapi.auth.managers.base_auth_manager import COOKIE_NAME_JWT_
 from fastapi import HTTPException, Request
 
 from cdiscount_airflow.reports.judged_lists import SuspectList
-from cdiscount_tasks.csv_text import is_whole_number
 from cdiscount_tasks.labelling.fix_rows import ids_of
 from cdiscount_tasks.labelling.judging import Card, Choice
-from cdiscount_tasks.records import CATALOGUE_RIGHT, NOT_LOOKED_AT, OTHER_CATEGORY, SUGGESTION_RIGHT, VERDICTS
+from cdiscount_tasks.tables.csv_text import is_whole_number
+from cdiscount_tasks.vocabulary import CATALOGUE_RIGHT, NOT_LOOKED_AT, OTHER_CATEGORY, SUGGESTION_RIGHT, VERDICTS
 
 MOST_BYTES = 64 * 1024
 """Of a posted form; 25 cards take about 4 kB."""

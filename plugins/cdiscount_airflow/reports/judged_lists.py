@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from cdiscount_airflow.reports.files import find_file
-from cdiscount_tasks.csv_text import CsvTable, parse_csv
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.labelling.fix_rows import FIX_COLUMNS, KIND, Classes
 from cdiscount_tasks.labelling.judging import NEW_FILE, Card, Choice, read_choices
-from cdiscount_tasks.reporting.gallery import ShownProduct
-from cdiscount_tasks.reporting.words import ClassName
-from cdiscount_tasks.storage.fixes_file import read_bytes
+from cdiscount_tasks.pages.parts.gallery import ShownProduct
+from cdiscount_tasks.pages.parts.words import ClassName
+from cdiscount_tasks.tables.csv_text import CsvTable, parse_csv
+from cdiscount_tasks.tables.fixes_file import read_bytes
 
 LIST_FILE = "suspects.json"
 _SCHEMA_VERSION = 1

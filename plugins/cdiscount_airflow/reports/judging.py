@@ -14,21 +14,15 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from cdiscount_airflow.reports import judge_form, pages
 from cdiscount_airflow.reports.access import Reader, ReaderDep
-from cdiscount_airflow.reports.judged_lists import (
-    SuspectList,
-    choices_in,
-    find_list,
-    parse_fixes,
-    progress_of,
-)
+from cdiscount_airflow.reports.judged_lists import SuspectList, choices_in, find_list, parse_fixes, progress_of
 from cdiscount_airflow.reports.owners import sample_dag_of, sample_of
-from cdiscount_tasks.csv_text import format_csv
-from cdiscount_tasks.environment import read_environment
+from cdiscount_tasks.artifacts.hashes import hash_json
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.labelling.judging import Choice, put_choices
-from cdiscount_tasks.report_folders import report_folders
-from cdiscount_tasks.storage.fixes_file import change_file, read_bytes
-from cdiscount_tasks.storage.hashes import hash_json
+from cdiscount_tasks.reports.folders import report_folders
+from cdiscount_tasks.settings.environment import read_environment
+from cdiscount_tasks.tables.csv_text import format_csv
+from cdiscount_tasks.tables.fixes_file import change_file, read_bytes
 
 logger = logging.getLogger(__name__)
 

@@ -9,15 +9,10 @@ from pathlib import Path
 from cdiscount_airflow.reports import airflow_runs
 from cdiscount_airflow.reports.airflow_runs import AirflowRun
 from cdiscount_airflow.reports.files import folder_of
-from cdiscount_airflow.reports.owners import (
-    CATALOGUE_DAG,
-    COMPARISON_DAG,
-    dags_of_folder,
-    sample_dag_of,
-    sample_of,
-)
-from cdiscount_tasks.report_changes import with_changes
-from cdiscount_tasks.report_folders import (
+from cdiscount_airflow.reports.owners import CATALOGUE_DAG, COMPARISON_DAG, dags_of_folder, sample_dag_of, sample_of
+from cdiscount_tasks.pages.overview.page import FinishedPage, FinishedReport, SampleRuns, newest_first, runs_by_sample
+from cdiscount_tasks.reports.changes import with_changes
+from cdiscount_tasks.reports.folders import (
     Report,
     catalogue_pages,
     comparison_pages,
@@ -26,8 +21,7 @@ from cdiscount_tasks.report_folders import (
     read_skips,
     report_folders,
 )
-from cdiscount_tasks.reporting.index_page import FinishedPage, FinishedReport, SampleRuns, newest_first, runs_by_sample
-from cdiscount_tasks.run import run_folder
+from cdiscount_tasks.runs.folders import run_folder
 
 NUM_SHOWN_WITHOUT_REPORT = 20
 

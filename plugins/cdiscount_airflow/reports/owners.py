@@ -4,8 +4,8 @@ import re
 from pathlib import Path
 
 from cdiscount_airflow.reports.files import folder_of
+from cdiscount_tasks.artifacts.manifest import read_manifest
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.storage.artifact import read_manifest
 
 CATALOGUE_DAG = "cdiscount_catalogue"
 COMPARISON_DAG = "cdiscount_sample_comparison"

@@ -15,9 +15,9 @@ from cdiscount_airflow.reports.airflow_runs import AirflowRun, AirflowTask
 from cdiscount_airflow.reports.causes import Cause, Causes
 from cdiscount_airflow.reports.listing import Lists, Section
 from cdiscount_airflow.reports.owners import CATALOGUE_DAG, COMPARISON_DAG
-from cdiscount_tasks.records import DRAWN_WARNING
-from cdiscount_tasks.reporting.index_page import NUM_OPEN_RUNS, FinishedPage, FinishedReport, UnreadableReport
-from cdiscount_tasks.reporting.templating import page_css, templates
+from cdiscount_tasks.pages.overview.page import NUM_OPEN_RUNS, FinishedPage, FinishedReport, UnreadableReport
+from cdiscount_tasks.pages.parts.templating import page_css, templates
+from cdiscount_tasks.vocabulary import DRAWN_WARNING
 
 _TEMPLATES_DIR = Path(__file__).parent / "templates"
 _UNDER_WAY = ("running", "queued", "scheduled", "up_for_retry", "up_for_reschedule", "deferred", "restarting")

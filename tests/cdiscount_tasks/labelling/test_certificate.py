@@ -2,9 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cdiscount_tasks.config import SplitConfig
 from cdiscount_tasks.labelling.certificate import ceiling, certify, leak_of_random_splits
 from cdiscount_tasks.labelling.split import Split
+from cdiscount_tasks.settings.sample import SplitConfig
 
 
 def tables(rows):

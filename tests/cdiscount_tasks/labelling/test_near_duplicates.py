@@ -10,7 +10,7 @@ from cdiscount_tasks.labelling.near_duplicates import (
     count_near_duplicates,
     tie_near_duplicates,
 )
-from cdiscount_tasks.records import SPLITS
+from cdiscount_tasks.vocabulary import SPLITS
 
 NEAR, NEARER, FAR = 0b11, 0b1, 0b111 << 40
 

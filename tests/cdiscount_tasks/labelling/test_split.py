@@ -6,9 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdiscount_tasks.config import SplitConfig
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.labelling.split import (
+from cdiscount_tasks.labelling.split import (  # fmt: skip
     GIANT_SHARE,
     hash_shares,
     read_split_file,
@@ -17,8 +16,9 @@ from cdiscount_tasks.labelling.split import (
     split_by_hash,
     split_by_shares,
     split_images,
-)  # fmt: skip
-from cdiscount_tasks.records import SPLITS
+)
+from cdiscount_tasks.settings.sample import SplitConfig
+from cdiscount_tasks.vocabulary import SPLITS
 
 SHARES = SplitConfig()
 

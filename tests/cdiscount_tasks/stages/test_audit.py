@@ -7,16 +7,16 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from cdiscount_tasks.config import LabelConfig, SplitConfig
 from cdiscount_tasks.labelling.rules import HUMAN_EXCLUSION, HUMAN_FIX
-from cdiscount_tasks.records import LabelFiles, Reviews
-from cdiscount_tasks.reporting.suspects import list_rows, write_list
+from cdiscount_tasks.pages.suspects.rows import list_rows, write_list
+from cdiscount_tasks.settings.sample import LabelConfig, SplitConfig
 from cdiscount_tasks.stages import audit as stage
 from cdiscount_tasks.stages.audit import audit_labels
+from cdiscount_tasks.stages.inputs import LabelFiles, Reviews
 from cdiscount_tasks.stages.labels import fix_labels
-from tests.cdiscount_tasks.audit_inputs import make_features
-from tests.cdiscount_tasks.report_inputs import WINE, make_inputs
 from tests.conftest import TINY_LABELS
+from tests.material.audit_inputs import make_features
+from tests.material.report_inputs import WINE, make_inputs
 
 CONFIG = LabelConfig(categories=None)
 

@@ -5,13 +5,13 @@ import csv
 import html5lib
 import pytest
 
-from cdiscount_tasks.records import SampleChoice
-from cdiscount_tasks.reporting.outside_text import plain, without_marks
+from cdiscount_tasks.catalogue.names import COLUMNS
+from cdiscount_tasks.pages.parts.outside_text import plain, without_marks
 from cdiscount_tasks.stages.catalogue_page import write_catalogue_page
-from cdiscount_tasks.storage.category_names import COLUMNS
-from tests.cdiscount_tasks.hostile_names import hostile_names, plain_names, skeleton
+from cdiscount_tasks.stages.inputs import SampleChoice
 from tests.conftest import index_catalogue
-from tests.tiny_catalogue import draw_jpeg, encode
+from tests.material.hostile_names import hostile_names, plain_names, skeleton
+from tests.material.tiny_catalogue import draw_jpeg, encode
 
 FIRST_ID = 10**9
 NUM_FAMILIES = 30

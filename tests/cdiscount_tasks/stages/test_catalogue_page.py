@@ -5,16 +5,18 @@ import shutil
 import bson
 import pytest
 
+from cdiscount_tasks.artifacts.hashes import hash_json
+from cdiscount_tasks.artifacts.json_files import write_json
+from cdiscount_tasks.artifacts.manifest import verify_artifact
+from cdiscount_tasks.catalogue.names import COLUMNS
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.records import DRAWN_WARNING, SampleChoice
 from cdiscount_tasks.stages import catalogue_page
 from cdiscount_tasks.stages.catalogue_page import page_stands, write_catalogue_page
-from cdiscount_tasks.storage.artifact import verify_artifact, write_json
-from cdiscount_tasks.storage.category_names import COLUMNS
-from cdiscount_tasks.storage.hashes import hash_json
+from cdiscount_tasks.stages.inputs import SampleChoice
+from cdiscount_tasks.vocabulary import DRAWN_WARNING
 from tests.cdiscount_tasks.stages.test_report import HOSTILE, Page
 from tests.conftest import index_catalogue
-from tests.tiny_catalogue import BLUE, CATEGORIES, GREEN, RED, draw_jpeg, encode
+from tests.material.tiny_catalogue import BLUE, CATEGORIES, GREEN, RED, draw_jpeg, encode
 
 COLOURS = SampleChoice("colours", "Colours", (RED, GREEN))
 EVERYTHING = SampleChoice("everything", "Everything", None)

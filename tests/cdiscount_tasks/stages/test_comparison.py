@@ -3,12 +3,12 @@ import shutil
 
 import pytest
 
+from cdiscount_tasks.artifacts.manifest import verify_artifact
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.reporting.words import MINUS
+from cdiscount_tasks.pages.parts.words import MINUS
 from cdiscount_tasks.stages.comparison import write_comparison
-from cdiscount_tasks.storage.artifact import verify_artifact
-from tests.cdiscount_tasks.compared_runs import artifact, make_run
-from tests.cdiscount_tasks.html_page import HOSTILE, Page
+from tests.material.compared_runs import artifact, make_run
+from tests.material.html_page import HOSTILE, Page
 
 NO_WEIGHTS = "no file with pretrained weights stands in CDISCOUNT_WEIGHTS; put one there"
 NO_CLOUD = "no level-2 name has 5 categories"

@@ -7,13 +7,13 @@ import zipfile
 import numpy as np
 import pytest
 
+from cdiscount_tasks.artifacts.hashes import hash_file, hash_json
+from cdiscount_tasks.artifacts.json_files import write_json
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.stages.evaluation import evaluate_model
-from cdiscount_tasks.storage.artifact import write_json
-from cdiscount_tasks.storage.feature_vectors import read_features, read_features_of
-from cdiscount_tasks.storage.hashes import hash_file, hash_json
-from tests.cdiscount_tasks.compared_runs import write_features
-from tests.cdiscount_tasks.extreme_runs import Extreme, label_run, publish_model, told_network
+from cdiscount_tasks.tables.features import read_features, read_features_of
+from tests.material.compared_runs import write_features
+from tests.material.extreme_runs import Extreme, label_run, publish_model, told_network
 
 
 @pytest.fixture(scope="module")

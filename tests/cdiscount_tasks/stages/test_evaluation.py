@@ -7,35 +7,36 @@ import pandas as pd
 import pytest
 
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.learning.calibration import choose_calibration
-from cdiscount_tasks.learning.joining import joint_probabilities
-from cdiscount_tasks.records import TEST, TRAIN, VALIDATION, LabelFiles
-from cdiscount_tasks.reporting.product_choices import choose_products
+from cdiscount_tasks.learning.measuring.calibration import choose_calibration
+from cdiscount_tasks.learning.measuring.choices import choose_products
+from cdiscount_tasks.learning.measuring.joining import joint_probabilities
 from cdiscount_tasks.stages.evaluation import _choose_calibration, _with_probabilities, evaluate_model
+from cdiscount_tasks.stages.inputs import LabelFiles
 from cdiscount_tasks.stages.labels import fix_labels, read_y_values
 from cdiscount_tasks.stages.model import train_model
-from cdiscount_tasks.storage import schemas, tables
+from cdiscount_tasks.tables import parquet, schemas
+from cdiscount_tasks.vocabulary import TEST, TRAIN, VALIDATION
 from tests.conftest import TINY_LABELS, TINY_TRAINING
-from tests.tiny_catalogue import RED
+from tests.material.tiny_catalogue import RED
 
 
 @pytest.fixture(scope="module")
 def products(evaluation_dir):
-    return tables.read_table(
+    return parquet.read_table(
         evaluation_dir / "predictions.parquet", schemas.prediction_schema(4, by_image=False)
     ).to_pandas()
 
 
 @pytest.fixture(scope="module")
 def images(evaluation_dir):
-    return tables.read_table(
+    return parquet.read_table(
         evaluation_dir / "image_predictions.parquet", schemas.prediction_schema(4, by_image=True)
     ).to_pandas()
 
 
 @pytest.fixture(scope="module")
 def labelled(labels_dir):
-    found = tables.read_table(labels_dir / "products.parquet", schemas.LABEL_PRODUCTS).to_pandas()
+    found = parquet.read_table(labels_dir / "products.parquet", schemas.LABEL_PRODUCTS).to_pandas()
     return found[found["split"] != TRAIN].reset_index(drop=True)
 
 
@@ -152,12 +153,12 @@ def pooled(sample_dir, labels_dir, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def maps(pooled):
-    return tables.read_table(Path(pooled["path"]) / "activation_maps.parquet", schemas.ACTIVATION_MAPS).to_pandas()
+    return parquet.read_table(Path(pooled["path"]) / "activation_maps.parquet", schemas.ACTIVATION_MAPS).to_pandas()
 
 
 def test_every_image_of_a_mistake_that_the_report_shows_has_a_map_of_the_answer(pooled, maps):
     products, images = (
-        tables.read_table(Path(pooled["path"]) / f"{name}.parquet", schemas.prediction_schema(4, by_image)).to_pandas()
+        parquet.read_table(Path(pooled["path"]) / f"{name}.parquet", schemas.prediction_schema(4, by_image)).to_pandas()
         for name, by_image in (("predictions", False), ("image_predictions", True))
     )
     test = products[products["split"] == TEST]

@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from cdiscount_tasks.errors import ConfigError, DataError
-from cdiscount_tasks.learning.inputs import hold_pictures
-from cdiscount_tasks.records import Pretrained
+from cdiscount_tasks.learning.pictures.inputs import hold_pictures
 from cdiscount_tasks.stages.evaluation import evaluate_model
 from cdiscount_tasks.stages.features import extract_features
+from cdiscount_tasks.stages.inputs import Pretrained
 from cdiscount_tasks.stages.model import train_model
-from cdiscount_tasks.storage.feature_vectors import read_features, read_features_of
-from cdiscount_tasks.storage.sample_images import SampleImages, rows_of
-from cdiscount_tasks.storage.schemas import HISTORY, LABEL_IMAGES, features_schema
-from cdiscount_tasks.storage.tables import read_table
+from cdiscount_tasks.tables.features import read_features, read_features_of
+from cdiscount_tasks.tables.parquet import read_table
+from cdiscount_tasks.tables.sample_images import SampleImages, rows_of
+from cdiscount_tasks.tables.schemas import HISTORY, LABEL_IMAGES, features_schema
 from tests.conftest import TINY_TRANSFER
 
 NUM_FEATURES = 576
@@ -48,7 +48,7 @@ def test_features_have_a_row_for_each_image_of_the_labels(tiny_features, labels_
 def test_features_are_what_the_frozen_network_sees_in_the_picture_and_its_mirror_image(
     tiny_features, sample_dir, labels_dir, weights_path, tmp_path
 ):
-    from cdiscount_tasks.learning.networks import build_extractor
+    from cdiscount_tasks.learning.networks.build import build_extractor
 
     images = read_table(labels_dir / "images.parquet", LABEL_IMAGES).slice(0, 5)
     rows = rows_of(sample_dir, images["product_id"].to_numpy(), images["image_number"].to_numpy())
@@ -106,7 +106,7 @@ def load_weights(model_dir):
 
 
 def test_tuning_moves_the_upper_layers_alone_and_no_batch_statistics(transferred, weights_path):
-    from cdiscount_tasks.learning.networks import build_network
+    from cdiscount_tasks.learning.networks.build import build_network
 
     before = build_network("mobilenet_v3_small", 32, 4, weights_path)
     same = {}
@@ -123,7 +123,7 @@ def test_tuning_moves_the_upper_layers_alone_and_no_batch_statistics(transferred
 def test_a_transfer_that_died_while_tuning_ends_with_the_same_weights(
     sample_dir, labels_dir, pretrained, transferred, tmp_path, monkeypatch
 ):
-    from cdiscount_tasks.learning import training
+    from cdiscount_tasks.learning.networks import training
 
     judged = []
 
@@ -145,7 +145,7 @@ def test_a_transfer_that_died_while_tuning_ends_with_the_same_weights(
 def test_tuning_that_does_harm_leaves_the_frozen_network_with_its_head(
     sample_dir, labels_dir, pretrained, tmp_path, caplog, monkeypatch
 ):
-    from cdiscount_tasks.learning import training
+    from cdiscount_tasks.learning.networks import training
 
     judged = []
 

@@ -10,11 +10,11 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from cdiscount_tasks.records import Reviews
+from cdiscount_tasks.artifacts.hashes import hash_json
 from cdiscount_tasks.stages import audit, index, labels, sample
-from cdiscount_tasks.storage.hashes import hash_json
-from tests.cdiscount_tasks.audit_inputs import make_features
+from cdiscount_tasks.stages.inputs import Reviews
 from tests.conftest import TINY_LABELS
+from tests.material.audit_inputs import make_features
 
 GOLDEN = {
     "index": (3, "b15698f3f8f8134d7c4e1a97d4251e30"),

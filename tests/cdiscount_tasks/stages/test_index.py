@@ -9,18 +9,18 @@ import pyarrow.compute as pc
 import pytest
 import xxhash
 
+from cdiscount_tasks.artifacts.manifest import read_manifest
+from cdiscount_tasks.catalogue import window
+from cdiscount_tasks.catalogue.file import fingerprint
 from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.index.refusals import repeated_products
+from cdiscount_tasks.index.rows import draw_products
 from cdiscount_tasks.stages import index
 from cdiscount_tasks.stages.index import merge_index, plan_ranges, range_blocks, scan_range
-from cdiscount_tasks.storage import file_window
-from cdiscount_tasks.storage.artifact import read_manifest
-from cdiscount_tasks.storage.hashes import fingerprint
-from cdiscount_tasks.storage.index_refusals import repeated_products
-from cdiscount_tasks.storage.index_rows import draw_products
-from cdiscount_tasks.storage.schemas import IMAGES, PRODUCTS, REJECTED
-from cdiscount_tasks.storage.tables import read_table
+from cdiscount_tasks.tables.parquet import read_table
+from cdiscount_tasks.tables.schemas import IMAGES, PRODUCTS, REJECTED
 from tests.conftest import MAX_REJECTED_SHARE, index_catalogue
-from tests.tiny_catalogue import GREEN, RED, draw_jpeg, encode
+from tests.material.tiny_catalogue import GREEN, RED, draw_jpeg, encode
 
 
 def read(index_dir, name, schema):
@@ -120,7 +120,7 @@ def test_the_result_counts_distinct_images_and_categories(tiny, tiny_index):
 
 @pytest.mark.parametrize("block_bytes", [1_000, 7_000, 20_000])
 def test_an_index_of_many_ranges_has_the_same_rows(tiny_path, index_dir, tmp_path, monkeypatch, block_bytes):
-    for module in (index, file_window):
+    for module in (index, window):
         monkeypatch.setattr(module, "BLOCK_BYTES", block_bytes)
     assert len(plan_ranges(tiny_path, tmp_path / "work")) > 1
     found = index_catalogue(tiny_path, tmp_path / "work")
@@ -263,7 +263,7 @@ def test_ranges_grow_so_that_there_are_never_more_than_512(size, blocks):
 
 
 def test_a_catalogue_drawn_by_the_demo_says_so(index_bytes):
-    from cdiscount_tasks.records import DRAWN_COMMENT
+    from cdiscount_tasks.vocabulary import DRAWN_COMMENT
 
     comment = b"\xff\xfe" + (len(DRAWN_COMMENT) + 2).to_bytes(2, "big") + DRAWN_COMMENT
     jpegs = [draw_jpeg(seed=number) for number in range(3)]

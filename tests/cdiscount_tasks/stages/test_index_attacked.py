@@ -9,16 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from cdiscount_tasks.environment import PROJECT_DIR
+from cdiscount_tasks.catalogue import scan
+from cdiscount_tasks.catalogue import window as file_window
+from cdiscount_tasks.catalogue.file import fingerprint
+from cdiscount_tasks.catalogue.reader import ProductPlace, read_pictures
 from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.index.rows import first_products
+from cdiscount_tasks.settings.environment import PROJECT_DIR
 from cdiscount_tasks.stages import index
 from cdiscount_tasks.stages.index import merge_index, plan_ranges, scan_range
-from cdiscount_tasks.storage import catalogue_scan, file_window
-from cdiscount_tasks.storage.hashes import fingerprint
-from cdiscount_tasks.storage.image_source import ProductPlace, read_pictures
-from cdiscount_tasks.storage.index_rows import first_products
 from tests.conftest import index_catalogue
-from tests.tiny_catalogue import GREEN, RED, draw_jpeg, encode
+from tests.material.tiny_catalogue import GREEN, RED, draw_jpeg, encode
 
 
 def several(num_products, category_id=RED, first=0):
@@ -101,7 +102,7 @@ WORKER = """
 import sys
 from pathlib import Path
 from cdiscount_tasks.stages import index
-from cdiscount_tasks.storage import file_window
+from cdiscount_tasks.catalogue import window as file_window
 index.BLOCK_BYTES = file_window.BLOCK_BYTES = 4096
 index.MIN_RANGE_BLOCKS = 1
 if sys.argv[3] == "no locks":
@@ -214,9 +215,9 @@ def test_a_file_that_ends_inside_a_document_is_told_so_however_much_was_rejected
 def test_what_is_written_as_it_comes_is_what_is_written_at_the_end(
     tiny, tiny_path, index_dir, tmp_path, monkeypatch, held
 ):
-    monkeypatch.setattr(catalogue_scan, "MOST_HELD", held)
-    monkeypatch.setattr(catalogue_scan, "MOST_REJECTED_HELD", held)
-    monkeypatch.setattr(catalogue_scan, "_MOST_AT_ONCE", held)
+    monkeypatch.setattr(scan, "MOST_HELD", held)
+    monkeypatch.setattr(scan, "MOST_REJECTED_HELD", held)
+    monkeypatch.setattr(scan, "_MOST_AT_ONCE", held)
     found = index_catalogue(tiny_path, tmp_path / "work")
     for name in ("images.parquet", "products.parquet", "rejected.parquet", "profile.json"):
         assert (Path(found["path"]) / name).read_bytes() == (index_dir / name).read_bytes()
@@ -226,7 +227,7 @@ MEASURED = """
 import sys
 from pathlib import Path
 from cdiscount_tasks.stages import index
-from cdiscount_tasks.storage.peak_memory import forget_peak, peak_memory_mib
+from cdiscount_tasks.machine.memory import forget_peak, peak_memory_mib
 path, parent_dir = map(Path, sys.argv[1:])
 (byte_range,) = index.plan_ranges(path, parent_dir)
 for step in (lambda: index.scan_range(path, byte_range, parent_dir), lambda: index.merge_index(path, parent_dir, 1.0)):

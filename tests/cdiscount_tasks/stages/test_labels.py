@@ -9,17 +9,18 @@ import pyarrow.parquet as pq
 import pytest
 from PIL import Image
 
-from cdiscount_tasks.config import DrawConfig, LabelConfig, SplitConfig
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.learning import picture_check
-from cdiscount_tasks.learning.images import decode_rgb
-from cdiscount_tasks.records import SPLITS, TRAIN, LabelFiles
+from cdiscount_tasks.learning.pictures import check
+from cdiscount_tasks.learning.pictures.images import decode_rgb
+from cdiscount_tasks.settings.sample import DrawConfig, LabelConfig, SplitConfig
+from cdiscount_tasks.stages.inputs import LabelFiles
 from cdiscount_tasks.stages.labels import fix_labels, read_y_values
 from cdiscount_tasks.stages.sample import draw_sample
-from cdiscount_tasks.storage import schemas, tables
-from cdiscount_tasks.storage.sample_images import read_image_keys
+from cdiscount_tasks.tables import parquet, schemas
+from cdiscount_tasks.tables.sample_images import read_image_keys
+from cdiscount_tasks.vocabulary import SPLITS, TRAIN
 from tests.conftest import TINY_LABELS, index_catalogue
-from tests.tiny_catalogue import (
+from tests.material.tiny_catalogue import (
     BLUE,
     CATEGORIES,
     GREEN,
@@ -38,7 +39,7 @@ MEASURED = ["product_id", "category_id", "class_index", "group_id", "split", "co
 def read(labels_dir, name):
     of_file = {"products": schemas.LABEL_PRODUCTS, "images": schemas.LABEL_IMAGES, "classes": schemas.CLASSES,
                "conflicts": schemas.CONFLICTS, "rejected": schemas.REJECTED}  # fmt: skip
-    return tables.read_table(Path(labels_dir) / f"{name}.parquet", of_file[name]).to_pandas()
+    return parquet.read_table(Path(labels_dir) / f"{name}.parquet", of_file[name]).to_pandas()
 
 
 def read_json(labels_dir, name):
@@ -494,7 +495,7 @@ def test_every_row_of_a_picture_that_cannot_be_used_is_told(label_catalogue):
 
 def test_each_distinct_picture_is_decoded_once(fix, sample_dir, monkeypatch):
     decoded = []
-    monkeypatch.setattr(picture_check, "decode_rgb", lambda jpeg: decoded.append(jpeg) or decode_rgb(jpeg))
+    monkeypatch.setattr(check, "decode_rgb", lambda jpeg: decoded.append(jpeg) or decode_rgb(jpeg))
     fix()
     keys = read_image_keys(sample_dir)
     assert len(decoded) == len(set(decoded)) == len(set(keys["content_hash"])) < len(keys["content_hash"])
@@ -530,7 +531,7 @@ def test_reported_near_duplicates_change_no_row(label_catalogue):
 
 
 def test_near_duplicates_that_are_off_are_not_looked_for(label_catalogue, monkeypatch):
-    monkeypatch.setattr(picture_check, "_hash_square", None)
+    monkeypatch.setattr(check, "_hash_square", None)
     found = label_catalogue(catalogue_of_looks(6), near_duplicates="off")
     assert read_json(found["path"], "certificate")["near_duplicates"] is None
 

@@ -13,14 +13,15 @@ from bson import encode as encode_bson
 from bson.int64 import Int64
 from PIL import Image
 
-from cdiscount_tasks.config import DrawConfig, LabelConfig, SplitConfig
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.records import SPLITS, LabelFiles
+from cdiscount_tasks.settings.sample import DrawConfig, LabelConfig, SplitConfig
+from cdiscount_tasks.stages.inputs import LabelFiles
 from cdiscount_tasks.stages.labels import fix_labels
 from cdiscount_tasks.stages.sample import draw_sample
-from cdiscount_tasks.storage import schemas, tables
+from cdiscount_tasks.tables import parquet, schemas
+from cdiscount_tasks.vocabulary import SPLITS
 from tests.conftest import TINY_LABELS, index_catalogue
-from tests.tiny_catalogue import BLUE, GREEN, RED, YELLOW, TinyCatalogue, draw_jpeg, encode, undecodable
+from tests.material.tiny_catalogue import BLUE, GREEN, RED, YELLOW, TinyCatalogue, draw_jpeg, encode, undecodable
 
 FIXED_SPLIT = SplitConfig(file="splits.csv")
 
@@ -28,7 +29,7 @@ FIXED_SPLIT = SplitConfig(file="splits.csv")
 def read(labels_dir, name):
     of_file = {"products": schemas.LABEL_PRODUCTS, "images": schemas.LABEL_IMAGES, "rejected": schemas.REJECTED,
                "conflicts": schemas.CONFLICTS}  # fmt: skip
-    return tables.read_table(Path(labels_dir) / f"{name}.parquet", of_file[name]).to_pandas()
+    return parquet.read_table(Path(labels_dir) / f"{name}.parquet", of_file[name]).to_pandas()
 
 
 @pytest.fixture
@@ -90,7 +91,7 @@ def test_a_wrong_fixes_file_stops_the_labels_with_its_line_and_leaves_nothing(fi
 
 
 def test_a_fixes_file_that_is_wrong_is_told_before_any_picture_is_decoded(fix, monkeypatch):
-    from cdiscount_tasks.storage.sample_images import SampleImages
+    from cdiscount_tasks.tables.sample_images import SampleImages
 
     monkeypatch.setattr(SampleImages, "read", lambda *_: pytest.fail("a picture was read first"))
     for files in ({"fixes": "product_id\n1\n"}, {"split": "product_id\n1\n"}):

@@ -5,12 +5,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from cdiscount_tasks.artifacts.hashes import hash_json
+from cdiscount_tasks.artifacts.json_files import write_json
+from cdiscount_tasks.artifacts.manifest import read_manifest, verify_artifact
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.stages.model import train_model
-from cdiscount_tasks.storage.artifact import read_manifest, verify_artifact, write_json
-from cdiscount_tasks.storage.hashes import hash_json
-from cdiscount_tasks.storage.schemas import CLASSES, HISTORY, LABEL_IMAGES
-from cdiscount_tasks.storage.tables import read_table
+from cdiscount_tasks.tables.parquet import read_table
+from cdiscount_tasks.tables.schemas import CLASSES, HISTORY, LABEL_IMAGES
 from tests.conftest import TINY_TRAINING
 
 
@@ -60,8 +61,8 @@ def test_a_model_that_stands_is_found_and_not_trained_again(sample_dir, labels_d
 def test_labels_of_another_sample_are_an_error(sample_dir, labels_dir, tmp_path):
     half = tmp_path / "half"
     shutil.copytree(sample_dir, half)
-    from cdiscount_tasks.storage.schemas import SAMPLE_IMAGES
-    from cdiscount_tasks.storage.tables import write_table
+    from cdiscount_tasks.tables.parquet import write_table
+    from cdiscount_tasks.tables.schemas import SAMPLE_IMAGES
 
     path = half / "images-00000.parquet"
     write_table(path, read_table(path, SAMPLE_IMAGES).slice(0, 20), SAMPLE_IMAGES)
@@ -100,7 +101,7 @@ def test_tensorboard_reads_the_figures_of_every_epoch(sample_dir, labels_dir, tm
 
 
 def test_a_training_that_diverged_leaves_no_states_behind(sample_dir, labels_dir, tmp_path, monkeypatch):
-    from cdiscount_tasks.learning import training
+    from cdiscount_tasks.learning.networks import training
 
     monkeypatch.setattr(training, "product_loss", lambda *_: (float("nan"), 0.5))
     with pytest.raises(DataError, match="training diverged in epoch 1"):
@@ -115,7 +116,7 @@ def test_checkpoints_go_when_the_model_is_published(tiny_model):
 def test_a_training_that_fails_publishes_nothing_and_is_continued_by_the_next(
     sample_dir, labels_dir, model_dir, tmp_path, monkeypatch
 ):
-    from cdiscount_tasks.learning import training
+    from cdiscount_tasks.learning.networks import training
 
     judged = []
 

@@ -8,17 +8,20 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
+from cdiscount_tasks.artifacts.manifest import read_manifest, verify_artifact
+from cdiscount_tasks.artifacts.publish import rebuild_artifact
+from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.labelling.fix_rows import read_fix_rows
-from cdiscount_tasks.records import DRAWN_WARNING, Reviews
-from cdiscount_tasks.run import run_folder
+from cdiscount_tasks.runs.folders import run_folder
 from cdiscount_tasks.stages.audit import audit_labels
+from cdiscount_tasks.stages.inputs import Reviews
 from cdiscount_tasks.stages.report import write_report
-from cdiscount_tasks.storage import schemas, tables
-from cdiscount_tasks.storage.artifact import Recipe, read_manifest, rebuild_artifact, verify_artifact
-from tests.cdiscount_tasks.audit_inputs import make_features
-from tests.cdiscount_tasks.html_page import HOSTILE, Page
-from tests.cdiscount_tasks.report_inputs import make_inputs
+from cdiscount_tasks.tables import parquet, schemas
+from cdiscount_tasks.vocabulary import DRAWN_WARNING
+from tests.material.audit_inputs import make_features
+from tests.material.html_page import HOSTILE, Page
+from tests.material.report_inputs import make_inputs
 
 
 def write(inputs, reports_dir, run_id=None):
@@ -106,7 +109,7 @@ def test_products_taken_out_by_a_fix_are_not_in_the_corrected_accuracy(report):
 def test_thresholds_are_those_of_the_evaluation_and_their_precision_is_counted_on_test(inputs, report):
     chosen = json.loads((inputs.dirs["evaluation"] / "calibration.json").read_text("utf-8"))
     schema = schemas.prediction_schema(5, by_image=False)
-    rows = tables.read_table(inputs.dirs["evaluation"] / "predictions.parquet", schema).to_pandas()
+    rows = parquet.read_table(inputs.dirs["evaluation"] / "predictions.parquet", schema).to_pandas()
     rows = rows[rows["split"] == "test"]
     for one, found in zip(
         chosen["thresholds"], read_metrics(report[0])["test"]["product"]["selective"]["thresholds"], strict=True
@@ -351,7 +354,7 @@ def test_who_reads_while_a_report_is_replaced_sees_the_old_one_or_the_new_one(tm
 
 
 def test_where_folders_cannot_be_exchanged_a_report_is_replaced_all_the_same(inputs, tmp_path, monkeypatch):
-    monkeypatch.setattr("cdiscount_tasks.storage.artifact.ctypes.CDLL", lambda _: None)
+    monkeypatch.setattr("cdiscount_tasks.artifacts.publish.ctypes.CDLL", lambda _: None)
     out_dir, _ = write(inputs, tmp_path)
     (out_dir / "left_over.txt").write_text("old")
     write(inputs, tmp_path)
@@ -406,7 +409,7 @@ def test_a_reports_folder_that_cannot_be_made_names_its_setting(inputs, tmp_path
 def test_the_predictions_are_a_copy_of_the_evaluations(inputs, report):
     schema = schemas.prediction_schema(5, by_image=False)
     copy, source = (
-        tables.read_table(d / "predictions.parquet", schema) for d in (report[0], inputs.dirs["evaluation"])
+        parquet.read_table(d / "predictions.parquet", schema) for d in (report[0], inputs.dirs["evaluation"])
     )
     assert copy.equals(source)
     assert (

@@ -3,11 +3,11 @@ import re
 
 import pytest
 
-from cdiscount_tasks.storage.label_tables import read_label_tables
-from tests.cdiscount_tasks.html_page import HOSTILE, Page
-from tests.cdiscount_tasks.label_faults import OUTSIDE_CATEGORY, OUTSIDE_PRODUCT, faulty_product
-from tests.cdiscount_tasks.report_inputs import make_inputs
+from cdiscount_tasks.tables.labels import read_label_tables
 from tests.cdiscount_tasks.stages.test_report import write
+from tests.material.html_page import HOSTILE, Page
+from tests.material.label_faults import OUTSIDE_CATEGORY, OUTSIDE_PRODUCT, faulty_product
+from tests.material.report_inputs import make_inputs
 
 
 def read_labels_page(inputs, reports_dir):

@@ -6,14 +6,14 @@ from pathlib import Path
 import html5lib
 import pytest
 
-from cdiscount_tasks.records import Reviews
-from cdiscount_tasks.reporting.outside_text import without_marks
-from cdiscount_tasks.run import run_folder
+from cdiscount_tasks.pages.parts.outside_text import without_marks
+from cdiscount_tasks.runs.folders import run_folder
 from cdiscount_tasks.stages.audit import audit_labels
+from cdiscount_tasks.stages.inputs import Reviews
 from cdiscount_tasks.stages.report import write_report
-from tests.cdiscount_tasks.audit_inputs import make_features
-from tests.cdiscount_tasks.hostile_names import hostile_names, plain_names, skeleton
-from tests.cdiscount_tasks.report_inputs import make_inputs
+from tests.material.audit_inputs import make_features
+from tests.material.hostile_names import hostile_names, plain_names, skeleton
+from tests.material.report_inputs import make_inputs
 
 PAGES = ["report.html", "labels.html", "suspects.html"]
 NUM_FAMILIES = 40

@@ -4,15 +4,15 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from cdiscount_tasks.config import DrawConfig
 from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.settings.sample import DrawConfig
 from cdiscount_tasks.stages import sample as sample_stage
 from cdiscount_tasks.stages.sample import choose_products, draw_sample
-from cdiscount_tasks.storage.sample_images import SampleImages, read_image_keys
-from cdiscount_tasks.storage.schemas import IMAGES, PRODUCTS, REJECTED, SAMPLE_PRODUCTS
-from cdiscount_tasks.storage.tables import read_table
+from cdiscount_tasks.tables.parquet import read_table
+from cdiscount_tasks.tables.sample_images import SampleImages, read_image_keys
+from cdiscount_tasks.tables.schemas import IMAGES, PRODUCTS, REJECTED, SAMPLE_PRODUCTS
 from tests.conftest import index_catalogue
-from tests.tiny_catalogue import BLUE, CATEGORIES, GREEN, RED, draw_jpeg, encode
+from tests.material.tiny_catalogue import BLUE, CATEGORIES, GREEN, RED, draw_jpeg, encode
 
 
 def table(rows):

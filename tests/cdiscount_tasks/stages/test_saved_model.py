@@ -11,14 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cdiscount_tasks.config import NetworkName
+from cdiscount_tasks.settings.training import NetworkName
 from cdiscount_tasks.stages.evaluation import evaluate_model
 from cdiscount_tasks.stages.model import train_model
-from cdiscount_tasks.storage import tables
-from cdiscount_tasks.storage.label_tables import read_jpegs
-from cdiscount_tasks.storage.schemas import CLASSES, prediction_schema
-from tests.cdiscount_tasks.extreme_runs import Extreme, make_run
+from cdiscount_tasks.tables import parquet
+from cdiscount_tasks.tables.labels import read_jpegs
+from cdiscount_tasks.tables.schemas import CLASSES, prediction_schema
 from tests.conftest import TINY_TRAINING
+from tests.material.extreme_runs import Extreme, make_run
 
 ALONE = """
 import importlib.util
@@ -53,9 +53,9 @@ SAVED += [("small_cnn", HALF, False), ("mobilenet_v3_small", WHOLE, FOLDED), ("m
 def test_every_network_saved_after_training_loads_and_predicts_in_a_plain_python(tmp_path, weights_path):
     import keras
 
-    from cdiscount_tasks.config import TrainingConfig
-    from cdiscount_tasks.learning.networks import build_network, without_training
-    from cdiscount_tasks.learning.objective import compile_network
+    from cdiscount_tasks.learning.networks.build import build_network, without_training
+    from cdiscount_tasks.learning.networks.objective import compile_network
+    from cdiscount_tasks.settings.training import TrainingConfig
 
     pictures = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), np.uint8)
     expected = {}
@@ -85,7 +85,7 @@ def test_a_saved_model_holds_no_state_of_its_training(sample_dir, labels_dir, tm
 def test_what_a_plain_python_predicts_is_what_the_evaluation_says(model_dir, sample_dir, labels_dir, tmp_path):
     evaluation_dir = Path(evaluate_model(sample_dir, labels_dir, model_dir, tmp_path)["path"])
     schema = prediction_schema(4, by_image=True)
-    rows = tables.read_table(evaluation_dir / "image_predictions.parquet", schema).to_pandas()
+    rows = parquet.read_table(evaluation_dir / "image_predictions.parquet", schema).to_pandas()
     keys = list(zip(rows["product_id"].tolist(), rows["image_number"].tolist(), strict=True))
     for number, jpeg in enumerate(read_jpegs(sample_dir, keys)[key] for key in keys):
         (tmp_path / f"{number:04}.jpg").write_bytes(jpeg)
@@ -105,7 +105,7 @@ numpy.save("found.npy", both / both.sum(axis=1, keepdims=True))
 
 def test_the_model_names_its_classes_by_class_index(model_dir):
     names = json.loads((model_dir / "class_names.json").read_text("utf-8"))
-    classes = tables.read_table(model_dir / "classes.parquet", CLASSES).to_pandas()
+    classes = parquet.read_table(model_dir / "classes.parquet", CLASSES).to_pandas()
     assert names == classes["category_id"].astype(str).tolist()
 
 

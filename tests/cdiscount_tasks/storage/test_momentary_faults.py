@@ -14,16 +14,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from cdiscount_tasks.environment import PROJECT_DIR, read_environment
+from cdiscount_tasks.artifacts.json_files import read_json
+from cdiscount_tasks.artifacts.manifest import MANIFEST, read_manifest, verify_artifact
+from cdiscount_tasks.artifacts.notes import noted_results
+from cdiscount_tasks.artifacts.publish import build_artifact
+from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.finished_runs import _read_run
-from cdiscount_tasks.report_folders import read_report
-from cdiscount_tasks.run import run_folder
-from cdiscount_tasks.storage import weights
-from cdiscount_tasks.storage.artifact import MANIFEST, Recipe, build_artifact, read_json, read_manifest, verify_artifact
-from cdiscount_tasks.storage.artifact_notes import noted_results
-from cdiscount_tasks.storage.schemas import PRODUCTS
-from cdiscount_tasks.storage.tables import iter_row_groups, read_rows, read_table, write_table
+from cdiscount_tasks.machine import weights
+from cdiscount_tasks.reports.folders import read_report
+from cdiscount_tasks.runs.finished import _read_run
+from cdiscount_tasks.runs.folders import run_folder
+from cdiscount_tasks.settings.environment import PROJECT_DIR, read_environment
+from cdiscount_tasks.tables.parquet import iter_row_groups, read_rows, read_table, write_table
+from cdiscount_tasks.tables.schemas import PRODUCTS
 
 CODES = [errno.EIO, errno.ESTALE, errno.ENOMEM, errno.EACCES, errno.ETIMEDOUT, errno.EINTR, errno.EMFILE, errno.ENFILE]
 RECIPE = Recipe("thing", 1, {}, {}, {}, {})
@@ -142,8 +145,8 @@ def test_a_table_without_a_file_descriptor_left_is_not_called_damaged(tmp_path):
     code = """
 import os, resource, sys
 from pathlib import Path
-from cdiscount_tasks.storage.schemas import PRODUCTS
-from cdiscount_tasks.storage.tables import read_table
+from cdiscount_tasks.tables.schemas import PRODUCTS
+from cdiscount_tasks.tables.parquet import read_table
 path = Path(sys.argv[1])
 read_table(path, PRODUCTS)
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))

@@ -5,7 +5,8 @@ import pytest
 from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable
 from cdiscount_airflow import assets
 
-from cdiscount_tasks.config import SampleConfig, ScheduleConfig, TrainingConfig
+from cdiscount_tasks.settings.sample import SampleConfig, ScheduleConfig
+from cdiscount_tasks.settings.training import TrainingConfig
 
 
 def sample_with(**settings):

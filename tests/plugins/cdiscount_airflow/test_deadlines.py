@@ -3,7 +3,8 @@ from datetime import timedelta
 
 from cdiscount_airflow import deadlines
 
-from cdiscount_tasks.config import SampleConfig, ScheduleConfig, TrainingConfig
+from cdiscount_tasks.settings.sample import SampleConfig, ScheduleConfig
+from cdiscount_tasks.settings.training import TrainingConfig
 
 
 def sample_due(hours):

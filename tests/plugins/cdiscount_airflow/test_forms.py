@@ -5,10 +5,12 @@ from airflow.sdk.definitions.param import ParamsDict
 from airflow.sdk.exceptions import ParamValidationError
 from cdiscount_airflow import forms
 
-from cdiscount_tasks.config import KNOBS, SampleConfig, TrainingConfig, training_config
-from cdiscount_tasks.environment import read_environment
 from cdiscount_tasks.errors import ConfigError
-from cdiscount_tasks.records import DRAWN_WARNING
+from cdiscount_tasks.settings.environment import read_environment
+from cdiscount_tasks.settings.run import training_config
+from cdiscount_tasks.settings.sample import SampleConfig
+from cdiscount_tasks.settings.training import KNOBS, TrainingConfig
+from cdiscount_tasks.vocabulary import DRAWN_WARNING
 from tools.conf import as_in_the_form
 
 SAMPLE = SampleConfig(

@@ -3,7 +3,7 @@ from urllib.parse import unquote
 
 from airflow.sdk import dag
 from cdiscount_airflow.links import RUN_VIEW, ReportLink, link_report
-from cdiscount_airflow.tasks import stage_task
+from cdiscount_airflow.tasks.stage_task import stage_task
 
 
 def test_a_link_leads_to_the_run_s_tab_whatever_its_id_holds():

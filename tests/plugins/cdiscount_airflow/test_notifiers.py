@@ -7,10 +7,10 @@ from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException
 from cdiscount_airflow import notifiers
 
-from cdiscount_tasks.environment import read_environment
 from cdiscount_tasks.errors import ConfigError
-from tests.cdiscount_tasks.finished_reports import write_finished
-from tests.plugins.cdiscount_airflow.mail_server import mail_server
+from cdiscount_tasks.settings.environment import read_environment
+from tests.material.finished_reports import write_finished
+from tests.material.mail_server import mail_server
 
 WINE = DAG("cdiscount_wine", schedule=None, dag_display_name="Cdiscount: Wine")
 LOG_URL = "http://127.0.0.1:8080/dags/cdiscount_wine/runs/manual__1/tasks/train_model?try_number=2"

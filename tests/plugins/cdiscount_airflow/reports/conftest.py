@@ -9,9 +9,10 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from cdiscount_tasks.run import run_folder
-from cdiscount_tasks.storage.artifact import Recipe, rebuild_artifact
-from tests.cdiscount_tasks.finished_reports import write_finished
+from cdiscount_tasks.artifacts.publish import rebuild_artifact
+from cdiscount_tasks.artifacts.recipe import Recipe
+from cdiscount_tasks.runs.folders import run_folder
+from tests.material.finished_reports import write_finished
 
 FINISHED = "manual__2026-11-25T15:17:00.123+00:00"
 OTHER = "scheduled__2026-11-24T03:00:00+00:00"

@@ -11,11 +11,11 @@ import pytest
 from cdiscount_airflow.reports import listing
 from fastapi import FastAPI
 
-from cdiscount_tasks.comparison import comparison_folder
-from cdiscount_tasks.report_folders import SKIP_NOTE
-from cdiscount_tasks.reports_index import write_reports_index
-from cdiscount_tasks.run import run_folder
-from tests.cdiscount_tasks.finished_reports import write_finished
+from cdiscount_tasks.reports.folders import SKIP_NOTE
+from cdiscount_tasks.reports.overview import write_reports_index
+from cdiscount_tasks.runs.comparison import comparison_folder
+from cdiscount_tasks.runs.folders import run_folder
+from tests.material.finished_reports import write_finished
 from tests.plugins.cdiscount_airflow.reports.conftest import FINISHED, OTHER, PREFIX, SCRIPT, SECRET, write_page
 
 WINE = f"{PREFIX}/files/wine/{run_folder(FINISHED)}"

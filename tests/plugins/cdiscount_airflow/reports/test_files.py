@@ -9,9 +9,11 @@ from urllib.parse import quote, unquote
 import pytest
 from cdiscount_airflow.reports.files import find_file
 
-from cdiscount_tasks.run import run_folder
-from cdiscount_tasks.storage.artifact import Recipe, read_manifest, rebuild_artifact
-from cdiscount_tasks.storage.hashes import hash_json
+from cdiscount_tasks.artifacts.hashes import hash_json
+from cdiscount_tasks.artifacts.manifest import read_manifest
+from cdiscount_tasks.artifacts.publish import rebuild_artifact
+from cdiscount_tasks.artifacts.recipe import Recipe
+from cdiscount_tasks.runs.folders import run_folder
 from tests.plugins.cdiscount_airflow.reports.conftest import FINISHED, OTHER, PREFIX, SECRET
 
 FOLDER = run_folder(FINISHED)

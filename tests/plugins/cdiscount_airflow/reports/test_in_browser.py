@@ -12,10 +12,10 @@ from cdiscount_airflow.reports.pages import bar_of, list_page, refusal_page, sta
 from fastapi import Response
 from fastapi.responses import HTMLResponse
 
-from tests.cdiscount_tasks.reporting.test_pages_in_browser import LOOKS, look
+from tests.cdiscount_tasks.pages.test_in_browser import LOOKS, look
 from tests.plugins.cdiscount_airflow.reports.conftest import FINISHED, PREFIX, SCRIPT, write_page
-from tools.airflow_api import wait_until
-from tools.airflow_processes import free_port
+from tools.airflow.api import wait_until
+from tools.airflow.processes import free_port
 
 pytestmark = pytest.mark.browser
 

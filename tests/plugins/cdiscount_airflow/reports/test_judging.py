@@ -4,11 +4,11 @@ from urllib.parse import urlencode
 
 import pytest
 
-from cdiscount_tasks.csv_text import read_csv
 from cdiscount_tasks.labelling.reviews import read_judgements
 from cdiscount_tasks.labelling.rules import read_fixes
-from cdiscount_tasks.records import LISTED_REASON
-from tests.cdiscount_tasks.html_page import Page
+from cdiscount_tasks.tables.csv_text import read_csv
+from cdiscount_tasks.vocabulary import LISTED_REASON
+from tests.material.html_page import Page
 from tests.plugins.cdiscount_airflow.reports.conftest import PREFIX, write_page
 
 KEY = "0123456789abcdef"

@@ -10,16 +10,16 @@ from pathlib import Path
 import pytest
 import uvicorn
 
-from cdiscount_tasks.csv_text import read_csv
 from cdiscount_tasks.labelling.fix_rows import read_fix_rows
-from cdiscount_tasks.records import Reviews
-from cdiscount_tasks.run import run_folder
+from cdiscount_tasks.runs.folders import run_folder
 from cdiscount_tasks.stages.audit import audit_labels
+from cdiscount_tasks.stages.inputs import Reviews
 from cdiscount_tasks.stages.report import write_report
-from tests.cdiscount_tasks.audit_inputs import make_features
-from tests.cdiscount_tasks.html_page import Page
-from tests.cdiscount_tasks.report_inputs import make_inputs
-from tests.cdiscount_tasks.reporting.test_pages_in_browser import look
+from cdiscount_tasks.tables.csv_text import read_csv
+from tests.cdiscount_tasks.pages.test_in_browser import look
+from tests.material.audit_inputs import make_features
+from tests.material.html_page import Page
+from tests.material.report_inputs import make_inputs
 from tests.plugins.cdiscount_airflow.reports.conftest import PREFIX
 
 pytestmark = pytest.mark.browser

@@ -1,0 +1,135 @@
+"""A training that is killed twenty times ends with the weights of the undisturbed one.
+
+    .venv/bin/python -m benchmarks.training_kills [--kills 20] [--scratch DIR]
+
+Trains small_cnn on the clothing photos for ten epochs: dropout, flips, shifts and early stopping at work. First
+undisturbed, then in processes that are killed with SIGKILL and started again: every other one at a random moment of
+learning, every other one inside the writing of a checkpoint. States are kept every second, so that both are met often.
+"""
+
+import argparse
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks.material.measure import TEST_DATA_DIR, need_test_data, run_main, run_step
+
+_LONGEST_WAIT_S = 300.0
+
+
+def train(sample_dir: str, labels_dir: str, out_dir: str, image_size: str, epochs: str) -> None:
+    """Train once, from wherever a killed process left off."""
+    import logging
+
+    from cdiscount_tasks.machine.gpus import prepare_device
+    from cdiscount_tasks.settings.training import TrainingConfig
+    from cdiscount_tasks.stages.model import train_model
+
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    prepare_device(0)
+    from cdiscount_tasks.learning.networks import training
+
+    training.CHECKPOINT_S = 1.0
+    config = TrainingConfig(
+        network="small_cnn", image_size=int(image_size), epochs=int(epochs), early_stopping_patience=4
+    )
+    print(json.dumps(train_model(Path(sample_dir), Path(labels_dir), None, Path(out_dir), config)), flush=True)
+
+
+def weights_of(model_dir: Path) -> list[np.ndarray]:
+    """Return a published model's weight arrays."""
+    from cdiscount_tasks.machine.gpus import prepare_device
+
+    prepare_device(0)
+    import keras
+
+    return list(keras.saving.load_model(model_dir / "model.keras", compile=False).get_weights())
+
+
+def _start(arguments: Sequence[object]) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "benchmarks.endurance.training_kills", "train", *map(str, arguments)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+
+
+def _states(out_dir: Path) -> set[str]:
+    return {path.name for path in out_dir.glob("model-*.training/train/*.npz")}
+
+
+def _kill_while(process: subprocess.Popen[str], out_dir: Path, inside_write: bool, rng: random.Random) -> str | None:
+    """Kill a training once it has gone on; returns what it was doing, or None if it ended by itself."""
+    before, deadline = _states(out_dir), time.monotonic() + _LONGEST_WAIT_S
+    while process.poll() is None and time.monotonic() < deadline and not _states(out_dir) - before:
+        time.sleep(0.01)
+    pause_until = time.monotonic() + rng.uniform(0, 3)
+    while process.poll() is None:
+        writing = any(out_dir.glob("model-*.training/train/.*.part"))
+        if time.monotonic() > pause_until and (writing or not inside_write):
+            process.send_signal(signal.SIGKILL)
+            process.wait()
+            torn = any(out_dir.glob("model-*.training/train/.*.part"))
+            return "inside a checkpoint's writing" if torn else "inside an epoch"
+        time.sleep(0.0002)
+    return None
+
+
+def main() -> None:
+    """Train undisturbed, train under fire, compare."""
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=20)
+    parser.add_argument("--epochs", type=int, default=10)
+    parser.add_argument("--image-size", type=int, default=48)
+    parser.add_argument("--scratch", help="where the data is made for the while")
+    options = parser.parse_args()
+    need_test_data(TEST_DATA_DIR / "clothing")
+    rng, deaths = random.Random(0), list[str]()
+    with tempfile.TemporaryDirectory(dir=options.scratch) as scratch:
+        folder = Path(scratch)
+        made = run_step("benchmarks.belief.clothing", "make", folder).said
+        inputs, knobs = (made["sample"], made["labels"]), (options.image_size, options.epochs)
+        undisturbed = run_step("benchmarks.endurance.training_kills", "train", *inputs, folder / "calm", *knobs)
+        print(f"undisturbed: {undisturbed.wall_s:.0f} s, {undisturbed.said['num_epochs']} epochs", flush=True)
+        started = time.monotonic()
+        while True:
+            process = _start([*inputs, folder / "killed", *knobs])
+            assert process.stdout is not None
+            with process.stdout:
+                doing = (
+                    _kill_while(process, folder / "killed", len(deaths) % 2 == 1, rng)
+                    if len(deaths) < options.kills
+                    else None
+                )
+                if doing is None:
+                    text = process.stdout.read()
+                    process.wait()
+                    break
+            deaths.append(doing)
+            print(f"kill {len(deaths)}: {doing}", flush=True)
+        took_s = time.monotonic() - started
+        said = json.loads(text.splitlines()[-1])
+        same = all(
+            np.array_equal(one, other)
+            for one, other in zip(
+                weights_of(Path(undisturbed.said["path"])), weights_of(Path(said["path"])), strict=True
+            )
+        )
+        inside = sum(doing.startswith("inside a checkpoint") for doing in deaths)
+        lost_s = (took_s - undisturbed.wall_s) / max(len(deaths), 1)
+        print(f"{len(deaths)} kills, {inside} inside the writing of a checkpoint; resumed {said['num_resumes']} times")
+        print(f"{took_s:.0f} s instead of {undisturbed.wall_s:.0f} s: {lost_s:.1f} s lost a kill")
+        same_epoch = said["best_epoch"] == undisturbed.said["best_epoch"]
+        print(f"final weight arrays equal: {same}; same best epoch: {same_epoch}")
+        sys.exit(not same)
+
+
+if __name__ == "__main__":
+    run_main(main, train)

@@ -1,0 +1,376 @@
+"""The artifacts of a run over the whole catalogue's categories, for measurements of the report.
+
+5,270 categories in a tree of the real shape, and a classifier that errs the way classifiers do: more among
+neighbours, never towards a few classes, exactly certain at times. Only `stages.report` needs to read it.
+"""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import xxhash
+from PIL import Image
+
+from benchmarks.material.synthetic_catalogue import IMAGES_PER_PRODUCT
+from cdiscount_tasks.artifacts.json_files import write_json
+from cdiscount_tasks.artifacts.publish import build_artifact
+from cdiscount_tasks.artifacts.recipe import Recipe
+from cdiscount_tasks.learning.measuring.calibration import choose_calibration, tempered
+from cdiscount_tasks.learning.measuring.metrics import squared_errors
+from cdiscount_tasks.settings.run import RunConfig
+from cdiscount_tasks.settings.sample import DrawConfig, LabelConfig, SampleConfig
+from cdiscount_tasks.settings.training import TrainingConfig
+from cdiscount_tasks.tables import parquet, schemas
+from cdiscount_tasks.vocabulary import SPLITS
+
+NUM_LEVEL1, NUM_LEVEL2, NUM_LEVEL3 = 49, 483, 5263
+NUM_CATEGORIES = 5270
+"""Seven more than names of level 3: as in Kaggle's category_names.csv, names are not unique."""
+
+_NUM_PICTURES = 500
+_GOODS = [
+    "TABLE", "CHAISE", "LAMPE", "TAPIS", "RIDEAU", "COUSSIN", "VASE", "MIROIR", "ARMOIRE", "LIT", "COUETTE", "DRAP",
+    "SERVIETTE", "ASSIETTE", "VERRE", "COUTEAU", "POELE", "FOUR", "GRILLE-PAIN", "CAFETIERE", "ROBOT", "MIXEUR",
+    "ASPIRATEUR", "PERCEUSE", "VIS", "CLOU", "PEINTURE", "ROBINET", "CARRELAGE", "ECROU", "SAC", "MONTRE", "BAGUE",
+    "COLLIER", "CHEMISE", "PANTALON", "JUPE", "ROBE", "MANTEAU", "CHAUSSURE", "BOTTE", "CHAPEAU", "LIVRE", "DISQUE",
+    "JEU", "POUPEE", "PUZZLE", "VELO", "BALLON", "RAQUETTE", "TENTE", "PNEU", "BATTERIE", "ESSUIE-GLACE", "CLAVIER",
+    "ECRAN", "CABLE", "CASQUE", "ENCEINTE", "CARTE-MERE", "OBJECTIF",
+]  # fmt: skip
+_OF = ["A", "EN", "DE", "POUR", "SANS", "AVEC"]
+_KINDS = [
+    "BOIS", "METAL", "VERRE", "COTON", "LAINE", "CUIR", "PLASTIQUE", "ENFANT", "BEBE", "HOMME", "FEMME", "CUISINE",
+    "JARDIN", "BUREAU", "VOITURE", "MOTO", "SALON", "CHAMBRE", "VOYAGE", "SPORT", "FETE", "NOEL", "ETE", "HIVER",
+    "CHIEN", "CHAT", "CHEVAL", "OISEAU", "POISSON", "MUSIQUE", "PHOTO", "ECOLE", "D'ATELIER", "D'ETUDE",
+]  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Where the artifacts stand, by stage in the order of the way, and the config of the run."""
+
+    dirs: dict[str, Path]
+    config: RunConfig
+
+
+def make_names(num_categories: int = NUM_CATEGORIES, seed: int = 0) -> pd.DataFrame:
+    """Return category_id and three names of each category, in a tree of the catalogue's shape.
+
+    Some names carry quotes or trailing spaces, and a few of level 3 are shared, as in the catalogue.
+    """
+    random = np.random.default_rng(seed)
+
+    def name(number: int) -> str:
+        number, goods = divmod(number, len(_GOODS))
+        number, kind = divmod(number, len(_KINDS))
+        text = f"{_GOODS[goods]} {_OF[number % len(_OF)]} {_KINDS[kind]}"
+        more = number // len(_OF)
+        return f"{text} N°{more}" if more else text
+
+    def names(count: int) -> list[str]:
+        wanted = random.permutation(len(_GOODS) * len(_KINDS) * len(_OF))[:count]
+        found = [name(int(number)) for number in wanted]
+        return [f'{one} "LUXE"' if place % 97 == 5 else one for place, one in enumerate(found)]
+
+    level1, level2, level3 = (names(count) for count in (NUM_LEVEL1, NUM_LEVEL2, NUM_LEVEL3))
+    # A few large families and many small ones; every name is used.
+    above2 = np.concatenate([np.arange(NUM_LEVEL1), _skewed(NUM_LEVEL1, NUM_LEVEL2 - NUM_LEVEL1, random)])
+    above3 = np.concatenate([np.arange(NUM_LEVEL2), _skewed(NUM_LEVEL2, NUM_CATEGORIES - NUM_LEVEL2, random)])
+    own = np.concatenate([np.arange(NUM_LEVEL3), np.arange(NUM_CATEGORIES - NUM_LEVEL3)])
+    table = pd.DataFrame(
+        {
+            "category_id": 1_000_000_000 + 17 * np.arange(NUM_CATEGORIES),
+            "level1": [level1[above2[parent]] for parent in above3],
+            "level2": [level2[parent] for parent in above3],
+            "level3": [level3[place] + (" " if place % 113 == 7 else "") for place in own],
+        }
+    )
+    return table.head(num_categories)
+
+
+def _skewed(num: int, size: int, random: np.random.Generator) -> np.ndarray:
+    shares = 1 / (np.arange(num) + 5.0)
+    return random.choice(num, size, p=shares / shares.sum())
+
+
+def _pictures(random: np.random.Generator) -> list[bytes]:
+    """Draw small plain pictures: the report's size hangs on how many it shows, not on what they show."""
+    pictures = []
+    for _ in range(_NUM_PICTURES):
+        file = io.BytesIO()
+        pixels = random.integers(0, 255, (4, 4, 3)).astype(np.uint8)
+        Image.fromarray(pixels).resize((180, 180), Image.Resampling.BILINEAR).save(file, "JPEG", quality=30)
+        pictures.append(file.getvalue())
+    return pictures
+
+
+def _draw_products(names: pd.DataFrame, num_products: int, random: np.random.Generator) -> pd.DataFrame:
+    """Draw products of Zipf-like classes; the smallest have one product in test, or none."""
+    num_classes = len(names)
+    shares = 1 / (np.arange(num_classes) + 40.0)
+    class_index = random.choice(num_classes, num_products, p=shares / shares.sum())
+    product_id = 3 * np.arange(num_products) + 1
+    tied = (np.arange(num_products) % 5 == 1) & (np.roll(class_index, 1) == class_index)
+    group_id = np.where(tied, np.roll(product_id, 1), product_id)
+    split = np.array(SPLITS)[np.searchsorted([0.7, 0.85], random.random(num_products)[group_id // 3])]
+    return pd.DataFrame(
+        {
+            "product_id": product_id,
+            "category_id": names["category_id"].to_numpy()[class_index],
+            "label": names["category_id"].to_numpy()[class_index],
+            "class_index": class_index,
+            "train_class_index": class_index,
+            "rule": "as_given",
+            "group_id": group_id,
+            "split": split,
+            "conflicted": random.random(num_products) < 0.03,
+            "num_images": random.choice([1, 2, 3, 4], num_products, p=IMAGES_PER_PRODUCT),
+        }
+    )
+
+
+def _neighbours(names: pd.DataFrame, num_neighbours: int, random: np.random.Generator) -> np.ndarray:
+    """Return classes that each is taken for, [num_classes, num_neighbours], most of them near in the tree."""
+    order = np.lexsort([names["level2"], names["level1"]])
+    place = np.empty(len(names), np.int64)
+    place[order] = np.arange(len(names))
+    near = random.geometric(0.15, (len(names), num_neighbours)) * random.choice([-1, 1], (len(names), num_neighbours))
+    far = random.integers(1, max(2, len(names)), (len(names), num_neighbours))
+    step = np.where(random.random((len(names), num_neighbours)) < 0.8, near, far)
+    return order[(place[:, None] + step) % len(names)]
+
+
+def _probabilities(true: np.ndarray, neighbours: np.ndarray, random: np.random.Generator) -> dict[str, np.ndarray]:
+    """Return the most probable classes of each row and their probabilities; the rest of the classes get none."""
+    width = neighbours.shape[1] + 1
+    candidates = np.concatenate([true[:, None], neighbours[true]], axis=1)
+    never = (candidates % 53 == 11) & (np.arange(width) > 0)
+    scores = random.gumbel(size=candidates.shape) * 1.6
+    scores[:, 0] += 2.2 - 2.5 * (true % 53 == 11)
+    scores[never] = -30
+    order = np.argsort(-scores, axis=1, kind="stable")
+    scores, top = np.take_along_axis(scores, order, axis=1), np.take_along_axis(candidates, order, axis=1)
+    # Every hundredth row is as sure as float32 can be: probabilities of exactly 1 and 0.
+    scores[::100, 1:] = -200
+    values = np.exp(scores - scores[:, :1])
+    values = (values / values.sum(axis=1, keepdims=True)).astype(np.float32)
+    of_label = np.where(order == 0, values, 0).sum(axis=1, dtype=np.float32)
+    return {"top": top, "values": values, "of_label": of_label, "label_place": np.argmin(order, axis=1)}
+
+
+def _fixed(values: np.ndarray, kind: pa.DataType) -> pa.FixedSizeListArray:
+    return pa.FixedSizeListArray.from_arrays(pa.array(values.ravel(), kind), values.shape[1])
+
+
+def _write_predictions(part_dir: Path, products: pd.DataFrame, neighbours: np.ndarray, seed: int) -> None:
+    random, num_classes = np.random.default_rng(seed + 1), len(neighbours)
+    judged = products[products["split"] != "train"].reset_index(drop=True)
+    images = judged.loc[judged.index.repeat(judged["num_images"])].reset_index(drop=True)
+    images["image_number"] = images.groupby("product_id").cumcount()
+    for name, rows, by_image in (("predictions", judged, False), ("image_predictions", images, True)):
+        found = _probabilities(rows["class_index"].to_numpy(), neighbours, random)
+        columns: dict[str, Any] = {key: rows[key].to_numpy() for key in rows.columns}
+        columns |= {"predicted": found["top"][:, 0], "probability_of_label": found["of_label"]}
+        columns["top_classes"] = _fixed(found["top"], pa.int16())
+        columns["probabilities"] = _fixed(found["values"], pa.float32())
+        if not by_image:
+            on_validation = (rows["split"] == "validation").to_numpy()
+            calibration = choose_calibration(found["values"][on_validation], found["label_place"][on_validation])
+            write_json(part_dir / "calibration.json", calibration)
+            confidence, in_label = tempered(found["values"], found["label_place"], calibration["temperature"])
+            columns["squared_error"] = squared_errors(found["values"], found["label_place"]).astype(np.float32)
+            columns |= {"confidence": confidence, "confidence_in_label": in_label}
+        schema = schemas.prediction_schema(num_classes, by_image)
+        parquet.write_table(part_dir / f"{name}.parquet", {key: columns[key] for key in schema.names}, schema)
+
+
+def _class_table(names: pd.DataFrame, products: pd.DataFrame) -> pd.DataFrame:
+    table = names.assign(class_index=range(len(names)))
+    for split in SPLITS:
+        rows = products[products["split"] == split]
+        by_class = rows.groupby("class_index")["num_images"].agg(["size", "sum"]).reindex(table["class_index"])
+        table[f"num_products_{split}"] = by_class["size"].fillna(0).to_numpy(np.int64)
+        table[f"num_images_{split}"] = by_class["sum"].fillna(0).to_numpy(np.int64)
+    return pd.DataFrame(table[schemas.CLASSES.names])
+
+
+def _certificate(products: pd.DataFrame, num_images: dict[str, int]) -> dict[str, Any]:
+    sizes = products.groupby(["class_index", "group_id"]).size().reset_index(name="n")
+    largest = sizes.sort_values(["n", "group_id"], ascending=[False, True]).drop_duplicates("class_index")
+    of_class = products.groupby("class_index").size()
+    return {
+        "shared_content_hashes": 0,
+        "shared_pixel_hashes": 0,
+        "num_straddling_groups": 0,
+        "split_source": "hash",
+        "num_groups": {split: int(products.loc[products["split"] == split, "group_id"].nunique()) for split in SPLITS},
+        "num_products": {split: int((products["split"] == split).sum()) for split in SPLITS},
+        "num_images": num_images,
+        "largest_groups": [
+            {
+                "class_index": int(row.class_index),
+                "group_id": int(row.group_id),
+                "num_products": int(row.n),
+                "share_of_class": round(float(row.n / of_class[row.class_index]), 6),
+                "moved_to_train": False,
+            }
+            for row in cast(Any, largest.sort_values("class_index").itertuples())
+        ],
+        "num_giant_groups": 0,
+        "num_moved_groups": 0,
+        "leak": {"by_product": 0.31, "by_image": 0.45},
+        "near_duplicates": None,
+    }
+
+
+NO_FAULTS: dict[str, Any] = {
+    "rejected_products": {},
+    "rejected_images": {},
+    "placeholders": {"num_images": 0, "num_distinct": 0},
+    "conflicts": {
+        "policy": "drop_image",
+        "num_images": 0,
+        "num_distinct": 0,
+        "num_products": 0,
+        "num_images_not_learnt": 0,
+        "by_class": [],
+    },
+    "human_fixes": {
+        "num_relabelled": 0,
+        "num_confirmed": 0,
+        "num_excluded": 0,
+        "num_contradicted": 0,
+        "warnings": [],
+    },
+    "ceiling": {"value": 1.0, "product": 1.0},
+}
+"""What counts.json says of a sample without faults."""
+
+
+def _counts(products: pd.DataFrame, num_images: int) -> dict[str, Any]:
+    return {
+        "num_products": len(products),
+        "num_images": num_images,
+        "num_distinct_images": num_images - num_images // 3,
+        "num_identical_copies": num_images // 3,
+        "num_groups": int(products["group_id"].nunique()),
+        **NO_FAULTS,
+        "num_products_not_learnt": 0,
+        "ceiling": {"value": 0.985, "product": 0.99},
+    }
+
+
+def _config(names: pd.DataFrame) -> RunConfig:
+    ids = tuple(int(one) for one in names["category_id"])
+    training = TrainingConfig(network="small_cnn", image_size=64, epochs=8)
+    sample = SampleConfig(
+        name="everything",
+        title="Everything",
+        description="Every category of a catalogue that was made up.",
+        categories="all",
+        default_preset="smoke",
+        presets={"smoke": training},
+    )
+    return RunConfig(
+        run_id="manual__synthetic",
+        sample=sample,
+        preset="smoke",
+        draw=DrawConfig(categories=ids),
+        labels=LabelConfig(categories=ids),
+        training=training,
+        catalogue_path="/catalogue.bson",
+        catalogue_fingerprint="0123456789abcdef",
+        max_rejected_share=0.01,
+        inputs={},
+        versions={"code": "synthetic", "numpy": np.__version__},
+    )
+
+
+def make_evaluation(
+    parent: Path, num_products: int = 400_000, num_categories: int = NUM_CATEGORIES, seed: int = 0
+) -> Evaluation:
+    """Write index, sample, labels, model and evaluation below a folder, as the stages do; 15 % are test products.
+
+    Args:
+        parent: Folder of the artifacts.
+        num_products: Of all splits together.
+        num_categories: Above 256, as only then predictions.parquet keeps the ten most probable classes.
+        seed: Other seed, other products.
+    """
+    random = np.random.default_rng(seed)
+    names = make_names(num_categories, seed)
+    products = _draw_products(names, num_products, random)
+    neighbours = _neighbours(names, schemas.NUM_TOP_CLASSES - 1, random)
+    pictures = _pictures(random)
+    images = products.loc[products.index.repeat(products["num_images"])].reset_index(drop=True)
+    images["image_number"] = images.groupby("product_id").cumcount()
+    drawn = random.integers(0, len(pictures), len(images))
+    hashes = [xxhash.xxh3_128_digest(picture) for picture in pictures]
+    images["content_hash"] = images["pixel_hash"] = [hashes[one] for one in drawn]
+    images["learnt"] = True
+
+    def index(part_dir: Path) -> dict[str, Any]:
+        rows = {"product_id": [2], "category_id": [1], "num_images": [1], "offset": [0], "length": [9]}
+        parquet.write_table(part_dir / "products.parquet", rows, schemas.PRODUCTS)
+        sizes = [{"width": 180, "height": 180, "num_images": len(images)}]
+        write_json(part_dir / "profile.json", {"pixels": {"num_sizes": 1, "commonest": sizes}})
+        counts = {"num_products": num_products, "num_documents": num_products, "num_images": len(images)}
+        refused = {"num_rejected_documents": 0, "num_rejected_images": 0}
+        return {"catalogue_id": "5eed5eed5eed5eed", "origin": "drawn", **counts, **refused}
+
+    def sample(part_dir: Path) -> dict[str, Any]:
+        rows = images.assign(jpeg=[pictures[one] for one in drawn])[schemas.SAMPLE_IMAGES.names]
+        parquet.write_table(part_dir / "images-00000.parquet", rows, schemas.SAMPLE_IMAGES)
+        parquet.write_table(part_dir / "rejected.parquet", schemas.REJECTED.empty_table(), schemas.REJECTED)
+        return {"num_images": len(images)}
+
+    def labels(part_dir: Path) -> dict[str, Any]:
+        num_images = {split: int((images["split"] == split).sum()) for split in SPLITS}
+        for name, rows, schema in (
+            ("products", products[schemas.LABEL_PRODUCTS.names], schemas.LABEL_PRODUCTS),
+            ("images", images[schemas.LABEL_IMAGES.names], schemas.LABEL_IMAGES),
+            ("classes", _class_table(names, products), schemas.CLASSES),
+            ("conflicts", schemas.CONFLICTS.empty_table(), schemas.CONFLICTS),
+            ("rejected", schemas.REJECTED.empty_table(), schemas.REJECTED),
+        ):
+            parquet.write_table(part_dir / f"{name}.parquet", rows, schema)
+        write_json(part_dir / "certificate.json", _certificate(products, num_images))
+        write_json(part_dir / "counts.json", _counts(products, len(images)))
+        return {"num_products": len(products)}
+
+    def model(part_dir: Path) -> dict[str, Any]:
+        epochs = np.arange(1, 9)
+        history = {
+            "phase": ["train"] * 8,
+            "epoch": epochs,
+            "train_loss": 6.0 * np.exp(-epochs / 5) + 0.9,
+            "train_accuracy": 0.7 - 0.6 * np.exp(-epochs / 3),
+            "validation_loss": 5.8 * np.exp(-epochs / 5) + 1.2,
+            "validation_accuracy": 0.6 - 0.5 * np.exp(-epochs / 3),
+            "learning_rate": 2e-3 * np.cos(epochs / 6),
+            "seconds": np.full(8, 4000.0),
+            "images_per_s": np.full(8, 310.0),
+            "num_resumes": np.zeros(8, np.int16),
+        }
+        parquet.write_table(part_dir / "history.parquet", history, schemas.HISTORY)
+        contract = {"image_size": 64, "channels": 3, "dtype": "uint8", "resize": "bilinear", "weights": None}
+        write_json(part_dir / "input.json", contract)
+        (part_dir / "model.keras").write_bytes(b"weights")
+        learnt = int((images["split"] == "train").sum())
+        counts = {"num_parameters": 1_532_405, "num_train_images": learnt, "num_classes_predicted": 5_100}
+        progress = {"best_epoch": 8, "num_epochs": 8, "num_resumes": 0, "images_per_s": 310.0}
+        return {**counts, **progress, "device": "cpu", "device_memory_gib": 15.6, "precision": "float32"}
+
+    def evaluation(part_dir: Path) -> dict[str, Any]:
+        _write_predictions(part_dir, products, neighbours, seed)
+        return {"num_test_products": int((products["split"] == "test").sum())}
+
+    dirs: dict[str, Path] = {}
+    for write in (index, sample, labels, model, evaluation):
+        recipe = Recipe(write.__name__, 1, {"seed": seed, "num_products": num_products}, dict(dirs), {}, {})
+        build_artifact(recipe.dir_in(parent), recipe, write)
+        dirs[write.__name__] = recipe.dir_in(parent)
+    return Evaluation(dirs, _config(names))

@@ -1,0 +1,134 @@
+"""Artifacts: directories `<stage>-<key>` that appear whole or not at all, and are found again by their key.
+
+An artifact is written into `.<name>.<builder>.part/`, its manifest last, synced and renamed. One builder per name holds
+a lock that the system releases when the holder dies; what the dead left behind, the next builder removes.
+
+Damage is what the bytes say. A file that cannot be read for now is an OSError, which passes: nothing is removed for it,
+and the same call may succeed in a minute."""
+
+import contextlib
+import json
+import logging
+import stat
+import uuid
+from pathlib import Path
+from typing import Any, cast
+
+from cdiscount_tasks.artifacts.hashes import hash_file, hash_json
+from cdiscount_tasks.artifacts.json_files import DAMAGE, NO_SUCH_FILE, json_text
+from cdiscount_tasks.errors import DataError
+
+logger = logging.getLogger(__name__)
+
+
+MANIFEST = "manifest.json"
+
+
+def _size_of(path: Path) -> int | None:
+    """Return a regular file's size; None: there is no such file."""
+    try:
+        found = path.stat()
+    except NO_SUCH_FILE:
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+
+def read_manifest(artifact_dir: Path) -> dict[str, Any]:
+    """Read an artifact's manifest, and check that its files are there in the sizes that it gives.
+
+    Raises:
+        DataError: If the artifact, its manifest or one of its files is missing or has another size.
+        OSError: If one of them cannot be read for now.
+    """
+    path = artifact_dir / MANIFEST
+    try:
+        text = path.read_bytes().decode("utf-8")
+        manifest = json.loads(text)
+        sizes = {name: file["size"] for name, file in manifest["files"].items()}
+        _ = manifest["identity"], manifest["result"]
+        whole = manifest["self_hash"] == hash_json({**manifest, "self_hash": None}) and text == json_text(manifest)
+    except NO_SUCH_FILE as error:
+        raise DataError(f"{artifact_dir}: no finished artifact stands there ({MANIFEST} is missing)") from error
+    except DAMAGE as error:
+        raise DataError(f"{path}: is damaged ({error}); remove {artifact_dir} and run again") from error
+    # Before its files: a digit that changed in here would put the blame on one of them.
+    if not whole:
+        raise DataError(f"{path}: was changed; remove {artifact_dir} and run again")
+    for name, expected in sizes.items():
+        file = artifact_dir / name
+        found = _size_of(file)
+        if found != expected:
+            was = "is missing" if found is None else f"has {found} bytes"
+            raise DataError(f"{file}: {was}, expected {expected} bytes; remove {artifact_dir} and run again")
+    return cast(dict[str, Any], manifest)
+
+
+def verify_artifact(artifact_dir: Path) -> int:
+    """Compare every file with the hash in the manifest.
+
+    Returns:
+        The number of files checked.
+
+    Raises:
+        DataError: If a file is missing or damaged; names it.
+    """
+    manifest = read_manifest(artifact_dir)
+    for name, expected in manifest["files"].items():
+        found = hash_file(artifact_dir / name)
+        if found != expected["xxh3_128"]:
+            raise DataError(
+                f"{artifact_dir / name}: its hash is {found}, expected {expected['xxh3_128']}; the file is damaged: "
+                f"remove {artifact_dir} and run again"
+            )
+    return len(manifest["files"])
+
+
+def _exists(path: Path) -> bool:
+    try:
+        path.stat()
+    except NO_SUCH_FILE:
+        return False
+    return True
+
+
+def _whole_result(out_dir: Path, every_byte: bool) -> dict[str, Any]:
+    manifest = read_manifest(out_dir)
+    if every_byte:
+        verify_artifact(out_dir)
+    return {"path": str(out_dir), **manifest["result"]}
+
+
+def find_result(out_dir: Path) -> dict[str, Any] | None:
+    """Return the result of an artifact that stands whole, or None; moves nothing, so that it needs no lock.
+
+    Raises:
+        OSError: If it cannot be read for now.
+    """
+    try:
+        return _whole_result(out_dir, every_byte=False)
+    except DataError:
+        return None
+
+
+def standing_result(out_dir: Path, every_byte: bool = False) -> dict[str, Any] | None:
+    """Return the result of an artifact that stands whole, or None; the caller holds its lock.
+
+    One that is damaged is moved aside to `<name>.damaged-<uuid>` and told, so that it can be made again.
+
+    Args:
+        out_dir: Where the artifact would stand.
+        every_byte: Whether the hash of each file is compared, not only its size.
+
+    Raises:
+        OSError: If it cannot be read for now; it stays where it is.
+    """
+    if not _exists(out_dir):
+        return None
+    try:
+        return _whole_result(out_dir, every_byte)
+    except DataError as error:
+        aside = out_dir.with_name(f"{out_dir.name}.damaged-{uuid.uuid4().hex[:8]}")
+        with contextlib.suppress(FileNotFoundError):  # where locks do not reach, another machine was quicker
+            out_dir.rename(aside)
+        logger.warning("%s: moved to %s, to be made again", error, aside.name)
+        return None

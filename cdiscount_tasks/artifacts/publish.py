@@ -1,0 +1,171 @@
+"""Artifacts: directories `<stage>-<key>` that appear whole or not at all, and are found again by their key.
+
+An artifact is written into `.<name>.<builder>.part/`, its manifest last, synced and renamed. One builder per name holds
+a lock that the system releases when the holder dies; what the dead left behind, the next builder removes.
+
+Damage is what the bytes say. A file that cannot be read for now is an OSError, which passes: nothing is removed for it,
+and the same call may succeed in a minute."""
+
+import contextlib
+import ctypes
+import errno
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
+from typing import Any
+
+from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
+from cdiscount_tasks.artifacts.files import _sync
+from cdiscount_tasks.artifacts.hashes import hash_file, hash_json
+from cdiscount_tasks.artifacts.json_files import write_json
+from cdiscount_tasks.artifacts.locks import heartbeat, lock, part_path, remove_dead_parts
+from cdiscount_tasks.artifacts.manifest import MANIFEST, _whole_result, standing_result
+from cdiscount_tasks.artifacts.recipe import Recipe
+from cdiscount_tasks.machine.memory import forget_peak, peak_memory_mib
+
+logger = logging.getLogger(__name__)
+
+
+def _publish(part_dir: Path, out_dir: Path, manifest: dict[str, Any], place: Callable[[Path, Path], object]) -> None:
+    files = sorted(path for path in part_dir.rglob("*") if path.is_file())
+    manifest["files"] = {
+        str(path.relative_to(part_dir)): {"size": path.stat().st_size, "xxh3_128": hash_file(path)} for path in files
+    }
+    manifest["self_hash"] = None
+    manifest["self_hash"] = hash_json(manifest)
+    for path in files:
+        _sync(path)
+    write_json(part_dir / MANIFEST, manifest)
+    for folder in sorted({path.parent for path in files} | {part_dir}):
+        _sync(folder)
+    place(part_dir, out_dir)
+    _sync(out_dir.parent)
+
+
+class _MadeMeanwhile(Exception):  # noqa: N818 - it is an answer, not a fault of the program
+    """Another builder's artifact has the name already."""
+
+
+def _place(part_dir: Path, out_dir: Path) -> None:
+    """Give a part its name.
+
+    Raises:
+        _MadeMeanwhile: If a whole artifact of that name stands: where locks do not reach, another machine was quicker.
+    """
+    try:
+        part_dir.rename(out_dir)
+    except OSError as error:
+        if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+            raise
+        if standing_result(out_dir) is not None:
+            raise _MadeMeanwhile from error
+        part_dir.rename(out_dir)
+
+
+def _swap(part_dir: Path, out_dir: Path) -> None:
+    """Put a directory in the place of another in one step; what stood there before is removed.
+
+    POSIX renames onto empty directories only. Linux can exchange two (renameat2 in glibc from 2.28 on); elsewhere, or
+    on a file system that cannot, nothing stands there for the moment between two renames.
+    """
+    if not out_dir.exists():
+        part_dir.rename(out_dir)
+        return
+    exchange = getattr(ctypes.CDLL(None), "renameat2", None)
+    at_cwd, exchange_flag = -100, 2
+    if exchange is None or exchange(at_cwd, os.fsencode(part_dir), at_cwd, os.fsencode(out_dir), exchange_flag) != 0:
+        aside = part_path(out_dir)
+        out_dir.rename(aside)
+        part_dir.rename(out_dir)
+        part_dir = aside
+    shutil.rmtree(part_dir, ignore_errors=True)
+
+
+def _make(
+    out_dir: Path,
+    recipe: Recipe,
+    write: Callable[[Path], Mapping[str, Any]],
+    identity: str | None,
+    place: Callable[[Path, Path], object],
+) -> dict[str, Any]:
+    """Make an artifact aside and place it whole; the caller holds the lock."""
+    part_dir = part_path(out_dir)
+    part_dir.mkdir()
+    remove_dead_parts(part_dir, out_dir)
+    started = time.monotonic()
+    forget_peak()
+    try:
+        with heartbeat(part_dir):
+            result = dict(write(part_dir))
+        earlier_s = result.pop("earlier_s", 0.0)
+        manifest = {
+            **recipe.as_json(),
+            "key": recipe.key,
+            "identity": identity.format(**result) if identity else recipe.key,
+            "result": result,
+            "duration_s": round(time.monotonic() - started + earlier_s, 3),
+            "peak_memory_mib": peak_memory_mib(),
+        }
+        _publish(part_dir, out_dir, manifest, place)
+    except BaseException:
+        shutil.rmtree(part_dir, ignore_errors=True)
+        raise
+    logger.info("%s: made in %.1f s", out_dir, manifest["duration_s"])
+    return {"path": str(out_dir), **result}
+
+
+def _lock_of(out_dir: Path, setting: str = "CDISCOUNT_DATA") -> AbstractContextManager[None]:
+    return lock(out_dir.with_name(f".{out_dir.name}.lock"), out_dir.name, setting)
+
+
+def rebuild_artifact(
+    out_dir: Path, recipe: Recipe, write: Callable[[Path], Mapping[str, Any]], setting: str = "CDISCOUNT_DATA"
+) -> dict[str, Any]:
+    """Make an artifact anew, and put it in the place of one that stands: a reader sees the old or the new one.
+
+    Args:
+        out_dir: Where the artifact will stand.
+        recipe: What decides its content.
+        write: Called with an empty directory to fill; returns the counts that tell what was made.
+        setting: The environment variable that moves it, for the sentence about a full or unwritable disk.
+    """
+    with disk_faults_told(out_dir, setting), _lock_of(out_dir, setting):
+        return _make(out_dir, recipe, write, None, _swap)
+
+
+def build_artifact(
+    out_dir: Path,
+    recipe: Recipe,
+    write: Callable[[Path], Mapping[str, Any]],
+    identity: str | None = None,
+    every_byte: bool = False,
+) -> dict[str, Any]:
+    """Find an artifact that stands, or make it whole.
+
+    Args:
+        out_dir: Where the artifact stands or will stand.
+        recipe: What decides its content.
+        write: Called with an empty directory to fill; returns the counts that tell what was made. Its `earlier_s`, if
+            any, are seconds that others spent on the artifact's parts: they are added to those of the writing.
+        every_byte: Whether one that stands is compared hash by hash (models), not only by size.
+        identity: What later keys count this artifact as; None: its key. May be a key of the returned counts, in
+            braces, for what only the writing finds out: `"{catalogue_id}"`.
+
+    Returns:
+        The artifact's path, the counts that `write` gave when the artifact was made, and whether it was `reused`.
+    """
+    with ExitStack() as stack:
+        with disk_faults_told(out_dir):
+            stack.enter_context(_lock_of(out_dir))
+        # What fails here is reading, not writing.
+        standing = standing_result(out_dir, every_byte)
+        if standing is not None:
+            logger.info("%s stands already: nothing to do", out_dir)
+            return {**standing, "reused": True}
+        with disk_faults_told(out_dir), contextlib.suppress(_MadeMeanwhile):
+            return {**_make(out_dir, recipe, write, identity, _place), "reused": False}
+        return {**_whole_result(out_dir, every_byte), "reused": True}

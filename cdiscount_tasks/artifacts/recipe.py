@@ -1,0 +1,62 @@
+"""Artifacts: directories `<stage>-<key>` that appear whole or not at all, and are found again by their key.
+
+An artifact is written into `.<name>.<builder>.part/`, its manifest last, synced and renamed. One builder per name holds
+a lock that the system releases when the holder dies; what the dead left behind, the next builder removes.
+
+Damage is what the bytes say. A file that cannot be read for now is an OSError, which passes: nothing is removed for it,
+and the same call may succeed in a minute."""
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from cdiscount_tasks.artifacts.hashes import hash_json
+from cdiscount_tasks.artifacts.manifest import read_manifest
+
+logger = logging.getLogger(__name__)
+
+
+_KEY_DIGITS = 16
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What decides an artifact's content, and with it its key.
+
+    Attributes:
+        stage: The noun that the artifact carries, such as `labels`.
+        version: The stage's VERSION, raised whenever the meaning of its output changes.
+        config: The stage's part of the config, as JSON.
+        inputs: Input artifacts by name; their identities count, not where they lie.
+        files: Hashes of outside files by name.
+        libraries: Versions of the libraries whose behaviour changes the output.
+    """
+
+    stage: str
+    version: int
+    config: Mapping[str, Any]
+    inputs: Mapping[str, Path]
+    files: Mapping[str, str]
+    libraries: Mapping[str, str]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the recipe as it is hashed and written to the manifest."""
+        return {
+            "stage": self.stage,
+            "version": self.version,
+            "config": dict(self.config),
+            "inputs": {name: read_manifest(path)["identity"] for name, path in self.inputs.items()},
+            "files": dict(self.files),
+            "libraries": dict(self.libraries),
+        }
+
+    @property
+    def key(self) -> str:
+        """Return the 16 hex digits of the recipe's xxh3-128."""
+        return hash_json(self.as_json())[:_KEY_DIGITS]
+
+    def dir_in(self, parent: Path) -> Path:
+        """Return where the artifact stands or will stand."""
+        return parent / f"{self.stage}-{self.key}"

@@ -1,5 +1,0 @@
-"""The demo catalogue: drawn pictures in the real layout, for those who have no 58 GB at hand."""
-
-from cdiscount_tasks.demo.catalogue import VERSION, DemoResult, draw_catalogue
-
-__all__ = ["VERSION", "DemoResult", "draw_catalogue"]

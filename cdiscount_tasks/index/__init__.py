@@ -1,0 +1,1 @@
+"""What a scan of the catalogue becomes: merged, checked and profiled tables."""

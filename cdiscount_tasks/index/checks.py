@@ -1,0 +1,119 @@
+"""Whether what a scan found is a catalogue that can be believed: whole, and hardly anything of it rejected."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pyarrow as pa
+
+from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.tables.numbers import numpy_numbers, present_numbers
+from cdiscount_tasks.tables.parquet import iter_row_groups
+from cdiscount_tasks.vocabulary import Reason
+
+
+class Totals(NamedTuple):
+    """What of a catalogue was rejected, and of how much; the fields are those of the index's result."""
+
+    num_rejected_documents: int
+    num_documents: int
+    num_unreadable_bytes: int
+    num_bytes: int
+
+
+def check_rejected_shares(catalogue_path: Path, totals: Totals, most: float, why: str) -> None:
+    """Refuse a catalogue of which too many documents or bytes were rejected, or all.
+
+    Args:
+        catalogue_path: The BSON file.
+        totals: What was rejected.
+        most: Largest share that is accepted, of documents and of bytes.
+        why: The reasons, for the message.
+
+    Raises:
+        DataError: If so.
+    """
+    num_rejected, num_documents, num_unreadable, num_bytes = totals
+    if num_documents in (0, num_rejected):
+        raise DataError(
+            f"{catalogue_path}: none of {num_documents} documents is a product ({why or 'nothing was found'}); "
+            "expected BSON documents {_id, imgs, category_id} one after another: compare with train.bson"
+        )
+    if num_rejected / num_documents > most:
+        raise DataError(
+            f"{catalogue_path}: {num_rejected} of {num_documents} documents were rejected ({why}), expected at most "
+            f"{most:.2%}; the file may be damaged: compare its size with the source, or raise "
+            "CDISCOUNT_MAX_REJECTED_SHARE"
+        )
+    # A hole, a stretch of gigabytes that were never written, is a single rejected document.
+    if num_unreadable / num_bytes > most:
+        raise DataError(
+            f"{catalogue_path}: {num_unreadable} of {num_bytes} bytes are no documents, "
+            f"expected at most {most:.2%}; the file may be damaged: fetch or unpack it again, or raise "
+            "CDISCOUNT_MAX_REJECTED_SHARE"
+        )
+
+
+class RejectedCounts:
+    """Counts what was rejected while its rows pass.
+
+    Attributes:
+        reasons: Documents by reason.
+        num_images: Pictures.
+        num_bytes: Bytes of the documents.
+        num_unreadable_bytes: Bytes that are no documents.
+    """
+
+    def __init__(self, catalogue_path: Path) -> None:
+        """Count from nothing."""
+        self._catalogue_path = catalogue_path
+        self.reasons: Counter[str] = Counter()
+        self.num_images = self.num_bytes = self.num_unreadable_bytes = 0
+
+    @property
+    def num_documents(self) -> int:
+        """Return how many documents were rejected."""
+        return self.reasons.total()
+
+    def pass_on(self, tables: Iterable[pa.Table]) -> Iterator[pa.Table]:
+        """Yield tables of REJECTED as they come, counted.
+
+        Raises:
+            DataError: If the catalogue is cut; says where.
+        """
+        for rows in tables:
+            of_documents = ~present_numbers(rows["image_number"])
+            lengths = numpy_numbers(rows["byte_length"])
+            self.num_images += len(rows) - int(of_documents.sum())
+            self.num_bytes += int(lengths[of_documents].sum())
+            reasons = rows["reason"].to_pylist() if of_documents.any() else []
+            for row in np.flatnonzero(of_documents).tolist():
+                reason = reasons[row]
+                self.reasons[reason] += 1
+                if reason == Reason.DOCUMENT_CUT:
+                    offset, detail = (rows[name][row].as_py() for name in ("byte_offset", "detail"))
+                    raise DataError(f"{self._catalogue_path}: document at byte {offset}: {detail}")
+                self.num_unreadable_bytes += int(lengths[row]) * (reason == Reason.DOCUMENT_UNREADABLE)
+            yield rows
+
+
+def check_every_byte(catalogue_path: Path, products_path: Path, refused: int, num_bytes: int) -> None:
+    """Check that the documents kept and those rejected are together all the bytes of the file.
+
+    Args:
+        catalogue_path: The BSON file.
+        products_path: The products kept.
+        refused: Bytes of the documents rejected.
+        num_bytes: Bytes of the file.
+
+    Raises:
+        DataError: If not: the file changed while it was scanned.
+    """
+    kept = sum(int(numpy_numbers(rows["length"]).sum()) for rows in iter_row_groups(products_path, ["length"]))
+    if kept + refused != num_bytes:
+        raise DataError(
+            f"{catalogue_path}: documents of {kept} bytes were kept and of {refused} rejected, of {num_bytes}; "
+            "the file changed while it was scanned: trigger a new run when nothing writes to it"
+        )

@@ -1,0 +1,1 @@
+"""What is judged on frozen features: the leak's price, label suspects, neighbours, samples at equal size."""

@@ -1,0 +1,1 @@
+"""Figures with their intervals: accuracies, calibration, paired differences."""

@@ -1,0 +1,338 @@
+"""What predictions are worth, by product, by image, by class and by level of the category tree."""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import sparse
+
+from cdiscount_tasks.learning.measuring.intervals import (
+    Figure,
+    figure_of,
+    known_exactly,
+    mean_figure,
+    num_effective,
+    percentiles,
+    ratio_figure,
+    resampled_sums,
+    share_figure,
+    share_figures,
+)
+from cdiscount_tasks.learning.measuring.shares import Floats, divide, wilson_interval
+
+FEWEST_TO_JUDGE = 30
+"""Below so many test products a class's figures say little: its interval spans tens of points."""
+
+MAX_CLASSES_IN_MATRIX = 256
+MAX_BLOCKS = 60
+NUM_PAIRS = 30
+TOP_KS = (3, 5)
+LEVELS = ("level1", "level2", "level3")
+
+_LEAST_PROBABILITY = float(np.finfo(np.float32).eps)  # as scikit-learn clips float32 probabilities
+
+
+def _mean_f1(hits: Floats, predicted: Floats, support: Floats) -> tuple[Floats, Floats]:
+    """Return macro and weighted F1 of [..., num_classes] counts, over the classes that occur, as scikit-learn does."""
+    f1 = divide(2 * hits, predicted + support)
+    return np.nanmean(f1, axis=-1), np.nansum(f1 * support, axis=-1) / support.sum(axis=-1)
+
+
+def f1_figures(
+    true: npt.NDArray[Any], predicted: npt.NDArray[Any], group_id: npt.NDArray[np.int64], num_classes: int
+) -> tuple[Figure, Figure]:
+    """Return the macro F1 (each class counts the same) and the weighted F1 (each product does), with intervals.
+
+    Args:
+        true: Class index of each product, [n].
+        predicted: [n].
+        group_id: int64, [n].
+        num_classes: Above every class index.
+    """
+    n, num_groups, rows = len(true), len(np.unique(group_id)), np.arange(len(true))
+    if n == 0:
+        return known_exactly(None, 0, 0), known_exactly(None, 0, 0)
+    shape, ones = (n, num_classes), np.ones(n)
+    is_true = sparse.csr_array((ones, (rows, true)), shape=shape)
+    is_predicted = sparse.csr_array((ones, (rows, predicted)), shape=shape)
+    values = sparse.hstack([is_true * is_predicted, is_predicted, is_true], format="csr")
+    found = _mean_f1(*np.split(np.asarray(values.sum(axis=0), np.float64), 3, axis=-1))
+    draws = _mean_f1(*np.split(resampled_sums(values, group_id), 3, axis=-1))
+    figures = []
+    for value, drawn in zip(found, draws, strict=True):
+        low, high = percentiles(drawn)
+        if num_groups < 2 or not high > low:
+            low, high = wilson_interval(float(value), num_effective(ones, group_id))
+        figures.append(figure_of(float(value), (low, high), n, num_groups))
+    return figures[0], figures[1]
+
+
+def log_losses(probability_of_label: npt.ArrayLike) -> Floats:
+    """Return -ln of the probability that each true class was given, kept finite as scikit-learn does."""
+    kept = np.clip(np.asarray(probability_of_label, np.float64), _LEAST_PROBABILITY, 1 - _LEAST_PROBABILITY)
+    return np.asarray(-np.log(kept))
+
+
+def squared_errors(probabilities: npt.NDArray[Any], true: npt.NDArray[Any]) -> Floats:
+    """Return each row's part of the Brier score: the sum over classes of (probability - truth)^2, in [0, 2].
+
+    As Brier (1950, Monthly Weather Review 78) has it, also for two classes, where others halve it.
+
+    Args:
+        probabilities: float, [n, num_classes], rows sum to 1.
+        true: Class index of each row, [n].
+    """
+    squares = np.einsum("nc,nc->n", probabilities, probabilities, dtype=np.float64)
+    return np.asarray(squares - 2.0 * probabilities[np.arange(len(true)), true] + 1.0)
+
+
+def _f1_of_overlap(overlap: Floats) -> Floats:
+    """Return F1 from the share of right products among those that are of a class or called by it."""
+    return np.asarray(2 * overlap / (1 + overlap))
+
+
+def measure_classes(
+    true: npt.NDArray[Any], predicted: npt.NDArray[Any], group_id: npt.NDArray[np.int64], num_classes: int
+) -> list[dict[str, Any]]:
+    """Return each class's precision, recall, F1 and support; null where nothing was predicted, or nothing is there.
+
+    F1 is 2 j / (1 + j) of the share j of right products among those that are of the class or called by it, and so are
+    the ends of its interval.
+    """
+    right = true == predicted
+    wrong = ~right
+    touched = np.concatenate([true, predicted[wrong]])
+    both_groups, both_right = np.concatenate([group_id, group_id[wrong]]), np.concatenate([right, right[wrong]])
+    figures = zip(
+        share_figures(predicted, right, group_id, num_classes),
+        share_figures(true, right, group_id, num_classes),
+        share_figures(touched, both_right, both_groups, num_classes, told_as=_f1_of_overlap),
+        strict=True,
+    )
+    return [
+        {
+            "class_index": index,
+            "support": recall["n"],
+            "num_predicted": precision["n"],
+            "too_few_to_judge": recall["n"] < FEWEST_TO_JUDGE,
+            "precision": precision,
+            "recall": recall,
+            "f1": f1,
+        }
+        for index, (precision, recall, f1) in enumerate(figures)
+    ]
+
+
+def confusion(true: npt.NDArray[Any], predicted: npt.NDArray[Any], num_classes: int) -> dict[str, Any]:
+    """Count how often each class was taken for each other.
+
+    Returns:
+        `matrix`: counts, a row per true class, a column per predicted one; null above 256 classes. `pairs`: the most
+        frequent mistakes, each with `true`, `predicted`, `n` and `share` of the true class's products.
+    """
+    cells, counts = np.unique(true.astype(np.int64) * num_classes + predicted, return_counts=True)
+    table = pd.DataFrame({"true": cells // num_classes, "predicted": cells % num_classes, "n": counts})
+    table["share"] = (table["n"] / table.groupby("true")["n"].transform("sum")).round(6)
+    mistakes = table[table["true"] != table["predicted"]].sort_values(
+        ["n", "share", "true", "predicted"], ascending=[False, False, True, True]
+    )
+    matrix = None
+    if num_classes <= MAX_CLASSES_IN_MATRIX:
+        dense = np.zeros((num_classes, num_classes), np.int64)
+        dense[table["true"], table["predicted"]] = table["n"]
+        matrix = dense.tolist()
+    return {"matrix": matrix, "pairs": mistakes.head(NUM_PAIRS).to_dict("records")}
+
+
+def confusion_blocks(
+    true: npt.NDArray[Any], predicted: npt.NDArray[Any], classes: pd.DataFrame
+) -> dict[str, Any] | None:
+    """Count confusions between the categories of the widest level that tells classes apart.
+
+    Args:
+        true: Class index of each product, [n].
+        predicted: [n].
+        classes: A row per class index: level1, level2.
+
+    Returns:
+        `level`, `blocks` (a category each, the largest first: `name`, `num_classes`, `num_products` of the true class)
+        and `matrix`, counts in the same order. None if no level above the lowest has 2 to 60 categories.
+    """
+    for depth in (1, 2):
+        paths = classes.groupby(list(LEVELS[:depth]), sort=False)
+        if paths.ngroups < 2:
+            continue
+        if paths.ngroups > MAX_BLOCKS:
+            return None
+        path = paths.ngroup().to_numpy()
+        matrix = np.zeros((paths.ngroups, paths.ngroups), np.int64)
+        np.add.at(matrix, (path[true], path[predicted]), 1)
+        order = np.argsort(-matrix.sum(axis=1), kind="stable")
+        names = classes[LEVELS[depth - 1]].groupby(path).first()
+        sizes = np.bincount(path)
+        blocks = [
+            {"name": str(names[one]), "num_classes": int(sizes[one]), "num_products": int(matrix[one].sum())}
+            for one in order
+        ]
+        return {"level": depth, "blocks": blocks, "matrix": matrix[np.ix_(order, order)].tolist()}
+    return None
+
+
+def measure_levels(
+    true: npt.NDArray[Any], predicted: npt.NDArray[Any], group_id: npt.NDArray[np.int64], classes: pd.DataFrame
+) -> dict[str, Any]:
+    """Measure how far down the category tree the answers are right.
+
+    Two categories meet at a level when their names agree from level 1 down to it.
+
+    Args:
+        true: Class index of each product, [n]. The others accordingly.
+        predicted: [n].
+        group_id: int64, [n].
+        classes: A row per class index: level1, level2, level3.
+
+    Returns:
+        `levels`: of each level its accuracy, null where all classes have one category there. `mistake_depth`: over the
+        mistakes, the mean number of levels, 0 to 3, at which the true and the predicted category still meet.
+    """
+    paths = [classes.groupby(list(LEVELS[: depth + 1])).ngroup().to_numpy() for depth in range(len(LEVELS))]
+    meet = np.column_stack([path[true] == path[predicted] for path in paths])
+    wrong, num_groups = true != predicted, len(np.unique(group_id))
+    levels = [
+        {
+            "level": depth + 1,
+            "num_categories": len(np.unique(path)),
+            "accuracy": share_figure(meet[:, depth], group_id)
+            if path.any()
+            else known_exactly(None, len(true), num_groups),
+        }
+        for depth, path in enumerate(paths)
+    ]
+    depth = mean_figure(meet[wrong].sum(axis=1), group_id[wrong], is_share=False)
+    return {"levels": levels, "mistake_depth": depth}
+
+
+def measure_joining(products: pd.DataFrame, images: pd.DataFrame) -> dict[str, Figure]:
+    """Measure what judging a product's images together brings over judging them one by one.
+
+    Args:
+        products: A row per product: product_id, group_id, class_index, predicted, num_images.
+        images: A row per image of these products: product_id, class_index, predicted.
+
+    Returns:
+        `single_images`: the accuracy of single images, averaged within each product and then over products. `gain`:
+        product accuracy minus that, resampled together. `gain_several_images`: the same over products with 2 or more.
+    """
+    right = (images["class_index"] == images["predicted"]).groupby(images["product_id"]).mean()
+    single = right.reindex(products["product_id"]).to_numpy(np.float64)
+    gain: Floats = (products["class_index"] == products["predicted"]).to_numpy(np.float64) - single
+    groups, several = products["group_id"].to_numpy(np.int64), products["num_images"].to_numpy() > 1
+    return {
+        "single_images": mean_figure(single, groups),
+        "gain": mean_figure(gain, groups, is_share=False),
+        "gain_several_images": mean_figure(gain[several], groups[several], is_share=False),
+    }
+
+
+def measure_baselines(
+    true: npt.NDArray[Any], correct: npt.NDArray[np.bool_], group_id: npt.NDArray[np.int64], classes: pd.DataFrame
+) -> dict[str, Any]:
+    """Measure what answers without a look at the pictures are worth.
+
+    Args:
+        true: Class index of each product, [n].
+        correct: bool, [n], whether the model is right.
+        group_id: int64, [n].
+        classes: A row per class index: num_products_train.
+
+    Returns:
+        `majority`, `majority_class_index` and `gain`; `largest_in_test`: the same of the class that most of these
+        products have, which nobody knows beforehand; `prior`: of answering every time with the train shares of the
+        classes as probabilities.
+    """
+    counts = classes["num_products_train"].to_numpy(np.float64)
+    # Of classes that are equally large in train, the one that test has most of: the hardest to beat.
+    in_test = np.bincount(true, minlength=len(counts))
+    majority_class, shares = int(np.lexsort((-in_test, -counts))[0]), counts / counts.sum()
+    majority = share_figure(true == majority_class, group_id)
+    errors = (shares**2).sum() - 2 * shares + 1
+    return {
+        "majority": majority,
+        "majority_class_index": majority_class,
+        "largest_in_test": share_figure(true == in_test.argmax(), group_id),
+        "gain": mean_figure(correct.astype(float) - (true == majority_class), group_id, is_share=False),
+        "prior": {
+            "accuracy": majority,
+            "accuracy_drawn": mean_figure(shares[true], group_id),
+            "log_loss": mean_figure(log_losses(shares)[true], group_id, is_share=False),
+            "brier": mean_figure(errors[true], group_id, is_share=False),
+        },
+    }
+
+
+def measure_products(products: pd.DataFrame, top_classes: npt.NDArray[Any], classes: pd.DataFrame) -> dict[str, Any]:
+    """Measure one split by product.
+
+    Args:
+        products: A row per product: group_id, class_index (as the catalogue gives it), predicted, num_images,
+            conflicted, probability_of_label, squared_error, corrected_class_index (with human fixes applied; -1: taken
+            out by one).
+        top_classes: int, [num_products, at least 5 or num_classes], the most probable first.
+        classes: A row per class index: level1, level2, level3, num_products_train.
+
+    Returns:
+        `product` and `baseline`, as docs/metrics-schema.md describes them.
+    """
+    true, predicted = products["class_index"].to_numpy(np.int64), products["predicted"].to_numpy(np.int64)
+    groups, corrected = products["group_id"].to_numpy(np.int64), products["corrected_class_index"].to_numpy(np.int64)
+    correct, conflicted = true == predicted, products["conflicted"].to_numpy(bool)
+    num_images, num_classes = products["num_images"].to_numpy(np.int64), len(classes)
+    kept = corrected >= 0
+    macro, weighted = f1_figures(true, predicted, groups, num_classes)
+    _, group, group_sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    weights = 1 / group_sizes[group]
+
+    def top(k: int) -> Figure:
+        if k >= num_classes:
+            return known_exactly(None, len(true), len(group_sizes))
+        return share_figure((top_classes[:, :k] == true[:, None]).any(axis=1), groups)
+
+    return {
+        "product": {
+            "accuracy": share_figure(correct, groups),
+            "accuracy_groups_once": ratio_figure(correct * weights, weights, groups),
+            "macro_f1": macro,
+            "weighted_f1": weighted,
+            "log_loss": mean_figure(log_losses(products["probability_of_label"]), groups, is_share=False),
+            "brier": mean_figure(products["squared_error"], groups, is_share=False),
+            **{f"top_{k}_accuracy": top(k) for k in TOP_KS},
+            "accuracy_unconflicted": share_figure(correct[~conflicted], groups[~conflicted]),
+            "accuracy_conflicted": share_figure(correct[conflicted], groups[conflicted]),
+            "accuracy_corrected": share_figure((corrected == predicted)[kept], groups[kept]),
+            "accuracy_by_num_images": {
+                str(count): share_figure(correct[num_images == count], groups[num_images == count])
+                for count in sorted(set(num_images.tolist()))
+            },
+            **measure_levels(true, predicted, groups, classes),
+            "per_class": measure_classes(true, predicted, groups, num_classes),
+            "confusion": {
+                **confusion(true, predicted, num_classes),
+                "blocks": confusion_blocks(true, predicted, classes),
+            },
+        },
+        "baseline": measure_baselines(true, correct, groups, classes),
+    }
+
+
+def measure_images(images: pd.DataFrame) -> dict[str, Figure]:
+    """Measure one split by image.
+
+    Args:
+        images: A row per image: group_id, class_index, predicted, probability_of_label.
+    """
+    groups = images["group_id"].to_numpy(np.int64)
+    return {
+        "accuracy": share_figure(images["class_index"].to_numpy() == images["predicted"].to_numpy(), groups),
+        "log_loss": mean_figure(log_losses(images["probability_of_label"]), groups, is_share=False),
+    }

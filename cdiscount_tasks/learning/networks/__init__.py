@@ -1,0 +1,1 @@
+"""Keras networks: built, trained, resumed, asked."""

@@ -1,0 +1,207 @@
+"""The networks by name. Each takes uint8 pictures and returns class probabilities; its own scaling is part of it."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+from keras import layers
+
+from cdiscount_tasks.errors import ConfigError, DataError
+from cdiscount_tasks.learning.networks.folding import fold_batch_normalization
+from cdiscount_tasks.settings.training import NetworkName
+
+# Short trainings have few steps: Keras' 0.99 would leave the moving statistics behind the weights.
+_MOMENTUM = 0.9
+_DROPOUT = 0.2
+
+
+def _plain_cnn(x: Any) -> Any:
+    """What a first Keras notebook builds: convolution and pooling three times, then two dense layers."""
+    x = layers.Rescaling(1 / 255)(x)
+    for filters in (32, 64, 128):
+        x = layers.Conv2D(filters, 3, activation="relu")(x)
+        x = layers.MaxPooling2D()(x)
+    x = layers.Flatten()(x)
+    return layers.Dense(128, activation="relu")(x)
+
+
+def _convolve(x: Any, filters: int, kernel: int = 3, stride: int = 1) -> Any:
+    x = layers.Conv2D(filters, kernel, strides=stride, padding="same", use_bias=False)(x)
+    return layers.BatchNormalization(momentum=_MOMENTUM)(x)
+
+
+def _residual_block(x: Any, filters: int, stride: int) -> Any:
+    # Averaging before the 1 x 1 convolution lets the shortcut see every pixel (He et al., 2019: "ResNet-D").
+    shortcut = layers.AveragePooling2D(stride, padding="same")(x) if stride > 1 else x
+    if x.shape[-1] != filters:
+        shortcut = _convolve(shortcut, filters, kernel=1)
+    x = layers.ReLU()(_convolve(x, filters, stride=stride))
+    return layers.ReLU()(layers.Add()([_convolve(x, filters), shortcut]))
+
+
+def _small_cnn(x: Any) -> Any:
+    """A residual network whose stem leaves a sixteenth of the pixels, with dense convolutions and global pooling.
+
+    On CPU dense 3 x 3 convolutions of few channels take no longer than the separable ones with which they were compared
+    (docs/measurements.md).
+    """
+    x = layers.Rescaling(1 / 127.5, offset=-1)(x)
+    for filters in (24, 32):
+        x = layers.ReLU()(_convolve(x, filters, stride=2))
+    for filters, stride in ((32, 1), (64, 2), (128, 2), (256, 2)):
+        x = _residual_block(x, filters, stride)
+    x = layers.GlobalAveragePooling2D()(x)
+    return layers.Dropout(_DROPOUT)(x)
+
+
+_BUILDERS = {"plain_cnn": _plain_cnn, "small_cnn": _small_cnn}
+
+
+class _Backbone(NamedTuple):
+    """A network of keras.applications, and whether it wants inputs in [-1, 1] or scales pictures itself."""
+
+    build: Callable[..., keras.Model]
+    scales_itself: bool
+
+
+_BACKBONES = {
+    "mobilenet_v2": _Backbone(keras.applications.MobileNetV2, scales_itself=False),
+    "mobilenet_v3_small": _Backbone(keras.applications.MobileNetV3Small, scales_itself=True),
+    "efficientnet_v2_b0": _Backbone(keras.applications.EfficientNetV2B0, scales_itself=True),
+    "convnext_tiny": _Backbone(keras.applications.ConvNeXtTiny, scales_itself=True),
+}
+_HEAD_LAYER = "probabilities"
+
+
+def _check_finite(backbone: keras.Model, weights_path: Path) -> None:
+    # Not by what the network says: on CPU a convolution fused with its activation turns NaN into 0.
+    bad = [weight.path for weight in backbone.weights if not keras.ops.all(keras.ops.isfinite(weight.value))]
+    if bad:
+        raise DataError(
+            f"{weights_path}: {len(bad)} of {len(backbone.weights)} weights are no finite numbers ({bad[0]}, ...); get "
+            "the file again"
+        )
+
+
+def _build_backbone(name: NetworkName, image_size: int, weights_path: Path | None) -> keras.Model:
+    """Build a network of keras.applications from pictures (as it wants them scaled) to its last feature map.
+
+    Pretrained batch statistics stay as they are, also while the weights are tuned, so that they can be folded.
+    """
+    backbone = _BACKBONES[name].build(include_top=False, weights=None, input_shape=(image_size, image_size, 3))
+    if weights_path is not None:
+        try:
+            backbone.load_weights(weights_path)
+        except Exception as error:
+            raise ConfigError(
+                f"{weights_path}: does not fit the network {name} ({str(error).splitlines()[0][:200]}); expected its "
+                "ImageNet weights without the top, as Keras publishes them"
+            ) from error
+        _check_finite(backbone, weights_path)
+        return fold_batch_normalization(backbone)
+    return backbone
+
+
+def _pool_backbone(x: Any, name: NetworkName, image_size: int, weights_path: Path | None) -> Any:
+    backbone = _build_backbone(name, image_size, weights_path)
+    if not _BACKBONES[name].scales_itself:
+        x = layers.Rescaling(1 / 127.5, offset=-1)(x)
+    x = backbone(x, training=False) if weights_path is not None else backbone(x)
+    return layers.GlobalAveragePooling2D(dtype="float32")(x)  # sums of many numbers, whatever the precision
+
+
+def _images_input(image_size: int) -> Any:
+    return keras.Input((image_size, image_size, 3), dtype="uint8", name="images")
+
+
+def _probabilities(features: Any, num_classes: int) -> Any:
+    return layers.Dense(num_classes, activation="softmax", dtype="float32", name=_HEAD_LAYER)(features)
+
+
+def is_backbone(name: str) -> bool:
+    """Tell whether a network is one of keras.applications, which can start from pretrained weights."""
+    return name in _BACKBONES
+
+
+def build_network(
+    name: NetworkName, image_size: int, num_classes: int, weights_path: Path | None = None
+) -> keras.Model:
+    """Build a network; without weights it is untrained.
+
+    Args:
+        name: One of config.NetworkName.
+        image_size: Side of the pictures in pixels.
+        num_classes: Number of outputs.
+        weights_path: ImageNet weights of a backbone, without its top.
+
+    Returns:
+        A model from uint8 [batch, image_size, image_size, 3] to float32 [batch, num_classes], rows sum to 1.
+
+    Raises:
+        ConfigError: If the weights are not this network's.
+        DataError: If a weight is not finite.
+    """
+    inputs = _images_input(image_size)
+    if is_backbone(name):
+        features = layers.Dropout(_DROPOUT)(_pool_backbone(inputs, name, image_size, weights_path))
+    else:
+        features = _BUILDERS[name](inputs)
+    return keras.Model(inputs, _probabilities(features, num_classes), name=name)
+
+
+def build_extractor(name: NetworkName, image_size: int, weights_path: Path) -> keras.Model:
+    """Build a frozen backbone that turns pictures into feature vectors.
+
+    Returns:
+        A model from uint8 [batch, image_size, image_size, 3] to float32 [batch, num_features].
+    """
+    inputs = _images_input(image_size)
+    return keras.Model(inputs, _pool_backbone(inputs, name, image_size, weights_path), name=f"{name}_features")
+
+
+def build_head(num_features: int, num_classes: int) -> keras.Model:
+    """Build what stands on a frozen backbone: from float32 [batch, num_features] to probabilities."""
+    inputs = keras.Input((num_features,), name="features")
+    return keras.Model(inputs, _probabilities(layers.Dropout(_DROPOUT)(inputs), num_classes), name="head")
+
+
+def put_head_on(network: keras.Model, head: keras.Model) -> None:
+    """Give a network the classifying layer of a trained head."""
+    network.get_layer(_HEAD_LAYER).set_weights(head.get_layer(_HEAD_LAYER).get_weights())
+
+
+def without_training(network: keras.Model) -> keras.Model:
+    """Return the same network without what training left on it: loss, optimiser and its states.
+
+    Saved, it is a third of the size, and `keras.models.load_model` opens it where none of this package is installed.
+    """
+    bare = keras.Model.from_config(network.get_config())
+    bare.set_weights(network.get_weights())
+    return bare
+
+
+def thaw(network: keras.Model, share: float) -> int:
+    """Let the upper part of a pretrained backbone learn; batch normalisation that was not folded stays frozen.
+
+    Args:
+        network: What `build_network` made with weights.
+        share: Of the backbone's layers, counted from the top, in [0, 1].
+
+    Returns:
+        The number of layers of the backbone that learn.
+
+    Raises:
+        ConfigError: If there is none.
+    """
+    parts = next(part for part in network.layers if isinstance(part, keras.Model)).layers
+    first = round((1 - share) * len(parts))
+    for number, part in enumerate(parts):
+        part.trainable = number >= first and not isinstance(part, layers.BatchNormalization)
+    num_tuned = sum(bool(part.trainable_weights) for part in parts)
+    if not num_tuned:
+        raise ConfigError(
+            f"fine_tune_share is {share:g}: the top {len(parts) - first} layers of {network.name} have no weights that "
+            "learn; raise it, or set fine_tune_epochs: 0"
+        )
+    return num_tuned

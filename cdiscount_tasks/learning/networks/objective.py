@@ -1,0 +1,53 @@
+"""What training minimises, and at which rate: loss, optimiser, schedule."""
+
+from typing import Any
+
+import keras
+
+from cdiscount_tasks.settings.training import TrainingConfig
+
+_WARM_UP_SHARE = 0.1
+_LAST_RATE_SHARE = 0.01
+
+
+class _SmoothedCrossEntropy(keras.losses.Loss):  # type: ignore[misc]
+    """Cross-entropy against targets that spread a share of themselves over all classes (Szegedy et al., 2016)."""
+
+    def __init__(self, num_classes: int, smoothing: float) -> None:
+        super().__init__(name="smoothed_cross_entropy")
+        self._num_classes, self._smoothing = num_classes, smoothing
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return the loss of each example."""
+        target = keras.ops.one_hot(keras.ops.reshape(y_true, (-1,)), self._num_classes)
+        return keras.losses.categorical_crossentropy(target, y_pred, label_smoothing=self._smoothing)
+
+
+def _schedule(highest: float, num_steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
+    warm_up = max(int(_WARM_UP_SHARE * num_steps), 1)
+    return keras.optimizers.schedules.CosineDecay(
+        initial_learning_rate=highest / 100,
+        warmup_target=highest,
+        warmup_steps=warm_up,
+        decay_steps=max(num_steps - warm_up, 1),
+        alpha=_LAST_RATE_SHARE,
+    )
+
+
+def compile_network(network: keras.Model, config: TrainingConfig, num_steps: int, jit_compile: bool) -> None:
+    """Prepare a network for training: AdamW with warm-up and cosine decay on smoothed cross-entropy.
+
+    Args:
+        network: From inputs to probabilities.
+        config: Rates and smoothing.
+        num_steps: Of the whole training, if it does not end early.
+        jit_compile: Whether XLA compiles the step.
+    """
+    num_classes = network.output_shape[-1]
+    network.compile(
+        optimizer=keras.optimizers.AdamW(_schedule(config.learning_rate, num_steps), weight_decay=config.weight_decay),
+        loss=_SmoothedCrossEntropy(num_classes, config.label_smoothing),
+        metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+        jit_compile=jit_compile,
+    )
+    network.optimizer.build(network.trainable_variables)

@@ -1,0 +1,1 @@
+"""Pictures as arrays: decoded, checked, held in memory or on disk."""

@@ -1,0 +1,1 @@
+"""This computer: its cores, memory, GPUs, and the weights files that it holds."""

@@ -1,0 +1,9 @@
+"""Faults of the system told apart from damage: of these a retry may be rid, of damage never."""
+
+import errno
+
+MOMENTARY = frozenset(
+    {errno.EIO, errno.ESTALE, errno.ENOMEM, errno.ETIMEDOUT, errno.EINTR, errno.EAGAIN, errno.EMFILE, errno.ENFILE}
+    | {errno.ECONNRESET}
+)
+"""What passes by itself, or when less is asked of the machine."""

@@ -1,0 +1,1 @@
+"""The page that puts samples beside each other."""

@@ -1,0 +1,124 @@
+"""The comparison of samples as a page, and its answer as a sentence."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from cdiscount_tasks.pages.comparison.random_choices_figure import draw_cloud, letter
+from cdiscount_tasks.pages.parts.templating import page_css, templates
+from cdiscount_tasks.pages.parts.words import class_names, number, signed
+from cdiscount_tasks.vocabulary import DRAWN_WARNING
+
+SCHEMA_VERSION = 1
+"""Of comparison.json; docs/metrics-schema.md describes it."""
+
+_SMALL_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
+
+
+def _spoken(count: int) -> str:
+    return _SMALL_NUMBERS[count] if count < len(_SMALL_NUMBERS) else f"{count:,}"
+
+
+def _points(figure: Mapping[str, Any], sign: int = 1) -> str:
+    """Return a difference of accuracies in points with its interval; `sign` -1 turns it round."""
+    ends = sorted(100 * sign * figure[end] for end in ("low", "high"))
+    return f"{100 * sign * figure['value']:.1f} points [{ends[0]:.1f}, {ends[1]:.1f}]".replace("-", signed(-1)[0])
+
+
+def _apart(facts: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any], int]:
+    """Return the hardest and the easiest sample, the figure of their difference, and its sign."""
+    ordered = sorted(facts["samples"], key=lambda sample: sample["accuracy"]["value"])
+    hardest, easiest = ordered[0], ordered[-1]
+    for difference in facts["differences"]:
+        if set(difference["samples"]) == {hardest["name"], easiest["name"]}:
+            sign = 1 if difference["samples"][0] == easiest["name"] else -1
+            return hardest, easiest, difference["matched"], sign
+    raise ValueError("differences lacks the two samples")
+
+
+def _at_large(facts: Mapping[str, Any]) -> str:
+    """Say what the cloud tells of look-alike categories, or of whom alone the answer tells."""
+    gap = facts["cloud"] and facts["cloud"]["gap"]
+    if not gap:
+        return f"This tells of these {_spoken(len(facts['samples']))} samples alone."
+    if gap["low"] <= 0 <= gap["high"]:
+        return (
+            "At large, random categories of one level-2 name are not shown to differ from those of different level-1 "
+            f"names: {_points(gap)}."
+        )
+    harder = "harder" if gap["value"] > 0 else "easier"
+    sign = 1 if gap["value"] > 0 else -1
+    return (
+        f"At large, five random categories of one level-2 name are {_points(gap, sign)} {harder} than five of "
+        "different level-1 names."
+    )
+
+
+def answer(facts: Mapping[str, Any]) -> str:
+    """Say in a sentence or two what a comparison found.
+
+    Args:
+        facts: What comparison.json holds.
+    """
+    samples = facts["samples"]
+    if facts["features"] is None:
+        networks = ", ".join(f"{one['title']} {number(one['network_accuracy']['value'])}" for one in samples)
+        return f"Not answered at equal size: {facts['no_features']}. The networks, one run each: {networks}."
+    hardest, easiest, figure, sign = _apart(facts)
+    values = f"{number(hardest['accuracy']['value'])} against {number(easiest['accuracy']['value'])}"
+    num_pairs = _spoken(len(facts["pairs"]))
+    if figure["low"] <= 0 <= figure["high"]:
+        found = (
+            f"At equal size, no difference is shown between {hardest['title']} and {easiest['title']}: {values}, "
+            f"{_points(figure, sign)} apart."
+        )
+    elif len(samples) > 2:
+        found = (
+            f"At equal size, {hardest['title']} is the hardest and {easiest['title']} the easiest: {values}, "
+            f"{_points(figure, sign)} apart."
+        )
+    else:
+        found = (
+            f"At equal size, the {num_pairs} categories of {hardest['title']} are {_points(figure, sign)} harder than "
+            f"those of {easiest['title']}: {values}."
+        )
+    return f"{found} {_at_large(facts)}"
+
+
+def _places_in_cloud(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Count, for each sample that is marked, the draws that are harder."""
+    places = []
+    for place, sample in enumerate(facts["samples"]):
+        marked = facts["cloud"]["samples"].get(sample["name"])
+        if marked is not None:
+            harder = {
+                kind: sum(one["accuracy"]["value"] < marked["accuracy"]["value"] for one in facts["cloud"][kind])
+                for kind in ("alike", "unlike")
+            }
+            places.append({"letter": letter(place), "title": sample["title"], **marked, "harder": harder})
+    return places
+
+
+def render_comparison(facts: Mapping[str, Any], examples: Sequence[Mapping[int, Sequence[tuple[str, int]]]]) -> str:
+    """Make the page: one file, no script, no network.
+
+    Args:
+        facts: What comparison.json holds.
+        examples: Of each sample, by class index, pictures as data URIs with their products' ids.
+    """
+    names = [class_names([pair["classes"][place] for pair in facts["pairs"]]) for place in range(len(facts["samples"]))]
+    cloud = facts["cloud"]
+    has_draws = bool(cloud and (cloud["alike"] or cloud["unlike"]))
+    return (
+        templates(autoescape=True)
+        .get_template("comparison/page.html")
+        .render(
+            facts=facts,
+            names=names,
+            titles={sample["name"]: sample["title"] for sample in facts["samples"]},
+            examples=examples,
+            cloud_figure=draw_cloud(cloud, [sample["name"] for sample in facts["samples"]]) if has_draws else None,
+            cloud_places=_places_in_cloud(facts) if has_draws else [],
+            css=page_css(),
+            drawn_warning=DRAWN_WARNING,
+        )
+    )

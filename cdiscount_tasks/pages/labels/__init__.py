@@ -1,0 +1,1 @@
+"""The page of a sample's labels: copies, conflicts, groups, rejected pictures."""

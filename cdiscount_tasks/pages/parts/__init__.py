@@ -1,0 +1,1 @@
+"""What several pages share: templates, words, figures, galleries."""

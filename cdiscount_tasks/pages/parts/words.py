@@ -1,0 +1,127 @@
+"""How numbers, names and counts read on a page."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from cdiscount_tasks.pages.parts.outside_text import plain
+from cdiscount_tasks.vocabulary import Reason
+
+_LONGEST_NAME = 60
+_LONGEST_FULL_NAME = 300
+
+NO_FIGURE = "—"
+MINUS = "\N{MINUS SIGN}"
+
+_EXPLAINED: dict[str, str] = {
+    Reason.DOCUMENT_UNREADABLE: "The bytes are no valid BSON; the scan went on behind them.",
+    Reason.DOCUMENT_CUT: "The file ends inside the document.",
+    Reason.ID_MISSING: "The document has no product id.",
+    Reason.ID_NOT_AN_INTEGER: "The product id is no whole number.",
+    Reason.ID_REPEATED: "An earlier document of the file has the same product id; the first one is kept.",
+    Reason.FIELD_REPEATED: "A field stands twice in the document.",
+    Reason.IMGS_MISSING: "The document has no list of pictures.",
+    Reason.IMGS_EMPTY: "The list of pictures is empty.",
+    Reason.IMGS_TOO_MANY: "The document has more than 4 pictures.",
+    Reason.IMGS_NOT_PICTURES: "The list holds something other than pictures.",
+    Reason.CATEGORY_MISSING: "The document has no category, though others have.",
+    Reason.CATEGORY_NOT_AN_INTEGER: "The category is no whole number.",
+    Reason.PICTURE_EMPTY: "The picture has 0 bytes.",
+    Reason.PICTURE_NOT_JPEG: "The bytes hold no JPEG frame header.",
+    Reason.PICTURE_DAMAGED: "The picture cannot be decoded.",
+    Reason.PICTURE_TOO_LARGE: "The picture has more pixels than any that a shop would show.",
+    Reason.PICTURE_OF_MANY_PRODUCTS: "A placeholder: so many products carry the picture that it shows none of them.",
+    Reason.NO_IMAGE_LEFT: "None of the product's pictures could be used.",
+    Reason.SMALL_CLASS: "The class has fewer than 3 groups, too few for three splits.",
+    Reason.NOT_IN_SPLIT_FILE: "The split file does not name the product.",
+}
+
+
+class ClassName(NamedTuple):
+    """What a class is called on a page: short enough for a table, and in full."""
+
+    short: str
+    full: str
+    category_id: int
+
+
+def class_names(classes: Sequence[Mapping[str, Any]]) -> list[ClassName]:
+    """Return the classes' names in order; those that share a name (it happens) carry their category id.
+
+    Args:
+        classes: `metrics.json`'s `classes`.
+    """
+    full = [plain(one["level3"]) or str(one["category_id"]) for one in classes]
+    shared = Counter(name[:_LONGEST_NAME] for name in full)
+    return [
+        class_name(name, int(one["category_id"]), marked=shared[name[:_LONGEST_NAME]] > 1)
+        for name, one in zip(full, classes, strict=True)
+    ]
+
+
+def _cut(name: str, longest: int) -> str:
+    return name if len(name) <= longest else name[: longest - 1].rstrip() + "…"
+
+
+def class_name(name: str, category_id: int, *, marked: bool = False) -> ClassName:
+    """Return a name, short and in full; `marked` with its category id where others share it."""
+    mark = f" ({category_id})" if marked else ""
+    return ClassName(_cut(name, _LONGEST_NAME) + mark, _cut(name, _LONGEST_FULL_NAME) + mark, category_id)
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """Return a figure's value as text; a dash where it is undefined."""
+    return NO_FIGURE if value is None else f"{value:z.{digits}f}"
+
+
+def signed(value: float | None, digits: int = 1) -> str:
+    """Return a difference as text, with its sign; a dash where it is undefined."""
+    if value is None:
+        return NO_FIGURE
+    text = f"{value:.{digits}f}"
+    if not text.strip("-0."):
+        return text.lstrip("-")
+    return f"{MINUS}{text[1:]}" if text.startswith("-") else f"+{text}"
+
+
+def interval(figure: Mapping[str, Any], digits: int = 3) -> str:
+    """Return a figure's interval as text."""
+    if figure["low"] is None or figure["high"] is None:
+        return "no interval"
+    return f"{number(figure['low'], digits)} to {number(figure['high'], digits)}"
+
+
+def count(value: int | None, what: str = "", plural: str = "") -> str:
+    """Return a count with its noun: `1 product`, `7,916 products`."""
+    if value is None:
+        return NO_FIGURE
+    noun = what if value == 1 else plural or (f"{what}s" if what else "")
+    return f"{value:,} {noun}".rstrip()
+
+
+def percent(share: float | None, digits: int = 1) -> str:
+    """Return a share as a percentage."""
+    return NO_FIGURE if share is None else f"{100 * share:.{digits}f} %"
+
+
+def duration(seconds: float | None) -> str:
+    """Return a time in the two units that matter: `48 s`, `3 min 12 s`, `2 h 05 min`."""
+    if seconds is None:
+        return NO_FIGURE
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    minutes, rest_s = divmod(round(seconds), 60)
+    hours, rest_min = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {rest_min:02d} min"
+    return f"{minutes} min {rest_s:02d} s" if minutes else f"{rest_s} s"
+
+
+def spoken(identifier: str) -> str:
+    """Return a reason such as `id_repeated` as words."""
+    return identifier.replace("_", " ")
+
+
+def explained(reason: str) -> str:
+    """Return what a reason of a `rejected.parquet` means."""
+    return _EXPLAINED.get(reason, "Listed in rejected.parquet.")

@@ -1,0 +1,106 @@
+"""What to do next, from a report's figures: what has most to gain comes first."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from cdiscount_tasks.pages.parts.words import ClassName, count, number
+from cdiscount_tasks.pages.report.coverage import ENOUGH_GROUPS
+
+
+class Step(NamedTuple):
+    """A piece of advice.
+
+    Attributes:
+        what: To do, in few words.
+        why: The figure that says so, as a sentence.
+        link: To the part of the page, or the file beside it, that shows it.
+    """
+
+    what: str
+    why: str
+    link: str
+
+
+def _faults(metrics: Mapping[str, Any]) -> Iterator[Step]:
+    """Yield what has to be mended before any figure is of use."""
+    if not metrics["verdict"]["certified"]:
+        yield Step(
+            "Use none of these figures", "Splits share pictures: the test asks for what was learnt.", "#certificate"
+        )
+    low, baseline = metrics["test"]["product"]["accuracy"]["low"], metrics["test"]["baseline"]["majority"]["value"]
+    if not metrics["verdict"]["above_baseline"] and None not in (low, baseline) and low > baseline:
+        yield Step(
+            "Test on products like those of train",
+            "The class that is largest in train is rare in test, so that being better than always answering it shows "
+            "nothing: give the split file a test with every class in about the shares of train.",
+            "#certificate",
+        )
+    elif not metrics["verdict"]["above_baseline"]:
+        yield Step(
+            "Do not use this model",
+            "It is not shown to be better than always answering the largest class: train for more epochs, with a lower "
+            "learning rate or another preset.",
+            "#curves",
+        )
+
+
+def _training(metrics: Mapping[str, Any]) -> Iterator[Step]:
+    """Yield what another training might bring."""
+    leak, model, found = metrics["leak"], metrics["model"], metrics["test"]["image"]["accuracy"]["value"]
+    if leak["reason"] is None and not model["input"]["weights"] and found is not None:
+        certified = leak["accuracy"]["certified"]
+        if certified["low"] is not None and certified["low"] > found:
+            yield Step(
+                "Start from a pretrained network",
+                f"A plain classifier on frozen {leak['network']} features gets {number(certified['value'])} of single "
+                f"pictures right, this network {number(found)}: take a preset with weights, such as transfer.",
+                "#leak",
+            )
+    if model["best_epoch"] == model["num_epochs"]:
+        why = (
+            "There was one epoch alone: whether more would help is not known yet."
+            if model["num_epochs"] == 1
+            else f"The last of {model['num_epochs']:,} epochs was the best: the validation loss was still falling."
+        )
+        yield Step("Train for more epochs", why, "#curves")
+
+
+def _data(metrics: Mapping[str, Any], names: list[ClassName]) -> Iterator[Step]:
+    """Yield what people can look at or add."""
+    suspects, product = metrics["suspects"], metrics["test"]["product"]
+    if suspects and suspects["num_listed"] and not suspects["reviews"]["lists"]:
+        listed = count(suspects["num_listed"], "product is", "products are")
+        yield Step(
+            "Judge the label suspects",
+            f"{listed} listed, and no list of this sample has come back yet: the next run learns from what you find.",
+            "suspects.html",
+        )
+    pairs = product["confusion"]["pairs"]
+    if pairs:
+        worst = pairs[0]
+        yield Step(
+            "Look at the pair that is confused most",
+            f"{names[worst['true']].short} is taken for {names[worst['predicted']].short} "
+            f"{count(worst['n'], 'time')}, {100 * worst['share']:.0f} % of its test products.",
+            "#pairs",
+        )
+    num_groups = product["accuracy"]["num_groups"]
+    few = sum(one["too_few_to_judge"] for one in product["per_class"])
+    if num_groups < ENOUGH_GROUPS or few:
+        small = f", and {count(few, 'class', 'classes')} cannot be judged alone" if few else ""
+        yield Step(
+            "Measure on more products",
+            f"Test has {count(num_groups, 'group')}{small}: four times as many would halve the intervals. Take more "
+            "products of each category, where the catalogue has them, or a larger share for test.",
+            "#classes",
+        )
+
+
+def next_steps(metrics: Mapping[str, Any], names: list[ClassName]) -> list[Step]:
+    """Return what a reader should do next, the most urgent first.
+
+    Args:
+        metrics: What metrics.json holds.
+        names: Of the classes.
+    """
+    return [*_faults(metrics), *_training(metrics), *_data(metrics, names)]

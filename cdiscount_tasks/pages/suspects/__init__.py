@@ -1,0 +1,1 @@
+"""The page of label suspects, to be judged by a person."""

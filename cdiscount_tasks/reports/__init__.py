@@ -1,0 +1,1 @@
+"""What is in the reports folder, and how it is read."""

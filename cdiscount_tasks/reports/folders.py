@@ -1,0 +1,122 @@
+"""What stands in the reports folder, read from its files. Loads nothing heavy: Airflow's API server reads it too."""
+
+import json
+import logging
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cdiscount_tasks.artifacts.json_files import DAMAGE
+from cdiscount_tasks.artifacts.manifest import MANIFEST, read_manifest
+from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.pages.overview.page import FinishedPage, FinishedReport, SkippedRun, UnreadableReport, report_row
+from cdiscount_tasks.vocabulary import METRICS_VERSION
+
+logger = logging.getLogger(__name__)
+
+PAGES = ("catalogue", "comparison")
+"""The folders beside those of the samples."""
+
+SKIP_NOTE = "skipped.json"
+"""Beside a sample's reports: which run was skipped last, when, and why."""
+
+_REMAKE = "clear the task write_report of its run in Airflow, or remove the folder"
+
+Report = FinishedReport | UnreadableReport
+
+
+def read_report(reports_dir: Path, folder: Path, finished: datetime) -> Report:
+    """Read one run's folder; what is no report of this schema becomes a row that says so."""
+    report = folder / "report.html"
+    link = report.relative_to(reports_dir).as_posix()
+    try:
+        read_manifest(folder)
+        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+        version = metrics["schema_version"]
+        if version != METRICS_VERSION:
+            age = "an older" if isinstance(version, int) and version < METRICS_VERSION else "another"
+            raise DataError(
+                f"metrics.json is of {age} schema ({version!r}, this code reads {METRICS_VERSION}); "
+                f"to list its figures {_REMAKE}"
+            )
+        return report_row(metrics, link, finished)
+    except DataError as error:
+        reason = str(error).replace(f"{folder}/", "").replace(str(folder), "the folder")
+    except FileNotFoundError:
+        reason = f"metrics.json is missing; {_REMAKE}"
+    except OSError as error:
+        reason = f"it cannot be read for now ({error.strerror or error}): look again in a minute"
+    except DAMAGE as error:
+        reason = f"metrics.json is damaged ({type(error).__name__}: {error}); {_REMAKE}"
+    logger.warning("the index of reports cannot read %s: %s", folder, reason)
+    return UnreadableReport(folder.parent.name, link if report.is_file() else None, folder.name, finished, reason)
+
+
+def _is_hidden(path: Path, reports_dir: Path) -> bool:
+    return any(part.startswith(".") for part in path.relative_to(reports_dir).parts)
+
+
+def report_folders(reports_dir: Path) -> list[tuple[Path, datetime]]:
+    """Return the folder of every run that has one, and when it was last written to, in UTC."""
+    found = []
+    for folder in sorted(
+        {path.parent for name in ("metrics.json", MANIFEST) for path in reports_dir.glob(f"*/*/{name}")}
+    ):
+        if _is_hidden(folder, reports_dir) or folder.parent.name in PAGES:
+            continue
+        try:
+            written = max(
+                path.stat().st_mtime for path in (folder / MANIFEST, folder / "metrics.json") if path.exists()
+            )
+        except (OSError, ValueError):
+            continue  # removed a moment ago
+        found.append((folder, datetime.fromtimestamp(written, UTC)))
+    return found
+
+
+def oldest_first(reports: Sequence[Report]) -> list[Report]:
+    """Return reports by sample, and of a sample the oldest first."""
+    return sorted(reports, key=lambda report: (report.sample, report.finished, report.link or ""))
+
+
+def read_skips(reports_dir: Path) -> list[SkippedRun]:
+    """Read which run of each sample was skipped last; a note that cannot be read is told and left out."""
+    found = []
+    for path in sorted(reports_dir.glob(f"*/{SKIP_NOTE}")):
+        if _is_hidden(path, reports_dir):
+            continue
+        try:
+            note = json.loads(path.read_text(encoding="utf-8"))
+            at = datetime.fromisoformat(note["at"]).astimezone(UTC)
+            found.append(SkippedRun(path.parent.name, at, str(note["run_id"]), str(note["reason"])))
+        except (OSError, *DAMAGE) as error:
+            logger.warning("the index of reports cannot read %s: %s", path, error)
+    return found
+
+
+def finished_pages(reports_dir: Path, stage: str, pattern: str) -> Iterator[FinishedPage]:
+    """Give the pages of a stage that stand whole: `catalogue_page` or `comparison`."""
+    for path in sorted(reports_dir.glob(pattern)):
+        if _is_hidden(path, reports_dir):
+            continue
+        try:
+            finished = (path.parent / MANIFEST).stat().st_mtime
+            manifest = read_manifest(path.parent)
+        except (DataError, OSError) as error:
+            logger.warning("the index of reports leaves one out: %s", error)
+            continue
+        if manifest.get("stage") == stage:
+            link = path.relative_to(reports_dir).as_posix()
+            yield FinishedPage(link, datetime.fromtimestamp(finished, UTC), manifest["result"])
+
+
+def catalogue_pages(reports_dir: Path) -> list[FinishedPage]:
+    """Return the pages of catalogues."""
+    return list(finished_pages(reports_dir, "catalogue_page", "catalogue/*/catalogue.html"))
+
+
+def comparison_pages(reports_dir: Path) -> list[FinishedPage]:
+    """Return the comparisons of samples; of the same samples the newest, in whatever folder an older version put it."""
+    found = finished_pages(reports_dir, "comparison", "comparison/*/comparison.html")
+    newest_last = sorted(found, key=lambda page: (page.finished, page.link))
+    return list({tuple(page.facts.get("samples") or (page.link,)): page for page in newest_last}.values())

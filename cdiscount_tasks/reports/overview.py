@@ -1,0 +1,126 @@
+"""The index of all that stands in the reports folder: finished runs of samples, comparisons, pages of catalogues."""
+
+import logging
+from collections.abc import Mapping, Sequence
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
+from cdiscount_tasks.artifacts.files import replace_file
+from cdiscount_tasks.artifacts.json_files import write_json
+from cdiscount_tasks.artifacts.locks import lock
+from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.learning.measuring.intervals import mean_figure
+from cdiscount_tasks.pages.overview.page import NUM_OPEN_RUNS, FinishedReport, render_index
+from cdiscount_tasks.reports.changes import (
+    CHANGE_FILE,
+    UNREADABLE,
+    compared_with,
+    identity_of,
+    stored_change,
+    with_changes,
+)
+from cdiscount_tasks.reports.folders import (
+    Report,
+    catalogue_pages,
+    comparison_pages,
+    oldest_first,
+    read_report,
+    read_skips,
+    report_folders,
+)
+from cdiscount_tasks.tables.parquet import open_table
+
+logger = logging.getLogger(__name__)
+
+
+def _read_test(folder: Path) -> pd.DataFrame:
+    """Read what a run's model said of its test products: group_id, class_index and right, by product_id."""
+    columns = ["product_id", "split", "group_id", "class_index", "predicted"]
+    with open_table(folder / "predictions.parquet") as file:
+        rows: pd.DataFrame = file.read(columns=columns).to_pandas()
+    rows = rows[rows["split"] == "test"].set_index("product_id").sort_index()
+    rows["right"] = rows["class_index"] == rows["predicted"]
+    return rows[["group_id", "class_index", "right"]]
+
+
+def _compare(was: pd.DataFrame, now: pd.DataFrame, points: float) -> dict[str, Any]:
+    """Compare two runs product by product, if they judged the same test products in the same categories.
+
+    Test is measured as the catalogue gives it, so that label fixes leave it the same.
+
+    Args:
+        was: Of the earlier run, as `_read_test` gives it.
+        now: Of the later run.
+        points: The plain difference, for runs that cannot be paired.
+    """
+    common = was.index.intersection(now.index)
+    facts = {"num_products": len(now), "num_common": len(common), "points": points, "low": None, "high": None}
+    if not len(common) == len(was) == len(now):
+        return {**facts, "how": "other_products"}
+    if not np.array_equal(was["class_index"], now["class_index"]):
+        return {**facts, "how": "other_categories"}
+    gain = now["right"].to_numpy(np.float64) - was["right"].to_numpy(np.float64)
+    figure = mean_figure(gain, now["group_id"].to_numpy(), is_share=False)
+    low, high = (None if end is None else 100 * end for end in (figure["low"], figure["high"]))
+    return {**facts, "low": low, "high": high, "points": 100 * float(gain.mean()), "how": "paired"}
+
+
+def _compute(reports_dir: Path, before: FinishedReport, after: FinishedReport) -> dict[str, Any]:
+    """Return what `change.json` holds of two runs."""
+    num, points = after.accuracy["n"], 100 * (after.accuracy["value"] - before.accuracy["value"])
+    facts = {**identity_of(before, after), "num_products": num, "num_common": num}
+    if before.predictions_hash == after.predictions_hash:
+        return {**facts, "how": "same_predictions", "points": 0.0, "low": 0.0, "high": 0.0}
+    try:
+        was, now = (_read_test((reports_dir / run.link).parent) for run in (before, after))
+    except (DataError, OSError, ValueError) as error:
+        logger.warning("the index of reports does not pair two runs: %s", error)
+        return {**facts, "how": "unreadable", "points": points, "low": None, "high": None}
+    return {**facts, **_compare(was, now, points)}
+
+
+def _write_change(facts: Mapping[str, Any], aside: Path) -> None:
+    write_json(aside, facts)
+
+
+def _store_changes(reports_dir: Path, reports: Sequence[Report]) -> None:
+    """Compute what is missing of the newest runs of each sample, and store it beside each run's metrics.json."""
+    read = [row for row in reports if isinstance(row, FinishedReport)]
+    for _, of_sample in groupby(read, key=lambda row: row.sample):
+        runs = list(of_sample)
+        for place in range(max(1, len(runs) - NUM_OPEN_RUNS), len(runs)):
+            before, after = compared_with(runs[:place], runs[place]), runs[place]
+            if before is None or after.accuracy["value"] is None:
+                continue
+            stored = stored_change(reports_dir, before, after)
+            if stored is None or stored.note == UNREADABLE:
+                facts = _compute(reports_dir, before, after)
+                replace_file((reports_dir / after.link).parent / CHANGE_FILE, partial(_write_change, facts))
+
+
+def write_reports_index(reports_dir: Path, setting: str = "CDISCOUNT_REPORTS") -> None:
+    """Write `index.html` over all that is finished; of two that end together, the second one lists both.
+
+    What the newest runs are worth against earlier ones is computed first, once, and stored beside each report.
+
+    Args:
+        reports_dir: The folder of all reports.
+        setting: The environment variable that moves it, for the sentence about a full or unwritable disk.
+    """
+
+    def write(aside: Path) -> None:
+        reports = oldest_first([read_report(reports_dir, *one) for one in report_folders(reports_dir)])
+        _store_changes(reports_dir, reports)
+        rows = with_changes(reports_dir, reports)
+        pages = catalogue_pages(reports_dir), comparison_pages(reports_dir)
+        page = render_index(rows, *pages, read_skips(reports_dir))
+        aside.write_text(page, encoding="utf-8")
+
+    with disk_faults_told(reports_dir, setting), lock(reports_dir / ".index.lock", "the index of reports", setting):
+        replace_file(reports_dir / "index.html", write)

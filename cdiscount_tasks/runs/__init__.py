@@ -1,0 +1,1 @@
+"""One run: opened, started, its steps, finished, changed, cleaned up."""

@@ -1,0 +1,300 @@
+"""Whether a run that started by itself would make anything new, and with which seed.
+
+A run is compared with the sample's last finished one of its preset, artifact by artifact: what decides each of them
+(catalogue, YAML, preset, fixes, split file, weights, versions) is put together as a run would, and nothing is built.
+"""
+
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import xxhash
+
+from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
+from cdiscount_tasks.artifacts.files import replace_file
+from cdiscount_tasks.artifacts.json_files import write_json
+from cdiscount_tasks.artifacts.manifest import MANIFEST, read_manifest
+from cdiscount_tasks.artifacts.recipe import Recipe
+from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.runs.finished import iter_finished_runs
+from cdiscount_tasks.runs.run import Run
+from cdiscount_tasks.settings.sample import ScheduleConfig
+
+logger = logging.getLogger(__name__)
+
+ALWAYS = "always"
+_SETTING = "CDISCOUNT_REPORTS"
+_MOST_TOLD = 4
+_ABSENT = "absent"
+_DOES = {
+    "features": "extracts features",
+    "evaluation": "evaluates",
+    "audit": "looks for label suspects",
+    "report": "writes a report",
+}
+"""What a run does again of the first artifact that differs; before the features, and of a model, it trains."""
+
+# What a report's config holds without deciding what it says: names, places and times of the run; copied files and
+# versions, which the artifacts count as far as they matter to them; presets that the run does not have.
+_PASSING = frozenset(
+    {"run_id", "started", "catalogue_path", "catalogue_fingerprint", "inputs", "input_sources", "versions"}
+)
+_PASSING_OF_SAMPLE = frozenset({"tags", "schedule", "presets", "default_preset"})
+
+
+class Difference(NamedTuple):
+    """The first artifact of which a run would make another one than a finished run has.
+
+    Attributes:
+        does: What the run does then, such as `trains`.
+        words: What is different, such as `epochs 8 -> 30, image size 64 -> 96`.
+    """
+
+    does: str
+    words: str
+
+
+def seed_by_itself(schedule: ScheduleConfig, run_id: str) -> dict[str, int]:
+    """Return the training seed that a run which started by itself has on top of its preset.
+
+    Args:
+        schedule: The sample's. With `retrain: always` each run has a seed of its own, made from its id, so that a retry
+            has the same; with `when_changed` the preset's holds.
+        run_id: Airflow's.
+    """
+    if schedule.retrain != ALWAYS:
+        return {}
+    return {"seed": xxhash.xxh3_64_intdigest(run_id.encode()) % 2**31}
+
+
+def _recipes(run: Run, dirs: Mapping[str, Path]) -> Iterator[Recipe]:
+    """Yield what decides each artifact of a run, in the order of the way.
+
+    Args:
+        run: Its index stands.
+        dirs: Of the artifacts by stage; each is looked at only when the one before was found to be what the run needs.
+    """
+    # Here, not above: the stages' libraries take seconds, which a task that wants a seed would pay.
+    from cdiscount_tasks.stages import audit, evaluation, features, labels, model, report, sample
+
+    config, index_dir = run.config, dirs["index"]
+    yield sample.sample_recipe(index_dir, config.draw)
+    pictures_and_labels = dirs["sample"], dirs["labels"]
+    yield labels.labels_recipe(index_dir, dirs["sample"], run.label_files, config.labels)
+    used = {stage: dirs[stage] for stage in ("index", "sample", "labels", "model", "evaluation")}
+    if (backbone := run.backbone) is not None:
+        yield features.features_recipe(*pictures_and_labels, backbone.weights_path, backbone.config)
+        yield audit.audit_recipe(dirs["labels"], dirs["features"], run.reviews, config.labels)
+        used |= {stage: dirs[stage] for stage in ("features", "audit")}
+    starts_from = dirs["features"] if config.training.weights != "none" else None
+    yield model.model_recipe(*pictures_and_labels, starts_from, config.training)
+    yield evaluation.evaluation_recipe(*pictures_and_labels, dirs["model"])
+    yield report.report_recipe(used, config)
+
+
+def _deciding(recipe: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of a recipe, or of a manifest, that decides whether an artifact says the same."""
+    # Not files: in a recipe they are what comes from outside, in a manifest what the artifact holds.
+    parts = {name: recipe[name] for name in ("version", "config", "inputs", "libraries")}
+    if recipe["stage"] == "report":
+        config = {name: value for name, value in parts["config"].items() if name not in _PASSING}
+        sample = {name: value for name, value in config["sample"].items() if name not in _PASSING_OF_SAMPLE}
+        parts["config"] = {**config, "sample": sample}
+    return parts
+
+
+def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the single settings of a recipe, as a dotted name and its value in JSON."""
+    if isinstance(value, Mapping) and value:
+        for name, part in value.items():
+            yield from _leaves(part, f"{path}.{name}" if path else str(name))
+    else:
+        yield path, json.dumps(value, sort_keys=True, ensure_ascii=False)
+
+
+_WORDS = {_ABSENT: _ABSENT, "true": "yes", "false": "no", "null": "none"}
+
+
+def _plain(text: str) -> str:
+    """Return a value in JSON as a person writes it."""
+    if text in _WORDS:
+        return _WORDS[text]
+    return str(json.loads(text)) if text.startswith('"') else text
+
+
+def _listed(values: list[Any]) -> str:
+    told = ", ".join(str(value) for value in values[:_MOST_TOLD])
+    return told + (f" and {len(values) - _MOST_TOLD} more" if len(values) > _MOST_TOLD else "")
+
+
+def _in_words(name: str, was: str, now: str) -> str:
+    """Say how one setting differs, without the names of the files that it stands in."""
+    if name == "inputs.index":
+        return "the catalogue's content changed"
+    if name == "version":
+        return f"the code of this step changed (version {was} -> {now})"
+    words = name.removeprefix("config.").removeprefix("libraries.").replace(".", " ").replace("_", " ")
+    before, after = (None if text == _ABSENT else json.loads(text) for text in (was, now))
+    if isinstance(before, list) and isinstance(after, list):
+        gone, new = [one for one in before if one not in after], [one for one in after if one not in before]
+        told = [f"{word} {_listed(values)}" for word, values in (("without", gone), ("with", new)) if values]
+        return f"{words}: now {' and '.join(told) or 'in another order'}"
+    return f"{words} {_plain(was)} -> {_plain(now)}"
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """Say in which settings two recipes differ.
+
+    Args:
+        before: A manifest, or another recipe as JSON.
+        now: The recipe as JSON.
+
+    Returns:
+        Such as `epochs 8 -> 30`, by name; empty: they decide the same.
+    """
+    was, found = dict(_leaves(_deciding(before))), dict(_leaves(_deciding(now)))
+    return [
+        _in_words(name, was.get(name, _ABSENT), found.get(name, _ABSENT))
+        for name in sorted(was.keys() | found.keys())
+        if was.get(name) != found.get(name)
+    ]
+
+
+def _changed_files(run: Run, last: Run) -> str:
+    """Say which files from outside a run has copied otherwise than a finished one; else it can only be the weights."""
+    now, before = run.config.inputs, last.config.inputs
+    changed = [name for name in sorted(now.keys() | before.keys()) if now.get(name) != before.get(name)]
+    return f"{' and '.join(changed) or 'the file of pretrained weights'} changed"
+
+
+def _change_of(recipe: Recipe, standing: Path, run: Run, last: Run) -> Difference | None:
+    """Say why an artifact of a finished run is not the one that a recipe makes; None: it is."""
+    told = differences(read_manifest(standing), recipe.as_json())
+    if not told and recipe.stage != "report" and recipe.dir_in(standing.parent) != standing:
+        told = [_changed_files(run, last)]  # a manifest holds their part in the key alone
+    if not told:
+        return None
+    more = f", and {len(told) - _MOST_TOLD} more" if len(told) > _MOST_TOLD else ""
+    return Difference(_DOES.get(recipe.stage, "trains"), f"{', '.join(told[:_MOST_TOLD])}{more}")
+
+
+def find_change(run: Run, last: Run) -> Difference | None:
+    """Say what a run would make otherwise than a finished one; None: everything that decides it is the same.
+
+    Args:
+        run: Its index is recorded.
+        last: A finished run of the same sample.
+    """
+    noted = {stage: Path(result["path"]) for stage, result in last.recorded().items()}
+    dirs = {**noted, "index": Path(run.recorded()["index"]["path"])}
+    met = {"index"}
+    try:
+        for recipe in _recipes(run, dirs):
+            met.add(recipe.stage)
+            if recipe.stage not in noted:
+                does = _DOES.get(recipe.stage, "trains")
+                return Difference(does, f"that run has no {recipe.stage}, and now they can be made")
+            if change := _change_of(recipe, noted[recipe.stage], run, last):
+                return change
+    except DataError as error:
+        return Difference("makes again what is missing", f"what that run used cannot be used again ({error})")
+    gone = " and ".join(sorted(noted.keys() - met))
+    return Difference("writes a report", f"that run has {gone}, and now they cannot be made") if gone else None
+
+
+def _has_presets_knobs(run: Run) -> bool:
+    """Tell whether a run trained as its preset says; a seed is no knob: `retrain: always` gives each run its own."""
+    knobs = {"seed": 0}
+    preset = run.config.sample.presets[run.config.preset]
+    return run.config.training.model_copy(update=knobs) == preset.model_copy(update=knobs)
+
+
+def _last_finished(run: Run) -> tuple[Run | None, Run | None]:
+    """Return the run to compare with, and the last finished one of whatever preset.
+
+    The first is of the same preset, and if there is one, without knobs that a person tried.
+    """
+    newest = of_preset = None
+    for other in iter_finished_runs(run.environment, run.config.sample.name):
+        if other.run_dir == run.run_dir:
+            continue
+        newest = newest or other
+        if other.config.preset == run.config.preset:
+            of_preset = of_preset or other
+            if _has_presets_knobs(other):
+                return other, newest
+    return of_preset, newest
+
+
+def _used_catalogue(run: Run) -> str:
+    return str(run.recorded()["index"]["catalogue_id"])
+
+
+def _no_news(run: Run, seen: Run | None) -> str | None:
+    """Say that the published index holds the catalogue that the sample used last; None: it is another one."""
+    if seen is None or _used_catalogue(seen) != _used_catalogue(run):
+        return None
+    return (
+        f"the published index is no news for sample {run.config.sample.name}: its run {seen.config.run_id} "
+        f"({_report_of(seen)}) used the same catalogue; to train, trigger a run by hand, or set schedule.cron in "
+        f"{run.config.sample.name}.yaml"
+    )
+
+
+def _report_of(run: Run) -> str:
+    finished = datetime.fromtimestamp((run.report_dir / MANIFEST).stat().st_mtime, UTC)
+    return f"report of {finished:%Y-%m-%d %H:%M} UTC"
+
+
+def reason_to_skip(run: Run, *, by_new_index: bool = False) -> str | None:
+    """Say why a run that started by itself would make nothing new; None: it continues, and the log says why.
+
+    Args:
+        run: Its index is recorded.
+        by_new_index: The run was started by a published index, not by a time: where the sample's last finished run has
+            used that catalogue, nothing is new, whatever that run's settings were.
+
+    Returns:
+        What it was compared with, and what to change for another training.
+
+    Raises:
+        ConfigError: If the run's weights cannot be had.
+    """
+    sample, preset = run.config.sample, run.config.preset
+    last, newest = _last_finished(run)
+    if by_new_index and (reason := _no_news(run, last or newest)):
+        return reason
+    if sample.schedule.retrain == ALWAYS:
+        logger.info("trains: schedule.retrain is always; the training seed of this run is %d", run.config.training.seed)
+        return None
+    if last is None:
+        logger.info("trains: sample %s has no finished run of preset %s yet", sample.name, preset)
+        return None
+    if change := find_change(run, last):
+        logger.info("%s: against run %s %s", change.does, last.config.run_id, change.words)
+        return None
+    return (
+        f"nothing changed since run {last.config.run_id} ({_report_of(last)}): catalogue, "
+        "settings, label fixes, weights and versions are the same; for another training change preset "
+        f"{preset}, set retrain: always in {sample.name}.yaml, or trigger a run by hand"
+    )
+
+
+def note_skip(run: Run, reason: str) -> None:
+    """Note beside a sample's reports that a run was skipped, and list it in the index of reports.
+
+    Raises:
+        ConfigError: If the reports folder is full or cannot be written.
+    """
+    from cdiscount_tasks.reports.folders import SKIP_NOTE  # as above
+    from cdiscount_tasks.reports.overview import write_reports_index
+
+    folder = run.report_dir.parent
+    note = {"run_id": run.config.run_id, "at": datetime.now(UTC).isoformat(timespec="seconds"), "reason": reason}
+    with disk_faults_told(folder, _SETTING):
+        folder.mkdir(parents=True, exist_ok=True)
+        replace_file(folder / SKIP_NOTE, lambda aside: write_json(aside, note))
+    write_reports_index(run.environment.reports_dir, _SETTING)

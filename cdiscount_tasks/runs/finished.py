@@ -1,0 +1,47 @@
+"""The finished runs of a sample: those whose report and artifacts stand."""
+
+import json
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+from cdiscount_tasks.artifacts.json_files import DAMAGE
+from cdiscount_tasks.artifacts.manifest import MANIFEST, read_manifest
+from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.runs.run import Run, open_run
+from cdiscount_tasks.settings.environment import Environment
+
+logger = logging.getLogger(__name__)
+
+NEEDED = ("index", "sample", "labels", "evaluation", "report")
+"""What must stand of a run for it to count as finished."""
+
+
+def _read_run(environment: Environment, sample_name: str, folder: str) -> Run | None:
+    """Return a run by its folder's name, if all that is needed of it stands."""
+    config_path = environment.work_dir / "samples" / sample_name / "runs" / folder / "config.json"
+    if not config_path.is_file():
+        return None  # of another data root
+    try:
+        run = open_run(sample_name, json.loads(config_path.read_text("utf-8"))["run_id"])
+        noted = run.recorded()
+        for stage in NEEDED:
+            read_manifest(Path(noted[stage]["path"]))
+    except (DataError, FileNotFoundError, *DAMAGE) as error:
+        logger.info("run %s of %s is left out: %s", folder, sample_name, error)
+        return None
+    return run
+
+
+def iter_finished_runs(environment: Environment, sample_name: str) -> Iterator[Run]:
+    """Yield a sample's runs whose report and artifacts stand, the one first whose report was finished last."""
+    manifests = (environment.reports_dir / sample_name).glob(f"*/{MANIFEST}")
+    found = [(path.stat().st_mtime, path.parent.name) for path in manifests if not path.parent.name.startswith(".")]
+    for _, folder in sorted(found, reverse=True):
+        if (run := _read_run(environment, sample_name, folder)) is not None:
+            yield run
+
+
+def finished_runs(environment: Environment, sample_name: str) -> list[Run]:
+    """Return a sample's runs whose report and artifacts stand, in the order in which their reports were finished."""
+    return list(iter_finished_runs(environment, sample_name))[::-1]

@@ -1,0 +1,233 @@
+"""The machine's settings, read from environment variables: where things lie and how much is allowed."""
+
+import difflib
+import os
+import re
+import stat
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Literal
+
+from cdiscount_tasks.errors import ConfigError
+
+PROJECT_DIR = Path(__file__).resolve().parents[2]
+_DEFAULT_FIXES_DIR = PROJECT_DIR / "include" / "label_fixes"
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Where things lie on this machine."""
+
+    catalogue_path: Path
+    names_path: Path | None
+    data_dir: Path
+    samples_dir: Path
+    reports_dir: Path
+    label_fixes_dir: Path
+    weights_dir: Path | None
+    tensorboard_dir: Path | None
+    max_rejected_share: float
+    gpu_slots: int
+    price_per_cpu_hour: float | None
+    price_per_gpu_hour: float | None
+    currency: str
+    uses_demo_catalogue: bool
+    notify: tuple[str, ...]
+
+    @property
+    def work_dir(self) -> Path:
+        """Return where artifacts go: the demo's stand below its own folder, apart from those of real data."""
+        return self.demo_dir if self.uses_demo_catalogue else self.data_dir
+
+    @property
+    def demo_dir(self) -> Path:
+        """Return the folder of the drawn catalogue."""
+        return self.data_dir / "demo"
+
+
+_PATHS = frozenset(
+    f"CDISCOUNT_{name}"
+    for name in ("CATALOGUE", "CATEGORY_NAMES", "DATA", "SAMPLES", "REPORTS", "LABEL_FIXES", "WEIGHTS", "TENSORBOARD")
+)
+_KNOWN = _PATHS | {
+    f"CDISCOUNT_{name}"
+    for name in (
+        "MAX_REJECTED_SHARE", "GPU_SLOTS", "PRICE_PER_CPU_HOUR", "PRICE_PER_GPU_HOUR", "CURRENCY", "NOTIFY", "UI_PORT",
+        "PICTURES", "TEST_DATA", "TEST_SCALE",
+    )
+}  # fmt: skip
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)?(\.[0-9]*)?([eE][-+]?[0-9]+)?")
+
+
+def _refuse_odd(name: str, value: str) -> None:
+    """Refuse a value that was not meant so: what a shell or an environment file has left in it."""
+    told = f"environment variable {name} is {value!r}"
+    if any(0xD800 <= ord(c) < 0xE000 for c in value):
+        raise ConfigError(f"{told}: it has bytes that are not UTF-8; rename what it names")
+    if not value.isprintable():
+        raise ConfigError(f"{told}: it has an invisible character; take it out")
+    if name not in _PATHS:
+        return
+    if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
+        raise ConfigError(f"{told}: write it without the quotes")
+    if value != value.strip():
+        raise ConfigError(f"{told}: take out the space before or behind it")
+    if value.startswith(("$", "%")):
+        raise ConfigError(f"{told}: another variable in it was not replaced; write the whole path")
+
+
+def _own_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the project's variables that have a value, without the line end of a Windows file.
+
+    Raises:
+        ConfigError: If a name is a slip of a known one, or a value cannot be meant so.
+    """
+    own = {name: value.rstrip("\r\n") for name, value in environ.items() if name.upper().startswith("CDISCOUNT_")}
+    for name, value in own.items():
+        close = difflib.get_close_matches(name.upper(), sorted(_KNOWN), n=1, cutoff=0.85)
+        if value and name not in _KNOWN and close:
+            raise ConfigError(f"environment variable {name!r} is unknown; did you mean {close[0]}?")
+        if name in _KNOWN:
+            _refuse_odd(name, value)
+    return {name: value for name, value in own.items() if value}
+
+
+def _path(environ: Mapping[str, str], name: str, default: Path) -> Path:
+    if not environ.get(name):
+        return default
+    try:
+        return Path(environ[name]).expanduser().absolute()
+    except RuntimeError as error:
+        raise ConfigError(f"environment variable {name} is {environ[name]!r}: there is no such home folder") from error
+
+
+def _folder(environ: Mapping[str, str], name: str) -> Path | None:
+    return _path(environ, name, Path()) if environ.get(name) else None
+
+
+def _number(environ: Mapping[str, str], name: str, default: float, low: float, high: float) -> float:
+    text = environ.get(name) or str(default)
+    try:
+        value = float(text) if _NUMBER.fullmatch(text.strip()) else float("nan")
+    except ValueError:
+        value = float("nan")
+    if not low <= value <= high:
+        raise ConfigError(f"environment variable {name} is {text!r}, expected a number from {low:g} to {high:g}")
+    return value
+
+
+def _notify(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the ways in which reports and failures are told: `log`, `email:<address>`."""
+    ways = [way.strip() for way in (environ.get("CDISCOUNT_NOTIFY") or "log").split(",")]
+    if ways == ["none"]:
+        return ()
+    for way in ways:
+        if way != "log" and not re.fullmatch(r"email:[^@\s]+@[^@\s]+", way):
+            raise ConfigError(
+                f"environment variable CDISCOUNT_NOTIFY has {way!r}, expected log, email:name@example.org, several of "
+                "these with commas between, or none alone"
+            )
+    return tuple(dict.fromkeys(ways))
+
+
+def _price(environ: Mapping[str, str], name: str) -> float | None:
+    return _number(environ, name, 0, 0, 1e6) if environ.get(name) else None
+
+
+def _whole_number(environ: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    value = _number(environ, name, default, low, high)
+    if value != int(value):
+        raise ConfigError(f"environment variable {name} is {environ[name]!r}, expected a whole number")
+    return int(value)
+
+
+def fault_of(path: Path, wanted: Literal["file", "folder"]) -> str | None:
+    """Say why a path is not the file or folder that it should be; None: it is one."""
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return "it is a link to nothing" if path.is_symlink() else f"no such {wanted}"
+    except OSError as error:
+        return f"cannot be looked at: {error.strerror}"
+    found = "folder" if stat.S_ISDIR(mode) else "file" if stat.S_ISREG(mode) else "device"
+    return None if found == wanted else f"it is a {found}, expected a {wanted}"
+
+
+def _can_be_made(folder: Path) -> str | None:
+    """Say why a folder that need not exist yet cannot be made; None: nothing is in its place."""
+    there = next(path for path in (folder, *folder.parents) if path.is_symlink() or path.exists())
+    fault = fault_of(there, "folder")
+    return None if fault is None else fault if there == folder else f"{there}: {fault}"
+
+
+def check_folders(environment: Environment) -> None:
+    """Check that what the path variables name is there, or can be made: nothing that was set is passed over.
+
+    Raises:
+        ConfigError: If something else is in a folder's place, or a folder that must exist does not; names the variable.
+    """
+    fixes_dir = environment.label_fixes_dir
+    may_be_missing = fixes_dir == _DEFAULT_FIXES_DIR and not os.path.lexists(fixes_dir)
+    faults = {
+        "CDISCOUNT_SAMPLES": (environment.samples_dir, fault_of(environment.samples_dir, "folder")),
+        "CDISCOUNT_LABEL_FIXES": (fixes_dir, None if may_be_missing else fault_of(fixes_dir, "folder")),
+        "CDISCOUNT_REPORTS": (environment.reports_dir, _can_be_made(environment.reports_dir)),
+    }
+    if environment.weights_dir is not None:
+        faults["CDISCOUNT_WEIGHTS"] = environment.weights_dir, fault_of(environment.weights_dir, "folder")
+    for name, (path, fault) in faults.items():
+        if fault is not None:
+            raise ConfigError(f"{path}: {fault}, though {name} names it; set it to a folder, or unset it")
+
+
+def check_tensorboard(folder: Path | None) -> None:
+    """Check that TensorBoard's logs can be written where they are wanted.
+
+    Raises:
+        ConfigError: If the package is not installed, or a file is in the folder's place.
+    """
+    if folder is None:
+        return
+    wanted = f"logs for TensorBoard are to go to {folder} (CDISCOUNT_TENSORBOARD)"
+    if find_spec("tensorboard") is None:
+        raise ConfigError(
+            f"{wanted}, but it is not installed: install the package `tensorboard`, or unset the variable"
+        )
+    if _can_be_made(folder) is not None:
+        raise ConfigError(f"{wanted}, but that is no folder; name one, or unset the variable")
+
+
+def read_environment(environ: Mapping[str, str] | None = None) -> Environment:
+    """Read the project's environment variables; an empty one counts as unset.
+
+    Raises:
+        ConfigError: If a number is none or out of its bounds, a way to notify is unknown, a variable's name is a slip
+            of a known one, or its value holds what a shell or an environment file left there.
+    """
+    environ = _own_variables(os.environ if environ is None else environ)
+    data_dir = _path(environ, "CDISCOUNT_DATA", PROJECT_DIR / "data")
+    demo_dir = data_dir / "demo"
+    include_dir = PROJECT_DIR / "include"
+    catalogue_path = _path(environ, "CDISCOUNT_CATALOGUE", demo_dir / "catalogue.bson")
+    uses_demo = catalogue_path == demo_dir / "catalogue.bson"
+    names_path = _path(environ, "CDISCOUNT_CATEGORY_NAMES", demo_dir / "category_names.csv")
+    has_names = bool(environ.get("CDISCOUNT_CATEGORY_NAMES")) or uses_demo
+    return Environment(
+        catalogue_path=catalogue_path,
+        names_path=names_path if has_names else None,
+        data_dir=data_dir,
+        samples_dir=_path(environ, "CDISCOUNT_SAMPLES", include_dir / "samples"),
+        reports_dir=_path(environ, "CDISCOUNT_REPORTS", include_dir / "reports"),
+        label_fixes_dir=_path(environ, "CDISCOUNT_LABEL_FIXES", _DEFAULT_FIXES_DIR),
+        weights_dir=_folder(environ, "CDISCOUNT_WEIGHTS"),
+        tensorboard_dir=_folder(environ, "CDISCOUNT_TENSORBOARD"),
+        max_rejected_share=_number(environ, "CDISCOUNT_MAX_REJECTED_SHARE", 0.01, 0, 1),
+        gpu_slots=_whole_number(environ, "CDISCOUNT_GPU_SLOTS", 1, 1, 64),
+        price_per_cpu_hour=_price(environ, "CDISCOUNT_PRICE_PER_CPU_HOUR"),
+        price_per_gpu_hour=_price(environ, "CDISCOUNT_PRICE_PER_GPU_HOUR"),
+        currency=environ.get("CDISCOUNT_CURRENCY") or "EUR",
+        uses_demo_catalogue=uses_demo,
+        notify=_notify(environ),
+    )

@@ -1,0 +1,29 @@
+"""What can be chosen, as frozen pydantic models: a sample's YAML, its presets, the frozen config of a run.
+
+The same models check the YAML, make the trigger form and are written to `config.json`."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+
+def _tuple_of_list(value: Any) -> Any:
+    """YAML knows lists only; a frozen model holds tuples."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+_FromList = BeforeValidator(_tuple_of_list)
+
+
+def _bool_of_word(value: Any) -> Any:
+    """The trigger form's choices are text."""
+    return {"yes": True, "no": False}.get(value, value) if isinstance(value, str) else value
+
+
+YesOrNo = Annotated[bool, BeforeValidator(_bool_of_word)]
+
+
+class Frozen(BaseModel):
+    """A model that refuses unknown keys and never changes."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)

@@ -1,0 +1,92 @@
+"""What can be chosen, as frozen pydantic models: a sample's YAML, its presets, the frozen config of a run.
+
+The same models check the YAML, make the trigger form and are written to `config.json`."""
+
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from cdiscount_tasks.errors import ConfigError
+from cdiscount_tasks.settings.frozen import Frozen
+from cdiscount_tasks.settings.sample import DrawConfig, LabelConfig, SampleConfig
+from cdiscount_tasks.settings.sentences import first_sentence
+from cdiscount_tasks.settings.training import TrainingConfig
+
+
+class PriceConfig(Frozen):
+    """What an hour costs; None: unknown."""
+
+    per_cpu_hour: float | None = Field(default=None, ge=0, description="Of a stage without a GPU.")
+    per_gpu_hour: float | None = Field(default=None, ge=0, description="Of one GPU, its machine included.")
+    currency: str = "EUR"
+
+
+class RunConfig(Frozen):
+    """Everything that decides what a run makes, frozen by its first task in `config.json`."""
+
+    schema_version: Literal[1] = 1
+    run_id: str
+    sample: SampleConfig
+    preset: str
+    draw: DrawConfig
+    labels: LabelConfig
+    training: TrainingConfig
+    catalogue_path: str
+    catalogue_fingerprint: str
+    max_rejected_share: float = Field()
+    inputs: dict[str, str] = Field(description="Copied input files beside config.json, and the xxh3-128 of each.")
+    input_sources: dict[str, str] = Field(default={}, description="Where each of them was copied from.")
+    versions: dict[str, str]
+    started: str | None = Field(default=None, description="When the run was frozen, in UTC.")
+    prices: PriceConfig = PriceConfig()
+
+
+_NEEDS_WEIGHTS = ("mirrored_features", "fine_tune_learning_rate", "fine_tune_share")
+
+
+_NEEDS_TUNING = ("fine_tune_learning_rate", "fine_tune_share")
+
+
+def _refuse_idle(config: TrainingConfig, preset: TrainingConfig) -> None:
+    """Refuse a knob that was set and would do nothing: who set it expects otherwise.
+
+    Raises:
+        ValueError: With the knob, and what to set instead.
+    """
+    for knobs, is_idle, way_out in (
+        (_NEEDS_WEIGHTS, config.weights == "none", "without pretrained weights it does nothing; set weights: imagenet"),
+        (_NEEDS_TUNING, config.fine_tune_epochs == 0, "without tuning it does nothing; set fine_tune_epochs"),
+    ):
+        idle = [knob for knob in knobs if is_idle and getattr(config, knob) != getattr(preset, knob)]
+        if idle:
+            raise ValueError(f"{idle[0]} is {getattr(config, idle[0])}, but {way_out}, or leave it as in the preset")
+
+
+def training_config(sample: SampleConfig, preset: str, overrides: dict[str, Any]) -> TrainingConfig:
+    """Return a preset's knobs with a run's own on top.
+
+    Args:
+        sample: Holds the presets.
+        preset: One of them.
+        overrides: Knobs by name; None means "as in the preset".
+
+    Raises:
+        ConfigError: If the preset or a knob does not exist, a value is impossible, or a knob would do nothing.
+    """
+    if not isinstance(preset, str) or preset not in sample.presets:
+        known = ", ".join(sorted(sample.presets))
+        raise ConfigError(f"sample {sample.name}: preset is {preset!r}, expected one of {known}")
+    chosen = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        config = TrainingConfig.model_validate({**sample.presets[preset].model_dump(), **chosen})
+        _refuse_idle(config, sample.presets[preset])
+    except ValidationError as error:
+        raise ConfigError(f"run of sample {sample.name}: {first_sentence(error, TrainingConfig)}") from error
+    except ValueError as error:
+        raise ConfigError(f"run of sample {sample.name}: {error}") from error
+    if config.gpus > sample.num_gpu_slots:
+        raise ConfigError(
+            f"run of sample {sample.name}: gpus is {config.gpus}, but a training takes {sample.num_gpu_slots} slots of "
+            "the pool `gpu`, as many as the most of its presets; raise gpus in a preset of the sample's YAML"
+        )
+    return config

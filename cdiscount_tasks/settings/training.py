@@ -1,0 +1,114 @@
+"""What can be chosen, as frozen pydantic models: a sample's YAML, its presets, the frozen config of a run.
+
+The same models check the YAML, make the trigger form and are written to `config.json`."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from cdiscount_tasks.settings.frozen import Frozen, YesOrNo
+
+NetworkName = Literal[
+    "plain_cnn", "small_cnn", "mobilenet_v2", "mobilenet_v3_small", "efficientnet_v2_b0", "convnext_tiny"
+]
+
+
+BACKBONES = frozenset({"mobilenet_v2", "mobilenet_v3_small", "efficientnet_v2_b0", "convnext_tiny"})
+"""The networks of keras.applications, which may start from pretrained weights."""
+
+
+class TrainingConfig(Frozen):
+    """A preset: a complete set of training knobs. What a preset leaves out keeps the default given here."""
+
+    purpose: str = Field(
+        default="",
+        max_length=200,
+        exclude=True,  # it changes nothing that a run makes
+        description="What the preset is for, in a sentence; the trigger form shows it.",
+    )
+    network: NetworkName = Field(
+        default="small_cnn",
+        description="plain_cnn: the convolution, pooling, dense network of a first Keras notebook. "
+        "small_cnn: this project's own residual network, quick on a CPU. "
+        "The others are those of keras.applications, and may start from pretrained weights.",
+    )
+    weights: Literal["none", "imagenet"] = Field(
+        default="none",
+        description="What the network starts from. imagenet: pretrained weights (a network of keras.applications); its "
+        "features are computed once, a classifying layer learns from them, then the network itself may be tuned.",
+    )
+    image_size: int = Field(
+        default=96,
+        ge=32,
+        le=512,
+        description="Side in pixels that pictures are scaled to. The catalogue's are 180; time grows with the square.",
+    )
+    epochs: int = Field(
+        default=30,
+        ge=1,
+        le=500,
+        description="Passes over the train split, at most. With pretrained weights: of the classifying layer.",
+    )
+    mirrored_features: YesOrNo = Field(
+        default=False,
+        description="Whether the classifying layer also learns from every picture's mirror image: the frozen network "
+        "runs twice as long. Tuning mirrors pictures in any case.",
+    )
+    fine_tune_epochs: int = Field(
+        default=0, ge=0, le=500, description="Passes that tune the pretrained network itself; 0: it stays frozen."
+    )
+    fine_tune_learning_rate: float = Field(
+        default=3e-4, gt=0, le=1, description="Highest rate while the pretrained network is tuned."
+    )
+    fine_tune_share: float = Field(
+        default=1.0,
+        gt=0,
+        le=1,
+        description="Share of the pretrained network's layers that are tuned, from the top; the others stay frozen.",
+    )
+    batch_size: int = Field(default=64, ge=1, le=1024, description="Images per step.")
+    learning_rate: float = Field(default=2e-3, gt=0, le=1, description="Highest rate of the warm-up and cosine decay.")
+    weight_decay: float = Field(default=1e-4, ge=0, le=1, description="AdamW's decay of the weights.")
+    label_smoothing: float = Field(
+        default=0.1, ge=0, lt=1, description="Share of the target that is spread over all classes."
+    )
+    early_stopping_patience: int = Field(
+        default=8,
+        ge=1,
+        le=500,
+        description="Epochs without a lower validation loss (over products) after which training ends.",
+    )
+    class_weights: YesOrNo = Field(
+        default=False,
+        description="Whether every class counts the same while learning, however few images it has. It helped nobody "
+        "who reported it on this catalogue.",
+    )
+    gpus: int = Field(
+        default=1,
+        ge=1,
+        le=16,
+        title="GPUs",
+        description="GPUs that one training takes, where the machine has any; slots of the pool.",
+    )
+    precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = Field(
+        default="auto", description="auto: half precision on GPUs that have units for it, float32 elsewhere."
+    )
+    seed: int = Field(default=0, ge=0, le=2**31 - 1, description="Seed of weights, order, augmentation and dropout.")
+
+    @model_validator(mode="after")
+    def _weights_fit_the_network(self) -> Self:
+        if self.weights != "none" and self.network not in BACKBONES:
+            raise ValueError(
+                f"weights is {self.weights!r}, but {self.network} has no pretrained weights; take one of "
+                f"{', '.join(sorted(BACKBONES))}, or weights: none"
+            )
+        if self.fine_tune_epochs and self.weights == "none":
+            raise ValueError(
+                f"fine_tune_epochs is {self.fine_tune_epochs}, but without pretrained weights nothing is tuned; "
+                "set weights: imagenet, or fine_tune_epochs: 0"
+            )
+        return self
+
+
+KNOBS = tuple(name for name in TrainingConfig.model_fields if name != "purpose")
+"""What a run may set on top of its preset."""

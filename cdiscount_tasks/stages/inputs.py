@@ -1,0 +1,58 @@
+"""Plain words of the data that every layer shares. No Arrow, no TensorFlow: a DAG file may import this."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+
+class LabelFiles(NamedTuple):
+    """The outside files that label fixing reads, as they were when the run started; None: the run has none such."""
+
+    names_path: Path | None = None
+    fixes_path: Path | None = None
+    split_path: Path | None = None
+
+
+class Pretrained(NamedTuple):
+    """What a transfer starts from: a file of ImageNet weights, and the finished features artifact made with it."""
+
+    weights_path: Path
+    features_dir: Path
+
+
+class Reviews(NamedTuple):
+    """What people have looked at: their fixes, and the lists of suspects that these name, as the run found them.
+
+    `list_paths` are copies of `suspects.parquet`, each named `reviewed-<key of its audit>.parquet`.
+    """
+
+    fixes_path: Path | None = None
+    list_paths: tuple[Path, ...] = ()
+
+
+class ComparedRun(NamedTuple):
+    """A run that is put beside others: where what it left stands; features_dir is None where none were extracted."""
+
+    sample: str
+    title: str
+    run_id: str
+    sample_dir: Path
+    labels_dir: Path
+    evaluation_dir: Path
+    report_dir: Path
+    features_dir: Path | None
+
+
+class PooledDraw(NamedTuple):
+    """Some products of many categories, from which random draws of categories are made: finished artifacts."""
+
+    sample_dir: Path
+    labels_dir: Path
+    features_dir: Path
+
+
+class SampleChoice(NamedTuple):
+    """What a sample chooses from a catalogue; `category_ids` ascend, None: every category."""
+
+    name: str
+    title: str
+    category_ids: tuple[int, ...] | None

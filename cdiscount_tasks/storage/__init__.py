@@ -1,1 +1,0 @@
-"""The only place that knows bytes on disk: artifacts, the BSON catalogue, Parquet tables."""

@@ -1,0 +1,1 @@
+"""Parquet and CSV files: their schemas, and the one reader of each."""

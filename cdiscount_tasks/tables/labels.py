@@ -1,0 +1,105 @@
+"""What label fixing decided, as tables in memory, and the pictures behind its rows."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from cdiscount_tasks.tables import parquet, schemas
+from cdiscount_tasks.tables.sample_images import SampleImages, read_image_keys, rows_of
+
+PictureKey = tuple[int, int]
+"""product_id and image_number."""
+
+
+class LabelTables(NamedTuple):
+    """The tables of a labels artifact, with what the sample and the index know about their rows.
+
+    Attributes:
+        products: labels/products.parquet.
+        images: labels/images.parquet.
+        conflicts: labels/conflicts.parquet: content_hash, decision.
+        claims: Who claims the conflicting pictures, a row each: content_hash, product_id, category_id.
+        rejected: What the sample's index and the labels rejected of these products, with picture_number (of a picture
+            of it that the sample holds; missing: none) and that picture's content_hash.
+    """
+
+    products: pd.DataFrame
+    images: pd.DataFrame
+    conflicts: pd.DataFrame
+    claims: pd.DataFrame
+    rejected: pd.DataFrame
+
+
+def _read_claims(index_dir: Path, products: pd.DataFrame, conflicts: pa.Table) -> pd.DataFrame:
+    """Join the products that claim a picture with their categories; those outside the labels come from the index."""
+    hashes = conflicts["content_hash"].take(pc.list_parent_indices(conflicts["product_ids"]).cast(pa.int64()))
+    claims = pd.DataFrame(
+        {"content_hash": hashes.to_pylist(), "product_id": pc.list_flatten(conflicts["product_ids"]).to_numpy()}
+    )
+    category_of = products.set_index("product_id")["category_id"]
+    if not claims["product_id"].isin(category_of.index).all():
+        category_ids = sorted(set(pc.list_flatten(conflicts["category_ids"]).to_pylist()))
+        index_path = index_dir / "products.parquet"
+        found = parquet.read_rows(index_path, schemas.PRODUCTS, "category_id", category_ids)
+        outside = found.select(["product_id", "category_id"]).to_pandas().set_index("product_id")["category_id"]
+        outside = outside[outside.index.isin(claims["product_id"]) & ~outside.index.isin(category_of.index)]
+        category_of = pd.concat([category_of, outside])
+    claims["category_id"] = claims["product_id"].map(category_of)
+    return claims.dropna().astype({"category_id": "int64"})
+
+
+def _read_rejected(sample_dir: Path, labels_dir: Path) -> pd.DataFrame:
+    """Join what was rejected with the pictures that can still be found in the sample."""
+    paths = (sample_dir / "rejected.parquet", labels_dir / "rejected.parquet")
+    rejected = pa.concat_tables([parquet.read_table(path, schemas.REJECTED) for path in paths]).to_pandas()
+    rejected = rejected.astype({"product_id": "Int64", "image_number": "Int8"})
+    keys = pd.DataFrame(read_image_keys(sample_dir))[["product_id", "image_number", "content_hash"]]
+    keys = keys[keys["product_id"].isin(rejected["product_id"].dropna())]
+    keys = keys.astype({"product_id": "Int64", "image_number": "Int8"})
+    of_image: pd.DataFrame = rejected.merge(keys, on=["product_id", "image_number"], how="left")
+    of_product = rejected[["product_id"]].merge(keys.drop_duplicates("product_id"), on="product_id", how="left")
+    is_product = of_image["image_number"].isna()
+    number = of_image["image_number"].where(of_image["content_hash"].notna())
+    of_image["picture_number"] = number.where(~is_product, of_product["image_number"])
+    of_image["content_hash"] = of_image["content_hash"].where(~is_product, of_product["content_hash"])
+    return of_image
+
+
+def read_label_tables(index_dir: Path, sample_dir: Path, labels_dir: Path) -> LabelTables:
+    """Read what label fixing decided.
+
+    Args:
+        index_dir: Finished index artifact; opened only where products outside the sample claim a picture.
+        sample_dir: Finished sample artifact.
+        labels_dir: Finished labels artifact.
+
+    Raises:
+        DataError: If a file is missing or damaged.
+    """
+    products = parquet.exact_frame(parquet.read_table(labels_dir / "products.parquet", schemas.LABEL_PRODUCTS), "label")
+    conflicts = parquet.read_table(labels_dir / "conflicts.parquet", schemas.CONFLICTS)
+    return LabelTables(
+        products=products,
+        images=parquet.read_table(labels_dir / "images.parquet", schemas.LABEL_IMAGES).to_pandas(),
+        conflicts=conflicts.select(["content_hash", "decision"]).to_pandas(),
+        claims=_read_claims(index_dir, products, conflicts),
+        rejected=_read_rejected(sample_dir, labels_dir),
+    )
+
+
+def read_jpegs(sample_dir: Path, keys: Sequence[PictureKey]) -> dict[PictureKey, bytes]:
+    """Read some of a sample's pictures, whether label fixing kept them or not.
+
+    Raises:
+        DataError: If a picture is not in the sample, or the sample is damaged.
+    """
+    wanted = pd.DataFrame(sorted(set(keys)), columns=["product_id", "image_number"], dtype="int64")
+    if wanted.empty:
+        return {}
+    rows = rows_of(sample_dir, wanted["product_id"].to_numpy(), wanted["image_number"].to_numpy())
+    pictures = SampleImages(sample_dir).read(rows.tolist())
+    return dict(zip(wanted.itertuples(index=False, name=None), pictures, strict=True))

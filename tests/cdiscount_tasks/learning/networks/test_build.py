@@ -1,0 +1,46 @@
+from typing import get_args
+
+import numpy as np
+import pytest
+
+from cdiscount_tasks.settings.training import BACKBONES, NetworkName
+
+
+@pytest.fixture(scope="module")
+def networks():
+    from cdiscount_tasks.machine import gpus
+
+    gpus.prepare_device(0)
+    from cdiscount_tasks.learning.networks import build as networks
+
+    return networks
+
+
+NAMES = get_args(NetworkName)
+
+
+def test_the_networks_are_those_that_the_config_names(networks):
+    assert set(networks._BACKBONES) == BACKBONES
+    assert set(networks._BUILDERS) | BACKBONES == set(NAMES)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("image_size", [32, 47])
+def test_a_network_turns_uint8_pictures_into_probabilities(networks, name, image_size):
+    network = networks.build_network(name, image_size, 5)
+    pictures = np.random.default_rng(0).integers(0, 256, (3, image_size, image_size, 3), dtype=np.uint8)
+    found = np.asarray(network(pictures))
+    assert (found.shape, found.dtype) == ((3, 5), np.float32)
+    assert np.allclose(found.sum(axis=1), 1, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_seed_decides_the_first_weights(networks, name):
+    import keras
+
+    weights = []
+    for seed in (1, 1, 2):
+        keras.utils.set_random_seed(seed)
+        weights.append(networks.build_network(name, 32, 3).get_weights())
+    same, other = ([np.array_equal(a, b) for a, b in zip(weights[0], them, strict=True)] for them in weights[1:])
+    assert (all(same), all(other)) == (True, False)

@@ -1,0 +1,264 @@
+import logging
+
+import numpy as np
+import pytest
+
+from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.learning.networks import training
+from cdiscount_tasks.learning.networks.batches import Examples
+from cdiscount_tasks.learning.networks.checkpoints import Checkpoints
+from cdiscount_tasks.learning.networks.training import product_loss, train
+from cdiscount_tasks.learning.pictures.inputs import PicturesInMemory
+from cdiscount_tasks.settings.training import TrainingConfig
+
+CONFIG = TrainingConfig(network="plain_cnn", image_size=32, epochs=2, batch_size=8)
+
+
+def examples(num_images=24, num_classes=2, seed=0):
+    """Make pictures whose class is their brightest channel; every product has two."""
+    random = np.random.default_rng(seed)
+    class_index = np.arange(num_images) // 2 % num_classes
+    images = random.integers(0, 120, (num_images, 32, 32, 3), dtype=np.uint8)
+    images[np.arange(num_images), :, :, class_index] += 100
+    pictures = PicturesInMemory(iter([images]), num_images, 32)
+    return Examples(pictures, class_index.astype(np.int64), np.arange(num_images) // 2)
+
+
+def train_small(config=CONFIG, spoil=None, checkpoints=None, callbacks=(), shown=None, build=None, told=None):
+    from cdiscount_tasks.machine.gpus import prepare_device
+
+    device = prepare_device(config.seed)
+    from cdiscount_tasks.learning.networks.build import build_network
+
+    network = build() if build else build_network(config.network, 32, 2)
+    if spoil:
+        spoil(network)
+    return train(network, shown or examples(), examples(12, seed=1), config, device, checkpoints, told, callbacks)
+
+
+@pytest.fixture(scope="module")
+def trained():
+    return train_small()
+
+
+def same_arrays(one, other):
+    return [np.array_equal(a, b) for a, b in zip(one.network.get_weights(), other.network.get_weights(), strict=True)]
+
+
+def test_the_same_seed_gives_the_same_weights(trained):
+    assert all(same_arrays(trained, train_small()))
+
+
+@pytest.fixture
+def without_graphs():
+    """Run TensorFlow operation by operation: the kernels are the same, and tracing a deep network takes ten seconds."""
+    import tensorflow as tf
+
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)
+
+
+@pytest.mark.filterwarnings("ignore:Even though")
+def test_the_same_seed_gives_the_same_weights_of_the_residual_network(without_graphs):
+    config = CONFIG.model_copy(update={"network": "small_cnn", "epochs": 1})
+    assert all(same_arrays(train_small(config), train_small(config)))
+
+
+def test_another_seed_gives_other_weights(trained):
+    other = train_small(CONFIG.model_copy(update={"seed": 1}))
+    assert not all(same_arrays(trained, other))
+
+
+def test_history_has_a_row_an_epoch(trained):
+    assert [epoch.epoch for epoch in trained.history] == [1, 2]
+
+
+def test_the_best_epoch_has_the_lowest_validation_loss(trained):
+    losses = [epoch.validation_loss for epoch in trained.history]
+    assert trained.history[trained.best_epoch - 1].validation_loss == min(losses)
+
+
+def test_the_network_has_the_weights_of_the_best_epoch(trained):
+    validation = examples(12, seed=1)
+    probabilities = training.joint_probabilities(
+        training.predict_images(trained.network, validation.inputs, flip=False), validation.product
+    )
+    loss, _ = product_loss(probabilities, validation.class_index[::2])
+    assert loss == pytest.approx(trained.history[trained.best_epoch - 1].validation_loss, abs=1e-5)
+
+
+def test_training_ends_when_the_validation_loss_no_longer_falls(monkeypatch):
+    losses = iter([0.5, 0.4, 0.6, 0.5, 0.1])
+    monkeypatch.setattr(training, "product_loss", lambda *_: (next(losses), 0.5))
+    found = train_small(CONFIG.model_copy(update={"epochs": 5, "early_stopping_patience": 2}))
+    assert ([epoch.validation_loss for epoch in found.history], found.best_epoch) == ([0.5, 0.4, 0.6, 0.5], 2)
+
+
+def test_an_equal_validation_loss_is_no_better_one(monkeypatch):
+    monkeypatch.setattr(training, "product_loss", lambda *_: (0.5, 0.5))
+    found = train_small(CONFIG.model_copy(update={"epochs": 5, "early_stopping_patience": 2}))
+    assert (len(found.history), found.best_epoch) == (3, 1)
+
+
+def test_whoever_listens_is_told_each_epoch():
+    heard = []
+    found = train_small(told=heard.append)
+    assert heard == found.history
+
+
+def test_each_epoch_is_one_line_in_the_log(caplog):
+    with caplog.at_level(logging.INFO, training.__name__):
+        train_small()
+    lines = [record.message for record in caplog.records if record.message.startswith("epoch ")]
+    assert len(lines) == 2
+    assert all(
+        word in lines[0] for word in ("epoch 1 of 2", "train loss", "validation (products) loss", "images/s", "s left")
+    )
+
+
+def test_a_weight_that_is_not_finite_is_an_error_that_names_the_knob():
+    def spoil(network):
+        weights = network.get_weights()
+        weights[-1][:] = np.nan
+        network.set_weights(weights)
+
+    with pytest.raises(DataError, match=r"training diverged in epoch 1: .* is not finite; lower the learning_rate"):
+        train_small(spoil=spoil)
+
+
+def test_a_validation_loss_that_is_not_finite_is_an_error(monkeypatch):
+    monkeypatch.setattr(training, "product_loss", lambda *_: (float("nan"), 0.5))
+    with pytest.raises(DataError, match="training diverged in epoch 1"):
+        train_small()
+
+
+def test_product_loss_is_the_log_loss_and_the_share_of_right_answers():
+    loss, accuracy = product_loss(np.array([[0.5, 0.5], [0.25, 0.75]], np.float32), np.array([0, 0]))
+    assert (loss, accuracy) == (pytest.approx((np.log(2) + np.log(4)) / 2), 0.5)
+
+
+def test_a_class_that_train_lacks_is_an_error_that_names_it():
+    shown = examples()
+    one_class = Examples(shown.inputs, np.zeros(24, np.int64), shown.product)
+    with pytest.raises(DataError, match=r"the train split has no image of class_index \[1\], expected every one of 2"):
+        train_small(shown=one_class)
+
+
+def test_a_batch_larger_than_the_split_is_told_and_is_one_step(caplog):
+    found = train_small(CONFIG.model_copy(update={"batch_size": 100, "epochs": 1}))
+    assert len(found.history) == 1
+    assert "batch_size is 100 and there are 24 images: an epoch is a single step" in caplog.text
+
+
+def test_a_model_that_predicts_one_class_for_everything_is_told(monkeypatch, caplog):
+    monkeypatch.setattr(training, "joint_probabilities", lambda *_: np.tile([[0.9, 0.1]], (6, 1)))
+    assert train_small().num_classes_predicted == 1
+    assert "the model predicts one class for every validation product" in caplog.text
+
+
+def test_class_weights_change_what_is_learnt_where_classes_are_uneven():
+    shown = examples()
+    uneven = Examples(shown.inputs, np.minimum(np.arange(24) // 18, 1), shown.product)
+    plain = train_small(shown=uneven)
+    weighted = train_small(CONFIG.model_copy(update={"class_weights": True}), shown=uneven)
+    assert not all(same_arrays(plain, weighted))
+
+
+class KilledError(Exception):
+    """Stands for SIGKILL where a whole process would be too slow."""
+
+
+def killer(at_step):
+    """Return a callback that dies after so many steps, as a killed process would."""
+    import keras
+
+    left = iter(range(at_step, -1, -1))
+
+    def die_in_time(*_, **__):
+        if not next(left):
+            raise KilledError
+
+    return keras.callbacks.LambdaCallback(on_train_batch_end=die_in_time)
+
+
+# Flips, shifts and early stopping at work; 24 images in batches of 5 are 5 steps an epoch.
+SURVIVOR = CONFIG.model_copy(update={"epochs": 3, "batch_size": 5})
+
+
+def forgetful():
+    """Build a network with all that has a state: batch statistics, and dropout in two places."""
+    from keras import Input, Model, layers
+
+    inputs = Input((32, 32, 3), dtype="uint8")
+    x = layers.Conv2D(8, 3, strides=4)(layers.Rescaling(1 / 255)(inputs))
+    x = layers.Dropout(0.2)(layers.ReLU()(layers.BatchNormalization()(x)))
+    x = layers.Dropout(0.5)(layers.GlobalAveragePooling2D()(x))
+    return Model(inputs, layers.Dense(2, activation="softmax")(x))
+
+
+def train_survivor(config=SURVIVOR, **more):
+    return train_small(config, build=forgetful, **more)
+
+
+@pytest.fixture(scope="module")
+def undisturbed():
+    return train_survivor()
+
+
+@pytest.mark.parametrize("checkpoint_s", [0.0, 1000.0], ids=["at every step", "at the end of epochs"])
+@pytest.mark.parametrize("at_step", [2, 7])
+def test_a_training_that_died_ends_with_the_weights_of_the_undisturbed_one(
+    undisturbed, tmp_path, monkeypatch, checkpoint_s, at_step
+):
+    monkeypatch.setattr(training, "CHECKPOINT_S", checkpoint_s)
+    with pytest.raises(KilledError):
+        train_survivor(checkpoints=Checkpoints(tmp_path, "k"), callbacks=[killer(at_step)])
+    found = train_survivor(checkpoints=Checkpoints(tmp_path, "k"))
+    assert all(same_arrays(undisturbed, found))
+    losses = [[epoch.train_loss for epoch in one.history] for one in (undisturbed, found)]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-5)
+    assert sum(epoch.num_resumes for epoch in found.history) == (1 if checkpoint_s == 0 or at_step > 5 else 0)
+
+
+def test_a_training_whose_epochs_are_over_is_not_trained_again(undisturbed, tmp_path):
+    train_survivor(checkpoints=Checkpoints(tmp_path, "k"))
+    again = train_survivor(checkpoints=Checkpoints(tmp_path, "k"), callbacks=[killer(0)])
+    assert all(same_arrays(undisturbed, again))
+
+
+def test_a_checkpoint_of_another_training_is_not_resumed(undisturbed, tmp_path):
+    train_survivor(SURVIVOR.model_copy(update={"seed": 5}), checkpoints=Checkpoints(tmp_path, "another"))
+    assert all(same_arrays(undisturbed, train_survivor(checkpoints=Checkpoints(tmp_path, "k"))))
+
+
+def test_how_far_an_epoch_is_is_told_with_speed_time_and_memory(monkeypatch, caplog):
+    monkeypatch.setattr(training, "PROGRESS_S", 0.0)
+    with caplog.at_level(logging.INFO, training.__name__):
+        train_small(CONFIG.model_copy(update={"epochs": 1}))
+    line = next(record.message for record in caplog.records if "image 16 of 24" in record.message)
+    assert all(word in line for word in ("epoch 1", "loss", "images/s", "s left at most", "GiB of memory"))
+
+
+JSON_BYTES = 330
+"""What Airflow's log adds to a message: time, level, logger, ids of DAG, run and task, file and line."""
+
+
+def test_the_log_of_a_training_of_a_day_stays_below_a_megabyte(monkeypatch, caplog):
+    monkeypatch.setattr(training, "PROGRESS_S", 0.0)
+    with caplog.at_level(logging.INFO, training.__name__):
+        train_small(CONFIG.model_copy(update={"epochs": 1}))
+    monkeypatch.undo()
+    lines = [record.message for record in caplog.records if record.name == training.__name__]
+    longest = max(map(len, lines)) + 20  # of larger counts
+    most_epochs = 2 * 500  # of the classifying layer, then of the network
+    told = training.FIRST_S / training.PROGRESS_S + (86_400 - training.FIRST_S) / training.LATER_PROGRESS_S
+    assert (told + most_epochs) * (longest + JSON_BYTES) < 1e6
+
+
+def test_after_an_hour_progress_is_told_less_often(monkeypatch, caplog):
+    monkeypatch.setattr(training, "PROGRESS_S", 0.0)
+    monkeypatch.setattr(training, "FIRST_S", 0.0)
+    with caplog.at_level(logging.INFO, training.__name__):
+        train_small(CONFIG.model_copy(update={"epochs": 1}))
+    assert not any("image 16 of 24" in record.message for record in caplog.records)

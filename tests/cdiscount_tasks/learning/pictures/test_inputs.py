@@ -1,0 +1,114 @@
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.learning.pictures import inputs
+from cdiscount_tasks.learning.pictures.inputs import PicturesInMemory, PicturesOnDisk, free_memory_bytes, hold_pictures
+from tests.material.tiny_catalogue import draw_jpeg
+
+
+class Drawn:
+    """An image source of drawn pictures; at the module's top, so that processes can open it."""
+
+    def __len__(self):
+        return 30
+
+    def read(self, rows):
+        return [draw_jpeg(seed=row, size=40) for row in rows]
+
+
+def pictures(num_pictures=6, size=32, seed=0):
+    return np.random.default_rng(seed).integers(0, 256, (num_pictures, size, size, 3), dtype=np.uint8)
+
+
+def moved(picture, mirrored, down, right):
+    """Move a picture the plain way: by clipped places."""
+    size = len(picture)
+    picture = picture[:, ::-1] if mirrored else picture
+    place = np.arange(size)
+    return picture[np.clip(place - down, 0, size - 1)][:, np.clip(place - right, 0, size - 1)]
+
+
+@pytest.fixture(params=["memory", "disk"])
+def hold(request, tmp_path):
+    """Return a function that holds pictures in memory, or on disk."""
+
+    def held(images):
+        batches, size = iter([images[:4], images[4:]]), images.shape[1]
+        if request.param == "memory":
+            return PicturesInMemory(batches, len(images), size)
+        return PicturesOnDisk(batches, len(images), size, tmp_path / "spill" / "pixels")
+
+    return held
+
+
+@given(st.lists(st.tuples(st.integers(0, 5), st.booleans(), st.integers(-2, 2), st.integers(-2, 2)), max_size=8))
+def test_pictures_are_mirrored_and_moved_and_their_edges_fill_the_rest(hold, wanted):
+    images = pictures()
+    rows, mirrored, down, right = (np.array([one[n] for one in wanted], int) for n in range(4))
+    found = hold(images).take(rows, mirrored.astype(bool), np.stack([down, right], axis=1))
+    expected = [moved(images[row], *how) for row, *how in wanted]
+    assert found.shape == (len(wanted), 32, 32, 3)
+    assert all(np.array_equal(a, b) for a, b in zip(found, expected, strict=True))
+
+
+def test_pictures_are_moved_by_a_sixteenth_of_their_side_at_most(hold):
+    assert hold(pictures()).max_shift == 2
+
+
+def test_the_file_on_disk_is_gone_as_soon_as_it_is_open(tmp_path):
+    held = PicturesOnDisk(iter([pictures()]), 6, 32, tmp_path / "pixels")
+    assert list(tmp_path.iterdir()) == []
+    assert np.array_equal(held.take(np.array([5]), np.array([False]), np.zeros((1, 2), int))[0], pictures()[5])
+
+
+@pytest.mark.parametrize(("free", "kind"), [(2**30, PicturesInMemory), (1000, PicturesOnDisk)])
+def test_pictures_go_to_disk_where_memory_is_short(tmp_path, monkeypatch, free, kind, caplog):
+    monkeypatch.setattr(inputs, "free_memory_bytes", lambda: free)
+    with caplog.at_level("INFO"):
+        held = hold_pictures(Drawn, np.arange(0, 30, 2), 32, tmp_path)
+    assert type(held) is kind
+    assert ("their pixels go to a file" in caplog.text) == (kind is PicturesOnDisk)
+
+
+@pytest.mark.parametrize("processes_from", [0, 1000])
+def test_pictures_are_those_that_pillow_decodes_and_scales(tmp_path, monkeypatch, processes_from):
+    monkeypatch.setattr(inputs, "_PICTURES_WORTH_PROCESSES", processes_from)
+    monkeypatch.setattr(inputs, "_DECODED_AT_ONCE", 7)
+    rows = np.array([3, 4, 20, *range(5, 15)])
+    found = hold_pictures(Drawn, rows, 32, tmp_path).take(np.arange(13), np.zeros(13, bool), np.zeros((13, 2), int))
+    for row, picture in zip(rows.tolist(), found, strict=True):
+        plain = Image.open(io.BytesIO(draw_jpeg(seed=row, size=40))).resize((32, 32), Image.Resampling.BILINEAR)
+        assert np.array_equal(picture, np.asarray(plain))
+
+
+class Torn(Drawn):
+    def read(self, rows):
+        return [jpeg[:-40] for jpeg in super().read(rows)]
+
+
+def test_a_picture_that_no_longer_decodes_is_an_error(tmp_path):
+    with pytest.raises(DataError, match=r"image 2 of the sample no longer decodes \(.*\); draw it again"):
+        hold_pictures(Torn, np.array([2, 3]), 32, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("files", "left"),
+    [
+        ({"memory.max": "4000", "memory.current": "1500"}, 2500),
+        ({"memory.max": "max", "memory.current": "1500"}, None),
+        ({"memory/memory.limit_in_bytes": "900", "memory/memory.usage_in_bytes": "400"}, 500),
+        ({}, None),
+    ],
+)
+def test_a_containers_limit_counts(tmp_path, files, left):
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(text + "\n")
+    found = free_memory_bytes(tmp_path)
+    assert found == left if left is not None else found > 1_000_000

@@ -1,0 +1,96 @@
+import copy
+
+import pytest
+
+from cdiscount_tasks.pages.comparison.page import answer
+from cdiscount_tasks.pages.comparison.random_choices_figure import draw_cloud
+
+
+def figure(value, low=None, high=None):
+    return {"value": value, "low": value - 0.05 if low is None else low, "high": value + 0.05 if high is None else high}
+
+
+def sample(name, accuracy, network=0.7):
+    return {"name": name, "title": name.title(), "accuracy": figure(accuracy), "network_accuracy": figure(network)}
+
+
+def facts(accuracies, differences, gap=None):
+    samples = [sample(name, accuracy) for name, accuracy in accuracies.items()]
+    return {
+        "samples": samples,
+        "pairs": [{}] * 5,
+        "features": {},
+        "no_features": None,
+        "differences": [{"samples": list(pair), "matched": one} for pair, one in differences.items()],
+        "cloud": None if gap is None else {"gap": gap},
+    }
+
+
+def test_the_first_sample_may_be_the_harder_one():
+    told = answer(facts({"wine": 0.84, "bag": 0.92}, {("wine", "bag"): figure(-0.08, -0.11, -0.05)}))
+    assert told == (
+        "At equal size, the five categories of Wine are 8.0 points [5.0, 11.0] harder than those of Bag: 0.840 against "
+        "0.920. This tells of these two samples alone."
+    )
+
+
+def test_the_second_sample_may_be_the_harder_one():
+    told = answer(facts({"bag": 0.92, "wine": 0.84}, {("bag", "wine"): figure(0.08, 0.05, 0.11)}))
+    assert "of Wine are 8.0 points [5.0, 11.0] harder than those of Bag" in told
+
+
+def test_an_interval_over_zero_is_no_difference():
+    told = answer(facts({"wine": 0.91, "bag": 0.92}, {("wine", "bag"): figure(-0.01, -0.04, 0.02)}))
+    assert told.startswith(
+        "At equal size, no difference is shown between Wine and Bag: 0.910 against 0.920, 1.0 points ["
+    )
+
+
+@pytest.mark.parametrize(
+    ("gap", "words"),
+    [
+        (
+            figure(0.2, 0.1, 0.3),
+            "five random categories of one level-2 name are 20.0 points [10.0, 30.0] harder than five",
+        ),
+        (
+            figure(-0.2, -0.3, -0.1),
+            "five random categories of one level-2 name are 20.0 points [10.0, 30.0] easier than",
+        ),
+        (figure(0.0, -0.1, 0.1), "are not shown to differ from those of different level-1 names: 0.0 points"),
+    ],
+)
+def test_the_cloud_answers_for_the_catalogue(gap, words):
+    assert words in answer(facts({"a": 0.8, "b": 0.9}, {("a", "b"): figure(-0.1)}, gap))
+
+
+def test_without_features_the_answer_says_that_there_is_none():
+    without = copy.deepcopy(facts({"a": 0.8, "b": 0.9}, {}))
+    without |= {"features": None, "no_features": "no weights stand there"}
+    assert answer(without) == (
+        "Not answered at equal size: no weights stand there. The networks, one run each: A 0.700, B 0.700."
+    )
+
+
+def cloud(alike, unlike):
+    draws = {
+        kind: [{"accuracy": {"value": value}} for value in values]
+        for kind, values in (("alike", alike), ("unlike", unlike))
+    }
+    return {**draws, "samples": {"wine": {"accuracy": {"value": 0.6}}}}
+
+
+def test_the_figure_of_the_cloud_says_in_words_what_it_shows():
+    alt = draw_cloud(cloud([0.5, 0.6, 0.8], [0.9, 0.95]), ["bag", "wine"]).alt
+    assert "3 draws of one level-2 name: 0.500 to 0.800, half of them below 0.600" in alt
+    assert "sample B at 0.600" in alt and "sample A" not in alt
+
+
+def test_a_cloud_of_one_kind_has_no_empty_row():
+    svg = draw_cloud(cloud([], [0.9, 0.95]), ["wine"]).svg
+    assert "of different level-1 names" in svg and "of one level-2 name" not in svg
+
+
+def test_the_same_cloud_gives_the_same_figure():
+    one = cloud([0.5, 0.6, 0.8], [0.9, 0.95])
+    assert draw_cloud(one, ["wine"]) == draw_cloud(one, ["wine"])

@@ -1,0 +1,66 @@
+import re
+from datetime import UTC, datetime
+
+from cdiscount_tasks.pages.overview.page import FinishedPage, FinishedReport, render_index
+
+
+def make_report(sample="wine", day=23, link="wine/a/report.html", drawn=False):
+    figure = {"value": 0.8, "low": 0.75, "high": 0.84, "n": 200, "num_groups": 180}
+    return FinishedReport(
+        sample=sample,
+        title=f"<b>{sample}</b>",
+        link=link,
+        finished=datetime(2026, 11, day, 17, tzinfo=UTC),
+        run_id="manual__1",
+        preset="smoke",
+        accuracy=figure,
+        baseline=0.556,
+        above_baseline=True,
+        certified=True,
+        drawn=drawn,
+        total_s=312.0,
+        overrides={},
+        artifacts={"features": "features-a"},
+        predictions_hash="0",
+    )
+
+
+def links(page):
+    return [link for link in re.findall(r'href="([^"]+)"', page) if not link.startswith("#")]
+
+
+def test_the_index_groups_by_sample_with_the_newest_first():
+    reports = [
+        make_report(day=22, link="wine/old/report.html"),
+        make_report(sample="bag", link="bag/a/report.html"),
+        make_report(day=23, link="wine/new/report.html"),
+    ]
+    assert links(render_index(reports)) == ["bag/a/report.html", "wine/new/report.html", "wine/old/report.html"]
+
+
+def test_the_index_marks_drawn_runs_and_escapes_titles():
+    page = render_index([make_report(drawn=True)])
+    assert ">drawn</span>" in page
+    assert "<b>wine</b>" not in page and "&lt;b&gt;wine&lt;/b&gt;" in page
+
+
+def test_the_line_has_axis_numbers_and_the_times_of_its_first_and_last_run():
+    page = render_index([make_report(day=22), make_report(day=23, link="wine/b/report.html")])
+
+    assert "Accuracy of the last 2 smoke runs (axis 74 % to 85 %), with 95 % intervals." in page
+    assert "<span>2026-11-22 17:00</span><span>2026-11-23 17:00</span>" in page
+    assert "<span>85 %</span><span>74 %</span>" in page
+
+
+def test_an_index_without_runs_says_how_to_get_one():
+    page = render_index([])
+    assert "No run has finished yet" in page and "drawn" not in page
+
+
+def test_comparisons_stand_first_with_their_answer():
+    facts = {"title": "Wine and Mixed bag", "answer": "Wine is <harder>.", "origin": "file"}
+    page = render_index(
+        [make_report()], comparisons=[FinishedPage("comparison/x/comparison.html", make_report().finished, facts)]
+    )
+    assert links(page)[0] == "comparison/x/comparison.html"
+    assert "Wine is &lt;harder&gt;." in page

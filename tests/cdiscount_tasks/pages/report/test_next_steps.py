@@ -1,0 +1,95 @@
+import copy
+
+import pytest
+
+from cdiscount_tasks.pages.parts.words import ClassName
+from cdiscount_tasks.pages.report.next_steps import next_steps
+
+NAMES = [ClassName("RED", "RED", 1), ClassName("WHITE", "WHITE", 2)]
+FIGURE = {"value": 0.9, "low": 0.88, "high": 0.92, "n": 5000, "num_groups": 4000}
+GOOD = {
+    "verdict": {"certified": True, "above_baseline": True},
+    "leak": {
+        "reason": None,
+        "network": "mobilenet_v2",
+        "accuracy": {"certified": {**FIGURE, "value": 0.7, "low": 0.6}},
+    },
+    "model": {"input": {"weights": None}, "best_epoch": 5, "num_epochs": 8},
+    "suspects": {"num_listed": 0, "reviews": {"lists": []}},
+    "test": {
+        "image": {"accuracy": FIGURE},
+        "baseline": {"majority": {**FIGURE, "value": 0.55}},
+        "product": {
+            "accuracy": FIGURE,
+            "confusion": {"pairs": []},
+            "per_class": [{"too_few_to_judge": False}, {"too_few_to_judge": False}],
+        },
+    },
+}
+
+
+def changed(**values):
+    """Return the good metrics with some values changed, by dotted name with `__` for the dot."""
+    metrics = copy.deepcopy(GOOD)
+    for name, value in values.items():
+        *way, last = name.split("__")
+        place = metrics
+        for part in way:
+            place = place[part]
+        place[last] = value
+    return metrics
+
+
+def test_where_nothing_is_amiss_nothing_is_advised():
+    assert next_steps(GOOD, NAMES) == []
+
+
+@pytest.mark.parametrize(
+    ("change", "advice"),
+    [
+        ({"verdict__certified": False}, "Use none of these figures"),
+        ({"verdict__above_baseline": False, "test__baseline__majority": FIGURE}, "Do not use this model"),
+        ({"verdict__above_baseline": False}, "Test on products like those of train"),
+        ({"test__image__accuracy": {**FIGURE, "value": 0.5}}, "Start from a pretrained network"),
+        ({"model__best_epoch": 8}, "Train for more epochs"),
+        ({"suspects__num_listed": 12}, "Judge the label suspects"),
+        ({"test__product__accuracy": {**FIGURE, "num_groups": 171}}, "Measure on more products"),
+        ({"test__product__per_class": [{"too_few_to_judge": True}]}, "Measure on more products"),
+    ],
+)
+def test_each_figure_that_is_amiss_leads_to_its_advice(change, advice):
+    assert [step.what for step in next_steps(changed(**change), NAMES)] == [advice]
+
+
+def test_the_most_confused_pair_is_named():
+    metrics = changed(test__product__confusion={"pairs": [{"true": 1, "predicted": 0, "n": 12, "share": 0.364}]})
+    assert next_steps(metrics, NAMES)[0].why == "WHITE is taken for RED 12 times, 36 % of its test products."
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"suspects__num_listed": 1}, "1 product is listed, and no list"),
+        ({"suspects__num_listed": 2}, "2 products are listed, and no list"),
+        ({"model__best_epoch": 1, "model__num_epochs": 1}, "There was one epoch alone: whether more would help"),
+        ({"model__best_epoch": 8}, "The last of 8 epochs was the best: the validation loss was still falling."),
+    ],
+)
+def test_advice_claims_no_more_than_the_counts_say(change, sentence):
+    (step,) = next_steps(changed(**change), NAMES)
+    assert step.why.startswith(sentence)
+
+
+def test_a_network_that_began_with_weights_is_not_told_to():
+    metrics = changed(test__image__accuracy={**FIGURE, "value": 0.5}, model__input={"weights": {"file": "w.h5"}})
+    assert next_steps(metrics, NAMES) == []
+
+
+def test_a_list_that_came_back_is_not_asked_for_again():
+    assert next_steps(changed(suspects__num_listed=12, suspects__reviews={"lists": ["0123"]}), NAMES) == []
+
+
+def test_faults_come_before_what_could_be_better():
+    metrics = changed(model__best_epoch=8, verdict__above_baseline=False, test__baseline__majority=FIGURE)
+    assert [step.link for step in next_steps(metrics, NAMES)] == ["#curves", "#curves"]
+    assert next_steps(metrics, NAMES)[0].what == "Do not use this model"

@@ -1,0 +1,144 @@
+"""The pages as people meet them: in a browser, on a desk and on a telephone, by day and by night."""
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from cdiscount_tasks.pages.parts.templating import page_css
+from cdiscount_tasks.runs.folders import run_folder
+from cdiscount_tasks.stages.audit import audit_labels
+from cdiscount_tasks.stages.catalogue_page import write_catalogue_page
+from cdiscount_tasks.stages.comparison import write_comparison
+from cdiscount_tasks.stages.inputs import Reviews
+from cdiscount_tasks.stages.report import write_report
+from tests.cdiscount_tasks.stages.test_report import write
+from tests.material.audit_inputs import make_features
+from tests.material.compared_runs import make_run
+from tests.material.hostile_names import hostile_names
+from tests.material.report_inputs import make_inputs
+
+pytestmark = pytest.mark.browser
+
+PAGES = ["report", "labels", "suspects", "catalogue", "comparison", "index", "many classes"]
+LOOKS = [(1100, "light"), (1100, "dark"), (360, "light"), (360, "dark")]
+COLOUR_RULES = ["color-contrast", "link-in-text-block"]
+"""All that can differ by night, which changes colours alone: a test below watches that."""
+
+
+class Look(NamedTuple):
+    """What was found at one width in one colour scheme."""
+
+    violations: list[str]
+    scroll_width: int
+
+
+class Visit(NamedTuple):
+    """What was found on a page."""
+
+    looks: dict[tuple[int, str], Look]
+    requests: list[str]
+    complaints: list[str]
+
+
+def write_audited(place, reports_dir):
+    """Write a report that has everything: faults of labels, features, suspects, the price of a leak."""
+    wine = make_inputs(place)
+    odd = wine.products.iloc[10:130:5]
+    looks_like = dict(zip(odd["product_id"], (odd["class_index"] + 1) % 5, strict=True))
+    features_dir = make_features(wine.dirs["labels"], place, looks_like)
+    audit = audit_labels(wine.dirs["labels"], features_dir, Reviews(), place, wine.config.labels)
+    out_dir = reports_dir / "wine" / run_folder(wine.config.run_id)
+    write_report(*wine.dirs.values(), out_dir, wine.config, features_dir, Path(audit["path"]))
+    return out_dir
+
+
+@pytest.fixture(scope="module")
+def paths(tmp_path_factory, index_dir, tiny_path):
+    """Return each page as the stages write it."""
+    place = tmp_path_factory.mktemp("pages")
+    reports_dir = place / "reports"
+    out_dir = write_audited(place / "wine", reports_dir)
+    names = hostile_names(101)
+    many = make_inputs(place / "many", num_products=800, names=names, families=names[:30])
+    many_dir, _ = write(many, reports_dir, "manual__many")
+    catalogue_dir = reports_dir / "catalogue" / "tiny"
+    write_catalogue_page(index_dir, tiny_path, None, [], catalogue_dir)
+    runs = [make_run(place, "red", num_products=200), make_run(place, "bag", apart=5.0, seed=1, num_products=200)]
+    comparison_dir = reports_dir / "comparison" / "red-bag"
+    write_comparison(runs, None, comparison_dir, "", "no level-2 name has 5 categories")
+    return {
+        "report": out_dir / "report.html",
+        "labels": out_dir / "labels.html",
+        "suspects": out_dir / "suspects.html",
+        "catalogue": catalogue_dir / "catalogue.html",
+        "comparison": comparison_dir / "comparison.html",
+        "index": reports_dir / "index.html",
+        "many classes": many_dir / "report.html",
+    }
+
+
+def look(tab, width, scheme):
+    from axe_playwright_python.sync_playwright import Axe
+
+    tab.set_viewport_size({"width": width, "height": 900})
+    tab.emulate_media(color_scheme=scheme)
+    rules = {"runOnly": {"type": "rule", "values": COLOUR_RULES}} if scheme == "dark" else {}
+    found = Axe().run(tab, options={"resultTypes": ["violations"], **rules}).response["violations"]
+    grave = [
+        f"{rule['id']}: {rule['help']}: {rule['nodes'][0]['html'][:200]}"
+        for rule in found
+        if rule["impact"] in {"serious", "critical"}
+    ]
+    return Look(grave, tab.evaluate("document.documentElement.scrollWidth"))
+
+
+@pytest.fixture(scope="module")
+def visits(browser, paths):
+    """Return a function that visits a page once and tells what was found."""
+    known = {}
+
+    def visit(name):
+        if name not in known:
+            requests, complaints, tab = [], [], browser.new_page()
+            tab.on("request", lambda request: requests.append(request.url))
+            tab.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+            tab.on("pageerror", lambda error: complaints.append(str(error)))
+            tab.goto(paths[name].as_uri())
+            known[name] = Visit({one: look(tab, *one) for one in LOOKS}, requests, complaints)
+            tab.close()
+        return known[name]
+
+    return visit
+
+
+@pytest.mark.parametrize(("width", "scheme"), LOOKS)
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_nothing_serious(visits, name, width, scheme):
+    assert visits(name).looks[width, scheme].violations == []
+
+
+def test_the_night_changes_colours_alone():
+    css = page_css()
+    assert css.count("prefers-color-scheme") == 1
+    (dark,) = re.findall(r"@media \(prefers-color-scheme: dark\) \{\s*:root \{([^{}]*)\}\s*\}", css)
+    declarations = [one.strip() for one in dark.split(";") if one.strip()]
+    assert all(re.fullmatch(r"--[\w-]+: #[0-9a-f]{3,6}", one) for one in declarations)
+
+
+@pytest.mark.parametrize("width", [1100, 360])
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_is_no_wider_than_its_window(visits, name, width):
+    assert visits(name).looks[width, "light"].scroll_width <= width
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_asks_for_nothing_but_itself(visits, paths, name):
+    asked = [url for url in visits(name).requests if not url.startswith("data:")]
+    assert asked == [paths[name].as_uri()]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_browser_has_nothing_to_complain_of(visits, name):
+    assert visits(name).complaints == []

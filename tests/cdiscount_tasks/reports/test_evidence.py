@@ -1,0 +1,90 @@
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from cdiscount_tasks.learning.measuring.choices import choose_products
+from cdiscount_tasks.pages.labels.rows import Picture
+from cdiscount_tasks.reports.evidence import NUM_TWINS, read_evidence
+from cdiscount_tasks.tables import parquet, schemas
+from cdiscount_tasks.tables.features import iter_features, read_features
+from tests.material.report_inputs import make_inputs
+
+NUM_FEATURES = 6
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    return make_inputs(tmp_path_factory.mktemp("wine"), num_products=200)
+
+
+@pytest.fixture(scope="module")
+def choices(inputs):
+    test = inputs.products[inputs.products["split"] == "test"]
+    return choose_products(test.assign(probability=0.5))
+
+
+def write_features(folder, images, rows_per_group=37):
+    folder.mkdir()
+    vectors = np.random.default_rng(3).normal(size=(len(images), NUM_FEATURES)).astype(np.float32)
+    lists = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), NUM_FEATURES)
+    rows = {"product_id": images["product_id"].to_numpy(), "image_number": images["image_number"].to_numpy(np.int8)}
+    schema = schemas.features_schema(NUM_FEATURES, mirrored=False)
+    parquet.write_table(
+        folder / "features.parquet", pa.table({**rows, "vector": lists}, schema=schema), schema, rows_per_group
+    )
+    return vectors
+
+
+def evidence_of(inputs, choices, features_dir=None, **options):
+    dirs = {**inputs.dirs, **({"features": features_dir} if features_dir else {})}
+    return read_evidence(dirs, choices, "small_cnn", "no weights", **options)
+
+
+def test_every_kept_picture_of_the_chosen_products_is_read_small(inputs, choices):
+    evidence = evidence_of(inputs, choices)
+    num_images = inputs.products.set_index("product_id")["num_images"]
+    for product_id in choices.product_ids():
+        pictures = evidence.pictures_of(product_id)
+        assert pictures == [Picture(product_id, number) for number in range(num_images[product_id])]
+        assert all(max(evidence.pictures[one].size) <= 180 for one in pictures)
+
+
+def test_twins_are_the_nearest_learnt_products_by_all_pairs_of_pictures(inputs, choices, tmp_path):
+    images, products = inputs.images, inputs.products.set_index("product_id")
+    vectors = write_features(tmp_path / "features", images)
+    unit = vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+    learnt = np.flatnonzero(images["learnt"] & (images["split"] == "train"))
+    twins = evidence_of(inputs, choices, tmp_path / "features").twins
+    assert sorted(twins) == sorted(choices.mistakes["product_id"])
+    for product_id, found in twins.items():
+        near = (unit[images["product_id"] == product_id] @ unit[learnt].T).max(axis=0)
+        expected, groups = [], set()
+        for place in np.argsort(-near, kind="stable"):
+            row = images.iloc[learnt[place]]
+            group = products["group_id"][row["product_id"]]
+            if group not in groups and len(expected) < NUM_TWINS:
+                groups.add(group)
+                expected.append((row["product_id"], row["image_number"], products["class_index"][row["product_id"]]))
+        assert [(one.picture.product_id, one.picture.image_number, one.class_index) for one in found] == expected
+
+
+def test_without_features_and_with_those_of_other_pictures_there_are_no_twins_but_a_sentence(inputs, choices, tmp_path):
+    assert "which were not computed: no weights." in evidence_of(inputs, choices).no_twins
+    write_features(tmp_path / "features", inputs.images.iloc[:-1])
+    evidence = evidence_of(inputs, choices, tmp_path / "features")
+    assert "run again from extract_features" in evidence.no_twins and not evidence.twins
+
+
+def test_kept_out_pictures_are_not_read(inputs, choices):
+    evidence = evidence_of(inputs, choices, embed_pictures=False)
+    assert evidence.pictures == {} and "embed_pictures is false" in evidence.no_pictures
+
+
+@pytest.mark.parametrize("rows_per_group", [1, 10, 1000])
+def test_some_features_are_those_of_all_whatever_the_row_groups(inputs, tmp_path, rows_per_group):
+    write_features(tmp_path / "features", inputs.images, rows_per_group)
+    rows = np.array([0, 3, 4, 50, len(inputs.images) - 1])
+    found = list(iter_features(tmp_path / "features", rows, len(inputs.images)))
+    assert np.concatenate([some for some, _ in found]).tolist() == rows.tolist()
+    whole = read_features(tmp_path / "features")[rows, 0]
+    assert np.array_equal(np.concatenate([vectors for _, vectors in found]), whole)

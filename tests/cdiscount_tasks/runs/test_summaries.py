@@ -1,0 +1,83 @@
+import pytest
+
+from cdiscount_tasks.runs import summaries
+
+INDEX = {
+    "num_products": 4201,
+    "num_images": 9812,
+    "num_categories": 1,
+    "num_rejected_documents": 12,
+    "num_rejected_images": 0,
+    "reused": False,
+}
+LABELS = {
+    "num_classes": 5,
+    "num_products": 542,
+    "num_images": 947,
+    "num_groups": 370,
+    "num_rejected_images": 1,
+    "num_train_products": 358,
+    "num_validation_products": 90,
+    "num_test_products": 94,
+    "num_conflicting_images": 25,
+    "reused": True,
+}
+AUDIT = {
+    "num_products_judged": 542,
+    "num_suspects": 1,
+    "leak_by_product": -0.0042,
+    "leak_by_image": None,
+    "reused": False,
+}
+REPORT = {
+    "product_accuracy": 0.659574,
+    "product_accuracy_low": 0.523894,
+    "product_accuracy_high": 0.774155,
+    "num_test_products": 94,
+    "majority_baseline": 0.553191,
+}
+
+
+@pytest.mark.parametrize(
+    ("tell", "result", "line"),
+    [
+        (
+            summaries.of_index,
+            INDEX,
+            "9,812 images of 4,201 products in 1 category; 12 documents and 0 images rejected",
+        ),
+        (
+            summaries.of_labels,
+            LABELS,
+            "947 images of 542 products in 5 classes and 370 groups: 358 train, 90 validation, 94 test; "
+            "1 image rejected, 25 conflicting (stood already)",
+        ),
+        (
+            summaries.of_audit,
+            AUDIT,
+            "1 suspect among 542 products; a leaky split would change the accuracy by -0.4 points (by product)",
+        ),
+        (
+            summaries.of_report,
+            REPORT,
+            "product accuracy 66.0 % [52.4, 77.4] on 94 test products; always the largest class: 55.3 %",
+        ),
+        (summaries.of_ranges, [], "the catalogue is indexed already"),
+        (summaries.of_ranges, [{"start": 0, "stop": 33142500}], "33.1 MB to scan in 1 range"),
+    ],
+)
+def test_a_result_is_told_in_a_line(tell, result, line):
+    assert tell(result) == line
+
+
+def test_no_two_ranges_of_the_whole_catalogue_share_a_name():
+    from cdiscount_tasks.catalogue.window import BLOCK_BYTES
+    from cdiscount_tasks.stages.index import range_blocks
+
+    size = 58_200_000_000
+    step = range_blocks(size) * BLOCK_BYTES
+    names = [summaries.byte_range(start, min(start + step, size)) for start in range(0, size, step)]
+
+    assert names[0].startswith("0.0 to ")
+    assert names[-1].endswith(" to 58,200.0 MB")
+    assert len(set(names)) == len(names) > 100

@@ -1,0 +1,59 @@
+import pytest
+
+from cdiscount_tasks.settings.run import RunConfig
+from cdiscount_tasks.settings.sample import DrawConfig, LabelConfig, SampleConfig
+from cdiscount_tasks.settings.training import KNOBS, TrainingConfig
+from cdiscount_tasks.settings.words import lines_of, overridden, summary_of
+
+
+@pytest.fixture
+def config():
+    sample = SampleConfig(
+        name="tea",
+        title="Tea",
+        categories=(1, 2),
+        default_preset="slow",
+        presets={"slow": TrainingConfig(epochs=100)},
+    )
+    return RunConfig(
+        run_id="manual__1",
+        sample=sample,
+        preset="slow",
+        draw=DrawConfig(categories=(1, 2)),
+        labels=LabelConfig(categories=(1, 2)),
+        training=TrainingConfig(epochs=3, class_weights=True),
+        catalogue_path="/data/train.bson",
+        catalogue_fingerprint="f",
+        max_rejected_share=0.01,
+        inputs={"category_names.csv": "h"},
+        input_sources={"category_names.csv": "/data/category_names.csv"},
+        versions={"code": "0123456789ab"},
+    )
+
+
+def test_what_differs_from_the_preset_is_known_with_both_values(config):
+    assert overridden(config) == {"epochs": (3, 100), "class_weights": (True, False)}
+
+
+def test_the_summary_names_the_preset_and_what_differs(config):
+    assert summary_of(config) == "preset slow with epochs 3 (preset: 100), class_weights yes (preset: no)"
+
+
+def test_a_run_of_the_preset_as_it_is_says_no_more(config):
+    as_it_is = config.model_copy(update={"training": config.sample.presets["slow"]})
+    assert summary_of(as_it_is) == "preset slow"
+    assert not any("<-" in line for line in lines_of(as_it_is))
+
+
+def test_every_knob_has_a_line_and_what_differs_is_marked(config):
+    lines = {line.split()[0]: line for line in lines_of(config)}
+
+    assert set(KNOBS) <= set(lines)
+    assert lines["epochs"].endswith("3   <- the preset has 100")
+    assert "<-" not in lines["image_size"]
+
+
+def test_the_lines_name_catalogue_split_and_files(config):
+    told = "\n".join(lines_of(config))
+    for words in ("/data/train.bson", "train 0.7, validation 0.15, test 0.15; seed 0", "/data/category_names.csv"):
+        assert words in told

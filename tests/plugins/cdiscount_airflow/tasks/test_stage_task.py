@@ -1,0 +1,151 @@
+import errno
+import logging
+import traceback
+from types import SimpleNamespace
+
+import pytest
+from airflow.sdk.api.datamodels._generated import DagRunType
+from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
+from cdiscount_airflow import failures
+from cdiscount_airflow.tasks.stage_task import is_scheduled, skip_task, stage_task
+
+from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
+from cdiscount_tasks.errors import ConfigError, DataError, DivergedError
+
+
+def task_that_raises(error):
+    @stage_task(retries=3)
+    def body() -> dict:
+        """What the body does."""
+        raise error
+
+    return body
+
+
+@pytest.mark.parametrize("error", [ConfigError("set it right"), DataError("mend the file")])
+def test_what_no_retry_mends_fails_at_once_with_its_sentence(error):
+    with pytest.raises(AirflowFailException, match=str(error)):
+        task_that_raises(error).function()
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError("the disk was busy"),
+        TimeoutError("the file server does not answer"),
+        MemoryError("no memory left"),
+        RuntimeError("1 of this machine's 1 GPUs are wanted and 0 are free"),
+    ],
+)
+def test_any_other_error_may_be_tried_again(error):
+    with pytest.raises(type(error), match=str(error)):
+        task_that_raises(error).function()
+
+
+def test_a_training_that_diverged_is_not_tried_again():
+    with pytest.raises(AirflowFailException, match="lower the learning_rate"):
+        task_that_raises(DivergedError("training diverged in epoch 3: lower the learning_rate")).function()
+
+
+def test_a_full_disk_fails_at_once_with_what_to_free(tmp_path):
+    @stage_task(retries=3)
+    def body() -> dict:
+        """What the body does."""
+        with disk_faults_told(tmp_path):
+            raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path))
+
+    with pytest.raises(AirflowFailException, match="the disk is full: free space there"):
+        body.function()
+
+
+def test_a_failure_shows_its_sentence_once():
+    with pytest.raises(AirflowFailException) as caught:
+        task_that_raises(DataError("mend the file")).function()
+    told = traceback.format_exception(caught.value)
+    assert (
+        sum(line.endswith("Error: mend the file\n") or line.endswith("Exception: mend the file\n") for line in told)
+        == 1
+    )
+
+
+class Left(dict):
+    """Stands for the running task: keeps what is left for the run's page."""
+
+    def xcom_push(self, key, value):
+        self[key] = value
+
+
+@pytest.fixture
+def left(monkeypatch):
+    """Return what a task leaves while it runs."""
+    running = Left()
+    monkeypatch.setattr(failures, "get_current_context", lambda: {"ti": running})
+    return running
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (DataError("mend the file"), "mend the file"),
+        (MemoryError("no memory left"), "MemoryError: no memory left"),
+        (AirflowTaskTimeout("Timeout, PID: 17"), "it took longer than its time limit of 1:00:00 and was ended"),
+        (ZeroDivisionError("x" * 5000), f"ZeroDivisionError: {'x' * 1981} [...]"),
+    ],
+)
+def test_a_failing_task_leaves_its_reason_for_the_runs_page(left, error, reason):
+    with pytest.raises((type(error), AirflowFailException)):
+        task_that_raises(error).function()
+
+    assert left == {failures.REASON_KEY: {"reason": reason, "advice": ""}}
+
+
+def test_a_task_leaves_the_advice_of_its_page_where_its_error_has_none(left):
+    @stage_task(retries=3)
+    def body() -> dict:
+        """Train.
+
+        **If it fails**, clear the task.
+        """
+        raise MemoryError
+
+    with pytest.raises(MemoryError):
+        body.function()
+
+    assert left[failures.REASON_KEY]["advice"] == "If it fails, clear the task."
+
+
+def test_a_skipped_task_leaves_its_reason(left):
+    with pytest.raises(AirflowSkipException):
+        skip_task("nothing changed")
+
+    assert left[failures.REASON_KEY]["reason"] == "nothing changed"
+
+
+def test_a_reason_that_cannot_be_left_hides_no_error(monkeypatch):
+    monkeypatch.setattr(failures, "get_current_context", lambda: {"ti": None})
+
+    with pytest.raises(AirflowFailException, match="mend the file"):
+        task_that_raises(DataError("mend the file")).function()
+
+
+def test_a_summary_is_logged_last_and_stands_beside_the_result(caplog):
+    @stage_task(lambda result: f"{result['num_images']:,} images")
+    def body() -> dict:
+        """What the body does."""
+        logging.getLogger("cdiscount_tasks").info("work")
+        return {"path": "/a", "num_images": 9812}
+
+    with caplog.at_level(logging.INFO):
+        assert body.function() == {"path": "/a", "num_images": 9812, "summary": "9,812 images"}
+    assert caplog.messages == ["work", "9,812 images"]
+
+
+@pytest.mark.parametrize("run_type", list(DagRunType))
+def test_only_what_the_schedule_starts_is_scheduled(run_type):
+    by_itself = run_type in (DagRunType.SCHEDULED, DagRunType.ASSET_TRIGGERED)
+    assert is_scheduled(SimpleNamespace(run_type=run_type)) == by_itself
+
+
+def test_a_task_is_skipped_with_its_reason():
+    with pytest.raises(AirflowSkipException, match="nothing changed"):
+        skip_task("nothing changed")

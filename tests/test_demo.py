@@ -1,0 +1,207 @@
+"""The drawn catalogue: laws that hold for every one, checked by reading the file as a stranger would."""
+
+import csv
+import hashlib
+import io
+import itertools
+import subprocess
+import sys
+from collections import Counter, defaultdict
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import bson
+import pytest
+from bson.int64 import Int64
+from PIL import Image
+
+from cdiscount_tasks.vocabulary import DRAWN_COMMENT
+from demo import DemoResult, draw_catalogue
+from demo.categories import BAG, CATEGORIES, REST, WINE, apportion
+from demo.plan import MIN_PRODUCTS, class_sizes, count, plan_catalogue
+
+NUM_PRODUCTS = 600
+
+
+class Drawn(NamedTuple):
+    out_dir: Path
+    result: DemoResult
+    documents: list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Drawn:
+    out_dir = tmp_path_factory.mktemp("demo")
+    result = draw_catalogue(out_dir, num_products=NUM_PRODUCTS, seed=3)
+    with Path(result["catalogue_path"]).open("rb") as file:
+        return Drawn(out_dir, result, list(bson.decode_file_iter(file)))
+
+
+def pictures_of(document: dict[str, Any]) -> list[bytes]:
+    return [img["picture"] for img in document["imgs"]]
+
+
+def opens(picture: bytes) -> bool:
+    try:
+        Image.open(io.BytesIO(picture)).load()
+    except OSError:
+        return False
+    return True
+
+
+def test_all_but_a_few_documents_have_the_real_layout(drawn: Drawn) -> None:
+    def is_plain(document: dict[str, Any]) -> bool:
+        return (
+            list(document) == ["_id", "imgs", "category_id"]
+            and type(document["_id"]) is type(document["category_id"]) is int
+            and 1 <= len(document["imgs"]) <= 4
+            and all(list(img) == ["picture"] and type(img["picture"]) is bytes for img in document["imgs"])
+        )
+
+    assert len(drawn.documents) == drawn.result["num_documents"] == NUM_PRODUCTS + 3
+    repeated = len(drawn.documents) - len({document["_id"] for document in drawn.documents})
+    assert sum(not is_plain(one) for one in drawn.documents) + repeated == drawn.result["num_odd_documents"] == 6
+
+
+def test_every_kind_of_odd_document_stands_once(drawn: Drawn) -> None:
+    documents = drawn.documents
+    assert sum(list(one)[1] == "category_id" for one in documents) == 1
+    assert sum(len(one) == 4 for one in documents) == 1
+    assert sum(isinstance(one.get("category_id"), Int64) for one in documents) == 1
+    assert sum(not one["imgs"] for one in documents) == 1
+    assert sum("category_id" not in one for one in documents) == 1
+    assert max(Counter(one["_id"] for one in documents).values()) == 2
+
+
+def test_pictures_are_what_the_shop_makes_and_say_that_they_are_drawn(drawn: Drawn) -> None:
+    whole = [picture for one in drawn.documents for picture in pictures_of(one) if opens(picture)]
+    assert all(2_000 <= len(picture) <= 10_000 for picture in whole)
+    for picture in whole[::10]:
+        image = Image.open(io.BytesIO(picture))
+        assert (image.size, image.mode, image.format) == ((180, 180), "RGB", "JPEG")
+        assert image.info["comment"] == DRAWN_COMMENT
+        assert "jfif" in image.info
+
+
+def test_damaged_pictures_are_counted_and_meet_both_samples(drawn: Drawn) -> None:
+    set_of = {category.category_id: category.set_name for category in CATEGORIES}
+    damaged = [
+        (set_of[one["category_id"]], picture)
+        for one in drawn.documents
+        if "category_id" in one
+        for picture in pictures_of(one)
+        if not opens(picture)
+    ]
+    assert len(damaged) == drawn.result["num_damaged_pictures"] == 4
+    assert {set_name for set_name, _ in damaged} == {WINE, BAG, REST}
+    assert sum(picture.startswith(b"\xff\xd8") and DRAWN_COMMENT in picture for _, picture in damaged) == 2
+
+
+def test_counts_of_copies_and_conflicts_are_those_of_the_file(drawn: Drawn) -> None:
+    shown = [
+        (hashlib.md5(pic).digest(), place) for place, one in enumerate(drawn.documents) for pic in pictures_of(one)
+    ]
+    distinct = len({digest for digest, _ in shown})
+    categories = defaultdict(set)
+    for digest, place in shown:
+        categories[digest].add(drawn.documents[place].get("category_id"))
+    assert drawn.result["num_images"] == len(shown)
+    assert drawn.result["num_distinct_images"] == distinct
+    assert drawn.result["num_identical_copies"] == len(shown) - distinct
+    assert drawn.result["num_copies_across_products"] == len(set(shown)) - distinct
+    assert drawn.result["num_conflicting_images"] == sum(len(ids) > 1 for ids in categories.values())
+
+
+@pytest.mark.parametrize("num_products", [300, 2500, 3600])
+@pytest.mark.parametrize("seed", [0, 1])
+def test_shares_are_the_real_ones_at_every_size(num_products: int, seed: int) -> None:
+    counts = count(plan_catalogue(num_products, seed))
+    assert 1.7 < counts.num_images / num_products < 1.8
+    assert 0.36 < counts.num_identical_copies / counts.num_images < 0.385
+    assert counts.num_copies_across_products <= counts.num_identical_copies / 2
+    assert 0.01 < counts.num_conflicting_images / counts.num_distinct_images < 0.02
+    assert counts.num_refused_documents < 0.007 * counts.num_documents
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_no_group_of_products_that_share_images_exceeds_a_twentieth_of_its_class(seed: int) -> None:
+    plan = plan_catalogue(3600, seed)
+    group = list(range(len(plan.products)))
+    first_place: dict[int | None, int] = {}
+    for place, product in enumerate(plan.products):
+        for picture in product.pictures:
+            old, new = group[place], group[first_place.setdefault(picture, place)]
+            group = [new if one == old else one for one in group] if old != new else group
+    num_products = Counter(product.class_number for product in plan.products)
+    members = Counter(group)
+    for place, product in enumerate(plan.products):
+        assert members[group[place]] <= 0.05 * num_products[product.class_number] or members[group[place]] <= 2
+
+
+def test_classes_have_the_real_proportions_and_never_fewer_than_eight_products() -> None:
+    sizes = class_sizes(3600)
+    assert sizes[0] / sum(sizes[:5]) == pytest.approx(0.556, abs=0.001)
+    assert sizes[5] / sum(sizes[5:10]) == pytest.approx(0.556, abs=0.001)
+    assert sum(sizes) == 3600
+    assert min(class_sizes(MIN_PRODUCTS)[:10]) == 8
+
+
+def test_products_are_shuffled_over_the_categories_with_ascending_ids(drawn: Drawn) -> None:
+    ids = [one["_id"] for one in drawn.documents]
+    assert sum(later < earlier for earlier, later in itertools.pairwise(ids)) == 1  # the repeated id alone
+    first_half = {one.get("category_id") for one in drawn.documents[: NUM_PRODUCTS // 2]}
+    assert len(first_half) > 25
+
+
+def test_names_are_in_the_real_layout(drawn: Drawn) -> None:
+    text = Path(drawn.result["names_path"]).read_text(encoding="utf-8")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert list(rows[0]) == ["category_id", "category_level1", "category_level2", "category_level3"]
+    assert {int(row["category_id"]) for row in rows} == {category.category_id for category in CATEGORIES}
+    assert any(row["category_level3"].endswith(" ") for row in rows)
+    assert '"VELO ENFANT (10"" - 12"" - 14"" - 16"")"' in text
+    assert text.count("VIN - ALCOOL - LIQUIDES,VIN,") == 3
+
+
+def test_the_same_seed_gives_the_same_bytes_whatever_the_number_of_processes(tmp_path: Path) -> None:
+    results = [
+        draw_catalogue(tmp_path / f"{processes}-{seed}", num_products=MIN_PRODUCTS, seed=seed, num_processes=processes)
+        for processes, seed in ((1, 5), (2, 5), (1, 6))
+    ]
+    alone, together, other = (Path(result["catalogue_path"]).read_bytes() for result in results)
+    assert alone == together
+    assert alone != other
+
+
+def test_a_catalogue_that_stands_is_reused_until_it_is_touched_or_other_parameters_come(tmp_path: Path) -> None:
+    first = draw_catalogue(tmp_path, num_products=MIN_PRODUCTS, num_processes=1)
+    assert not first["reused"]
+    assert draw_catalogue(tmp_path, num_products=MIN_PRODUCTS) == {**first, "reused": True}
+    catalogue_path = Path(first["catalogue_path"])
+    whole = catalogue_path.read_bytes()
+    catalogue_path.write_bytes(whole[:5000] + b"?" + whole[5001:])
+    assert draw_catalogue(tmp_path, num_products=MIN_PRODUCTS, num_processes=1) == first
+    assert catalogue_path.read_bytes() == whole
+    assert not draw_catalogue(tmp_path, num_products=MIN_PRODUCTS, seed=1, num_processes=1)["reused"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "catalogue.bson",
+        "catalogue.drawn.json",
+        "category_names.csv",
+    ]
+
+
+def test_an_impossible_size_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="num_products=10"):
+        draw_catalogue(tmp_path / "demo", num_products=10)
+    assert not (tmp_path / "demo").exists()
+
+
+def test_apportion_divides_without_remainder_and_keeps_the_minimum() -> None:
+    assert apportion(10, [1, 1, 1]) == [4, 3, 3]
+    assert apportion(100, [97, 2, 1], minimum=5) == [90, 5, 5]
+
+
+def test_drawing_imports_nothing_heavy() -> None:
+    heavy = "{'tensorflow', 'keras', 'pandas', 'sklearn', 'airflow', 'pyarrow'}"
+    code = f"import sys, cdiscount_tasks.demo; sys.exit(bool({heavy} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

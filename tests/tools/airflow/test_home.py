@@ -1,0 +1,198 @@
+import errno
+import json
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from tools.airflow import home as airflow_home
+
+
+def mode_of(path):
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_the_password_is_made_once_and_is_private(tmp_path):
+    first = airflow_home.password(tmp_path)
+
+    assert airflow_home.password(tmp_path) == first
+    assert len(first) >= 16
+    assert mode_of(airflow_home.passwords_path(tmp_path)) == 0o600
+
+
+def test_keys_are_made_once_and_are_private(tmp_path):
+    first = airflow_home.airflow_environ(tmp_path, environ={})
+
+    assert airflow_home.airflow_environ(tmp_path, environ={}) == first
+    assert mode_of(tmp_path / "secrets.json") == 0o600
+    assert len(set(json.loads((tmp_path / "secrets.json").read_text()).values())) == 3
+
+
+def test_servers_listen_on_the_loopback_interface_alone(tmp_path):
+    environ = airflow_home.airflow_environ(tmp_path, 8123, {"AIRFLOW__API__HOST": "0.0.0.0"})
+
+    assert environ["AIRFLOW__API__HOST"] == "127.0.0.1"
+    assert environ["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"] == "http://127.0.0.1:8123/execution/"
+
+
+def test_what_the_user_has_set_wins(tmp_path):
+    environ = airflow_home.airflow_environ(tmp_path, environ={"AIRFLOW__CORE__PARALLELISM": "99"})
+
+    assert environ["AIRFLOW__CORE__PARALLELISM"] == "99"
+
+
+def test_the_home_is_in_the_project_unless_it_is_set(tmp_path):
+    assert airflow_home.home_dir({}) == airflow_home.PROJECT_DIR / ".airflow"
+    assert airflow_home.home_dir({"AIRFLOW_HOME": str(tmp_path)}) == tmp_path
+
+
+def test_a_lock_that_is_held_refuses_the_second_holder(tmp_path):
+    path = tmp_path / "server.lock"
+    with airflow_home.held_lock(path):
+        assert airflow_home.is_locked(path)
+        with (
+            pytest.raises(airflow_home.ToolError, match="another one"),
+            airflow_home.held_lock(path, refusal="another one"),
+        ):
+            pass
+
+    assert not airflow_home.is_locked(path)
+
+
+def test_another_projects_folders_do_not_reach_this_airflow(tmp_path):
+    foreign = {"AIRFLOW__CORE__DAGS_FOLDER": "/other/dags", "AIRFLOW__CORE__PLUGINS_FOLDER": "/other/plugins"}
+    foreign |= {"AIRFLOW_CONFIG": "/other.cfg", "AIRFLOW__CORE__LOAD_EXAMPLES": "True"}
+
+    environ = airflow_home.airflow_environ(tmp_path, environ=foreign)
+
+    assert environ == airflow_home.airflow_environ(tmp_path, environ={})
+    assert environ["AIRFLOW__CORE__DAGS_FOLDER"] == str(airflow_home.PROJECT_DIR / "dags")
+    assert environ["AIRFLOW_CONFIG"] == str(tmp_path / "empty.cfg")
+
+
+def test_a_home_may_have_any_sign_in_its_name(tmp_path):
+    sqlalchemy = pytest.importorskip("sqlalchemy")
+    for name in ("a b", "a%41b", "a?b=c", "a#b", "é'\"", "a%b"):
+        home = tmp_path / name
+        home.mkdir()
+        engine = sqlalchemy.create_engine(airflow_home.sqlite_address(home / "airflow.db"))
+        engine.connect().close()
+        assert (home / "airflow.db").exists(), name
+
+
+def test_a_home_whose_name_airflow_would_change_is_refused(monkeypatch):
+    monkeypatch.setenv("HOME", "/root")
+
+    with pytest.raises(airflow_home.ToolError, match=r"begins with \$ .* set AIRFLOW_HOME"):
+        airflow_home.home_dir({"AIRFLOW_HOME": "/tmp/$HOME/x"})
+
+
+def test_a_home_of_an_unknown_user_is_refused():
+    with pytest.raises(airflow_home.ToolError, match="name a whole path"):
+        airflow_home.home_dir({"AIRFLOW_HOME": "~no-such-user/x"})
+
+
+def test_a_file_system_without_locks_is_told(tmp_path, monkeypatch):
+    def flock(*_):
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(airflow_home.fcntl, "flock", flock)
+
+    with pytest.raises(airflow_home.ToolError, match=r"has no file locks .* set AIRFLOW_HOME"):
+        airflow_home.held_lock(tmp_path / "lock").__enter__()
+
+
+def test_a_folder_that_cannot_be_written_is_told_with_its_variable(tmp_path):
+    (tmp_path / "file").touch()
+
+    with pytest.raises(airflow_home.ToolError, match=r"file/home: nothing can be written there .* set AIRFLOW_HOME"):
+        airflow_home.check_writable(tmp_path / "file" / "home", "AIRFLOW_HOME")
+
+
+def made_database(path, *dag_ids):
+    with sqlite3.connect(path) as database:
+        database.execute("CREATE TABLE dag (dag_id TEXT)")
+        database.executemany("INSERT INTO dag VALUES (?)", [(dag_id,) for dag_id in dag_ids])
+    database.close()
+
+
+def test_another_projects_database_is_not_migrated(tmp_path):
+    made_database(tmp_path / "airflow.db", "billing", "cdiscount_wine")
+    before = (tmp_path / "airflow.db").read_bytes()
+
+    with pytest.raises(
+        airflow_home.ToolError, match=r"belongs to another Airflow project .* billing.*unset AIRFLOW_HOME"
+    ):
+        airflow_home.migrate(tmp_path, airflow_home.airflow_environ(tmp_path, environ={}))
+
+    assert (tmp_path / "airflow.db").read_bytes() == before
+
+
+def test_a_database_that_cannot_be_reached_is_told_without_its_password(tmp_path):
+    address = f"sqlite:///{tmp_path}/nowhere/x.db"
+    environ = airflow_home.airflow_environ(tmp_path, environ={"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": address})
+
+    with pytest.raises(airflow_home.ToolError, match="SQL_ALCHEMY_CONN names a database that cannot be used"):
+        airflow_home.migrate(tmp_path, environ)
+
+
+@pytest.fixture
+def parent(tmp_path, monkeypatch):
+    """Return a home in which the database need not be migrated."""
+
+    def migrate(template, environ):
+        template.mkdir(exist_ok=True)
+        (template / "airflow.db").write_text("a database")
+
+    monkeypatch.setattr(airflow_home, "migrate", migrate)
+    return tmp_path
+
+
+def test_a_home_that_a_killed_run_left_is_removed_by_the_next(parent):
+    code = f"""
+import os, signal, pathlib
+from tools.airflow import home as airflow_home
+airflow_home.migrate = lambda *_: pathlib.Path({str(parent / "template" / "airflow.db")!r}).touch()
+held = airflow_home.throw_away_home(pathlib.Path({str(parent)!r}))
+held.__enter__()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    subprocess.run([sys.executable, "-c", code], cwd=airflow_home.PROJECT_DIR, check=False)
+    assert len(list(parent.glob("run-*"))) == 1
+
+    with airflow_home.throw_away_home(parent) as (home, _):
+        assert list(parent.glob("run-*")) == [home]
+
+
+def test_a_home_named_by_this_process_id_disturbs_nothing(parent):
+    """In a container the id is always the same."""
+    (parent / f"run-{os.getpid()}").mkdir()
+
+    with airflow_home.throw_away_home(parent) as (home, _):
+        assert (home / "airflow.db").exists()
+    assert not list(parent.glob("run-*"))
+
+
+def test_two_runs_at_once_leave_each_others_homes(parent):
+    with airflow_home.throw_away_home(parent) as (first, _), airflow_home.throw_away_home(parent) as (second, _):
+        assert first != second
+        assert (first / "airflow.db").exists()
+
+
+def test_links_begin_with_the_port_of_the_ui(parent):
+    with airflow_home.throw_away_home(parent, 18080) as (_, environ):
+        assert environ["AIRFLOW__API__BASE_URL"] == "http://127.0.0.1:18080"
+
+
+def test_the_home_page_says_where_to_begin_unless_the_home_has_settings_of_its_own(tmp_path):
+    first = airflow_home.airflow_environ(tmp_path, environ={})
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "airflow_local_settings.py").write_text("")
+    second = airflow_home.airflow_environ(tmp_path, environ={})
+
+    assert first["AIRFLOW__API__INSTANCE_NAME"] == "Cdiscount classifiers"
+    assert first["PYTHONPATH"].endswith("home_page")
+    assert "home_page" not in second["PYTHONPATH"]

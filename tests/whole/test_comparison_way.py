@@ -1,0 +1,135 @@
+"""The whole way of a comparison without Airflow, on a drawn category tree, with real features where weights stand."""
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from benchmarks.material.measure import TEST_DATA_DIR
+from cdiscount_tasks.catalogue.names import read_category_names
+from cdiscount_tasks.learning.features.random_choices import TreeCategory, choose_draws, choose_pool
+from cdiscount_tasks.runs.comparison import start_comparison
+from cdiscount_tasks.settings.comparison import CloudConfig
+from cdiscount_tasks.stages import comparison, features, index, labels, random_choices, sample
+from tests.material.html_page import Page
+from tests.material.tree_catalogue import category_id, write_tree_catalogue
+from tests.material.whole_runs import finish_run
+
+WEIGHTS_DIR = TEST_DATA_DIR / "weights"
+NUM_PRODUCTS = 16
+SIBLINGS = [category_id(0, 0, place) for place in range(5)]
+STRANGERS = [category_id(department, 0, 0) for department in range(5)]
+
+
+def write_sample(folder, name, category_ids):
+    preset = {"network": "plain_cnn", "image_size": 32, "epochs": 1}
+    settings = {"name": name, "title": name.title(), "categories": category_ids, "default_preset": "smoke"}
+    (folder / f"{name}.yaml").write_text(yaml.safe_dump({**settings, "presets": {"smoke": preset}}))
+
+
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory):
+    """Return what comparison.json holds, and the page."""
+    if not WEIGHTS_DIR.is_dir():
+        pytest.skip(f"{WEIGHTS_DIR} is absent")
+    place = tmp_path_factory.mktemp("tree")
+    catalogue_path, names_path = write_tree_catalogue(place / "catalogue", num_products=NUM_PRODUCTS)
+    (place / "samples").mkdir()
+    write_sample(place / "samples", "siblings", SIBLINGS)
+    write_sample(place / "samples", "strangers", STRANGERS)
+    paths = {"CATALOGUE": catalogue_path, "CATEGORY_NAMES": names_path, "WEIGHTS": WEIGHTS_DIR}
+    paths |= {name: place / name.lower() for name in ("DATA", "SAMPLES", "REPORTS", "LABEL_FIXES")}
+    paths["LABEL_FIXES"].mkdir()
+    with pytest.MonkeyPatch.context() as patch:
+        for name, path in paths.items():
+            patch.setenv(f"CDISCOUNT_{name}", str(path))
+        finish_run("siblings", "manual__siblings")
+        finish_run("strangers", "manual__strangers")
+        yield compare()
+
+
+def compare():
+    own = start_comparison("c", ["siblings", "strangers"], cloud={"products_per_category": NUM_PRODUCTS})
+    backbone = own.backbone
+    for run in own.compared:
+        extracted = features.extract_features(
+            run.sample_dir, run.labels_dir, backbone.weights_path, run.labels_dir.parent, backbone.config
+        )
+        own.record(f"features_{run.sample}", extracted)
+    pool = random_choices.choose_pool(own.index_dir, own.names_path, own.compared, own.config.cloud)
+    drawn = sample.draw_sample(own.index_dir, own.catalogue_path, own.artifacts_dir, own.draw_config(pool.category_ids))
+    sample_dir = Path(own.record("pooled_sample", drawn)["path"])
+    files = own.runs[0].label_files
+    fixed = labels.fix_labels(own.index_dir, sample_dir, files, own.artifacts_dir, own.label_config())
+    labels_dir = Path(own.record("pooled_labels", fixed)["path"])
+    extracted = features.extract_features(
+        sample_dir, labels_dir, backbone.weights_path, own.artifacts_dir, backbone.config
+    )
+    own.record("pooled_features", extracted)
+    judged = random_choices.judge_cloud(
+        own.index_dir, own.names_path, own.pooled_draw, own.compared, own.artifacts_dir, own.config.cloud, pool.notes
+    )
+    own.record("cloud", judged)
+    comparison.write_comparison(own.compared, own.cloud_dir, own.out_dir)
+    facts = json.loads((own.out_dir / "comparison.json").read_text("utf-8"))
+    return facts, Page((own.out_dir / "comparison.html").read_text("utf-8"))
+
+
+def test_siblings_are_harder_than_strangers_at_equal_size(compared):
+    facts, _ = compared
+    assert facts["answer"].startswith("At equal size, the five categories of Siblings are ")
+    assert facts["differences"][0]["matched"]["high"] < 0
+
+
+def test_at_large_categories_of_one_level_2_name_are_harder(compared):
+    facts, _ = compared
+    assert facts["cloud"]["gap"]["low"] > 0
+    assert (len(facts["cloud"]["alike"]), len(facts["cloud"]["unlike"])) == (30, 30)
+    assert "At large, five random categories of one level-2 name are " in facts["answer"]
+
+
+def test_both_samples_stand_in_the_cloud_where_they_belong(compared):
+    facts, page = compared
+    siblings, strangers = (facts["cloud"]["samples"][name]["accuracy"]["value"] for name in ("siblings", "strangers"))
+    assert siblings < strangers
+    assert "A is Siblings" in page.text and "B is Strangers" in page.text
+
+
+def read_real_tree():
+    """Return the tree of the real train.bson, by the published counts of its categories."""
+    folder = TEST_DATA_DIR / "cdiscount"
+    if not folder.is_dir():
+        pytest.skip(f"{folder} is absent")
+    names = read_category_names(folder / "category_names.csv")
+    with (folder / "category_counts.csv").open(encoding="utf-8") as file:
+        rows = [(int(row["category_id"]), int(row["num_products"])) for row in csv.DictReader(file)]
+    return [TreeCategory(one, *names[one][:2], num_products) for one, num_products in rows]
+
+
+def test_the_real_catalogue_gives_thirty_families_in_minutes_worth_of_pictures():
+    tree = read_real_tree()
+    config = CloudConfig()
+    pool = choose_pool(tree, config.products_per_category, config.seed)
+    in_pool = [category for category in tree if category.category_id in set(pool.category_ids)]
+    draws = choose_draws(in_pool, dict.fromkeys(pool.category_ids, 60), 40, config.seed)
+    assert pool.notes == ()
+    assert len(pool.category_ids) * config.products_per_category <= 15_000
+    assert (
+        len({category.family for category in in_pool if category.category_id in {ids[0] for ids in draws.alike}}) == 30
+    )
+    assert len(draws.unlike) == 30
+
+
+def test_the_real_example_of_82_documents_is_too_small_for_a_cloud_and_says_why(tmp_path):
+    path = TEST_DATA_DIR / "cdiscount" / "train_example.bson"
+    if not path.is_file():
+        pytest.skip(f"{path} is absent")
+    for byte_range in index.plan_ranges(path, tmp_path):
+        index.scan_range(path, index.ByteRange(**byte_range), tmp_path)
+    index_dir = Path(index.merge_index(path, tmp_path, 0.01)["path"])
+    pool = random_choices.choose_pool(index_dir, path.with_name("category_names.csv"), [], CloudConfig())
+    assert pool.category_ids == ()
+    assert "no level-2 name has 5 categories of at least 60 products" in pool.notes[0]
+    assert "only 0 of the level-1 names" in pool.notes[1]

@@ -1,0 +1,171 @@
+"""The whole way in one process: a tiny catalogue, `make run` twice, and what it must leave."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.airflow
+
+NUM_PRODUCTS = 300
+STAGES = ["index", "sample", "labels", "model", "evaluation"]
+
+
+class Place:
+    """A data root, an Airflow home and a reports folder of their own."""
+
+    def __init__(self, project_dir, root):
+        self.project_dir, self.root = project_dir, root
+        mine = {"CDISCOUNT_DATA": "data", "CDISCOUNT_REPORTS": "reports", "AIRFLOW_HOME": "airflow"}
+        mine |= {"KERAS_HOME": "keras"}  # no weights, whatever this machine has
+        kept = {name: value for name, value in os.environ.items() if not name.startswith(("CDISCOUNT_", "AIRFLOW"))}
+        self.environ = {
+            **kept,
+            **{name: str(root / folder) for name, folder in mine.items()},
+            "PYTHONPATH": str(project_dir),
+        }
+
+    def start(self, *command, **settings):
+        environ = {**self.environ, **settings}
+        return subprocess.run([sys.executable, *command], env=environ, capture_output=True, text=True, check=False)
+
+    def run_sample(self, **settings):
+        return self.start("-m", "tools.run", **settings)
+
+    def runs(self):
+        """Return the artifacts of each run of wine, first run first."""
+        paths = sorted((self.root / "data/demo/samples/wine/runs").glob("*/artifacts.json"))
+        return [json.loads(path.read_text()) for path in paths]
+
+
+@pytest.fixture(scope="module")
+def place(project_dir, tmp_path_factory):
+    place = Place(project_dir, tmp_path_factory.mktemp("whole_way"))
+    demo_dir = place.root / "data" / "demo"
+    drawn = place.start("-m", "demo", "--out", str(demo_dir), "--products", str(NUM_PRODUCTS))
+    assert drawn.returncode == 0, drawn.stderr
+    return place
+
+
+@pytest.fixture(scope="module")
+def two_runs(place):
+    """Run wine twice with the same settings."""
+    settings = {"SAMPLE": "wine", "PRESET": "smoke", "CONF": '{"epochs": 1}'}
+    told = [place.run_sample(**settings) for _ in range(2)]
+    for each in told:
+        assert each.returncode == 0, each.stdout[-3000:] + each.stderr[-3000:]
+    return told
+
+
+def metrics_of(run):
+    return json.loads((Path(run["report"]["path"]) / "metrics.json").read_text())
+
+
+def test_a_run_leaves_its_report(two_runs, place):
+    for run in place.runs():
+        names = {path.name for path in Path(run["report"]["path"]).iterdir()}
+        assert {"report.html", "metrics.json", "manifest.json", "predictions.parquet"} <= names
+    assert (place.root / "reports" / "index.html").exists()
+
+
+def test_without_weights_features_and_audit_are_skipped_and_the_report_says_why(two_runs, place):
+    run = place.runs()[0]
+    page = (Path(run["report"]["path"]) / "report.html").read_text("utf-8")
+
+    assert not {"features", "audit"} & set(run)
+    assert metrics_of(run)["suspects"] is None
+    assert metrics_of(run)["leak"]["reason"].startswith("this needs pretrained weights, and no file")
+    assert "Price of a leaky split: not computed" in page
+
+
+def test_the_terminal_tells_accuracy_and_report(two_runs, place):
+    headline, report_path = two_runs[0].stdout.splitlines()[-2:]
+
+    assert headline.startswith("Wine: product accuracy ")
+    assert Path(report_path.strip()).is_file()
+
+
+def test_a_finished_report_is_told_once_in_the_terminal(two_runs, place):
+    report_path = Path(place.runs()[0]["report"]["path"]) / "report.html"
+
+    told = two_runs[0].stdout + two_runs[0].stderr
+    assert told.count(str(report_path)) == 1
+    assert "Failed to run task callback" not in told
+
+
+def test_a_manual_run_is_never_skipped(two_runs, place):
+    assert not (place.root / "reports" / "wine" / "skipped.json").exists()
+    assert len(place.runs()) == 2
+
+
+def test_metrics_hold_every_figure_with_its_interval(two_runs, place):
+    metrics = metrics_of(place.runs()[0])
+
+    assert metrics["schema_version"] == 1
+    assert metrics["catalogue"]["origin"] == "drawn"
+    assert metrics["lineage"]["config"]["training"]["epochs"] == 1
+    test = metrics["test"]
+    for figure in (test["product"]["accuracy"], test["product"]["macro_f1"], test["image"]["accuracy"]):
+        assert set(figure) == {"value", "low", "high", "n", "num_groups"}
+        assert 0 <= figure["low"] <= figure["value"] <= figure["high"] <= 1
+    assert 0 < test["baseline"]["majority"]["value"] < 1
+
+
+def test_totals_reconcile(two_runs, place):
+    run = place.runs()[0]
+    index, sample, labels = run["index"], run["sample"], run["labels"]
+
+    assert index["num_documents"] == index["num_products"] + index["num_rejected_documents"]
+    assert sample["num_images"] == labels["num_images"] + labels["num_rejected_images"]
+    splits = [labels[f"num_{split}_products"] for split in ("train", "validation", "test")]
+    assert sum(splits) == labels["num_products"]
+    assert metrics_of(run)["test"]["product"]["accuracy"]["n"] == labels["num_test_products"]
+
+
+def test_no_picture_is_in_two_splits(two_runs, place):
+    certificate = metrics_of(place.runs()[0])["split_certificate"]
+
+    assert (certificate["shared_content_hashes"], certificate["shared_pixel_hashes"]) == (0, 0)
+
+
+def test_the_second_run_finds_every_artifact_again(two_runs, place):
+    first, second = place.runs()
+
+    assert not any(first[stage]["reused"] for stage in STAGES)
+    assert all(second[stage]["reused"] for stage in STAGES)
+    assert all(first[stage]["path"] == second[stage]["path"] for stage in STAGES)
+    assert first["report"]["path"] != second["report"]["path"]
+    assert metrics_of(first)["test"] == metrics_of(second)["test"]
+
+
+def test_no_throw_away_home_is_left(two_runs, place):
+    assert not list((place.root / "airflow").glob("run-*"))
+
+
+def test_a_run_that_fails_ends_with_the_sentence_of_its_task(place):
+    told = place.run_sample(SAMPLE="wine", CDISCOUNT_CATALOGUE="/nowhere.bson")
+
+    assert told.returncode == 1
+    assert told.stderr.splitlines()[-1].startswith("/nowhere.bson: no catalogue stands there")
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"SAMPLE": "beer"}, "SAMPLE is 'beer', expected one of: mixed_bag, wine"),
+        ({"SAMPLE": "wine", "PRESET": "nope"}, "preset is 'nope', expected one of baseline, original, smoke"),
+        ({"SAMPLE": "wine", "CONF": '{"epoch": 1}'}, "did you mean epochs"),
+        ({"SAMPLE": "wine", "CONF": '{"epochs": 0}'}, "epochs is 0, expected 1 to 500"),
+        ({"SAMPLE": "wine", "CONF": "epochs=1"}, "CONF is 'epochs=1', not JSON"),
+        ({"SAMPLE": "wine", "CONF": "[1]"}, "expected a JSON object"),
+    ],
+)
+def test_what_cannot_be_run_is_told_in_a_sentence(place, settings, sentence):
+    told = place.run_sample(**settings)
+
+    assert told.returncode == 1
+    assert sentence in told.stderr
+    assert "Traceback" not in told.stderr

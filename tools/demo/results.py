@@ -1,0 +1,71 @@
+"""What a finished run is worth, as it is printed at the end of a demo."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from cdiscount_tasks.reports.headline import read_headline, sentence
+from cdiscount_tasks.runs.run import Run
+
+NO_CLOUD_IN_DEMO = "the demo leaves them out to save time; make compare draws them, where weights stand"
+
+_WAY = ("index", "sample", "labels", "model", "evaluation")
+
+
+def _percent(figure: dict[str, Any], scale: str = " %") -> str:
+    if figure["value"] is None:
+        return "undefined"
+    interval = f" [{100 * figure['low']:.1f}, {100 * figure['high']:.1f}]" if figure["low"] is not None else ""
+    return f"{100 * figure['value']:.1f}{scale}{interval}"
+
+
+def headline(run: Run) -> list[str]:
+    """Return the lines that tell a run's accuracy, the baseline beside it, and where the report stands."""
+    report_dir = Path(run.recorded()["report"]["path"])
+    return [sentence(read_headline(report_dir)), f"    {report_dir / 'report.html'}"]
+
+
+def reused_stages(run: Run) -> list[str]:
+    """Return the stages whose artifact stood already."""
+    noted = run.recorded()
+    return [stage for stage in _WAY if noted[stage].get("reused")]
+
+
+def compare(runs: Sequence[Run]) -> tuple[str, Path]:
+    """Put finished runs side by side in the comparison of their samples, with the features that they have.
+
+    Returns:
+        The answer, and the page.
+    """
+    # Here, not above: pandas, SciPy and scikit-learn take seconds, which every call of the tools would pay.
+    from cdiscount_tasks.runs.comparison import start_comparison  # noqa: PLC0415
+    from cdiscount_tasks.stages.comparison import write_comparison  # noqa: PLC0415
+
+    samples = [run.config.sample.name for run in runs]
+    wanted = {run.config.sample.name: run.config.run_id for run in runs}
+    comparison = start_comparison(runs[0].config.run_id, samples, wanted)
+    features = {run.config.sample.name: run.recorded().get("features") for run in runs}
+    for sample, extracted in features.items():
+        if extracted:
+            comparison.record(f"features_{sample}", extracted)
+    missing = "" if all(features.values()) else comparison.no_backbone
+    written = write_comparison(comparison.compared, None, comparison.out_dir, missing, NO_CLOUD_IN_DEMO)
+    return written["answer"], Path(written["page_path"])
+
+
+def difference(run_a: Run, run_b: Run) -> str:
+    """Say by how much the product accuracy on the test split of one run is above another's, on other products."""
+    # Here, not above: pandas and SciPy take two seconds, which every call of the tools would pay.
+    import pandas as pd  # noqa: PLC0415
+
+    from cdiscount_tasks.learning.measuring.intervals import difference_of_accuracies  # noqa: PLC0415
+
+    sides = []
+    for run in (run_a, run_b):
+        path = Path(run.recorded()["evaluation"]["path"]) / "predictions.parquet"
+        products = pd.read_parquet(path, columns=["split", "group_id", "class_index", "predicted"])
+        products = products[products["split"] == "test"]
+        sides += [(products["predicted"] == products["class_index"]).to_numpy(), products["group_id"].to_numpy()]
+    figure = difference_of_accuracies(*sides)
+    titles = f"{run_a.config.sample.title} minus {run_b.config.sample.title}"
+    return f"{titles}: {_percent(dict(figure), ' points')} (95 % interval)"

@@ -1,0 +1,79 @@
+"""`make run SAMPLE=wine PRESET=smoke CONF='{"epochs": 3}'`: one DAG run in this process, without a scheduler."""
+
+import os
+import sys
+from typing import Any
+
+from tools.stopping import end_at_once
+
+if __name__ == "__main__":
+    end_at_once()  # before the imports below, which take a second
+
+from cdiscount_tasks.catalogue.names import read_category_names
+from cdiscount_tasks.reports.headline import read_headline
+from cdiscount_tasks.runs.run import open_run
+from cdiscount_tasks.runs.start import check_catalogue, check_categories, input_files, select_categories
+from cdiscount_tasks.settings.environment import check_folders, read_environment
+from cdiscount_tasks.settings.run import training_config
+from cdiscount_tasks.settings.sample import read_sample
+from cdiscount_tasks.settings.sample_folder import sample_names, sample_paths
+from cdiscount_tasks.vocabulary import DRAWN_WARNING
+from tools.airflow.dag_process import run_dag
+from tools.airflow.home import ToolError, check_writable, home_dir
+from tools.airflow.server import running_note
+from tools.command import exit_status, say
+from tools.conf import as_in_the_form, read_conf
+from tools.demo import results
+from tools.demo.catalogue import draw_if_needed
+
+
+def _sample_name() -> str:
+    folder = read_environment().samples_dir
+    names = sample_names(folder)
+    name = os.environ.get("SAMPLE", "")
+    if name not in names:
+        for path in sample_paths(folder):
+            if path.name.split(".")[0] == name:
+                read_sample(path)  # says what is wrong with its name
+        known = ", ".join(names) or f"none stands in {folder}"
+        raise ToolError(f"SAMPLE is {name!r}, expected one of: {known}; as in `make run SAMPLE=wine PRESET=smoke`")
+    return name
+
+
+def _check(name: str, conf: dict[str, Any]) -> None:
+    """Refuse what the run's first task would refuse, in a sentence and before Airflow is started."""
+    environment = read_environment()
+    sample = read_sample(environment.samples_dir / f"{name}.yaml")
+    knobs = {knob: value for knob, value in conf.items() if knob != "preset"}
+    training_config(sample, conf.get("preset", sample.default_preset), knobs)
+    check_folders(environment)
+    check_writable(home_dir(), "AIRFLOW_HOME")
+    check_writable(environment.data_dir, "CDISCOUNT_DATA")
+    check_writable(environment.reports_dir, "CDISCOUNT_REPORTS")
+    draw_if_needed(environment)
+    check_catalogue(environment)
+    input_files(sample, environment)
+    names = read_category_names(environment.names_path)
+    check_categories(sample, select_categories(sample, names), names, environment)
+
+
+def tell_result(name: str, run_id: str) -> None:
+    """Say what a run's report is worth, and where it is read."""
+    run = open_run(name, run_id)
+    headline = read_headline(run.report_dir)
+    say(f"\n{headline['verdict'].capitalize()}. {DRAWN_WARNING if headline['drawn'] else ''}".rstrip())
+    if note := running_note(home_dir()):
+        say(f"In Airflow: http://127.0.0.1:{note.port}/plugin/evaluation-reports")
+    for line in results.headline(run):
+        say(line)
+
+
+def run_sample() -> None:
+    """Run one sample and tell what it is worth."""
+    name, conf = _sample_name(), read_conf()
+    _check(name, conf)
+    tell_result(name, run_dag(f"cdiscount_{name}", as_in_the_form(conf)))
+
+
+if __name__ == "__main__":
+    sys.exit(exit_status(run_sample))
