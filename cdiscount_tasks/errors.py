@@ -9,5 +9,9 @@ class DataError(Exception):
     """Input data is wrong: the catalogue, a names, fixes or split file, or an artifact on disk."""
 
 
+class StepLeftOut(Exception):  # noqa: N818 - an answer, not a fault
+    """A run does without a step; the text says why."""
+
+
 class DivergedError(DataError):
     """A training's loss or weights became NaN or infinite: the same training would again."""

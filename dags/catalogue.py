@@ -5,11 +5,10 @@ It alone publishes the asset that sample DAGs with `schedule.on_new_index` wait 
 """
 
 from datetime import timedelta
-from pathlib import Path
 
-from airflow.sdk import dag
+from airflow.sdk import chain, dag
 from cdiscount_airflow import assets, docs, forms, notifiers
-from cdiscount_airflow.links import link_report
+from cdiscount_airflow.links import link_report, note_page
 from cdiscount_airflow.tasks.index import index_catalogue
 from cdiscount_airflow.tasks.stage_task import DEFAULT_ARGS, is_scheduled, skip_task, stage_task
 
@@ -17,11 +16,18 @@ from cdiscount_tasks.runs import summaries
 from cdiscount_tasks.settings.environment import read_environment
 
 
-def open_catalogue_of(_run_id):
-    """Return the catalogue as it is now: a run of this DAG has no settings of its own."""
+def place_of(_run_id):
+    """Return what is indexed: the catalogue as it is now, since a run of this DAG has no settings of its own."""
     from cdiscount_tasks.runs.catalogue import open_catalogue
 
-    return open_catalogue()
+    return open_catalogue().index_place
+
+
+def merge_index(run_id):
+    """Merge the index, and return it in a line."""
+    from cdiscount_tasks.stages import index
+
+    return summaries.of_index(index.merge_index(*place_of(run_id)))
 
 
 @dag(
@@ -47,7 +53,7 @@ def catalogue_dag() -> None:
         execution_timeout=timedelta(minutes=5),
         inlets=[assets.CATALOGUE_INDEX],
     )
-    def notice_catalogue(dag_run=None, inlet_events=None) -> dict:
+    def notice_catalogue(dag_run=None, inlet_events=None) -> str:
         """Look whether there is anything to do; a manual run always goes on.
 
         **Reads** the catalogue's size and time and a sample of its blocks, the names CSV and the samples' YAML.
@@ -55,43 +61,29 @@ def catalogue_dag() -> None:
         **If it fails**, a setting is wrong: the log says which, and what to do.
         """
         forms.refuse_conf(dag_run.conf)
-        from cdiscount_tasks.runs.catalogue import open_catalogue, reason_to_wait
-        from cdiscount_tasks.stages import catalogue_page, index
+        from cdiscount_tasks.runs import catalogue_steps
+        from cdiscount_tasks.runs.catalogue import reason_to_wait
 
-        reason = reason_to_wait(read_environment())
-        if reason and is_scheduled(dag_run):
-            skip_task(reason)
-        catalogue = open_catalogue()
-        place = catalogue.catalogue_path, catalogue.index_parent_dir
-        if is_scheduled(dag_run) and not index.plan_ranges(*place):
-            standing = index.merge_index(*place, catalogue.max_rejected_share)
-            page_dir = catalogue.page_dir(standing["catalogue_id"])
-            inputs = Path(standing["path"]), catalogue.names_path, catalogue.samples()
-            if assets.is_published(inlet_events, standing["catalogue_id"]) and catalogue_page.page_stands(
-                *inputs, page_dir
-            ):
-                skip_task(f"nothing changed: {page_dir} shows {place[0]}; trigger a run to write it anew")
-        return {"catalogue_path": str(catalogue.catalogue_path), "fingerprint": catalogue.fingerprint}
+        if is_scheduled(dag_run):
+            if reason := reason_to_wait(read_environment()):
+                skip_task(reason)
+            shown = catalogue_steps.finished_page()
+            if shown and assets.is_published(inlet_events, shown.catalogue_id):
+                skip_task(f"nothing changed: {shown.page_dir} shows it; trigger a run to write the page anew")
+        return catalogue_steps.name_catalogue()
 
-    @stage_task(summaries.of_catalogue_page, task_display_name="Write the catalogue's page")
-    def write_catalogue_page(index_dir: str, catalogue_id: str) -> dict:
+    @stage_task(task_display_name="Write the catalogue's page")
+    def write_catalogue_page() -> str:
         """Show what the catalogue holds.
 
         **Reads** the index, its profile, some products' pictures, the names CSV and the samples' YAML.
         **Leaves** `catalogue.html`, `categories.csv` and `profile.json` in the reports folder, linked from its index.
         **If it fails** because the catalogue changed meanwhile, trigger a new run.
         """
-        from cdiscount_tasks.runs.catalogue import open_catalogue
-        from cdiscount_tasks.stages import catalogue_page
+        from cdiscount_tasks.runs import catalogue_steps
 
-        catalogue = open_catalogue()
-        return catalogue_page.write_catalogue_page(
-            Path(index_dir),
-            catalogue.catalogue_path,
-            catalogue.names_path,
-            catalogue.samples(),
-            catalogue.page_dir(catalogue_id),
-        )
+        note_page(catalogue_steps.index_facts()["catalogue_id"])
+        return catalogue_steps.write_page()
 
     @stage_task(
         task_display_name="Publish the index",
@@ -99,20 +91,22 @@ def catalogue_dag() -> None:
         inlets=[assets.CATALOGUE_INDEX],
         outlets=[assets.CATALOGUE_INDEX],
     )
-    def publish_index(merged: dict, page: dict, inlet_events=None, outlet_events=None) -> None:
+    def publish_index(inlet_events=None, outlet_events=None) -> None:
         """Tell the DAGs that wait for a new catalogue.
 
         **Reads** which catalogue was published last.
         **Leaves** an event of the asset with catalogue_id and counts; skipped if the content is the same as before.
         **If it fails**, clear the task.
         """
-        if assets.is_published(inlet_events, merged["catalogue_id"]):
-            skip_task(f"catalogue {merged['catalogue_id']} is published already: its content did not change")
-        assets.publish(outlet_events, merged, page)
+        from cdiscount_tasks.runs import catalogue_steps
 
-    merged = index_catalogue(notice_catalogue(), open_catalogue_of)
-    page = link_report(write_catalogue_page(merged["path"], merged["catalogue_id"]))
-    publish_index(merged, page)
+        index = catalogue_steps.index_facts()
+        if assets.is_published(inlet_events, index["catalogue_id"]):
+            skip_task(f"catalogue {index['catalogue_id']} is published already: its content did not change")
+        assets.publish(outlet_events, index)
+
+    indexed = index_catalogue(notice_catalogue(), place_of, merge_index)
+    chain(indexed, link_report(write_catalogue_page()), publish_index())
 
 
 catalogue_dag()

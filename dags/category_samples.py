@@ -1,21 +1,19 @@
 """One DAG `cdiscount_<sample>` for each YAML in the samples folder: from the catalogue to an evaluation report.
 
-What runs, in which pool, in what order. What the tasks do is in `cdiscount_tasks`; the trigger form is in
-`cdiscount_airflow.forms`. Task bodies import their stage themselves, so that this file parses in a moment.
+What runs, in which pool, in what order; the last lines are the whole chain. What a task makes is a step of
+`cdiscount_tasks.runs.steps`; the trigger form is in `cdiscount_airflow.forms`. Task bodies import what they call
+themselves, so that this file parses in a moment.
 """
 
 from datetime import timedelta
-from operator import itemgetter
-from pathlib import Path
+from functools import partial
 
-from airflow.sdk import DAG, TriggerRule, dag
+from airflow.sdk import DAG, TriggerRule, chain, dag
 from cdiscount_airflow import assets, deadlines, docs, forms, notifiers, sample_files
-from cdiscount_airflow.learning_tasks import learn
 from cdiscount_airflow.links import link_report
 from cdiscount_airflow.tasks.index import index_catalogue
 from cdiscount_airflow.tasks.stage_task import DEFAULT_ARGS, is_scheduled, skip_task, stage_task
 
-from cdiscount_tasks.runs import summaries
 from cdiscount_tasks.settings.environment import read_environment
 from cdiscount_tasks.settings.sample import SampleConfig
 
@@ -42,8 +40,8 @@ def sample_dag(sample: SampleConfig) -> DAG:
         auto_register=False,  # one that fails half-way is listed as broken
     )
     def pipeline() -> None:
-        @stage_task(itemgetter("summary"), task_display_name="Resolve the run", retries=0)
-        def resolve_run(params=None, dag_run=None, run_id=None) -> dict:
+        @stage_task(task_display_name="Resolve the run", retries=0)
+        def resolve_run(params=None, dag_run=None, run_id=None) -> str:
             """Freeze what this run makes.
 
             **Reads** the sample's YAML, the trigger form, the names CSV, the label fixes and the split file.
@@ -57,16 +55,10 @@ def sample_dag(sample: SampleConfig) -> DAG:
             overrides = forms.overrides_of(params, dag_run.conf)
             if is_scheduled(dag_run):
                 overrides |= seed_by_itself(sample.schedule, run_id)
-            run = start_run(sample.name, run_id, params["preset"], overrides)
-            return {
-                "path": str(run.run_dir),
-                "preset": run.config.preset,
-                "report_dir": str(run.report_dir),
-                "summary": summary_of(run.config),
-            }
+            return summary_of(start_run(sample.name, run_id, params["preset"], overrides).config)
 
         @stage_task(task_display_name="Notice changes", execution_timeout=timedelta(minutes=10))
-        def notice_changes(index_dir: str, dag_run=None, run_id=None) -> dict:
+        def notice_changes(dag_run=None, run_id=None) -> None:
             """Look whether this run would make anything new; one that a person triggered always goes on.
 
             **Reads** what decided each artifact of the sample's last finished run of the same preset.
@@ -74,68 +66,102 @@ def sample_dag(sample: SampleConfig) -> DAG:
             **If it fails**, clear the task; it only compares.
             """
             from cdiscount_tasks.runs import changes
+            from cdiscount_tasks.runs.run import open_run
 
             if is_scheduled(dag_run):
-                run = open_run(run_id)
+                run = open_run(sample.name, run_id)
                 if reason := changes.reason_to_skip(run, by_new_index=assets.is_of_new_index(dag_run)):
                     changes.note_skip(run, reason)
                     skip_task(reason)
-            return {"path": index_dir}
 
-        @stage_task(
-            summaries.of_sample, task_display_name="Draw the sample", retries=2, execution_timeout=timedelta(hours=6)
-        )
-        def draw_sample(index_dir: str, run_id=None) -> dict:
+        @stage_task(task_display_name="Draw the sample", retries=2, execution_timeout=timedelta(hours=6))
+        def draw_sample(run_id=None) -> str:
             """Take the sample's products out of the catalogue.
 
             **Reads** the index and the catalogue's byte ranges of the sample's products.
             **Leaves** Parquet files with the JPEG bytes of every picture.
             **If it fails** because a category has no product, compare the YAML's ids with the catalogue's.
             """
-            from cdiscount_tasks.runs.run import open_run
-            from cdiscount_tasks.stages import sample as sample_stage
+            return make("sample", run_id)
 
-            run = open_run(sample.name, run_id)
-            drawn = sample_stage.draw_sample(Path(index_dir), run.catalogue_path, run.artifacts_dir, run.config.draw)
-            return run.record("sample", drawn)
-
-        @stage_task(
-            summaries.of_labels, task_display_name="Fix the labels", retries=2, execution_timeout=timedelta(hours=12)
-        )
-        def fix_labels(index_dir: str, sample_dir: str, run_id=None) -> dict:
+        @stage_task(task_display_name="Fix the labels", retries=2, execution_timeout=timedelta(hours=12))
+        def fix_labels(run_id=None) -> str:
             """Decode every picture, tie products that share one, split, and decide what is learnt from.
 
             **Reads** the sample, the names CSV, people's label fixes and the split file, as copied when the run began.
             **Leaves** products, images, classes, conflicts and rejected rows as Parquet.
             **If it fails** because a class is too small, take it out of the YAML or set `small_classes: reject`.
             """
-            from cdiscount_tasks.runs.run import open_run
-            from cdiscount_tasks.stages import labels
+            return make("labels", run_id)
 
-            run = open_run(sample.name, run_id)
-            with run.sources_named():
-                fixed = labels.fix_labels(
-                    Path(index_dir), Path(sample_dir), run.label_files, run.artifacts_dir, run.config.labels
-                )
-            return run.record("labels", fixed)
-
-        # Without a backbone the audit is skipped, and the report says so.
         @stage_task(
-            summaries.of_report,
+            task_display_name="Extract features",
+            pool="gpu",
+            pool_slots=sample.num_gpu_slots,
+            retries=3,
+            execution_timeout=timedelta(days=1),
+        )
+        def extract_features(run_id=None) -> str:
+            """Let a pretrained network look at every picture once: the preset's, or one whose file is here.
+
+            Skipped where the preset trains from scratch and this machine has no weights: none are fetched.
+
+            **Reads** the sample's pictures and the ImageNet weights.
+            **Leaves** a feature vector of each picture, and of its mirror image where the preset wants that.
+            **If it fails** because the weights do not fit, look at the file that the log names, in `CDISCOUNT_WEIGHTS`.
+            """
+            return make("features", run_id)
+
+        @stage_task(
+            task_display_name="Train the model",
+            pool="gpu",
+            pool_slots=sample.num_gpu_slots,
+            retries=3,
+            execution_timeout=timedelta(days=3),
+            trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,  # features may be skipped, labels may not
+        )
+        def train_model(run_id=None) -> str:
+            """Train the preset's network on the train split.
+
+            **Reads** the sample's pictures, their labels, and the features where the preset starts from weights.
+            **Leaves** the model of the epoch with the lowest validation loss, and the history of all epochs.
+            **If it fails** for lack of memory, trigger again with a smaller batch size or image size. A retry goes on
+            from the last checkpoint; nothing that was learnt is lost.
+            """
+            return make("model", run_id)
+
+        @stage_task(
+            task_display_name="Evaluate the model", pool="gpu", retries=2, execution_timeout=timedelta(hours=12)
+        )
+        def evaluate_model(run_id=None) -> str:
+            """Predict the validation and test products.
+
+            **Reads** the model, the pictures and their labels.
+            **Leaves** predictions by product and by picture; figures are computed from them in the report.
+            **If it fails**, clear the task: the model stands and is not trained again.
+            """
+            return make("evaluation", run_id)
+
+        @stage_task(task_display_name="Audit the labels", retries=2, execution_timeout=timedelta(hours=2))
+        def audit_labels(run_id=None) -> str:
+            """Find labels that other products contradict, and price what a leaky split would have reported.
+
+            Skipped with the features.
+
+            **Reads** the features, the labels, and which lists of suspects people have been through.
+            **Leaves** each product's out-of-sample probability, and accuracies under three kinds of split.
+            **If it fails**, clear the task: the features stand.
+            """
+            return make("audit", run_id)
+
+        # Without features the audit is skipped, and the report says so.
+        @stage_task(
             task_display_name="Write the report",
             trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
             outlets=[assets.report_of(sample.name)],
             on_success_callback=notifiers.notifiers(read_environment(), notifiers.report_message),
         )
-        def write_report(
-            index_dir: str,
-            sample_dir: str,
-            labels_dir: str,
-            model_dir: str,
-            evaluation_dir: str,
-            run_id=None,
-            outlet_events=None,
-        ) -> dict:
+        def write_report(run_id=None, outlet_events=None) -> str:
             """Write the evaluation report.
 
             **Reads** Parquet, manifests and the config of everything before it.
@@ -144,32 +170,28 @@ def sample_dag(sample: SampleConfig) -> DAG:
             **If it fails**, clear the task: nothing before it runs again.
             """
             from cdiscount_tasks.reports.headline import read_headline
-            from cdiscount_tasks.runs.durations import note_duration
             from cdiscount_tasks.runs.run import open_run
-            from cdiscount_tasks.stages import report
 
-            run = open_run(sample.name, run_id)
-            artifacts = map(Path, (index_dir, sample_dir, labels_dir, model_dir, evaluation_dir))
-            written = report.write_report(
-                *artifacts, run.report_dir, run.config, run.features_dir, run.audit_dir, run.no_features
-            )
-            assets.publish_report(outlet_events, read_headline(run.report_dir))
-            note_duration(run)
-            return run.record("report", written)
+            summary = make("report", run_id)
+            assets.publish_report(outlet_events, read_headline(open_run(sample.name, run_id).report_dir))
+            return summary
 
-        def open_run(run_id):
-            from cdiscount_tasks.runs import run
+        def make(step, run_id):
+            from cdiscount_tasks.runs import steps
 
-            return run.open_run(sample.name, run_id)
+            return steps.make(step, sample.name, run_id)
 
-        # What is behind takes the index from notice_changes: where that is skipped, all of it is.
-        index_dir = notice_changes(index_catalogue(resolve_run(), open_run)["path"])["path"]
-        sample_dir = draw_sample(index_dir)["path"]
-        labels_dir = fix_labels(index_dir, sample_dir)["path"]
-        learnt = learn(sample_dir, labels_dir, open_run, sample.num_gpu_slots)
-        learnt.audited >> link_report(
-            write_report(index_dir, sample_dir, labels_dir, learnt.model_dir, learnt.evaluation_dir)
-        )
+        def place_of(run_id):
+            from cdiscount_tasks.runs.run import open_run
+
+            return open_run(sample.name, run_id).index_place
+
+        indexed = index_catalogue(resolve_run(), place_of, partial(make, "index"))
+        labels, features, evaluation = fix_labels(), extract_features(), evaluate_model()
+        model, audit, report = train_model(), audit_labels(), link_report(write_report())
+        chain(indexed, notice_changes(), draw_sample(), labels, model, evaluation, report)
+        chain(labels, features, [model, audit])
+        chain(audit, report)
 
     return pipeline()
 

@@ -8,8 +8,7 @@ from datetime import timedelta
 
 from airflow.sdk import TriggerRule, chain, dag
 from cdiscount_airflow import assets, docs, forms, notifiers
-from cdiscount_airflow.comparison_tasks import judge_cloud
-from cdiscount_airflow.links import link_report
+from cdiscount_airflow.links import link_report, note_page
 from cdiscount_airflow.tasks.stage_task import (
     DEFAULT_ARGS,
     MAP_INDEX_NAME,
@@ -19,7 +18,6 @@ from cdiscount_airflow.tasks.stage_task import (
     stage_task,
 )
 
-from cdiscount_tasks.runs import summaries
 from cdiscount_tasks.settings.comparison import DEFAULT_SAMPLES
 from cdiscount_tasks.settings.environment import read_environment
 from cdiscount_tasks.settings.sample_folder import sample_names
@@ -64,62 +62,94 @@ def sample_comparison() -> None:
         return [run.sample for run in comparison.config.runs]
 
     @stage_task(
-        summaries.of_features,
         task_display_name="Extract features",
         pool="gpu",
         retries=3,
         execution_timeout=timedelta(days=1),
         map_index_template=MAP_INDEX_NAME,
     )
-    def extract_features(sample_name: str, run_id=None) -> dict:
+    def extract_features(sample_name: str, run_id=None) -> str:
         """Let one frozen network look at a sample's pictures; its run has done so already where weights stood.
 
         **Reads** the sample's pictures and the ImageNet weights.
         **Leaves** a feature vector of each picture; skipped where no weights stand on this machine.
         **If it fails** because the weights do not fit, look at the file that the log names, in `CDISCOUNT_WEIGHTS`.
         """
-        from cdiscount_tasks.runs.comparison import open_comparison
-        from cdiscount_tasks.stages import features
+        from cdiscount_tasks.runs import comparison_steps
 
         name_map_index(sample_name)
-        comparison = open_comparison(run_id)
-        run, backbone = comparison.compared_of(sample_name), comparison.backbone
-        if backbone is None:
-            skip_task(comparison.note("no_features", comparison.no_backbone))
-        extracted = features.extract_features(
-            run.sample_dir, run.labels_dir, backbone.weights_path, run.labels_dir.parent, backbone.config
-        )
-        return comparison.record(f"features_{sample_name}", extracted)
+        return comparison_steps.extract_features(run_id, sample_name)
 
-    # Features and cloud may be skipped; the page stands without them, and says what is missing.
+    @stage_task(task_display_name="Draw many categories", retries=2, execution_timeout=timedelta(hours=2))
+    def draw_categories(run_id=None) -> str:
+        """Take some products of many categories out of the catalogue.
+
+        **Reads** the index, the names CSV and the byte ranges of these products.
+        **Leaves** their pictures; skipped where the catalogue has too few categories, or no weights stand here.
+        **If it fails** because the catalogue is not the indexed one, trigger the samples anew, then compare again.
+        """
+        from cdiscount_tasks.runs import comparison_steps
+
+        return comparison_steps.draw_categories(run_id)
+
+    @stage_task(task_display_name="Tie their groups", retries=2, execution_timeout=timedelta(hours=2))
+    def tie_groups(run_id=None) -> str:
+        """Decode the pictures and tie the products that share one.
+
+        **Reads** the pooled draw and the index.
+        **Leaves** its products, groups and pictures.
+        **If it fails**, clear the task.
+        """
+        from cdiscount_tasks.runs import comparison_steps
+
+        return comparison_steps.tie_groups(run_id)
+
     @stage_task(
-        summaries.of_comparison,
-        task_display_name="Write the comparison",
-        trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
+        task_display_name="Extract their features", pool="gpu", retries=3, execution_timeout=timedelta(hours=12)
     )
-    def write_comparison(run_id=None) -> dict:
+    def extract_their_features(run_id=None) -> str:
+        """Let the frozen network look at every picture of the pooled draw once.
+
+        **Reads** the pictures and the ImageNet weights.
+        **Leaves** a feature vector of each picture.
+        **If it fails**, clear the task.
+        """
+        from cdiscount_tasks.runs import comparison_steps
+
+        return comparison_steps.extract_pooled_features(run_id)
+
+    @stage_task(task_display_name="Judge random choices", retries=1, execution_timeout=timedelta(hours=6))
+    def judge_choices(run_id=None) -> str:
+        """Judge random choices of five categories, alike and unlike, and the samples among them.
+
+        **Reads** groups and features of the pooled draw, and the names CSV.
+        **Leaves** `random_choices.json`.
+        **If it fails**, clear the task.
+        """
+        from cdiscount_tasks.runs import comparison_steps
+
+        return comparison_steps.judge_choices(run_id)
+
+    # Features and random choices may be skipped; the page is written without them, and says what is missing.
+    @stage_task(task_display_name="Write the comparison", trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
+    def write_comparison(run_id=None) -> str:
         """Write the page.
 
-        **Reads** the runs' reports, labels, features and some pictures, and the cloud.
+        **Reads** the runs' reports, labels, features and some pictures, and the random choices.
         **Leaves** `comparison.html` and `comparison.json` in the reports folder, linked from its index.
         **If it fails**, clear the task: nothing before it runs again.
         """
-        from cdiscount_tasks.runs.comparison import open_comparison
-        from cdiscount_tasks.stages import comparison as stage
+        from cdiscount_tasks.runs import comparison_steps
 
-        comparison = open_comparison(run_id)
-        return stage.write_comparison(
-            comparison.compared,
-            comparison.cloud_dir,
-            comparison.out_dir,
-            "; ".join(comparison.noted("no_features")),
-            "; ".join(comparison.noted("no_cloud")),
-        )
+        note_page(comparison_steps.page_folder(run_id))
+        return comparison_steps.write_comparison(run_id)
 
     resolved, written = resolve_comparison(), link_report(write_comparison())
     extracted = extract_features.expand(sample_name=resolved)
-    chain(resolved, [extracted, judge_cloud(extracted)], written)
+    judged = judge_choices()
+    chain(resolved, extracted, draw_categories(), tie_groups(), extract_their_features(), judged, written)
     chain(resolved, written)
+    chain(extracted, written)
 
 
 sample_comparison()

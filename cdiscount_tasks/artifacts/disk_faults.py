@@ -1,4 +1,4 @@
-"""Faults of the system told apart from damage: of these a retry may be rid, of damage never."""
+"""Faults of the system told apart from damage, and those of a full or unwritable disk as sentences."""
 
 import errno
 import re

@@ -1,19 +1,34 @@
-"""Artifacts: directories `<stage>-<key>` that appear whole or not at all, and are found again by their key.
+"""A file put in place in one step, and synced."""
 
-An artifact is written into `.<name>.<builder>.part/`, its manifest last, synced and renamed. One builder per name holds
-a lock that the system releases when the holder dies; what the dead left behind, the next builder removes.
-
-Damage is what the bytes say. A file that cannot be read for now is an OSError, which passes: nothing is removed for it,
-and the same call may succeed in a minute."""
-
+import errno
 import logging
 import os
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
 from cdiscount_tasks.artifacts.locks import part_path, remove_dead_parts
 
 logger = logging.getLogger(__name__)
+
+MOST_INPUT_BYTES = 2**28
+"""Of a CSV that a person gives. A split of all 7 million products has half of it."""
+
+
+def read_input(path: Path) -> bytes:
+    """Read a file from outside, which may be anything: a pipe would be waited for, a device would never end.
+
+    Raises:
+        OSError: If it cannot be read, is no regular file or has more than MOST_INPUT_BYTES; says so in its `strerror`.
+    """
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.EINVAL, "it is a pipe or a device, expected a file", str(path))
+        if status.st_size > MOST_INPUT_BYTES:
+            found = f"it has {status.st_size:,} bytes, expected at most {MOST_INPUT_BYTES:,}"
+            raise OSError(errno.EFBIG, found, str(path))
+        return file.read()
 
 
 def replace_file(path: Path, write: Callable[[Path], None]) -> None:

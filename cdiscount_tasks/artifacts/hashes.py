@@ -1,4 +1,4 @@
-"""Hashes: xxh3-128 everywhere, of files, of canonical JSON and of a file's sampled blocks."""
+"""Hashes: xxh3-128 everywhere, of files and of canonical JSON."""
 
 import json
 from pathlib import Path

@@ -1,10 +1,8 @@
-"""Artifacts: directories `<stage>-<key>` that appear whole or not at all, and are found again by their key.
-
-An artifact is written into `.<name>.<builder>.part/`, its manifest last, synced and renamed. One builder per name holds
-a lock that the system releases when the holder dies; what the dead left behind, the next builder removes.
+"""The manifest of an artifact: what it holds and what decided it; whether an artifact is there whole.
 
 Damage is what the bytes say. A file that cannot be read for now is an OSError, which passes: nothing is removed for it,
-and the same call may succeed in a minute."""
+and the same call may succeed in a minute.
+"""
 
 import contextlib
 import json

@@ -1,4 +1,7 @@
-"""artifacts.json: which artifact each stage of a run used or made."""
+"""artifacts.json: which artifact each step of a run used or made.
+
+It names them relative to the data root, so that a root that was moved, or is mounted elsewhere, can be read.
+"""
 
 import json
 from collections.abc import Mapping
@@ -31,9 +34,33 @@ def noted_results(run_dir: Path) -> dict[str, dict[str, Any]]:
     return cast(dict[str, dict[str, Any]], noted)
 
 
-def note_result(run_dir: Path, stage: str, result: Mapping[str, Any]) -> None:
-    """Note a stage's result; tasks that end at the same time note one after the other."""
+def noted_folders(run_dir: Path, root: Path) -> dict[str, Path]:
+    """Return where the noted artifacts are, by step.
+
+    Args:
+        run_dir: Of the run.
+        root: The data root.
+    """
+    return {step: root / result["path"] for step, result in noted_results(run_dir).items() if "path" in result}
+
+
+def note_result(run_dir: Path, root: Path, step: str, result: Mapping[str, Any]) -> None:
+    """Note a step's result; tasks that end at the same time note one after the other.
+
+    Args:
+        run_dir: Of the run.
+        root: The data root. The result's path is noted relative to it; one that is not below it is left out.
+        step: The noun that the artifact carries.
+        result: Of the stage.
+    """
+    noted_result = dict(result)
+    if "path" in result:
+        path = Path(result["path"])
+        if path.is_relative_to(root):
+            noted_result["path"] = path.relative_to(root).as_posix()
+        else:
+            del noted_result["path"]
     with lock(run_dir / ".artifacts.lock", NOTES):
         noted = noted_results(run_dir)
-        noted[stage] = dict(result)
+        noted[step] = noted_result
         replace_file(run_dir / NOTES, lambda aside: write_json(aside, noted))

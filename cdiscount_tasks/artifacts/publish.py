@@ -2,9 +2,7 @@
 
 An artifact is written into `.<name>.<builder>.part/`, its manifest last, synced and renamed. One builder per name holds
 a lock that the system releases when the holder dies; what the dead left behind, the next builder removes.
-
-Damage is what the bytes say. A file that cannot be read for now is an OSError, which passes: nothing is removed for it,
-and the same call may succeed in a minute."""
+"""
 
 import contextlib
 import ctypes

@@ -12,10 +12,10 @@ from cdiscount_tasks.catalogue.names import read_category_names
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.runs.folders import index_parent_dir
 from cdiscount_tasks.runs.start import check_catalogue, select_categories
-from cdiscount_tasks.settings.environment import Environment, fault_of, read_environment
+from cdiscount_tasks.settings.environment import Environment, check_data_folder, fault_of, read_environment
 from cdiscount_tasks.settings.sample import read_sample
 from cdiscount_tasks.settings.sample_folder import sample_paths
-from cdiscount_tasks.stages.inputs import SampleChoice
+from cdiscount_tasks.stages.inputs import IndexPlace, SampleChoice
 
 logger = logging.getLogger(__name__)
 
@@ -48,9 +48,9 @@ class Catalogue:
         return index_parent_dir(self.environment, self.fingerprint)
 
     @property
-    def max_rejected_share(self) -> float:
-        """Return the share of rejected documents above which the catalogue is refused."""
-        return self.environment.max_rejected_share
+    def index_place(self) -> IndexPlace:
+        """Return what is indexed, and where to."""
+        return IndexPlace(self.catalogue_path, self.index_parent_dir, self.environment.max_rejected_share)
 
     def page_dir(self, catalogue_id: str) -> Path:
         """Return where the page of the catalogue's content stands."""
@@ -72,10 +72,6 @@ class Catalogue:
                 logger.warning("the catalogue's page leaves a sample out: %s", error)
         return found
 
-    def record(self, stage: str, result: ResultT) -> ResultT:  # noqa: ARG002 - the shape of a sample's run
-        """Return a stage's result; unlike a sample's run, this one keeps no notes: its page names all that it used."""
-        return result
-
 
 def open_catalogue() -> Catalogue:
     """Look at the catalogue that the environment names.
@@ -84,6 +80,7 @@ def open_catalogue() -> Catalogue:
         ConfigError: If it or the names CSV is missing, or it is empty; says what to set.
     """
     environment = read_environment()
+    check_data_folder(environment)
     if environment.names_path is not None and (fault := fault_of(environment.names_path, "file")):
         raise ConfigError(f"{environment.names_path}: {fault}, though CDISCOUNT_CATEGORY_NAMES names it")
     return Catalogue(environment, fingerprint(check_catalogue(environment)))

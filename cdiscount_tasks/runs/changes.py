@@ -19,8 +19,10 @@ from cdiscount_tasks.artifacts.json_files import write_json
 from cdiscount_tasks.artifacts.manifest import MANIFEST, read_manifest
 from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.runs import steps
 from cdiscount_tasks.runs.finished import iter_finished_runs
 from cdiscount_tasks.runs.run import Run
+from cdiscount_tasks.runs.steps import Folders
 from cdiscount_tasks.settings.sample import ScheduleConfig
 
 logger = logging.getLogger(__name__)
@@ -70,29 +72,16 @@ def seed_by_itself(schedule: ScheduleConfig, run_id: str) -> dict[str, int]:
     return {"seed": xxhash.xxh3_64_intdigest(run_id.encode()) % 2**31}
 
 
-def _recipes(run: Run, dirs: Mapping[str, Path]) -> Iterator[Recipe]:
+def _recipes(run: Run, at: Folders) -> Iterator[Recipe]:
     """Yield what decides each artifact of a run, in the order of the way.
 
     Args:
-        run: Its index stands.
-        dirs: Of the artifacts by stage; each is looked at only when the one before was found to be what the run needs.
+        run: Its index is recorded.
+        at: Where the artifacts are; each is looked at only when the one before was found to be what the run needs.
     """
-    # Here, not above: the stages' libraries take seconds, which a task that wants a seed would pay.
-    from cdiscount_tasks.stages import audit, evaluation, features, labels, model, report, sample
-
-    config, index_dir = run.config, dirs["index"]
-    yield sample.sample_recipe(index_dir, config.draw)
-    pictures_and_labels = dirs["sample"], dirs["labels"]
-    yield labels.labels_recipe(index_dir, dirs["sample"], run.label_files, config.labels)
-    used = {stage: dirs[stage] for stage in ("index", "sample", "labels", "model", "evaluation")}
-    if (backbone := run.backbone) is not None:
-        yield features.features_recipe(*pictures_and_labels, backbone.weights_path, backbone.config)
-        yield audit.audit_recipe(dirs["labels"], dirs["features"], run.reviews, config.labels)
-        used |= {stage: dirs[stage] for stage in ("features", "audit")}
-    starts_from = dirs["features"] if config.training.weights != "none" else None
-    yield model.model_recipe(*pictures_and_labels, starts_from, config.training)
-    yield evaluation.evaluation_recipe(*pictures_and_labels, dirs["model"])
-    yield report.report_recipe(used, config)
+    for step in steps.STEPS:
+        if not step.by_content and not step.left_out(run):
+            yield step.plan(run, at).recipe()
 
 
 def _deciding(recipe: Mapping[str, Any]) -> dict[str, Any]:
@@ -188,11 +177,10 @@ def find_change(run: Run, last: Run) -> Difference | None:
         run: Its index is recorded.
         last: A finished run of the same sample.
     """
-    noted = {stage: Path(result["path"]) for stage, result in last.recorded().items()}
-    dirs = {**noted, "index": Path(run.recorded()["index"]["path"])}
+    noted = last.folders()
     met = {"index"}
     try:
-        for recipe in _recipes(run, dirs):
+        for recipe in _recipes(run, {**noted, "index": run.folders()["index"]}):
             met.add(recipe.stage)
             if recipe.stage not in noted:
                 does = _DOES.get(recipe.stage, "trains")

@@ -13,14 +13,21 @@ from pydantic import ValidationError
 from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
 from cdiscount_tasks.artifacts.files import replace_file
 from cdiscount_tasks.artifacts.json_files import write_json
+from cdiscount_tasks.artifacts.locks import lock
 from cdiscount_tasks.artifacts.manifest import read_manifest
-from cdiscount_tasks.artifacts.notes import note_result, noted_results
+from cdiscount_tasks.artifacts.notes import note_result, noted_folders
 from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.machine.backbones import Backbone, why_no_backbone
-from cdiscount_tasks.runs.finished import NEEDED, finished_runs
+from cdiscount_tasks.runs.finished import finished_runs
 from cdiscount_tasks.runs.folders import run_folder
 from cdiscount_tasks.runs.run import Run, open_run
-from cdiscount_tasks.settings.comparison import DEFAULT_SAMPLES, ChosenRun, CloudConfig, ComparisonConfig
+from cdiscount_tasks.settings.comparison import (
+    DEFAULT_SAMPLES,
+    ChosenRun,
+    ComparisonConfig,
+    ComparisonNotes,
+    RandomChoicesConfig,
+)
 from cdiscount_tasks.settings.environment import Environment, check_folders, read_environment
 from cdiscount_tasks.settings.sample import DrawConfig, LabelConfig
 from cdiscount_tasks.settings.sample_folder import sample_names
@@ -31,6 +38,7 @@ logger = logging.getLogger(__name__)
 
 _MAY_DIFFER = {"seed", "gpus"}
 _LONGEST_NAMES = 100
+_NOTES = "notes.json"
 
 ResultT = TypeVar("ResultT", bound=Mapping[str, Any])
 
@@ -52,7 +60,7 @@ class ChosenComparison(NamedTuple):
     """What a comparison compares: a run of each sample, and how random choices are drawn."""
 
     runs: tuple[Run, ...]
-    cloud: CloudConfig
+    random_choices: RandomChoicesConfig
 
 
 @dataclass(frozen=True)
@@ -90,7 +98,7 @@ class Comparison:
     @property
     def index_dir(self) -> Path:
         """Return the index of the catalogue that all runs share."""
-        return Path(self.runs[0].recorded()["index"]["path"])
+        return self.runs[0].folders()["index"]
 
     @property
     def names_path(self) -> Path | None:
@@ -110,8 +118,8 @@ class Comparison:
     @property
     def compared(self) -> list[ComparedRun]:
         """Return where what the runs left stands, in order."""
-        noted = self.recorded()
-        return [_compared_run(run, noted.get(f"features_{run.config.sample.name}")) for run in self.runs]
+        folders = self.folders()
+        return [_compared_run(run, folders.get(f"features_{run.config.sample.name}")) for run in self.runs]
 
     def compared_of(self, sample_name: str) -> ComparedRun:
         """Return where what a sample's run left stands."""
@@ -121,13 +129,13 @@ class Comparison:
         """Return how the pooled draw takes some products of each category."""
         return DrawConfig(
             categories=tuple(sorted(category_ids)),
-            max_products_per_category=self.config.cloud.products_per_category,
-            seed=self.config.cloud.seed,
+            max_products_per_category=self.config.random_choices.products_per_category,
+            seed=self.config.random_choices.seed,
         )
 
     def label_config(self) -> LabelConfig:
         """Return how the pooled draw's pictures are tied into groups; its splits are not used."""
-        drawn = read_manifest(Path(self.recorded()["pooled_sample"]["path"]))["config"]
+        drawn = read_manifest(self.folders()["pooled_sample"])["config"]
         return LabelConfig(
             categories=tuple(drawn["categories"]), seed=drawn["seed"], near_duplicates="off", small_classes="reject"
         )
@@ -135,42 +143,48 @@ class Comparison:
     @property
     def pooled_draw(self) -> PooledDraw:
         """Return where the pooled draw's artifacts stand, once they were made."""
-        noted = self.recorded()
-        return PooledDraw(*(Path(noted[f"pooled_{stage}"]["path"]) for stage in ("sample", "labels", "features")))
+        folders = self.folders()
+        return PooledDraw(*(folders[f"pooled_{step}"] for step in ("sample", "labels", "features")))
 
     @property
-    def cloud_dir(self) -> Path | None:
-        """Return the judged cloud; None: there is none."""
-        cloud = self.recorded().get("cloud")
-        return Path(cloud["path"]) if cloud else None
+    def notes(self) -> ComparisonNotes:
+        """Return what was noted for the page so far."""
+        path = self.comparison_dir / _NOTES
+        if not path.exists():
+            return ComparisonNotes()
+        try:
+            return ComparisonNotes.model_validate_json(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise DataError(f"{path}: is damaged ({error}); trigger a new comparison") from error
 
-    def note(self, what: str, *sentences: str) -> str:
-        """Note why something was not made or lacks a part, for the page; return the sentences as one."""
-        self.record(what, {"sentences": list(sentences)})
-        return "; ".join(sentences)
+    def note(self, **sentences: Any) -> str:
+        """Note for the page why something was not made or lacks a part; return the sentence that was given."""
+        with lock(self.comparison_dir / f".{_NOTES}.lock", _NOTES):
+            notes = ComparisonNotes.model_validate({**self.notes.model_dump(), **sentences})
+            replace_file(self.comparison_dir / _NOTES, lambda aside: write_json(aside, notes.model_dump(mode="json")))
+        return "; ".join(str(sentence) for sentence in sentences.values())
 
-    def noted(self, what: str) -> list[str]:
-        """Return the sentences that were noted, if any."""
-        return list(self.recorded().get(what, {}).get("sentences", []))
-
-    def record(self, what: str, result: ResultT) -> ResultT:
-        """Note in artifacts.json what a task made or why it did not, and return it."""
-        note_result(self.comparison_dir, what, result)
+    def record(self, step: str, result: ResultT) -> ResultT:
+        """Note in artifacts.json what a task used or made, and return it."""
+        note_result(self.comparison_dir, self.environment.work_dir, step, result)
         return result
 
-    def recorded(self) -> dict[str, dict[str, Any]]:
-        """Return what was noted so far."""
-        return noted_results(self.comparison_dir)
+    def folders(self) -> dict[str, Path]:
+        """Return where the artifacts are that were used or made so far, by step."""
+        return noted_folders(self.comparison_dir, self.environment.work_dir)
 
 
-def _compared_run(run: Run, features: Mapping[str, Any] | None) -> ComparedRun:
-    noted = run.recorded()
+def _compared_run(run: Run, features_dir: Path | None) -> ComparedRun:
+    at = run.folders()
     return ComparedRun(
         sample=run.config.sample.name,
         title=run.config.sample.title,
         run_id=run.config.run_id,
-        **{f"{stage}_dir": Path(noted[stage]["path"]) for stage in NEEDED if stage != "index"},
-        features_dir=Path(features["path"]) if features else None,
+        sample_dir=at["sample"],
+        labels_dir=at["labels"],
+        evaluation_dir=at["evaluation"],
+        report_dir=at["report"],
+        features_dir=features_dir,
     )
 
 
@@ -279,13 +293,13 @@ def _check_runs(runs: Any, samples: Sequence[str]) -> dict[str, str]:
     return dict(runs)
 
 
-def choose_comparison(samples: Any = DEFAULT_SAMPLES, runs: Any = None, cloud: Any = None) -> ChosenComparison:
+def choose_comparison(samples: Any = DEFAULT_SAMPLES, runs: Any = None, random_choices: Any = None) -> ChosenComparison:
     """Choose the runs that a comparison compares; writes nothing.
 
     Args:
         samples: Their names, in the order of the page.
         runs: The run of a sample, by its id or its folder; of a sample that is not named, the last finished one.
-        cloud: Settings of CloudConfig; what it leaves out keeps its default.
+        random_choices: Settings of RandomChoicesConfig; what it leaves out keeps its default.
 
     Raises:
         ConfigError: If a setting is wrong.
@@ -296,20 +310,20 @@ def choose_comparison(samples: Any = DEFAULT_SAMPLES, runs: Any = None, cloud: A
     _check_samples(environment, samples)
     asked = _check_runs(runs, samples)
     try:
-        cloud_config = CloudConfig.model_validate(dict(cloud or {}))
+        random_choices_config = RandomChoicesConfig.model_validate(dict(random_choices or {}))
     except ValidationError as error:
-        raise ConfigError(f"comparison: {first_sentence(error, CloudConfig)}") from error
+        raise ConfigError(f"comparison: {first_sentence(error, RandomChoicesConfig)}") from error
     chosen = _choose_runs(environment, samples, asked)
     if reasons := reasons_against(chosen):
         raise NotComparableError("; ".join(reasons) + _standing_alternative(environment, samples))
-    return ChosenComparison(chosen, cloud_config)
+    return ChosenComparison(chosen, random_choices_config)
 
 
 def start_comparison(
     run_id: str,
     samples: Sequence[str] = DEFAULT_SAMPLES,
     runs: Mapping[str, str] | None = None,
-    cloud: Mapping[str, Any] | None = None,
+    random_choices: Mapping[str, Any] | None = None,
 ) -> Comparison:
     """Freeze which runs are compared, or open the comparison if that is frozen: a retry compares the same.
 
@@ -317,7 +331,7 @@ def start_comparison(
         run_id: Airflow's, any text.
         samples: Their names, in the order of the page.
         runs: The run of a sample, by its id or its folder; of a sample that is not named, the last finished one.
-        cloud: Settings of CloudConfig; what it leaves out keeps its default.
+        random_choices: Settings of RandomChoicesConfig; what it leaves out keeps its default.
 
     Raises:
         ConfigError: If a setting is wrong.
@@ -327,11 +341,11 @@ def start_comparison(
     comparison_dir = environment.work_dir / "comparison" / "runs" / run_folder(run_id)
     if (comparison_dir / "config.json").exists():
         return open_comparison(run_id)
-    chosen, cloud_config = choose_comparison(samples, runs, cloud)
+    chosen, random_choices_config = choose_comparison(samples, runs, random_choices)
     config = ComparisonConfig(
         run_id=run_id,
         runs=tuple(ChosenRun(sample=run.config.sample.name, run_id=run.config.run_id) for run in chosen),
-        cloud=cloud_config,
+        random_choices=random_choices_config,
     )
     with disk_faults_told(comparison_dir):
         comparison_dir.mkdir(parents=True, exist_ok=True)
@@ -339,7 +353,7 @@ def start_comparison(
     logger.info("this comparison's config, frozen in %s:", comparison_dir / "config.json")
     for run in config.runs:
         logger.info("%s: run %s", run.sample, run.run_id)
-    logger.info("at large: %d products of each category", config.cloud.products_per_category)
+    logger.info("at large: %d products of each category", config.random_choices.products_per_category)
     return Comparison(comparison_dir, config, environment, chosen)
 
 

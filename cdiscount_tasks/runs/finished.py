@@ -3,18 +3,15 @@
 import json
 import logging
 from collections.abc import Iterator
-from pathlib import Path
 
 from cdiscount_tasks.artifacts.json_files import DAMAGE
 from cdiscount_tasks.artifacts.manifest import MANIFEST, read_manifest
 from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.runs import steps
 from cdiscount_tasks.runs.run import Run, open_run
 from cdiscount_tasks.settings.environment import Environment
 
 logger = logging.getLogger(__name__)
-
-NEEDED = ("index", "sample", "labels", "evaluation", "report")
-"""What must stand of a run for it to count as finished."""
 
 
 def _read_run(environment: Environment, sample_name: str, folder: str) -> Run | None:
@@ -24,9 +21,10 @@ def _read_run(environment: Environment, sample_name: str, folder: str) -> Run | 
         return None  # of another data root
     try:
         run = open_run(sample_name, json.loads(config_path.read_text("utf-8"))["run_id"])
-        noted = run.recorded()
-        for stage in NEEDED:
-            read_manifest(Path(noted[stage]["path"]))
+        folders = run.folders()
+        for step in steps.STEPS:
+            if step.needed:
+                read_manifest(folders[step.name])
     except (DataError, FileNotFoundError, *DAMAGE) as error:
         logger.info("run %s of %s is left out: %s", folder, sample_name, error)
         return None

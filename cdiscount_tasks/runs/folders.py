@@ -1,4 +1,4 @@
-"""Runs of a sample: the folder, the frozen config and the copied inputs of each."""
+"""Where runs and indexes have their folders. Loads nothing heavy: Airflow's API server imports it."""
 
 import re
 from collections.abc import Mapping
@@ -7,6 +7,7 @@ from typing import Any, TypeVar
 
 import xxhash
 
+from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.settings.environment import Environment
 
 ResultT = TypeVar("ResultT", bound=Mapping[str, Any])
@@ -16,8 +17,22 @@ def run_folder(run_id: str) -> str:
     """Return the folder name of a run: Airflow's run ids hold characters that folders and links cannot.
 
     They have up to 250 characters, and a folder's name 255 bytes: of long ones the beginning stands.
+
+    Raises:
+        ConfigError: If the id cannot be written as UTF-8.
     """
-    return f"{re.sub(r'[^A-Za-z0-9._-]', '-', run_id)[:200]}-{xxhash.xxh3_128_hexdigest(run_id.encode())[:6]}"
+    try:
+        digest = xxhash.xxh3_128_hexdigest(run_id.encode())
+    except UnicodeEncodeError as error:
+        raise ConfigError(
+            f"the run id {run_id!a} has half a character in it; trigger the run under another id"
+        ) from error
+    return f"{re.sub(r'[^A-Za-z0-9._-]', '-', run_id)[:200]}-{digest[:6]}"
+
+
+def report_dir_of(environment: Environment, sample_name: str, run_id: str) -> Path:
+    """Return where a run's report is, or will be."""
+    return environment.reports_dir / sample_name / run_folder(run_id)
 
 
 def index_parent_dir(environment: Environment, catalogue_fingerprint: str) -> Path:

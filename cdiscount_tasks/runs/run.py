@@ -1,22 +1,22 @@
-"""Runs of a sample: the folder, the frozen config and the copied inputs of each."""
+"""A run of a sample: its folder, its frozen config, its copied inputs, and what its steps have made."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
-from cdiscount_tasks.artifacts.notes import note_result, noted_results
+from cdiscount_tasks.artifacts.notes import note_result, noted_folders, noted_results
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.machine.backbones import Backbone, backbone_of, why_no_backbone
 from cdiscount_tasks.machine.weights import find_weights
 from cdiscount_tasks.runs.folders import index_parent_dir, run_folder
 from cdiscount_tasks.settings.environment import Environment, read_environment
 from cdiscount_tasks.settings.run import RunConfig
-from cdiscount_tasks.stages.inputs import LabelFiles, Pretrained, Reviews
+from cdiscount_tasks.stages.inputs import IndexPlace, LabelFiles, Pretrained, Reviews
 
 NAMES_COPY, FIXES_COPY, SPLIT_COPY = "category_names.csv", "label_fixes.csv", "split.csv"
-
+_KEEPS_COPY = "; this run keeps the copy that it began with: mend the file and trigger a new run"
 
 ResultT = TypeVar("ResultT", bound=Mapping[str, Any])
 
@@ -46,9 +46,9 @@ class Run:
         return index_parent_dir(self.environment, self.config.catalogue_fingerprint)
 
     @property
-    def max_rejected_share(self) -> float:
-        """Return the share of rejected documents above which the catalogue is refused."""
-        return self.config.max_rejected_share
+    def index_place(self) -> IndexPlace:
+        """Return what is indexed, and where to."""
+        return IndexPlace(self.catalogue_path, self.index_parent_dir, self.config.max_rejected_share)
 
     @property
     def artifacts_dir(self) -> Path:
@@ -76,30 +76,20 @@ class Run:
         return backbone_of(self.config.training, self.environment.weights_dir)
 
     @property
+    def no_backbone(self) -> str:
+        """Return why the run can make no features, as a sentence without its stop; empty where it can."""
+        return "" if self.backbone else why_no_backbone(self.environment.weights_dir)
+
+    @property
     def no_features(self) -> str:
         """Return why the run has no features, as a sentence without its stop; empty where it has."""
-        return "" if self.features_dir else why_no_backbone(self.environment.weights_dir)
+        return "" if "features" in self.folders() else why_no_backbone(self.environment.weights_dir)
 
-    @property
-    def pretrained(self) -> Pretrained | None:
-        """Return what a transfer starts from, its features as they were recorded; None: the run trains from scratch."""
-        training = self.config.training
-        if training.weights == "none":
+    def pretrained(self, features_dir: Path | None) -> Pretrained | None:
+        """Return what a transfer starts from, given its features; None: the run trains from scratch."""
+        if features_dir is None:
             return None
-        weights_path = find_weights(training.network, self.environment.weights_dir)
-        return Pretrained(weights_path, cast(Path, self.features_dir))
-
-    @property
-    def features_dir(self) -> Path | None:
-        """Return the features that this run extracted or found; None: it has none, for lack of a backbone."""
-        features = self.recorded().get("features")
-        return Path(features["path"]) if features else None
-
-    @property
-    def audit_dir(self) -> Path | None:
-        """Return the audit that this run made or found; None: it has none, for lack of a backbone."""
-        audit = self.recorded().get("audit")
-        return Path(audit["path"]) if audit else None
+        return Pretrained(find_weights(self.config.training.network, self.environment.weights_dir), features_dir)
 
     @property
     def reviews(self) -> Reviews:
@@ -108,33 +98,39 @@ class Run:
         return Reviews(self.label_files.fixes_path, tuple(self.run_dir / name for name in lists))
 
     def sources_named(self) -> AbstractContextManager[None]:
-        """Name the file that a person can mend in an error that names the run's copy of it."""
-        return sources_named(self.run_dir, {name: Path(path) for name, path in self.config.input_sources.items()})
+        """Name the file that a person can mend in an error that names the run's copy of it, and how to have it read."""
+        sources = {name: Path(path) for name, path in self.config.input_sources.items()}
+        return sources_named(self.run_dir, sources, way_out=_KEEPS_COPY)
 
-    def record(self, stage: str, result: ResultT) -> ResultT:
-        """Note in artifacts.json which artifact a stage used or made, and return the stage's result."""
-        note_result(self.run_dir, stage, result)
+    def record(self, step: str, result: ResultT) -> ResultT:
+        """Note in artifacts.json which artifact a step used or made, and return the stage's result."""
+        note_result(self.run_dir, self.environment.work_dir, step, result)
         return result
 
     def recorded(self) -> dict[str, dict[str, Any]]:
-        """Return the results noted so far, by stage."""
+        """Return the results noted so far, by step; their paths are relative: `folders` has them whole."""
         return noted_results(self.run_dir)
+
+    def folders(self) -> dict[str, Path]:
+        """Return where the artifacts are that the run has used or made so far, by step."""
+        noted = noted_folders(self.run_dir, self.environment.work_dir)
+        return {**noted, "report": self.report_dir} if "report" in self.recorded() else noted
 
 
 @contextmanager
-def sources_named(run_dir: Path, sources: Mapping[str, Path]) -> Iterator[None]:
-    """Name the file that a person can mend, where a stage names the run's copy of it."""
+def sources_named(run_dir: Path, sources: Mapping[str, Path], way_out: str = "") -> Iterator[None]:
+    """Name the file that a person can mend, where a stage names the run's copy of it; then tell the way out."""
     try:
         yield
     except DataError as error:
         sentence = str(error)
         for name, source in sources.items():
             sentence = sentence.replace(str(run_dir / name), str(source))
-        raise DataError(sentence) from error
+        raise DataError(sentence if sentence == str(error) else f"{sentence}{way_out}") from error
 
 
 def open_run(sample_name: str, run_id: str) -> Run:
-    """Open a run that `run_start.start_run` began.
+    """Open a run that `runs.start.start_run` began.
 
     Raises:
         DataError: If its config.json is missing, damaged or of another run.

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
-from cdiscount_tasks.artifacts.files import replace_file
+from cdiscount_tasks.artifacts.files import MOST_INPUT_BYTES, replace_file
 from cdiscount_tasks.artifacts.hashes import hash_file
 from cdiscount_tasks.artifacts.json_files import read_json, write_json
 from cdiscount_tasks.catalogue.file import fingerprint
@@ -27,6 +27,7 @@ from cdiscount_tasks.runs.run import FIXES_COPY, NAMES_COPY, SPLIT_COPY, Run, op
 from cdiscount_tasks.settings.environment import (
     PROJECT_DIR,
     Environment,
+    check_data_folder,
     check_folders,
     check_tensorboard,
     fault_of,
@@ -34,6 +35,7 @@ from cdiscount_tasks.settings.environment import (
 )
 from cdiscount_tasks.settings.run import PriceConfig, RunConfig, training_config
 from cdiscount_tasks.settings.sample import LEVEL_CHOICE, DrawConfig, LabelConfig, SampleConfig, read_sample
+from cdiscount_tasks.settings.sample_folder import sample_names
 from cdiscount_tasks.settings.training import TrainingConfig
 from cdiscount_tasks.settings.words import log_config
 
@@ -56,6 +58,8 @@ def _advice(choice: re.Match[str], names: CategoryNames) -> str:
     close = names.close_to(int(choice["level"]), choice["name"])
     if close:
         return f"did you mean {' or '.join(map(repr, close))}?"
+    if not len(names) and names.is_given:
+        return "the names CSV (CDISCOUNT_CATEGORY_NAMES) has a first line but no names below it: fill it, or write ids"
     if not len(names):
         return "there are no names: set CDISCOUNT_CATEGORY_NAMES to the path of category_names.csv, or write ids"
     return "compare with the names CSV (CDISCOUNT_CATEGORY_NAMES), upper case and accents included"
@@ -156,6 +160,31 @@ def _check_fixes_name(fixes_path: Path) -> None:
         )
 
 
+def _unread_fixes(sample_name: str, environment: Environment) -> list[str]:
+    """Return the files beside a sample's fixes whose names say that they are of this sample, though none reads them."""
+    others = set(sample_names(environment.samples_dir)) - {sample_name}
+
+    def names(name: str, file_name: str) -> bool:
+        return re.search(rf"(?<![a-z0-9]){re.escape(name)}(?![a-z0-9])", file_name) is not None
+
+    found = []
+    for path in environment.label_fixes_dir.glob("[!.]*"):
+        plain = path.name.casefold()
+        longer = any(len(other) > len(sample_name) and names(other, plain) for other in others)
+        if path.name != f"{sample_name}.csv" and plain.endswith(_FIXES_ENDINGS) and names(sample_name, plain):
+            found += [] if longer or path.stem in others else [path.name]
+    return sorted(found)
+
+
+def _tell_unread_fixes(sample_name: str, environment: Environment) -> None:
+    if unread := _unread_fixes(sample_name, environment):
+        logger.warning(
+            "%s: not read, though its name says that it is of this sample: fixes are read from %s.csv alone",
+            ", ".join(str(environment.label_fixes_dir / name) for name in unread),
+            sample_name,
+        )
+
+
 def input_files(sample: SampleConfig, environment: Environment) -> dict[str, Path]:
     """Return the outside files of a sample's runs by the name that their copies carry.
 
@@ -181,6 +210,8 @@ def input_files(sample: SampleConfig, environment: Environment) -> dict[str, Pat
         if fault := fault_of(source, "file"):
             names_it = "names its folder" if name == FIXES_COPY else "names it"
             raise ConfigError(f"{source}: {fault}, though {setting} {names_it}")
+        if (size := source.stat().st_size) > MOST_INPUT_BYTES:
+            raise ConfigError(f"{source}: has {size:,} bytes, expected at most {MOST_INPUT_BYTES:,} ({setting})")
         found[name] = source
     return found
 
@@ -230,9 +261,13 @@ def start_run(sample_name: str, run_id: str, preset: str | None = None, override
 
     Raises:
         ConfigError: If a setting is wrong, or the catalogue or another input is missing.
-        DataError: If the names CSV is damaged.
+        DataError: If the names CSV, the label fixes or the split file is damaged.
     """
+    # Here, not above: it takes pandas half a second, which the tools that look at settings would pay.
+    from cdiscount_tasks.runs.copied_files import check_copies
+
     environment = read_environment()
+    check_data_folder(environment)
     run_dir = environment.work_dir / "samples" / sample_name / "runs" / run_folder(run_id)
     if (run_dir / "config.json").exists():
         return open_run(sample_name, run_id)
@@ -245,6 +280,7 @@ def start_run(sample_name: str, run_id: str, preset: str | None = None, override
     with disk_faults_told(run_dir):
         run_dir.mkdir(parents=True, exist_ok=True)
         sources = input_files(sample, environment)
+        _tell_unread_fixes(sample.name, environment)
         for name, source in sources.items():
             shutil.copyfile(source, run_dir / name)
         if FIXES_COPY in sources:
@@ -258,6 +294,9 @@ def start_run(sample_name: str, run_id: str, preset: str | None = None, override
         categories = select_categories(sample, names)
         for doubt in check_categories(sample, categories, names, environment):
             logger.warning("%s", doubt)
+        with sources_named(run_dir, sources):
+            fixes_path, split_path = (run_dir / name if name in inputs else None for name in (FIXES_COPY, SPLIT_COPY))
+            check_copies(fixes_path, split_path, categories or _indexed_categories(environment), names)
         config = RunConfig(
             run_id=run_id,
             sample=sample,

@@ -120,7 +120,7 @@ def of_catalogue_page(result: Result) -> str:
     return f"{held} in {_count(result['num_categories'], 'category')}; {copies}"
 
 
-def of_cloud(result: Result) -> str:
+def of_random_choices(result: Result) -> str:
     """Tell how many random choices of categories were judged."""
     choices = f"{result['num_alike']:,} choices of alike and {result['num_unlike']:,} of unlike categories"
     return f"{choices} judged{_again(result)}"

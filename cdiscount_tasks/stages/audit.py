@@ -137,6 +137,7 @@ def _shares(config: SplitConfig) -> SplitConfig:
 
 def _measure_leak(drawn: _Drawn, features_dir: Path, config: LabelConfig) -> LeakPrice:
     """Split the drawn pictures anew, seed by seed, and compare."""
+    logger.info("pricing the leak: %s pictures, split anew %d times", f"{len(drawn.images):,}", len(LEAK_SEEDS))
     few = small_classes(drawn.products, drawn.category_ids.tolist())
     products = drawn.products[~drawn.products["category_id"].isin(few)]
     kept = drawn.images["product_id"].isin(products["product_id"]).to_numpy()
@@ -195,6 +196,7 @@ def _suspect(
     is_settled = products["rule"].isin([HUMAN_FIX, HUMAN_EXCLUSION]).to_numpy() | looked_at
     # Pictures that stand in several categories teach nothing; the products are judged all the same.
     teaches = (label >= 0) & ~products["conflicted"].to_numpy() & (products["rule"] != HUMAN_EXCLUSION).to_numpy()
+    logger.info("judging %s products of %d categories", f"{len(products):,}", len(drawn.category_ids))
     evidence = judge_out_of_sample(
         read_features_of(features_dir, drawn.wanted),
         product_of_image,

@@ -34,7 +34,6 @@ from cdiscount_tasks.pages.catalogue.page import (
 )
 from cdiscount_tasks.pages.parts.gallery import PictureShelf, ShownProduct
 from cdiscount_tasks.pages.parts.outside_text import csv_cell
-from cdiscount_tasks.reports.overview import write_reports_index
 from cdiscount_tasks.stages.inputs import SampleChoice
 
 logger = logging.getLogger(__name__)
@@ -53,7 +52,6 @@ class CataloguePageResult(TypedDict):
     """Where the page stands, and what it is about."""
 
     path: str
-    page_path: str
     catalogue_id: str
     origin: str
     num_products: int
@@ -215,14 +213,14 @@ def write_catalogue_page(
     samples: Sequence[SampleChoice],
     out_dir: Path,
 ) -> CataloguePageResult:
-    """Write the page of a catalogue, and list it in the index of reports. One that stands is replaced.
+    """Write the page of a catalogue,. One that stands is replaced.
 
     Args:
         index_dir: Finished index artifact.
         catalogue_path: The BSON file that the index was made from.
         names_path: The names CSV; None: ids stand as names.
         samples: What each sample that can be read chooses.
-        out_dir: `<reports>/catalogue/<catalogue_id>`; `<reports>/index.html` is written anew.
+        out_dir: `<reports>/catalogue/<catalogue_id>`.
 
     Returns:
         The paths and the counts.
@@ -249,7 +247,6 @@ def write_catalogue_page(
         _write_categories(part_dir / "categories.csv", rows)
         write_json(part_dir / "profile.json", profile, indent=None)
         return {
-            "page_path": str(out_dir / "catalogue.html"),
             "catalogue_id": index["catalogue_id"],
             "origin": index["origin"],
             "num_products": profile["num_products"],
@@ -259,6 +256,6 @@ def write_catalogue_page(
             "num_conflicts": profile["conflicts"]["num_distinct"],
         }
 
-    result = rebuild_artifact(out_dir, _recipe(index_dir, names_path, samples), write, _SETTING)
-    write_reports_index(out_dir.parents[1], _SETTING)
-    return cast(CataloguePageResult, result)
+    return cast(
+        CataloguePageResult, rebuild_artifact(out_dir, _recipe(index_dir, names_path, samples), write, _SETTING)
+    )

@@ -45,7 +45,6 @@ from cdiscount_tasks.learning.pictures.images import PictureRefused, decode_rgb
 from cdiscount_tasks.pages.comparison.page import SCHEMA_VERSION, answer, render_comparison
 from cdiscount_tasks.pages.parts.gallery import PictureShelf
 from cdiscount_tasks.pages.parts.thumbnails import make_thumbnail
-from cdiscount_tasks.reports.overview import write_reports_index
 from cdiscount_tasks.stages.inputs import ComparedRun
 from cdiscount_tasks.tables.compared_labels import ComparedLabels, keep_products, read_compared_labels
 from cdiscount_tasks.tables.labels import read_jpegs
@@ -66,7 +65,6 @@ class ComparisonResult(TypedDict):
     """Where the page stands, and its answer."""
 
     path: str
-    page_path: str
     title: str
     answer: str
     origin: str
@@ -255,11 +253,13 @@ def _examples(side: _Side, classes: Sequence[int], shelf: PictureShelf) -> dict[
     return shown
 
 
-def _recipe(runs: Sequence[ComparedRun], cloud_dir: Path | None, no_features: str, no_cloud: str) -> Recipe:
+def _recipe(
+    runs: Sequence[ComparedRun], random_choices_dir: Path | None, no_features: str, no_random_choices: str
+) -> Recipe:
     inputs = {f"{name}_{run.sample}": getattr(run, f"{name}_dir") for run in runs for name in _READ}
     inputs |= {f"features_{run.sample}": run.features_dir for run in runs if run.features_dir is not None}
-    inputs |= {"cloud": cloud_dir} if cloud_dir is not None else {}
-    told = {"no_features": no_features, "no_cloud": no_cloud}
+    inputs |= {"random_choices": random_choices_dir} if random_choices_dir is not None else {}
+    told = {"no_features": no_features, "no_random_choices": no_random_choices}
     return Recipe(
         stage="comparison",
         version=VERSION,
@@ -283,9 +283,9 @@ def _describe_features(run: ComparedRun) -> dict[str, Any]:
 def _compare(
     sides: Sequence[_Side],
     pairs: Sequence[Sequence[int]],
-    cloud: dict[str, Any] | None,
+    choices: dict[str, Any] | None,
     no_features: str,
-    no_cloud: str,
+    no_random_choices: str,
     out_dir: Path,
 ) -> dict[str, Any]:
     """Return what comparison.json holds."""
@@ -301,9 +301,9 @@ def _compare(
         "differences": _differences(sides, matched),
         "features": None if matched is None else _describe_features(sides[0].run),
         "no_features": no_features if matched is None else None,
-        "cloud": cloud,
-        # Where features are skipped, so is the cloud, before it could give a reason of its own.
-        "no_cloud": (no_cloud or no_features) if cloud is None else None,
+        "random_choices": choices,
+        # Where features are skipped, so is the random choices, before it could give a reason of its own.
+        "no_random_choices": (no_random_choices or no_features) if choices is None else None,
         "seeds": list(SEEDS),
     }
     return {**facts, "answer": answer(facts)}
@@ -319,22 +319,26 @@ def _kept(out_dir: Path, recipe: Recipe) -> dict[str, Any] | None:
     except DataError:
         return None  # missing or damaged: it is made anew
     logger.info("%s exists already, made from the same runs: it is kept", out_dir)
-    return {"path": str(out_dir), **manifest["result"], "page_path": str(out_dir / "comparison.html")}
+    return {"path": str(out_dir), **manifest["result"]}
 
 
 def write_comparison(
-    runs: Sequence[ComparedRun], cloud_dir: Path | None, out_dir: Path, no_features: str = "", no_cloud: str = ""
+    runs: Sequence[ComparedRun],
+    random_choices_dir: Path | None,
+    out_dir: Path,
+    no_features: str = "",
+    no_random_choices: str = "",
 ) -> ComparisonResult:
-    """Compare runs of several samples, and list the page in the index of reports.
+    """Compare runs of several samples.
 
     One that exists already and was made from the same is kept; another one in its folder is replaced.
 
     Args:
         runs: Two or more that may be compared; features of all of them, or the page has the networks' part alone.
-        cloud_dir: Finished cloud artifact; None: there is none.
-        out_dir: `<reports>/comparison/<samples>`; `<reports>/index.html` is written anew.
+        random_choices_dir: Finished choices artifact; None: there is none.
+        out_dir: `<reports>/comparison/<samples>`.
         no_features: Why a run has no features, as a sentence.
-        no_cloud: Why there is no cloud, as a sentence.
+        no_random_choices: Why there is no random choices, as a sentence.
 
     Returns:
         The paths and the answer.
@@ -343,25 +347,26 @@ def write_comparison(
         DataError: If an artifact or a report is missing or damaged.
     """
     sides = [_read_side(run) for run in runs]
-    cloud = None if cloud_dir is None else json.loads((cloud_dir / "cloud.json").read_text(encoding="utf-8"))
+    choices = (
+        None
+        if random_choices_dir is None
+        else json.loads((random_choices_dir / "random_choices.json").read_text(encoding="utf-8"))
+    )
     title = " and ".join(run.title for run in runs)
 
     def write(part_dir: Path) -> dict[str, Any]:
         pairs = pair_classes([np.maximum(1, _group_sizes(side)) for side in sides])[:MOST_PAIRS]
-        facts = _compare(sides, pairs, cloud, no_features, no_cloud, out_dir)
+        facts = _compare(sides, pairs, choices, no_features, no_random_choices, out_dir)
         shelf = PictureShelf(PICTURE_BUDGET_BYTES)
         examples = [_examples(side, [pair[place] for pair in pairs], shelf) for place, side in enumerate(sides)]
         write_json(part_dir / "comparison.json", facts)
         (part_dir / "comparison.html").write_text(render_comparison(facts, examples), encoding="utf-8")
         return {
-            "page_path": str(out_dir / "comparison.html"),
             "title": title,
             "answer": facts["answer"],
             "origin": facts["catalogue"]["origin"],
             "samples": [run.sample for run in runs],
         }
 
-    recipe = _recipe(runs, cloud_dir, no_features, no_cloud)
-    result = _kept(out_dir, recipe) or rebuild_artifact(out_dir, recipe, write, _SETTING)
-    write_reports_index(out_dir.parents[1], _SETTING)
-    return cast(ComparisonResult, result)
+    recipe = _recipe(runs, random_choices_dir, no_features, no_random_choices)
+    return cast(ComparisonResult, _kept(out_dir, recipe) or rebuild_artifact(out_dir, recipe, write, _SETTING))

@@ -85,8 +85,8 @@ class IndexResult(TypedDict):
     reused: bool
 
 
-def _index_recipe(parent_dir: Path) -> Recipe:
-    """The folder is named by the catalogue's fingerprint; what later keys count is the catalogue_id."""
+def index_recipe(parent_dir: Path) -> Recipe:
+    """Return what decides an index: the folder is named by the fingerprint; later keys count the content."""
     return Recipe("index", VERSION, {}, {}, {"catalogue": parent_dir.name}, {})
 
 
@@ -95,7 +95,7 @@ def _part_recipe(parent_dir: Path, byte_range: ByteRange) -> Recipe:
 
 
 def _parts_dir(parent_dir: Path) -> Path:
-    return parent_dir / f"parts-{_index_recipe(parent_dir).key}"
+    return parent_dir / f"parts-{index_recipe(parent_dir).key}"
 
 
 def range_blocks(size_bytes: int) -> int:
@@ -119,7 +119,7 @@ def plan_ranges(catalogue_path: Path, parent_dir: Path) -> list[ByteRange]:
     Raises:
         DataError: If the catalogue is empty, of another format, or not the one that the run began with.
     """
-    index_dir = _index_recipe(parent_dir).dir_in(parent_dir)
+    index_dir = index_recipe(parent_dir).dir_in(parent_dir)
     if find_result(index_dir) is not None:
         logger.info("%s stands already: nothing to scan in %s", index_dir.name, catalogue_path)
         return []
@@ -215,7 +215,7 @@ def scan_range(
     Raises:
         DataError: If so, or the file changed since the run began.
     """
-    index_dir = _index_recipe(parent_dir).dir_in(parent_dir)
+    index_dir = index_recipe(parent_dir).dir_in(parent_dir)
     recipe = _part_recipe(parent_dir, byte_range)
     out_dir = recipe.dir_in(_parts_dir(parent_dir))
     write = partial(_write_part, catalogue_path, byte_range, parent_dir, max_rejected_share)
@@ -379,16 +379,15 @@ def merge_index(catalogue_path: Path, parent_dir: Path, max_rejected_share: floa
     Raises:
         DataError: If a range has not been scanned, the file changed since, or too much of it was rejected.
     """
-    recipe = _index_recipe(parent_dir)
+    recipe = index_recipe(parent_dir)
     index_dir = recipe.dir_in(parent_dir)
     write = partial(_write_index, catalogue_path, parent_dir, max_rejected_share)
     result = _build_index(index_dir, recipe, write)
     totals = Totals(*(result[name] for name in Totals._fields))
     check_rejected_shares(catalogue_path, totals, max_rejected_share, "see rejected.parquet")
-    if result["num_rejected_documents"] or result["num_rejected_images"]:
-        # News once: a run that finds the index again has nothing to decide about it.
-        logger.log(
-            logging.INFO if result["reused"] else logging.WARNING,
+    # News once: a run that finds the index again has nothing to decide about it.
+    if not result["reused"] and (result["num_rejected_documents"] or result["num_rejected_images"]):
+        logger.warning(
             "%d of %d documents and %d images were rejected, %d bytes could not be read: see %s/rejected.parquet",
             result["num_rejected_documents"], result["num_documents"], result["num_rejected_images"],
             result["num_unreadable_bytes"], index_dir,

@@ -1,7 +1,21 @@
-"""Plain words of the data that every layer shares. No Arrow, no TensorFlow: a DAG file may import this."""
+"""What the runs hand to the stages: places of files and finished artifacts. Loads nothing heavy."""
 
 from pathlib import Path
 from typing import NamedTuple
+
+
+class IndexPlace(NamedTuple):
+    """What is indexed, and where to.
+
+    Attributes:
+        catalogue_path: The BSON file.
+        parent_dir: The folder of the catalogue's index and of the parts of its scan, named by its fingerprint.
+        max_rejected_share: Share of rejected documents above which the catalogue is refused.
+    """
+
+    catalogue_path: Path
+    parent_dir: Path
+    max_rejected_share: float
 
 
 class LabelFiles(NamedTuple):

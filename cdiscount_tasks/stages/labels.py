@@ -24,7 +24,8 @@ from cdiscount_tasks.catalogue.names import CategoryName, read_category_names
 from cdiscount_tasks.labelling import rules
 from cdiscount_tasks.labelling.certificate import certify
 from cdiscount_tasks.labelling.classes import check_learnable, with_class_indices
-from cdiscount_tasks.labelling.counts import count_by_class, count_decisions, count_fixes
+from cdiscount_tasks.labelling.counts import count_by_class, count_decisions, count_fixes, count_judged
+from cdiscount_tasks.labelling.fix_rows import read_fix_rows
 from cdiscount_tasks.labelling.keeping import (
     FixedSplit,
     group_all,
@@ -45,7 +46,7 @@ from cdiscount_tasks.vocabulary import SPLITS, TRAIN
 
 logger = logging.getLogger(__name__)
 
-VERSION = 5
+VERSION = 6
 
 
 class LabelsResult(TypedDict):
@@ -186,7 +187,8 @@ def _decide(
     fixed, warnings = rules.apply_fixes(products, fixes)
     warnings += rules.contradicted_fixes(fixed, images)
     conflicts = rules.settle_conflicts(fixed, images, others, config.conflicts)
-    num_fixed = count_fixes(fixed, conflicts.products)
+    said = read_fix_rows(files.fixes_path) if files.fixes_path else []
+    num_fixed = count_fixes(fixed, conflicts.products) | count_judged(said, set(products["product_id"].tolist()))
     products = with_class_indices(conflicts.products, class_ids)
     check_learnable(products, fixed, class_ids)
     by_product = products.set_index("product_id")

@@ -1,4 +1,4 @@
-"""A pooled draw -> cloud: how hard random choices of categories are, alike and unlike, and the samples among them.
+"""A pooled draw -> random choices: how hard choices of categories are, alike and unlike, and the samples among them.
 
 Two samples tell of these two samples. Many random choices of the catalogue's own categories, all judged at one size,
 tell what look-alike categories cost at large.
@@ -27,7 +27,7 @@ from cdiscount_tasks.learning.features.equal_size import (
     neighbour_figure,
 )
 from cdiscount_tasks.learning.features.matching import choose_products, material_of, size_of
-from cdiscount_tasks.settings.comparison import CloudConfig
+from cdiscount_tasks.settings.comparison import RandomChoicesConfig
 from cdiscount_tasks.stages.inputs import ComparedRun, PooledDraw
 from cdiscount_tasks.tables.compared_labels import keep_products, read_compared_labels
 from cdiscount_tasks.tables.parquet import read_table
@@ -43,7 +43,7 @@ _FEWEST_GROUPS_SHARE = 2 / 3
 _LIBRARIES = ("numpy", "scikit-learn", "scipy")
 
 
-class CloudResult(TypedDict):
+class RandomChoicesResult(TypedDict):
     """What was judged."""
 
     path: str
@@ -74,18 +74,18 @@ def _some_categories(run: ComparedRun, seed: int) -> list[int]:
 
 
 def choose_pool(
-    index_dir: Path, names_path: Path | None, runs: Sequence[ComparedRun], config: CloudConfig
+    index_dir: Path, names_path: Path | None, runs: Sequence[ComparedRun], config: RandomChoicesConfig
 ) -> choosing.Pool:
-    """Choose the categories whose pictures the cloud needs, those of the samples included.
+    """Choose the categories whose pictures the random choices needs, those of the samples included.
 
     Args:
         index_dir: Finished index artifact.
-        names_path: The names CSV; None: there is no category tree, and so no cloud.
+        names_path: The names CSV; None: there is no category tree, and so no random choices.
         runs: Of the compared samples.
         config: How many products a category has at least, and the seed.
 
     Returns:
-        The pool; without a category where no cloud can be drawn, and then its notes say why.
+        The pool; without a category where no random choices can be drawn, and then its notes say why.
     """
     if names_path is None:
         return choosing.Pool((), (NO_NAMES,))
@@ -138,11 +138,11 @@ def _judge_samples(judge: _Judge, runs: Sequence[ComparedRun], seed: int) -> tup
     return found, notes
 
 
-def _write_cloud(
+def _write_random_choices(
     draw: PooledDraw,
     tree: Sequence[choosing.TreeCategory],
     runs: Sequence[ComparedRun],
-    config: CloudConfig,
+    config: RandomChoicesConfig,
     notes: Sequence[str],
     part_dir: Path,
 ) -> Mapping[str, Any]:
@@ -161,7 +161,7 @@ def _write_cloud(
         logger.info("%d draws of %s categories judged", len(found), kind)
     values = {kind: [one["accuracy"]["value"] for one in found] for kind, found in judged.items()}
     samples, unmarked = _judge_samples(judge, runs, config.seed)
-    cloud = {
+    choices = {
         **judged,
         "samples": samples,
         "notes": [*notes, *draws.notes, *unmarked],
@@ -170,38 +170,38 @@ def _write_cloud(
         "num_test_groups": judge.size.num_test_groups,
         "gap": choosing.gap_figure(values["unlike"], values["alike"]) if all(values.values()) else None,
     }
-    write_json(part_dir / "cloud.json", cloud)
+    write_json(part_dir / "random_choices.json", choices)
     return {"num_alike": len(judged["alike"]), "num_unlike": len(judged["unlike"])}
 
 
-def judge_cloud(
+def judge_random_choices(
     index_dir: Path,
     names_path: Path | None,
     draw: PooledDraw,
     runs: Sequence[ComparedRun],
     artifacts_dir: Path,
-    config: CloudConfig,
+    config: RandomChoicesConfig,
     notes: Sequence[str] = (),
-) -> CloudResult:
+) -> RandomChoicesResult:
     """Judge random choices of categories, and the samples' own, all at one size.
 
     Args:
         index_dir: Finished index artifact.
         names_path: The names CSV, which the pool was chosen by.
         draw: What was drawn of the pool's categories.
-        runs: Of the compared samples, which are marked in the cloud.
-        artifacts_dir: Where the cloud artifact will stand, named by its key.
+        runs: Of the compared samples, which are marked in the random choices.
+        artifacts_dir: Where the random choices artifact will stand, named by its key.
         config: How many products of each category were drawn, and the seed.
         notes: What the pool could not offer.
 
     Returns:
-        The artifact's path and counts. cloud.json is described in docs/metrics-schema.md.
+        The artifact's path and counts. random_choices.json is described in docs/metrics-schema.md.
     """
     if names_path is None:
         raise ValueError(NO_NAMES)
     tree = _read_tree(index_dir, names_path)
     recipe = Recipe(
-        stage="cloud",
+        stage="random_choices",
         version=VERSION,
         config={
             "samples": {
@@ -214,5 +214,5 @@ def judge_cloud(
         files={"category_names": hash_file(names_path)},
         libraries={name: metadata.version(name) for name in _LIBRARIES},
     )
-    write = partial(_write_cloud, draw, tree, runs, config, notes)
-    return cast(CloudResult, build_artifact(recipe.dir_in(artifacts_dir), recipe, write))
+    write = partial(_write_random_choices, draw, tree, runs, config, notes)
+    return cast(RandomChoicesResult, build_artifact(recipe.dir_in(artifacts_dir), recipe, write))

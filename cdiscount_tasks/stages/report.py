@@ -35,7 +35,6 @@ from cdiscount_tasks.pages.report.class_table import write_classes
 from cdiscount_tasks.pages.report.metrics_json import summarise
 from cdiscount_tasks.pages.report.page import render_model_card, render_report
 from cdiscount_tasks.reports.evidence import read_evidence, read_small_pictures
-from cdiscount_tasks.reports.overview import write_reports_index
 from cdiscount_tasks.reports.suspects import make_suspect_texts
 from cdiscount_tasks.settings.run import RunConfig
 from cdiscount_tasks.tables import parquet, schemas
@@ -54,7 +53,6 @@ class ReportResult(TypedDict):
     """Where the report stands, and its headline."""
 
     path: str
-    report_path: str
     product_accuracy: float
     product_accuracy_low: float
     product_accuracy_high: float
@@ -215,51 +213,28 @@ def report_recipe(dirs: Mapping[str, Path], config: RunConfig) -> Recipe:
 
 
 def write_report(
-    index_dir: Path,
-    sample_dir: Path,
-    labels_dir: Path,
-    model_dir: Path,
-    evaluation_dir: Path,
-    out_dir: Path,
-    config: RunConfig,
-    features_dir: Path | None = None,
-    audit_dir: Path | None = None,
-    no_features: str = "the run has no features",
+    dirs: Mapping[str, Path], out_dir: Path, config: RunConfig, no_features: str = "the run has no features"
 ) -> ReportResult:
-    """Write a run's report and list it in the index of reports. A report of the same run that stands is replaced.
+    """Write a run's report. A report of the same run that exists is replaced.
 
     Args:
-        index_dir: Finished index artifact.
-        sample_dir: Finished sample artifact; the pictures come from here.
-        labels_dir: Finished labels artifact.
-        model_dir: Finished model artifact; the model itself is not opened.
-        evaluation_dir: Finished evaluation artifact.
-        out_dir: `<reports>/<sample>/<run folder>`; `<reports>/index.html` is written anew.
+        dirs: Finished artifacts: index, sample (the pictures come from here), labels, model (not opened), evaluation,
+            and features and audit where the run has them.
+        out_dir: `<reports>/<sample>/<run folder>`.
         config: The run's frozen config.
-        features_dir: Finished features artifact; None: there is none, for lack of a backbone.
-        audit_dir: Finished audit artifact; None: there is none, since it needs features.
-        no_features: Why there are none, as a sentence without its stop.
+        no_features: Why there are no features, as a sentence without its stop.
 
     Returns:
-        The paths and the headline.
+        The path and the headline.
 
     Raises:
         DataError: If an input artifact is missing or its figures are damaged, or it holds no test product. Pictures and
-            features that cannot be read are told on the page instead.
+            features that cannot be read are reported on the page instead.
     """
-    dirs = {
-        "index": index_dir,
-        "sample": sample_dir,
-        "labels": labels_dir,
-        **({"features": features_dir} if features_dir else {}),
-        "model": model_dir,
-        "evaluation": evaluation_dir,
-        **({"audit": audit_dir} if audit_dir else {}),
-    }
     inputs = _read_inputs(dirs)
     test_products = inputs.products[inputs.products["split"] == TEST]
     if test_products.empty:
-        raise DataError(f"{evaluation_dir}: holds no prediction for a test product; remove it and run again")
+        raise DataError(f"{dirs['evaluation']}: holds no prediction for a test product; remove it and run again")
 
     def write(part_dir: Path) -> dict[str, Any]:
         metrics = _measure_all(inputs, config, no_features)
@@ -270,18 +245,18 @@ def write_report(
         label_page = _make_label_page(dirs, metrics, embed_pictures=embed_pictures)
         page = render_report(metrics, inputs.history, show_galleries(choices, evidence), suspects.shown)
         write_json(part_dir / "metrics.json", metrics)
-        shutil.copyfile(evaluation_dir / "predictions.parquet", part_dir / "predictions.parquet")
+        shutil.copyfile(dirs["evaluation"] / "predictions.parquet", part_dir / "predictions.parquet")
         (part_dir / "report.html").write_text(page, encoding="utf-8")
         (part_dir / "labels.html").write_text(label_page, encoding="utf-8")
         for name, text in suspects.files.items():
             (part_dir / name).write_text(text, encoding="utf-8", newline="")
         write_classes(part_dir / "classes.csv", metrics)
+        model_dir = dirs["model"]
         usable = str(model_dir.absolute()) if (model_dir / CLASS_NAMES).exists() else None
         (part_dir / "MODEL_CARD.md").write_text(render_model_card(metrics, usable), encoding="utf-8")
         test = metrics["test"]
         accuracy = test["product"]["accuracy"]
         return {
-            "report_path": str(out_dir / "report.html"),
             "product_accuracy": accuracy["value"],
             "product_accuracy_low": accuracy["low"],
             "product_accuracy_high": accuracy["high"],
@@ -292,6 +267,4 @@ def write_report(
             "num_mistakes": int((test_products["class_index"] != test_products["predicted"]).sum()),
         }
 
-    result = cast(ReportResult, rebuild_artifact(out_dir, report_recipe(dirs, config), write, _SETTING))
-    write_reports_index(out_dir.parents[1], _SETTING)
-    return result
+    return cast(ReportResult, rebuild_artifact(out_dir, report_recipe(dirs, config), write, _SETTING))

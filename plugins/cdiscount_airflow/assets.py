@@ -113,14 +113,12 @@ def publish_report(outlet_events: Any, headline: Mapping[str, Any]) -> None:
     outlet_events[report_of(headline["sample"])].extra.update(headline)
 
 
-def publish(outlet_events: Any, index: Mapping[str, Any], page: Mapping[str, Any]) -> None:
+def publish(outlet_events: Any, index: Mapping[str, Any]) -> None:
     """Give the event of a new index what its readers want to know.
 
     Args:
         outlet_events: Of a task that has CATALOGUE_INDEX among its outlets; its success makes the event.
-        index: The result of merge_index.
-        page: The result of write_catalogue_page.
+        index: The facts of the index: catalogue_id, origin, counts.
     """
     facts = ("catalogue_id", "origin", "is_complete_train_bson", "num_products", "num_images", "num_categories")
-    extra = {**{fact: index[fact] for fact in facts}, "page_path": page["page_path"]}
-    outlet_events[CATALOGUE_INDEX].extra.update(extra)
+    outlet_events[CATALOGUE_INDEX].extra.update({fact: index[fact] for fact in facts})

@@ -11,7 +11,7 @@ from airflow.sdk import Param
 
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.runs.durations import durations_of, roughly
-from cdiscount_tasks.settings.comparison import DEFAULT_SAMPLES, SETTINGS, CloudConfig
+from cdiscount_tasks.settings.comparison import DEFAULT_SAMPLES, SETTINGS, RandomChoicesConfig
 from cdiscount_tasks.settings.environment import Environment
 from cdiscount_tasks.settings.sample import SampleConfig
 from cdiscount_tasks.settings.sentences import bounds_in_words, properties_of
@@ -144,7 +144,7 @@ def _check_keys(conf: Mapping[str, Any] | None, known: Sequence[str]) -> None:
         if key not in known:
             close = difflib.get_close_matches(str(key), known, n=3)
             hint = f"did you mean {' or '.join(close)}?" if close else f"known are {', '.join(known)}"
-            raise ConfigError(f"the run's conf has {key!r}, which is no parameter of this DAG; {hint}")
+            raise ConfigError(f"{key!r} is no setting of this run; {hint}")
 
 
 def refuse_conf(conf: Mapping[str, Any] | None) -> None:
@@ -190,12 +190,12 @@ def _samples_param(known: Sequence[str]) -> Param:
 
 
 def comparison_params(known: Sequence[str]) -> dict[str, Param]:
-    """Return the trigger form of the comparison: which samples, which of their runs, how large the cloud is.
+    """Return the trigger form of the comparison: which samples, which of their runs, how large the random choices is.
 
     Args:
         known: The names of the samples that can be chosen.
     """
-    products = properties_of(CloudConfig)["products_per_category"]
+    products = properties_of(RandomChoicesConfig)["products_per_category"]
     return {
         "samples": _samples_param(known),
         "runs": Param(
@@ -209,7 +209,9 @@ def comparison_params(known: Sequence[str]) -> dict[str, Param]:
             products["default"],
             type="integer",
             title="Products per category",
-            description=f"{products['description']} Expected: {bounds_in_words(CloudConfig, 'products_per_category')}.",
+            description=(
+                f"{products['description']} Expected: {bounds_in_words(RandomChoicesConfig, 'products_per_category')}."
+            ),
             **{key: products[key] for key in _KEPT if key in products},
         ),
     }
@@ -226,5 +228,5 @@ def comparison_settings(params: Mapping[str, Any], conf: Mapping[str, Any] | Non
         ConfigError: If conf has a key that the form does not have.
     """
     _check_keys(conf, SETTINGS)
-    cloud = {"products_per_category": params["products_per_category"]}
-    return {"samples": params["samples"], "runs": params["runs"], "cloud": cloud}
+    choices = {"products_per_category": params["products_per_category"]}
+    return {"samples": params["samples"], "runs": params["runs"], "random_choices": choices}

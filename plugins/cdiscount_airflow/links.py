@@ -3,7 +3,7 @@
 from typing import Any
 from urllib.parse import quote
 
-from airflow.sdk import BaseOperatorLink
+from airflow.sdk import BaseOperatorLink, get_current_context
 
 RUN_VIEW = "evaluation-report"
 """The last part of the address of a run's tab; `plugins/evaluation_reports.py` makes the tab."""
@@ -25,6 +25,15 @@ def task_log(dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> str
     """Return the address of a task's log; of a mapped task, of one of its instances."""
     mapped = f"/mapped/{map_index}" if map_index >= 0 else ""
     return f"dags/{_quoted(dag_id)}/runs/{_quoted(run_id)}/tasks/{_quoted(task_id)}{mapped}"
+
+
+PAGE_KEY = "page"
+"""The XCom of a task that writes a page: the page's folder, by name, below its group in the reports folder."""
+
+
+def note_page(folder: str) -> None:
+    """Note for the run's tab which folder the running task wrote its page to."""
+    get_current_context()["ti"].xcom_push(PAGE_KEY, folder)
 
 
 class ReportLink(BaseOperatorLink):

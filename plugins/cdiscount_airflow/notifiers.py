@@ -7,7 +7,6 @@ lost does Airflow's dag-processor call them: the log is its own then, an e-mail 
 import html
 import logging
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from airflow.sdk import BaseNotifier
@@ -46,13 +45,15 @@ def report_message(context: Any) -> Message:
     """Say what a report that was just written says, and where it is to be read.
 
     Args:
-        context: Of the task that wrote it; its result has the report's folder as `path`.
+        context: Of the task that wrote it, in a sample's DAG.
     """
     from cdiscount_tasks.reports.headline import preset_in_words, read_headline, sentence  # noqa: PLC0415
+    from cdiscount_tasks.runs.folders import report_dir_of  # noqa: PLC0415
+    from cdiscount_tasks.settings.environment import read_environment  # noqa: PLC0415
     from cdiscount_tasks.vocabulary import DRAWN_WARNING  # noqa: PLC0415
 
     ti = context["ti"]
-    report_dir = Path(ti.xcom_pull(task_ids=ti.task_id)["path"])
+    report_dir = report_dir_of(read_environment(), ti.dag_id.removeprefix("cdiscount_"), ti.run_id)
     headline = read_headline(report_dir)
     lines = [
         f"{headline['verdict'].capitalize()}.",

@@ -5,11 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from cdiscount_tasks.reports.headline import read_headline, sentence
+from cdiscount_tasks.runs import steps
 from cdiscount_tasks.runs.run import Run
 
-NO_CLOUD_IN_DEMO = "the demo leaves them out to save time; make compare draws them, where weights stand"
-
-_WAY = ("index", "sample", "labels", "model", "evaluation")
+NO_RANDOM_CHOICES_IN_DEMO = "the demo leaves them out to save time; make compare draws them, where weights stand"
 
 
 def _percent(figure: dict[str, Any], scale: str = " %") -> str:
@@ -21,14 +20,13 @@ def _percent(figure: dict[str, Any], scale: str = " %") -> str:
 
 def headline(run: Run) -> list[str]:
     """Return the lines that tell a run's accuracy, the baseline beside it, and where the report stands."""
-    report_dir = Path(run.recorded()["report"]["path"])
-    return [sentence(read_headline(report_dir)), f"    {report_dir / 'report.html'}"]
+    return [sentence(read_headline(run.report_dir)), f"    {run.report_dir / 'report.html'}"]
 
 
 def reused_stages(run: Run) -> list[str]:
     """Return the stages whose artifact stood already."""
     noted = run.recorded()
-    return [stage for stage in _WAY if noted[stage].get("reused")]
+    return [step.name for step in steps.STEPS if noted.get(step.name, {}).get("reused")]
 
 
 def compare(runs: Sequence[Run]) -> tuple[str, Path]:
@@ -38,19 +36,21 @@ def compare(runs: Sequence[Run]) -> tuple[str, Path]:
         The answer, and the page.
     """
     # Here, not above: pandas, SciPy and scikit-learn take seconds, which every call of the tools would pay.
+    from cdiscount_tasks.reports.overview import write_reports_index  # noqa: PLC0415
     from cdiscount_tasks.runs.comparison import start_comparison  # noqa: PLC0415
     from cdiscount_tasks.stages.comparison import write_comparison  # noqa: PLC0415
 
     samples = [run.config.sample.name for run in runs]
     wanted = {run.config.sample.name: run.config.run_id for run in runs}
     comparison = start_comparison(runs[0].config.run_id, samples, wanted)
-    features = {run.config.sample.name: run.recorded().get("features") for run in runs}
-    for sample, extracted in features.items():
-        if extracted:
-            comparison.record(f"features_{sample}", extracted)
+    features = {run.config.sample.name: run.folders().get("features") for run in runs}
+    for sample, features_dir in features.items():
+        if features_dir:
+            comparison.record(f"features_{sample}", {"path": str(features_dir)})
     missing = "" if all(features.values()) else comparison.no_backbone
-    written = write_comparison(comparison.compared, None, comparison.out_dir, missing, NO_CLOUD_IN_DEMO)
-    return written["answer"], Path(written["page_path"])
+    written = write_comparison(comparison.compared, None, comparison.out_dir, missing, NO_RANDOM_CHOICES_IN_DEMO)
+    write_reports_index(comparison.environment.reports_dir)
+    return written["answer"], comparison.out_dir / "comparison.html"
 
 
 def difference(run_a: Run, run_b: Run) -> str:
@@ -62,7 +62,7 @@ def difference(run_a: Run, run_b: Run) -> str:
 
     sides = []
     for run in (run_a, run_b):
-        path = Path(run.recorded()["evaluation"]["path"]) / "predictions.parquet"
+        path = run.folders()["evaluation"] / "predictions.parquet"
         products = pd.read_parquet(path, columns=["split", "group_id", "class_index", "predicted"])
         products = products[products["split"] == "test"]
         sides += [(products["predicted"] == products["class_index"]).to_numpy(), products["group_id"].to_numpy()]

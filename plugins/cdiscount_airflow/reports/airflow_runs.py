@@ -13,6 +13,7 @@ from airflow.utils.session import create_session
 from sqlalchemy import select
 
 from cdiscount_airflow.failures import BROKEN_TAG
+from cdiscount_airflow.links import PAGE_KEY
 from cdiscount_airflow.reports.owners import PREFIX
 from cdiscount_tasks.pages.overview.page import STARTED_BY
 
@@ -113,12 +114,13 @@ def dag_ids() -> list[str]:
         return sorted(session.scalars(wanted))
 
 
-def fault_of(dag_id: str) -> str:
-    """Return what is wrong with the file that a DAG stands in for; empty: it stands in for none."""
-    wanted = select(DagModel.description).join(DagTag, DagTag.dag_id == DagModel.dag_id)
-    wanted = wanted.where(DagModel.dag_id == dag_id, DagTag.name == BROKEN_TAG)
+def faults() -> dict[str, str]:
+    """Return what is wrong with the files that broken DAGs stand in for, by DAG."""
+    wanted = select(DagModel.dag_id, DagModel.description).join(DagTag, DagTag.dag_id == DagModel.dag_id)
+    wanted = wanted.where(DagTag.name == BROKEN_TAG, DagModel.is_stale.is_(False)).order_by(DagModel.dag_id)
+    wanted = wanted.where(DagModel.dag_id.startswith(PREFIX, autoescape=True))
     with create_session() as session:
-        return session.scalar(wanted) or ""
+        return {row[0]: row[1] or "" for row in session.execute(wanted)}
 
 
 def runs_of(dag_id: str) -> list[AirflowRun]:
@@ -143,18 +145,18 @@ def tasks_of(dag_id: str, run_id: str) -> list[AirflowTask]:
         rows = session.execute(wanted).all()
     # Airflow names the first of a mapped task's instances alone.
     names = {row.task_id: row.task_display_name for row in rows if row.task_display_name != row.task_id}
-    # A task weighs as much as there is behind it, so it comes before all that waits for it.
-    ordered = sorted(rows, key=lambda row: (-(row.priority_weight or 0), row.task_id, row.map_index))
+    # A task weighs as much as must be done before it, so it comes after all that it waits for.
+    ordered = sorted(rows, key=lambda row: (row.priority_weight or 0, row.task_id, row.map_index))
     return [_task(row, names.get(row.task_id, row.task_id)) for row in ordered]
 
 
-def result_path_of(dag_id: str, run_id: str, task_ids: Iterable[str]) -> str | None:
-    """Return the folder that a task told as its result's `path`; None: none has told one."""
-    wanted = XComModel.get_many(run_id=run_id, key="return_value", task_ids=list(task_ids), dag_ids=dag_id)
+def page_of(dag_id: str, run_id: str, task_ids: Iterable[str]) -> str | None:
+    """Return the name of the folder that a task wrote its page to; None: none has noted one."""
+    wanted = XComModel.get_many(run_id=run_id, key=PAGE_KEY, task_ids=list(task_ids), dag_ids=dag_id)
     with create_session() as session:
         rows: list[Any] = list(session.scalars(wanted))
         results = [XComModel.deserialize_value(row) for row in rows]
-    return next((str(result["path"]) for result in results if isinstance(result, dict) and "path" in result), None)
+    return next((result for result in results if isinstance(result, str)), None)
 
 
 def _run(row: Any) -> AirflowRun:

@@ -6,6 +6,7 @@ Airflow signs no one in for a plugin: every route depends on the signed-in user,
 import logging
 import os
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import quote
@@ -16,7 +17,7 @@ from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse, Stre
 from starlette.exceptions import HTTPException as StarletteHTTPException
 
 from cdiscount_airflow.reports import airflow_runs, bar, listing, pages
-from cdiscount_airflow.reports.access import ReaderDep
+from cdiscount_airflow.reports.access import Reader, ReaderDep
 from cdiscount_airflow.reports.addresses import up_to_airflow
 from cdiscount_airflow.reports.causes import Causes
 from cdiscount_airflow.reports.files import HTML, ServedFile, find_file, names_in, zip_chunks
@@ -50,7 +51,7 @@ _PAGE_OF_RUN = {
     CATALOGUE_DAG: ("catalogue", "catalogue.html", "write_catalogue_page"),
     COMPARISON_DAG: ("comparison", "comparison.html", "write_comparison"),
 }
-"""Of the DAGs that write a page: its folder's parent, its name, and the task whose result tells its folder."""
+"""Of the DAGs that write a page: its folder's parent, its name, and the task that notes its folder."""
 
 _BLOCK_BYTES = 1 << 20
 _NO_FILE = "No finished report names this file. Reports are made whole: it may be written anew."
@@ -115,16 +116,34 @@ def show_icon() -> FileResponse:
     return FileResponse(Path(__file__).parent / "templates" / "icon.svg", media_type="image/svg+xml")
 
 
+def _causes(reader: Reader, run: airflow_runs.AirflowRun) -> Causes | None:
+    """Return why a run's tasks ended as they did; None: the reader may not read their logs, which say it."""
+    if not reader.may_read_logs(run.dag_id):
+        return None
+    return Causes(run, name_person=reader.may_read_actions(run.dag_id))
+
+
+def _why_failed(reader: Reader, run: airflow_runs.AirflowRun) -> str:
+    causes = _causes(reader, run) if reader.may_read_tasks(run.dag_id) else None
+    return causes.of_failed_run(airflow_runs.tasks_of(run.dag_id, run.run_id)) if causes else ""
+
+
+def _list_of_all(reader: Reader, root: str) -> str:
+    lists = listing.list_all(_reports_dir(), reader.may_read)
+    broken = {dag_id: sentence for dag_id, sentence in airflow_runs.faults().items() if reader.may_read(dag_id)}
+    return pages.list_page(lists, root, broken=broken, may_edit=reader.may_edit, why=partial(_why_failed, reader))
+
+
 @app.get("/", response_class=HTMLResponse)
 def list_everything(reader: ReaderDep) -> str:
     """List all that the user may read."""
-    return pages.list_page(listing.list_all(_reports_dir(), reader.may_read), root="", may_edit=reader.may_edit)
+    return _list_of_all(reader, root="")
 
 
 @app.get("/files/index.html", response_class=HTMLResponse)
 def list_where_pages_link_to(reader: ReaderDep) -> str:
     """List the same where a comparison's link leads; the file itself names every sample, so it is not served."""
-    return pages.list_page(listing.list_all(_reports_dir(), reader.may_read), root="../", may_edit=reader.may_edit)
+    return _list_of_all(reader, root="../")
 
 
 @app.get("/dags/{dag_id}/", response_class=HTMLResponse)
@@ -132,8 +151,9 @@ def list_dag(dag_id: str, reader: ReaderDep) -> str:
     """List what a DAG has written and has going."""
     reader.require(dag_id)
     lists = listing.list_dag(_reports_dir(), dag_id, reader.may_read)
-    broken = airflow_runs.fault_of(dag_id)
-    return pages.list_page(lists, root="../../", dag_id=dag_id, broken=broken, may_edit=reader.may_edit)
+    broken = {one: sentence for one, sentence in airflow_runs.faults().items() if one == dag_id}
+    why = partial(_why_failed, reader)
+    return pages.list_page(lists, root="../../", dag_id=dag_id, broken=broken, may_edit=reader.may_edit, why=why)
 
 
 @app.get("/dags/{dag_id}/runs/{run_id}/")
@@ -147,7 +167,7 @@ def show_run(dag_id: str, run_id: str, reader: ReaderDep) -> Response:
     if run is None:
         raise HTTPException(404, f"Airflow knows no run {run_id} of the DAG {dag_id}, and no report of it stands.")
     tasks = airflow_runs.tasks_of(dag_id, run_id) if reader.may_read_tasks(dag_id) else None
-    causes = Causes(run, name_person=reader.may_read_actions(dag_id)) if reader.may_read_logs(dag_id) else None
+    causes = _causes(reader, run)
     writes_reports = sample_of(dag_id) is not None or dag_id in _PAGE_OF_RUN
     return HTMLResponse(pages.state_page(run, tasks, writes_reports, causes))
 
@@ -163,8 +183,7 @@ def _report_of(dag_id: str, run_id: str) -> str | None:
         place = sample, run_folder(run_id), "report.html"
     elif dag_id in _PAGE_OF_RUN:
         group, name, task_id = _PAGE_OF_RUN[dag_id]
-        path = airflow_runs.result_path_of(dag_id, run_id, [task_id])
-        place = group, Path(path or "").name, name
+        place = group, airflow_runs.page_of(dag_id, run_id, [task_id]) or "", name
     else:
         return None
     return "/".join(place) if find_file(_reports_dir(), *place) else None

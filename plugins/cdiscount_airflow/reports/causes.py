@@ -139,6 +139,12 @@ class Causes:
         sentence = next((OF_AIRFLOW[event.name] for event in own if event.name in OF_AIRFLOW), WITHOUT_REASON)
         return Cause(sentence, "Clear it: what is finished is used again.")
 
+    def of_failed_run(self, tasks: Sequence[AirflowTask]) -> str:
+        """Say in a sentence why a run failed: why its first failed task did, or why it was ended itself."""
+        failed = next((task for task in tasks if task.state == "failed"), None)
+        cause = self.of_run() if failed is None else self.of(failed)
+        return cause.sentence if cause else ""
+
     def of_skipped(self, tasks: Sequence[AirflowTask]) -> str:
         """Return why the task that writes a run's page was skipped; empty: it was not, or nothing says why."""
         if not any(task.task_id.startswith("write_") and task.state == "skipped" for task in tasks):

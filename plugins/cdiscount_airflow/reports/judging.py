@@ -237,7 +237,7 @@ def _answer(sample: str, folder: str, request: Request, reader: Reader, page: st
     if not hmac.compare_digest(expected.encode(), posted.token.encode()):
         return again(403, "Nothing is saved yet: your session is a new one. Press Save again.", {})
     if posted.faults:
-        return again(422, "Nothing is saved yet: look at the marked cards, then press Save again.", posted.faults)
+        return again(422, "Nothing is saved yet: look at the marked cards, then press Save again:", posted.faults)
     try:
         saving = _save(path, found, posted)
     except DataError as error:
@@ -247,7 +247,7 @@ def _answer(sample: str, folder: str, request: Request, reader: Reader, page: st
             product_id: f"Meanwhile somebody saved: {_spoken(choice, found)}. Your own choice is marked; Save takes it."
             for product_id, choice in saving.conflicts.items()
         }
-        message = "Nothing is saved yet: somebody judged some of these products meanwhile. Look at the marked cards."
+        message = "Nothing is saved yet: somebody judged some of these products meanwhile. Look at the marked cards:"
         return again(409, message, notes, saving)
     logger.info("%s judged %d products of list %s: %s", reader.name, saving.num_saved, found.key, path)
     last = -(-len(found.cards) // CARDS_OF_PAGE)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from cdiscount_airflow.reports import airflow_runs
 from cdiscount_airflow.reports.airflow_runs import AirflowRun
-from cdiscount_airflow.reports.files import folder_of
+from cdiscount_airflow.reports.files import find_file, folder_of
+from cdiscount_airflow.reports.judged_lists import LIST_FILE
 from cdiscount_airflow.reports.owners import CATALOGUE_DAG, COMPARISON_DAG, dags_of_folder, sample_dag_of, sample_of
 from cdiscount_tasks.pages.overview.page import FinishedPage, FinishedReport, SampleRuns, newest_first, runs_by_sample
 from cdiscount_tasks.reports.changes import with_changes
@@ -42,6 +43,7 @@ class Section:
         num_left_out: So many more of those.
         known: What Airflow knows of the runs that have a report, by the name of their folder.
         pages: Of the catalogue's DAG and of the comparison's: what stands of them.
+        has_list: Whether a report has a list of label suspects that can be judged.
     """
 
     title: str
@@ -52,6 +54,7 @@ class Section:
     num_left_out: int = 0
     known: Mapping[str, AirflowRun] = field(default_factory=dict)
     pages: Sequence[FinishedPage] = ()
+    has_list: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,7 +137,10 @@ def _sample_sections(reports_dir: Path, may_read: MayRead, dag_ids: Sequence[str
     folders = {name: {path.name for path in (reports_dir / name).iterdir()} for name in by_sample}
     names = sorted(by_sample.keys() | {name for name in map(sample_of, dag_ids) if name})
     return [
-        _section(sample_dag_of(name), one.title if one else name, folders.get(name, set()), one)
+        replace(
+            _section(sample_dag_of(name), one.title if one else name, folders.get(name, set()), one),
+            has_list=any(find_file(reports_dir, name, folder, LIST_FILE) for folder in folders.get(name, ())),
+        )
         for name in names
         for one in [by_sample.get(name)]
     ]

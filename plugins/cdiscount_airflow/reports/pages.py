@@ -1,6 +1,6 @@
 """The plugin's own pages: lists, what a run without a report is about, refusals."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cache
@@ -77,8 +77,9 @@ def list_page(
     lists: Lists,
     root: str,
     dag_id: str | None = None,
-    broken: str = "",
+    broken: Mapping[str, str] | None = None,
     may_edit: Callable[[str], bool] = lambda _: False,
+    why: Callable[[AirflowRun], str] = lambda _: "",
 ) -> str:
     """Make a list.
 
@@ -86,8 +87,9 @@ def list_page(
         lists: What it shows.
         root: The way from the page to the app's root, such as `../../`: relative links survive a proxy's prefix.
         dag_id: The DAG whose tab it is; None: the page of all.
-        broken: What is wrong with the file that the DAG is made from; empty: nothing.
+        broken: What is wrong with the files that DAGs are made from, by DAG.
         may_edit: Whether the user may edit a DAG, and so judge its labels.
+        why: Says why a run failed; empty: the user may not see it, or nothing is known.
     """
     samples = [_section(one, root) for one in lists.samples]
     kinds = {"comparison": lists.comparison, "catalogue": lists.catalogue}
@@ -98,11 +100,12 @@ def list_page(
         others=others,
         root=root,
         dag_id=dag_id,
-        broken=broken,
+        broken=broken or {},
+        why=why,
         nothing_yet=_NOTHING_YET.get(dag_id, "This DAG writes no reports."),
         num_open=NUM_OPEN_RUNS,
         any_drawn=lists.any_drawn,
-        may_judge={section.dag_id for section in samples if section.reports and may_edit(section.dag_id)},
+        may_judge={section.dag_id for section in samples if section.has_list and may_edit(section.dag_id)},
         drawn_warning=DRAWN_WARNING,
     )
 

@@ -1,9 +1,8 @@
 """The task group that indexes the catalogue, the same in every DAG that needs an index."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from airflow.sdk import TriggerRule, chain, task_group
 from cdiscount_airflow.tasks.stage_task import MAP_INDEX_NAME, name_map_index, stage_task
@@ -11,35 +10,13 @@ from cdiscount_airflow.tasks.stage_task import MAP_INDEX_NAME, name_map_index, s
 from cdiscount_tasks.runs import summaries
 
 
-class IndexingRun(Protocol):
-    """A run that needs an index: a sample's, or the catalogue's own."""
-
-    @property
-    def catalogue_path(self) -> Path:
-        """Return the BSON file."""
-        ...
-
-    @property
-    def index_parent_dir(self) -> Path:
-        """Return the folder of the catalogue's index and of the parts of its scan."""
-        ...
-
-    @property
-    def max_rejected_share(self) -> float:
-        """Return the share of rejected documents above which the catalogue is refused."""
-        ...
-
-    def record(self, stage: str, result: Any) -> Mapping[str, Any]:
-        """Note which artifact a stage used or made, and return the stage's result."""
-        ...
-
-
-def index_catalogue(start: Any, open_run: Callable[[str], IndexingRun]) -> Any:
-    """Return the task group's result, that of `merge_index`.
+def index_catalogue(start: Any, place_of: Callable[[str], Any], merge: Callable[[str], str]) -> Any:
+    """Return the task group's last task, `merge_index`.
 
     Args:
         start: The task that goes before.
-        open_run: Gives the run by its id; called inside the tasks alone.
+        place_of: Gives the `IndexPlace` of a run by its id; called inside the tasks alone, as `merge` is.
+        merge: Joins the scanned ranges into the index of a run; returns the result in a line.
     """
 
     @task_group(
@@ -58,17 +35,16 @@ def index_catalogue(start: Any, open_run: Callable[[str], IndexingRun]) -> Any:
             """
             from cdiscount_tasks.stages import index  # noqa: PLC0415
 
-            run = open_run(run_id)
-            return index.plan_ranges(run.catalogue_path, run.index_parent_dir)
+            place = place_of(run_id)
+            return index.plan_ranges(place.catalogue_path, place.parent_dir)
 
         @stage_task(
-            summaries.of_range,
             task_display_name="Scan a byte range",
             retries=3,
             execution_timeout=timedelta(hours=3),
             map_index_template=MAP_INDEX_NAME,
         )
-        def scan_range(byte_range: dict, run_id: Any = None) -> dict:  # type: ignore[type-arg]
+        def scan_range(byte_range: dict, run_id: Any = None) -> str:  # type: ignore[type-arg]
             """Find the documents and pictures of one byte range.
 
             **Reads** that part of the catalogue, once.
@@ -79,17 +55,17 @@ def index_catalogue(start: Any, open_run: Callable[[str], IndexingRun]) -> Any:
             from cdiscount_tasks.stages import index  # noqa: PLC0415
 
             name_map_index(summaries.byte_range(byte_range["start"], byte_range["stop"]))
-            run = open_run(run_id)
-            place = index.ByteRange(start=byte_range["start"], stop=byte_range["stop"])
-            return dict(index.scan_range(run.catalogue_path, place, run.index_parent_dir, run.max_rejected_share))
+            place = place_of(run_id)
+            part = index.ByteRange(start=byte_range["start"], stop=byte_range["stop"])
+            scanned = index.scan_range(place.catalogue_path, part, place.parent_dir, place.max_rejected_share)
+            return summaries.of_range(scanned)
 
         # No range to scan (the index stands) skips scan_range; this task must run all the same.
         @stage_task(
-            summaries.of_index,
             task_display_name="Merge the index",
             trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
         )
-        def merge_index(run_id: Any = None) -> dict:  # type: ignore[type-arg]
+        def merge_index(run_id: Any = None) -> str:
             """Join the scanned ranges into the catalogue's index.
 
             **Reads** the artifacts of all ranges.
@@ -97,11 +73,7 @@ def index_catalogue(start: Any, open_run: Callable[[str], IndexingRun]) -> Any:
             **If it fails** because too many documents were rejected, look at why in the log; the bound is
             `CDISCOUNT_MAX_REJECTED_SHARE`.
             """
-            from cdiscount_tasks.stages import index  # noqa: PLC0415
-
-            run = open_run(run_id)
-            merged = index.merge_index(run.catalogue_path, run.index_parent_dir, run.max_rejected_share)
-            return dict(run.record("index", merged))
+            return merge(run_id)
 
         ranges, merged = plan_ranges(), merge_index()
         scanned = scan_range.expand(byte_range=ranges)

@@ -4,15 +4,15 @@ import functools
 import inspect
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, NoReturn
 
-from airflow.sdk import get_current_context, task
+from airflow.sdk import WeightRule, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 from cdiscount_airflow.failures import advice_of, leave_reason, reason_of
 
-from cdiscount_tasks.errors import ConfigError, DataError
+from cdiscount_tasks.errors import ConfigError, DataError, StepLeftOut
 
 logger = logging.getLogger(__name__)
 
@@ -21,27 +21,23 @@ DEFAULT_ARGS = {
     "retries": 1,
     "retry_delay": timedelta(seconds=20),
     "execution_timeout": timedelta(hours=1),
+    "weight_rule": WeightRule.UPSTREAM,
 }
-
-
-def _told(result: Any, summary: str) -> Any:
-    """Log a result's summary, and put it beside the result as the XCom `summary`."""
-    logger.info("%s", summary)
-    if isinstance(result, Mapping):
-        return {**result, "summary": summary}
-    get_current_context()["ti"].xcom_push("summary", summary)
-    return result
+"""In a pool, the task with the most behind it goes first: a finished training is evaluated before another begins."""
 
 
 def stage_task(summary: Callable[[Any], str] | None = None, **options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Make a task of a function that calls a stage.
+    """Make a task of a function that makes a step of a run.
+
+    It returns the step's result in a line, which is logged and is the task's XCom: what the step made is noted in the
+    run's artifacts.json, where other tasks find it.
 
     What a user has to mend (ConfigError, DataError) fails at once with its sentence, since no retry would mend it; any
     other error (a busy GPU, a file system that does not answer, a process that was killed) is tried again. Why it
     failed is left for the run's page. The function's docstring is the page that Airflow shows for the task.
 
     Args:
-        summary: Tells the result in a line, for the log and the XCom `summary`.
+        summary: Says the result in a line, of a task that returns something else: it is logged, and the XCom `summary`.
         options: Those of `@task`.
     """
 
@@ -60,12 +56,18 @@ def stage_task(summary: Callable[[Any], str] | None = None, **options: Any) -> C
                 leave_reason(str(error))
                 # Not chained: Airflow would print both tracebacks, and the sentence twice among them.
                 raise AirflowFailException(str(error)) from None
+            except StepLeftOut as why:
+                skip_task(str(why))
             except AirflowSkipException:
                 raise
             except (Exception, AirflowTaskTimeout) as error:
                 leave_reason(reason_of(error, time_limit), advice_of(page))
                 raise
-            return _told(result, summary(result)) if summary else result
+            if summary:
+                get_current_context()["ti"].xcom_push("summary", summary(result))
+            if line := summary(result) if summary else result:
+                logger.info("%s", line)
+            return result
 
         # Airflow takes the docstring by itself, but not for mapped tasks, and with its indentation.
         told: dict[str, Any] = {"doc_md": page, "show_return_value_in_logs": False}

@@ -1,0 +1,191 @@
+"""The way of a run, written once: its steps, what each takes, what decides it, and how it is made.
+
+The DAG files, the look for changes, "is this run finished" and the demo's list walk STEPS. A step is added by a stage
+(`cdiscount_tasks/stages/`), a plan and a row here, and a task in `dags/category_samples.py`: docs/add-a-stage.md.
+Stages are imported inside the plans: their libraries take seconds, which every DAG file would pay.
+"""
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from cdiscount_tasks.artifacts.recipe import Recipe
+from cdiscount_tasks.errors import StepLeftOut
+from cdiscount_tasks.runs import summaries
+from cdiscount_tasks.runs.run import Run, open_run
+
+Folders = Mapping[str, Path]
+"""Where the artifacts of a run are, by step; a step that was left out is missing."""
+
+
+class Plan(NamedTuple):
+    """What a step would do: nothing has been read yet but settings.
+
+    Attributes:
+        recipe: Gives what decides the artifact; builds nothing.
+        make: Finds the artifact or makes it; returns the stage's result.
+    """
+
+    recipe: Callable[[], Recipe]
+    make: Callable[[], Mapping[str, Any]]
+
+
+def _always(_run: Run) -> str | None:
+    return None
+
+
+class Step(NamedTuple):
+    """A step of the way.
+
+    Attributes:
+        name: The noun that its artifact carries.
+        inputs: The steps whose artifacts it takes; one that may be left out is taken where it was made.
+        plan: Gives its plan for a run, and for the folders of its inputs, which need not be this run's own.
+        summary: Says a result in a line.
+        left_out: Says why a run does without it; None: it is made.
+        by_content: Later steps count what it holds, not what it was made from: the index of a catalogue that was moved
+            is another artifact of the same content.
+        needed: Whether a run without its artifact is not finished. The model is not: reports and comparisons read its
+            evaluation.
+    """
+
+    name: str
+    inputs: tuple[str, ...]
+    plan: Callable[[Run, Folders], Plan]
+    summary: Callable[[Mapping[str, Any]], str]
+    left_out: Callable[[Run], str | None] = _always
+    by_content: bool = False
+    needed: bool = True
+
+
+def _index(run: Run, _at: Folders) -> Plan:
+    from cdiscount_tasks.stages import index
+
+    return Plan(partial(index.index_recipe, run.index_parent_dir), partial(index.merge_index, *run.index_place))
+
+
+def _sample(run: Run, at: Folders) -> Plan:
+    from cdiscount_tasks.stages import sample
+
+    draw = run.config.draw
+    return Plan(
+        partial(sample.sample_recipe, at["index"], draw),
+        partial(sample.draw_sample, at["index"], run.catalogue_path, run.artifacts_dir, draw),
+    )
+
+
+def _labels(run: Run, at: Folders) -> Plan:
+    from cdiscount_tasks.stages import labels
+
+    inputs, rules = (at["index"], at["sample"], run.label_files), run.config.labels
+
+    def make() -> Mapping[str, Any]:
+        with run.sources_named():
+            return labels.fix_labels(*inputs, run.artifacts_dir, rules)
+
+    return Plan(partial(labels.labels_recipe, *inputs, rules), make)
+
+
+def _without_backbone(run: Run) -> str | None:
+    return run.no_backbone or None
+
+
+def _features(run: Run, at: Folders) -> Plan:
+    from cdiscount_tasks.stages import features
+
+    backbone = run.backbone
+    if backbone is None:
+        raise StepLeftOut(run.no_backbone)
+    inputs = at["sample"], at["labels"], backbone.weights_path
+    return Plan(
+        partial(features.features_recipe, *inputs, backbone.config),
+        partial(features.extract_features, *inputs, run.artifacts_dir, backbone.config),
+    )
+
+
+def _audit(run: Run, at: Folders) -> Plan:
+    from cdiscount_tasks.stages import audit
+
+    inputs, rules = (at["labels"], at["features"], run.reviews), run.config.labels
+    return Plan(
+        partial(audit.audit_recipe, *inputs, rules), partial(audit.audit_labels, *inputs, run.artifacts_dir, rules)
+    )
+
+
+def _model(run: Run, at: Folders) -> Plan:
+    from cdiscount_tasks.stages import model
+
+    inputs, training = (at["sample"], at["labels"]), run.config.training
+    starts_from = at["features"] if training.weights != "none" else None
+    return Plan(
+        partial(model.model_recipe, *inputs, starts_from, training),
+        lambda: model.train_model(
+            *inputs, run.pretrained(starts_from), run.artifacts_dir, training, run.environment.tensorboard_dir
+        ),
+    )
+
+
+def _evaluation(run: Run, at: Folders) -> Plan:
+    from cdiscount_tasks.stages import evaluation
+
+    inputs = at["sample"], at["labels"], at["model"]
+    return Plan(
+        partial(evaluation.evaluation_recipe, *inputs), partial(evaluation.evaluate_model, *inputs, run.artifacts_dir)
+    )
+
+
+def _report(run: Run, at: Folders) -> Plan:
+    from cdiscount_tasks.reports.overview import write_reports_index
+    from cdiscount_tasks.runs.durations import note_duration
+    from cdiscount_tasks.stages import report
+
+    inputs = {step.name: at[step.name] for step in STEPS if step.name in at and step.name != "report"}
+
+    def make() -> Mapping[str, Any]:
+        written = report.write_report(inputs, run.report_dir, run.config, run.no_features)
+        write_reports_index(run.environment.reports_dir)
+        note_duration(run)
+        return written
+
+    return Plan(partial(report.report_recipe, inputs, run.config), make)
+
+
+STEPS = (
+    Step("index", (), _index, summaries.of_index, by_content=True),
+    Step("sample", ("index",), _sample, summaries.of_sample),
+    Step("labels", ("index", "sample"), _labels, summaries.of_labels),
+    Step("features", ("sample", "labels"), _features, summaries.of_features, _without_backbone, needed=False),
+    Step("audit", ("labels", "features"), _audit, summaries.of_audit, _without_backbone, needed=False),
+    Step("model", ("sample", "labels", "features"), _model, summaries.of_model, needed=False),
+    Step("evaluation", ("sample", "labels", "model"), _evaluation, summaries.of_evaluation),
+    Step(
+        "report",
+        ("index", "sample", "labels", "features", "audit", "model", "evaluation"),
+        _report,
+        summaries.of_report,
+    ),
+)
+"""In the order in which they are made."""
+
+
+def make(name: str, sample_name: str, run_id: str) -> str:
+    """Make a step of a run, or find what it would make, and note it in the run's artifacts.json.
+
+    Args:
+        name: Of the step.
+        sample_name: Of the run.
+        run_id: Airflow's.
+
+    Returns:
+        The result in a line.
+
+    Raises:
+        StepLeftOut: If the run does without it; says why.
+        ConfigError, DataError: If a setting or data are wrong.
+    """
+    run = open_run(sample_name, run_id)
+    step = next(step for step in STEPS if step.name == name)
+    if reason := step.left_out(run):
+        raise StepLeftOut(reason)
+    return step.summary(run.record(name, step.plan(run, run.folders()).make()))
