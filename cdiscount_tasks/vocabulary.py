@@ -1,4 +1,4 @@
-"""Plain words of the data that every layer shares. No Arrow, no TensorFlow: a DAG file may import this."""
+"""The plain words of the data, free to every room: splits, reasons, names of files. Loads nothing heavy."""
 
 import re
 from collections.abc import Sequence

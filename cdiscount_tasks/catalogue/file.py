@@ -1,4 +1,4 @@
-"""Hashes: xxh3-128 everywhere, of files, of canonical JSON and of a file's sampled blocks."""
+"""The catalogue as a file: its size and time, its fingerprint, and what is said when it cannot be read."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

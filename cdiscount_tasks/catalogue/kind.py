@@ -1,6 +1,8 @@
 """What a file is that was given as the catalogue and is none: an archive, another format, a page, a pointer."""
 
+import itertools
 import re
+import shlex
 import tarfile
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +14,14 @@ _HEAD_BYTES = 1024
 _LEAST_TEXT_BYTES = 32
 """Fewer printable bytes may be the beginning of anything."""
 
-_UNPACK = "unpack it, and set CDISCOUNT_CATALOGUE to the file that comes out"
+_SET_IT = "set CDISCOUNT_CATALOGUE to the file that comes out"
+
+
+def _unpacked_by(command: str) -> str:
+    """Return the advice to unpack by a command that writes to its output: it must not matter how FILE is called."""
+    return f"`{command} > OTHER` unpacks it; {_SET_IT}"
+
+
 _NAME_IT = "set CDISCOUNT_CATALOGUE to train.bson itself"
 _FETCH = "fetch the catalogue itself"
 
@@ -31,19 +40,19 @@ def _kind(begins: bytes, name: str, way_out: str) -> _Kind:
 
 _TEXT_START = rb"(?:\xef\xbb\xbf)?\s*"
 _KINDS = (
-    _kind(rb"\x1f\x8b\x08", "a gzip file", f"`gunzip --keep FILE` unpacks it: {_UNPACK}"),
-    _kind(rb"PK(?:\x03\x04|\x05\x06|\x07\x08)", "a zip archive", f"`unzip FILE` unpacks it: {_UNPACK}"),
-    _kind(rb"7z\xbc\xaf\x27\x1c", "a 7z archive", f"`7z x FILE` unpacks it: {_UNPACK}"),
-    _kind(rb"\xfd7zXZ\x00", "an xz file", f"`xz --decompress --keep FILE` unpacks it: {_UNPACK}"),
-    _kind(rb"LZIP[\x00\x01]", "an lzip file", f"`lzip --decompress --keep FILE` unpacks it: {_UNPACK}"),
-    _kind(rb"\x5d\x00\x00.{10}\x00", "an lzma file", f"`xz --format=lzma -dk FILE` unpacks it: {_UNPACK}"),
-    _kind(rb"(?:\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18)", "a zstd file", f"`zstd -d FILE` unpacks it: {_UNPACK}"),
-    _kind(rb"(?:\x04\x22\x4d\x18|\x02\x21\x4c\x18)", "an lz4 file", f"`lz4 -d FILE` unpacks it: {_UNPACK}"),
+    _kind(rb"\x1f\x8b\x08", "a gzip file", _unpacked_by("gunzip -c FILE")),
+    _kind(rb"PK(?:\x03\x04|\x05\x06|\x07\x08)", "a zip archive", _unpacked_by("unzip -p FILE '*.bson'")),
+    _kind(rb"7z\xbc\xaf\x27\x1c", "a 7z archive", _unpacked_by("7z x -so FILE")),
+    _kind(rb"\xfd7zXZ\x00", "an xz file", _unpacked_by("xz -dc FILE")),
+    _kind(rb"LZIP[\x00\x01]", "an lzip file", _unpacked_by("lzip -dc FILE")),
+    _kind(rb"\x5d\x00\x00.{10}\x00", "an lzma file", _unpacked_by("xz --format=lzma -dc FILE")),
+    _kind(rb"(?:\x28\xb5\x2f\xfd|[\x50-\x5f]\x2a\x4d\x18)", "a zstd file", _unpacked_by("zstd -dc FILE")),
+    _kind(rb"(?:\x04\x22\x4d\x18|\x02\x21\x4c\x18)", "an lz4 file", _unpacked_by("lz4 -dc FILE")),
     _kind(rb"BZh[1-9](?:1AY&SY|\x17\x72\x45\x38\x50\x90)", "a bzip2 file",
-          f"`bunzip2 --keep FILE` unpacks it: {_UNPACK}"),
-    _kind(rb"\x1f\x9d[\x80-\x90]", "a file of `compress`", f"`uncompress -k FILE` unpacks it: {_UNPACK}"),
-    _kind(rb"Rar!\x1a\x07", "a rar archive", f"`unrar x FILE` unpacks it: {_UNPACK}"),
-    _kind(rb"(?:MSCF|!<arch>\n|xar!|070707|070701|\xff\x06\x00\x00sNaPpY)", "an archive", f"unpack it: {_UNPACK}"),
+          _unpacked_by("bunzip2 -c FILE")),
+    _kind(rb"\x1f\x9d[\x80-\x90]", "a file of `compress`", _unpacked_by("gunzip -c FILE")),
+    _kind(rb"Rar!\x1a\x07", "a rar archive", _unpacked_by("unrar p -inul FILE")),
+    _kind(rb"(?:MSCF|!<arch>\n|xar!|070707|070701|\xff\x06\x00\x00sNaPpY)", "an archive", f"unpack it, and {_SET_IT}"),
     _kind(rb"\x6d\xe2\x99\x81", "an archive of `mongodump --archive`",
           "dump it again without --archive, and set CDISCOUNT_CATALOGUE to the .bson file of the collection"),
     _kind(rb"PAR1", "a Parquet file", f"the catalogue is BSON: {_NAME_IT}"),
@@ -56,9 +65,9 @@ _KINDS = (
     _kind(rb"%PDF-", "a PDF", f"the catalogue is BSON: {_NAME_IT}"),
     _kind(_TEXT_START + rb"(?:\d{3}\b|(?i:not found|access denied|forbidden|unauthorized|error))",
           "the answer to a failed download", _FETCH),
-    _kind(rb"version https://(?:git-lfs|hawser)[^\n]*/spec/", "a pointer of Git LFS, not the file itself",
+    _kind(rb"version https://(?:git-lfs|hawser)[^\n]*/spec/", "a pointer of Git LFS",
           "`git lfs pull` fetches the file that it stands for"),
-    _kind(rb"(?:\.\./)*(?:\.git)?/annex/objects/", "a pointer of git-annex, not the file itself",
+    _kind(rb"(?:\.\./)*(?:\.git)?/annex/objects/", "a pointer of git-annex",
           "`git annex get FILE` fetches the file that it stands for"),
     _kind(_TEXT_START + rb"<(?:[!?a-zA-Z])", "an HTML or XML page",
           f"a download probably ended in a page (a sign-in, an error): open it in a browser, then {_FETCH}"),
@@ -98,6 +107,17 @@ def _begins_with_a_document(path: Path, head: bytes) -> bool:
     return len(data) == length and not isinstance(read_any(data), Broken)
 
 
+def _with_names(way_out: str, path: Path) -> str:
+    """Put the file's name, as a shell takes it, into an advice, and that of another file which is not there yet."""
+    name = f"./{path.name}" if path.name.startswith("-") or ":" in path.name else path.name
+    numbers = itertools.count(2)
+    other = path.with_name("unpacked.bson")
+    while other.exists() or other == path:
+        other = path.with_name(f"unpacked{next(numbers)}.bson")
+    names = {"FILE": shlex.quote(name), "OTHER": other.name}
+    return re.sub("FILE|OTHER", lambda word: names[word[0]], way_out)
+
+
 def reason_no_catalogue(path: Path) -> str | None:
     """Say in a sentence what a file is that is no catalogue, and what to do; None: it may be one.
 
@@ -108,10 +128,10 @@ def reason_no_catalogue(path: Path) -> str | None:
         head = file.read(_HEAD_BYTES)
     found = next(((kind.name, kind.way_out) for kind in _KINDS if kind.begins.match(head)), None)
     if found is None and _is_tar(head):
-        found = "a tar archive", f"`tar -xf FILE` unpacks it: {_UNPACK}"
+        found = "a tar archive", _unpacked_by("tar -xOf FILE")
     if found is None and _is_text(head):
         found = "text", f"the catalogue is BSON: {_NAME_IT}"
     if found is None or _begins_with_a_document(path, head):
         return None
     name, way_out = found
-    return f"{path}: is {name}, not a catalogue; {way_out.replace('FILE', path.name)}"
+    return f"{path}: is {name}, not a catalogue; {_with_names(way_out, path)}"

@@ -34,9 +34,10 @@ def _plain(name: str) -> str:
 class CategoryNames:
     """Names by id; a category that the CSV lacks carries its id as name."""
 
-    def __init__(self, names: Mapping[int, CategoryName]) -> None:
-        """Hold the names that a CSV gave."""
+    def __init__(self, names: Mapping[int, CategoryName], *, is_given: bool = True) -> None:
+        """Hold the names that a CSV gave, which may be none at all."""
         self._names = names
+        self.is_given = is_given
 
     def __getitem__(self, category_id: int) -> CategoryName:
         """Return a category's names, or its id three times."""
@@ -73,7 +74,7 @@ def read_category_names(path: Path | None) -> CategoryNames:
         DataError: If the file cannot be read, or lacks a column, has an id that is none, or one twice; names the line.
     """
     if path is None:
-        return CategoryNames({})
+        return CategoryNames({}, is_given=False)
     table = read_csv(path, COLUMNS, "names")
     places = [table.header.index(column) for column in COLUMNS]
     names: dict[int, CategoryName] = {}

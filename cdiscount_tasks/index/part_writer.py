@@ -15,11 +15,11 @@ _TABLES: tuple[tuple[str, pa.Schema, Callable[[RangeScan], pa.Table]], ...] = (
     ("images", IMAGES, images_table),
     ("products", PRODUCTS, products_table),
 )
-_ROWS_PER_STRETCH = 32_768
+_ROWS_PER_STRETCH = 8_192
 _RUN_ROWS_PER_GROUP = 1_024
-"""A stretch reads one or two row groups of each run, of which there may be fifty."""
+"""A stretch reads one row group of each run, of which there may be fifty."""
 
-_REJECTED_ROWS_PER_GROUP = 65_536
+_REJECTED_ROWS_PER_GROUP = 16_384
 
 
 class PartWriter:

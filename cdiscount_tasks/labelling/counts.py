@@ -1,12 +1,14 @@
 """What label fixing found and did, in numbers."""
 
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import pandas as pd
 
 from cdiscount_tasks.labelling import rules
 from cdiscount_tasks.labelling.certificate import ceiling
-from cdiscount_tasks.vocabulary import SPLITS, TRAIN
+from cdiscount_tasks.labelling.fix_rows import FixRow
+from cdiscount_tasks.vocabulary import CATALOGUE_RIGHT, SPLITS, TRAIN, UNSURE
 
 
 def count_by_class(products: pd.DataFrame, images: pd.DataFrame, class_ids: list[int]) -> pd.DataFrame:
@@ -64,6 +66,21 @@ def count_fixes(fixed: pd.DataFrame, settled: pd.DataFrame) -> dict[str, int]:
         "num_excluded": int((fixed["rule"] == rules.HUMAN_EXCLUSION).sum()),
         "num_contradicted": int((by_person & (settled["rule"] == rules.ALL_IMAGES_CONFLICT)).sum()),
     }
+
+
+def count_judged(rows: Iterable[FixRow], product_ids: Collection[int]) -> dict[str, int]:
+    """Count the sample's products of which people said that the catalogue is right, or that they cannot tell.
+
+    Args:
+        rows: Those of the fixes file.
+        product_ids: The sample's.
+
+    Returns:
+        The first change nothing that is learnt (num_found_right); the others are among num_excluded (num_unsure).
+    """
+    said = {row.product_id: row.verdict for row in rows}
+    verdicts = [verdict for product_id, verdict in said.items() if product_id in product_ids]
+    return {"num_found_right": verdicts.count(CATALOGUE_RIGHT), "num_unsure": verdicts.count(UNSURE)}
 
 
 def count_decisions(

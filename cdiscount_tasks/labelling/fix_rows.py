@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.tables.csv_text import CsvTable, is_whole_number, read_csv
+from cdiscount_tasks.tables.csv_text import CsvTable, id_hint, is_whole_number, read_csv
 from cdiscount_tasks.vocabulary import (
     CATALOGUE_RIGHT,
     JUDGED_BY_VERDICT,
@@ -31,7 +31,6 @@ KIND = "fixes"
 _WORDS = ", ".join(VERDICTS)
 _NUM_TOLD = 10
 _NAME_WITH_ID = re.compile(r"(.*) \((-?\d+)\)", re.DOTALL)
-_SHORTENED = re.compile(r"\d+([.,]\d+)?[eE]\+?\d+")
 
 
 class Proposal(NamedTuple):
@@ -107,7 +106,9 @@ def _row(path: Path, line: int, named: Mapping[str, str]) -> FixRow | None:
     if list_named and not product and not category:
         return None
     if not is_whole_number(product):
-        raise DataError(f"{path}: line {line} is {product!r}, {category!r}; expected two whole numbers{_hint(product)}")
+        raise DataError(
+            f"{path}: line {line} is {product!r}, {category!r}; expected two whole numbers{id_hint(product)}"
+        )
     needs_verdict = JUDGED_BY_VERDICT.search(reason) is not None
     verdict = _verdict(path, line, named.get(VERDICT))
     if needs_verdict and verdict is None:
@@ -142,12 +143,6 @@ def read_fix_rows(path: Path) -> list[FixRow]:
     return fix_rows(read_csv(path, FIX_COLUMNS, KIND), path)
 
 
-def _hint(text: str) -> str:
-    if _SHORTENED.fullmatch(text):
-        return "; a spreadsheet has shortened the number: show the column as whole numbers, and save it again"
-    return ""
-
-
 def _plain(name: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
 
@@ -179,11 +174,13 @@ def category_of(row: FixRow, classes: Classes, path: Path) -> int:
         which = ", ".join(_called(i, classes) for i in found)
         raise DataError(f"{where}; {len(found)} categories have this name: {which}; write the id of the one you mean")
     if not classes.names:
-        raise DataError(f"{where}; expected two whole numbers{_hint(row.category)}")
+        raise DataError(f"{where}; expected two whole numbers{id_hint(row.category)}")
     by_name = {_plain(classes.names[i][-1]): i for i in sorted(classes.names) if i in classes.ids}
     near = difflib.get_close_matches(_plain(row.category), by_name, 1)
     advice = f"; did you mean {classes.names[by_name[near[0]]][-1]}?" if near else ""
-    raise DataError(f"{where}; expected the id or the name of a category of the sample{_hint(row.category) or advice}")
+    raise DataError(
+        f"{where}; expected the id or the name of a category of the sample{id_hint(row.category) or advice}"
+    )
 
 
 def _of_sample(row: FixRow, category_id: int, classes: Classes, path: Path) -> int:

@@ -194,7 +194,7 @@ def read_split_file(path: Path) -> pd.Series:
     for product_id, split, line in table.itertuples(index=False):
         if not is_whole_number(product_id) or split not in SPLITS:
             close = difflib.get_close_matches(split.lower(), SPLITS, 1) if split not in SPLITS else []
-            hint = f"; did you mean {close[0]}?" if close else id_hint(product_id)
+            hint = id_hint(product_id) or (f"; did you mean {close[0]}?" if close else "")
             raise DataError(
                 f"{path}: line {line} is {product_id!r}, {split!r}; expected a product_id and one of "
                 f"{', '.join(SPLITS)}{hint}"

@@ -13,11 +13,13 @@ logger = logging.getLogger(__name__)
 # Clothing, 4,232 pictures by mobilenet_v2: a head on its features is right in 72 %, 79 % and 80 % of pictures (5 folds
 # by group) at 96, 128 and 160 pixels, for 27, 30 and 46 s of one core.
 REFERENCE_IMAGE_SIZE = 128
-_NO_FILE = (
-    "this needs pretrained weights, and no file with them is in the folder that CDISCOUNT_WEIGHTS names or in Keras' "
-    f"cache; download {PUBLISHED['mobilenet_v2'].url} (9 MB) into a folder, start Airflow again with CDISCOUNT_WEIGHTS "
-    "set to that folder, and trigger again"
+_NO_FILE = "this needs pretrained weights (9 MB); README, 'Start from a pretrained network', says how"
+HOW_TO_GET_WEIGHTS = (
+    "no file with pretrained weights is in the folder that CDISCOUNT_WEIGHTS names or in Keras' cache: download "
+    f"{PUBLISHED['mobilenet_v2'].url} (9 MB) into a folder, start Airflow again with CDISCOUNT_WEIGHTS set to that "
+    "folder, and trigger again"
 )
+"""For the terminal and the logs: what people do about `_NO_FILE`, which pages say in short."""
 
 
 class Backbone(NamedTuple):
@@ -67,6 +69,8 @@ def reference_backbone(weights_dir: Path | None) -> Backbone | None:
     backbone, faults = _look(weights_dir)
     for fault in faults:
         logger.warning("not used: %s", fault)
+    if backbone is None and not faults:
+        logger.info("%s", HOW_TO_GET_WEIGHTS)
     return backbone
 
 

@@ -1,4 +1,4 @@
-"""Faults of the system told apart from damage: of these a retry may be rid, of damage never."""
+"""Faults of the system that pass by themselves."""
 
 import errno
 

@@ -178,6 +178,7 @@ def prepare_device(seed: int, num_gpus: int = 1, precision: Precision = "auto") 
         claimed = claim_gpus(num_gpus, list_gpus())
         if claimed:
             os.environ[_VISIBLE] = ",".join(claimed)
+        logger.info("loading TensorFlow (some seconds)")
     with _without_notices():
         import keras
         import tensorflow as tf

@@ -8,64 +8,18 @@ import logging
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.machine.faults import MOMENTARY
+from cdiscount_tasks.settings.environment import fault_of
+from cdiscount_tasks.settings.networks import BACKBONES, PublishedWeights
 
 logger = logging.getLogger(__name__)
 
-_KERAS_URL = "https://storage.googleapis.com/tensorflow/keras-applications"
-
-
-class PublishedWeights(NamedTuple):
-    """Weights for ImageNet without the classifying top, as Keras publishes them.
-
-    Attributes:
-        file_name: As Keras calls the file in its cache.
-        url: Where Keras gets it.
-        file_hash: MD5 or SHA-256 that Keras' own source names; None: it names none.
-        num_kernels: Weights of two or more dimensions, and
-        num_in_kernels: how many numbers these hold together.
-        source: Who trained them, for the model card.
-        licence: SPDX id.
-    """
-
-    file_name: str
-    url: str
-    file_hash: str | None
-    num_kernels: int
-    num_in_kernels: int
-    source: str
-    licence: str
-
-
-def _published(
-    folder: str, file_name: str, file_hash: str | None, kernels: tuple[int, int], source: str, licence: str
-) -> PublishedWeights:
-    return PublishedWeights(file_name, f"{_KERAS_URL}/{folder}/{file_name}", file_hash, *kernels, source, licence)
-
-
-PUBLISHED: Mapping[str, PublishedWeights] = {
-    "mobilenet_v2": _published(
-        "mobilenet_v2", "mobilenet_v2_weights_tf_dim_ordering_tf_kernels_1.0_224_no_top.h5", None, (52, 2_189_760),
-        "Sandler et al. 2018, converted by J. Mitchell (mobilenet_v2_keras)", "MIT",
-    ),
-    "mobilenet_v3_small": _published(
-        "mobilenet_v3", "weights_mobilenet_v3_small_224_1.0_float_no_top_v2.h5", "d3e8ec802a04aa4fc771ee12a9a9b836",
-        (52, 912_008), "Howard et al. 2019 (tensorflow/models)", "Apache-2.0",
-    ),
-    "efficientnet_v2_b0": _published(
-        "efficientnet_v2", "efficientnetv2-b0_notop.h5", "893217f2bb855e2983157299931e43ff", (91, 5_784_576),
-        "Tan and Le 2021 (google/automl)", "Apache-2.0",
-    ),
-    "convnext_tiny": _published(
-        "convnext", "convnext_tiny_notop.h5", "d547c096cabd03329d7be5562c5e14798aa39ed24b474157cef5e85ab9e49ef1",
-        (58, 27_756_000), "Liu et al. 2022 (facebookresearch/ConvNeXt)", "MIT",
-    ),
-}  # fmt: skip
+PUBLISHED: Mapping[str, PublishedWeights] = {name: network.weights for name, network in BACKBONES.items()}
 """By the network's name in the config."""
 
 
@@ -115,6 +69,8 @@ def check_weights(network: str, path: Path) -> None:
         ConfigError: If it may not be read, is no HDF5, is cut or has holes, or holds another network's layers.
         OSError: If it cannot be read for now.
     """
+    if path.exists() and not path.is_dir() and (wrong := fault_of(path, "file")):
+        raise ConfigError(f"{path}: {wrong}; mend it or remove it")
     try:
         fault = _fault_of(path.read_bytes(), PUBLISHED[network])
     except PermissionError as error:

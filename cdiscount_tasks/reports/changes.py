@@ -1,6 +1,6 @@
 """What a run's accuracy is compared with, and what came of it; computed once, read by every list of reports.
 
-Loads nothing heavy: Airflow's API server reads it too. `reports_index` computes what is missing.
+Loads nothing heavy: Airflow's API server reads it too. `overview` computes what is missing.
 """
 
 import json

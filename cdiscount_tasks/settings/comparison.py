@@ -20,7 +20,7 @@ class ChosenRun(Frozen):
     run_id: str
 
 
-class CloudConfig(Frozen):
+class RandomChoicesConfig(Frozen):
     """How random choices of categories are drawn and judged."""
 
     products_per_category: int = Field(
@@ -39,7 +39,15 @@ class ComparisonConfig(Frozen):
     schema_version: Literal[1] = 1
     run_id: str
     runs: tuple[ChosenRun, ...]
-    cloud: CloudConfig
+    random_choices: RandomChoicesConfig
+
+
+class ComparisonNotes(Frozen):
+    """What a comparison could not make, in sentences for its page; empty: nothing is missing."""
+
+    no_features: str = ""
+    no_random_choices: str = ""
+    pool: tuple[str, ...] = ()
 
 
 SETTINGS = ("samples", "runs", "products_per_category")
@@ -57,5 +65,5 @@ def settings_of(conf: Mapping[str, Any]) -> dict[str, Any]:
             close = close_names(str(key), SETTINGS)
             hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(SETTINGS)}"
             raise ConfigError(f"the comparison's conf has {in_short(key)}, which is no parameter of it; {hint}")
-    cloud = {name: conf[name] for name in CloudConfig.model_fields if name in conf}
-    return {"samples": conf.get("samples", DEFAULT_SAMPLES), "runs": conf.get("runs"), "cloud": cloud}
+    choices = {name: conf[name] for name in RandomChoicesConfig.model_fields if name in conf}
+    return {"samples": conf.get("samples", DEFAULT_SAMPLES), "runs": conf.get("runs"), "random_choices": choices}

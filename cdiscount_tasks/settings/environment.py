@@ -1,6 +1,7 @@
 """The machine's settings, read from environment variables: where things lie and how much is allowed."""
 
 import difflib
+import errno
 import os
 import re
 import stat
@@ -55,9 +56,11 @@ _KNOWN = _PATHS | {
     f"CDISCOUNT_{name}"
     for name in (
         "MAX_REJECTED_SHARE", "GPU_SLOTS", "PRICE_PER_CPU_HOUR", "PRICE_PER_GPU_HOUR", "CURRENCY", "NOTIFY", "UI_PORT",
-        "PICTURES", "TEST_DATA", "TEST_SCALE",
+        "PICTURES", "PICTURES_OF_JUDGING", "TEST_DATA", "TEST_SCALE",
     )
 }  # fmt: skip
+_QUOTES = frozenset("'\"")
+_PREFIX = "CDISCOUNT"
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)?(\.[0-9]*)?([eE][-+]?[0-9]+)?")
 
 
@@ -68,14 +71,39 @@ def _refuse_odd(name: str, value: str) -> None:
         raise ConfigError(f"{told}: it has bytes that are not UTF-8; rename what it names")
     if not value.isprintable():
         raise ConfigError(f"{told}: it has an invisible character; take it out")
+    if not value.strip():
+        raise ConfigError(f"{told}: nothing but spaces; give it a value, or unset it")
+    if value[0] in _QUOTES or value[-1] in _QUOTES:
+        raise ConfigError(f"{told}: write it without the quotes")
+    if re.search(r"\s#", value):
+        raise ConfigError(f"{told}: what stands behind # belongs to the value here; take the comment out")
     if name not in _PATHS:
         return
-    if len(value) > 1 and value[0] == value[-1] and value[0] in "'\"":
-        raise ConfigError(f"{told}: write it without the quotes")
     if value != value.strip():
         raise ConfigError(f"{told}: take out the space before or behind it")
     if value.startswith(("$", "%")):
         raise ConfigError(f"{told}: another variable in it was not replaced; write the whole path")
+
+
+def _meant(name: str) -> list[str]:
+    """Return the variables that an unknown name may stand for: by its letters, or by a word that both have."""
+    if name in _KNOWN:
+        return [name]
+    word = name.removeprefix(f"{_PREFIX}_")
+    with_word = sorted(known for known in _KNOWN if f"_{word}_" in f"{known.removeprefix(_PREFIX)}_")
+    return with_word or difflib.get_close_matches(name, sorted(_KNOWN), n=1, cutoff=0.85)
+
+
+def _refuse_unknown(name: str) -> None:
+    """Refuse a variable that is meant as one of the project's, which nothing would read."""
+    plain = re.sub(r"[-. ]", "_", name.strip().upper())
+    if name in _KNOWN or difflib.SequenceMatcher(None, plain[: len(_PREFIX)], _PREFIX).ratio() < 0.8:
+        return
+    meant = _meant(plain)
+    if not meant and not plain.startswith(f"{_PREFIX}_"):
+        return  # another program's
+    hint = f"did you mean {' or '.join(meant)}?" if meant else f"known are {', '.join(sorted(_KNOWN))}"
+    raise ConfigError(f"environment variable {name!r} is unknown; {hint}")
 
 
 def _own_variables(environ: Mapping[str, str]) -> dict[str, str]:
@@ -84,14 +112,14 @@ def _own_variables(environ: Mapping[str, str]) -> dict[str, str]:
     Raises:
         ConfigError: If a name is a slip of a known one, or a value cannot be meant so.
     """
-    own = {name: value.rstrip("\r\n") for name, value in environ.items() if name.upper().startswith("CDISCOUNT_")}
+    given = {name: value.rstrip("\r\n") for name, value in environ.items()}
+    given = {name: value for name, value in given.items() if value}
+    for name in given:
+        _refuse_unknown(name)
+    own = {name: value for name, value in given.items() if name in _KNOWN}
     for name, value in own.items():
-        close = difflib.get_close_matches(name.upper(), sorted(_KNOWN), n=1, cutoff=0.85)
-        if value and name not in _KNOWN and close:
-            raise ConfigError(f"environment variable {name!r} is unknown; did you mean {close[0]}?")
-        if name in _KNOWN:
-            _refuse_odd(name, value)
-    return {name: value for name, value in own.items() if value}
+        _refuse_odd(name, value)
+    return own
 
 
 def _path(environ: Mapping[str, str], name: str, default: Path) -> Path:
@@ -143,6 +171,14 @@ def _whole_number(environ: Mapping[str, str], name: str, default: int, low: int,
     return int(value)
 
 
+_LONGEST_NAME, _LONGEST_PATH = 255, 4095
+"""Bytes, on all usual file systems."""
+_NO_PLACE = {
+    errno.ELOOP: "it is a link that leads back to itself",
+    errno.ENAMETOOLONG: "its name is too long",
+}
+
+
 def fault_of(path: Path, wanted: Literal["file", "folder"]) -> str | None:
     """Say why a path is not the file or folder that it should be; None: it is one."""
     try:
@@ -150,16 +186,29 @@ def fault_of(path: Path, wanted: Literal["file", "folder"]) -> str | None:
     except (FileNotFoundError, NotADirectoryError):
         return "it is a link to nothing" if path.is_symlink() else f"no such {wanted}"
     except OSError as error:
-        return f"cannot be looked at: {error.strerror}"
+        return _NO_PLACE.get(error.errno or 0, f"cannot be looked at: {error.strerror}")
     found = "folder" if stat.S_ISDIR(mode) else "file" if stat.S_ISREG(mode) else "device"
     return None if found == wanted else f"it is a {found}, expected a {wanted}"
 
 
-def _can_be_made(folder: Path) -> str | None:
+def fault_in_place_of(folder: Path) -> str | None:
     """Say why a folder that need not exist yet cannot be made; None: nothing is in its place."""
-    there = next(path for path in (folder, *folder.parents) if path.is_symlink() or path.exists())
+    if len(os.fsencode(folder)) > _LONGEST_PATH or any(len(os.fsencode(part)) > _LONGEST_NAME for part in folder.parts):
+        return _NO_PLACE[errno.ENAMETOOLONG]
+    there = next((path for path in (folder, *folder.parents) if os.path.lexists(path)), folder)
     fault = fault_of(there, "folder")
     return None if fault is None else fault if there == folder else f"{there}: {fault}"
+
+
+def check_data_folder(environment: Environment) -> None:
+    """Check that artifacts can have their folder, before anything is looked for in it.
+
+    Raises:
+        ConfigError: If something else is in its place; names the variable.
+    """
+    folder = environment.work_dir
+    if fault := fault_in_place_of(folder):
+        raise ConfigError(f"{folder}: {fault}, though CDISCOUNT_DATA names it; set it to a folder, or unset it")
 
 
 def check_folders(environment: Environment) -> None:
@@ -168,12 +217,13 @@ def check_folders(environment: Environment) -> None:
     Raises:
         ConfigError: If something else is in a folder's place, or a folder that must exist does not; names the variable.
     """
+    check_data_folder(environment)
     fixes_dir = environment.label_fixes_dir
     may_be_missing = fixes_dir == _DEFAULT_FIXES_DIR and not os.path.lexists(fixes_dir)
     faults = {
         "CDISCOUNT_SAMPLES": (environment.samples_dir, fault_of(environment.samples_dir, "folder")),
         "CDISCOUNT_LABEL_FIXES": (fixes_dir, None if may_be_missing else fault_of(fixes_dir, "folder")),
-        "CDISCOUNT_REPORTS": (environment.reports_dir, _can_be_made(environment.reports_dir)),
+        "CDISCOUNT_REPORTS": (environment.reports_dir, fault_in_place_of(environment.reports_dir)),
     }
     if environment.weights_dir is not None:
         faults["CDISCOUNT_WEIGHTS"] = environment.weights_dir, fault_of(environment.weights_dir, "folder")
@@ -195,7 +245,7 @@ def check_tensorboard(folder: Path | None) -> None:
         raise ConfigError(
             f"{wanted}, but it is not installed: install the package `tensorboard`, or unset the variable"
         )
-    if _can_be_made(folder) is not None:
+    if fault_in_place_of(folder) is not None:
         raise ConfigError(f"{wanted}, but that is no folder; name one, or unset the variable")
 
 

@@ -1,6 +1,4 @@
-"""What can be chosen, as frozen pydantic models: a sample's YAML, its presets, the frozen config of a run.
-
-The same models check the YAML, make the trigger form and are written to `config.json`."""
+"""What all settings share: frozen models that refuse unknown keys, and switches written as yes or no."""
 
 from typing import Annotated, Any
 

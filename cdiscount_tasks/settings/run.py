@@ -1,6 +1,4 @@
-"""What can be chosen, as frozen pydantic models: a sample's YAML, its presets, the frozen config of a run.
-
-The same models check the YAML, make the trigger form and are written to `config.json`."""
+"""The frozen config of a run, and how a preset and a run's own knobs become its training config."""
 
 from typing import Any, Literal
 
@@ -10,7 +8,7 @@ from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.settings.frozen import Frozen
 from cdiscount_tasks.settings.sample import DrawConfig, LabelConfig, SampleConfig
 from cdiscount_tasks.settings.sentences import first_sentence
-from cdiscount_tasks.settings.training import TrainingConfig
+from cdiscount_tasks.settings.training import KNOBS, TrainingConfig
 
 
 class PriceConfig(Frozen):
@@ -76,6 +74,12 @@ def training_config(sample: SampleConfig, preset: str, overrides: dict[str, Any]
     if not isinstance(preset, str) or preset not in sample.presets:
         known = ", ".join(sorted(sample.presets))
         raise ConfigError(f"sample {sample.name}: preset is {preset!r}, expected one of {known}")
+    no_knobs = [name for name in overrides if name in TrainingConfig.model_fields and name not in KNOBS]
+    if no_knobs:
+        raise ConfigError(
+            f"run of sample {sample.name}: {no_knobs[0]} changes nothing in a run; take it out, or write it into a "
+            "preset of the sample's YAML"
+        )
     chosen = {name: value for name, value in overrides.items() if value is not None}
     try:
         config = TrainingConfig.model_validate({**sample.presets[preset].model_dump(), **chosen})

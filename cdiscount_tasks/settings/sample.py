@@ -1,6 +1,4 @@
-"""What can be chosen, as frozen pydantic models: a sample's YAML, its presets, the frozen config of a run.
-
-The same models check the YAML, make the trigger form and are written to `config.json`."""
+"""A sample's YAML: which categories, which label rules, which presets, which schedule."""
 
 import re
 from collections import Counter

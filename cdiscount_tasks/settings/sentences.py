@@ -59,7 +59,7 @@ def in_short(value: Any) -> str:
 
 
 def _printable(text: str) -> str:
-    return text if text.isprintable() else in_short(text)
+    return text if text.isprintable() and len(text) <= _LONGEST_SHOWN else in_short(text)
 
 
 def close_names(name: str, known: Iterable[str], most: int = 1) -> list[str]:

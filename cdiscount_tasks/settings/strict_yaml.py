@@ -1,5 +1,7 @@
 """YAML read strictly: what two YAML programs would read differently is refused, with its line and what to write."""
 
+import codecs
+import os
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -10,11 +12,13 @@ import yaml
 from yaml.reader import ReaderError
 
 from cdiscount_tasks.errors import ConfigError
+from cdiscount_tasks.settings.environment import fault_of
 
 Place = tuple[str | int, ...]
 
 _LARGEST_BYTES = 2**20
 _DEEPEST = 20
+_LONGEST_SHOWN = 100
 _MOST_VALUES = 100_000
 """With every alias written out. The catalogue's 5,270 categories, one by one, are 5 % of it."""
 
@@ -42,6 +46,7 @@ _HINTS = (
     ("found character '\\t'", "indent with spaces instead of tabs"),
     ("mapping values are not allowed here", "put text that holds a colon and a space in quotes"),
     ("that cannot start any token", "put text that begins with this character in quotes"),
+    ("could not find expected ':'", "a setting is written as `name: value`, with a space behind the colon"),
     ("found undefined alias", "an alias `*name` needs its `&name` above it"),
 )
 
@@ -61,9 +66,9 @@ class Document(NamedTuple):
 
 
 def _decoded(raw: bytes) -> str:
-    if len(raw) > _LARGEST_BYTES:
-        raise ConfigError(f"has {len(raw):,} bytes, expected at most {_LARGEST_BYTES:,}")
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if raw.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)):
+        raise ConfigError("cannot be read: it is in UTF-32; save it as UTF-8")
+    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise ConfigError("cannot be read: it is in UTF-16; save it as UTF-8")
     try:
         text = raw.decode("utf-8-sig")
@@ -77,6 +82,10 @@ def _decoded(raw: bytes) -> str:
     return text
 
 
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}..."
+
+
 def _syntax_fault(error: yaml.YAMLError, text: str) -> ConfigError:
     if isinstance(error, ReaderError):
         line = text.count("\n", 0, error.position) + 1
@@ -86,9 +95,11 @@ def _syntax_fault(error: yaml.YAMLError, text: str) -> ConfigError:
     if not isinstance(error, yaml.MarkedYAMLError) or error.problem is None:
         return ConfigError(f"is not YAML: {' '.join(str(error).split())}")
     mark = error.problem_mark or error.context_mark
+    if "could not find expected ':'" in error.problem:  # noticed where the next line begins
+        mark = error.context_mark or mark
     line = mark.line + 1 if mark else 1
     hint = next((f"; {hint}" for words, hint in _HINTS if words in error.problem), "")
-    return ConfigError(f"is not YAML: line {line}: {error.problem}{hint}")
+    return ConfigError(f"is not YAML: line {line}: {_cut(error.problem)}{hint}")
 
 
 def _readable(text: str, line: int) -> str:
@@ -166,12 +177,12 @@ class _Reader:
         self._count(1, line)
         if event.tag is not None:
             raise ConfigError(
-                f"line {line}: the tag {event.tag} is not supported; leave it out, and put text in quotes"
+                f"line {line}: the tag {_cut(event.tag)} is not supported; leave it out, and put text in quotes"
             )
         before = self._num_values
         if event.anchor is not None:
             if event.anchor in self._anchors:
-                raise ConfigError(f"line {line}: &{event.anchor} stands twice; give the second another name")
+                raise ConfigError(f"line {line}: &{_cut(event.anchor)} stands twice; give the second another name")
             self._anchors[event.anchor] = None
         if isinstance(event, yaml.ScalarEvent):
             value = self._scalar(event, place, line)
@@ -185,10 +196,10 @@ class _Reader:
 
     def _alias(self, anchor: str, line: int) -> Any:
         if anchor not in self._anchors:
-            raise ConfigError(f"is not YAML: line {line}: the alias *{anchor} needs its &{anchor} above it")
+            raise ConfigError(f"is not YAML: line {line}: the alias *{_cut(anchor)} needs its &{_cut(anchor)} above it")
         anchored = self._anchors[anchor]
         if anchored is None:
-            raise ConfigError(f"line {line}: *{anchor} stands inside of &{anchor} itself")
+            raise ConfigError(f"line {line}: *{_cut(anchor)} stands inside of &{_cut(anchor)} itself")
         self._count(anchored.num_values, line)
         return anchored.value
 
@@ -201,7 +212,7 @@ class _Reader:
             return _plain(text)
         except ValueError as error:
             raise ConfigError(
-                f"line {line}: {'.'.join(map(str, place)) or 'the file'} is {text[:40]}: {error}"
+                f"line {line}: {_cut('.'.join(map(str, place))) or 'the file'} is {text[:40]}: {error}"
             ) from error
 
     def _sequence(self, place: Place) -> list[Any]:
@@ -216,9 +227,9 @@ class _Reader:
             raise ConfigError(f"line {line}: the name of a setting is plain text, without alias, anchor or tag")
         key = str(_readable(event.value, line))
         if event.implicit[0] and not (key not in _WORDS and _is_text(key)):
-            where = ".".join(map(str, (*place, key)))
-            raise ConfigError(f'line {line}: {where}: YAML reads {key or "an empty name"} as {_as_what(key)}; '
-                         f'put it in quotes: "{key}"')  # fmt: skip
+            where = _cut(".".join(map(str, (*place, key))))
+            raise ConfigError(f'line {line}: {where}: YAML reads {_cut(key) or "an empty name"} as {_as_what(key)}; '
+                         f'put it in quotes: "{_cut(key)}"')  # fmt: skip
         return key
 
     def _mapping(self, place: Place) -> dict[str, Any]:
@@ -230,7 +241,7 @@ class _Reader:
             key = self._key(event, place)
             if key in line_of:
                 raise ConfigError(
-                    f"line {line}: {key!r} stands twice, first in line {line_of[key]}; keep one of the two"
+                    f"line {line}: {_cut(key)!r} stands twice, first in line {line_of[key]}; keep one of the two"
                 )
             line_of[key] = line
             value = self._value(next(self._events), (*place, key))
@@ -259,13 +270,17 @@ def _as_what(word: str) -> str:
 
 
 def _read_bytes(path: Path) -> bytes:
+    """Return a file's bytes; what is no file, or too large, is refused before it is read."""
+    if fault := fault_of(path, "file"):
+        raise ConfigError(f"cannot be read: {fault}")
     try:
-        return path.read_bytes()
-    except IsADirectoryError as error:
-        raise ConfigError("cannot be read: it is a folder, expected a file") from error
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size > _LARGEST_BYTES:
+                raise ConfigError(f"has {size:,} bytes, expected at most {_LARGEST_BYTES:,}")
+            return file.read()
     except OSError as error:
-        what = "it is a link to a file that is missing" if path.is_symlink() else error.strerror
-        raise ConfigError(f"cannot be read: {what}") from error
+        raise ConfigError(f"cannot be read: {error.strerror}") from error
 
 
 def read_yaml(path: Path) -> Document:

@@ -1,20 +1,11 @@
-"""What can be chosen, as frozen pydantic models: a sample's YAML, its presets, the frozen config of a run.
-
-The same models check the YAML, make the trigger form and are written to `config.json`."""
+"""The knobs of a training: a preset is a complete set of them."""
 
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from cdiscount_tasks.settings.frozen import Frozen, YesOrNo
-
-NetworkName = Literal[
-    "plain_cnn", "small_cnn", "mobilenet_v2", "mobilenet_v3_small", "efficientnet_v2_b0", "convnext_tiny"
-]
-
-
-BACKBONES = frozenset({"mobilenet_v2", "mobilenet_v3_small", "efficientnet_v2_b0", "convnext_tiny"})
-"""The networks of keras.applications, which may start from pretrained weights."""
+from cdiscount_tasks.settings.networks import BACKBONES, NetworkName
 
 
 class TrainingConfig(Frozen):

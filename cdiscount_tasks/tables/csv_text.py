@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from cdiscount_tasks.artifacts.files import read_input
 from cdiscount_tasks.errors import DataError
 
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
@@ -16,6 +17,8 @@ SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
 _INT64 = range(-(2**63), 2**63)
 _LINE_END = re.compile("\r\n|\r|\n")
 _ID = re.compile(r"0|-?[1-9][0-9]{0,18}")
+_BEGINS_A_ROW = re.compile(r'[\s"]*-?[0-9]+[\s"]*[,;\t]')
+"""As each row does: with an id and a separator."""
 _SEPARATOR_LINE = re.compile(r'"?sep=([,;\t])"?\r?\n?', re.IGNORECASE)
 """Excel's own first line, which names the separator and holds no data."""
 
@@ -57,7 +60,9 @@ def is_whole_number(text: str) -> bool:
 
 
 def id_hint(text: str) -> str:
-    """Say how a text that is no id would be written, after a semicolon; empty where that cannot be guessed."""
+    """Say how a text that is no id would be written, after a semicolon; empty where it is one or cannot be guessed."""
+    if is_whole_number(text):
+        return ""
     if re.fullmatch(r"[-+]?0*[0-9]{1,19}", text):
         return (
             f"; write {int(text)}, without plus and leading zeros" if int(text) in _INT64 else "; the id is too large"
@@ -69,9 +74,10 @@ def id_hint(text: str) -> str:
 
 def _decode(data: bytes, path: Path, kind: str) -> str:
     """Return the text of a UTF-8 file, without its byte order mark."""
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)):
+        found = "UTF-32" if data.startswith((codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)) else "UTF-16"
         raise DataError(
-            f"{path}: cannot be read as a {kind} file: it is UTF-16; save it as UTF-8 (in Excel: CSV UTF-8)"
+            f"{path}: cannot be read as a {kind} file: it is {found}; save it as UTF-8 (in Excel: CSV UTF-8)"
         )
     try:
         text = data.decode("utf-8-sig")
@@ -143,7 +149,7 @@ def _swallowed_line(row: CsvRow, separator: str, lines: Sequence[str], first: in
     """
     num_inside = sum(len(_LINE_END.findall(field)) for field in row.fields)
     for number, line in enumerate(lines[first + 1 : first + num_inside + 1], start=1):
-        if line.count(separator) >= max(1, len(row.fields) - 1):
+        if line.count(separator) >= max(1, len(row.fields) - 1) or _BEGINS_A_ROW.match(line):
             return row.line + number
     return None
 
@@ -175,11 +181,15 @@ def _rows(path: Path, text: str, separator: str, kind: str, line: int) -> list[C
     except csv.Error as error:
         rest = "".join(list(io.StringIO(text, newline=""))[line - first :])
         quote = _quote_line(rest, separator, line)
-        where = f"the double quote on line {quote} is not closed where its field ends" if quote else f"line {line}"
-        raise DataError(
-            f"{path}: cannot be read as a {kind} file: {where} ({error}); close it, or take it out "
-            "(a quote inside a quoted text is written twice)"
-        ) from error
+        is_long = "field larger than field limit" in str(error)
+        if quote:
+            what = f"the double quote on line {quote} is not closed where its field ends ({error}); close it, or take "
+            what += "it out (a quote inside a quoted text is written twice)"
+        elif is_long:
+            what = f"line {line} has a field of more than {csv.field_size_limit():,} characters; shorten it"
+        else:
+            what = f"line {line} ({error}); save it as CSV again"
+        raise DataError(f"{path}: cannot be read as a {kind} file: {what}") from error
     return rows
 
 
@@ -220,9 +230,15 @@ def parse_csv(data: bytes, path: Path, columns: Sequence[str], kind: str) -> Csv
         if _spaced_quote(row, separator, lines[row.line - line]):
             raise DataError(f"{path}: line {row.line} has a space before a double quote; take the space out")
         if len(row.fields) != len(names):
+            mark = SEPARATORS[separator]
+            way_out = (
+                f"put text that holds a {mark} in double quotes"
+                if len(row.fields) > len(names)
+                else f"a field that is empty needs its {mark} too"
+            )
             raise DataError(
                 f"{path}: line {row.line} has {len(row.fields)} field{'s' if len(row.fields) > 1 else ''}, expected "
-                f"{len(names)}; put text that holds a {SEPARATORS[separator]} in double quotes"
+                f"{len(names)}; {way_out}"
             )
     return table
 
@@ -230,9 +246,9 @@ def parse_csv(data: bytes, path: Path, columns: Sequence[str], kind: str) -> Csv
 def read_csv(path: Path, columns: Sequence[str], kind: str) -> CsvTable:
     """Read a CSV file; the arguments and faults are those of `parse_csv`."""
     try:
-        data = path.read_bytes()
+        data = read_input(path)
     except OSError as error:
-        raise DataError(f"{path}: cannot be read as a {kind} file: {error}") from error
+        raise DataError(f"{path}: cannot be read as a {kind} file: {error.strerror or error}") from error
     return parse_csv(data, path, columns, kind)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from cdiscount_tasks.artifacts.files import replace_file
+from cdiscount_tasks.artifacts.files import read_input, replace_file
 from cdiscount_tasks.artifacts.locks import lock
 from cdiscount_tasks.errors import DataError
 
@@ -17,7 +17,7 @@ def read_bytes(path: Path) -> bytes | None:
         DataError: If it cannot be read.
     """
     try:
-        return path.read_bytes()
+        return read_input(path)
     except FileNotFoundError:
         return None
     except OSError as error:

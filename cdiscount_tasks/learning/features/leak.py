@@ -1,5 +1,6 @@
 """What a leak is worth: the accuracy of one classifier under splits that part copies, and under one that does not."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
@@ -10,6 +11,8 @@ from cdiscount_tasks.learning.features.head import Bools, Ints, predict_by_head
 from cdiscount_tasks.learning.measuring.intervals import Figure, figure_of, known_exactly, percentiles, resampled_sums
 from cdiscount_tasks.learning.measuring.shares import divide, wilson_interval
 from cdiscount_tasks.vocabulary import BY_IMAGE, BY_PRODUCT, CERTIFIED, SPLIT_KINDS, TEST, TRAIN
+
+logger = logging.getLogger(__name__)
 
 Splits = Mapping[str, npt.NDArray[np.str_]]
 """By kind of split: text, [num_images], one of SPLITS each."""
@@ -91,6 +94,7 @@ def price_leak(
             found = predict_by_head(features, class_index, sides["train"], sides["test"], num_classes)
             right[sides["test"], seed, place] = found.argmax(axis=1) == class_index[sides["test"]]
             tested[sides["test"], seed, place] = 1
+        logger.info("priced %d of %d splits", seed + 1, num_seeds)
     return _compare(right, tested, group_id)
 
 

@@ -1,4 +1,4 @@
-"""Random choices of categories, alike and unlike: what two samples alone cannot tell, a cloud of many can."""
+"""Random choices of categories, alike and unlike: what two samples alone cannot tell, many random choices can."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from cdiscount_tasks.learning.measuring.intervals import NUM_DRAWS, Figure, figure_of, percentiles
 
-NUM_CLOUD_DRAWS = 30
+NUM_RANDOM_CHOICES = 30
 NUM_CATEGORIES = 5
 """Of each draw: as many as the two samples of the project have."""
 
@@ -44,7 +44,7 @@ class Pool(NamedTuple):
     notes: tuple[str, ...]
 
 
-class CloudDraws(NamedTuple):
+class ChoiceDraws(NamedTuple):
     """The draws, each NUM_CATEGORIES ids, ascending; and what could not be drawn, as sentences."""
 
     alike: list[tuple[int, ...]]
@@ -104,9 +104,9 @@ def choose_pool(categories: Sequence[TreeCategory], fewest_products: int, seed: 
 
 
 def _told(what: str, num_drawn: int, num_tries: int) -> list[str]:
-    if num_drawn == NUM_CLOUD_DRAWS or not num_tries:
+    if num_drawn == NUM_RANDOM_CHOICES or not num_tries:
         return []
-    return [f"only {num_drawn} different draws of {what} categories are possible, not {NUM_CLOUD_DRAWS}"]
+    return [f"only {num_drawn} different draws of {what} categories are possible, not {NUM_RANDOM_CHOICES}"]
 
 
 def _draw_alike(
@@ -117,10 +117,10 @@ def _draw_alike(
     names = list(families)
     order = random.permutation(len(names)).tolist()
     idle_rounds = 0
-    while names and len(drawn) < NUM_CLOUD_DRAWS and idle_rounds < NUM_CLOUD_DRAWS:
+    while names and len(drawn) < NUM_RANDOM_CHOICES and idle_rounds < NUM_RANDOM_CHOICES:
         before = len(drawn)
         for place in order:
-            if len(drawn) < NUM_CLOUD_DRAWS:
+            if len(drawn) < NUM_RANDOM_CHOICES:
                 ids = random.choice(families[names[place]], NUM_CATEGORIES, replace=False)
                 drawn.setdefault(tuple(sorted(ids.tolist())))
         idle_rounds = 0 if len(drawn) > before else idle_rounds + 1
@@ -132,8 +132,8 @@ def _draw_unlike(departments: Mapping[str, Sequence[int]], random: np.random.Gen
     names = list(departments)
     if len(names) < NUM_CATEGORIES:
         return []
-    for _ in range(NUM_CLOUD_DRAWS * NUM_CLOUD_DRAWS):
-        if len(drawn) == NUM_CLOUD_DRAWS:
+    for _ in range(NUM_RANDOM_CHOICES * NUM_RANDOM_CHOICES):
+        if len(drawn) == NUM_RANDOM_CHOICES:
             break
         places = random.choice(len(names), NUM_CATEGORIES, replace=False)
         drawn.setdefault(tuple(sorted(int(random.choice(departments[names[place]])) for place in places)))
@@ -142,7 +142,7 @@ def _draw_unlike(departments: Mapping[str, Sequence[int]], random: np.random.Gen
 
 def choose_draws(
     categories: Sequence[TreeCategory], num_groups: Mapping[int, int], fewest_groups: int, seed: int
-) -> CloudDraws:
+) -> ChoiceDraws:
     """Draw categories of one level-2 name, and categories of different level-1 names, from the same pool.
 
     Args:
@@ -161,7 +161,7 @@ def choose_draws(
             f"{len(categories) - len(fit)} of {len(categories)} categories have fewer than {fewest_groups} groups of "
             "products once those that share a picture are tied, and are left out"
         )
-    return CloudDraws(alike, unlike, notes)
+    return ChoiceDraws(alike, unlike, notes)
 
 
 def gap_figure(unlike: npt.ArrayLike, alike: npt.ArrayLike, seed: int = 0) -> Figure:

@@ -1,5 +1,6 @@
 """Labels that other products contradict: out-of-sample probabilities by group, judged by confident learning."""
 
+import logging
 import warnings
 from typing import NamedTuple
 
@@ -8,6 +9,8 @@ import numpy.typing as npt
 
 from cdiscount_tasks.learning.features.head import Bools, Ints, keep_whole_groups, predict_by_head
 from cdiscount_tasks.learning.measuring.joining import joint_probabilities
+
+logger = logging.getLogger(__name__)
 
 NUM_FOLDS = 5
 MOST_LISTED = 200
@@ -118,6 +121,7 @@ def judge_out_of_sample(
         judged = image_fold == number
         by_image[judged] = predict_by_head(features, image_label, chosen, judged, num_classes)
         is_judged |= (fold == number) & np.isin(label, image_label[chosen])
+        logger.info("judged %s of %s products", f"{(fold <= number).sum():,}", f"{len(label):,}")
     return Evidence(joint_probabilities(by_image, product_of_image), is_judged)
 
 

@@ -15,6 +15,9 @@ NUM_TYPICAL = 2
 RANDOM_SEED = 0
 """Of the random gallery: the same test products give the same 24."""
 
+SHOWN = {"mistakes": NUM_SHOWN, "pairs": NUM_PAIRS, "of_pair": NUM_OF_PAIR}
+"""What decides of which products an evaluation stores activation maps."""
+
 
 @dataclass(frozen=True)
 class ConfusedPair:

@@ -79,7 +79,7 @@ def score_intervals(group_sizes: npt.ArrayLike, group_hits: npt.ArrayLike, of: n
     group, which would drown the others. No interval is narrower than Wilson's on the products, and without groups it
     is Wilson's.
 
-    How often it covers the truth is measured by `python -m benchmarks.interval_coverage` (docs/measurements.md).
+    How often it covers the truth is measured by `python -m benchmarks.belief.interval_coverage` (docs/measurements.md).
 
     Args:
         group_sizes: [num_pairs], of each pair of a share and a group: the products, at least 1.

@@ -1,15 +1,14 @@
 """The networks by name. Each takes uint8 pictures and returns class probabilities; its own scaling is part of it."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import keras
 from keras import layers
 
 from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.learning.networks.folding import fold_batch_normalization
-from cdiscount_tasks.settings.training import NetworkName
+from cdiscount_tasks.settings.networks import BACKBONES, NetworkName
 
 # Short trainings have few steps: Keras' 0.99 would leave the moving statistics behind the weights.
 _MOMENTUM = 0.9
@@ -58,19 +57,6 @@ def _small_cnn(x: Any) -> Any:
 _BUILDERS = {"plain_cnn": _plain_cnn, "small_cnn": _small_cnn}
 
 
-class _Backbone(NamedTuple):
-    """A network of keras.applications, and whether it wants inputs in [-1, 1] or scales pictures itself."""
-
-    build: Callable[..., keras.Model]
-    scales_itself: bool
-
-
-_BACKBONES = {
-    "mobilenet_v2": _Backbone(keras.applications.MobileNetV2, scales_itself=False),
-    "mobilenet_v3_small": _Backbone(keras.applications.MobileNetV3Small, scales_itself=True),
-    "efficientnet_v2_b0": _Backbone(keras.applications.EfficientNetV2B0, scales_itself=True),
-    "convnext_tiny": _Backbone(keras.applications.ConvNeXtTiny, scales_itself=True),
-}
 _HEAD_LAYER = "probabilities"
 
 
@@ -89,7 +75,9 @@ def _build_backbone(name: NetworkName, image_size: int, weights_path: Path | Non
 
     Pretrained batch statistics stay as they are, also while the weights are tuned, so that they can be folded.
     """
-    backbone = _BACKBONES[name].build(include_top=False, weights=None, input_shape=(image_size, image_size, 3))
+    backbone = getattr(keras.applications, BACKBONES[name].application)(
+        include_top=False, weights=None, input_shape=(image_size, image_size, 3)
+    )
     if weights_path is not None:
         try:
             backbone.load_weights(weights_path)
@@ -105,7 +93,7 @@ def _build_backbone(name: NetworkName, image_size: int, weights_path: Path | Non
 
 def _pool_backbone(x: Any, name: NetworkName, image_size: int, weights_path: Path | None) -> Any:
     backbone = _build_backbone(name, image_size, weights_path)
-    if not _BACKBONES[name].scales_itself:
+    if not BACKBONES[name].scales_itself:
         x = layers.Rescaling(1 / 127.5, offset=-1)(x)
     x = backbone(x, training=False) if weights_path is not None else backbone(x)
     return layers.GlobalAveragePooling2D(dtype="float32")(x)  # sums of many numbers, whatever the precision
@@ -121,7 +109,7 @@ def _probabilities(features: Any, num_classes: int) -> Any:
 
 def is_backbone(name: str) -> bool:
     """Tell whether a network is one of keras.applications, which can start from pretrained weights."""
-    return name in _BACKBONES
+    return name in BACKBONES
 
 
 def build_network(

@@ -27,6 +27,9 @@ FIRST_S = 3600.0
 """How far an epoch is is told every PROGRESS_S in the first FIRST_S of a training, then every LATER_PROGRESS_S: the log
 of a day stays below a megabyte."""
 
+ENOUGH_BATCHES = 20
+"""How long it takes is told from so many batches on, or from the second line: the first batch waits for compiling."""
+
 CHECKPOINT_S = 300.0
 """A state is kept at the end of every epoch, and within one so many seconds after the last."""
 
@@ -150,6 +153,7 @@ class _Pulse(keras.callbacks.Callback):  # type: ignore[misc]
         self._state, self._before, self._first_step = state, list(state.sums), state.step
         self._num_examples, self._config, self._keep = num_examples, config, keep
         self._started = self._told = self._kept = time.monotonic()
+        self._first_ended, self._first_seen, self._num_told = self._started, 0, 0
 
     def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
         """Count a step."""
@@ -159,19 +163,26 @@ class _Pulse(keras.callbacks.Callback):  # type: ignore[misc]
         seen = end - self._first_step * self._config.batch_size
         since = [logs.get("loss", math.nan) * seen, logs.get("accuracy", math.nan) * seen, seen, now - self._started]
         state.sums = [before + more for before, more in zip(self._before, since, strict=True)]
+        if batch == 0:
+            self._first_ended, self._first_seen = now, seen
         if now - self._told >= (PROGRESS_S if now - state.started < FIRST_S else LATER_PROGRESS_S):
             self._told = now
-            self._tell(logs, end, seen / (now - self._started))
+            self._num_told += 1
+            timed = seen - self._first_seen
+            is_known = timed and (batch >= ENOUGH_BATCHES or self._num_told > 1)
+            rate = timed / (now - self._first_ended) if timed else seen / (now - self._started)
+            self._tell(logs, end, rate, is_known=bool(is_known))
         if now - self._kept >= CHECKPOINT_S and end < self._num_examples:
             self._keep()
             self._kept = time.monotonic()
 
-    def _tell(self, logs: Mapping[str, Any], seen: int, rate: float) -> None:
+    def _tell(self, logs: Mapping[str, Any], seen: int, rate: float, *, is_known: bool) -> None:
         epoch = len(self._state.history) + 1
         left = (self._config.epochs - epoch + 1) * self._num_examples - seen
         logger.info(
-            "epoch %d, image %d of %d: loss %.4f, %.0f images/s, %.0f s left at most, %.1f GiB of memory",
-            epoch, seen, self._num_examples, logs.get("loss", math.nan), rate, left / rate,
+            "epoch %d, image %d of %d: loss %.4f, %s, %.1f GiB of memory",
+            epoch, seen, self._num_examples, logs.get("loss", math.nan),
+            f"{rate:.0f} images/s, {left / rate:.0f} s left at most" if is_known else "the first batches",
             psutil.Process().memory_info().rss / 2**30,
         )  # fmt: skip
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cdiscount_tasks.pages.comparison.random_choices_figure import draw_cloud, letter
+from cdiscount_tasks.pages.comparison.random_choices_figure import draw_random_choices, letter
 from cdiscount_tasks.pages.parts.templating import page_css, templates
 from cdiscount_tasks.pages.parts.words import class_names, number, signed
 from cdiscount_tasks.vocabulary import DRAWN_WARNING
@@ -36,8 +36,8 @@ def _apart(facts: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, An
 
 
 def _at_large(facts: Mapping[str, Any]) -> str:
-    """Say what the cloud tells of look-alike categories, or of whom alone the answer tells."""
-    gap = facts["cloud"] and facts["cloud"]["gap"]
+    """Say what the random choices tells of look-alike categories, or of whom alone the answer tells."""
+    gap = facts["random_choices"] and facts["random_choices"]["gap"]
     if not gap:
         return f"This tells of these {_spoken(len(facts['samples']))} samples alone."
     if gap["low"] <= 0 <= gap["high"]:
@@ -62,7 +62,7 @@ def answer(facts: Mapping[str, Any]) -> str:
     samples = facts["samples"]
     if facts["features"] is None:
         networks = ", ".join(f"{one['title']} {number(one['network_accuracy']['value'])}" for one in samples)
-        return f"Not answered at equal size: {facts['no_features']}. The networks, one run each: {networks}."
+        return f"The networks, one run each: {networks}. Not answered at equal size: {facts['no_features']}."
     hardest, easiest, figure, sign = _apart(facts)
     values = f"{number(hardest['accuracy']['value'])} against {number(easiest['accuracy']['value'])}"
     num_pairs = _spoken(len(facts["pairs"]))
@@ -84,14 +84,16 @@ def answer(facts: Mapping[str, Any]) -> str:
     return f"{found} {_at_large(facts)}"
 
 
-def _places_in_cloud(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _places_in_choices(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Count, for each sample that is marked, the draws that are harder."""
     places = []
     for place, sample in enumerate(facts["samples"]):
-        marked = facts["cloud"]["samples"].get(sample["name"])
+        marked = facts["random_choices"]["samples"].get(sample["name"])
         if marked is not None:
             harder = {
-                kind: sum(one["accuracy"]["value"] < marked["accuracy"]["value"] for one in facts["cloud"][kind])
+                kind: sum(
+                    one["accuracy"]["value"] < marked["accuracy"]["value"] for one in facts["random_choices"][kind]
+                )
                 for kind in ("alike", "unlike")
             }
             places.append({"letter": letter(place), "title": sample["title"], **marked, "harder": harder})
@@ -106,8 +108,8 @@ def render_comparison(facts: Mapping[str, Any], examples: Sequence[Mapping[int, 
         examples: Of each sample, by class index, pictures as data URIs with their products' ids.
     """
     names = [class_names([pair["classes"][place] for pair in facts["pairs"]]) for place in range(len(facts["samples"]))]
-    cloud = facts["cloud"]
-    has_draws = bool(cloud and (cloud["alike"] or cloud["unlike"]))
+    choices = facts["random_choices"]
+    has_draws = bool(choices and (choices["alike"] or choices["unlike"]))
     return (
         templates(autoescape=True)
         .get_template("comparison/page.html")
@@ -116,8 +118,10 @@ def render_comparison(facts: Mapping[str, Any], examples: Sequence[Mapping[int, 
             names=names,
             titles={sample["name"]: sample["title"] for sample in facts["samples"]},
             examples=examples,
-            cloud_figure=draw_cloud(cloud, [sample["name"] for sample in facts["samples"]]) if has_draws else None,
-            cloud_places=_places_in_cloud(facts) if has_draws else [],
+            choices_figure=draw_random_choices(choices, [sample["name"] for sample in facts["samples"]])
+            if has_draws
+            else None,
+            choices_places=_places_in_choices(facts) if has_draws else [],
             css=page_css(),
             drawn_warning=DRAWN_WARNING,
         )

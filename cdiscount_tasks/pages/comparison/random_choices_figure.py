@@ -1,4 +1,4 @@
-"""The cloud: random choices of categories by how hard they are, with the samples marked by letters."""
+"""Random choices of categories by how hard they are, with the samples marked by letters."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -25,44 +25,44 @@ def _heights(values: Sequence[float]) -> np.ndarray:
     return np.asarray((ranks % 5 - 2) * _SPREAD / 2)
 
 
-def _told(cloud: Mapping[str, Any], names: Sequence[str]) -> str:
+def _told(choices: Mapping[str, Any], names: Sequence[str]) -> str:
     parts = []
     for kind in ("alike", "unlike"):
-        values = [one["accuracy"]["value"] for one in cloud[kind]]
+        values = [one["accuracy"]["value"] for one in choices[kind]]
         if values:
             half = f"half of them below {float(np.median(values)):.3f}"
             parts.append(f"{len(values)} draws {_LABELS[kind]}: {min(values):.3f} to {max(values):.3f}, {half}")
     parts += [
-        f"sample {letter(place)} at {cloud['samples'][name]['accuracy']['value']:.3f}"
+        f"sample {letter(place)} at {choices['samples'][name]['accuracy']['value']:.3f}"
         for place, name in enumerate(names)
-        if name in cloud["samples"]
+        if name in choices["samples"]
     ]
     return "; ".join(parts)
 
 
-def draw_cloud(cloud: Mapping[str, Any], names: Sequence[str]) -> Curve:
+def draw_random_choices(choices: Mapping[str, Any], names: Sequence[str]) -> Curve:
     """Draw the accuracies of all draws, a row a kind, and the samples in the last row.
 
     Args:
-        cloud: cloud.json.
+        choices: random_choices.json.
         names: Of the samples, in the order of their letters.
     """
     title = "Random categories by how hard they are"
-    alt = f"{title}: {_told(cloud, names)}."
+    alt = f"{title}: {_told(choices, names)}."
     with mpl.rc_context(STYLE):
-        rows = [kind for kind in _ROWS if cloud[kind]]
+        rows = [kind for kind in _ROWS if choices[kind]]
         figure = Figure(figsize=(9.2, 1.5 + 0.6 * len(rows)), layout="constrained")
         axes = figure.subplots()
         height_of = {kind: float(len(rows) - place) for place, kind in enumerate(rows)}
         for kind, (colour, marker) in {"alike": (SECOND, "s"), "unlike": (FIRST, "o")}.items():
-            values = [one["accuracy"]["value"] for one in cloud[kind]]
+            values = [one["accuracy"]["value"] for one in choices[kind]]
             if values:
                 height = height_of[kind]
                 axes.plot(values, height + _heights(values), marker, color=colour, ms=6, alpha=0.75)
                 axes.plot([np.mean(values)] * 2, [height - 0.3, height + 0.3], color=INK, linewidth=2)
         for place, name in enumerate(names):
-            if name in cloud["samples"]:
-                value = cloud["samples"][name]["accuracy"]["value"]
+            if name in choices["samples"]:
+                value = choices["samples"][name]["accuracy"]["value"]
                 axes.axvline(value, color=INK, linewidth=1, linestyle=":", zorder=0)
                 axes.plot([value], [0], "D", color=INK, ms=8)
                 axes.annotate(letter(place), (value, 0), (7, 6), textcoords="offset points", fontsize=12)
@@ -71,4 +71,4 @@ def draw_cloud(cloud: Mapping[str, Any], names: Sequence[str]) -> Curve:
         axes.set_xlabel("accuracy, each group counted once")
         axes.grid(axis="y", visible=False)
         axes.grid(axis="x", visible=True)
-        return Curve(title, inline(figure, "cloud", alt), alt)
+        return Curve(title, inline(figure, "random_choices", alt), alt)

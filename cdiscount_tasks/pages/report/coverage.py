@@ -21,7 +21,7 @@ MEASURED_COVERAGE = {
     (1_000, 0.97): (0.946, 0.964),
 }
 """By number of groups and accuracy, the least and the most covered over four kinds of simulated test sets (correlations
-0.5 and 0.9, with and without a group of 10 %), 1,000 of each: printed by `python -m benchmarks.interval_coverage`."""
+0.5 and 0.9, a group of 10 % or none), 1,000 each: printed by `python -m benchmarks.belief.interval_coverage`."""
 
 
 def few_groups(accuracy: Mapping[str, Any]) -> str:
