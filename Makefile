@@ -1,7 +1,7 @@
 # One line each over tools/. Variables of the environment hold for all; GNU make 3.81 (as on macOS) is enough.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test campaigns bench pictures up down run compare lint types verify lock
+.PHONY: help setup demo test campaigns bench pictures up down run compare dags lint types verify lock check
 PY := .venv/bin/python
 # What another Python project left in the shell would be loaded in place of the locked packages.
 unexport PYTHONHOME PYTHONPATH PYTHONSTARTUP PYTHONOPTIMIZE PYTHONWARNINGS PYTHONINSPECT
@@ -17,7 +17,10 @@ demo: setup ## both samples through a real Airflow on a drawn catalogue; prints 
 	@$(PY) -m tools.demo.demo
 
 test: setup ## all tests (ARGS="-k words" chooses)
-	@$(PY) -m pytest $(ARGS)
+	@$(PY) -m pytest -n logical --dist loadfile $(ARGS)
+
+check: lint types ## lint, types and every test that starts no Airflow, browser or training
+	@$(PY) -m pytest -n logical --dist loadfile -m "not airflow and not browser and not slow" $(ARGS)
 
 campaigns: setup ## the random tests with 40 times as many cases (CDISCOUNT_TEST_SCALE=... chooses)
 	@CDISCOUNT_TEST_SCALE=$${CDISCOUNT_TEST_SCALE:-40} $(PY) -m pytest tests/cdiscount_tasks tests/laws $(ARGS)
@@ -42,6 +45,9 @@ compare: setup ## samples beside each other in one process: CONF='{"samples": ["
 
 lint: setup ## ruff with its Airflow rules, and every sample's YAML
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m tools.check_samples
+
+dags: setup ## docs/dags.md from the DAG files
+	@$(PY) -m tools.airflow.list_dags
 
 types: setup ## mypy, strict
 	@$(PY) -m mypy

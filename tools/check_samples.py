@@ -86,7 +86,7 @@ def build_dags(samples_dir: Path) -> list[str]:
     with tempfile.TemporaryDirectory(prefix="cdiscount-lint-") as folder:
         environ = {**airflow_environ(Path(folder) / "home"), "CDISCOUNT_SAMPLES": str(samples_dir)}
         out_path = Path(folder) / "faults.json"
-        command = [sys.executable, __file__, "--dags", str(out_path)]
+        command = [sys.executable, "-m", "tools.check_samples", "--dags", str(out_path)]
         done = subprocess.run(command, env=environ, capture_output=True, text=True, errors="replace", check=False)
         if done.returncode:
             words = (done.stderr.strip() or "no reason given").splitlines()[-1]

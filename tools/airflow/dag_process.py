@@ -38,7 +38,9 @@ def run_dag(dag_id: str, conf: Mapping[str, Any]) -> str:
         say_ignored_settings()
         say("starting Airflow in this process (10 to 30 s)")
         outcome_path = home / "outcome.json"
-        returncode = _pass_on([sys.executable, __file__, dag_id, json.dumps(conf), str(outcome_path)], environ)
+        returncode = _pass_on(
+            [sys.executable, "-m", "tools.airflow.dag_process", dag_id, json.dumps(conf), str(outcome_path)], environ
+        )
         if not outcome_path.exists():
             raise ToolError(_sudden_end(returncode))
         outcome = json.loads(outcome_path.read_text(encoding="utf-8"))

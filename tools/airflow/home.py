@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import IO, cast
 from urllib.parse import quote
 
+from cdiscount_tasks.settings.environment import fault_in_place_of
 from tools import shell
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
@@ -55,6 +56,9 @@ def sqlite_address(path: Path) -> str:
     return f"sqlite:///{quote(str(path))}"
 
 
+_OF_RIGHTS = frozenset({errno.EACCES, errno.EPERM})
+
+
 def check_writable(folder: Path, setting: str) -> None:
     """Refuse a folder that cannot be written before anything is done for what would go there.
 
@@ -70,9 +74,11 @@ def check_writable(folder: Path, setting: str) -> None:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
+        fault = fault_in_place_of(folder)
+        way_out = "" if fault or error.errno not in _OF_RIGHTS else ", or change the rights of this one"
         raise ToolError(
-            f"{folder}: nothing can be written there ({error.strerror}); set {setting} to a folder that can be "
-            "written, or change the rights of this one"
+            f"{folder}: nothing can be written there ({fault or error.strerror}); set {setting} to a folder that can "
+            f"be written{way_out}"
         ) from error
 
 
@@ -110,7 +116,7 @@ def passwords_path(home: Path) -> Path:
 def _home_page(home: Path) -> str | None:
     """Return the folder whose settings tell a visitor of the home page where to begin; a home's own settings win."""
     own = home / "config" / "airflow_local_settings.py"
-    return None if own.exists() else str(PROJECT_DIR / "tools" / "home_page")
+    return None if own.exists() else str(PROJECT_DIR / "tools" / "airflow" / "home_page")
 
 
 def airflow_environ(home: Path, port: int = 8080, environ: Mapping[str, str] | None = None) -> dict[str, str]:

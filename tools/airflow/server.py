@@ -49,7 +49,7 @@ class ServerNote:
         pid: Of the process that started it and holds the lock.
         sessions: Its components' process ids, with the birth of each.
         boot_time: Of the machine: ids from before it are no longer ours.
-        settings: The CDISCOUNT_ variables that it was started with.
+        settings: What `settings_of` gave of the shell that it was started from.
     """
 
     owner: str
@@ -86,15 +86,23 @@ def settings_of(environ: Mapping[str, str]) -> dict[str, str]:
     # Of Airflow's, which may hold passwords, the hash alone.
     for name in environ.keys() - shell.foreign_settings(environ):
         if name.startswith(shell.KEPT_SETTINGS):
-            own[name] = f"set to #{hashlib.sha256(environ[name].encode()).hexdigest()[:6]}"
+            own[name] = f"#{hashlib.sha256(environ[name].encode()).hexdigest()[:6]}"
     return {name: own[name] for name in sorted(own) if name != "CDISCOUNT_UI_PORT"}
+
+
+def _difference(name: str, before: str | None, now: str | None) -> str:
+    if name.startswith(shell.KEPT_SETTINGS) and before and now:
+        return f"{name} (now a different value)"
+    if name.startswith(shell.KEPT_SETTINGS):
+        return f"{name} {'set' if before else 'unset'} (now {'set' if now else 'unset'})"
+    return f"{name} {before or 'unset'} (now {now or 'unset'})"
 
 
 def differing_settings(note: ServerNote) -> list[str]:
     """Say which of the project's variables have another value now than when an Airflow was started, each in words."""
     wanted = settings_of(os.environ)
     names = sorted(name for name in {*note.settings, *wanted} if note.settings.get(name) != wanted.get(name))
-    told = [f"{name} {note.settings.get(name, 'unset')} (now {wanted.get(name, 'unset')})" for name in names]
+    told = [_difference(name, note.settings.get(name), wanted.get(name)) for name in names]
     port = os.environ.get("CDISCOUNT_UI_PORT")
     return told + ([f"port {note.port} (now {port})"] if port and port != str(note.port) else [])
 
@@ -126,7 +134,8 @@ def started_airflow(home: Path, port: int, owner: str, say: Callable[[str], None
     with held_lock(lock_path(home), refusal=refusal):
         if ended := end_left_over(home):
             say(f"ended {ended} processes that a killed Airflow had left")
-        environ = airflow_environ(home, port)
+        # What the shell sets, as a later call compares it: the project's own choices come on top of it.
+        noted, environ = settings_of(os.environ), airflow_environ(home, port)
         password(home)
         if migrate(home, environ):
             say("database made")
@@ -136,7 +145,7 @@ def started_airflow(home: Path, port: int, owner: str, say: Callable[[str], None
             with processes.signals_held():
                 components = processes.start_components(environ, home / "logs" / "server")
                 sessions = {each.pid: processes.born(each.pid) or time.time() for each in components.values()}
-                ServerNote(owner, os.getpid(), port, sessions, psutil.boot_time(), settings_of(environ)).write(home)
+                ServerNote(owner, os.getpid(), port, sessions, psutil.boot_time(), noted).write(home)
             yield components
         finally:
             _stop(home, port, components, sessions)

@@ -1,7 +1,7 @@
 """`make setup`: the project's `.venv`, with exactly the packages of the two hashed locks.
 
-Run by `tools/setup/setup.sh` with the Python that `.venv` is made with; needs the standard library alone. Why pip, and what
-happens to a set-up that is stopped: docs/decisions/0001-set-up-with-pip.md.
+Run by `tools/setup/setup.sh` with the Python that `.venv` is made with; needs the standard library alone. Why pip, and
+what happens to a set-up that is stopped: docs/decisions/0001-set-up-with-pip.md.
 """
 
 import fcntl

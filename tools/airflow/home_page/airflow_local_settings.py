@@ -1,4 +1,4 @@
-"""What Airflow's home page says first: where to begin. `airflow_home` puts this folder on Airflow's path."""
+"""What Airflow's home page says first: where to begin. `tools.airflow.home` puts this folder on Airflow's path."""
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
