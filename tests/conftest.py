@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, settings
 
-from benchmarks.material.measure import TEST_DATA_DIR
 from cdiscount_tasks.settings.sample import DrawConfig, LabelConfig
 from cdiscount_tasks.settings.training import TrainingConfig
 from cdiscount_tasks.stages.inputs import LabelFiles
+from tests.material.indexing import index_catalogue
+from tests.material.real_data import TEST_DATA_DIR
 from tests.material.tiny_catalogue import CATEGORIES, make_tiny_catalogue
 
 """Real data, never part of the project; tests that need it skip where it is absent."""
@@ -36,6 +37,37 @@ TINY_LABELS = LabelConfig(categories=CATEGORIES, seed=3)
 MAX_REJECTED_SHARE = 0.5
 
 
+SLOW = (
+    "cdiscount_tasks/learning/networks/",
+    "cdiscount_tasks/machine/test_gpus",
+    "cdiscount_tasks/machine/test_weights",
+    "cdiscount_tasks/pages/",
+    "cdiscount_tasks/runs/test_changes",
+    "cdiscount_tasks/runs/test_comparison",
+    "cdiscount_tasks/runs/test_steps",
+    "cdiscount_tasks/stages/",
+    "benchmarks/",
+    "demo/",
+    "laws/",
+    "plugins/test_evaluation_reports",
+    "tools/test_check_samples",
+    "tools/test_conf",
+    "tools/setup/",
+    "tools/airflow/",
+    "dags/",
+    "whole/",
+)
+"""Where tests train a network, start tools or read DAG files as Airflow does: `make check` leaves them out."""
+
+
+def pytest_collection_modifyitems(items):
+    """Mark the tests that `make check` leaves out."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.relative_to(here).as_posix().startswith(SLOW):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def real_data():
     """Return the path of a file of the real test data, or skip."""
@@ -59,15 +91,6 @@ def tiny():
 def tiny_path(tiny, tmp_path_factory):
     """Return the tiny catalogue's file."""
     return tiny.write(tmp_path_factory.mktemp("catalogue") / "tiny.bson")
-
-
-def index_catalogue(catalogue_path, parent_dir, max_rejected_share=MAX_REJECTED_SHARE):
-    """Index a catalogue as a run does: plan, scan each range, merge."""
-    from cdiscount_tasks.stages import index
-
-    for byte_range in index.plan_ranges(catalogue_path, parent_dir):
-        index.scan_range(catalogue_path, byte_range, parent_dir)
-    return index.merge_index(catalogue_path, parent_dir, max_rejected_share)
 
 
 @pytest.fixture(scope="session")

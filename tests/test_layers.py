@@ -1,80 +1,52 @@
-"""The layers of docs: each part of the package imports only what stands below it."""
+"""The rooms of the package: each imports only what is below it. The README's table of packages is checked here too."""
 
 import ast
+import re
 from pathlib import Path
 
 import pytest
 
 PROJECT_DIR = Path(__file__).resolve().parents[1]
 PACKAGE = "cdiscount_tasks"
-GROUND = {"errors", "records"}
-MAY_IMPORT = {
-    "errors": set(),
-    "records": set(),
-    "csv_text": {"errors"},
-    "parallel": GROUND,
-    "strict_yaml": {"errors"},
-    "sample_folder": {"errors", "strict_yaml"},
-    "config_errors": {"errors", "strict_yaml"},
-    "environment": {"errors"},
-    "config": {"config_errors", "errors", "sample_folder", "strict_yaml"},
-    "summaries": set(),
-    "resolved_config": {"config"},
-    "storage": GROUND | {"csv_text", "parallel"},
-    "labelling": GROUND | {"config", "csv_text"},
-    "learning": GROUND | {"config", "parallel"},
-    "reporting": GROUND | {"config"},
-    "backbones": GROUND | {"storage", "config"},
-    "run": GROUND | {"storage", "environment", "config", "backbones"},
-    "run_start": GROUND | {"storage", "environment", "config", "resolved_config", "backbones", "run"},
-    "report_evidence": GROUND | {"learning", "reporting", "storage"},
-    "report_suspects": GROUND | {"report_evidence", "reporting", "storage"},
-    "report_folders": GROUND | {"reporting", "storage"},
-    "report_changes": GROUND | {"report_folders", "reporting"},
-    "reports_index": GROUND | {"learning", "report_changes", "report_folders", "reporting", "storage"},
-    "finished_runs": GROUND | {"storage", "environment", "run"},
-    "headline": {"errors", "storage"},
-    "durations": {"errors", "storage", "environment", "run"},
-    "catalogue": GROUND | {"sample_folder", "storage", "environment", "config", "run", "run_start"},
-    "comparison_config": {"config", "config_errors", "errors"},
-    "comparison": GROUND
-    | {
-        "storage",
-        "environment",
-        "config",
-        "config_errors",
-        "comparison_config",
-        "run",
-        "backbones",
-        "finished_runs",
-        "sample_folder",
+FREE_TO_ALL = {"errors", "vocabulary"}
+ROOMS = {
+    "runs": {"stages", "reports", "artifacts", "catalogue", "labelling", "machine", "settings"},
+    "stages": {
+        "reports", "pages", "labelling", "learning", "index", "catalogue", "tables", "artifacts", "machine", "settings",
     },
-    "stages": GROUND
-    | {
-        "labelling",
-        "learning",
-        "reporting",
-        "report_evidence",
-        "report_suspects",
-        "reports_index",
-        "storage",
-        "run",
-        "environment",
-        "config",
-        "parallel",
-        "backbones",
-        "comparison_config",
-    },
-    "retraining": GROUND
-    | {"storage", "environment", "config", "run", "finished_runs", "stages", "report_folders", "reports_index"},
-    "demo": GROUND | {"storage"},
+    "reports": {"pages", "learning", "tables", "artifacts"},
+    "index": {"catalogue", "tables"},
+    "pages": {"learning", "settings"},
+    "labelling": {"tables", "settings"},
+    "learning": {"machine", "settings", "artifacts"},
+    "catalogue": {"tables"},
+    "tables": {"artifacts"},
+    "artifacts": {"machine"},
+    "machine": {"settings"},
+    "settings": set(),
+}  # fmt: skip
+"""What each room of the package may import, besides itself and the plain words that are free to all."""
+
+NARROW = {
+    ("catalogue", "tables"): {"numbers", "csv_text"},
+    ("learning", "artifacts"): {"hashes"},
+    ("pages", "learning"): {"measuring"},
 }
-"""What the parts of the package may import of it, besides themselves."""
+"""Of these rooms only some modules: arrays of numbers, rows of text, the hash of a file, what is chosen to be shown."""
+
+MAY_OPEN_FILES = {
+    "labelling/reviewed_lists.py",
+    "learning/networks/checkpoints.py",
+    "learning/pictures/inputs.py",
+    "pages/parts/templating.py",
+    "pages/report/class_table.py",
+}
+"""Of pages, labelling and learning: everything else is handed what it works on, or reads it through `tables`."""
 
 MAY_IMPORT_A_PROVIDER = {"notifiers.py": ("airflow.providers.smtp.",)}
 """Beside `airflow.sdk`, on the Airflow side."""
 
-MAY_IMPORT_TENSORFLOW = {"learning/input_pipeline.py", "learning/devices.py"}
+MAY_IMPORT_TENSORFLOW = {"machine/gpus.py"}
 """Everything else uses Keras' public API."""
 
 
@@ -82,10 +54,9 @@ def package_files():
     return sorted((PROJECT_DIR / PACKAGE).rglob("*.py"))
 
 
-def part_of(path):
-    """Return the layer that a file of the package belongs to: its folder, or the module itself."""
-    first = path.relative_to(PROJECT_DIR / PACKAGE).parts[0]
-    return first.removesuffix(".py")
+def room_of(path):
+    """Return the room of a file of the package; of a module that is free to all, its own name."""
+    return path.relative_to(PROJECT_DIR / PACKAGE).parts[0].removesuffix(".py")
 
 
 def imported_names(path):
@@ -110,27 +81,88 @@ def relative(path):
     return str(path.relative_to(PROJECT_DIR / PACKAGE))
 
 
+def arrows_of(path):
+    """Return what a file imports of the package outside its room, as (room, rest of the name)."""
+    names = (name.split(".", 2) for name in imported_names(path) if name.startswith(f"{PACKAGE}."))
+    found = {(parts[1], parts[2] if len(parts) > 2 else "") for parts in names}
+    return {(room, rest) for room, rest in found if room not in FREE_TO_ALL | {room_of(path)}}
+
+
+def test_the_rooms_are_the_folders_of_the_package():
+    folders = {path.name for path in (PROJECT_DIR / PACKAGE).iterdir() if (path / "__init__.py").exists()}
+    modules = {path.stem for path in (PROJECT_DIR / PACKAGE).glob("*.py")}
+    assert folders == set(ROOMS)
+    assert modules == FREE_TO_ALL | {"__init__"}
+
+
 @pytest.mark.parametrize("path", package_files(), ids=relative)
-def test_a_module_imports_only_layers_below_it(path):
-    part = part_of(path)
-    if part == "__init__":
-        assert not modules_below(path, PACKAGE)
-        return
-    assert part in MAY_IMPORT, f"{part} is a new part of the package: give it a place among the layers"
-    above = modules_below(path, PACKAGE) - MAY_IMPORT[part] - {part}
-    assert not above, f"{relative(path)} imports {sorted(above)}"
+def test_a_module_imports_only_rooms_below_it(path):
+    room = room_of(path)
+    for other, rest in arrows_of(path):
+        assert other in ROOMS.get(room, set()), f"{relative(path)} imports {other}.{rest}"
+        narrow = NARROW.get((room, other))
+        assert narrow is None or rest.split(".")[0] in narrow, f"{relative(path)} imports {other}.{rest}"
+
+
+def test_every_permission_is_used():
+    used = {(room_of(path), other) for path in package_files() for other, _ in arrows_of(path)}
+    assert {(room, other) for room, others in ROOMS.items() for other in others} == used
 
 
 @pytest.mark.parametrize("path", sorted((PROJECT_DIR / PACKAGE / "stages").glob("*.py")), ids=relative)
-def test_a_stage_imports_no_other_stage(path):
-    others = {name for name in imported_names(path) if name.startswith(f"{PACKAGE}.stages")}
-    assert not others
+def test_a_stage_imports_no_other_stage_and_no_run(path):
+    near = {name for name in imported_names(path) if name.startswith((f"{PACKAGE}.stages", f"{PACKAGE}.runs"))}
+    assert all(name.startswith(f"{PACKAGE}.stages.inputs.") for name in near)
+
+
+_OPENS = re.compile(r"(?<!Image\.)\bopen\(|\.(read|write)_(text|bytes)\(|np\.(load|save|memmap)\(|read_parquet\(")
+
+
+@pytest.mark.parametrize("path", package_files(), ids=relative)
+def test_pages_labelling_and_learning_open_no_file_themselves(path):
+    if room_of(path) in {"pages", "labelling", "learning"}:
+        opens = bool(_OPENS.search(path.read_text(encoding="utf-8")))
+        assert opens == (relative(path) in MAY_OPEN_FILES)
+
+
+def test_every_file_that_a_law_names_exists():
+    for name in MAY_OPEN_FILES | MAY_IMPORT_TENSORFLOW:
+        assert (PROJECT_DIR / PACKAGE / name).is_file()
+
+
+REQUIRED = {
+    "apache-airflow": "airflow",
+    "tensorflow (through Keras)": "keras",
+    "pymongo (its `bson`)": "bson",
+    "numpy": "numpy",
+    "pandas": "pandas",
+    "pillow": "PIL",
+    "scikit-learn": "sklearn",
+    "pyarrow": "pyarrow",
+}
+"""The packages that the owner requires, as README names them, by the name that is imported."""
+
+
+def rooms_that_import(module):
+    """Return the folders of the project in which a package is imported."""
+    rooms = set()
+    for top in ("dags", "plugins/cdiscount_airflow", PACKAGE, "demo"):
+        for path in (PROJECT_DIR / top).rglob("*.py"):
+            if module in {name.split(".")[0] for name in imported_names(path)}:
+                rooms.add(f"{PACKAGE}/{room_of(path)}/" if top == PACKAGE else f"{top}/")
+    return sorted(rooms)
+
+
+@pytest.mark.parametrize(("package", "module"), REQUIRED.items(), ids=REQUIRED)
+def test_the_readme_says_where_each_required_package_is_used(package, module):
+    places = ", ".join(f"`{room}`" for room in rooms_that_import(module))
+    assert f"| {package} | {places} |" in (PROJECT_DIR / "README.md").read_text(encoding="utf-8")
 
 
 @pytest.mark.parametrize("path", package_files(), ids=relative)
 def test_the_package_does_not_know_airflow(path):
     known = {name.split(".")[0] for name in imported_names(path)}
-    assert not known & {"airflow", "cdiscount_airflow", "dags", "plugins", "tools"}
+    assert not known & {"airflow", "cdiscount_airflow", "dags", "plugins", "tools", "demo", "tests", "benchmarks"}
 
 
 @pytest.mark.parametrize("path", package_files(), ids=relative)
@@ -172,18 +204,7 @@ def test_the_plugin_imports_few_things_of_airflow_all_named_here(path):
 
 @pytest.mark.parametrize("path", PLUGIN_FILES, ids=lambda path: path.name)
 def test_the_plugin_reads_reports_and_renders_pages_alone(path):
-    parts = {
-        "csv_text",
-        "environment",
-        "errors",
-        "labelling",
-        "records",
-        "report_changes",
-        "report_folders",
-        "reporting",
-        "run",
-        "storage",
-    }
+    parts = {"artifacts", "errors", "labelling", "pages", "reports", "runs", "settings", "tables", "vocabulary"}
     assert modules_below(path, PACKAGE) <= parts
 
 
@@ -205,10 +226,16 @@ def test_a_dag_file_imports_the_sdk_alone_of_airflow(path):
     assert all(name.startswith("airflow.sdk.") for name in of_airflow)
 
 
-def test_the_layers_have_no_circle():
-    left = {part: set(below) for part, below in MAY_IMPORT.items()}
+def test_the_rooms_have_no_circle():
+    left = {room: set(below) for room, below in ROOMS.items()}
     while left:
-        ground = [part for part, below in left.items() if not below & left.keys()]
+        ground = [room for room, below in left.items() if not below & left.keys()]
         assert ground, f"a circle among {sorted(left)}"
-        for part in ground:
-            del left[part]
+        for room in ground:
+            del left[room]
+
+
+@pytest.mark.parametrize("path", sorted((PROJECT_DIR / "tests").rglob("*.py")), ids=lambda path: path.name)
+def test_tests_import_benchmarks_only_to_run_them(path):
+    of_benchmarks = {name for name in imported_names(path) if name.split(".")[0] == "benchmarks"}
+    assert not of_benchmarks or path.is_relative_to(PROJECT_DIR / "tests" / "benchmarks")

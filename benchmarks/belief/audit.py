@@ -1,4 +1,4 @@
-"""What the audit finds in a dirty catalogue: `python -m benchmarks.audit` prints planted wrong labels and the leak.
+"""What the audit finds in a dirty catalogue: `python -m benchmarks.belief.audit` prints wrong labels and the leak.
 
 The clothing catalogue is made dirty by ../shared/tools/plant_faults.py and goes through index, sample, labels, features
 and audit. The planter's truth says which of the most suspect products carry a wrong category; a random order is beside.
@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.belief.dirty import CLOTHING, PLANTER, plant, run_pipeline
-from benchmarks.material.measure import TEST_DATA_DIR, need_test_data
 from cdiscount_tasks.machine.backbones import reference_backbone
 from cdiscount_tasks.settings.sample import LabelConfig
 from cdiscount_tasks.stages.audit import audit_labels
 from cdiscount_tasks.stages.features import extract_features
 from cdiscount_tasks.stages.inputs import Reviews
+from tests.material.dirty_clothing import CLOTHING, PLANTER, plant, run_pipeline
+from tests.material.real_data import TEST_DATA_DIR, need_test_data
 
 _NUM_SHUFFLES = 1_000
 

@@ -1,4 +1,4 @@
-"""Accuracy and CPU time of networks on the clothing photos with their official split: `python -m benchmarks.clothing`.
+"""Accuracy and CPU time of networks on the clothing photos, official split: `python -m benchmarks.belief.clothing`.
 
 Each training is a process of its own whose CPU time is measured whole, imports and the extraction of features included.
 What is chosen is chosen on validation; `--split test` is for final candidates, once each, and says so in its output.
@@ -11,7 +11,9 @@ import statistics
 from pathlib import Path
 from typing import Any
 
-from benchmarks.material.measure import TEST_DATA_DIR, index_catalogue, need_test_data, run_main, run_step
+from benchmarks.material.measure import run_main, run_step
+from tests.material.indexing import index_catalogue
+from tests.material.real_data import TEST_DATA_DIR, need_test_data
 
 STEPS = "benchmarks.belief.clothing"
 CATEGORIES = tuple(range(1910000000, 1910000010))

@@ -1,6 +1,6 @@
 """How often the comparison's 95 % intervals cover the truth, in simulated samples whose products come in groups.
 
-`python -m benchmarks.comparison_coverage` (`--repeats 50` for a look) prints the table of docs/measurements.md.
+`python -m benchmarks.belief.comparison_coverage` (`--repeats 50` for a look) prints the table of docs/measurements.md.
 
 Two samples of five classes are drawn anew in each repeat: groups of products as in `interval_coverage`, products of one
 to four images, of which the first is a picture of the whole group. Features are points around their class's place:
@@ -16,10 +16,10 @@ from typing import NamedTuple, cast
 
 import numpy as np
 
-from benchmarks.belief.interval_coverage import NUM_IMAGES_SHARES, draw_usual_sizes
 from cdiscount_tasks.learning.features.equal_size import Judged, accuracy_figure, difference_figure, judge_samples
 from cdiscount_tasks.learning.features.matching import Material, match_sizes, pair_classes
 from cdiscount_tasks.learning.measuring.intervals import Figure
+from tests.material.drawn_test_sets import NUM_IMAGES_SHARES, draw_usual_sizes
 
 NUM_FEATURES = 16
 CLASS_SHARES = np.array([0.55, 0.17, 0.12, 0.11, 0.05])  # as of wine and of mixed_bag

@@ -1,8 +1,8 @@
 """How often the percentile bootstrap over groups covers the truth of figures that are no shares.
 
-`python -m benchmarks.figure_coverage` prints a table for docs/measurements.md: log-loss, gain over the majority
-baseline and macro F1, by the report's own functions, in test sets drawn as in `benchmarks.belief.interval_coverage`, of five
-classes of unequal size. A product's loss is exponential with mean 0.1 where it is right, and 1 plus one with mean 1
+`python -m benchmarks.belief.figure_coverage` prints a table for docs/measurements.md: log-loss, gain over the majority
+baseline and macro F1, by the report's own functions, in test sets drawn as in `benchmarks.belief.interval_coverage`, of
+five classes of unequal size. A product's loss is exponential with mean 0.1 where it is right, and 1 plus one of mean 1
 where it is wrong; a wrong answer is any other class. All the truths are known in closed form.
 """
 
@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from benchmarks.belief.interval_coverage import Cell, draw_sizes
 from cdiscount_tasks.learning.measuring.intervals import Figure, mean_figure
 from cdiscount_tasks.learning.measuring.metrics import f1_figures
+from tests.material.drawn_test_sets import Cell, draw_sizes
 
 CLASS_SHARES = np.array([0.55, 0.17, 0.12, 0.11, 0.05])
 NUM_CLASSES = len(CLASS_SHARES)

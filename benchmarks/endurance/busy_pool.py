@@ -1,6 +1,6 @@
 """Two samples triggered four times each at once: one `gpu` slot, never two trainings at a time, no mixed artifacts.
 
-    .venv/bin/python -m benchmarks.busy_pool [--slots 1] [--times 4] [--products 1500] [--scratch DIR]
+    .venv/bin/python -m benchmarks.endurance.busy_pool [--slots 1] [--times 4] [--products 1500] [--scratch DIR]
 
 A real Airflow of its own (LocalExecutor, free ports, home and data folder in DIR) on a drawn catalogue. Each run has a
 seed of its own, so that each of them trains. A DAG has one run at a time, so at most two trainings want the slot at any
@@ -69,7 +69,7 @@ def training_spans(runs: Sequence[Run]) -> list[Span]:
     """Return when each model was made, as its manifest has it: written at the end, with the seconds that it took."""
     spans = []
     for run in runs:
-        manifest_path = Path(run.recorded()["model"]["path"]) / MANIFEST
+        manifest_path = run.folders()["model"] / MANIFEST
         stop = manifest_path.stat().st_mtime
         spans.append(Span(run.config.run_id, stop - read_manifest(manifest_path.parent)["duration_s"], stop))
     return spans
@@ -77,7 +77,7 @@ def training_spans(runs: Sequence[Run]) -> list[Span]:
 
 def mixed(run: Run) -> list[str]:
     """Return what of a run's artifacts is not its own: made with another config, or from other artifacts."""
-    dirs = {stage: Path(run.recorded()[stage]["path"]) for stage in ("index", *_WAY)}
+    dirs = {step: path for step, path in run.folders().items() if step in ("index", *_WAY)}
     manifests = {stage: read_manifest(path) for stage, path in dirs.items()}
     wanted = {
         "sample": run.config.draw.model_dump(mode="json"),
@@ -162,7 +162,7 @@ def tell(runs: Sequence[tuple[str, str]], states: list[str], spans: list[Span], 
     trainings = training_spans(finished)
     by_airflow, by_manifest = overlaps(spans), overlaps(trainings)
     faults = [f"{run.config.run_id}: {fault}" for run in finished for fault in mixed(run)]
-    models = {run.recorded()["model"]["path"] for run in finished}
+    models = {run.folders()["model"] for run in finished}
     waited = [wait_s for wait_s in waits_s if wait_s > 2]
     print(f"runs that succeeded: {len(finished)} of {len(runs)}; different models: {len(models)}")
     print(f"trainings that overlap, by the manifests: {len(by_manifest)} pairs")

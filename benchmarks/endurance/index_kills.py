@@ -1,6 +1,6 @@
 """A scan killed three times ends in the same index; a changed catalogue is noticed and a touched one found again.
 
-    .venv/bin/python -m benchmarks.index_kills [--gb 4] [--scratch DIR]
+    .venv/bin/python -m benchmarks.endurance.index_kills [--gb 4] [--scratch DIR]
 
 Makes a synthetic catalogue of 4 GB, indexes it undisturbed, then in processes that are killed with SIGKILL at random
 moments and started again, and compares the files byte for byte.
@@ -20,10 +20,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from benchmarks.material.measure import run_main
-from benchmarks.material.synthetic_catalogue import write_catalogue
 from cdiscount_tasks.artifacts.manifest import read_manifest
 from cdiscount_tasks.catalogue.file import fingerprint
 from cdiscount_tasks.stages import index
+from tests.material.synthetic_catalogue import write_catalogue
 
 NUM_KILLS = 3
 TABLES = ("images.parquet", "products.parquet", "rejected.parquet")

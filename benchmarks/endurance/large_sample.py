@@ -1,4 +1,4 @@
-"""A sample larger than the memory that training may take: `python -m benchmarks.large_sample`.
+"""A sample larger than the memory that training may take: `python -m benchmarks.endurance.large_sample`.
 
 Draws 200,000 images of 180 x 180, indexes them, draws them as a sample, fixes the labels, and trains for an epoch in a
 process that the system lets have 4 GiB of memory of its own (RLIMIT_DATA). The pixels go to disk; peak memory and

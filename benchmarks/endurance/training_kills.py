@@ -1,6 +1,6 @@
 """A training that is killed twenty times ends with the weights of the undisturbed one.
 
-    .venv/bin/python -m benchmarks.training_kills [--kills 20] [--scratch DIR]
+    .venv/bin/python -m benchmarks.endurance.training_kills [--kills 20] [--scratch DIR]
 
 Trains small_cnn on the clothing photos for ten epochs: dropout, flips, shifts and early stopping at work. First
 undisturbed, then in processes that are killed with SIGKILL and started again: every other one at a random moment of
@@ -21,7 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.material.measure import TEST_DATA_DIR, need_test_data, run_main, run_step
+from benchmarks.material.measure import run_main, run_step
+from tests.material.real_data import TEST_DATA_DIR, need_test_data
 
 _LONGEST_WAIT_S = 300.0
 

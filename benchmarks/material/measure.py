@@ -12,9 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-TEST_DATA_DIR = Path(os.environ.get("CDISCOUNT_TEST_DATA") or Path(__file__).resolve().parents[3] / "shared" / "data")
-"""Real pictures to test and measure on; whatever needs them does without where they are absent."""
-
 _READ_BYTES = 2 << 20
 _MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
@@ -27,13 +24,6 @@ class Run:
     cpu_s: float
     peak_mib: float
     said: dict[str, Any]
-
-
-def need_test_data(*paths: Path) -> None:
-    """End a benchmark with a sentence where its data is absent."""
-    absent = [path for path in paths if not path.exists()]
-    if absent:
-        raise SystemExit(f"{absent[0]} is absent: set CDISCOUNT_TEST_DATA to the folder of real test data")
 
 
 def run_step(module: str, *arguments: object) -> Run:
@@ -67,15 +57,6 @@ def run_main(main: Callable[[], object], *steps: Callable[..., None]) -> None:
         chosen[0](*sys.argv[2:])
     else:
         main()
-
-
-def index_catalogue(catalogue: Path, parent_dir: Path, max_rejected_share: float = 0.0) -> dict[str, Any]:
-    """Index a catalogue in this process as a run does; returns the index's result."""
-    from cdiscount_tasks.stages import index
-
-    for byte_range in index.plan_ranges(catalogue, parent_dir):
-        index.scan_range(catalogue, byte_range, parent_dir)
-    return dict(index.merge_index(catalogue, parent_dir, max_rejected_share))
 
 
 def make_cold(path: Path) -> bool:

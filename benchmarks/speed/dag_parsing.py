@@ -1,4 +1,4 @@
-"""How long Airflow takes to read the DAG files: `python -m benchmarks.dag_parsing`.
+"""How long Airflow takes to read the DAG files: `python -m benchmarks.speed.dag_parsing`.
 
 Each file is imported by fresh processes that have imported `airflow.sdk` already, as Airflow does before every task and
 every half minute; then the samples' file once more over a folder of 50 YAML files.
@@ -14,25 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.material.measure import median, run_main, run_step
+from tests.material.heavy_packages import HEAVY
 
 STEPS = "benchmarks.speed.dag_parsing"
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 DAG_FILES = ("catalogue", "category_samples", "sample_comparison")
-HEAVY = (
-    "numpy",
-    "pyarrow",
-    "PIL",
-    "tensorflow",
-    "keras",
-    "pandas",
-    "sklearn",
-    "scipy",
-    "bson",
-    "matplotlib",
-    "cleanlab",
-)
-"""Packages that no DAG file may load."""
-
 _YAML = """\
 name: {name}
 title: Sample {number}

@@ -1,4 +1,4 @@
-"""The index against its peers, each a whole process in the same run: `python -m benchmarks.index --gb 1`."""
+"""The index against its peers, each a whole process in the same run: `python -m benchmarks.speed.index --gb 1`."""
 
 import argparse
 import json
@@ -19,7 +19,7 @@ _SAMPLE_PRODUCTS = 10_000
 def _write_catalogue(folder: Path, gb: float) -> Path:
     path = folder / f"catalogue-{gb:g}.bson"
     if not path.exists():
-        run_step("benchmarks.material.synthetic_catalogue", path, int(gb * 1e9))
+        run_step("tests.material.synthetic_catalogue", path, int(gb * 1e9))
     return path
 
 

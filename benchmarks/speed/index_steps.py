@@ -1,4 +1,4 @@
-"""What `benchmarks.speed.index` measures, each a process of its own: `python -m benchmarks.index_steps <step> ...`."""
+"""What `benchmarks.speed.index` measures, a process each: `python -m benchmarks.speed.index_steps <step> ...`."""
 
 import json
 import subprocess
@@ -82,8 +82,8 @@ def ours(catalogue: str, out_dir: str, num_processes: str) -> None:
 
 def scan_small_pictures(catalogue: str, out_dir: str, num_images: str) -> None:
     """Write a catalogue of pictures of a few bytes, and scan it in as many ranges as the real one has."""
-    from benchmarks.material.synthetic_catalogue import write_small_pictures
     from cdiscount_tasks.stages import index
+    from tests.material.synthetic_catalogue import write_small_pictures
 
     write_small_pictures(Path(catalogue), int(num_images))
     block_bytes = max(Path(catalogue).stat().st_size // NUM_RANGES, 1 << 16)

@@ -1,4 +1,4 @@
-"""Labels for 100,000 images against the limit of decoding them: `python -m benchmarks.labels`.
+"""Labels for 100,000 images against the limit of decoding them: `python -m benchmarks.speed.labels`.
 
 The catalogue is drawn: distinct JPEGs of 180 x 180 and about 5 KB, 37 % of the images copies within small families of
 products, some of them across categories. The limit is a plain Pillow decode of the same distinct pictures by as many
@@ -15,7 +15,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-from benchmarks.material.measure import Run, index_catalogue, median, run_main, run_step
+from benchmarks.material.measure import Run, median, run_main, run_step
+from tests.material.indexing import index_catalogue
 
 STEPS = "benchmarks.speed.labels"
 _MOST_CATEGORIES = 50
@@ -42,8 +43,8 @@ def draw_pictures(first: int, count: int = _BATCH) -> list[bytes]:
 
 def _write_catalogue(path: Path, num_images: int) -> None:
     """Write documents, family after family: a family has one category, and its copies are its own."""
-    from benchmarks.material.synthetic_catalogue import IMAGES_PER_PRODUCT, SHARE_OF_COPIES, document
     from cdiscount_tasks.machine.cores import usable_cores
+    from tests.material.synthetic_catalogue import IMAGES_PER_PRODUCT, SHARE_OF_COPIES, document
 
     rng = random.Random(0)
     num_categories = min(_MOST_CATEGORIES, max(num_images // 100, 2))  # so that each has groups enough for a split

@@ -1,4 +1,4 @@
-"""The report of an evaluation over all of the catalogue's categories: `python -m benchmarks.report`.
+"""The report of an evaluation over all of the catalogue's categories: `python -m benchmarks.speed.report`.
 
 Makes up the artifacts (400,000 products, 60,000 of them in test, 5,270 classes), writes their report in a process of
 its own, and prints time, peak memory and the sizes of what was written.
@@ -19,7 +19,7 @@ STEPS = "benchmarks.speed.report"
 
 def make(folder: str, num_products: str) -> None:
     """Make up the artifacts."""
-    from benchmarks.material.synthetic_evaluation import make_evaluation
+    from tests.material.synthetic_evaluation import make_evaluation
 
     evaluation = make_evaluation(Path(folder), int(num_products))
     (Path(folder) / "evaluation.pickle").write_bytes(pickle.dumps(evaluation))
@@ -30,8 +30,7 @@ def write(folder: str, out_dir: str) -> None:
     from cdiscount_tasks.stages.report import write_report
 
     evaluation = pickle.loads((Path(folder) / "evaluation.pickle").read_bytes())
-    result = write_report(**{f"{stage}_dir": path for stage, path in evaluation.dirs.items()}, out_dir=Path(out_dir),
-                          config=evaluation.config)  # fmt: skip
+    result = write_report(evaluation.dirs, Path(out_dir), evaluation.config)
     print(json.dumps(result))
 
 

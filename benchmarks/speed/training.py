@@ -1,4 +1,4 @@
-"""How fast training is, against what a first notebook does, in the same run: `python -m benchmarks.training`.
+"""How fast training is, against what a first notebook does, in the same run: `python -m benchmarks.speed.training`.
 
 - feed: batches of the second epoch, mirrored and moved, against a generator that decodes with Pillow every epoch;
 - compile: the same training step as we compile it against Keras' default, for each network without weights;
@@ -112,7 +112,7 @@ def compiled(how: str, network_name: str, image_size: str, num_images: str) -> N
     from cdiscount_tasks.learning.networks.objective import compile_network
 
     examples = _examples(int(num_images), int(image_size))
-    config = TrainingConfig(network=network_name, image_size=int(image_size))  # type: ignore[arg-type]
+    config = TrainingConfig(network=network_name, image_size=int(image_size))
     network = build_network(config.network, config.image_size, _NUM_CLASSES)
     compile_network(network, config, 1000, "auto" if how == "keras_default" else device.jit_compile)  # type: ignore[arg-type]
     network.fit(EpochBatches(examples, _BATCH, 0, 1, first_step=max(len(examples) // _BATCH - 2, 0)), verbose=0)

@@ -45,13 +45,13 @@ with throw_away_home(home_dir()) as (_, environ):
     from airflow.dag_processing.dagbag import DagBag
     from airflow.models.asset import AssetEvent
     from airflow.utils.session import create_session
-    from cdiscount_airflow import tasks
+    from cdiscount_airflow.tasks import stage_task
 
     told = []
     for number, command in enumerate(commands):
         kind, what = command.split()
         change(what, number)
-        tasks.is_scheduled = lambda dag_run: kind == "scheduled"
+        stage_task.is_scheduled = lambda dag_run: kind == "scheduled"
         dag = DagBag(project_dir + "/dags").dags["cdiscount_catalogue"]
         run = dag.test(logical_date=datetime(2026, 1, 1, number, tzinfo=UTC))
         with create_session() as session:

@@ -4,11 +4,12 @@ import subprocess
 import sys
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import yaml
 
-from benchmarks.speed.dag_parsing import HEAVY
+from tests.material.heavy_packages import HEAVY
 
 STORY = [
     "resolve_run",
@@ -56,6 +57,27 @@ def test_training_and_evaluation_take_the_gpu(project_dags):
     for dag in (project_dags["cdiscount_wine"], project_dags["cdiscount_mixed_bag"]):
         takers = {task.task_id for task in dag.tasks if task.pool == "gpu"}
         assert takers == {"extract_features", "train_model", "evaluate_model"}
+
+
+def weight_of(task):
+    """Return what a pool orders the waiting tasks by, as the scheduler works it out."""
+    from airflow.task.priority_strategy import validate_and_load_priority_weight_strategy
+
+    return validate_and_load_priority_weight_strategy(task.weight_rule).get_weight(SimpleNamespace(task=task))
+
+
+def test_a_finished_training_is_evaluated_before_another_one_begins(project_dags):
+    wine = project_dags["cdiscount_wine"]
+    weights = [weight_of(wine.get_task(name)) for name in ("extract_features", "train_model", "evaluate_model")]
+
+    assert weights == sorted(set(weights))
+
+
+def test_every_task_weighs_more_than_all_that_it_waits_for(project_dags):
+    for dag in project_dags.values():
+        for task in dag.tasks:
+            before = [weight_of(dag.get_task(task_id)) for task_id in task.upstream_task_ids]
+            assert all(weight < weight_of(task) for weight in before), f"{dag.dag_id}.{task.task_id}"
 
 
 def test_every_dag_and_task_tells_what_it_does(project_dags):

@@ -24,7 +24,7 @@ def test_the_comparison_tells_the_story_in_order(dag):
     assert all(dag.get_task(task_id).upstream_task_ids for task_id in STORY[1:])
 
 
-def test_the_page_is_written_though_features_and_cloud_were_skipped(dag):
+def test_the_page_is_written_though_features_and_random_choices_were_skipped(dag):
     written = dag.get_task("write_comparison")
     assert written.trigger_rule == "none_failed_min_one_success"
     assert {"resolve_comparison", "extract_features", "judge_choices"} <= set(written.upstream_task_ids)
@@ -52,7 +52,7 @@ def test_each_sample_publishes_its_own_report_under_one_name(project_dags):
         assert publishers == {(f"cdiscount_{sample}", "write_report", f"cdiscount://reports/{sample}")}
 
 
-def test_the_form_offers_samples_runs_and_the_size_of_the_cloud(dag):
+def test_the_form_offers_samples_runs_and_the_size_of_the_random_choices(dag):
     assert dag.params["samples"] == ["wine", "mixed_bag"]
     assert dag.params["runs"] is None
     assert dag.params["products_per_category"] == 60

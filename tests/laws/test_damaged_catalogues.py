@@ -29,7 +29,8 @@ from cdiscount_tasks.settings.environment import PROJECT_DIR
 from cdiscount_tasks.stages import index
 from cdiscount_tasks.tables.parquet import read_table
 from cdiscount_tasks.tables.schemas import IMAGES, PRODUCTS, REJECTED
-from tests.conftest import TEST_SCALE, index_catalogue
+from tests.conftest import TEST_SCALE
+from tests.material.indexing import index_catalogue
 from tests.material.reference_reader import Reading, read_catalogue
 from tests.material.tiny_catalogue import encode
 

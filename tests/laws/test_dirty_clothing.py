@@ -2,8 +2,8 @@
 
 import pytest
 
-from benchmarks.belief import dirty
 from cdiscount_tasks.vocabulary import SPLITS
+from tests.material import dirty_clothing as dirty
 
 
 @pytest.fixture(scope="module")

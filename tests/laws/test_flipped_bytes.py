@@ -24,7 +24,10 @@ STEP = 1 if TEST_SCALE > 1 else 11
 def report_dir(index_dir, sample_dir, labels_dir, model_dir, evaluation_dir, tmp_path_factory):
     out_dir = tmp_path_factory.mktemp("reports") / "wine" / "run"
     config = make_config(("RED", "GREEN", "BLUE", "YELLOW"))
-    write_report(index_dir, sample_dir, labels_dir, model_dir, evaluation_dir, out_dir, config)
+    dirs = {
+        "index": index_dir, "sample": sample_dir, "labels": labels_dir, "model": model_dir, "evaluation": evaluation_dir
+    }  # fmt: skip
+    write_report(dirs, out_dir, config)
     return out_dir
 
 

@@ -1,4 +1,4 @@
-"""A scan that is killed and started again, and a catalogue changed in place (in full: benchmarks/endurance/index_kills.py)."""
+"""A scan that is killed and started again, and a catalogue changed in place (in full: `benchmarks.endurance`)."""
 
 import os
 import random
@@ -15,7 +15,7 @@ from cdiscount_tasks.catalogue import window
 from cdiscount_tasks.catalogue.file import fingerprint
 from cdiscount_tasks.settings.environment import PROJECT_DIR
 from cdiscount_tasks.stages import index
-from tests.conftest import index_catalogue
+from tests.material.indexing import index_catalogue
 from tests.material.tiny_catalogue import RED, draw_jpeg, encode
 
 BLOCK_BYTES = 1 << 19

@@ -29,7 +29,8 @@ from cdiscount_tasks.stages.labels import fix_labels, read_y_values
 from cdiscount_tasks.stages.sample import draw_sample
 from cdiscount_tasks.tables import parquet, schemas
 from cdiscount_tasks.vocabulary import SPLITS, TEST, TRAIN
-from tests.conftest import TEST_SCALE, index_catalogue
+from tests.conftest import TEST_SCALE
+from tests.material.indexing import index_catalogue
 from tests.material.tiny_catalogue import (
     BLUE,
     GREEN,

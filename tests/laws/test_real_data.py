@@ -9,7 +9,7 @@ from PIL import Image
 from cdiscount_tasks.catalogue.names import read_category_names
 from cdiscount_tasks.tables.parquet import read_table
 from cdiscount_tasks.tables.schemas import IMAGES
-from tests.conftest import index_catalogue
+from tests.material.indexing import index_catalogue
 
 
 @pytest.fixture(scope="module")

@@ -67,7 +67,7 @@ def make_run(place, sample, title=None, accuracy=0.8, apart=2.0, seed=0, num_pro
     )
     config = inputs.config.model_copy(update={"run_id": f"manual__{sample}"})
     report_dir = place / "reports" / sample / run_folder(config.run_id)
-    write_report(*inputs.dirs.values(), report_dir, config)
+    write_report(inputs.dirs, report_dir, config)
     labels_dir = inputs.dirs["labels"]
     return ComparedRun(
         sample=sample,

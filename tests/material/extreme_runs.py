@@ -193,10 +193,9 @@ def make_run(place: Path, case: Extreme, name: str = "extreme", audited: bool = 
     dirs["model"] = publish_model(told_network(case.answers, len(case.categories)), dirs["labels"], place)
     judged = evaluation.evaluate_model(dirs["sample"], dirs["labels"], dirs["model"], place)
     dirs["evaluation"] = Path(judged["path"])
-    audit_dir = None
     if audited:
         found = audit.audit_labels(dirs["labels"], dirs["features"], Reviews(), place, label_config)
-        audit_dir = dirs["audit"] = Path(found["path"])
+        dirs["audit"] = Path(found["path"])
     settings = SampleConfig(
         name=name, title=name.title(), categories=case.categories, default_preset="smoke", presets={"smoke": TRAINING},
         embed_pictures=case.embed_pictures,
@@ -207,6 +206,5 @@ def make_run(place: Path, case: Extreme, name: str = "extreme", audited: bool = 
         max_rejected_share=0.01, inputs={}, versions={"code": "unknown"},
     )  # fmt: skip
     report_dir = place / "reports" / name / run_folder(config.run_id)
-    made = [dirs[stage] for stage in ("index", "sample", "labels", "model", "evaluation")]
-    report.write_report(*made, report_dir, config, dirs["features"] if audited else None, audit_dir)
+    report.write_report(dirs, report_dir, config)
     return Made(dirs, report_dir, config, catalogue_path)

@@ -1,6 +1,7 @@
 """Random slips in files and variables, such as people, editors, shells and spreadsheets make, and a second reading."""
 
 import random
+import re
 
 import yaml
 
@@ -110,9 +111,12 @@ def yaml_tree(text: str) -> object:
     return read(node)
 
 
+_LINE_ENDS = ("\r\n", "\r", "\n")
+
+
 def csv_rows(text: str, separator: str) -> list[list[str]]:
     """Read CSV mark by mark, as RFC 4180 has it; rows without text are left out."""
-    marks = iter(text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n") + "\n")
+    marks = re.findall("\r\n|.", text.removeprefix("\ufeff") + "\n", re.DOTALL)
     rows, row, field, state = [], [], "", "start"
     for mark in marks:
         if state == "quoted":
@@ -122,9 +126,9 @@ def csv_rows(text: str, separator: str) -> list[list[str]]:
             field, state = field + mark, "quoted"
         elif state == "start" and mark == '"':
             state = "quoted"
-        elif mark in (separator, "\n"):
+        elif mark in (separator, *_LINE_ENDS):
             row, field, state = [*row, field.strip()], "", "start"
-            rows, row = ([*rows, row], []) if mark == "\n" else (rows, row)
+            rows, row = ([*rows, row], []) if mark in _LINE_ENDS else (rows, row)
         else:
             assert state != "closing", "text behind a closing quote"
             field, state = field + mark, "plain"

@@ -9,7 +9,6 @@ import pandas as pd
 import xxhash
 from PIL import Image, ImageDraw
 
-from benchmarks.material.synthetic_evaluation import NO_FAULTS
 from cdiscount_tasks.artifacts.json_files import write_json
 from cdiscount_tasks.artifacts.publish import build_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
@@ -21,6 +20,7 @@ from cdiscount_tasks.settings.training import TrainingConfig
 from cdiscount_tasks.tables import parquet, schemas
 from cdiscount_tasks.vocabulary import SPLITS
 from tests.material import label_faults
+from tests.material.synthetic_evaluation import NO_FAULTS
 
 WINE = ("WHISKY-BOURBON-SCOTCH", "VIN ROUGE", "VIN BLANC", "VIN ROSE", "CHAMPAGNE")
 WINE_SHARES = (0.11, 0.55, 0.17, 0.05, 0.12)
@@ -223,6 +223,8 @@ def _counts(products, images) -> dict:
             "num_confirmed": 1,
             "num_excluded": 1,
             "num_contradicted": 1,
+            "num_found_right": 3,
+            "num_unsure": 1,
             "warnings": ["line 4: product 99 is not in the sample"],
         },
         "num_products_not_learnt": 6,

@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from benchmarks.material.measure import TEST_DATA_DIR
 from cdiscount_tasks.catalogue.names import read_category_names
 from cdiscount_tasks.learning.features.random_choices import TreeCategory, choose_draws, choose_pool
 from cdiscount_tasks.runs.comparison import start_comparison
-from cdiscount_tasks.settings.comparison import CloudConfig
+from cdiscount_tasks.settings.comparison import RandomChoicesConfig
 from cdiscount_tasks.stages import comparison, features, index, labels, random_choices, sample
 from tests.material.html_page import Page
+from tests.material.real_data import TEST_DATA_DIR
 from tests.material.tree_catalogue import category_id, write_tree_catalogue
 from tests.material.whole_runs import finish_run
 
@@ -51,14 +51,14 @@ def compared(tmp_path_factory):
 
 
 def compare():
-    own = start_comparison("c", ["siblings", "strangers"], cloud={"products_per_category": NUM_PRODUCTS})
+    own = start_comparison("c", ["siblings", "strangers"], random_choices={"products_per_category": NUM_PRODUCTS})
     backbone = own.backbone
     for run in own.compared:
         extracted = features.extract_features(
             run.sample_dir, run.labels_dir, backbone.weights_path, run.labels_dir.parent, backbone.config
         )
         own.record(f"features_{run.sample}", extracted)
-    pool = random_choices.choose_pool(own.index_dir, own.names_path, own.compared, own.config.cloud)
+    pool = random_choices.choose_pool(own.index_dir, own.names_path, own.compared, own.config.random_choices)
     drawn = sample.draw_sample(own.index_dir, own.catalogue_path, own.artifacts_dir, own.draw_config(pool.category_ids))
     sample_dir = Path(own.record("pooled_sample", drawn)["path"])
     files = own.runs[0].label_files
@@ -68,11 +68,17 @@ def compare():
         sample_dir, labels_dir, backbone.weights_path, own.artifacts_dir, backbone.config
     )
     own.record("pooled_features", extracted)
-    judged = random_choices.judge_cloud(
-        own.index_dir, own.names_path, own.pooled_draw, own.compared, own.artifacts_dir, own.config.cloud, pool.notes
+    judged = random_choices.judge_random_choices(
+        own.index_dir,
+        own.names_path,
+        own.pooled_draw,
+        own.compared,
+        own.artifacts_dir,
+        own.config.random_choices,
+        pool.notes,
     )
-    own.record("cloud", judged)
-    comparison.write_comparison(own.compared, own.cloud_dir, own.out_dir)
+    own.record("random_choices", judged)
+    comparison.write_comparison(own.compared, own.folders()["random_choices"], own.out_dir)
     facts = json.loads((own.out_dir / "comparison.json").read_text("utf-8"))
     return facts, Page((own.out_dir / "comparison.html").read_text("utf-8"))
 
@@ -85,14 +91,16 @@ def test_siblings_are_harder_than_strangers_at_equal_size(compared):
 
 def test_at_large_categories_of_one_level_2_name_are_harder(compared):
     facts, _ = compared
-    assert facts["cloud"]["gap"]["low"] > 0
-    assert (len(facts["cloud"]["alike"]), len(facts["cloud"]["unlike"])) == (30, 30)
+    assert facts["random_choices"]["gap"]["low"] > 0
+    assert (len(facts["random_choices"]["alike"]), len(facts["random_choices"]["unlike"])) == (30, 30)
     assert "At large, five random categories of one level-2 name are " in facts["answer"]
 
 
-def test_both_samples_stand_in_the_cloud_where_they_belong(compared):
+def test_both_samples_stand_in_the_random_choices_where_they_belong(compared):
     facts, page = compared
-    siblings, strangers = (facts["cloud"]["samples"][name]["accuracy"]["value"] for name in ("siblings", "strangers"))
+    siblings, strangers = (
+        facts["random_choices"]["samples"][name]["accuracy"]["value"] for name in ("siblings", "strangers")
+    )
     assert siblings < strangers
     assert "A is Siblings" in page.text and "B is Strangers" in page.text
 
@@ -110,7 +118,7 @@ def read_real_tree():
 
 def test_the_real_catalogue_gives_thirty_families_in_minutes_worth_of_pictures():
     tree = read_real_tree()
-    config = CloudConfig()
+    config = RandomChoicesConfig()
     pool = choose_pool(tree, config.products_per_category, config.seed)
     in_pool = [category for category in tree if category.category_id in set(pool.category_ids)]
     draws = choose_draws(in_pool, dict.fromkeys(pool.category_ids, 60), 40, config.seed)
@@ -122,14 +130,14 @@ def test_the_real_catalogue_gives_thirty_families_in_minutes_worth_of_pictures()
     assert len(draws.unlike) == 30
 
 
-def test_the_real_example_of_82_documents_is_too_small_for_a_cloud_and_says_why(tmp_path):
+def test_the_real_example_of_82_documents_is_too_small_for_a_random_choices_and_says_why(tmp_path):
     path = TEST_DATA_DIR / "cdiscount" / "train_example.bson"
     if not path.is_file():
         pytest.skip(f"{path} is absent")
     for byte_range in index.plan_ranges(path, tmp_path):
         index.scan_range(path, index.ByteRange(**byte_range), tmp_path)
     index_dir = Path(index.merge_index(path, tmp_path, 0.01)["path"])
-    pool = random_choices.choose_pool(index_dir, path.with_name("category_names.csv"), [], CloudConfig())
+    pool = random_choices.choose_pool(index_dir, path.with_name("category_names.csv"), [], RandomChoicesConfig())
     assert pool.category_ids == ()
     assert "no level-2 name has 5 categories of at least 60 products" in pool.notes[0]
     assert "only 0 of the level-1 names" in pool.notes[1]

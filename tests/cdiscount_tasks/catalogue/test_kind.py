@@ -5,7 +5,10 @@ import gzip
 import io
 import json
 import lzma
+import re
+import shutil
 import struct
+import subprocess
 import tarfile
 import zipfile
 
@@ -61,17 +64,17 @@ def arrow_stream():
 
 
 KINDS = [
-    (gzip.compress(DOCUMENTS), "a gzip file, .*gunzip --keep train"),
-    (zipped(DOCUMENTS), "a zip archive, .*unzip train"),
+    (gzip.compress(DOCUMENTS), "a gzip file, .*gunzip -c train"),
+    (zipped(DOCUMENTS), "a zip archive, .*unzip -p train"),
     (zipped(b"")[-22:], "a zip archive"),
-    (b"7z\xbc\xaf\x27\x1c\x00\x04" + bytes(60), "a 7z archive, .*7z x train"),
-    (lzma.compress(DOCUMENTS), "an xz file, .*xz --decompress"),
+    (b"7z\xbc\xaf\x27\x1c\x00\x04" + bytes(60), "a 7z archive, .*7z x -so train"),
+    (lzma.compress(DOCUMENTS), "an xz file, .*xz -dc"),
     (lzma.compress(DOCUMENTS, lzma.FORMAT_ALONE), "an lzma file"),
     (bz2.compress(DOCUMENTS), "a bzip2 file, .*bunzip2"),
-    (b"\x28\xb5\x2f\xfd\x04\x00" + bytes(60), "a zstd file, .*zstd -d"),
+    (b"\x28\xb5\x2f\xfd\x04\x00" + bytes(60), "a zstd file, .*zstd -dc"),
     (pa.compress(DOCUMENTS, "lz4", asbytes=True), "an lz4 file"),
-    (b"Rar!\x1a\x07\x01\x00" + bytes(60), "a rar archive, .*unrar x"),
-    *((tarred(DOCUMENTS, kind), "a tar archive, .*tar -xf") for kind in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT)),
+    (b"Rar!\x1a\x07\x01\x00" + bytes(60), "a rar archive, .*unrar p"),
+    *((tarred(DOCUMENTS, kind), "a tar archive, .*tar -xOf") for kind in (tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT)),
     (old_tar(DOCUMENTS), "a tar archive"),
     (b"\x6d\xe2\x99\x81" + bson.encode({"concurrent_collections": 4}), "mongodump --archive.*without --archive"),
     (parquet(), "a Parquet file"),
@@ -113,3 +116,35 @@ def test_a_document_whose_length_reads_like_another_format_is_a_document(tmp_pat
     (tmp_path / "train.bson").write_bytes(encode(1, [bytes(rest)], RED) + DOCUMENTS)
     assert (tmp_path / "train.bson").read_bytes().startswith(magic)
     assert reason_no_catalogue(tmp_path / "train.bson") is None
+
+
+PACKED = {
+    "gunzip": gzip.compress(DOCUMENTS),
+    "xz": lzma.compress(DOCUMENTS),
+    "xz --format=lzma": lzma.compress(DOCUMENTS, lzma.FORMAT_ALONE),
+    "bunzip2": bz2.compress(DOCUMENTS),
+    "zstd": pa.compress(DOCUMENTS, "zstd", asbytes=True),
+    "tar": tarred(DOCUMENTS, tarfile.GNU_FORMAT),
+    "unzip": zipped(DOCUMENTS),
+}
+
+
+@pytest.mark.parametrize("name", ["train.bson", "my train (1).bson", "-x:y.gz", "unpacked.bson"])
+@pytest.mark.parametrize("command", PACKED)
+def test_the_advice_to_unpack_works_whatever_the_file_is_called(tmp_path, command, name):
+    path = tmp_path / name
+    path.write_bytes(PACKED[command])
+    advice = re.search("`(.*)` unpacks it; set CDISCOUNT_CATALOGUE to", reason_no_catalogue(path))[1]
+    assert advice.startswith(command)
+    if shutil.which(command.split()[0]) is None:
+        return  # a machine without this program: its advice is read above, and the others' are run
+    subprocess.run(["bash", "-c", advice], cwd=tmp_path, check=True, capture_output=True, timeout=60)
+    (unpacked,) = (other for other in tmp_path.iterdir() if other != path)
+    assert unpacked.read_bytes() == DOCUMENTS
+    assert path.read_bytes() == PACKED[command]
+
+
+def test_a_pointer_is_said_once_to_be_no_catalogue(tmp_path):
+    path = tmp_path / "train.bson"
+    path.write_bytes(b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n")
+    assert "is a pointer of Git LFS, not a catalogue; `git lfs pull` fetches" in reason_no_catalogue(path)

@@ -124,8 +124,8 @@ def test_a_name_that_only_one_category_of_the_sample_has_is_no_question(tmp_path
             "1;Rosé;x",
             "gives product 1 the category Rosé (8), which was left out as a small class; expected one of 5, 6, 7",
         ),
-        ("1;1E+09;x", "a spreadsheet has shortened the number"),
-        ("1,0E+09;5;x", "a spreadsheet has shortened the number"),
+        ("1;1E+09;x", "a spreadsheet may have changed the id"),
+        ("1,0E+09;5;x", "a spreadsheet may have changed the id"),
     ],
 )
 def test_a_name_that_is_none_is_refused_with_the_candidates(tmp_path, row, words):
@@ -188,3 +188,18 @@ def test_no_slip_in_a_fixes_file_is_a_traceback_or_another_meaning(tmp_path):
         found = {i: None if pd.isna(c) else c for i, c in zip(table["product_id"], table["category_id"], strict=True)}
         assert found == second_reading(slipped.removeprefix("\ufeff")), slipped
     assert min(counts["refused"], counts["read"]) > 50
+
+
+@pytest.mark.parametrize(
+    ("product", "category", "words"),
+    [
+        ("1.0", "5", "a spreadsheet may have changed the id"),
+        ("1", "5.0", "a spreadsheet may have changed the id"),
+        ("011", "5", "write 11, without plus and leading zeros"),
+        (str(2**63), "5", "the id is too large"),
+        ("1", str(2**63), "the id is too large"),
+    ],
+)
+def test_an_id_that_is_none_gets_the_same_advice_as_in_the_other_files(tmp_path, product, category, words):
+    with pytest.raises(DataError, match=words):
+        fixes(tmp_path, f"{product},{category},mine", header="product_id,category_id,reason\n")

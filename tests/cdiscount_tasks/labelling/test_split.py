@@ -255,3 +255,11 @@ def test_each_kind_of_split_keeps_whole_what_it_promises(kind, kept_whole, parte
         assert (rows.groupby(unit)["split"].nunique() == 1).all()
     for unit in parted:
         assert (rows.groupby(unit)["split"].nunique() > 1).any()
+
+
+@pytest.mark.parametrize(("row", "blamed"), [("1,val", False), ("1,", False), ("01,val", True), ("1.0,train", True)])
+def test_only_an_id_that_is_none_gets_the_advice_on_ids(tmp_path, row, blamed):
+    (tmp_path / "split.csv").write_text(f"product_id,split\n{row}\n")
+    with pytest.raises(DataError, match="line 2 is") as caught:
+        read_split_file(tmp_path / "split.csv")
+    assert ("; write 1" in str(caught.value) or "spreadsheet" in str(caught.value)) == blamed

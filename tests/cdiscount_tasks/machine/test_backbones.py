@@ -3,6 +3,7 @@ import pytest
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.machine import weights
 from cdiscount_tasks.machine.backbones import backbone_of, reference_backbone, why_no_backbone
+from cdiscount_tasks.settings.environment import PROJECT_DIR
 from cdiscount_tasks.settings.training import TrainingConfig
 from tests.material.weights_files import write_weights
 
@@ -90,6 +91,12 @@ def test_a_transfer_refuses_a_damaged_file_at_once(folder):
         backbone_of(training, folder)
 
 
-def test_without_any_file_the_reason_says_what_to_download_and_what_to_set(folder):
+def test_without_any_file_the_reason_is_short_and_the_log_says_what_to_download_and_what_to_set(folder, caplog):
     reason = why_no_backbone(folder)
-    assert "_no_top.h5 (9 MB) into a folder, start Airflow again with CDISCOUNT_WEIGHTS set" in reason
+    assert reason == "this needs pretrained weights (9 MB); README, 'Start from a pretrained network', says how"
+    assert "\n## Start from a pretrained network\n" in (PROJECT_DIR / "README.md").read_text("utf-8")
+
+    with caplog.at_level("INFO", "cdiscount_tasks"):
+        assert reference_backbone(folder) is None
+    (told,) = [record.getMessage() for record in caplog.records]
+    assert "_no_top.h5 (9 MB) into a folder, start Airflow again with CDISCOUNT_WEIGHTS set" in told

@@ -45,7 +45,7 @@ def test_workers_end_when_the_process_that_started_them_is_killed():
 import sys
 sys.path.insert(0, {str(PROJECT_DIR)!r})
 from cdiscount_tasks.machine import cores as parallel
-from tests.cdiscount_tasks.test_parallel import sleep_on
+from tests.cdiscount_tasks.machine.test_cores import sleep_on
 parallel.usable_cores = lambda: 2
 if __name__ == "__main__":
     list(parallel.map_in_processes(sleep_on, [1, 2], worth_it=True))

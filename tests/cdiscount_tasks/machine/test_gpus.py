@@ -41,6 +41,29 @@ def claimant(tmp_path):
         process.stdout.close()
 
 
+def test_that_tensorflow_is_loaded_is_told_before_it_takes_its_seconds():
+    said = """
+        import logging, sys
+        from cdiscount_tasks.machine import gpus
+
+        class Listens(logging.Handler):
+            def emit(self, record):
+                print(record.getMessage(), "tensorflow" in sys.modules, sep="|")
+
+        gpus.logger.addHandler(Listens())
+        gpus.logger.setLevel("INFO")
+        gpus.prepare_device(0)
+        gpus.prepare_device(0)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(said)]
+    run = subprocess.run(
+        command, capture_output=True, text=True, check=True, env={**ENVIRON, "CUDA_VISIBLE_DEVICES": ""}
+    )
+    assert [line for line in run.stdout.splitlines() if "TensorFlow" in line] == [
+        "loading TensorFlow (some seconds)|False"
+    ]
+
+
 @pytest.fixture(autouse=True)
 def nothing_held(monkeypatch):
     monkeypatch.setattr(devices, "_held", {})

@@ -1,4 +1,5 @@
 import hashlib
+import os
 
 import h5py
 import numpy as np
@@ -7,6 +8,8 @@ import pytest
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.machine import weights
 from cdiscount_tasks.machine.weights import PUBLISHED, check_weights, find_weights
+from cdiscount_tasks.settings.environment import PROJECT_DIR
+from cdiscount_tasks.settings.networks import BACKBONES
 from tests.material.weights_files import write_weights
 
 KERAS_NAME = PUBLISHED["mobilenet_v2"].file_name
@@ -145,8 +148,26 @@ def test_what_keras_builds_has_as_many_weights_as_are_expected(network, tmp_path
     from cdiscount_tasks.machine.gpus import prepare_device
 
     prepare_device(0)
-    from cdiscount_tasks.learning.networks.build import _BACKBONES
+    import keras
 
     path = tmp_path / "network.weights.h5"
-    _BACKBONES[network].build(include_top=False, weights=None, input_shape=(32, 32, 3)).save_weights(path)
+    build = getattr(keras.applications, BACKBONES[network].application)
+    build(include_top=False, weights=None, input_shape=(32, 32, 3)).save_weights(path)
     check_weights(network, path)
+
+
+@pytest.mark.parametrize("network", PUBLISHED)
+def test_the_readme_names_each_file_of_weights(network):
+    file = "/".join(PUBLISHED[network].url.split("/")[-2:])
+    assert f"| {network} | `{file}`" in (PROJECT_DIR / "README.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_weights_that_are_no_file_are_refused_unread(tmp_path, kind):
+    path = tmp_path / "mobilenet_v2_notop.h5"
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero")
+    with pytest.raises(ConfigError, match="it is a device, expected a file"):
+        check_weights("mobilenet_v2", path)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import pytest
 
 from cdiscount_tasks.pages.parts.templating import page_css
+from cdiscount_tasks.reports.overview import write_reports_index
 from cdiscount_tasks.runs.folders import run_folder
 from cdiscount_tasks.stages.audit import audit_labels
 from cdiscount_tasks.stages.catalogue_page import write_catalogue_page
@@ -50,7 +51,8 @@ def write_audited(place, reports_dir):
     features_dir = make_features(wine.dirs["labels"], place, looks_like)
     audit = audit_labels(wine.dirs["labels"], features_dir, Reviews(), place, wine.config.labels)
     out_dir = reports_dir / "wine" / run_folder(wine.config.run_id)
-    write_report(*wine.dirs.values(), out_dir, wine.config, features_dir, Path(audit["path"]))
+    write_report({**wine.dirs, "features": features_dir, "audit": Path(audit["path"])}, out_dir, wine.config)
+    write_reports_index(out_dir.parents[1])
     return out_dir
 
 

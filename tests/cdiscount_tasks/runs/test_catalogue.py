@@ -28,7 +28,7 @@ def test_a_catalogue_that_lies_still_is_not_waited_for(place):
 
 
 def test_a_catalogue_that_is_being_written_is_waited_for(place):
-    (place / "catalogue.bson").write_bytes(b"more bytes")
+    (place / "catalogue.bson").write_bytes(b"\x05\0\0\0\0more bytes")
     assert "was written to 0 s ago" in reason_to_wait(read_environment())
 
 

@@ -3,7 +3,6 @@ import logging
 import os
 import re
 import shutil
-from pathlib import Path
 
 import pytest
 import yaml
@@ -46,6 +45,15 @@ class Finished:
         (self.folder / "names.csv").write_text(NAMES)
         self.write()
 
+    def use(self, patch):
+        """Point the machine's settings at this sample."""
+        folders = {"DATA": "data", "SAMPLES": "samples", "REPORTS": "reports", "LABEL_FIXES": "fixes"}
+        files = {"CATALOGUE": "catalogue.bson", "CATEGORY_NAMES": "names.csv"}
+        for name, place in {**folders, **files, "MAX_REJECTED_SHARE": None}.items():
+            patch.setenv(f"CDISCOUNT_{name}", "0.5" if place is None else str(self.folder / place))
+        patch.setenv("KERAS_HOME", str(self.folder / "keras"))  # no weights, whatever this machine has
+        patch.delenv("CDISCOUNT_WEIGHTS", raising=False)
+
     def write(self, **changes):
         self.yaml_path.write_text(yaml.safe_dump({**SAMPLE, **changes}))
 
@@ -53,13 +61,8 @@ class Finished:
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory, tiny_path):
     made = Finished(tmp_path_factory.mktemp("retraining"), tiny_path)
-    folders = {"DATA": "data", "SAMPLES": "samples", "REPORTS": "reports", "LABEL_FIXES": "fixes"}
-    files = {"CATALOGUE": "catalogue.bson", "CATEGORY_NAMES": "names.csv"}
     with pytest.MonkeyPatch.context() as patch:
-        for name, place in {**folders, **files, "MAX_REJECTED_SHARE": None}.items():
-            patch.setenv(f"CDISCOUNT_{name}", "0.5" if place is None else str(made.folder / place))
-        patch.setenv("KERAS_HOME", str(made.folder / "keras"))  # no weights, whatever this machine has
-        patch.delenv("CDISCOUNT_WEIGHTS", raising=False)
+        made.use(patch)
         finish_run("colours", "first")
         yield made
 
@@ -228,7 +231,7 @@ def test_weights_that_are_there_now_go_on(change, told, monkeypatch):
 
 
 def test_a_model_that_is_gone_goes_on(change, told):
-    model_dir = Path(open_run("colours", "first").recorded()["model"]["path"])
+    model_dir = open_run("colours", "first").folders()["model"]
     model_dir.rename(model_dir.with_name("aside"))
     try:
         assert "what that run used cannot be used again" in told()

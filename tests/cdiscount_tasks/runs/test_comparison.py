@@ -94,7 +94,7 @@ def test_a_run_whose_artifacts_are_gone_does_not_count(runs):
 
     runs.finish("colours", "old")
     gone = runs.finish("colours", "new")
-    shutil.rmtree(gone.recorded()["evaluation"]["path"])
+    shutil.rmtree(gone.folders()["evaluation"])
     assert [run.config.run_id for run in finished_runs(read_environment(), "colours")] == ["old"]
 
 
@@ -160,7 +160,7 @@ def test_the_seed_of_training_may_differ(runs):
         ({"samples": ["colours", "colours"]}, "expected two different samples or more"),
         ({"samples": ["colours", "lights"], "runs": {"tea": "x"}}, "runs names tea, which samples does not"),
         (
-            {"samples": ["colours", "lights"], "cloud": {"products_per_category": 5}},
+            {"samples": ["colours", "lights"], "random_choices": {"products_per_category": 5}},
             "products_per_category is 5, expected 10 to 500",
         ),
     ],
@@ -202,6 +202,7 @@ def test_two_lists_of_samples_never_share_a_folder(one, other):
 def test_notes_are_kept_for_the_page(runs):
     runs.finish("colours", "a")
     runs.finish("lights", "b")
-    assert compare().note("no_cloud", "one", "two") == "one; two"
-    assert open_comparison("c1").noted("no_cloud") == ["one", "two"]
-    assert open_comparison("c1").noted("no_features") == []
+    assert compare().note(no_random_choices="too few categories") == "too few categories"
+    compare().note(pool=("one", "two"))
+    notes = open_comparison("c1").notes
+    assert (notes.no_random_choices, notes.pool, notes.no_features) == ("too few categories", ("one", "two"), "")

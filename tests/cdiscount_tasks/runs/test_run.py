@@ -10,7 +10,7 @@ from cdiscount_tasks.runs import run, start
 from cdiscount_tasks.runs.folders import run_folder
 from cdiscount_tasks.runs.run import open_run
 from cdiscount_tasks.runs.start import start_run
-from tests.conftest import index_catalogue
+from tests.material.indexing import index_catalogue
 from tests.material.tiny_catalogue import BLUE, GREEN, RED, YELLOW
 from tests.material.weights_files import write_weights
 
@@ -162,10 +162,23 @@ def test_a_run_from_scratch_trains_from_scratch_though_it_has_features(place, mo
     write_weights(place.folder / "weights" / "mobilenet_v2_notop.h5")
     monkeypatch.setenv("CDISCOUNT_WEIGHTS", str(place.folder / "weights"))
     run = start_run("colours", "r1")
-    run.record("features", {"path": "features-0"})
+    run.record("features", {"path": str(run.artifacts_dir / "features-0")})
     assert run.backbone.config.network == "mobilenet_v2"
-    assert run.features_dir == Path("features-0")
-    assert run.pretrained is None
+    assert run.folders()["features"] == run.artifacts_dir / "features-0"
+    assert run.pretrained(None) is None
+
+
+def test_a_data_root_that_was_moved_is_read_where_it_is(place, monkeypatch):
+    run = start_run("colours", "r1")
+    run.record("sample", {"path": str(run.artifacts_dir / "sample-0"), "num_products": 3})
+    moved = place.folder / "moved"
+    place.data_dir.rename(moved)
+    monkeypatch.setenv("CDISCOUNT_DATA", str(moved))
+
+    again = open_run("colours", "r1")
+
+    assert again.folders() == {"sample": moved / "samples" / "colours" / "sample-0"}
+    assert str(place.data_dir) not in (again.run_dir / "artifacts.json").read_text()
 
 
 def test_weights_that_are_damaged_stop_the_run_that_starts_from_them_and_no_other(place, monkeypatch):
@@ -326,14 +339,14 @@ def test_fixes_of_other_samples_and_copies_kept_aside_stop_nothing(place):
 def test_a_data_folder_below_a_regular_file_is_told(place, monkeypatch):
     (place.folder / "file").write_text("")
     monkeypatch.setenv("CDISCOUNT_DATA", str(place.folder / "file" / "data"))
-    with pytest.raises(ConfigError, match="a part of the path is no folder: point CDISCOUNT_DATA elsewhere"):
+    with pytest.raises(ConfigError, match="file: it is a file, expected a folder, though CDISCOUNT_DATA names it"):
         start_run("colours", "r1")
 
 
 def test_a_data_folder_that_is_a_regular_file_is_told(place, monkeypatch):
     (place.folder / "file").write_text("")
     monkeypatch.setenv("CDISCOUNT_DATA", str(place.folder / "file"))
-    with pytest.raises(ConfigError, match="a part of the path is no folder"):
+    with pytest.raises(ConfigError, match="file: it is a file, expected a folder, though CDISCOUNT_DATA names it"):
         start_run("colours", "r1")
 
 
@@ -363,9 +376,14 @@ def test_a_damaged_config_says_what_to_do(place, text):
 
 def test_a_run_notes_which_artifacts_it_used(place):
     run = start_run("colours", "r1")
-    assert run.record("sample", {"path": "a", "num_rows": 1}) == {"path": "a", "num_rows": 1}
-    run.record("labels", {"path": "b"})
-    assert run.recorded() == {"sample": {"path": "a", "num_rows": 1}, "labels": {"path": "b"}}
+    drawn = {"path": str(run.artifacts_dir / "sample-0"), "num_rows": 1}
+    assert run.record("sample", drawn) == drawn
+    run.record("labels", {"path": str(run.artifacts_dir / "labels-0")})
+    assert run.recorded() == {
+        "sample": {"path": "samples/colours/sample-0", "num_rows": 1},
+        "labels": {"path": "samples/colours/labels-0"},
+    }
+    assert run.folders()["labels"] == run.artifacts_dir / "labels-0"
 
 
 def test_an_error_in_a_copied_file_names_the_file_that_people_can_mend(tmp_path):
@@ -374,3 +392,102 @@ def test_an_error_in_a_copied_file_names_the_file_that_people_can_mend(tmp_path)
         run.sources_named(tmp_path, {"label_fixes.csv": Path("/home/me/wine.csv")}),
     ):
         raise DataError(f"{tmp_path / 'label_fixes.csv'}: line 3 is odd")
+
+
+@pytest.mark.parametrize("kind", ["link", "loop", "long"])
+def test_a_data_folder_that_cannot_be_one_is_told_before_anything_else(place, monkeypatch, kind):
+    wrong = place.folder / ("n" * 300 if kind == "long" else "wrong")
+    if kind != "long":
+        wrong.symlink_to(wrong if kind == "loop" else place.folder / "nothing")
+    monkeypatch.setenv("CDISCOUNT_DATA", str(wrong))
+    with pytest.raises(ConfigError, match="though CDISCOUNT_DATA names it"):
+        start_run("colours", "r1")
+
+
+def test_names_that_are_set_and_empty_are_not_asked_for_again(place):
+    place.write(categories=["level2: WARM", "level2: COLD"])
+    (place.folder / "names.csv").write_text(NAMES.splitlines()[0])
+    with pytest.raises(ConfigError, match="has a first line but no names below it: fill it, or write ids"):
+        start_run("colours", "r1")
+
+
+def test_a_purpose_is_no_knob_of_a_run(place):
+    with pytest.raises(ConfigError, match="purpose changes nothing in a run; take it out"):
+        start_run("colours", "r1", overrides={"purpose": "to see"})
+
+
+def test_a_run_id_that_is_no_text_is_told(place):
+    with pytest.raises(ConfigError, match=r"the run id 'r\\ud800' has half a character"):
+        start_run("colours", "r\ud800")
+
+
+def test_an_input_file_that_is_too_large_is_not_even_copied(place):
+    with (place.fixes_dir / "colours.csv").open("wb") as file:
+        file.truncate(2**31)
+    with pytest.raises(ConfigError, match=r"colours\.csv: has 2,147,483,648 bytes, expected at most"):
+        start_run("colours", "r1")
+
+
+@pytest.mark.parametrize("name", ["colours (1).csv", "colours_fixes.csv", "Copy of colours.csv", "Colours-new.xlsx"])
+@pytest.mark.parametrize("is_there", [True, False])
+def test_fixes_that_are_not_read_are_told_in_the_log(place, caplog, name, is_there):
+    (place.fixes_dir / name).write_text("")
+    if is_there:
+        (place.fixes_dir / "colours.csv").write_text("product_id,category_id,reason\n")
+    start_run("colours", "r1")
+    assert f"{name}: not read, though its name says that it is of this sample" in caplog.text
+
+
+def test_the_fixes_of_another_sample_are_no_matter(place, caplog):
+    (place.samples_dir / "old_colours.yaml").write_text("")
+    for name in ("old_colours.csv", "old_colours (1).csv", "watercolours.csv", "colours.csv~", ".colours.csv"):
+        (place.fixes_dir / name).write_text("")
+    start_run("colours", "r1")
+    assert "not read" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("row", "told"),
+    [
+        ("one,{RED},seen", r"fixes[/]colours[.]csv: line 2 is 'one'"),
+        ("1,{RED},seen\n1,{GREEN},seen", "line 3 names product 1 a second time"),
+        ("1,{BLUE},seen", f"gives product 1 the category {BLUE}, which is not of the sample"),
+    ],
+)
+def test_a_slip_in_the_fixes_is_told_when_the_run_starts_which_then_keeps_no_copy(place, row, told):
+    rows = row.format(RED=RED, GREEN=GREEN, BLUE=BLUE)
+    (place.fixes_dir / "colours.csv").write_text(f"product_id,category_id,reason\n{rows}\n")
+    with pytest.raises(DataError, match=told) as refused:
+        start_run("colours", "r1")
+    assert "keeps the copy" not in str(refused.value)
+
+    (place.fixes_dir / "colours.csv").write_text(f"product_id,category_id,reason\n1,{RED},seen\n")
+    assert start_run("colours", "r1").label_files.fixes_path.read_text().endswith(f"1,{RED},seen\n")
+
+
+def test_fixes_of_a_sample_of_all_categories_are_read_as_far_as_it_goes_without_an_index(place):
+    place.write(categories="all")
+    (place.fixes_dir / "colours.csv").write_text(f"product_id,category_id,reason\n1,{BLUE},seen\n2,BLUE,seen\n")
+    assert start_run("colours", "r1").label_files.fixes_path
+    (place.fixes_dir / "colours.csv").write_text("product_id,category_id,reason\nx,BLUE,seen\n")
+    with pytest.raises(DataError, match="line 2 is 'x'"):
+        start_run("colours", "r2")
+
+
+def test_a_slip_in_the_split_file_is_told_when_the_run_starts(place):
+    (place.samples_dir / "fixed.csv").write_text("product_id,split\n1,trian\n")
+    place.write(split={"file": "fixed.csv"})
+    with pytest.raises(DataError, match=r"fixed[.]csv: line 2 is '1', 'trian'.* did you mean train"):
+        start_run("colours", "r1")
+
+
+def test_a_later_fault_of_a_copied_file_says_that_only_a_new_run_reads_it_again(place):
+    path = place.fixes_dir / "colours.csv"
+    path.write_text("product_id,category_id,reason\n")
+    started = start_run("colours", "r1")
+    way_out = "; this run keeps the copy that it began with: mend the file and trigger a new run"
+    with pytest.raises(DataError) as told, started.sources_named():
+        raise DataError(f"{started.label_files.fixes_path}: line 3 is odd")
+    assert str(told.value) == f"{path}: line 3 is odd{way_out}"
+    with pytest.raises(DataError, match=r"^it is another file[.]$"), started.sources_named():
+        raise DataError("it is another file.")

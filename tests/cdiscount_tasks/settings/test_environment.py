@@ -86,6 +86,15 @@ def test_an_unknown_way_to_notify_is_refused_with_the_variables_name(text):
         ("CDISCOUNT_DATA", "/d\u200b", r"CDISCOUNT_DATA is '/d\u200b': it has an invisible character"),
         ("CDISCOUNT_DATA", "/d\udce9", r"CDISCOUNT_DATA is '/d\udce9': it has bytes that are not UTF-8"),
         ("CDISCOUNT_DATA", '"/d"', "write it without the quotes"),
+        ("CDISCOUNT_DATA", '/d"', "write it without the quotes"),
+        ("CDISCOUNT_DATA", "'/d", "write it without the quotes"),
+        ("CDISCOUNT_DATA", "/d # the big disk", "take the comment out"),
+        ("CDISCOUNT_CURRENCY", "   ", "nothing but spaces; give it a value, or unset it"),
+        ("CDISCOUNT_FIXES", "/f", "'CDISCOUNT_FIXES' is unknown; did you mean CDISCOUNT_LABEL_FIXES?"),
+        ("CDISCOUNT_NAMES", "/n", "'CDISCOUNT_NAMES' is unknown; did you mean CDISCOUNT_CATEGORY_NAMES?"),
+        ("CDISCOUT_CATALOGUE", "/c", "'CDISCOUT_CATALOGUE' is unknown; did you mean CDISCOUNT_CATALOGUE?"),
+        ("CDISCOUNT-DATA", "/d", "'CDISCOUNT-DATA' is unknown; did you mean CDISCOUNT_DATA?"),
+        ("CDISCOUNT_WINE", "red", "'CDISCOUNT_WINE' is unknown; known are CDISCOUNT_CATALOGUE, "),
         ("CDISCOUNT_DATA", " /d", "take out the space before or behind it"),
         ("CDISCOUNT_DATA", "$HOME/d", "another variable in it was not replaced"),
         ("CDISCOUNT_DATA", "~nobody-of-that-name/d", "there is no such home folder"),
@@ -131,9 +140,17 @@ def test_a_variable_that_names_no_folder_is_refused(folders, tmp_path, name, kin
         check_folders(read_environment({**folders, name: str(wrong)}))
 
 
+def test_another_programs_variable_is_none_of_ours():
+    assert read_environment({"DISCOUNT_CODE": "x", "CDISCOUNTS": "y", "DATA": "z"}) == read_environment({})
+
+
 def make_wrong(tmp_path, kind):
     """Return a path that is no folder."""
     wrong = tmp_path / "wrong"
+    if kind == "loop":
+        wrong.symlink_to(wrong)
+    if kind == "long":
+        wrong = tmp_path / ("wrong" * 60)
     if kind == "file":
         wrong.write_text("")
     elif kind == "link":
@@ -141,12 +158,21 @@ def make_wrong(tmp_path, kind):
     return wrong
 
 
-@pytest.mark.parametrize("kind", ["file", "link"])
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("file", "it is a file, expected a folder"),
+        ("link", "it is a link to nothing"),
+        ("loop", "it is a link that leads back to itself"),
+        ("long", "its name is too long"),
+    ],
+)
 @pytest.mark.parametrize("below", ["", "a/b"])
-def test_a_reports_folder_that_could_not_be_made_is_refused_before_anything_runs(folders, tmp_path, kind, below):
+@pytest.mark.parametrize("name", ["CDISCOUNT_REPORTS", "CDISCOUNT_DATA"])
+def test_a_folder_that_could_not_be_made_is_refused_before_anything_runs(folders, tmp_path, kind, words, below, name):
     wrong = make_wrong(tmp_path, kind)
-    with pytest.raises(ConfigError, match="though CDISCOUNT_REPORTS names it"):
-        check_folders(read_environment({**folders, "CDISCOUNT_REPORTS": str(wrong / below)}))
+    with pytest.raises(ConfigError, match=f"{words}, though {name} names it"):
+        check_folders(read_environment({**folders, name: str(wrong / below)}))
 
 
 def test_folders_that_are_there_or_can_be_made_are_right(folders, tmp_path):

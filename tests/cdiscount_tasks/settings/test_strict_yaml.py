@@ -1,8 +1,10 @@
 import math
+import os
 
 import pytest
 
 from cdiscount_tasks.errors import ConfigError
+from cdiscount_tasks.settings.sample import read_sample
 from cdiscount_tasks.settings.strict_yaml import read_yaml
 
 
@@ -109,5 +111,44 @@ def test_a_folder_or_a_dangling_link_in_place_of_a_file_is_told(tmp_path):
     (tmp_path / "link.yaml").symlink_to(tmp_path / "nothing")
     with pytest.raises(ConfigError, match="it is a folder, expected a file"):
         read_yaml(tmp_path / "folder.yaml")
-    with pytest.raises(ConfigError, match="it is a link to a file that is missing"):
+    with pytest.raises(ConfigError, match="it is a link to nothing"):
         read_yaml(tmp_path / "link.yaml")
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "huge"])
+def test_what_is_no_file_of_sane_size_is_refused_unread(tmp_path, kind):
+    path = tmp_path / "s.yaml"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        with path.open("wb") as file:
+            file.truncate(2**40)
+    with pytest.raises(ConfigError, match="has 1,099,511,627,776 bytes" if kind == "huge" else "it is a device"):
+        read_yaml(path)
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (
+            b"name: x\ntitle:Wine\nseed: 1\n",
+            "line 2: could not find expected ':'; a setting is written as `name: value`",
+        ),
+        ("name: x\n".encode("utf-32"), "it is in UTF-32"),
+    ],
+)
+def test_the_blame_is_where_the_fault_is(tmp_path, data, words):
+    (tmp_path / "s.yaml").write_bytes(data)
+    with pytest.raises(ConfigError) as caught:
+        read_yaml(tmp_path / "s.yaml")
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["? {0}\n: 1\n? {0}\n: 2\n", "a: *{0}\n", "a: !{0} 1\n", "? '{0}'\n: 1\n"])
+def test_a_long_name_is_told_in_short(tmp_path, text):
+    (tmp_path / "s.yaml").write_text(text.format("k" * 2000))
+    with pytest.raises(ConfigError) as caught:
+        read_sample(tmp_path / "s.yaml")
+    assert len(str(caught.value)) < 500 + len(str(tmp_path))

@@ -1,6 +1,8 @@
 import csv
 import io
 import json
+import logging
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -84,6 +86,18 @@ def test_the_same_inputs_give_the_same_bytes(audited, labels_dir_of_wine, featur
     again = audit_labels(labels_dir_of_wine, features_dir_of_wine, Reviews(), tmp_path, CONFIG)
     for name in ("suspects.parquet", "leak.json", "reviews.json"):
         assert (Path(again["path"]) / name).read_bytes() == (Path(audited["path"]) / name).read_bytes()
+
+
+def test_an_audit_says_first_what_it_judges_and_counts_as_it_goes(
+    labels_dir_of_wine, features_dir_of_wine, tmp_path, caplog
+):
+    with caplog.at_level(logging.INFO, "cdiscount_tasks"):
+        audit_labels(labels_dir_of_wine, features_dir_of_wine, Reviews(), tmp_path, CONFIG)
+    told = [record.message for record in caplog.records]
+    assert re.match(r"judging \d+ products of \d+ categories", told[0])
+    num = told[0].split()[1]
+    assert [line for line in told if line.startswith("judged ")][-1] == f"judged {num} of {num} products"
+    assert "priced 5 of 5 splits" in told
 
 
 def test_an_audit_that_stands_is_found_again(audited, labels_dir_of_wine, features_dir_of_wine):

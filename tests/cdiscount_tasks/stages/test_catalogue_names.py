@@ -9,8 +9,8 @@ from cdiscount_tasks.catalogue.names import COLUMNS
 from cdiscount_tasks.pages.parts.outside_text import plain, without_marks
 from cdiscount_tasks.stages.catalogue_page import write_catalogue_page
 from cdiscount_tasks.stages.inputs import SampleChoice
-from tests.conftest import index_catalogue
 from tests.material.hostile_names import hostile_names, plain_names, skeleton
+from tests.material.indexing import index_catalogue
 from tests.material.tiny_catalogue import draw_jpeg, encode
 
 FIRST_ID = 10**9

@@ -10,12 +10,13 @@ from cdiscount_tasks.artifacts.json_files import write_json
 from cdiscount_tasks.artifacts.manifest import verify_artifact
 from cdiscount_tasks.catalogue.names import COLUMNS
 from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.reports.overview import write_reports_index
 from cdiscount_tasks.stages import catalogue_page
 from cdiscount_tasks.stages.catalogue_page import page_stands, write_catalogue_page
 from cdiscount_tasks.stages.inputs import SampleChoice
 from cdiscount_tasks.vocabulary import DRAWN_WARNING
 from tests.cdiscount_tasks.stages.test_report import HOSTILE, Page
-from tests.conftest import index_catalogue
+from tests.material.indexing import index_catalogue
 from tests.material.tiny_catalogue import BLUE, CATEGORIES, GREEN, RED, draw_jpeg, encode
 
 COLOURS = SampleChoice("colours", "Colours", (RED, GREEN))
@@ -44,7 +45,9 @@ def names_path(tmp_path_factory):
 def made(index_dir, tiny_path, names_path, tmp_path_factory):
     """Return the folder and the result of the tiny catalogue's page."""
     out_dir = tmp_path_factory.mktemp("reports") / "catalogue" / "tiny"
-    return out_dir, write_catalogue_page(index_dir, tiny_path, names_path, SAMPLES, out_dir)
+    written = write_catalogue_page(index_dir, tiny_path, names_path, SAMPLES, out_dir)
+    write_reports_index(out_dir.parents[1])
+    return out_dir, written
 
 
 @pytest.fixture(scope="module")

@@ -6,17 +6,19 @@ import pytest
 from cdiscount_tasks.artifacts.manifest import verify_artifact
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.pages.parts.words import MINUS
+from cdiscount_tasks.reports.overview import write_reports_index
 from cdiscount_tasks.stages.comparison import write_comparison
 from tests.material.compared_runs import artifact, make_run
 from tests.material.html_page import HOSTILE, Page
 
 NO_WEIGHTS = "no file with pretrained weights stands in CDISCOUNT_WEIGHTS; put one there"
-NO_CLOUD = "no level-2 name has 5 categories"
+NO_RANDOM_CHOICES = "no level-2 name has 5 categories"
 
 
-def compare(place, runs, cloud_dir=None, no_features="", no_cloud=NO_CLOUD):
+def compare(place, runs, random_choices_dir=None, no_features="", no_random_choices=NO_RANDOM_CHOICES):
     out_dir = place / "reports" / "comparison" / "-".join(run.sample for run in runs)
-    result = write_comparison(runs, cloud_dir, out_dir, no_features, no_cloud)
+    result = write_comparison(runs, random_choices_dir, out_dir, no_features, no_random_choices)
+    write_reports_index(place / "reports")
     return out_dir, result, json.loads((out_dir / "comparison.json").read_text("utf-8"))
 
 
@@ -57,9 +59,9 @@ def test_the_answer_says_which_is_harder_and_of_whom_it_tells(written):
     assert facts["answer"].endswith("This tells of these two samples alone.")
 
 
-def test_the_page_opens_with_the_answer_and_says_why_there_is_no_cloud(page, written):
+def test_the_page_opens_with_the_answer_and_says_why_there_is_no_random_choices(page, written):
     assert written[2]["answer"] in page.text
-    assert NO_CLOUD in page.text
+    assert NO_RANDOM_CHOICES in page.text
     assert not page.all("script")
 
 
@@ -135,7 +137,8 @@ def test_without_features_the_page_has_the_networks_and_says_what_is_missing(pla
     out_dir, _, facts = compare(place, [bare[1], bare[0]], no_features=NO_WEIGHTS)
     page = Page((out_dir / "comparison.html").read_text("utf-8"))
     assert facts["features"] is None and facts["differences"][0]["matched"] is None
-    assert facts["answer"].startswith(f"Not answered at equal size: {NO_WEIGHTS}")
+    assert facts["answer"].startswith("The networks, one run each: ")
+    assert facts["answer"].endswith(f" Not answered at equal size: {NO_WEIGHTS}.")
     assert "What is missing:" in page.text and "one run each" in page.text
 
 
@@ -159,14 +162,14 @@ def test_hostile_names_open_no_element(place):
     assert all("onerror" not in attrs for _, attrs in page.elements)
 
 
-def test_where_the_cloud_was_skipped_with_the_features_their_reason_is_told(runs, tmp_path):
-    out_dir, _, facts = compare(tmp_path, runs, no_features="no weights stand here", no_cloud="")
+def test_where_the_random_choices_was_skipped_with_the_features_their_reason_is_told(runs, tmp_path):
+    out_dir, _, facts = compare(tmp_path, runs, no_features="no weights stand here", no_random_choices="")
 
-    assert facts["no_cloud"] == "no weights stand here"
+    assert facts["no_random_choices"] == "no weights stand here"
     assert "no weights stand here" in (out_dir / "comparison.html").read_text("utf-8")
 
 
-def test_a_cloud_is_shown_with_the_samples_in_it(place, runs, tmp_path):
+def test_a_random_choices_is_shown_with_the_samples_in_it(place, runs, tmp_path):
     def figure(value):
         return {"value": value, "low": value - 0.1, "high": value + 0.1, "n": 60, "num_groups": 60}
 
@@ -178,7 +181,7 @@ def test_a_cloud_is_shown_with_the_samples_in_it(place, runs, tmp_path):
             "families": [["D", "F"]],
         }
 
-    cloud = {
+    choices = {
         "alike": [draw(0.5 + 0.01 * number) for number in range(30)],
         "unlike": [draw(0.7 + 0.01 * number) for number in range(30)],
         "samples": {"wine": draw(0.62), "bag": draw(0.905)},
@@ -188,10 +191,12 @@ def test_a_cloud_is_shown_with_the_samples_in_it(place, runs, tmp_path):
         "num_groups": 40,
         "num_test_groups": 12,
     }
-    cloud_dir = artifact(
-        tmp_path, "cloud", lambda part_dir: (part_dir / "cloud.json").write_text(json.dumps(cloud)) and {}
+    random_choices_dir = artifact(
+        tmp_path,
+        "random_choices",
+        lambda part_dir: (part_dir / "random_choices.json").write_text(json.dumps(choices)) and {},
     )
-    out_dir, _, facts = compare(place, runs, cloud_dir, no_cloud="")
+    out_dir, _, facts = compare(place, runs, random_choices_dir, no_random_choices="")
     page = Page((out_dir / "comparison.html").read_text("utf-8"))
     assert "five random categories of one level-2 name are 20.0 points [15.0, 25.0] harder" in facts["answer"]
     assert "12 of 30 alike choices are harder" in page.text

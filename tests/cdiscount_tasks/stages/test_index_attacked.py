@@ -18,7 +18,7 @@ from cdiscount_tasks.index.rows import first_products
 from cdiscount_tasks.settings.environment import PROJECT_DIR
 from cdiscount_tasks.stages import index
 from cdiscount_tasks.stages.index import merge_index, plan_ranges, scan_range
-from tests.conftest import index_catalogue
+from tests.material.indexing import index_catalogue
 from tests.material.tiny_catalogue import GREEN, RED, draw_jpeg, encode
 
 
@@ -233,8 +233,11 @@ path, parent_dir = map(Path, sys.argv[1:])
 for step in (lambda: index.scan_range(path, byte_range, parent_dir), lambda: index.merge_index(path, parent_dir, 1.0)):
     forget_peak()
     step()
-    print(peak_memory_mib())
+    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    print(peak_memory_mib() - int(status["RssFile"].split()[0]) // 1024)
 """
+"""Prints the most memory of a scan and of a merge, in MiB, less the pages of libraries: these alone take 60 to 100 MiB,
+as the kernel maps them, whatever is scanned."""
 
 
 @pytest.mark.parametrize(
@@ -254,8 +257,8 @@ def test_memory_does_not_grow_with_what_is_rejected(tmp_path, document):
     command = [sys.executable, "-c", MEASURED, str(path), str(tmp_path / "work")]
     said = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, cwd=PROJECT_DIR).stdout.split()
     scanned, merged = map(int, said)
-    assert scanned <= 150
-    assert merged <= 300
+    assert scanned <= 90
+    assert merged <= 240
 
 
 def test_more_parts_than_a_process_may_open_files_are_merged(tmp_path):

@@ -19,7 +19,8 @@ from cdiscount_tasks.stages.sample import draw_sample
 from cdiscount_tasks.tables import parquet, schemas
 from cdiscount_tasks.tables.sample_images import read_image_keys
 from cdiscount_tasks.vocabulary import SPLITS, TRAIN
-from tests.conftest import TINY_LABELS, index_catalogue
+from tests.conftest import TINY_LABELS
+from tests.material.indexing import index_catalogue
 from tests.material.tiny_catalogue import (
     BLUE,
     CATEGORIES,
@@ -278,7 +279,8 @@ def test_human_fixes_change_what_is_learnt_and_never_what_is_measured(fix, produ
     )
     assert (pd.isna(found.loc[other, "label"]), found.loc[other, "rule"]) == (True, "human_exclusion")
     assert read_json(path, "counts")["human_fixes"] == {
-        "num_relabelled": 1, "num_confirmed": 0, "num_excluded": 1, "num_contradicted": 0,
+        "num_relabelled": 1, "num_confirmed": 0, "num_excluded": 1, "num_contradicted": 0, "num_found_right": 0,
+        "num_unsure": 0,
         "warnings": ["fixes file, line 4: product 9999 is not among the products that this sample keeps"],
     }  # fmt: skip
 
@@ -300,7 +302,22 @@ def test_a_confirmed_product_that_a_copy_contradicts_is_counted_as_both(label_ca
     files = write_fixes(tmp_path, f"300,{RED},x\n301,{GREEN},x\n")
     counts = read_json(label_catalogue(catalogue_of(rows), files)["path"], "counts")
     assert {name: n for name, n in counts["human_fixes"].items() if name != "warnings"} == {
-        "num_relabelled": 0, "num_confirmed": 2, "num_excluded": 0, "num_contradicted": 2,
+        "num_relabelled": 0, "num_confirmed": 2, "num_excluded": 0, "num_contradicted": 2, "num_found_right": 0,
+        "num_unsure": 0,
+    }  # fmt: skip
+
+
+def test_what_people_found_right_and_could_not_tell_is_counted_and_products_outside_the_sample_are_not(
+    fix, products, tmp_path
+):
+    right, unsure = products[products["split"] == TRAIN].index[:2]
+    path = tmp_path / "fixes.csv"
+    rows = [f"{right},,catalogue,seen", f"{unsure},,unsure,seen", f"9999,{RED},catalogue,seen"]
+    path.write_text("product_id,category_id,verdict,reason\n" + "\n".join(rows) + "\n")
+    counts = read_json(fix(LabelFiles(fixes_path=path))["path"], "counts")
+    assert {name: n for name, n in counts["human_fixes"].items() if name != "warnings"} == {
+        "num_relabelled": 0, "num_confirmed": 0, "num_excluded": 1, "num_contradicted": 0, "num_found_right": 1,
+        "num_unsure": 1,
     }  # fmt: skip
 
 

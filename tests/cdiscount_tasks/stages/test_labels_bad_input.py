@@ -20,7 +20,8 @@ from cdiscount_tasks.stages.labels import fix_labels
 from cdiscount_tasks.stages.sample import draw_sample
 from cdiscount_tasks.tables import parquet, schemas
 from cdiscount_tasks.vocabulary import SPLITS
-from tests.conftest import TINY_LABELS, index_catalogue
+from tests.conftest import TINY_LABELS
+from tests.material.indexing import index_catalogue
 from tests.material.tiny_catalogue import BLUE, GREEN, RED, YELLOW, TinyCatalogue, draw_jpeg, encode, undecodable
 
 FIXED_SPLIT = SplitConfig(file="splits.csv")

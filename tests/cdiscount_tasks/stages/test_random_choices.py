@@ -3,13 +3,13 @@ import json
 import numpy as np
 import pytest
 
-from cdiscount_tasks.settings.comparison import CloudConfig
+from cdiscount_tasks.settings.comparison import RandomChoicesConfig
 from cdiscount_tasks.stages.inputs import ComparedRun
-from cdiscount_tasks.stages.random_choices import NO_NAMES, choose_pool, judge_cloud
+from cdiscount_tasks.stages.random_choices import NO_NAMES, choose_pool, judge_random_choices
 from cdiscount_tasks.tables import parquet, schemas
 from tests.material.compared_runs import artifact, make_pooled_draw
 
-CONFIG = CloudConfig(products_per_category=20)
+CONFIG = RandomChoicesConfig(products_per_category=20)
 FAMILIES = {f"D{department}": [1000 * department + place for place in range(1, 7)] for department in range(1, 7)}
 IDS = sorted(one for ids in FAMILIES.values() for one in ids)
 WINE, BAG = FAMILIES["D1"][:5], [ids[0] for ids in FAMILIES.values()][:5]
@@ -79,12 +79,12 @@ def draw(tmp_path_factory, pool):
 
 
 @pytest.fixture(scope="module")
-def cloud(index_dir, names_path, draw, runs, tmp_path_factory):
-    artifacts_dir = tmp_path_factory.mktemp("cloud")
-    result = judge_cloud(index_dir, names_path, draw, runs, artifacts_dir, CONFIG, ["a note of the pool"])
-    again = judge_cloud(index_dir, names_path, draw, runs, artifacts_dir, CONFIG, ["a note of the pool"])
+def choices(index_dir, names_path, draw, runs, tmp_path_factory):
+    artifacts_dir = tmp_path_factory.mktemp("random_choices")
+    result = judge_random_choices(index_dir, names_path, draw, runs, artifacts_dir, CONFIG, ["a note of the pool"])
+    again = judge_random_choices(index_dir, names_path, draw, runs, artifacts_dir, CONFIG, ["a note of the pool"])
     assert (result["reused"], again["reused"]) == (False, True)
-    return json.loads((artifacts_dir / result["path"] / "cloud.json").read_text("utf-8"))
+    return json.loads((artifacts_dir / result["path"] / "random_choices.json").read_text("utf-8"))
 
 
 def test_the_pool_holds_the_samples_categories(pool):
@@ -95,20 +95,20 @@ def test_without_names_there_is_no_pool_and_the_reason(index_dir, runs):
     assert choose_pool(index_dir, None, runs, CONFIG) == ((), (NO_NAMES,))
 
 
-def test_siblings_that_look_alike_are_harder_and_the_gap_says_so(cloud):
-    assert len(cloud["unlike"]) == 30
-    assert cloud["gap"]["low"] > 0
+def test_siblings_that_look_alike_are_harder_and_the_gap_says_so(choices):
+    assert len(choices["unlike"]) == 30
+    assert choices["gap"]["low"] > 0
 
 
-def test_the_samples_are_marked_where_they_belong(cloud):
-    means = {kind: np.mean([one["accuracy"]["value"] for one in cloud[kind]]) for kind in ("alike", "unlike")}
-    assert abs(cloud["samples"]["wine"]["accuracy"]["value"] - means["alike"]) < 0.2
-    assert abs(cloud["samples"]["bag"]["accuracy"]["value"] - means["unlike"]) < 0.1
+def test_the_samples_are_marked_where_they_belong(choices):
+    means = {kind: np.mean([one["accuracy"]["value"] for one in choices[kind]]) for kind in ("alike", "unlike")}
+    assert abs(choices["samples"]["wine"]["accuracy"]["value"] - means["alike"]) < 0.2
+    assert abs(choices["samples"]["bag"]["accuracy"]["value"] - means["unlike"]) < 0.1
 
 
-def test_the_size_is_two_thirds_of_the_products_drawn(cloud):
-    assert (cloud["num_groups"], cloud["num_test_groups"]) == (13, 4)
+def test_the_size_is_two_thirds_of_the_products_drawn(choices):
+    assert (choices["num_groups"], choices["num_test_groups"]) == (13, 4)
 
 
-def test_notes_of_the_pool_are_kept(cloud):
-    assert "a note of the pool" in cloud["notes"]
+def test_notes_of_the_pool_are_kept(choices):
+    assert "a note of the pool" in choices["notes"]

@@ -13,6 +13,7 @@ from cdiscount_tasks.artifacts.publish import rebuild_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.labelling.fix_rows import read_fix_rows
+from cdiscount_tasks.reports.overview import write_reports_index
 from cdiscount_tasks.runs.folders import run_folder
 from cdiscount_tasks.stages.audit import audit_labels
 from cdiscount_tasks.stages.inputs import Reviews
@@ -27,7 +28,9 @@ from tests.material.report_inputs import make_inputs
 def write(inputs, reports_dir, run_id=None):
     config = inputs.config.model_copy(update={"run_id": run_id}) if run_id else inputs.config
     out_dir = reports_dir / config.sample.name / run_folder(config.run_id)
-    return out_dir, write_report(*inputs.dirs.values(), out_dir, config)
+    written = write_report(inputs.dirs, out_dir, config)
+    write_reports_index(reports_dir)
+    return out_dir, written
 
 
 def read_metrics(out_dir):
@@ -59,6 +62,12 @@ def report(inputs, tmp_path_factory):
 @pytest.fixture(scope="module")
 def page(report):
     return Page((report[0] / "report.html").read_text("utf-8"))
+
+
+def test_the_report_counts_what_people_found_right_and_what_they_could_not_tell(page):
+    assert "2 products given another category by people, 4 confirmed as right, 0 taken out of learning, 1 unsure" in (
+        page.text
+    )
 
 
 def test_a_report_holds_its_files_and_a_manifest_that_verifies(report):
@@ -135,9 +144,7 @@ def test_an_evaluation_without_its_calibration_is_told(inputs, tmp_path):
     copy = shutil.copytree(inputs.dirs["evaluation"], tmp_path / "evaluation-0")
     (copy / "calibration.json").unlink()
     with pytest.raises(DataError, match=r"evaluation-0.*calibration\.json"):
-        write_report(
-            *{**inputs.dirs, "evaluation": copy}.values(), tmp_path / "reports" / "wine" / "run", inputs.config
-        )
+        write_report({**inputs.dirs, "evaluation": copy}, tmp_path / "reports" / "wine" / "run", inputs.config)
 
 
 def test_the_same_inputs_give_the_same_bytes(inputs, report, tmp_path):
@@ -229,7 +236,7 @@ def test_what_an_older_evaluation_and_a_run_without_features_lack_is_said(page):
 def test_why_a_run_has_no_features_is_said_wherever_they_are_missed(inputs, tmp_path):
     reason = "pretrained weights cannot be used: /w/mobilenet_v2_notop.h5: does not open as the HDF5 file"
     out_dir = tmp_path / "reports" / "wine" / "run"
-    write_report(*inputs.dirs.values(), out_dir, inputs.config, no_features=reason)
+    write_report(inputs.dirs, out_dir, inputs.config, no_features=reason)
     assert read_metrics(out_dir)["leak"]["reason"] == reason
     assert Page((out_dir / "report.html").read_text("utf-8")).text.count("/w/mobilenet_v2_notop.h5: does not open") == 4
 
@@ -396,14 +403,14 @@ def test_reports_that_end_together_are_all_in_the_index(inputs, tmp_path):
 def test_a_missing_artifact_is_told_before_anything_is_written(inputs, tmp_path):
     dirs = {**inputs.dirs, "model": tmp_path / "model-0000"}
     with pytest.raises(DataError, match=r"model-0000.*no finished artifact"):
-        write_report(*dirs.values(), tmp_path / "reports" / "wine" / "run", inputs.config)
+        write_report(dirs, tmp_path / "reports" / "wine" / "run", inputs.config)
     assert not (tmp_path / "reports").exists()
 
 
 def test_a_reports_folder_that_cannot_be_made_names_its_setting(inputs, tmp_path):
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(ConfigError, match="CDISCOUNT_REPORTS"):
-        write_report(*inputs.dirs.values(), tmp_path / "file" / "wine" / "run", inputs.config)
+        write_report(inputs.dirs, tmp_path / "file" / "wine" / "run", inputs.config)
 
 
 def test_the_predictions_are_a_copy_of_the_evaluations(inputs, report):
@@ -427,7 +434,7 @@ def audited(inputs, tmp_path_factory):
     features_dir = make_features(inputs.dirs["labels"], folder, looks_like)
     audit = audit_labels(inputs.dirs["labels"], features_dir, Reviews(), folder, inputs.config.labels)
     out_dir = folder / "reports" / "wine" / "one"
-    write_report(*inputs.dirs.values(), out_dir, inputs.config, features_dir, Path(audit["path"]))
+    write_report({**inputs.dirs, "features": features_dir, "audit": Path(audit["path"])}, out_dir, inputs.config)
     return out_dir
 
 

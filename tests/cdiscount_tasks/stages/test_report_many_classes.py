@@ -5,7 +5,9 @@ import json
 
 import pytest
 
-from benchmarks.material.synthetic_evaluation import (
+from tests.cdiscount_tasks.stages.test_report import write
+from tests.material.html_page import Page
+from tests.material.synthetic_evaluation import (
     NUM_CATEGORIES,
     NUM_LEVEL1,
     NUM_LEVEL2,
@@ -13,8 +15,6 @@ from benchmarks.material.synthetic_evaluation import (
     make_evaluation,
     make_names,
 )
-from tests.cdiscount_tasks.stages.test_report import write
-from tests.material.html_page import Page
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import html5lib
 import pytest
 
 from cdiscount_tasks.pages.parts.outside_text import without_marks
+from cdiscount_tasks.reports.overview import write_reports_index
 from cdiscount_tasks.runs.folders import run_folder
 from cdiscount_tasks.stages.audit import audit_labels
 from cdiscount_tasks.stages.inputs import Reviews
@@ -29,7 +30,8 @@ def make_report(parent, names, families, text):
     sample = inputs.config.sample.model_copy(update={"title": text, "description": text * 2})
     config = inputs.config.model_copy(update={"sample": sample, "catalogue_path": f"/data/{text}"})
     out_dir = parent / "reports" / "wine" / run_folder(config.run_id)
-    write_report(*inputs.dirs.values(), out_dir, config, features_dir, Path(audit["path"]))
+    write_report({**inputs.dirs, "features": features_dir, "audit": Path(audit["path"])}, out_dir, config)
+    write_reports_index(out_dir.parents[1])
     return out_dir
 
 

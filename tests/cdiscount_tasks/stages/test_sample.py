@@ -11,7 +11,7 @@ from cdiscount_tasks.stages.sample import choose_products, draw_sample
 from cdiscount_tasks.tables.parquet import read_table
 from cdiscount_tasks.tables.sample_images import SampleImages, read_image_keys
 from cdiscount_tasks.tables.schemas import IMAGES, PRODUCTS, REJECTED, SAMPLE_PRODUCTS
-from tests.conftest import index_catalogue
+from tests.material.indexing import index_catalogue
 from tests.material.tiny_catalogue import BLUE, CATEGORIES, GREEN, RED, draw_jpeg, encode
 
 

@@ -5,13 +5,12 @@ import re
 import subprocess
 import sys
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from cdiscount_tasks.settings.training import NetworkName
+from cdiscount_tasks.settings.networks import NETWORKS
 from cdiscount_tasks.stages.evaluation import evaluate_model
 from cdiscount_tasks.stages.model import train_model
 from cdiscount_tasks.tables import parquet
@@ -46,7 +45,7 @@ for path in sys.argv[1:]:
 
 
 WHOLE, HALF, FOLDED = "float32", "mixed_bfloat16", True
-SAVED = [(name, WHOLE, False) for name in get_args(NetworkName)]
+SAVED = [(name, WHOLE, False) for name in NETWORKS]
 SAVED += [("small_cnn", HALF, False), ("mobilenet_v3_small", WHOLE, FOLDED), ("mobilenet_v3_small", HALF, FOLDED)]
 
 

@@ -1,9 +1,11 @@
+import os
 import random
 
 import pytest
 
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.tables.csv_text import CsvRow, format_csv, id_hint, is_whole_number, parse_csv, read_csv
+from cdiscount_tasks.tables.fixes_file import read_bytes
 
 COLUMNS = ["id", "name"]
 
@@ -128,3 +130,52 @@ def test_an_id_is_a_whole_number_of_64_bits_written_in_one_way(text, is_id, hint
     assert is_whole_number(text) is is_id
     assert bool(id_hint(text)) is bool(hint) or is_id
     assert hint in id_hint(text) or is_id
+
+
+@pytest.mark.parametrize("start", ["2,6", '"2",6', " 2 ,6", "-2;"])
+def test_a_short_row_that_an_unclosed_quote_swallowed_is_told(tmp_path, start):
+    with pytest.raises(DataError, match="line 3 looks like a row, but lies inside a text"):
+        parse_csv(
+            f'id,name,n\n1,5,"a\n{start.replace(chr(34), chr(34) * 2)}"\n3,5,c\n'.encode(), tmp_path, COLUMNS, "t"
+        )
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("id,name\n1\n", "line 2 has 1 field, expected 2; a field that is empty needs its comma too"),
+        (f"id,name\n1,{'x' * 140_000}\n", "line 2 has a field of more than 131,072 characters; shorten it"),
+    ],
+)
+def test_the_way_out_fits_the_fault(tmp_path, text, words):
+    with pytest.raises(DataError) as caught:
+        parse(text, tmp_path)
+    assert words in str(caught.value)
+    assert "quote" not in str(caught.value)
+
+
+def test_utf_32_is_called_so(tmp_path):
+    for encoding in ("utf-32", "utf-32-be"):
+        with pytest.raises(DataError, match="it is UTF-32"):
+            parse("\ufeff" * (encoding != "utf-32") + "id,name\n", tmp_path, encoding)
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "huge"])
+def test_what_is_no_file_of_sane_size_is_refused_unread(tmp_path, kind):
+    path = tmp_path / "f.csv"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        with path.open("wb") as file:
+            file.truncate(2**31)
+    words = "it has 2,147,483,648 bytes, expected at most" if kind == "huge" else "it is a pipe or a device"
+    with pytest.raises(DataError, match=words):
+        read_csv(path, COLUMNS, "trial")
+    with pytest.raises(DataError, match=words):
+        read_bytes(path)
+
+
+def test_an_id_that_is_right_has_no_hint():
+    assert id_hint("1") == id_hint("-5") == ""

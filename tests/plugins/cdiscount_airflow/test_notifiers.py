@@ -8,6 +8,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from cdiscount_airflow import notifiers
 
 from cdiscount_tasks.errors import ConfigError
+from cdiscount_tasks.runs.folders import run_folder
 from cdiscount_tasks.settings.environment import read_environment
 from tests.material.finished_reports import write_finished
 from tests.material.mail_server import mail_server
@@ -23,11 +24,11 @@ with a smaller batch size.
 """
 
 
-def context_of(error=None, map_index=-1, path=None):
+def context_of(error=None, map_index=-1):
     """Return as much of a task's context as a message looks at."""
     ti = SimpleNamespace(
-        task_id="train_model", run_id="manual__1", try_number=2, map_index=map_index, log_url=LOG_URL,
-        xcom_pull=lambda **_: {"path": str(path)},
+        dag_id="cdiscount_wine", task_id="train_model", run_id="manual__1", try_number=2, map_index=map_index,
+        log_url=LOG_URL,
     )  # fmt: skip
     task = SimpleNamespace(task_display_name="Train the model", doc_md=DOC, execution_timeout=timedelta(hours=1))
     return {"ti": ti, "task": task, "dag": WINE, "exception": error}
@@ -72,10 +73,12 @@ def test_a_mapped_task_tells_which_of_its_parts_failed():
     assert failed(None, map_index=0).subject.endswith("Train the model [0] failed")
 
 
-def test_a_report_tells_accuracy_verdict_and_where_it_stands(tmp_path):
+def test_a_report_tells_accuracy_verdict_and_where_it_stands(tmp_path, monkeypatch):
+    monkeypatch.setenv("CDISCOUNT_REPORTS", str(tmp_path))
     folder = write_finished(tmp_path, run_id="manual__1")
+    folder = folder.rename(folder.with_name(run_folder("manual__1")))
 
-    message = notifiers.report_message(context_of(path=folder))
+    message = notifiers.report_message(context_of())
 
     assert message.subject.startswith("Wine: product accuracy 75.0 % [65.0, 85.0] (95 % interval; 4 test products)")
     assert message.lines[0].endswith("the split is certified.")

@@ -112,6 +112,17 @@ def test_a_folder_that_cannot_be_written_is_told_with_its_variable(tmp_path):
         airflow_home.check_writable(tmp_path / "file" / "home", "AIRFLOW_HOME")
 
 
+@pytest.mark.parametrize("kind", ["link to nothing", "link that leads back to itself", "too long"])
+def test_a_place_that_cannot_be_a_folder_is_no_matter_of_rights(tmp_path, kind):
+    place = tmp_path / ("n" * 300 if kind == "too long" else "place")
+    if kind != "too long":
+        place.symlink_to(place if "back" in kind else tmp_path / "nothing")
+
+    with pytest.raises(airflow_home.ToolError, match=rf"{kind}\); set CDISCOUNT_DATA to a folder") as caught:
+        airflow_home.check_writable(place, "CDISCOUNT_DATA")
+    assert "rights" not in str(caught.value)
+
+
 def made_database(path, *dag_ids):
     with sqlite3.connect(path) as database:
         database.execute("CREATE TABLE dag (dag_id TEXT)")

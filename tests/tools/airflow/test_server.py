@@ -8,7 +8,7 @@ import pytest
 
 from tools.airflow import processes, server
 from tools.airflow.api import AirflowApi, ApiError
-from tools.airflow.home import PROJECT_DIR, ToolError, held_lock, password
+from tools.airflow.home import ToolError, held_lock, password
 
 
 @pytest.fixture
@@ -108,7 +108,11 @@ def test_up_runs_a_private_airflow_and_down_leaves_nothing(tmp_path):
             api.trigger("cdiscount_wine", "refused", {"epochs": 0}, "")
         heard = {place.laddr.ip for pid in processes.living(note.sessions) for place in listening(pid)}
         assert heard == {"127.0.0.1"}
-        assert "runs already" in make("up", home, port, tmp_path).stdout
+        again = make("up", home, port, tmp_path, **proxies)
+        assert again.returncode == 0, again.stderr
+        assert "runs already" in again.stdout
+        assert f"http://127.0.0.1:{port}" in again.stdout
+        assert password(home) in again.stdout
         other = make("up", home, port, tmp_path, CDISCOUNT_WEIGHTS="/elsewhere")
         assert other.returncode == 1
         assert "CDISCOUNT_WEIGHTS unset (now /elsewhere)" in other.stderr
@@ -145,6 +149,18 @@ def test_other_settings_than_a_running_airflow_has_are_named_with_both_values(sl
         "CDISCOUNT_GPU_SLOTS 2 (now unset)",
         "CDISCOUNT_WEIGHTS unset (now /new)",
         "port 1 (now 2)",
+    ]
+
+
+def test_a_setting_of_airflows_that_changed_is_named_without_its_value(sleeper, monkeypatch):
+    names = [f"AIRFLOW__SCHEDULER__{name}" for name in ("A", "B", "C")]
+    before = server.settings_of({names[0]: "1", names[1]: "1"})
+    monkeypatch.setattr(os, "environ", {names[0]: "2", names[2]: "2"})
+
+    assert server.differing_settings(note_of(sleeper, settings=before)) == [
+        "AIRFLOW__SCHEDULER__A (now a different value)",
+        "AIRFLOW__SCHEDULER__B set (now unset)",
+        "AIRFLOW__SCHEDULER__C unset (now set)",
     ]
 
 

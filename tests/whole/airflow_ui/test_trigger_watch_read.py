@@ -70,7 +70,7 @@ def mistaken_log(admin, airflow, triggered):
     api.trigger(MISTAKEN_DAG_ID, MISTAKEN_RUN_ID, {"epoch": EPOCHS}, "")
     api.set_paused(MISTAKEN_DAG_ID, paused=False)
     admin.open(f"/dags/{MISTAKEN_DAG_ID}/runs/{MISTAKEN_RUN_ID}/tasks/resolve_run")
-    return admin.wait_for_log("no parameter of this DAG")
+    return admin.wait_for_log("no setting of this run")
 
 
 class Watched(NamedTuple):
@@ -205,7 +205,7 @@ def test_the_task_that_writes_the_report_leads_to_it(finished, admin):
 
 
 def test_a_key_that_is_no_knob_fails_the_first_task_with_the_one_that_was_meant(mistaken_log):
-    assert "'epoch', which is no parameter of this DAG; did you mean epochs" in mistaken_log
+    assert "'epoch' is no setting of this run; did you mean epochs" in mistaken_log
 
 
 def test_the_tab_of_a_failed_run_says_why_and_leads_to_the_log(mistaken_log, admin):
@@ -213,7 +213,7 @@ def test_the_tab_of_a_failed_run_says_why_and_leads_to_the_log(mistaken_log, adm
     admin.main.get_by_role("link", name="Report", exact=True).click()
     text = admin.read()
     assert "Resolve the run failed" in text
-    assert "conf has 'epoch', which is no parameter of this DAG; did you mean epochs?" in text
+    assert "'epoch' is no setting of this run; did you mean epochs?" in text
     admin.report.get_by_role("link", name="the log of Resolve the run").click()
     admin.report.get_by_test_id("virtualized-list").filter(has_text="did you mean epochs").wait_for()
 

@@ -5,7 +5,7 @@ from cdiscount_tasks.learning.features.random_choices import (
     CATEGORIES_PER_FAMILY,
     MOST_FAMILIES,
     NUM_CATEGORIES,
-    NUM_CLOUD_DRAWS,
+    NUM_RANDOM_CHOICES,
     TreeCategory,
     choose_draws,
     choose_pool,
@@ -65,7 +65,7 @@ def test_a_small_catalogue_has_no_pool_and_both_reasons():
 
 def test_alike_draws_are_of_one_family_and_unlike_ones_of_as_many_departments():
     draws = choose_draws(TREE, GROUPS, 40, seed=0)
-    assert len(draws.alike) == len(draws.unlike) == NUM_CLOUD_DRAWS
+    assert len(draws.alike) == len(draws.unlike) == NUM_RANDOM_CHOICES
     for ids in draws.alike:
         assert len(set(ids)) == NUM_CATEGORIES and len({FAMILY_OF[one] for one in ids}) == 1
     for ids in draws.unlike:
@@ -74,12 +74,12 @@ def test_alike_draws_are_of_one_family_and_unlike_ones_of_as_many_departments():
 
 def test_no_draw_comes_twice():
     draws = choose_draws(TREE, GROUPS, 40, seed=0)
-    assert len(set(draws.alike)) == len(set(draws.unlike)) == NUM_CLOUD_DRAWS
+    assert len(set(draws.alike)) == len(set(draws.unlike)) == NUM_RANDOM_CHOICES
 
 
 def test_as_many_families_are_used_as_there_are():
     draws = choose_draws(TREE, GROUPS, 40, seed=0)
-    assert len({FAMILY_OF[ids[0]] for ids in draws.alike}) == NUM_CLOUD_DRAWS
+    assert len({FAMILY_OF[ids[0]] for ids in draws.alike}) == NUM_RANDOM_CHOICES
 
 
 def test_categories_with_too_few_groups_are_left_out_and_told():

@@ -6,11 +6,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from benchmarks.belief import interval_coverage
-from benchmarks.belief.interval_coverage import Cell
 from cdiscount_tasks.learning.measuring import intervals, shares
 from cdiscount_tasks.pages.report.coverage import GOAL, MEASURED_COVERAGE
 from tests.conftest import TEST_SCALE
+from tests.material import drawn_test_sets
+from tests.material.drawn_test_sets import Cell
 
 
 def plain_design_effect(right, group_id):
@@ -115,13 +115,13 @@ def test_one_wrong_group_of_a_tenth_does_not_cut_off_the_truth():
     assert high > 0.90
 
 
-def coverage(cell, repeats, method=interval_coverage.SCORE):
-    low, high = interval_coverage.METHODS[method](interval_coverage.draw_test_sets(cell, repeats))
+def coverage(cell, repeats, method=drawn_test_sets.SCORE):
+    low, high = drawn_test_sets.METHODS[method](drawn_test_sets.draw_test_sets(cell, repeats))
     return np.mean((low <= cell.accuracy) & (cell.accuracy <= high))
 
 
 @pytest.mark.parametrize("has_large_group", [False, True])
-@pytest.mark.parametrize("correlation", interval_coverage.CORRELATIONS)
+@pytest.mark.parametrize("correlation", drawn_test_sets.CORRELATIONS)
 @pytest.mark.parametrize("accuracy", [0.75, 0.90])
 def test_in_a_simulation_of_300_groups_the_interval_covers_the_truth_in_93_to_97_of_100(
     accuracy, correlation, has_large_group
@@ -133,23 +133,23 @@ def test_in_a_simulation_of_300_groups_the_interval_covers_the_truth_in_93_to_97
     assert GOAL[0] - below <= covered <= GOAL[1] + above
 
 
-@pytest.mark.parametrize("num_groups", interval_coverage.NUMS_GROUPS if TEST_SCALE > 1 else [40, 100])
+@pytest.mark.parametrize("num_groups", drawn_test_sets.NUMS_GROUPS if TEST_SCALE > 1 else [40, 100])
 def test_the_coverage_that_the_page_tells_is_found_again(num_groups):
-    for accuracy in interval_coverage.ACCURACIES:
-        same = [cell for cell in interval_coverage.cells() if cell[:2] == (num_groups, accuracy)]
+    for accuracy in drawn_test_sets.ACCURACIES:
+        same = [cell for cell in drawn_test_sets.cells() if cell[:2] == (num_groups, accuracy)]
         covered = [coverage(cell, 1_000) for cell in same]
         assert (min(covered), max(covered)) == pytest.approx(MEASURED_COVERAGE[num_groups, accuracy], abs=0.012)
 
 
-@pytest.mark.parametrize("method", ["Wilson by single products", interval_coverage.SINGLE_IMAGES])
+@pytest.mark.parametrize("method", ["Wilson by single products", drawn_test_sets.SINGLE_IMAGES])
 def test_intervals_by_single_products_or_images_cover_far_less_where_groups_are_alike(method):
     assert coverage(Cell(300, 0.9, 0.9, False), 400, method) < 0.85
 
 
 def test_simulated_test_sets_have_as_many_copies_and_images_as_the_catalogue():
-    sets = interval_coverage.draw_test_sets(Cell(300, 0.9, 0.9, False), 300)
+    sets = drawn_test_sets.draw_test_sets(Cell(300, 0.9, 0.9, False), 300)
     assert 1 - sets.sizes.size / sets.sizes.sum() == pytest.approx(0.37, abs=0.005)
     assert sets.num_images.sum() / sets.sizes.sum() == pytest.approx(12_371_293 / 7_069_896, abs=0.01)
     assert sets.hits.sum() / sets.sizes.sum() == pytest.approx(0.9, abs=0.005)
-    large = interval_coverage.draw_test_sets(Cell(300, 0.9, 0.9, True), 20)
+    large = drawn_test_sets.draw_test_sets(Cell(300, 0.9, 0.9, True), 20)
     assert large.sizes[:, 0] / large.sizes.sum(axis=1) == pytest.approx(0.1, abs=0.002)

@@ -1,4 +1,5 @@
 import logging
+import re
 
 import numpy as np
 import pytest
@@ -238,6 +239,16 @@ def test_how_far_an_epoch_is_is_told_with_speed_time_and_memory(monkeypatch, cap
         train_small(CONFIG.model_copy(update={"epochs": 1}))
     line = next(record.message for record in caplog.records if "image 16 of 24" in record.message)
     assert all(word in line for word in ("epoch 1", "loss", "images/s", "s left at most", "GiB of memory"))
+
+
+def test_no_time_left_is_told_from_the_first_batch_which_waits_for_compiling(monkeypatch, caplog):
+    monkeypatch.setattr(training, "PROGRESS_S", 0.0)
+    with caplog.at_level(logging.INFO, training.__name__):
+        train_small(CONFIG.model_copy(update={"epochs": 1}))
+    first, second = [record.message for record in caplog.records if ", image " in record.message][:2]
+    assert "the first batches" in first and "left" not in first
+    rate, left = (float(word) for word in re.search(r"(\d+) images/s, (\d+) s left", second).groups())
+    assert left <= (24 - 16) / max(rate, 1) + 1
 
 
 JSON_BYTES = 330

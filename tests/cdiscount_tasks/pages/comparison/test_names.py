@@ -74,20 +74,24 @@ def facts_of(names, titles, families):
         ],
         "features": {"network": "mobilenet_v2", "image_size": 128, "num_features": 1280},
         "no_features": None,
-        "cloud": {
+        "random_choices": {
             "alike": draws, "unlike": draws, "samples": {"wine": draws[3], "bag": draws[9]}, "gap": figure(0.2),
             "notes": [*titles, *families[:3]], "num_groups": 40, "num_test_groups": 12,
         },
-        "no_cloud": None,
+        "no_random_choices": None,
         "seeds": [0, 1, 2, 3, 4],
     }  # fmt: skip
     return {**facts, "answer": answer(facts)}
 
 
 def without_parts(facts):
-    """Return the facts of a comparison without features and cloud, which says why in the samples' words."""
-    bare = copy.deepcopy(facts) | {"features": None, "cloud": None, "no_features": facts["samples"][0]["title"]}
-    return {**bare, "no_cloud": facts["samples"][1]["title"], "answer": answer(bare)}
+    """Return the facts of a comparison without features and random choices, which says why in the samples' words."""
+    bare = copy.deepcopy(facts) | {
+        "features": None,
+        "random_choices": None,
+        "no_features": facts["samples"][0]["title"],
+    }
+    return {**bare, "no_random_choices": facts["samples"][1]["title"], "answer": answer(bare)}
 
 
 def pages_of(names, families, title):

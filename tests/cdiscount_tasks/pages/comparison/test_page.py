@@ -3,7 +3,7 @@ import copy
 import pytest
 
 from cdiscount_tasks.pages.comparison.page import answer
-from cdiscount_tasks.pages.comparison.random_choices_figure import draw_cloud
+from cdiscount_tasks.pages.comparison.random_choices_figure import draw_random_choices
 
 
 def figure(value, low=None, high=None):
@@ -22,7 +22,7 @@ def facts(accuracies, differences, gap=None):
         "features": {},
         "no_features": None,
         "differences": [{"samples": list(pair), "matched": one} for pair, one in differences.items()],
-        "cloud": None if gap is None else {"gap": gap},
+        "random_choices": None if gap is None else {"gap": gap},
     }
 
 
@@ -60,7 +60,7 @@ def test_an_interval_over_zero_is_no_difference():
         (figure(0.0, -0.1, 0.1), "are not shown to differ from those of different level-1 names: 0.0 points"),
     ],
 )
-def test_the_cloud_answers_for_the_catalogue(gap, words):
+def test_the_random_choices_answers_for_the_catalogue(gap, words):
     assert words in answer(facts({"a": 0.8, "b": 0.9}, {("a", "b"): figure(-0.1)}, gap))
 
 
@@ -68,11 +68,11 @@ def test_without_features_the_answer_says_that_there_is_none():
     without = copy.deepcopy(facts({"a": 0.8, "b": 0.9}, {}))
     without |= {"features": None, "no_features": "no weights stand there"}
     assert answer(without) == (
-        "Not answered at equal size: no weights stand there. The networks, one run each: A 0.700, B 0.700."
+        "The networks, one run each: A 0.700, B 0.700. Not answered at equal size: no weights stand there."
     )
 
 
-def cloud(alike, unlike):
+def choices(alike, unlike):
     draws = {
         kind: [{"accuracy": {"value": value}} for value in values]
         for kind, values in (("alike", alike), ("unlike", unlike))
@@ -80,17 +80,17 @@ def cloud(alike, unlike):
     return {**draws, "samples": {"wine": {"accuracy": {"value": 0.6}}}}
 
 
-def test_the_figure_of_the_cloud_says_in_words_what_it_shows():
-    alt = draw_cloud(cloud([0.5, 0.6, 0.8], [0.9, 0.95]), ["bag", "wine"]).alt
+def test_the_figure_of_the_random_choices_says_in_words_what_it_shows():
+    alt = draw_random_choices(choices([0.5, 0.6, 0.8], [0.9, 0.95]), ["bag", "wine"]).alt
     assert "3 draws of one level-2 name: 0.500 to 0.800, half of them below 0.600" in alt
     assert "sample B at 0.600" in alt and "sample A" not in alt
 
 
-def test_a_cloud_of_one_kind_has_no_empty_row():
-    svg = draw_cloud(cloud([], [0.9, 0.95]), ["wine"]).svg
+def test_a_random_choices_of_one_kind_has_no_empty_row():
+    svg = draw_random_choices(choices([], [0.9, 0.95]), ["wine"]).svg
     assert "of different level-1 names" in svg and "of one level-2 name" not in svg
 
 
-def test_the_same_cloud_gives_the_same_figure():
-    one = cloud([0.5, 0.6, 0.8], [0.9, 0.95])
-    assert draw_cloud(one, ["wine"]) == draw_cloud(one, ["wine"])
+def test_the_same_random_choices_gives_the_same_figure():
+    one = choices([0.5, 0.6, 0.8], [0.9, 0.95])
+    assert draw_random_choices(one, ["wine"]) == draw_random_choices(one, ["wine"])

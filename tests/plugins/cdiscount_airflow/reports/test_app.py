@@ -416,10 +416,24 @@ def test_the_list_of_a_broken_sample_begins_with_what_is_wrong_with_its_file(cli
     row |= {"bundle_name": "dags", "has_task_concurrency_limits": False}
     database.add(DagModel, {**row, "dag_id": "cdiscount_wine", "description": sentence, "timetable_type": ""})
     database.add(DagTag, {"dag_id": "cdiscount_wine", "name": "broken"})
-    page = client().get(f"{PREFIX}/dags/cdiscount_wine/").text
+    for path in PAGES[:3]:
+        page = client().get(path).text
+        assert sentence in page
+        assert page.index(sentence) < page.index(run_folder(FINISHED))
+    assert sentence not in client().get(f"{PREFIX}/dags/cdiscount_mixed_bag/").text
 
-    assert sentence in page
-    assert page.index(sentence) < page.index(run_folder(FINISHED))
+
+def test_a_broken_sample_without_a_run_has_no_empty_heading(client, database):
+    from airflow.models.dag import DagModel, DagTag
+
+    row = {"is_paused": False, "is_stale": False, "max_active_tasks": 1, "max_consecutive_failed_dag_runs": 0}
+    row |= {"bundle_name": "dags", "has_task_concurrency_limits": False}
+    database.add(DagModel, {**row, "dag_id": "cdiscount_tea", "description": "tea.yaml is odd", "timetable_type": ""})
+    database.add(DagTag, {"dag_id": "cdiscount_tea", "name": "broken"})
+    page = client().get(f"{PREFIX}/dags/cdiscount_tea/").text
+
+    (heading,) = re.findall("<h2[^>]*>(.*?)</h2>", page)
+    assert heading.endswith("file is broken")
 
 
 def test_a_run_that_nobody_knows_is_told(client):
@@ -470,13 +484,13 @@ def test_names_from_outside_are_text(client, database):
     assert "manual__&lt;b&gt;" in answer.text
 
 
-def test_a_run_of_the_catalogue_leads_to_the_page_that_its_task_told(client, database):
+def test_a_run_of_the_catalogue_leads_to_the_page_that_its_task_noted(client, database):
     from airflow.models.xcom import XComModel
 
     database.add_run("cdiscount_catalogue", "manual__c", "success", id=7)
-    row = {"dag_run_id": 7, "task_id": "write_catalogue_page", "key": "return_value", "map_index": -1}
+    row = {"dag_run_id": 7, "task_id": "write_catalogue_page", "key": "page", "map_index": -1}
     row |= {"dag_id": "cdiscount_catalogue", "run_id": "manual__c"}
-    database.add(XComModel, {"value": {"path": "/data/catalogue/0123abcd"}, **row})
+    database.add(XComModel, {"value": "0123abcd", **row})
     answer = client().get(f"{PREFIX}/dags/cdiscount_catalogue/runs/manual__c/")
 
     assert answer.headers["location"] == "../../../../files/catalogue/0123abcd/catalogue.html"

@@ -25,7 +25,7 @@ def run(database, client):
         def begin(self, state, **columns):
             database.add_run(DAG_ID, RUN_ID, state, id=7, **columns)
 
-        def task(self, task_id, state, weight=1, **columns):
+        def task(self, task_id, state, weight=9, **columns):
             columns = {"end_date": ENDED, "priority_weight": weight, **columns}
             database.add_task(DAG_ID, RUN_ID, task_id, state, **columns)
 
@@ -60,6 +60,27 @@ def test_a_failed_task_is_told_with_its_own_sentence_its_advice_and_a_way_to_its
     assert "If it fails for lack of memory, use less." in page
     log = f'href="../../../../../dags/{DAG_ID}/runs/{RUN_ID}/tasks/train_model">the log of <i>Train the model</i></a>'
     assert log in page
+
+
+@pytest.mark.parametrize("place", ["", f"dags/{DAG_ID}/"])
+def test_the_lists_say_why_a_run_failed_to_who_may_read_its_logs(failed, client, root_app, auth_manager, place):
+    from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity
+    from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
+
+    class HidesLogs(SimpleAuthManager):
+        def is_authorized_dag(self, *, method, user, access_entity=None, details=None):
+            allowed = access_entity != DagAccessEntity.TASK_LOGS or user.role == "admin"
+            return allowed and super().is_authorized_dag(
+                method=method, user=user, access_entity=access_entity, details=details
+            )
+
+    auth_manager(HidesLogs)
+    failed.left("train_model", "MemoryError: no 2 GiB are left")
+
+    assert "MemoryError: no 2 GiB are left." in client("admin").get(f"{PREFIX}/{place}").text
+    seen = client("viewer").get(f"{PREFIX}/{place}").text
+    assert RUN_ID in seen
+    assert "MemoryError" not in seen
 
 
 def test_each_part_of_a_mapped_task_has_its_own_sentence_and_log(run):
@@ -199,10 +220,10 @@ def test_a_report_that_was_removed_is_not_told_as_skipped_for_what_another_task_
 
 def test_tasks_are_listed_in_the_dags_order_and_only_finished_ones_count_as_done(run):
     run.begin("failed")
-    run.task("write_report", "upstream_failed", weight=1, start_date=BEGAN)
-    run.task("audit_labels", "skipped", weight=2, start_date=BEGAN)
-    run.task("train_model", "failed", weight=3, start_date=BEGAN + timedelta(minutes=1))
-    run.task("fix_labels", "success", weight=4, start_date=BEGAN + timedelta(minutes=2))
+    run.task("write_report", "upstream_failed", weight=4, start_date=BEGAN)
+    run.task("audit_labels", "skipped", weight=3, start_date=BEGAN)
+    run.task("train_model", "failed", weight=2, start_date=BEGAN + timedelta(minutes=1))
+    run.task("fix_labels", "success", weight=1, start_date=BEGAN + timedelta(minutes=2))
     page = run.shown()
     rows = page.partition("<tbody>")[2]
 

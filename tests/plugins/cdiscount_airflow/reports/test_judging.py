@@ -83,6 +83,19 @@ def test_a_page_has_25_cards_with_their_pictures_and_nothing_chosen(client, fixe
     assert len(Page(client("admin").get(f"{ADDRESS}?page=2").text).all("img")) == 5
 
 
+def test_a_refused_save_links_the_cards_that_are_in_the_way(client, fixes_path):
+    session = client("admin")
+    page = judge(session, page=2, verdict_27="other", verdict_28="other").text
+    banner = re.search(r'role="alert">(.*?)</p>', page)[1]
+    assert banner.endswith('press Save again: <a href="#card-27">card 27</a>, <a href="#card-28">card 28</a>.')
+    assert page.count('id="card-27"') == 1
+
+
+def test_judging_is_offered_only_where_a_list_stands(client, fixes_path, reports_dir):
+    assert "judge/wine/" in client("admin").get(f"{PREFIX}/").text
+    assert "judge/mixed_bag/" not in client("admin").get(f"{PREFIX}/").text
+
+
 def test_nothing_on_a_page_differs_between_rows_but_ids_and_places(client, fixes_path):
     text = client("admin").get(ADDRESS).text
     cards = re.findall(r"<figure>.*?</figure>", text, re.DOTALL)
@@ -168,7 +181,7 @@ def test_after_a_new_session_the_choices_are_still_there_to_be_saved(client, fix
 def test_only_the_pages_with_the_form_may_send_one_and_none_may_run_a_script(client, fixes_path):
     session = client("admin")
     policy = session.get(ADDRESS).headers["content-security-policy"]
-    assert policy.startswith("sandbox allow-forms allow-same-origin; default-src 'none';")
+    assert policy.startswith("sandbox allow-forms allow-same-origin allow-downloads; default-src 'none';")
     assert "form-action 'self'" in policy and "script" not in policy
     for address in (f"{PREFIX}/", f"{PREFIX}/judge/wine/", f"{PREFIX}/judge/wine/none/", f"{ADDRESS}?page=9"):
         policy = session.get(address).headers["content-security-policy"]

@@ -40,7 +40,7 @@ def wine(tmp_path, reports_dir, monkeypatch):
         features_dir = make_features(inputs.dirs["labels"], tmp_path / "wine", looks_like)
         audit = audit_labels(inputs.dirs["labels"], features_dir, reviews, tmp_path / "wine", inputs.config.labels)
         out_dir = reports_dir / "wine" / folder
-        write_report(*inputs.dirs.values(), out_dir, inputs.config, features_dir, Path(audit["path"]))
+        write_report({**inputs.dirs, "features": features_dir, "audit": Path(audit["path"])}, out_dir, inputs.config)
         return out_dir, Path(audit["path"])
 
     return inputs, fixes_dir / "wine.csv", write

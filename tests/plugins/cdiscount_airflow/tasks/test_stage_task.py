@@ -10,7 +10,7 @@ from cdiscount_airflow import failures
 from cdiscount_airflow.tasks.stage_task import is_scheduled, skip_task, stage_task
 
 from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
-from cdiscount_tasks.errors import ConfigError, DataError, DivergedError
+from cdiscount_tasks.errors import ConfigError, DataError, DivergedError, StepLeftOut
 
 
 def task_that_raises(error):
@@ -128,16 +128,21 @@ def test_a_reason_that_cannot_be_left_hides_no_error(monkeypatch):
         task_that_raises(DataError("mend the file")).function()
 
 
-def test_a_summary_is_logged_last_and_stands_beside_the_result(caplog):
-    @stage_task(lambda result: f"{result['num_images']:,} images")
-    def body() -> dict:
+def test_the_result_in_a_line_is_logged_last(caplog):
+    @stage_task()
+    def body() -> str:
         """What the body does."""
         logging.getLogger("cdiscount_tasks").info("work")
-        return {"path": "/a", "num_images": 9812}
+        return "9,812 images"
 
     with caplog.at_level(logging.INFO):
-        assert body.function() == {"path": "/a", "num_images": 9812, "summary": "9,812 images"}
+        assert body.function() == "9,812 images"
     assert caplog.messages == ["work", "9,812 images"]
+
+
+def test_a_step_that_is_left_out_skips_its_task_with_the_reason():
+    with pytest.raises(AirflowSkipException, match="no weights are here"):
+        task_that_raises(StepLeftOut("no weights are here")).function()
 
 
 @pytest.mark.parametrize("run_type", list(DagRunType))

@@ -15,6 +15,7 @@ import pytest
 from bson.int64 import Int64
 from PIL import Image
 
+from cdiscount_tasks.settings.environment import PROJECT_DIR
 from cdiscount_tasks.vocabulary import DRAWN_COMMENT
 from demo import DemoResult, draw_catalogue
 from demo.categories import BAG, CATEGORIES, REST, WINE, apportion
@@ -203,5 +204,5 @@ def test_apportion_divides_without_remainder_and_keeps_the_minimum() -> None:
 
 def test_drawing_imports_nothing_heavy() -> None:
     heavy = "{'tensorflow', 'keras', 'pandas', 'sklearn', 'airflow', 'pyarrow'}"
-    code = f"import sys, cdiscount_tasks.demo; sys.exit(bool({heavy} & set(sys.modules)))"
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    code = f"import sys, demo; sys.exit(bool({heavy} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=PROJECT_DIR, check=False).returncode == 0

@@ -3,7 +3,7 @@ from airflow.api_fastapi.common.types import UIAlert
 
 from cdiscount_tasks.settings.environment import read_environment
 from cdiscount_tasks.vocabulary import DRAWN_WARNING
-from tools.home_page.airflow_local_settings import DASHBOARD_UIALERTS, first_steps
+from tools.airflow.home_page.airflow_local_settings import DASHBOARD_UIALERTS, first_steps
 
 SAMPLE = "name: {name}\ntitle: {title}\ncategories: all\ndefault_preset: a\npresets: {{a: {{}}}}\n"
 

@@ -223,6 +223,17 @@ def test_edited_variables_are_refused_or_mean_what_their_texts_say(seed):
         assert list(read.notify) == ([] if ways == ["none"] else list(dict.fromkeys(ways)))
 
 
+@pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
+def test_both_readers_keep_the_line_end_inside_a_quoted_name(tmp_path, end):
+    (tmp_path / "names.csv").write_bytes(f'{",".join(COLUMNS)}\n5,A,B,"C{end}D"\n'.encode())
+    text = (tmp_path / "names.csv").read_bytes().decode()
+    assert (
+        list(read_category_names(tmp_path / "names.csv")[5])
+        == second_rows(text, COLUMNS)[0][1:]
+        == ["A", "B", f"C{end}D"]
+    )
+
+
 def test_the_texts_without_slips_are_read_and_mean_what_they_say(tmp_path, sample):
     assert_means(yaml_tree(WINE), sample.model_dump())
     for name, text in (("names.csv", NAMES), ("fixes.csv", FIXES), ("split.csv", SPLITS)):

@@ -15,7 +15,6 @@ import pyarrow as pa
 import xxhash
 from PIL import Image
 
-from benchmarks.material.synthetic_catalogue import IMAGES_PER_PRODUCT
 from cdiscount_tasks.artifacts.json_files import write_json
 from cdiscount_tasks.artifacts.publish import build_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
@@ -26,6 +25,7 @@ from cdiscount_tasks.settings.sample import DrawConfig, LabelConfig, SampleConfi
 from cdiscount_tasks.settings.training import TrainingConfig
 from cdiscount_tasks.tables import parquet, schemas
 from cdiscount_tasks.vocabulary import SPLITS
+from tests.material.synthetic_catalogue import IMAGES_PER_PRODUCT
 
 NUM_LEVEL1, NUM_LEVEL2, NUM_LEVEL3 = 49, 483, 5263
 NUM_CATEGORIES = 5270
@@ -243,6 +243,8 @@ NO_FAULTS: dict[str, Any] = {
         "num_confirmed": 0,
         "num_excluded": 0,
         "num_contradicted": 0,
+        "num_found_right": 0,
+        "num_unsure": 0,
         "warnings": [],
     },
     "ceiling": {"value": 1.0, "product": 1.0},

@@ -30,7 +30,8 @@ def environ(tmp_path_factory):
 
 def start(environ, **settings):
     return subprocess.Popen(
-        [sys.executable, str(PROJECT_DIR / "tools" / "run_sample.py")],
+        [sys.executable, "-m", "tools.run"],
+        cwd=PROJECT_DIR,
         env={**environ, "PRESET": "smoke", **settings},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -161,8 +162,10 @@ def test_a_port_that_is_none_is_refused_in_a_sentence(environ):
 
 
 def test_samples_that_may_not_be_compared_are_refused_before_airflow(environ, told):
-    command = [sys.executable, str(PROJECT_DIR / "tools" / "compare_samples.py")]
-    compared = subprocess.run(command, env=environ, capture_output=True, text=True, check=False, timeout=60)
+    command = [sys.executable, "-m", "tools.compare"]
+    compared = subprocess.run(
+        command, cwd=PROJECT_DIR, env=environ, capture_output=True, text=True, check=False, timeout=60
+    )
 
     assert compared.returncode == 1
     assert compared.stdout == ""

@@ -102,7 +102,7 @@ def test_runs_at_an_end_can_be_compared(made, tmp_path):
     runs = [run.compared(), other.compared()]
     for number, some in enumerate((runs, [one._replace(features_dir=None) for one in runs])):
         out_dir = tmp_path / "reports" / "comparison" / str(number)
-        write_comparison(some, None, out_dir, "no weights", "no cloud")
+        write_comparison(some, None, out_dir, "no weights", "no random choices")
         assert "NaN" not in (out_dir / "comparison.json").read_text("utf-8")
 
 

@@ -1,0 +1,96 @@
+import ast
+
+import pytest
+
+from cdiscount_tasks.artifacts.manifest import read_manifest
+from cdiscount_tasks.artifacts.publish import build_artifact
+from cdiscount_tasks.artifacts.recipe import Recipe
+from cdiscount_tasks.errors import StepLeftOut
+from cdiscount_tasks.runs import changes, finished, steps
+from cdiscount_tasks.settings.environment import PROJECT_DIR, read_environment
+from tests.cdiscount_tasks.runs.test_changes import Finished
+from tests.material.whole_runs import begin_run, finish_run
+from tools.demo import results
+
+DAG_FILE = PROJECT_DIR / "dags" / "category_samples.py"
+
+
+def steps_of_the_dag():
+    """Return the steps that the tasks of the DAG file make, by name."""
+    names = set()
+    for node in ast.walk(ast.parse(DAG_FILE.read_text("utf-8"))):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("make", "partial"):
+            names |= {part.value for part in node.args if isinstance(part, ast.Constant)}
+    return names
+
+
+def plan_portrait(run, at):
+    recipe = Recipe("portrait", 1, {}, {"labels": at["labels"]}, {}, {})
+
+    def make():
+        return build_artifact(
+            recipe.dir_in(run.artifacts_dir), recipe, lambda part: {"size": (part / "portrait.txt").write_text("face")}
+        )
+
+    return steps.Plan(lambda: recipe, make)
+
+
+PORTRAIT = steps.Step("portrait", ("labels",), plan_portrait, lambda result: f"{result['size']} letters")
+
+
+@pytest.fixture
+def colours(tmp_path, monkeypatch, tiny_path):
+    Finished(tmp_path, tiny_path).use(monkeypatch)
+
+
+@pytest.fixture
+def with_portrait(monkeypatch):
+    """Add a made-up step in the one place where steps are."""
+    place = [step.name for step in steps.STEPS].index("labels") + 1
+    monkeypatch.setattr(steps, "STEPS", (*steps.STEPS[:place], PORTRAIT, *steps.STEPS[place:]))
+
+
+def test_every_step_is_made_by_a_task_of_the_dag():
+    assert steps_of_the_dag() == {step.name for step in steps.STEPS}
+
+
+def test_every_input_of_a_step_is_made_before_it():
+    made = set()
+    for step in steps.STEPS:
+        assert set(step.inputs) <= made
+        made.add(step.name)
+
+
+def test_a_made_up_step_is_seen_wherever_the_way_is_walked(colours, with_portrait):
+    run = finish_run("colours", "r1")
+
+    assert (run.folders()["portrait"] / "portrait.txt").read_text() == "face"
+    assert "portrait" in read_manifest(run.report_dir)["inputs"]
+    assert "portrait" not in steps_of_the_dag()  # the DAG's own test would say so
+    assert changes.find_change(begin_run("colours", "r2"), run) is None
+    assert results.reused_stages(run) == []
+    assert [one.config.run_id for one in finished.iter_finished_runs(read_environment(), "colours")] == ["r1"]
+
+
+def test_a_finished_run_without_a_step_that_is_new_is_made_again(colours, monkeypatch):
+    run = finish_run("colours", "r1")
+    monkeypatch.setattr(steps, "STEPS", (*steps.STEPS[:3], PORTRAIT, *steps.STEPS[3:]))
+
+    assert "no portrait" in changes.find_change(begin_run("colours", "r2"), run).words
+    assert not list(finished.iter_finished_runs(read_environment(), "colours"))
+
+
+def test_a_step_that_a_run_does_without_says_why(colours):
+    begin_run("colours", "r1")
+
+    with pytest.raises(StepLeftOut, match="this needs pretrained weights"):
+        steps.make("features", "colours", "r1")
+
+
+def test_what_a_run_notes_names_no_absolute_path(colours):
+    run = finish_run("colours", "r1")
+
+    text = (run.run_dir / "artifacts.json").read_text("utf-8")
+    assert str(read_environment().data_dir) not in text
+    assert str(run.report_dir) not in text
+    assert run.folders()["model"].is_dir()
