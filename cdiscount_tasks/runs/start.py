@@ -34,7 +34,7 @@ from cdiscount_tasks.settings.environment import (
     read_environment,
 )
 from cdiscount_tasks.settings.run import PriceConfig, RunConfig, training_config
-from cdiscount_tasks.settings.sample import LEVEL_CHOICE, DrawConfig, LabelConfig, SampleConfig, read_sample
+from cdiscount_tasks.settings.sample import LEVEL_CHOICE, DrawConfig, LabelConfig, LabelRules, SampleConfig, read_sample
 from cdiscount_tasks.settings.sample_folder import sample_names
 from cdiscount_tasks.settings.training import TrainingConfig
 from cdiscount_tasks.settings.words import log_config
@@ -305,14 +305,7 @@ def start_run(sample_name: str, run_id: str, preset: str | None = None, override
                 categories=categories, max_products_per_category=sample.max_products_per_category, seed=sample.seed
             ),
             labels=LabelConfig(
-                categories=categories,
-                split=sample.split,
-                seed=sample.seed,
-                conflicts=sample.conflicts,
-                max_products_per_image=sample.max_products_per_image,
-                near_duplicates=sample.near_duplicates,
-                small_classes=sample.small_classes,
-                straddling=sample.straddling,
+                categories=categories, **{rule: getattr(sample, rule) for rule in LabelRules.model_fields}
             ),
             training=training,
             catalogue_path=str(catalogue_path),

@@ -138,36 +138,9 @@ class DrawConfig(Frozen):
     seed: int = Field(default=0, ge=0)
 
 
-class LabelConfig(Frozen):
-    """How a sample's products become labels, groups and splits."""
+class LabelRules(Frozen):
+    """How a sample's products become labels, groups and splits: what a YAML may set."""
 
-    categories: Annotated[tuple[int, ...] | None, _FromList] = Field(
-        description="The sample's categories, ascending; None: all it holds."
-    )
-    split: SplitConfig = SplitConfig()
-    seed: int = Field(default=0, ge=0)
-    conflicts: Literal["drop_image", "keep", "majority"] = "drop_image"
-    max_products_per_image: int = Field(default=50, ge=1)
-    near_duplicates: Literal["off", "report", "group"] = "report"
-    small_classes: Literal["error", "reject"] = "error"
-    straddling: Literal["error", "move_to_train"] = "error"
-
-
-class SampleConfig(Frozen):
-    """A named choice of categories with its label rules, schedule and presets: one YAML file in `include/samples`."""
-
-    name: str = Field(pattern=r"^[a-z0-9_]+$", max_length=64)
-    title: str = Field(min_length=1, max_length=100)
-    description: str = Field(default="", max_length=1000)
-    tags: Annotated[tuple[Annotated[str, Field(min_length=1, max_length=100)], ...], _FromList] = Field(
-        default=(), description="Of the DAG in Airflow, which takes up to 100 characters each."
-    )
-    categories: Annotated[Literal["all"] | tuple[int | str, ...], BeforeValidator(_checked_categories)] = Field(
-        description="Category ids, names of a level such as `level2: VIN`, or `all`."
-    )
-    max_products_per_category: int | None = Field(
-        default=None, ge=1, description="At most so many products of each category; null: all of them."
-    )
     max_products_per_image: int = Field(
         default=50, ge=1, description="An image in more products of the catalogue is a placeholder and rejected."
     )
@@ -186,6 +159,31 @@ class SampleConfig(Frozen):
         default="report",
         description="What happens to pictures that look the same without being identical: off, they are not sought; "
         "report, those that the split parts are counted; group, they tie products too, so that no split parts them.",
+    )
+
+
+class LabelConfig(LabelRules):
+    """The rules, and the categories that they are applied to."""
+
+    categories: Annotated[tuple[int, ...] | None, _FromList] = Field(
+        description="The sample's categories, ascending; None: all it holds."
+    )
+
+
+class SampleConfig(LabelRules):
+    """A named choice of categories with its label rules, schedule and presets: one YAML file in `include/samples`."""
+
+    name: str = Field(pattern=r"^[a-z0-9_]+$", max_length=64)
+    title: str = Field(min_length=1, max_length=100)
+    description: str = Field(default="", max_length=1000)
+    tags: Annotated[tuple[Annotated[str, Field(min_length=1, max_length=100)], ...], _FromList] = Field(
+        default=(), description="Of the DAG in Airflow, which takes up to 100 characters each."
+    )
+    categories: Annotated[Literal["all"] | tuple[int | str, ...], BeforeValidator(_checked_categories)] = Field(
+        description="Category ids, names of a level such as `level2: VIN`, or `all`."
+    )
+    max_products_per_category: int | None = Field(
+        default=None, ge=1, description="At most so many products of each category; null: all of them."
     )
     embed_pictures: bool = Field(
         default=True,

@@ -80,7 +80,8 @@ def _unknown(where: str, name: str, model: type[BaseModel]) -> str:
     elif homes:
         hint = f"it belongs below {' or '.join(homes)}"
     else:
-        hint = f"known are {', '.join(model.model_fields)}"
+        own_first = sorted(model.model_fields, key=lambda field: field not in model.__annotations__)
+        hint = f"known are {', '.join(own_first)}"
     return f"{where} is not a known setting; {hint}"
 
 
