@@ -54,7 +54,7 @@ def catalogue_dag() -> None:
         inlets=[assets.CATALOGUE_INDEX],
     )
     def notice_catalogue(dag_run=None, inlet_events=None) -> str:
-        """Look whether there is anything to do; a manual run always goes on.
+        """Look whether there is anything to do; a manual run always continues.
 
         **Reads** the catalogue's size and time and a sample of its blocks, the names CSV and the samples' YAML.
         **Leaves** nothing; a scheduled run is skipped, with the reason, if index and page stand and are published.

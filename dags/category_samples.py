@@ -59,7 +59,7 @@ def sample_dag(sample: SampleConfig) -> DAG:
 
         @stage_task(task_display_name="Notice changes", execution_timeout=timedelta(minutes=10))
         def notice_changes(dag_run=None, run_id=None) -> None:
-            """Look whether this run would make anything new; one that a person triggered always goes on.
+            """Look whether this run would make anything new; a run that a person triggered always continues.
 
             **Reads** what decided each artifact of the sample's last finished run of the same preset.
             **Leaves** nothing; a run that started by itself is skipped here, with the reason, if nothing changed.
@@ -125,7 +125,7 @@ def sample_dag(sample: SampleConfig) -> DAG:
 
             **Reads** the sample's pictures, their labels, and the features where the preset starts from weights.
             **Leaves** the model of the epoch with the lowest validation loss, and the history of all epochs.
-            **If it fails** for lack of memory, trigger again with a smaller batch size or image size. A retry goes on
+            **If it fails** for lack of memory, trigger again with a smaller batch size or image size. A retry continues
             from the last checkpoint; nothing that was learnt is lost.
             """
             return make("model", run_id)

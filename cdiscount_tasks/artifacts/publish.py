@@ -162,7 +162,7 @@ def build_artifact(
         # What fails here is reading, not writing.
         standing = standing_result(out_dir, every_byte)
         if standing is not None:
-            logger.info("%s stands already: nothing to do", out_dir)
+            logger.info("%s already exists, reusing it", out_dir)
             return {**standing, "reused": True}
         with disk_faults_told(out_dir), contextlib.suppress(_MadeMeanwhile):
             return {**_make(out_dir, recipe, write, identity, _place), "reused": False}

@@ -72,8 +72,9 @@ def _check_near_groups(product_ids: np.ndarray, identical: np.ndarray, group_ids
     if len(sizes) and sizes[largest] > LARGEST_NEAR_SHARE * len(product_ids):
         raise DataError(
             f"near_duplicates: group ties {sizes[largest]} of {len(product_ids)} products into one group, that of "
-            f"product {groups[largest]}; expected at most {LARGEST_NEAR_SHARE:.0%} of the sample, for so many pictures "
-            "are alike rather than the same; set near_duplicates: report, which counts them and ties nothing"
+            f"product {groups[largest]}; expected at most {LARGEST_NEAR_SHARE:.0%} of the sample. A "
+            "group this large means that the pictures are similar, not identical: set "
+            "near_duplicates: report, which counts them without grouping"
         )
 
 

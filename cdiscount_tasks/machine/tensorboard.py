@@ -37,7 +37,7 @@ class EpochLogs:
 
     def _give_up(self, error: Exception) -> None:
         self._writer = None
-        logger.warning("%s: no more logs for TensorBoard (%s); training goes on", self._folder, error)
+        logger.warning("%s: no more logs for TensorBoard (%s); training continues", self._folder, error)
 
     def __call__(self, epoch: Epoch) -> None:
         """Write an epoch's figures, at once: someone may be watching."""

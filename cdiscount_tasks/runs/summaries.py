@@ -24,7 +24,7 @@ def _percent(share: float) -> str:
 
 
 def _again(result: Result) -> str:
-    return " (stood already)" if result["reused"] else ""
+    return " (reused)" if result["reused"] else ""
 
 
 def byte_range(start: int, stop: int) -> str:

@@ -90,7 +90,8 @@ def training_config(sample: SampleConfig, preset: str, overrides: dict[str, Any]
         raise ConfigError(f"run of sample {sample.name}: {error}") from error
     if config.gpus > sample.num_gpu_slots:
         raise ConfigError(
-            f"run of sample {sample.name}: gpus is {config.gpus}, but a training takes {sample.num_gpu_slots} slots of "
-            "the pool `gpu`, as many as the most of its presets; raise gpus in a preset of the sample's YAML"
+            f"run of sample {sample.name}: gpus is {config.gpus}, but its DAG reserves {sample.num_gpu_slots} slots of "
+            f"the pool `gpu` (the largest gpus of its presets); to use {config.gpus}, set gpus: {config.gpus} in a "
+            "preset of the YAML"
         )
     return config

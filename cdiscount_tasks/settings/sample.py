@@ -109,7 +109,7 @@ class ScheduleConfig(Frozen):
         default=None,
         gt=0,
         le=24 * 365,
-        description="Hours after which a run that has not finished is told as late; it goes on. null: never.",
+        description="Hours after which an unfinished run is reported as late; it continues. null: never.",
     )
 
     @field_validator("cron")

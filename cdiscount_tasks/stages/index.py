@@ -121,7 +121,7 @@ def plan_ranges(catalogue_path: Path, parent_dir: Path) -> list[ByteRange]:
     """
     index_dir = index_recipe(parent_dir).dir_in(parent_dir)
     if find_result(index_dir) is not None:
-        logger.info("%s stands already: nothing to scan in %s", index_dir.name, catalogue_path)
+        logger.info("%s already exists, nothing to scan in %s", index_dir.name, catalogue_path)
         return []
     ranges = _all_ranges(file_state(catalogue_path)["size"])
     if not ranges:
@@ -191,7 +191,7 @@ def _standing_range(index_dir: Path) -> RangeResult | None:
     if find_result(index_dir) is None:
         return None
     # Another run has joined the parts, and removed them, since this one was planned.
-    logger.info("%s stands already: this range is part of it", index_dir.name)
+    logger.info("%s already exists, this range is part of it", index_dir.name)
     return RangeResult(path=str(index_dir), num_documents=0, num_products=0, num_images=0, num_rejected=0, reused=True)
 
 

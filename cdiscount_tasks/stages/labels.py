@@ -164,7 +164,7 @@ class _Decided(NamedTuple):
 def _decide(
     index_dir: Path, sample_dir: Path, files: LabelFiles, config: LabelConfig, names: dict[int, CategoryName]
 ) -> _Decided:
-    # What people wrote is read before the dear work, so that a slip is told in the first seconds.
+    # What people wrote is read before the expensive work, so that a slip is reported in the first seconds.
     if files.fixes_path:
         rules.read_fixes(files.fixes_path, names.keys(), names=names)
     fixed_split = FixedSplit(files.split_path, read_split_file(files.split_path)) if files.split_path else None

@@ -1,4 +1,4 @@
-"""`make up`: an Airflow for the browser that goes on running; `make down` stops it."""
+"""`make up`: an Airflow for the browser that keeps running; `make down` stops it."""
 
 import subprocess
 import sys
@@ -73,8 +73,8 @@ def up() -> None:
     if note is not None:
         if differing := server.differing_settings(note):
             raise ToolError(
-                f"an Airflow runs already on http://127.0.0.1:{note.port}, and goes on with what it was started with: "
-                f"{'; '.join(differing)}. To apply what is set now: `make down up`"
+                f"an Airflow runs already on http://127.0.0.1:{note.port}, and keeps the settings that it was started "
+                f"with: {'; '.join(differing)}. To apply what is set now: `make down up`"
             )
         say("runs already")
         _tell(home, note.port)

@@ -128,7 +128,7 @@ def _tell_results(runs: list[RunWatch]) -> None:
     say(results.difference(finished[1], finished[0]))
     for run in finished:
         if reused := results.reused_stages(run):
-            say(f"{run.config.sample.title}: stood already and was used again: {', '.join(reused)}")
+            say(f"{run.config.sample.title}: existed already and was reused: {', '.join(reused)}")
     answer, page_path = results.compare(finished)
     say(answer)
     say(f"    {page_path}")

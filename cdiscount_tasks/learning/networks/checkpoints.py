@@ -51,7 +51,7 @@ class Checkpoints:
     def save(self, facts: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> bool:
         """Write a state and remove all but the last two.
 
-        A disk that is full costs this state, not the training: it is told, and training goes on.
+        A disk that is full costs this state, not the training: it is told, and training continues.
 
         Returns:
             Whether it was written.
@@ -68,7 +68,7 @@ class Checkpoints:
             part.rename(self._folder / f"{number:08d}-{hash_file(part)}.npz")
         except OSError as error:
             part.unlink(missing_ok=True)
-            logger.warning("%s: this checkpoint could not be written (%s); training goes on", self._folder, error)
+            logger.warning("%s: this checkpoint could not be written (%s); training continues", self._folder, error)
             return False
         descriptor = os.open(self._folder, os.O_RDONLY)
         try:

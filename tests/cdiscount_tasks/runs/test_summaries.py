@@ -50,7 +50,7 @@ REPORT = {
             summaries.of_labels,
             LABELS,
             "947 images of 542 products in 5 classes and 370 groups: 358 train, 90 validation, 94 test; "
-            "1 image rejected, 25 conflicting (stood already)",
+            "1 image rejected, 25 conflicting (reused)",
         ),
         (
             summaries.of_audit,

@@ -259,7 +259,7 @@ def test_a_training_takes_as_many_slots_as_the_most_of_its_presets_wants_gpus():
 def test_a_run_cannot_want_more_gpus_than_its_task_takes_slots():
     sample = sample_with(quick={}, wide={"gpus": 2})
     assert training_config(sample, "quick", {"gpus": 2}).gpus == 2
-    with pytest.raises(ConfigError, match="gpus is 3, but a training takes 2 slots of the pool `gpu`"):
+    with pytest.raises(ConfigError, match="gpus is 3, but its DAG reserves 2 slots of the pool `gpu`"):
         training_config(sample, "quick", {"gpus": 3})
 
 

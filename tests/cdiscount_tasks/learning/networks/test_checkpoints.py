@@ -118,6 +118,6 @@ def test_a_full_disk_costs_the_state_and_not_the_training(tmp_path, monkeypatch,
     with caplog.at_level(logging.WARNING):
         assert not Checkpoints(tmp_path, "k").save({"epoch": 2}, ARRAYS)
     monkeypatch.undo()
-    assert "could not be written ([Errno 28] No space left on device); training goes on" in caplog.text
+    assert "could not be written ([Errno 28] No space left on device); training continues" in caplog.text
     assert Checkpoints(tmp_path, "k").newest().facts == {"epoch": 1}
     assert not list(tmp_path.glob(".*"))
