@@ -11,8 +11,9 @@ from typing import cast
 from cdiscount_tasks.catalogue.names import CategoryNames, read_category_names
 from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.labelling.split import read_split_file
+from cdiscount_tasks.runs.categories import check_categories, select_categories
+from cdiscount_tasks.runs.input_files import input_files
 from cdiscount_tasks.runs.run import SPLIT_COPY
-from cdiscount_tasks.runs.start import check_categories, input_files, select_categories
 from cdiscount_tasks.settings.environment import Environment, check_folders, fault_of, read_environment
 from cdiscount_tasks.settings.sample import SampleConfig, read_sample
 from cdiscount_tasks.settings.sample_folder import sample_names, sample_paths

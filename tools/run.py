@@ -11,8 +11,10 @@ if __name__ == "__main__":
 
 from cdiscount_tasks.catalogue.names import read_category_names
 from cdiscount_tasks.reports.headline import read_headline
+from cdiscount_tasks.runs.categories import check_categories, select_categories
+from cdiscount_tasks.runs.input_files import input_files
 from cdiscount_tasks.runs.run import open_run
-from cdiscount_tasks.runs.start import check_catalogue, check_categories, input_files, select_categories
+from cdiscount_tasks.runs.start import check_catalogue
 from cdiscount_tasks.settings.environment import check_folders, read_environment
 from cdiscount_tasks.settings.run import training_config
 from cdiscount_tasks.settings.sample import read_sample

@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from cdiscount_tasks.pages.overview.page import Change, FinishedReport, UnreadableReport
+from cdiscount_tasks.pages.overview.rows import Change, FinishedReport, UnreadableReport
 from cdiscount_tasks.reports.folders import Report
 
 logger = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ from pathlib import Path
 from cdiscount_tasks.artifacts.json_files import DAMAGE
 from cdiscount_tasks.artifacts.manifest import MANIFEST, read_manifest
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.pages.overview.page import FinishedPage, FinishedReport, SkippedRun, UnreadableReport, report_row
+from cdiscount_tasks.pages.overview.rows import FinishedPage, FinishedReport, SkippedRun, UnreadableReport, report_row
 from cdiscount_tasks.vocabulary import METRICS_VERSION
 
 logger = logging.getLogger(__name__)

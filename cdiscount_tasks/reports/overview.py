@@ -16,7 +16,8 @@ from cdiscount_tasks.artifacts.json_files import write_json
 from cdiscount_tasks.artifacts.locks import lock
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.learning.measuring.intervals import mean_figure
-from cdiscount_tasks.pages.overview.page import NUM_OPEN_RUNS, FinishedReport, render_index
+from cdiscount_tasks.pages.overview.page import NUM_OPEN_RUNS, render_index
+from cdiscount_tasks.pages.overview.rows import FinishedReport
 from cdiscount_tasks.reports.changes import (
     CHANGE_FILE,
     UNREADABLE,

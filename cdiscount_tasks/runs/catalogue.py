@@ -10,8 +10,9 @@ from typing import Any, TypeVar
 from cdiscount_tasks.catalogue.file import fingerprint
 from cdiscount_tasks.catalogue.names import read_category_names
 from cdiscount_tasks.errors import ConfigError
+from cdiscount_tasks.runs.categories import select_categories
 from cdiscount_tasks.runs.folders import index_parent_dir
-from cdiscount_tasks.runs.start import check_catalogue, select_categories
+from cdiscount_tasks.runs.start import check_catalogue
 from cdiscount_tasks.settings.environment import Environment, check_data_folder, fault_of, read_environment
 from cdiscount_tasks.settings.sample import read_sample
 from cdiscount_tasks.settings.sample_folder import sample_paths

@@ -13,6 +13,7 @@ from yaml.reader import ReaderError
 
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.settings.environment import fault_of
+from cdiscount_tasks.settings.yaml_scalars import WORDS, as_what, is_text, read_plain
 
 Place = tuple[str | int, ...]
 
@@ -22,25 +23,6 @@ _LONGEST_SHOWN = 100
 _MOST_VALUES = 100_000
 """With every alias written out. The catalogue's 5,270 categories, one by one, are 5 % of it."""
 
-_WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,19})")
-_DECIMAL = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?")
-_NOT_A_NUMBER = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
-# What YAML 1.1 reads as a number and YAML 1.2 as another number or as text.
-_OLD_NUMBERS = (
-    (re.compile(r"[-+]?0[0-9_]+"), "some programs read a number with leading zeros as octal: write it without them"),
-    (re.compile(r"[-+]?0[xXoObB][0-9a-fA-F_]+"), "write the number with decimal digits"),
-    (re.compile(r"[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?"), "some programs read it as a number to base 60"),
-    (re.compile(r"[-+]?[0-9.][0-9_.]*_[0-9_.]*([eE][-+]?[0-9]+)?"), "write the number without underscores"),
-    (re.compile(r"-0"), "write 0"),
-    (re.compile(r"\+[0-9]+"), "write the number without the plus"),
-    (re.compile(r"-?[0-9]{21,}"), "the number is too long"),
-)
-_WORDS: dict[str, bool | None] = {
-    **dict.fromkeys(("true", "True", "TRUE", "yes", "Yes", "YES", "on", "On", "ON"), True),
-    **dict.fromkeys(("false", "False", "FALSE", "no", "No", "NO", "off", "Off", "OFF"), False),
-    **dict.fromkeys(("null", "Null", "NULL", "~", ""), None),
-}
-_TEXT_IN_QUOTES = "put it in quotes if it is text"
 _OTHER_LINE_ENDS = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _HINTS = (
     ("found character '\\t'", "indent with spaces instead of tabs"),
@@ -106,26 +88,6 @@ def _readable(text: str, line: int) -> str:
     odd = next((c for c in text if unicodedata.category(c) in ("Cc", "Cs") and c not in "\n\t"), None)
     if odd is not None:
         raise ConfigError(f"line {line} has text with the invisible character U+{ord(odd):04X}; remove it")
-    return text
-
-
-def _plain(text: str) -> Any:
-    """Return what a scalar without quotes means.
-
-    Raises:
-        ValueError: If YAML 1.1 and 1.2 read it differently; with what to write.
-    """
-    if text in _WORDS:
-        return _WORDS[text]
-    for pattern, way_out in _OLD_NUMBERS:
-        if pattern.fullmatch(text):
-            raise ValueError(f"{way_out}, or {_TEXT_IN_QUOTES}")
-    if _WHOLE.fullmatch(text):
-        return int(text)
-    if _DECIMAL.fullmatch(text):
-        return float(text)
-    if _NOT_A_NUMBER.fullmatch(text):
-        return float(text.replace(".", ""))
     return text
 
 
@@ -209,7 +171,7 @@ class _Reader:
             return text
         self.written[place] = Written(line, text)
         try:
-            return _plain(text)
+            return read_plain(text)
         except ValueError as error:
             raise ConfigError(
                 f"line {line}: {_cut('.'.join(map(str, place))) or 'the file'} is {text[:40]}: {error}"
@@ -226,9 +188,9 @@ class _Reader:
         if not isinstance(event, yaml.ScalarEvent) or event.tag is not None or event.anchor is not None:
             raise ConfigError(f"line {line}: the name of a setting is plain text, without alias, anchor or tag")
         key = str(_readable(event.value, line))
-        if event.implicit[0] and not (key not in _WORDS and _is_text(key)):
+        if event.implicit[0] and not (key not in WORDS and is_text(key)):
             where = _cut(".".join(map(str, (*place, key))))
-            raise ConfigError(f'line {line}: {where}: YAML reads {_cut(key) or "an empty name"} as {_as_what(key)}; '
+            raise ConfigError(f'line {line}: {where}: YAML reads {_cut(key) or "an empty name"} as {as_what(key)}; '
                          f'put it in quotes: "{_cut(key)}"')  # fmt: skip
         return key
 
@@ -254,19 +216,6 @@ class _Reader:
         for part in merged:  # the first that has a setting wins
             own = {**part, **own}
         return own
-
-
-def _is_text(word: str) -> bool:
-    try:
-        return isinstance(_plain(word), str)
-    except ValueError:
-        return False
-
-
-def _as_what(word: str) -> str:
-    if word not in _WORDS:
-        return "a number"
-    return {True: "true", False: "false", None: "nothing"}[_WORDS[word]]
 
 
 def _read_bytes(path: Path) -> bytes:

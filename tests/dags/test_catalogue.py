@@ -25,7 +25,8 @@ import json, os, sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tools.airflow.home import home_dir, throw_away_home
+from tools.airflow.home import home_dir
+from tools.airflow.throw_away_home import throw_away_home
 
 project_dir, commands = sys.argv[1], json.loads(sys.argv[2])
 catalogue = Path(os.environ["CDISCOUNT_DATA"], "demo", "catalogue.bson")

@@ -15,8 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from tools.airflow import processes
-from tools.airflow.home import PROJECT_DIR, ToolError, home_dir, throw_away_home
+from tools.airflow.home import PROJECT_DIR, ToolError, home_dir
 from tools.airflow.server import running_note, wanted_port
+from tools.airflow.throw_away_home import throw_away_home
 from tools.command import say, say_ignored_settings
 
 _STEPS = ((signal.SIGINT, 3.0), (signal.SIGKILL, 5.0))

@@ -10,12 +10,11 @@ import fcntl
 import json
 import os
 import secrets
-import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from importlib import metadata
 from pathlib import Path
 from typing import IO, cast
@@ -26,7 +25,7 @@ from tools import shell
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 ADMIN = "admin"
-_CONNECTION = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
+CONNECTION = "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"
 _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
@@ -132,7 +131,7 @@ def airflow_environ(home: Path, port: int = 8080, environ: Mapping[str, str] | N
     keys = _secrets(home)
     (home / "empty.cfg").touch()
     chosen = {
-        _CONNECTION: sqlite_address(home / "airflow.db"),
+        CONNECTION: sqlite_address(home / "airflow.db"),
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": str(max(4, 2 * (os.cpu_count() or 1))),
         "AIRFLOW__CORE__AUTH_MANAGER": "airflow.api_fastapi.auth.managers.simple.simple_auth_manager.SimpleAuthManager",
@@ -191,7 +190,7 @@ def _make_database(home: Path, environ: Mapping[str, str]) -> None:
     for torn in home.glob("airflow.db.part*"):
         torn.unlink()
     part = home / "airflow.db.part"
-    _migrate({**environ, _CONNECTION: sqlite_address(part)})
+    _migrate({**environ, CONNECTION: sqlite_address(part)})
     part.replace(home / "airflow.db")
 
 
@@ -203,7 +202,7 @@ def _refuse_foreign_database(home: Path, address: str, *, is_own: bool) -> None:
     named, way_out = (
         (f"AIRFLOW_HOME is {home}, whose database", "unset AIRFLOW_HOME, or set it to a new folder")
         if is_own
-        else (f"{_CONNECTION} names a database that", f"unset {_CONNECTION}, or name a database of this project's own")
+        else (f"{CONNECTION} names a database that", f"unset {CONNECTION}, or name a database of this project's own")
     )
     try:
         foreign = foreign_dags(address)
@@ -223,49 +222,18 @@ def migrate(home: Path, environ: Mapping[str, str]) -> bool:
     Raises:
         ToolError: If Airflow cannot make the database; with its last words.
     """
-    stamp, wanted = home / "migrated", f"{metadata.version('apache-airflow')} {environ[_CONNECTION]}"
+    stamp, wanted = home / "migrated", f"{metadata.version('apache-airflow')} {environ[CONNECTION]}"
     database = home / "airflow.db"
-    is_own = environ[_CONNECTION] == sqlite_address(database)
+    is_own = environ[CONNECTION] == sqlite_address(database)
     if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted and (database.exists() or not is_own):
         return False
     if is_own and not database.exists():
         _make_database(home, environ)
     else:
-        _refuse_foreign_database(home, environ[_CONNECTION], is_own=is_own)
+        _refuse_foreign_database(home, environ[CONNECTION], is_own=is_own)
         _migrate(environ)
     stamp.write_text(wanted, encoding="utf-8")
     return True
-
-
-def remove_dead_homes(parent: Path) -> None:
-    """Remove the throw-away homes whose owner was killed: a living one holds its lock."""
-    for home in sorted(parent.glob("run-*")):
-        if home.is_dir() and not is_locked(home / "lock"):
-            shutil.rmtree(home, ignore_errors=True)
-
-
-@contextmanager
-def throw_away_home(parent: Path, port: int = 8080) -> Iterator[tuple[Path, dict[str, str]]]:
-    """Give a home with a migrated database of its own, removed afterwards; the migration is done once for all of them.
-
-    Args:
-        parent: The lasting home below which the migrated database is kept and the throw-away homes stand.
-        port: With which links to Airflow's UI begin.
-    """
-    template = parent / "template"
-    plain = {name: value for name, value in os.environ.items() if name != _CONNECTION}
-    with ExitStack() as locks:
-        # One at a time, so that no home without its lock is taken for a dead one's.
-        with held_lock(parent / "template.lock", wait=True):
-            remove_dead_homes(parent)
-            migrate(template, airflow_environ(template, environ=plain))
-            home = Path(tempfile.mkdtemp(prefix="run-", dir=parent))
-            locks.enter_context(held_lock(home / "lock"))
-        try:
-            shutil.copyfile(template / "airflow.db", home / "airflow.db")
-            yield home, airflow_environ(home, port, plain)
-        finally:
-            shutil.rmtree(home, ignore_errors=True)
 
 
 def _lock(file: IO[str], path: Path, *, wait: bool) -> bool:

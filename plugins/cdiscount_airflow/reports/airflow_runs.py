@@ -15,7 +15,7 @@ from sqlalchemy import select
 from cdiscount_airflow.failures import BROKEN_TAG
 from cdiscount_airflow.links import PAGE_KEY
 from cdiscount_airflow.reports.owners import PREFIX
-from cdiscount_tasks.pages.overview.page import STARTED_BY
+from cdiscount_tasks.pages.overview.rows import STARTED_BY
 
 NUM_NEWEST_RUNS = 200
 """So many runs of a DAG are looked at for those without a report."""

@@ -11,7 +11,8 @@ from cdiscount_airflow.reports.airflow_runs import AirflowRun
 from cdiscount_airflow.reports.files import find_file, folder_of
 from cdiscount_airflow.reports.judged_lists import LIST_FILE
 from cdiscount_airflow.reports.owners import CATALOGUE_DAG, COMPARISON_DAG, dags_of_folder, sample_dag_of, sample_of
-from cdiscount_tasks.pages.overview.page import FinishedPage, FinishedReport, SampleRuns, newest_first, runs_by_sample
+from cdiscount_tasks.pages.overview.page import SampleRuns, newest_first, runs_by_sample
+from cdiscount_tasks.pages.overview.rows import FinishedPage, FinishedReport
 from cdiscount_tasks.reports.changes import with_changes
 from cdiscount_tasks.reports.folders import (
     Report,

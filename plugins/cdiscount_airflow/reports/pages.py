@@ -15,7 +15,8 @@ from cdiscount_airflow.reports.airflow_runs import AirflowRun, AirflowTask
 from cdiscount_airflow.reports.causes import Cause, Causes
 from cdiscount_airflow.reports.listing import Lists, Section
 from cdiscount_airflow.reports.owners import CATALOGUE_DAG, COMPARISON_DAG
-from cdiscount_tasks.pages.overview.page import NUM_OPEN_RUNS, FinishedPage, FinishedReport, UnreadableReport
+from cdiscount_tasks.pages.overview.page import NUM_OPEN_RUNS
+from cdiscount_tasks.pages.overview.rows import FinishedPage, FinishedReport, UnreadableReport
 from cdiscount_tasks.pages.parts.templating import page_css, templates
 from cdiscount_tasks.vocabulary import DRAWN_WARNING
 

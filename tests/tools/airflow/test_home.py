@@ -1,10 +1,7 @@
 import errno
 import json
-import os
 import sqlite3
 import stat
-import subprocess
-import sys
 
 import pytest
 
@@ -148,54 +145,6 @@ def test_a_database_that_cannot_be_reached_is_told_without_its_password(tmp_path
 
     with pytest.raises(airflow_home.ToolError, match="SQL_ALCHEMY_CONN names a database that cannot be used"):
         airflow_home.migrate(tmp_path, environ)
-
-
-@pytest.fixture
-def parent(tmp_path, monkeypatch):
-    """Return a home in which the database need not be migrated."""
-
-    def migrate(template, environ):
-        template.mkdir(exist_ok=True)
-        (template / "airflow.db").write_text("a database")
-
-    monkeypatch.setattr(airflow_home, "migrate", migrate)
-    return tmp_path
-
-
-def test_a_home_that_a_killed_run_left_is_removed_by_the_next(parent):
-    code = f"""
-import os, signal, pathlib
-from tools.airflow import home as airflow_home
-airflow_home.migrate = lambda *_: pathlib.Path({str(parent / "template" / "airflow.db")!r}).touch()
-held = airflow_home.throw_away_home(pathlib.Path({str(parent)!r}))
-held.__enter__()
-os.kill(os.getpid(), signal.SIGKILL)
-"""
-    subprocess.run([sys.executable, "-c", code], cwd=airflow_home.PROJECT_DIR, check=False)
-    assert len(list(parent.glob("run-*"))) == 1
-
-    with airflow_home.throw_away_home(parent) as (home, _):
-        assert list(parent.glob("run-*")) == [home]
-
-
-def test_a_home_named_by_this_process_id_disturbs_nothing(parent):
-    """In a container the id is always the same."""
-    (parent / f"run-{os.getpid()}").mkdir()
-
-    with airflow_home.throw_away_home(parent) as (home, _):
-        assert (home / "airflow.db").exists()
-    assert not list(parent.glob("run-*"))
-
-
-def test_two_runs_at_once_leave_each_others_homes(parent):
-    with airflow_home.throw_away_home(parent) as (first, _), airflow_home.throw_away_home(parent) as (second, _):
-        assert first != second
-        assert (first / "airflow.db").exists()
-
-
-def test_links_begin_with_the_port_of_the_ui(parent):
-    with airflow_home.throw_away_home(parent, 18080) as (_, environ):
-        assert environ["AIRFLOW__API__BASE_URL"] == "http://127.0.0.1:18080"
 
 
 def test_the_home_page_says_where_to_begin_unless_the_home_has_settings_of_its_own(tmp_path):

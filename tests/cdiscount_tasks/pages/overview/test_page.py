@@ -1,7 +1,8 @@
 import re
 from datetime import UTC, datetime
 
-from cdiscount_tasks.pages.overview.page import FinishedPage, FinishedReport, render_index
+from cdiscount_tasks.pages.overview.page import render_index
+from cdiscount_tasks.pages.overview.rows import FinishedPage, FinishedReport
 
 
 def make_report(sample="wine", day=23, link="wine/a/report.html", drawn=False):

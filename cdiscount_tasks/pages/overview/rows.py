@@ -1,0 +1,221 @@
+"""What the overview lists: a finished report, a damaged one, a skipped run, a page; each as it is read."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+NO_KNOBS = frozenset({"seed", "gpus"})
+"""Settings of a training that leave two runs comparable: with `retrain: always` each run has a seed of its own."""
+
+STARTED_BY = {
+    "manual": "started by hand",
+    "scheduled": "started by its schedule",
+    "asset_triggered": "started by a new index",
+}
+
+
+@dataclass(frozen=True)
+class Change:
+    """What a run is worth against an earlier run of its sample.
+
+    Attributes:
+        points: Product accuracy minus that of the earlier run, in points of 100.
+        low, high: The 95 % interval, paired by product; None: there is none.
+        note: How the two were compared, in words.
+        against: Which run it is compared with, in words.
+        since: What else is different between the two, each in words.
+    """
+
+    points: float
+    low: float | None
+    high: float | None
+    note: str
+    against: str = ""
+    since: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """Say what the interval allows to say."""
+        if self.low is None or self.high is None or self.low == self.high:
+            return ""
+        return "better" if self.low > 0 else "worse" if self.high < 0 else "no difference shown"
+
+
+@dataclass(frozen=True)
+class FinishedReport:
+    """A finished report as the index lists it.
+
+    Attributes:
+        sample: Its sample's name.
+        title: Its sample's title.
+        link: Of its report.html, relative to the index page.
+        finished: When, in UTC.
+        run_id, preset: As the run was started.
+        accuracy: The figure of product accuracy on test.
+        baseline: Accuracy of always answering the largest class.
+        above_baseline, certified: The verdict.
+        drawn: The catalogue was drawn by the demo.
+        total_s: Seconds of all its steps.
+        overrides: Knobs that differ from the preset.
+        artifacts: Names of the artifacts that it was made from, by stage.
+        predictions_hash: Of predictions.parquet.
+        no_features: Why there is no price of a leak, as a sentence; None: there is one, or the report is older.
+        settings: What is compared between runs: `training`, `data`, `catalogue_id`, `num_fixes`, `fixes`, `weights`,
+            `versions`, as far as its metrics.json has them.
+        trained: Whether it trained or whose model it used, in words.
+        change: Against an earlier run of the sample; None: it is the first.
+    """
+
+    sample: str
+    title: str
+    link: str
+    finished: datetime
+    run_id: str
+    preset: str
+    accuracy: Mapping[str, Any]
+    baseline: float | None
+    above_baseline: bool
+    certified: bool
+    drawn: bool
+    total_s: float | None
+    overrides: Mapping[str, Any]
+    artifacts: Mapping[str, str]
+    predictions_hash: str
+    no_features: str | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    trained: str = ""
+    change: Change | None = None
+
+    @property
+    def folder(self) -> str:
+        """Return the name of the run's folder."""
+        return self.link.rsplit("/", 2)[-2]
+
+    @property
+    def preset_words(self) -> str:
+        """Say with which settings it was trained, such as `smoke with epochs 2`."""
+        knobs = ", ".join(f"{knob} {value}" for knob, value in self.overrides.items())
+        return f"{self.preset} with {knobs}" if knobs else self.preset
+
+    @cached_property
+    def kind(self) -> str:
+        """Return what runs must have in common for their accuracies to be joined: preset and knobs, less the seed."""
+        training = self.settings.get("training") or self.overrides
+        knobs = {knob: value for knob, value in training.items() if knob not in NO_KNOBS}
+        return json.dumps([self.preset, knobs], sort_keys=True, default=str)
+
+    @property
+    def started_by(self) -> str:
+        """Say who started the run, as far as its id tells."""
+        return STARTED_BY.get(self.run_id.split("__")[0], "")
+
+
+@dataclass(frozen=True)
+class UnreadableReport:
+    """A folder that should hold a report and holds none that can be read.
+
+    Attributes:
+        sample: Name of the folder's parent.
+        link: Of its report.html, if one stands there.
+        folder: The run's folder.
+        finished: When it was last written to, in UTC.
+        reason: What is wrong and what to do, as a sentence.
+    """
+
+    sample: str
+    link: str | None
+    folder: str
+    finished: datetime
+    reason: str
+
+
+@dataclass(frozen=True)
+class SkippedRun:
+    """The run of a sample that was skipped last: it had started by itself, and would have made nothing new.
+
+    Attributes:
+        sample: Its sample's name.
+        at: When, in UTC.
+        run_id: Airflow's.
+        reason: Why, and what to alter, as a sentence.
+    """
+
+    sample: str
+    at: datetime
+    run_id: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class FinishedPage:
+    """A page of a catalogue, or a comparison of samples.
+
+    Attributes:
+        link: Of the page, relative to the index.
+        finished: When, in UTC.
+        facts: The result in its manifest.
+    """
+
+    link: str
+    finished: datetime
+    facts: Mapping[str, Any]
+
+
+def _figure(value: Any) -> dict[str, Any]:
+    """Check a figure of metrics.json: it is drawn as well as printed."""
+    figure = {part: value[part] for part in ("value", "low", "high", "n")}
+    for part, number in figure.items():
+        if number is not None and (isinstance(number, bool) or not isinstance(number, int | float)):
+            raise TypeError(f"test.product.accuracy.{part} is {number!r}, expected a number")
+    return figure
+
+
+def _settings(metrics: Mapping[str, Any]) -> dict[str, Any]:
+    """Take out of a metrics.json what may be different between two runs."""
+    lineage = metrics["lineage"]
+    config, fixes = lineage.get("config") or {}, (metrics.get("labels") or {}).get("human_fixes") or {}
+    return {
+        "training": dict(config.get("training") or {}),
+        "data": {**(config.get("draw") or {}), **(config.get("labels") or {})},
+        "catalogue_id": metrics["catalogue"].get("catalogue_id"),
+        "num_fixes": sum(int(fixes.get(name) or 0) for name in ("num_relabelled", "num_confirmed", "num_excluded")),
+        "fixes": (config.get("inputs") or {}).get("label_fixes.csv"),
+        "weights": lineage.get("weights"),
+        "versions": dict(lineage.get("versions") or {}),
+    }
+
+
+def report_row(metrics: Mapping[str, Any], link: str, finished: datetime) -> FinishedReport:
+    """Take out of a metrics.json what the index shows.
+
+    Args:
+        metrics: Of this code's schema.
+        link: Of the report, relative to the index.
+        finished: When it was, in UTC.
+
+    Raises:
+        KeyError, TypeError: If a field is missing or of another type: the file is damaged.
+    """
+    test, lineage = metrics["test"], metrics["lineage"]
+    return FinishedReport(
+        sample=str(metrics["sample"]["name"]),
+        title=str(metrics["sample"]["title"]),
+        link=link,
+        finished=finished,
+        run_id=str(metrics["run_id"]),
+        preset=str(metrics["preset"]),
+        accuracy=_figure(test["product"]["accuracy"]),
+        baseline=_figure(test["baseline"]["majority"])["value"],
+        above_baseline=bool(metrics["verdict"]["above_baseline"]),
+        certified=bool(metrics["verdict"]["certified"]),
+        drawn=metrics["catalogue"]["origin"] == "drawn",
+        total_s=metrics["durations_s"]["total"],
+        overrides=dict(lineage["overrides"]),
+        artifacts={stage: str(artifact["name"]) for stage, artifact in lineage["artifacts"].items()},
+        predictions_hash=str(lineage["files"]["predictions.parquet"]),
+        no_features=(metrics.get("leak") or {}).get("reason"),
+        settings=_settings(metrics),
+    )
