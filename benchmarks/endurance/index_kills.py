@@ -124,7 +124,7 @@ def run_all(num_bytes: int, scratch_dir: Path) -> bool:
     changed = fingerprint(path)
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
     hidden = fingerprint(path)
-    changed_dir, _, _ = finish(path, scratch_dir / "changed" / changed)
+    changed_dir, _, _ = finish(path, scratch_dir / "changed" / hidden)
     noticed = read_manifest(changed_dir)["identity"] != identity and not same_files(whole_dir, changed_dir)
     print(f"one category_id changed: fingerprint differs: {changed != before}; with its mtime put back: "
           f"{hidden != before}; identity and tables differ after a scan: {noticed}")  # fmt: skip

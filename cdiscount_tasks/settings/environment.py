@@ -75,7 +75,7 @@ def _refuse_odd(name: str, value: str) -> None:
         raise ConfigError(f"{told}: nothing but spaces; give it a value, or unset it")
     if value[0] in _QUOTES or value[-1] in _QUOTES:
         raise ConfigError(f"{told}: write it without the quotes")
-    if re.search(r"\s#", value):
+    if re.search(r"\s#(\s|$)", value):  # as in `2 # two GPUs`; a folder may be called `#1`
         raise ConfigError(f"{told}: what stands behind # belongs to the value here; take the comment out")
     if name not in _PATHS:
         return

@@ -19,7 +19,7 @@ from tests.material.audit_inputs import make_features
 GOLDEN = {
     "index": (3, "b15698f3f8f8134d7c4e1a97d4251e30"),
     "sample": (1, "617001b0580e0c61ccb58de0f7412ac6"),
-    "labels": (5, "a24bc67deb54d4f4ee4547e6f6362280"),
+    "labels": (6, "a24bc67deb54d4f4ee4547e6f6362280"),
 }
 """VERSION and hash of all rows that each stage makes of the tiny catalogue."""
 
