@@ -1,6 +1,6 @@
 """A catalogue for measurements: documents of the real shape and sizes, pictures that only begin like JPEG.
 
-Run as `python -m benchmarks.synthetic_catalogue <path> <bytes>`; about 0.4 GB/s.
+Run as `python -m tests.material.synthetic_catalogue <path> <bytes>`; about 0.4 GB/s.
 """
 
 import io
