@@ -32,8 +32,8 @@ _PROGRESS_S = 5.0
 _MOST_AT_ONCE = 2048
 """More documents are not looked at together: two megabytes hold some 250 real ones, or 30,000 tiny ones."""
 
-MOST_HELD = 65_536
-MOST_REJECTED_HELD = 8_192
+MOST_HELD = 32_768
+MOST_REJECTED_HELD = 2_048
 """So many products, pictures or rejected rows are held before a writer is handed them; a usual range has fewer."""
 
 
