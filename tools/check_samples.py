@@ -118,7 +118,8 @@ def check_samples(samples_dir: Path) -> int:
     for sentence in wrong:
         _tell(sentence)
     _check_fixes(environment)
-    print(f"{len(sample_paths(samples_dir))} samples in {shown_path(samples_dir)}, {len(wrong)} of them wrong")
+    num_samples = len(sample_paths(samples_dir))
+    print(f"{num_samples} sample{'' if num_samples == 1 else 's'} in {shown_path(samples_dir)}, {len(wrong)} of them wrong")
     return len(wrong)
 
 
