@@ -119,7 +119,8 @@ def check_samples(samples_dir: Path) -> int:
         _tell(sentence)
     _check_fixes(environment)
     num_samples = len(sample_paths(samples_dir))
-    print(f"{num_samples} sample{'' if num_samples == 1 else 's'} in {shown_path(samples_dir)}, {len(wrong)} of them wrong")
+    counted = f"{num_samples} sample{'' if num_samples == 1 else 's'}"
+    print(f"{counted} in {shown_path(samples_dir)}, {len(wrong)} of them wrong")
     return len(wrong)
 
 
