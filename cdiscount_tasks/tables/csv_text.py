@@ -14,6 +14,7 @@ from cdiscount_tasks.errors import DataError
 SEPARATORS = {",": "comma", ";": "semicolon", "\t": "tab"}
 """What may stand between two fields. A French Excel writes semicolons."""
 
+_LONGEST_SHOWN = 100
 _INT64 = range(-(2**63), 2**63)
 _LINE_END = re.compile("\r\n|\r|\n")
 _ID = re.compile(r"0|-?[1-9][0-9]{0,18}")
@@ -104,7 +105,11 @@ def _check_header(path: Path, table: CsvTable, columns: Sequence[str]) -> None:
     if missing:
         other = next((mark for mark in ":|" if any(mark in name for name in header)), None)
         hint = "; fields are separated by commas, semicolons or tabs" if other else ""
-        raise DataError(f"{path}: line {line} lacks the column {missing[0]}, expected {', '.join(columns)}{hint}")
+        found = ", ".join(name or "an empty name" for name in header)
+        found = found if len(found) <= _LONGEST_SHOWN else f"{found[:_LONGEST_SHOWN]}..."
+        raise DataError(
+            f"{path}: line {line} lacks the column {missing[0]}, expected {', '.join(columns)}, found {found}{hint}"
+        )
 
 
 def _choose_separator(first_line: str, columns: Sequence[str]) -> str:

@@ -41,7 +41,7 @@ def test_rows_that_a_spreadsheet_left_empty_are_no_rows(tmp_path):
     ("text", "words"),
     [
         ("", "its first line is empty"),
-        ("id,other\n", "line 1 lacks the column name, expected id, name"),
+        ("id,other\n", "line 1 lacks the column name, expected id, name, found id, other"),
         ("id:name\n", "fields are separated by commas, semicolons or tabs"),
         ("id,name,id\n", "line 1 names the column id twice"),
         ("id,name\n1,a\n2\n", "line 3 has 1 field, expected 2"),
