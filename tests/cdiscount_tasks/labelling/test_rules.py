@@ -84,7 +84,7 @@ def test_a_fixes_file_in_another_encoding_is_refused(fixes_file):
 
 
 def test_a_missing_column_alone_says_nothing_of_commas(fixes_file):
-    with pytest.raises(DataError, match=r"expected product_id, category_id, reason$"):
+    with pytest.raises(DataError, match=r"expected product_id, category_id, reason, found product_id, reason$"):
         read_fixes(fixes_file("product_id,reason\n1,x\n"), {5})
 
 
