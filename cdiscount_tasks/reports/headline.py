@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any, TypedDict
 
-from cdiscount_tasks.artifacts.json_files import read_json
 from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.reports.metrics import read_metrics
 
 
 class Headline(TypedDict):
@@ -56,7 +56,7 @@ def read_headline(report_dir: Path) -> Headline:
     Raises:
         DataError: If it is missing, damaged or of another schema.
     """
-    metrics = read_json(report_dir / "metrics.json")
+    metrics = read_metrics(report_dir)
     try:
         accuracy, lineage = metrics["test"]["product"]["accuracy"], metrics["lineage"]
         return Headline(

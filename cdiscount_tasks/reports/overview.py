@@ -35,19 +35,9 @@ from cdiscount_tasks.reports.folders import (
     read_skips,
     report_folders,
 )
-from cdiscount_tasks.tables.parquet import open_table
+from cdiscount_tasks.tables.predictions import read_judged
 
 logger = logging.getLogger(__name__)
-
-
-def _read_test(folder: Path) -> pd.DataFrame:
-    """Read what a run's model said of its test products: group_id, class_index and right, by product_id."""
-    columns = ["product_id", "split", "group_id", "class_index", "predicted"]
-    with open_table(folder / "predictions.parquet") as file:
-        rows: pd.DataFrame = file.read(columns=columns).to_pandas()
-    rows = rows[rows["split"] == "test"].set_index("product_id").sort_index()
-    rows["right"] = rows["class_index"] == rows["predicted"]
-    return rows[["group_id", "class_index", "right"]]
 
 
 def _compare(was: pd.DataFrame, now: pd.DataFrame, points: float) -> dict[str, Any]:
@@ -56,7 +46,7 @@ def _compare(was: pd.DataFrame, now: pd.DataFrame, points: float) -> dict[str, A
     Test is measured as the catalogue gives it, so that label fixes leave it the same.
 
     Args:
-        was: Of the earlier run, as `_read_test` gives it.
+        was: Of the earlier run, as `read_judged` gives it, by ascending product_id.
         now: Of the later run.
         points: The plain difference, for runs that cannot be paired.
     """
@@ -79,7 +69,7 @@ def _compute(reports_dir: Path, before: FinishedReport, after: FinishedReport) -
     if before.predictions_hash == after.predictions_hash:
         return {**facts, "how": "same_predictions", "points": 0.0, "low": 0.0, "high": 0.0}
     try:
-        was, now = (_read_test((reports_dir / run.link).parent) for run in (before, after))
+        was, now = (read_judged((reports_dir / run.link).parent).sort_index() for run in (before, after))
     except (DataError, OSError, ValueError) as error:
         logger.warning("the index of reports does not pair two runs: %s", error)
         return {**facts, "how": "unreadable", "points": points, "low": None, "high": None}

@@ -6,10 +6,10 @@ import re
 from collections.abc import Sequence
 from typing import cast
 
-from cdiscount_tasks.artifacts.json_files import read_json
 from cdiscount_tasks.catalogue.file import fingerprint
 from cdiscount_tasks.catalogue.names import CategoryNames
 from cdiscount_tasks.errors import ConfigError, DataError
+from cdiscount_tasks.index.profile_file import profiled_indexes, read_profile
 from cdiscount_tasks.runs.folders import index_parent_dir
 from cdiscount_tasks.settings.environment import Environment, fault_of
 from cdiscount_tasks.settings.sample import LEVEL_CHOICE, SampleConfig
@@ -58,9 +58,9 @@ def indexed_categories(environment: Environment) -> set[int] | None:
     if fault_of(environment.catalogue_path, "file"):
         return None
     parent_dir = index_parent_dir(environment, fingerprint(environment.catalogue_path))
-    for path in sorted(parent_dir.glob("index-*/profile.json")):
+    for index_dir in profiled_indexes(parent_dir):
         try:
-            return {int(category["category_id"]) for category in read_json(path)["categories"]}
+            return {int(category["category_id"]) for category in read_profile(index_dir)["categories"]}
         except (OSError, DataError, KeyError, TypeError, ValueError) as error:
             logger.info("categories are not compared with the index: %s", error)
     return None

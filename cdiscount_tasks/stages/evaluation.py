@@ -26,6 +26,7 @@ from cdiscount_tasks.learning.pictures.images import RESIZE_RULE
 from cdiscount_tasks.learning.pictures.inputs import Inputs, hold_pictures
 from cdiscount_tasks.machine.gpus import prepare_device
 from cdiscount_tasks.tables.parquet import read_table, write_table
+from cdiscount_tasks.tables.predictions import IMAGE_PREDICTIONS, PREDICTIONS
 from cdiscount_tasks.tables.sample_images import SampleImages, rows_of
 from cdiscount_tasks.tables.schemas import (
     ACTIVATION_MAPS,
@@ -206,11 +207,11 @@ def _write_evaluation(sample_dir: Path, labels_dir: Path, model_dir: Path, part_
     write_json(part_dir / "calibration.json", calibration)
     products = _with_certainty(products, of_products, calibration["temperature"])
     for name, table, probabilities in (
-        ("predictions", products, of_products),
-        ("image_predictions", images, of_images),
+        (PREDICTIONS, products, of_products),
+        (IMAGE_PREDICTIONS, images, of_images),
     ):
-        schema = prediction_schema(classes.num_rows, by_image=name == "image_predictions")
-        write_table(part_dir / f"{name}.parquet", _with_probabilities(table, probabilities), schema)
+        schema = prediction_schema(classes.num_rows, by_image=name == IMAGE_PREDICTIONS)
+        write_table(part_dir / name, _with_probabilities(table, probabilities), schema)
     is_test = (products["split"] == TEST).to_numpy()
     answered = products.assign(predicted=of_products.argmax(axis=1), probability=of_products.max(axis=1))
     mistaken = choices.choose_products(answered[is_test]).mistaken

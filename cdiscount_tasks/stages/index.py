@@ -30,6 +30,7 @@ from cdiscount_tasks.index.checks import RejectedCounts, Totals, check_every_byt
 from cdiscount_tasks.index.merge import merge_sorted
 from cdiscount_tasks.index.part_writer import PartWriter
 from cdiscount_tasks.index.profile import profile_index
+from cdiscount_tasks.index.profile_file import PROFILE
 from cdiscount_tasks.index.refusals import RefusedDocuments, refused_as_a_whole, rejected_rows
 from cdiscount_tasks.tables.parquet import open_table, write_whole_groups
 from cdiscount_tasks.tables.schemas import IMAGES, PRODUCTS, REJECTED
@@ -335,7 +336,7 @@ def _write_index(catalogue_path: Path, parent_dir: Path, most: float, index_dir:
     manifests = [read_manifest(part_dir) for part_dir in part_dirs]
     blocks = [block for manifest in manifests for block in manifest["result"]["block_hashes"]]
     profile = profile_index(index_dir)
-    write_json(index_dir / "profile.json", profile, indent=None)
+    write_json(index_dir / PROFILE, profile, indent=None)
     _check_unchanged(catalogue_path, parent_dir)
     return {
         "catalogue_id": xxhash.xxh3_128_hexdigest("".join(blocks).encode())[:16],
