@@ -50,7 +50,8 @@ def sample_comparison() -> None:
         **Leaves** `config.json` in the comparison's folder; a retry compares the same runs.
         **If it fails**, the runs may not be compared, or a setting is wrong: the log has every reason.
         """
-        from cdiscount_tasks.runs.comparison import NotComparableError, start_comparison
+        from cdiscount_tasks.runs.comparable import NotComparableError
+        from cdiscount_tasks.runs.comparison import start_comparison
 
         settings = forms.comparison_settings(params, dag_run.conf)
         try:

@@ -9,7 +9,8 @@ from tools.stopping import end_at_once
 if __name__ == "__main__":
     end_at_once()  # before the imports below, which take a second
 
-from cdiscount_tasks.runs.comparison import choose_comparison, open_comparison
+from cdiscount_tasks.runs.comparable import choose_comparison
+from cdiscount_tasks.runs.comparison import open_comparison
 from cdiscount_tasks.settings.comparison import settings_of
 from cdiscount_tasks.settings.environment import read_environment
 from tools.airflow.dag_process import run_dag

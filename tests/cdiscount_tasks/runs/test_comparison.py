@@ -6,15 +6,11 @@ import pytest
 from cdiscount_tasks.artifacts.publish import build_artifact, rebuild_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.errors import ConfigError, DataError
-from cdiscount_tasks.runs.comparison import (
-    NotComparableError,
-    comparison_folder,
-    finished_runs,
-    open_comparison,
-    reasons_against,
-    start_comparison,
-)
+from cdiscount_tasks.runs.comparable import NotComparableError, reasons_against
+from cdiscount_tasks.runs.comparison import comparison_folder, open_comparison, start_comparison
+from cdiscount_tasks.runs.finished import finished_runs
 from cdiscount_tasks.runs.start import start_run
+from cdiscount_tasks.settings.comparison import ComparisonNotes
 from cdiscount_tasks.settings.environment import read_environment
 from tests.cdiscount_tasks.runs.test_run import SETTINGS, Place
 from tests.material.tiny_catalogue import BLUE, YELLOW
@@ -202,7 +198,7 @@ def test_two_lists_of_samples_never_share_a_folder(one, other):
 def test_notes_are_kept_for_the_page(runs):
     runs.finish("colours", "a")
     runs.finish("lights", "b")
-    assert compare().note(no_random_choices="too few categories") == "too few categories"
-    compare().note(pool=("one", "two"))
+    compare().note(ComparisonNotes(no_random_choices="too few categories"))
+    compare().note(ComparisonNotes(pool=("one", "two")))
     notes = open_comparison("c1").notes
     assert (notes.no_random_choices, notes.pool, notes.no_features) == ("too few categories", ("one", "two"), "")
