@@ -15,7 +15,7 @@ ROOMS = {
         "reports", "pages", "labelling", "learning", "index", "catalogue", "tables", "artifacts", "machine", "settings",
     },
     "reports": {"pages", "learning", "tables", "artifacts"},
-    "index": {"catalogue", "tables"},
+    "index": {"catalogue", "tables", "artifacts"},
     "pages": {"learning", "settings"},
     "labelling": {"tables", "settings"},
     "learning": {"machine", "settings", "artifacts"},
@@ -29,6 +29,7 @@ ROOMS = {
 
 NARROW = {
     ("runs", "index"): {"profile_file"},
+    ("index", "artifacts"): {"json_files"},
     ("catalogue", "tables"): {"numbers", "csv_text"},
     ("learning", "artifacts"): {"hashes"},
     ("pages", "learning"): {"measuring"},

@@ -66,12 +66,16 @@ def reference_backbone(weights_dir: Path | None) -> Backbone | None:
     Raises:
         ConfigError: If the folder does not exist.
     """
+    return _look(weights_dir)[0]
+
+
+def tell_reference(weights_dir: Path | None) -> None:
+    """Log which files of weights cannot be used, or how to get one; once a run, since every step looks for itself."""
     backbone, faults = _look(weights_dir)
     for fault in faults:
         logger.warning("not used: %s", fault)
     if backbone is None and not faults:
         logger.info("%s", HOW_TO_GET_WEIGHTS)
-    return backbone
 
 
 def why_no_backbone(weights_dir: Path | None) -> str:

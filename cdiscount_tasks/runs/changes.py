@@ -23,7 +23,6 @@ from cdiscount_tasks.runs import steps
 from cdiscount_tasks.runs.finished import iter_finished_runs
 from cdiscount_tasks.runs.run import Run
 from cdiscount_tasks.runs.steps import Folders
-from cdiscount_tasks.settings.sample import ScheduleConfig
 
 logger = logging.getLogger(__name__)
 
@@ -59,15 +58,15 @@ class Difference(NamedTuple):
     words: str
 
 
-def seed_by_itself(schedule: ScheduleConfig, run_id: str) -> dict[str, int]:
+def seed_by_itself(retrain: str, run_id: str) -> dict[str, int]:
     """Return the training seed that a run which started by itself has on top of its preset.
 
     Args:
-        schedule: The sample's. With `retrain: always` each run has a seed of its own, made from its id, so that a retry
-            has the same; with `when_changed` the preset's holds.
+        retrain: Of the sample's schedule. With `always` each run has a seed of its own, made from its id, so that a
+            retry has the same; with `when_changed` the preset's holds.
         run_id: Airflow's.
     """
-    if schedule.retrain != ALWAYS:
+    if retrain != ALWAYS:
         return {}
     return {"seed": xxhash.xxh3_64_intdigest(run_id.encode()) % 2**31}
 

@@ -12,7 +12,7 @@ from cdiscount_tasks.runs.run import Run
 from cdiscount_tasks.settings.comparison import DEFAULT_SAMPLES, RandomChoicesConfig
 from cdiscount_tasks.settings.environment import Environment, check_folders, read_environment
 from cdiscount_tasks.settings.sample_folder import sample_names
-from cdiscount_tasks.settings.sentences import close_names, first_sentence, in_short
+from cdiscount_tasks.settings.sentences import all_sentences, close_names, in_short
 
 _MAY_DIFFER = {"seed", "gpus"}
 """Knobs of the training that runs may have set differently."""
@@ -153,7 +153,7 @@ def choose_comparison(samples: Any = DEFAULT_SAMPLES, runs: Any = None, random_c
     try:
         random_choices_config = RandomChoicesConfig.model_validate(dict(random_choices or {}))
     except ValidationError as error:
-        raise ConfigError(f"comparison: {first_sentence(error, RandomChoicesConfig)}") from error
+        raise ConfigError(f"comparison: {all_sentences(error, RandomChoicesConfig)}") from error
     chosen = _choose_runs(environment, samples, asked)
     if reasons := reasons_against(chosen):
         raise NotComparableError("; ".join(reasons) + _standing_alternative(environment, samples))

@@ -16,7 +16,7 @@ from cdiscount_tasks.artifacts.locks import lock
 from cdiscount_tasks.artifacts.manifest import read_manifest
 from cdiscount_tasks.artifacts.notes import note_result, noted_folders
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.machine.backbones import Backbone, why_no_backbone
+from cdiscount_tasks.machine.backbones import Backbone, tell_reference, why_no_backbone
 from cdiscount_tasks.runs.comparable import choose_comparison
 from cdiscount_tasks.runs.folders import run_folder
 from cdiscount_tasks.runs.run import Run, open_run
@@ -210,7 +210,10 @@ def start_comparison(
     for run in config.runs:
         logger.info("%s: run %s", run.sample, run.run_id)
     logger.info("at large: %d products of each category", config.random_choices.products_per_category)
-    return Comparison(comparison_dir, config, environment, chosen)
+    comparison = Comparison(comparison_dir, config, environment, chosen)
+    if comparison.backbone is None:
+        tell_reference(environment.weights_dir)
+    return comparison
 
 
 def open_comparison(run_id: str) -> Comparison:

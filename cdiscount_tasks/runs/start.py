@@ -18,7 +18,7 @@ from cdiscount_tasks.catalogue.kind import reason_no_catalogue
 from cdiscount_tasks.catalogue.names import read_category_names
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.labelling.reviewed_lists import find_reviewed_lists
-from cdiscount_tasks.machine.backbones import backbone_of
+from cdiscount_tasks.machine.backbones import backbone_of, tell_reference
 from cdiscount_tasks.runs.categories import check_categories, indexed_categories, select_categories
 from cdiscount_tasks.runs.folders import run_folder
 from cdiscount_tasks.runs.input_files import input_files, tell_unread_fixes
@@ -91,6 +91,8 @@ def check_catalogue(environment: Environment) -> Path:
 def _check_machine(sample: SampleConfig, training: TrainingConfig, environment: Environment) -> None:
     """Refuse at once what the learning tasks could not do hours later."""
     backbone_of(training, environment.weights_dir)
+    if training.weights == "none":
+        tell_reference(environment.weights_dir)
     check_tensorboard(environment.tensorboard_dir)
     if sample.num_gpu_slots > environment.gpu_slots:
         raise ConfigError(

@@ -7,7 +7,7 @@ from pydantic import Field, ValidationError
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.settings.frozen import Frozen
 from cdiscount_tasks.settings.sample import DrawConfig, LabelConfig, SampleConfig
-from cdiscount_tasks.settings.sentences import first_sentence
+from cdiscount_tasks.settings.sentences import all_sentences
 from cdiscount_tasks.settings.training import KNOBS, TrainingConfig
 
 
@@ -85,7 +85,7 @@ def training_config(sample: SampleConfig, preset: str, overrides: dict[str, Any]
         config = TrainingConfig.model_validate({**sample.presets[preset].model_dump(), **chosen})
         _refuse_idle(config, sample.presets[preset])
     except ValidationError as error:
-        raise ConfigError(f"run of sample {sample.name}: {first_sentence(error, TrainingConfig)}") from error
+        raise ConfigError(f"run of sample {sample.name}: {all_sentences(error, TrainingConfig)}") from error
     except ValueError as error:
         raise ConfigError(f"run of sample {sample.name}: {error}") from error
     if config.gpus > sample.num_gpu_slots:

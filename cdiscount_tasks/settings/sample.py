@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.settings.frozen import Frozen, _FromList
 from cdiscount_tasks.settings.sample_folder import check_file_name
-from cdiscount_tasks.settings.sentences import first_sentence, in_short
+from cdiscount_tasks.settings.sentences import all_sentences, in_short
 from cdiscount_tasks.settings.strict_yaml import read_yaml, shown_path
 from cdiscount_tasks.settings.training import TrainingConfig
 
@@ -228,7 +228,7 @@ def read_sample(path: Path) -> SampleConfig:
     try:
         sample = SampleConfig.model_validate(settings)
     except ValidationError as error:
-        raise ConfigError(f"{shown_path(path)}: {first_sentence(error, SampleConfig, written)}") from error
+        raise ConfigError(f"{shown_path(path)}: {all_sentences(error, SampleConfig, written)}") from error
     if sample.name != path.stem:
         raise ConfigError(f"{shown_path(path)}: name is {sample.name!r}, expected {path.stem!r}, the name of the file")
     return sample

@@ -96,7 +96,7 @@ def _decode(data: bytes, path: Path, kind: str) -> str:
     return text
 
 
-def _check_header(path: Path, table: CsvTable, columns: Sequence[str]) -> None:
+def _check_header(path: Path, table: CsvTable, columns: Sequence[str], optional: Sequence[str]) -> None:
     header, line = table.header, table.header_line
     twice = [name for place, name in enumerate(header) if name and name in header[:place]]
     if twice:
@@ -107,9 +107,8 @@ def _check_header(path: Path, table: CsvTable, columns: Sequence[str]) -> None:
         hint = "; fields are separated by commas, semicolons or tabs" if other else ""
         found = ", ".join(name or "an empty name" for name in header)
         found = found if len(found) <= _LONGEST_SHOWN else f"{found[:_LONGEST_SHOWN]}..."
-        raise DataError(
-            f"{path}: line {line} lacks the column {missing[0]}, expected {', '.join(columns)}, found {found}{hint}"
-        )
+        expected = ", ".join([*columns, *(f"{name} (optional)" for name in optional)])
+        raise DataError(f"{path}: line {line} lacks the column {missing[0]}, expected {expected}, found {found}{hint}")
 
 
 def _choose_separator(first_line: str, columns: Sequence[str]) -> str:
@@ -198,7 +197,7 @@ def _rows(path: Path, text: str, separator: str, kind: str, line: int) -> list[C
     return rows
 
 
-def parse_csv(data: bytes, path: Path, columns: Sequence[str], kind: str) -> CsvTable:
+def parse_csv(data: bytes, path: Path, columns: Sequence[str], kind: str, optional: Sequence[str] = ()) -> CsvTable:
     """Read the bytes of a CSV file.
 
     Args:
@@ -206,6 +205,7 @@ def parse_csv(data: bytes, path: Path, columns: Sequence[str], kind: str) -> Csv
         path: Where they come from, for messages.
         columns: What the header must name; other columns may be there too.
         kind: What the file is, for messages.
+        optional: Columns that are read where the header names them, for messages.
 
     Raises:
         DataError: If the file cannot be read, lacks a column or has one twice, a row has more or fewer fields than the
@@ -223,7 +223,7 @@ def parse_csv(data: bytes, path: Path, columns: Sequence[str], kind: str) -> Csv
     line_end = "\r\n" if body[: len(first_line) + 2].endswith("\r\n") else "\n"
     names = [name.strip() for name in header.fields]
     table = CsvTable(names, line, rows, separator, data.startswith(codecs.BOM_UTF8), line_end)
-    _check_header(path, table, columns)
+    _check_header(path, table, columns, optional)
     lines = list(io.StringIO(body, newline=""))
     for row in rows:
         swallowed = _swallowed_line(row, separator, lines, row.line - line)
@@ -248,13 +248,13 @@ def parse_csv(data: bytes, path: Path, columns: Sequence[str], kind: str) -> Csv
     return table
 
 
-def read_csv(path: Path, columns: Sequence[str], kind: str) -> CsvTable:
+def read_csv(path: Path, columns: Sequence[str], kind: str, optional: Sequence[str] = ()) -> CsvTable:
     """Read a CSV file; the arguments and faults are those of `parse_csv`."""
     try:
         data = read_input(path)
     except OSError as error:
         raise DataError(f"{path}: cannot be read as a {kind} file: {error.strerror or error}") from error
-    return parse_csv(data, path, columns, kind)
+    return parse_csv(data, path, columns, kind, optional)
 
 
 def format_csv(table: CsvTable) -> bytes:

@@ -145,8 +145,18 @@ def test_a_missing_yaml_is_told_with_its_path(tmp_path):
     assert str(tmp_path / "wine.yaml") in refusal(tmp_path / "wine.yaml")
 
 
-def test_the_first_of_several_faults_is_told_with_their_number(write_yaml):
-    assert "(and 1 more)" in refusal(write_yaml(seed=-1, conflicts="drop"))
+def test_each_of_several_faults_is_told_in_a_line_of_its_own(write_yaml):
+    first, second = refusal(write_yaml(seed=-1, conflicts="drop")).splitlines()
+    assert {first.partition(".yaml: ")[2].split()[0], second.removeprefix("  also: ").split()[0]} == {
+        "seed",
+        "conflicts",
+    }
+
+
+def test_of_many_faults_five_are_told_and_the_rest_counted(write_yaml):
+    lines = refusal(write_yaml(**{f"colour{number}": "red" for number in range(7)})).splitlines()
+    assert len(lines) == 6
+    assert lines[-1] == "  and 2 more"
 
 
 def test_overrides_lie_on_top_of_the_preset(write_yaml):
@@ -185,7 +195,7 @@ def with_line(line, instead_of="title:"):
 @pytest.mark.parametrize(
     ("line", "instead_of", "words"),
     [
-        ("titel: Wine", "title:", "titel is not a known setting; did you mean title? (and 1 more)"),
+        ("titel: Wine", "title:", "titel is not a known setting; did you mean title?\n  also: title is missing; add it"),
         ("Title: Wine", "title:", "Title is not a known setting; did you mean title?"),
         ("title: Wine\nepochs: 3", "title:", "epochs is not a known setting; it belongs below presets"),
         ("title: no", "title:", 'title is no, expected text; put it in quotes: "no"'),
