@@ -30,7 +30,8 @@ def resolve_run(sample_name, retrain, params=None, dag_run=None, run_id=None) ->
 
     **Reads** the sample's YAML, the trigger form, the names CSV, the label fixes and the split file.
     **Leaves** `config.json` and copies of those files in the run's folder; a retry keeps them.
-    **If it fails**, a setting is wrong: the log says which, and what to do; then trigger again.
+    **If it fails**, a setting or a file is wrong: the log says which. A wrong value in the form: trigger a new run.
+    Anything else: correct it and clear the task, which reads everything again.
     """
     from cdiscount_tasks.runs.changes import seed_by_itself
     from cdiscount_tasks.runs.start import start_run
@@ -66,7 +67,7 @@ def draw_sample(sample_name, run_id=None) -> str:
 
     **Reads** the index and the catalogue's byte ranges of the sample's products.
     **Leaves** Parquet files with the JPEG bytes of every picture.
-    **If it fails** because a category has no product, compare the YAML's ids with the catalogue's.
+    **If it fails** because a category has no product, correct the YAML's ids and trigger a new run.
     """
     return make("sample", sample_name, run_id)
 
@@ -77,7 +78,8 @@ def fix_labels(sample_name, run_id=None) -> str:
 
     **Reads** the sample, the names CSV, people's label fixes and the split file, as copied when the run began.
     **Leaves** products, images, classes, conflicts and rejected rows as Parquet.
-    **If it fails** because a class is too small, take it out of the YAML or set `small_classes: reject`.
+    **If it fails** because a class is too small, take it out of the YAML or set `small_classes: reject`,
+    and trigger a new run.
     """
     return make("labels", sample_name, run_id)
 

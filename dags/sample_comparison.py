@@ -29,7 +29,8 @@ def resolve_comparison(params=None, dag_run=None, run_id=None) -> list:
 
     **Reads** the trigger form, and which runs of the samples are finished.
     **Leaves** `config.json` in the comparison's folder; a retry compares the same runs.
-    **If it fails**, the runs may not be compared, or a setting is wrong: the log has every reason.
+    **If it fails**, the runs may not be compared, or a setting is wrong: the log has every reason. A wrong value in
+    the form: trigger a new run. Anything else: do what the log says and clear the task, which chooses the runs again.
     """
     from cdiscount_tasks.runs.comparable import NotComparableError
     from cdiscount_tasks.runs.comparison import start_comparison

@@ -388,10 +388,12 @@ def merge_index(catalogue_path: Path, parent_dir: Path, max_rejected_share: floa
     check_rejected_shares(catalogue_path, totals, max_rejected_share, "see rejected.parquet")
     # News once: a run that finds the index again has nothing to decide about it.
     if not result["reused"] and (result["num_rejected_documents"] or result["num_rejected_images"]):
-        logger.warning(
-            "%d of %d documents and %d images were rejected, %d bytes could not be read: see %s/rejected.parquet",
+        logger.info(
+            "%d of %d documents and %d images were rejected, %d bytes could not be read: no more than the %g %% that "
+            "CDISCOUNT_MAX_REJECTED_SHARE allows, so there is nothing to do. Each is a row in %s/rejected.parquet, with "
+            "its reason",
             result["num_rejected_documents"], result["num_documents"], result["num_rejected_images"],
-            result["num_unreadable_bytes"], index_dir,
+            result["num_unreadable_bytes"], 100 * max_rejected_share, index_dir,
         )  # fmt: skip
     if result["origin"] != "drawn":
         logger.info(

@@ -8,8 +8,8 @@ from cdiscount_tasks.settings.sample import SampleConfig
 from cdiscount_tasks.vocabulary import DRAWN_WARNING
 
 _FAILED = (
-    "- Failed? That run's tab **Report** says why. Clear the failed task, and the run continues from there: what is "
-    "finished is used again."
+    "- Failed? That run's tab **Report** says why, and whether to clear the failed task or to trigger a new run. What "
+    "is finished is used again in both cases."
 )
 
 
@@ -78,9 +78,9 @@ def catalogue_page(environment: Environment) -> str:
         _FAILED,
         "",
         *_drawn(environment),
-        "- **By itself**, once unpaused, it looks whether the catalogue is new, whether its content changed, or "
-        "whether its page is out of date (other names, another sample); else the run is skipped. While something still "
-        "writes to the file, it waits.",
+        "- **By itself**, once unpaused, it looks every hour, 15 minutes before the full hour (`45 * * * *`, UTC), "
+        "whether the catalogue is new, whether its content changed, or whether its page is out of date (other names, "
+        "other samples). If not, the run is skipped. While something still writes to the file, it waits.",
         "- **A new catalogue** is published as the asset `catalogue_index`, on which a sample's DAG runs by itself "
         "with `schedule: {on_new_index: true}`. A file that was only touched or moved publishes nothing.",
         f"- **Catalogue**: `{environment.catalogue_path}` (`CDISCOUNT_CATALOGUE`)",

@@ -37,7 +37,8 @@ def scan_range(sample_name: str | None, byte_range: dict, run_id: Any = None) ->
     **Reads** that part of the catalogue, once.
     **Leaves** an artifact of its own, which a killed scan finds again.
     **If it fails**, do what the log says, and clear the task: the ranges that exist are not scanned again. It ends at
-    once where more is rejected than `CDISCOUNT_MAX_REJECTED_SHARE` allows.
+    once where more is rejected than `CDISCOUNT_MAX_REJECTED_SHARE` allows; a sample's run keeps the share that it began
+    with, so that a larger one needs a new run.
     """
     from cdiscount_tasks.runs import index_steps  # noqa: PLC0415
 
@@ -52,8 +53,8 @@ def merge_index(sample_name: str | None, run_id: Any = None) -> str:
 
     **Reads** the artifacts of all ranges.
     **Leaves** `images.parquet`, `products.parquet`, `rejected.parquet` and `profile.json`.
-    **If it fails** because too many documents were rejected, look at why in the log; the bound is
-    `CDISCOUNT_MAX_REJECTED_SHARE`.
+    **If it fails** because too many documents were rejected, look at why in the log. To allow more, set
+    `CDISCOUNT_MAX_REJECTED_SHARE` and trigger a new run.
     """
     from cdiscount_tasks.runs import index_steps  # noqa: PLC0415
 

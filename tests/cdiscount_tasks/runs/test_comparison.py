@@ -77,6 +77,15 @@ def test_a_retry_compares_the_same_runs_though_newer_ones_finished(runs):
     assert chosen(compare()) == chosen(first) == chosen(open_comparison("c1"))
 
 
+def test_a_comparison_that_was_refused_chooses_its_runs_again_when_it_is_tried_again(runs):
+    runs.finish("colours", "old")
+    with pytest.raises(NotComparableError):
+        compare()
+    runs.finish("colours", "new")
+    runs.finish("lights", "only")
+    assert chosen(compare()) == ["new", "only"]
+
+
 def test_a_run_can_be_asked_for_by_its_id_or_its_folder(runs):
     old = runs.finish("colours", "old")
     runs.finish("colours", "new")

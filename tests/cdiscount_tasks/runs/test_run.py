@@ -110,6 +110,22 @@ def test_a_retry_keeps_what_its_run_began_with(place):
     assert start_run("colours", "r1", preset="long").config == first.config
 
 
+def test_a_start_that_failed_reads_every_file_again_when_it_is_tried_again(place):
+    """So a person mends the file and clears the task; only what is frozen takes a new run."""
+    path = place.fixes_dir / "colours.csv"
+    path.write_text("product_id,reason\n302,x\n")
+    place.write(presets={"smoke": {"image_size": 64}})
+    with pytest.raises(DataError, match="lacks the column category_id"):
+        start_run("colours", "r1")
+    path.write_text(f"product_id,category_id,reason\n302,{RED},x\n")
+    place.write(presets={"smoke": {"image_size": 96}})
+
+    started = start_run("colours", "r1")
+
+    assert started.label_files.fixes_path.read_bytes() == path.read_bytes()
+    assert started.config.training.image_size == 96
+
+
 def test_the_stages_of_a_run_share_the_samples_folder(place):
     run = start_run("colours", "r1")
     assert run.artifacts_dir == place.data_dir / "samples" / "colours"
