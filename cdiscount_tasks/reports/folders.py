@@ -18,6 +18,9 @@ logger = logging.getLogger(__name__)
 PAGES = ("catalogue", "comparison")
 """The folders beside those of the samples."""
 
+REPORTS_SETTING = "CDISCOUNT_REPORTS"
+"""The environment variable that moves the reports folder, for sentences about a full or unwritable disk."""
+
 SKIP_NOTE = "skipped.json"
 """Beside a sample's reports: which run was skipped last, when, and why."""
 

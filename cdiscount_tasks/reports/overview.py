@@ -27,6 +27,7 @@ from cdiscount_tasks.reports.changes import (
     with_changes,
 )
 from cdiscount_tasks.reports.folders import (
+    REPORTS_SETTING,
     Report,
     catalogue_pages,
     comparison_pages,
@@ -95,14 +96,13 @@ def _store_changes(reports_dir: Path, reports: Sequence[Report]) -> None:
                 replace_file((reports_dir / after.link).parent / CHANGE_FILE, partial(_write_change, facts))
 
 
-def write_reports_index(reports_dir: Path, setting: str = "CDISCOUNT_REPORTS") -> None:
+def write_reports_index(reports_dir: Path) -> None:
     """Write `index.html` over all that is finished; of two that end together, the second one lists both.
 
     What the newest runs are worth against earlier ones is computed first, once, and stored beside each report.
 
     Args:
         reports_dir: The folder of all reports.
-        setting: The environment variable that moves it, for the sentence about a full or unwritable disk.
     """
 
     def write(aside: Path) -> None:
@@ -113,5 +113,6 @@ def write_reports_index(reports_dir: Path, setting: str = "CDISCOUNT_REPORTS") -
         page = render_index(rows, *pages, read_skips(reports_dir))
         aside.write_text(page, encoding="utf-8")
 
+    setting = REPORTS_SETTING
     with disk_faults_told(reports_dir, setting), lock(reports_dir / ".index.lock", "the index of reports", setting):
         replace_file(reports_dir / "index.html", write)

@@ -27,7 +27,6 @@ from cdiscount_tasks.runs.steps import Folders
 logger = logging.getLogger(__name__)
 
 ALWAYS = "always"
-_SETTING = "CDISCOUNT_REPORTS"
 _MOST_TOLD = 4
 _ABSENT = "absent"
 _DOES = {
@@ -276,12 +275,12 @@ def note_skip(run: Run, reason: str) -> None:
     Raises:
         ConfigError: If the reports folder is full or cannot be written.
     """
-    from cdiscount_tasks.reports.folders import SKIP_NOTE  # as above
+    from cdiscount_tasks.reports.folders import REPORTS_SETTING, SKIP_NOTE  # pages take a second
     from cdiscount_tasks.reports.overview import write_reports_index
 
     folder = run.report_dir.parent
     note = {"run_id": run.config.run_id, "at": datetime.now(UTC).isoformat(timespec="seconds"), "reason": reason}
-    with disk_faults_told(folder, _SETTING):
+    with disk_faults_told(folder, REPORTS_SETTING):
         folder.mkdir(parents=True, exist_ok=True)
         replace_file(folder / SKIP_NOTE, lambda aside: write_json(aside, note))
-    write_reports_index(run.environment.reports_dir, _SETTING)
+    write_reports_index(run.environment.reports_dir)

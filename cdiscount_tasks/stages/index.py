@@ -390,8 +390,8 @@ def merge_index(catalogue_path: Path, parent_dir: Path, max_rejected_share: floa
     if not result["reused"] and (result["num_rejected_documents"] or result["num_rejected_images"]):
         logger.info(
             "%d of %d documents and %d images were rejected, %d bytes could not be read: no more than the %g %% that "
-            "CDISCOUNT_MAX_REJECTED_SHARE allows, so there is nothing to do. Each is a row in %s/rejected.parquet, with "
-            "its reason",
+            "CDISCOUNT_MAX_REJECTED_SHARE allows, so there is nothing to do. Each has a row, with its reason, in "
+            "%s/rejected.parquet",
             result["num_rejected_documents"], result["num_documents"], result["num_rejected_images"],
             result["num_unreadable_bytes"], 100 * max_rejected_share, index_dir,
         )  # fmt: skip
