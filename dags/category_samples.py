@@ -172,7 +172,7 @@ def sample_dag(sample: SampleConfig) -> DAG:
     @dag(
         dag_id=f"cdiscount_{sample.name}",
         dag_display_name=f"Cdiscount: {sample.title}",
-        description=docs.description_of(sample),
+        description=docs.description_of(sample, read_environment()),
         schedule=assets.schedule_of(sample),
         params=forms.params_of(sample, read_environment()),
         default_args={

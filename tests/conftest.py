@@ -43,7 +43,7 @@ SLOW = (
     "cdiscount_tasks/machine/test_weights",
     "cdiscount_tasks/pages/",
     "cdiscount_tasks/runs/test_changes",
-    "cdiscount_tasks/runs/test_comparison",
+    "cdiscount_tasks/runs/test_compar",
     "cdiscount_tasks/runs/test_steps",
     "cdiscount_tasks/stages/",
     "benchmarks/",

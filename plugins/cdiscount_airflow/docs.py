@@ -2,6 +2,7 @@
 
 from cdiscount_airflow.assets import schedule_in_words, times_in_words
 from cdiscount_airflow.forms import preset_purpose, preset_summary
+from cdiscount_tasks.runs.categories import doubts_of_names
 from cdiscount_tasks.runs.durations import durations_of
 from cdiscount_tasks.settings.environment import Environment
 from cdiscount_tasks.settings.sample import SampleConfig
@@ -17,11 +18,15 @@ def _drawn(environment: Environment) -> list[str]:
     return [f"> {DRAWN_WARNING}", ""] if environment.uses_demo_catalogue else []
 
 
-def description_of(sample: SampleConfig) -> str:
-    """Return what a DAG's description says of a sample, and when it runs by itself: Airflow's list hides a cron."""
+def description_of(sample: SampleConfig, environment: Environment) -> str:
+    """Return what a DAG's description says of a sample, and when it runs by itself: Airflow's list hides a cron.
+
+    Categories that the names CSV lacks come first: a run with them fails, and the list is where a person looks.
+    """
     times = times_in_words(sample)
     runs = f"Runs by itself: {' and '.join(times)}, once unpaused." if times else "Runs when triggered."
-    return f"{sample.description} {runs}".strip()
+    doubts = [f"Check the categories: {doubt}." for doubt in doubts_of_names(sample, environment)]
+    return " ".join([*doubts, f"{sample.description} {runs}".strip()])
 
 
 def _choice(sample: SampleConfig, environment: Environment) -> str:
@@ -48,6 +53,7 @@ def page_of(sample: SampleConfig, environment: Environment) -> str:
         _FAILED,
         "",
         *_drawn(environment),
+        *(f"> **Check the categories**: {doubt}.\n" for doubt in doubts_of_names(sample, environment)),
         sample.description,
         "",
         "| preset | what it is |",
