@@ -1,4 +1,4 @@
-"""Finished runs of two samples, as far as those look that choose among runs."""
+"""A sample and its folders, and finished runs of two samples as far as those look that choose among runs."""
 
 import os
 
@@ -8,7 +8,7 @@ import yaml
 from cdiscount_tasks.artifacts.publish import build_artifact, rebuild_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.runs.start import start_run
-from tests.cdiscount_tasks.runs.test_run import SETTINGS, Place
+from tests.material.colours_sample import SETTINGS, Place
 from tests.material.tiny_catalogue import BLUE, YELLOW
 
 FIRST_S = 1_790_000_000
@@ -38,11 +38,17 @@ class Runs:
 
 
 @pytest.fixture
-def runs(tmp_path, tiny_path, monkeypatch):
-    place = Place(tmp_path, tiny_path)
+def place(tmp_path, tiny_path, monkeypatch):
+    made = Place(tmp_path, tiny_path)
     for name, path in (
-        ("CATALOGUE", tiny_path), ("CATEGORY_NAMES", tmp_path / "names.csv"), ("DATA", place.data_dir),
-        ("SAMPLES", place.samples_dir), ("REPORTS", tmp_path / "reports"), ("LABEL_FIXES", place.fixes_dir),
+        ("CATALOGUE", tiny_path), ("CATEGORY_NAMES", tmp_path / "names.csv"), ("DATA", made.data_dir),
+        ("SAMPLES", made.samples_dir), ("REPORTS", tmp_path / "reports"), ("LABEL_FIXES", made.fixes_dir),
     ):  # fmt: skip
         monkeypatch.setenv(f"CDISCOUNT_{name}", str(path))
+    monkeypatch.delenv("CDISCOUNT_MAX_REJECTED_SHARE", raising=False)
+    return made
+
+
+@pytest.fixture
+def runs(place):
     return Runs(place)

@@ -10,7 +10,7 @@ import yaml
 from cdiscount_tasks.runs.changes import differences, note_skip, reason_to_skip, seed_by_itself
 from cdiscount_tasks.runs.run import open_run
 from cdiscount_tasks.stages import evaluation, labels, report
-from tests.cdiscount_tasks.runs.test_run import NAMES, SETTINGS
+from tests.material.colours_sample import NAMES, SETTINGS
 from tests.material.tiny_catalogue import BLUE, CATEGORIES, RED
 from tests.material.weights_files import write_weights
 from tests.material.whole_runs import begin_run, finish_run

@@ -3,57 +3,16 @@ import json
 from pathlib import Path
 
 import pytest
-import yaml
 
 from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.runs import run, start
 from cdiscount_tasks.runs.folders import run_folder
 from cdiscount_tasks.runs.run import open_run
 from cdiscount_tasks.runs.start import start_run
+from tests.material.colours_sample import NAMES
 from tests.material.indexing import index_catalogue
 from tests.material.tiny_catalogue import BLUE, GREEN, RED, YELLOW
 from tests.material.weights_files import write_weights
-
-SETTINGS = {
-    "name": "colours",
-    "title": "Colours",
-    "categories": [RED, GREEN],
-    "default_preset": "smoke",
-    "presets": {"smoke": {"image_size": 32, "epochs": 2}, "long": {"epochs": 50}},
-}
-NAMES = f"""category_id,category_level1,category_level2,category_level3
-{RED},ALL,WARM,"RED "
-{YELLOW},ALL,WARM,YELLOW
-{GREEN},ALL,COLD,GREEN
-{BLUE},ALL,COLD,BLUE
-"""
-
-
-class Place:
-    """A data folder, a samples folder and a catalogue, with the environment set to them."""
-
-    def __init__(self, folder, catalogue_path):
-        self.folder, self.catalogue_path = folder, catalogue_path
-        self.data_dir, self.samples_dir, self.fixes_dir = folder / "data", folder / "samples", folder / "fixes"
-        self.samples_dir.mkdir()
-        self.fixes_dir.mkdir()
-        (folder / "names.csv").write_text(NAMES)
-        self.write()
-
-    def write(self, **changes):
-        (self.samples_dir / "colours.yaml").write_text(yaml.safe_dump({**SETTINGS, **changes}))
-
-
-@pytest.fixture
-def place(tmp_path, tiny_path, monkeypatch):
-    made = Place(tmp_path, tiny_path)
-    for name, path in (
-        ("CATALOGUE", tiny_path), ("CATEGORY_NAMES", tmp_path / "names.csv"), ("DATA", made.data_dir),
-        ("SAMPLES", made.samples_dir), ("REPORTS", tmp_path / "reports"), ("LABEL_FIXES", made.fixes_dir),
-    ):  # fmt: skip
-        monkeypatch.setenv(f"CDISCOUNT_{name}", str(path))
-    monkeypatch.delenv("CDISCOUNT_MAX_REJECTED_SHARE", raising=False)
-    return made
 
 
 def test_tensorboard_that_is_wanted_and_not_installed_is_an_error_at_once(place, monkeypatch):
