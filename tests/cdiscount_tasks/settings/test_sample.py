@@ -148,7 +148,7 @@ def test_a_missing_yaml_is_told_with_its_path(tmp_path):
 def test_each_of_several_faults_is_told_in_a_line_of_its_own(write_yaml):
     first, second = refusal(write_yaml(seed=-1, titel="Wine")).splitlines()
     assert "wine.yaml: titel is not a known setting" in first
-    assert second == "  also: seed is -1, expected at least 0"
+    assert second == "  also: seed is -1, expected 0 to 2147483647"
 
 
 def test_of_many_faults_five_are_told_and_the_rest_counted(write_yaml):
