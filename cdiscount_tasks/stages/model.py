@@ -38,7 +38,8 @@ from cdiscount_tasks.vocabulary import CLASS_NAMES, TRAIN, VALIDATION
 
 if TYPE_CHECKING:  # importing Keras takes ten seconds, for nothing where the model stands already
     from cdiscount_tasks.learning.networks.batches import Examples
-    from cdiscount_tasks.learning.networks.training import Epoch, Trained
+    from cdiscount_tasks.learning.networks.state import Epoch
+    from cdiscount_tasks.learning.networks.training import Trained
 
 logger = logging.getLogger(__name__)
 
@@ -127,11 +128,10 @@ class _Training:
         checkpoints = Checkpoints(
             self.training_dir / phase, f"{self.training_dir.stem} {phase} {self.device.precision}"
         )
-        told = None
-        if self.tensorboard_dir:
-            told = EpochLogs(self.tensorboard_dir / self.training_dir.stem / phase)
+        logs_dir = self.tensorboard_dir and self.tensorboard_dir / self.training_dir.stem / phase
+        listeners = [EpochLogs(logs_dir)] if logs_dir else []
         train_examples, validation_examples = examples
-        trained = train(network, train_examples, validation_examples, config, self.device, checkpoints, told)
+        trained = train(network, train_examples, validation_examples, config, self.device, checkpoints, listeners)
         self.phases.append((phase, trained))
 
     def from_scratch(self) -> Any:
