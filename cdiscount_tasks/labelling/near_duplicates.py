@@ -120,6 +120,36 @@ def _picture(pictures: pd.DataFrame, place: int) -> dict[str, Any]:
     return {**numbers, "split": str(row["split"])}
 
 
+class _Found(NamedTuple):
+    """The near-duplicates among distinct pictures.
+
+    Attributes:
+        num_pairs: All pairs.
+        num_across: Those of two splits.
+        near_train: bool, [num_looks]: a picture of train has the look, or one that is near it.
+        shown: The pairs to show: distance, and the places of the two.
+    """
+
+    num_pairs: int
+    num_across: int
+    near_train: np.ndarray
+    shown: pd.DataFrame
+
+
+def _find_pairs(looks: _Looks) -> _Found:
+    in_train = looks.num_pictures[:, _TRAIN] > 0
+    near_train = in_train.copy()
+    num_pairs = num_across = 0
+    shown: list[pd.DataFrame] = []
+    for pairs in chain([_inner_pairs(looks)], iter_near_pairs(looks.hashes, MAX_DISTANCE)):
+        near_train[pairs.first[in_train[pairs.second]]] = True
+        near_train[pairs.second[in_train[pairs.first]]] = True
+        more, more_across = _num_pairs(looks, pairs)
+        num_pairs, num_across = num_pairs + more, num_across + more_across
+        shown = [_closest(pd.concat([*shown, _shown(looks, pairs)]))]
+    return _Found(num_pairs, num_across, near_train, pd.concat(shown))
+
+
 def count_near_duplicates(images: pd.DataFrame, hashes: np.ndarray, mode: str) -> dict[str, Any]:
     """Count the near-duplicates that a split parts.
 
@@ -134,24 +164,15 @@ def count_near_duplicates(images: pd.DataFrame, hashes: np.ndarray, mode: str) -
     is_first = ~images["pixel_hash"].duplicated().to_numpy()
     pictures = images[is_first].reset_index(drop=True)
     looks = _gather_looks(pictures, hashes[is_first])
-    near_train = looks.num_pictures[:, _TRAIN] > 0
-    in_train = near_train.copy()
-    num_pairs = num_across = 0
-    shown: list[pd.DataFrame] = []
-    for pairs in chain([_inner_pairs(looks)], iter_near_pairs(looks.hashes, MAX_DISTANCE)):
-        near_train[pairs.first[in_train[pairs.second]]] = True
-        near_train[pairs.second[in_train[pairs.first]]] = True
-        more, more_across = _num_pairs(looks, pairs)
-        num_pairs, num_across = num_pairs + more, num_across + more_across
-        shown = [_closest(pd.concat([*shown, _shown(looks, pairs)]))]
+    found = _find_pairs(looks)
     in_test = (images["split"] == TEST).to_numpy()
-    touched = images["product_id"][in_test & near_train[np.searchsorted(looks.hashes, hashes)]].nunique()
+    touched = images["product_id"][in_test & found.near_train[np.searchsorted(looks.hashes, hashes)]].nunique()
     num_test = images["product_id"][in_test].nunique()
     return {
         "mode": mode,
         "max_distance": MAX_DISTANCE,
-        "num_pairs": num_pairs,
-        "num_pairs_across_splits": num_across,
+        "num_pairs": found.num_pairs,
+        "num_pairs_across_splits": found.num_across,
         "num_test_products": touched,
         "share_of_test_products": round(touched / max(num_test, 1), 6),
         "examples": [
@@ -160,6 +181,6 @@ def count_near_duplicates(images: pd.DataFrame, hashes: np.ndarray, mode: str) -
                 "first": _picture(pictures, one),
                 "second": _picture(pictures, other),
             }
-            for distance, one, other in pd.concat(shown)[["distance", "one", "other"]].to_numpy().tolist()
+            for distance, one, other in found.shown[["distance", "one", "other"]].to_numpy().tolist()
         ],
     }

@@ -12,6 +12,7 @@ from cdiscount_tasks.labelling.fix_rows import FIX_COLUMNS, Classes, FixRow, rea
 from cdiscount_tasks.vocabulary import TRAIN
 
 _NUM_TOLD = 10
+_OF_PRODUCT = ("category_id", "label", "split")
 
 # The closed list of `rule` in labels/products.parquet.
 AS_GIVEN, HUMAN_FIX, HUMAN_EXCLUSION, MAJORITY, ALL_IMAGES_CONFLICT = (
@@ -218,6 +219,21 @@ def contradicted_fixes(products: pd.DataFrame, images: pd.DataFrame) -> list[str
     )
 
 
+def _without_emptied(products: pd.DataFrame, learnt: pd.Series) -> pd.DataFrame:
+    """Take the label from products of train of which no picture is left to be learnt; `learnt`: whose one is."""
+    unlearnt = ~products["product_id"].isin(learnt) & (products["split"] == TRAIN)
+    emptied = unlearnt & products["label"].notna()
+    return products.assign(
+        label=products["label"].mask(emptied), rule=products["rule"].mask(emptied, ALL_IMAGES_CONFLICT)
+    )
+
+
+def _with_given(products: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+    """Add to each image the category, label and split of its product."""
+    by_product = products.set_index("product_id")
+    return images.assign(**{name: images["product_id"].map(by_product[name]) for name in _OF_PRODUCT})
+
+
 def settle_conflicts(products: pd.DataFrame, images: pd.DataFrame, outside: pd.DataFrame, policy: str) -> Conflicts:
     """Find the pictures that several categories claim, and decide what training does with them.
 
@@ -229,12 +245,7 @@ def settle_conflicts(products: pd.DataFrame, images: pd.DataFrame, outside: pd.D
             picture its category, that category stands: "drop_image" keeps the picture with it, and "majority" takes it.
             Nobody follows a majority where a picture that train agreed on would then be learnt with two labels.
     """
-    by_product = products.set_index("product_id")
-    images = images.assign(
-        category_id=images["product_id"].map(by_product["category_id"]),
-        label=images["product_id"].map(by_product["label"]),
-        split=images["product_id"].map(by_product["split"]),
-    )
+    images = _with_given(products, images)
     given = _claims(images, outside, "category_id")
     contested = _contested(given)
     products = products.assign(
@@ -254,10 +265,7 @@ def settle_conflicts(products: pd.DataFrame, images: pd.DataFrame, outside: pd.D
         majorities = _majorities(claims[claims["category_id"].isin(products["category_id"])], "image")
         winner = verdicts.combine_first(majorities.astype("Int64"))
         products = _follow(products, images.assign(is_open=is_open)[in_train], winner)
-    unlearnt = ~products["product_id"].isin(images.loc[learnt, "product_id"]) & (products["split"] == TRAIN)
-    emptied = unlearnt & products["label"].notna()
-    products["label"] = products["label"].mask(emptied)
-    products["rule"] = products["rule"].mask(emptied, ALL_IMAGES_CONFLICT)
+    products = _without_emptied(products, images.loc[learnt, "product_id"])
     after = products.set_index("product_id").loc[images["product_id"], ["label", "rule"]].set_axis(images.index)
     rows = images[["image"]].assign(is_open=is_open, **after)[in_train & images["image"].isin(contested)]
     decisions: dict[Any, str] = {

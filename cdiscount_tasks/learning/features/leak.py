@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cdiscount_tasks.learning.features.head import Bools, Ints, predict_by_head
-from cdiscount_tasks.learning.measuring.intervals import Figure, figure_of, known_exactly, percentiles, resampled_sums
-from cdiscount_tasks.learning.measuring.shares import divide, wilson_interval
+from cdiscount_tasks.learning.measuring.intervals import Figure, figure_of, known_exactly, percentiles
+from cdiscount_tasks.learning.measuring.seeds import Stratum, draw_groups_and_seeds
+from cdiscount_tasks.learning.measuring.shares import wilson_interval
 from cdiscount_tasks.vocabulary import BY_IMAGE, BY_PRODUCT, CERTIFIED, SPLIT_KINDS, TEST, TRAIN
 
 logger = logging.getLogger(__name__)
@@ -70,8 +71,8 @@ def price_leak(
     """Train a logistic head under each split and compare what each would have reported.
 
     Every picture is learnt and judged by itself, with the class that the catalogue gives: under a split by image a
-    product has no side of its own, so that single pictures are what all three can be compared by. Intervals resample
-    groups and seeds (Owen 2007, Annals of Applied Statistics 1: the pigeonhole bootstrap), the same for all kinds.
+    product has no side of its own, so that single pictures are what all three can be compared by. Intervals draw groups
+    and seeds anew, the same for all kinds.
 
     Args:
         features: float32, [num_images, num_features].
@@ -100,13 +101,7 @@ def price_leak(
 
 def _compare(right: npt.NDArray[np.float64], tested: npt.NDArray[np.float64], group_id: Ints) -> LeakPrice:
     """Turn what was right, [num_images, num_seeds, num_kinds], into figures."""
-    _, num_seeds, num_kinds = right.shape
-    sums = resampled_sums(np.concatenate([right, tested], axis=1).reshape(len(right), -1), group_id)
-    drawn = sums.reshape(len(sums), 2, num_seeds, num_kinds)
-    times = np.random.default_rng(0).multinomial(num_seeds, np.full(num_seeds, 1 / num_seeds), size=len(sums))
-    hits, trials = (np.einsum("ds,dsk->dk", times, drawn[:, part]) for part in (0, 1))
-    draws = divide(hits, trials)
-    value = right.sum(axis=(0, 1)) / tested.sum(axis=(0, 1))
+    value, draws = draw_groups_and_seeds([Stratum(right, tested, group_id, seed=0)], seed_of_seeds=0)
     judged = tested.any(axis=(1, 2))
     n, num_groups = int(judged.sum()), len(np.unique(group_id[judged]))
     certified = SPLIT_KINDS.index(CERTIFIED)

@@ -129,6 +129,14 @@ def _why_it_ends(state: TrainingState, config: TrainingConfig) -> str:
     return ""
 
 
+def _with_best_weights(network: keras.Model, state: TrainingState, validation: _Validation) -> Trained:
+    network.set_weights(state.best_weights)
+    num_predicted = validation.judge(network)[2]
+    if num_predicted == 1:
+        logger.warning("the model predicts one class for every validation product: it has learnt nothing of use")
+    return Trained(network, state.history, state.best_epoch, num_predicted)
+
+
 def train(
     network: keras.Model,
     train_examples: Examples,
@@ -168,8 +176,4 @@ def train(
             listen(state.history[-1])
         keep()
     logger.info("%s: training ends", reason)
-    network.set_weights(state.best_weights)
-    num_predicted = validation.judge(network)[2]
-    if num_predicted == 1:
-        logger.warning("the model predicts one class for every validation product: it has learnt nothing of use")
-    return Trained(network, state.history, state.best_epoch, num_predicted)
+    return _with_best_weights(network, state, validation)

@@ -10,7 +10,7 @@ from cdiscount_tasks.learning.measuring.choices import (
     choose_random,
     choose_uncertain,
 )
-from cdiscount_tasks.learning.measuring.metrics import confusion
+from cdiscount_tasks.learning.measuring.confusion import confusion
 
 
 def make_products(*rows):
