@@ -90,7 +90,8 @@ def check_catalogue(environment: Environment) -> Path:
 def _check_machine(sample: SampleConfig, training: TrainingConfig, environment: Environment) -> None:
     """Refuse at once what the learning tasks could not do hours later."""
     backbone_of(training, environment.weights_dir)
-    check_tensorboard(environment.tensorboard_dir)
+    if environment.tensorboard_dir is not None:
+        check_tensorboard(environment.tensorboard_dir)
     if sample.num_gpu_slots > environment.gpu_slots:
         raise ConfigError(
             f"sample {sample.name}: a preset wants {sample.num_gpu_slots} gpus, so that each of its trainings takes as "

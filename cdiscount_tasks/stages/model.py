@@ -311,7 +311,8 @@ def train_model(
     """
     if (config.weights != "none") != (pretrained is not None):
         raise ValueError(f"weights is {config.weights!r} and pretrained is {pretrained}: one goes with the other")
-    check_tensorboard(tensorboard_dir)
+    if tensorboard_dir is not None:
+        check_tensorboard(tensorboard_dir)
     if pretrained:
         _check_features(pretrained, sample_dir, labels_dir, config)
     recipe = model_recipe(sample_dir, labels_dir, pretrained.features_dir if pretrained else None, config)

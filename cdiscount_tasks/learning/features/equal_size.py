@@ -199,7 +199,11 @@ def difference_figure(one: Judged, other: Judged, seeds: tuple[int, int]) -> Fig
 def nearest_neighbours(features: npt.NDArray[np.float32], label: Ints, group: Ints) -> Bools:
     """Tell of each picture whether the most similar picture of another group has its label.
 
-    Similar is the cosine of the features, each centred on its mean over the pictures.
+    Similar is the cosine of the features, each centred on its mean over the pictures. What a backbone pools is positive
+    throughout, so that plain cosines are all near 1 and mostly say what the whole sample has in common, more of it in
+    some samples than in others; here samples are compared, and what tells their pictures apart is what counts.
+    `neighbours.find_nearest` does without: its vectors come batch by batch, so that there is no mean before all are
+    read, and a similarity that a person reads must not depend on what else the sample holds.
 
     Args:
         features: float32, [num_images, num_features], of at least two groups.

@@ -164,7 +164,7 @@ def choose_draws(
     return ChoiceDraws(alike, unlike, notes)
 
 
-def gap_figure(unlike: npt.ArrayLike, alike: npt.ArrayLike, seed: int = 0) -> Figure:
+def gap_figure(unlike: npt.ArrayLike, alike: npt.ArrayLike) -> Figure:
     """Return the mean over unlike draws minus that over alike ones, with its interval over draws.
 
     Draws share categories, so that the interval, which takes them for independent, is somewhat narrow.
@@ -172,9 +172,8 @@ def gap_figure(unlike: npt.ArrayLike, alike: npt.ArrayLike, seed: int = 0) -> Fi
     Args:
         unlike: [num_draws], at least one.
         alike: [num_draws], at least one.
-        seed: Of the resampling.
     """
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(0)
     sides = [np.asarray(values, np.float64) for values in (unlike, alike)]
     drawn = [values[random.integers(0, len(values), (NUM_DRAWS, len(values)))].mean(axis=1) for values in sides]
     value = float(sides[0].mean() - sides[1].mean())

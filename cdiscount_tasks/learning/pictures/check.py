@@ -60,12 +60,8 @@ def _grey_square(picture: Image.Image) -> Image.Image:
 
 
 def _hash_square(square: Image.Image) -> int:
+    """Return ImageHash's 64-bit phash of a square of greys: how the picture looks."""
     return int.from_bytes(np.packbits(imagehash.phash(square).hash).tobytes(), "big")
-
-
-def hash_look(picture: Image.Image) -> int:
-    """Return ImageHash's 64-bit phash of a picture, scaled to phash's square."""
-    return _hash_square(_grey_square(picture))
 
 
 def _check_batch(open_source: Callable[[], ImageSource], perceptual: bool, rows: np.ndarray) -> CheckedPictures:

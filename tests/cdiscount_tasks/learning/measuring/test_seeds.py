@@ -31,8 +31,6 @@ def test_the_draws_spread_as_those_of_a_slow_bootstrap_over_groups_and_seeds():
         slow.append(right[rows][:, seeds].sum(axis=(0, 1)) / tested[rows][:, seeds].sum(axis=(0, 1)))
     ends = [2.5, 97.5]
     assert np.percentile(draws, ends, axis=0) == pytest.approx(np.percentile(slow, ends, axis=0), abs=0.015)
-        np.percentile(slow, [2.5, 97.5], axis=0), abs=0.015
-    )
 
 
 def test_kinds_share_their_draws_so_that_what_is_the_same_in_both_cancels():

@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from cdiscount_tasks.learning.pictures import check as picture_check
-from cdiscount_tasks.learning.pictures.check import check_pictures, hash_look, hash_pixels
+from cdiscount_tasks.learning.pictures.check import check_pictures, hash_pixels
 from cdiscount_tasks.learning.pictures.images import decode_rgb
 from cdiscount_tasks.vocabulary import Reason
 from tests.material.tiny_catalogue import BLUE, RED, draw_jpeg, undecodable
@@ -32,6 +32,10 @@ def saved(picture, quality):
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=quality)
     return decode_rgb(file.getvalue())
+
+
+def hash_look(picture):
+    return picture_check._hash_square(picture_check._grey_square(picture))
 
 
 def distance(one, other):
