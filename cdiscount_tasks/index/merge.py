@@ -86,8 +86,8 @@ def _stretches(groups: Iterable[_Group], most_rows: int) -> Iterator[tuple[_Key,
 
     Row groups count as if all their rows had their last key: what a stretch holds too much, the next lacks.
     """
-    # Of all parts together, by where each ends: a stretch that ends where a row group does leaves nothing of that one to
-    # be read a second time, however the parts interleave.
+    # Of all parts together, by where each ends: a stretch that ends where a row group does leaves nothing of it to be
+    # read a second time, however the parts interleave.
     by_last = sorted((group.last, group.num_rows) for group in groups if group.num_rows)
     above, held = _BEFORE_ALL, 0
     for place, (last, num_rows) in enumerate(by_last):

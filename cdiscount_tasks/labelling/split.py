@@ -158,12 +158,12 @@ def split_by_hash(products: pd.DataFrame, class_ids: Sequence[int], config: Spli
 
 
 def split_images(products: pd.DataFrame, images: pd.DataFrame, kind: str, config: SplitConfig, seed: int) -> np.ndarray:
-    """Split pictures anew under one of SPLIT_KINDS, to compare what each would have reported.
+    """Split images anew under one of SPLIT_KINDS, to compare what each would have reported.
 
     Args:
         products: Columns product_id, category_id, group_id; each category has at least three groups.
         images: Column product_id, each among the products.
-        kind: "certified" splits whole groups as `split_by_hash` does, "by_product" products, "by_image" pictures.
+        kind: "certified" splits whole groups as `split_by_hash` does, "by_product" products, "by_image" images.
         config: The three shares.
         seed: Of the split.
 

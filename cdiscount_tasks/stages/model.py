@@ -23,7 +23,7 @@ from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.errors import DataError, DivergedError
 from cdiscount_tasks.learning.networks.checkpoints import Checkpoints
 from cdiscount_tasks.learning.pictures.images import RESIZE_RULE
-from cdiscount_tasks.learning.pictures.inputs import Inputs, Vectors, hold_pictures
+from cdiscount_tasks.learning.pictures.inputs import Inputs, Vectors, hold_images
 from cdiscount_tasks.machine.gpus import Device, prepare_device
 from cdiscount_tasks.machine.tensorboard import EpochLogs
 from cdiscount_tasks.machine.weights import PUBLISHED
@@ -111,7 +111,7 @@ class _Training:
     def _pictures(self, split: _Split) -> "Examples":
         rows = rows_of(self.sample_dir, *split.keys)
         source = partial(SampleImages, self.sample_dir)
-        return split.showing(hold_pictures(source, rows, self.config.image_size, self.training_dir))
+        return split.showing(hold_images(source, rows, self.config.image_size, self.training_dir))
 
     def _features(self, split: _Split, vectors: np.ndarray) -> "Examples":
         return split.showing(Vectors(vectors[split.places]))

@@ -4,7 +4,7 @@ import numpy as np
 
 from cdiscount_tasks.learning.networks.batches import Examples
 from cdiscount_tasks.learning.networks.training import train
-from cdiscount_tasks.learning.pictures.inputs import PicturesInMemory
+from cdiscount_tasks.learning.pictures.inputs import ImagesInMemory
 from cdiscount_tasks.settings.training import TrainingConfig
 
 CONFIG = TrainingConfig(network="plain_cnn", image_size=32, epochs=2, batch_size=8)
@@ -16,7 +16,7 @@ def examples(num_images=24, num_classes=2, seed=0):
     class_index = np.arange(num_images) // 2 % num_classes
     images = random.integers(0, 120, (num_images, 32, 32, 3), dtype=np.uint8)
     images[np.arange(num_images), :, :, class_index] += 100
-    pictures = PicturesInMemory(iter([images]), num_images, 32)
+    pictures = ImagesInMemory(iter([images]), num_images, 32)
     return Examples(pictures, class_index.astype(np.int64), np.arange(num_images) // 2)
 
 

@@ -1,6 +1,6 @@
-"""How hard samples are at equal size: the same classifier on equally many groups and pictures of each, paired by size.
+"""How hard samples are at equal size: the same classifier on equally many groups and images of each, paired by size.
 
-A sample's network has as many pictures to learn from as the sample has; which of two samples is harder it cannot tell.
+A sample's network has as many images to learn from as the sample has; which of two samples is harder it cannot tell.
 Here both are cut to the same numbers, class by class, and a logistic head on frozen features takes the network's place,
 so that it costs seconds to repeat it with other groups: what is left is how alike the categories look.
 """
@@ -15,7 +15,7 @@ from cdiscount_tasks.learning.features.head import Bools, Ints, predict_by_head
 from cdiscount_tasks.learning.features.matching import (
     Material,
     Size,
-    choose_pictures,
+    choose_images,
     deal_groups,
     distinct_rows,
     pair_of_class,
@@ -27,7 +27,7 @@ from cdiscount_tasks.learning.measuring.shares import Floats
 
 SEEDS = range(5)
 MOST_NEIGHBOURS = 8_000
-"""Pictures that are compared with one another, of each sample."""
+"""Images that are compared with one another, of each sample."""
 
 
 class Judged(NamedTuple):
@@ -47,12 +47,12 @@ class Judged(NamedTuple):
 
 
 def judge_groups(material: Material, classes: Sequence[int], learnt: Ints, test: Bools) -> tuple[Floats, Ints]:
-    """Let a head learn some pictures and judge the products of the test groups, each by all its pictures.
+    """Let a head learn some images and judge the products of the test groups, each by all its images.
 
     Args:
         material: The sample.
         classes: Its class of each pair.
-        learnt: Rows of the pictures to learn from.
+        learnt: Rows of the images to learn from.
         test: bool, [num_groups].
 
     Returns:
@@ -86,7 +86,7 @@ class _Judging:
         self._seen: set[int] = set()
 
     def deal(self, sizes: Sequence[Size], seed: int) -> tuple[list[Ints], Bools]:
-        """Return the rows of each pair's different train pictures, and bool, [num_groups]: the test groups."""
+        """Return the rows of each pair's different train images, and bool, [num_groups]: the test groups."""
         sides = deal_groups(self._material, self._classes, sizes, seed)
         return distinct_rows(self._material, self._classes, sides.train), sides.test
 
@@ -104,22 +104,22 @@ def judge_samples(
     materials: Sequence[Material],
     pairs: Sequence[Sequence[int]],
     sizes: Sequence[Size],
-    one_picture_a_group: bool = False,
+    one_image_a_group: bool = False,
 ) -> tuple[list[Judged], list[list[int]]]:
     """Judge all samples at equal size, once for each seed.
 
     In every seed each sample's classes have the same number of test groups, of train groups and of different train
-    pictures as the class that they are paired with.
+    images as the class that they are paired with.
 
     Args:
         materials: The samples.
         pairs: A row a pair: the class in each sample.
         sizes: Of each pair.
-        one_picture_a_group: As many train pictures as train groups, so that what is judged one after another has the
+        one_image_a_group: As many train images as train groups, so that what is judged one after another has the
             same number; else as many as the sample of the pair with the fewest has.
 
     Returns:
-        What was judged of each sample; and, for each seed, the number of train pictures of each pair.
+        What was judged of each sample; and, for each seed, the number of train images of each pair.
     """
     classes_of = [[pair[place] for pair in pairs] for place in range(len(materials))]
     judging = [_Judging(material, classes) for material, classes in zip(materials, classes_of, strict=True)]
@@ -127,12 +127,12 @@ def judge_samples(
     for column, seed in enumerate(SEEDS):
         dealt = [one.deal(sizes, seed) for one in judging]
         numbers = [min(len(rows[place]) for rows, _ in dealt) for place in range(len(pairs))]
-        if one_picture_a_group:
+        if one_image_a_group:
             groups = [size.num_groups - size.num_test_groups for size in sizes]
             numbers = [min(pair) for pair in zip(numbers, groups, strict=True)]
         numbers_by_seed.append(numbers)
         for one, (rows, test) in zip(judging, dealt, strict=True):
-            one.judge(choose_pictures(rows, numbers, seed), test, column)
+            one.judge(choose_images(rows, numbers, seed), test, column)
     return [one.judged() for one in judging], numbers_by_seed
 
 
@@ -197,11 +197,11 @@ def difference_figure(one: Judged, other: Judged, seeds: tuple[int, int]) -> Fig
 
 
 def nearest_neighbours(features: npt.NDArray[np.float32], label: Ints, group: Ints) -> Bools:
-    """Tell of each picture whether the most similar picture of another group has its label.
+    """Tell of each image whether the most similar image of another group has its label.
 
-    Similar is the cosine of the features, each centred on its mean over the pictures. What a backbone pools is positive
+    Similar is the cosine of the features, each centred on its mean over the images. What a backbone pools is positive
     throughout, so that plain cosines are all near 1 and mostly say what the whole sample has in common, more of it in
-    some samples than in others; here samples are compared, and what tells their pictures apart is what counts.
+    some samples than in others; here samples are compared, and what tells their images apart is what counts.
     `neighbours.find_nearest` does without: its vectors come batch by batch, so that there is no mean before all are
     read, and a similarity that a person reads must not depend on what else the sample holds.
 
@@ -222,7 +222,7 @@ def nearest_neighbours(features: npt.NDArray[np.float32], label: Ints, group: In
 
 
 class Neighbours(NamedTuple):
-    """Of the pictures that were compared: right, pair and group, [n]."""
+    """Of the images that were compared: right, pair and group, [n]."""
 
     right: Bools
     pair: Ints
@@ -232,7 +232,7 @@ class Neighbours(NamedTuple):
 def compare_neighbours(
     materials: Sequence[Material], pairs: Sequence[Sequence[int]], sizes: Sequence[Size]
 ) -> list[Neighbours]:
-    """Find the nearest neighbours of equally many different pictures of every sample: those of the first seed."""
+    """Find the nearest neighbours of equally many different images of every sample: those of the first seed."""
     classes_of = [[pair[place] for pair in pairs] for place in range(len(materials))]
     rows_of = []
     for material, classes in zip(materials, classes_of, strict=True):
@@ -243,7 +243,7 @@ def compare_neighbours(
         numbers = np.maximum(2, numbers * MOST_NEIGHBOURS // numbers.sum())
     found = []
     for material, classes, rows in zip(materials, classes_of, rows_of, strict=True):
-        chosen = choose_pictures(rows, numbers.tolist(), SEEDS[0])
+        chosen = choose_images(rows, numbers.tolist(), SEEDS[0])
         pair = pair_of_class(classes, int(material.class_index.max()) + 1)[material.class_index]
         label = pair[material.product_of_image[chosen]]
         group = material.groups[0][material.product_of_image[chosen]]
@@ -252,6 +252,6 @@ def compare_neighbours(
 
 
 def neighbour_figure(neighbours: Neighbours, pair: int | None = None) -> Figure:
-    """Return the share of pictures whose nearest neighbour is right, with its interval over groups."""
+    """Return the share of images whose nearest neighbour is right, with its interval over groups."""
     kept = neighbours.pair == pair if pair is not None else np.ones(len(neighbours.pair), bool)
     return mean_figure(neighbours.right[kept], neighbours.group[kept])

@@ -20,7 +20,7 @@ Splits = Mapping[str, npt.NDArray[np.str_]]
 
 
 class LeakPrice(TypedDict):
-    """Accuracies of single pictures, and by how much the leaky splits are above the certified one."""
+    """Accuracies of single images, and by how much the leaky splits are above the certified one."""
 
     accuracy: dict[str, Figure]
     inflation: dict[str, Figure]
@@ -42,11 +42,11 @@ def unknown_price() -> LeakPrice:
 
 
 def like_with_like(splits: Splits, seed: int) -> dict[str, Sides]:
-    """Cut train and test to the same numbers of pictures under all kinds of split.
+    """Cut train and test to the same numbers of images under all kinds of split.
 
     Args:
         splits: One split of each kind.
-        seed: Of the choice of pictures that are left out.
+        seed: Of the choice of images that are left out.
 
     Returns:
         By kind, two arrays bool, [num_images]; what is left out is in neither.
@@ -70,8 +70,8 @@ def price_leak(
 ) -> LeakPrice:
     """Train a logistic head under each split and compare what each would have reported.
 
-    Every picture is learnt and judged by itself, with the class that the catalogue gives: under a split by image a
-    product has no side of its own, so that single pictures are what all three can be compared by. Intervals draw groups
+    Every image is learnt and judged by itself, with the class that the catalogue gives: under a split by image a
+    product has no side of its own, so that single images are what all three can be compared by. Intervals draw groups
     and seeds anew, the same for all kinds.
 
     Args:
@@ -90,7 +90,7 @@ def price_leak(
     for seed, splits in enumerate(splits_by_seed):
         for kind, sides in like_with_like(splits, seed).items():
             if not sides["train"].any() or not sides["test"].any():
-                raise ValueError(f"the {kind} split of seed {seed} has a side without a picture")
+                raise ValueError(f"the {kind} split of seed {seed} has a side without an image")
             place = SPLIT_KINDS.index(kind)
             found = predict_by_head(features, class_index, sides["train"], sides["test"], num_classes)
             right[sides["test"], seed, place] = found.argmax(axis=1) == class_index[sides["test"]]

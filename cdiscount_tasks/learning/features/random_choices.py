@@ -67,7 +67,7 @@ def _departments(categories: Sequence[TreeCategory]) -> dict[str, list[int]]:
 
 
 def choose_pool(categories: Sequence[TreeCategory], fewest_products: int, seed: int) -> Pool:
-    """Choose the categories whose pictures are looked at, few enough for minutes of two cores.
+    """Choose the categories whose images are looked at, few enough for minutes of two cores.
 
     Up to MOST_FAMILIES level-2 names that have NUM_CATEGORIES categories or more, up to CATEGORIES_PER_FAMILY of each;
     and one category of each level-1 name that these leave out.
@@ -147,7 +147,7 @@ def choose_draws(
 
     Args:
         categories: Of the pool.
-        num_groups: Groups of each category once its pictures were looked at.
+        num_groups: Groups of each category once its images were looked at.
         fewest_groups: Categories with fewer are left out.
         seed: Of the draws.
     """

@@ -105,7 +105,7 @@ def judge_out_of_sample(
         group_id: int64, [num_products].
         learnt: bool, [num_images], what may be learnt from.
         num_classes: Number of classes.
-        most_learnt: Pictures that a head learns from, at most; whole groups are left out above that.
+        most_learnt: Images that a head learns from, at most; whole groups are left out above that.
         seed: Of folds, and of the groups that are left out.
     """
     fold = deal_folds(label, group_id, NUM_FOLDS, seed)

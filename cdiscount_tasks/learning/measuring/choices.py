@@ -45,7 +45,7 @@ def _mistakes(products: pd.DataFrame) -> pd.DataFrame:
 
 
 def _surest(products: pd.DataFrame, num_products: int, *, least: bool = False) -> pd.DataFrame:
-    """Order by probability and keep one of each group: products with the same picture would show the same thing."""
+    """Order by probability and keep one of each group: products with the same image would show the same thing."""
     ordered = products.sort_values(["probability", "product_id"], ascending=[least, True])
     return ordered.drop_duplicates("group_id").head(num_products)
 

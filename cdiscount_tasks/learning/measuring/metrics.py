@@ -181,7 +181,7 @@ def measure_joining(products: pd.DataFrame, images: pd.DataFrame) -> dict[str, F
 def measure_baselines(
     true: npt.NDArray[Any], correct: npt.NDArray[np.bool_], group_id: npt.NDArray[np.int64], classes: pd.DataFrame
 ) -> dict[str, Any]:
-    """Measure what answers without a look at the pictures are worth.
+    """Measure what answers without a look at the images are worth.
 
     Args:
         true: Class index of each product, [n].

@@ -158,7 +158,7 @@ from cdiscount_tasks.machine.gpus import prepare_device
 device = prepare_device(0)
 import keras
 from cdiscount_tasks.learning.networks.batches import Examples
-from cdiscount_tasks.learning.pictures.inputs import PicturesInMemory
+from cdiscount_tasks.learning.pictures.inputs import ImagesInMemory
 from cdiscount_tasks.learning.networks.predict import predict_images
 from cdiscount_tasks.learning.networks.checkpoints import Checkpoints
 from cdiscount_tasks.learning.networks.training import train
@@ -166,7 +166,7 @@ rng = np.random.default_rng(0)
 classes = np.arange(40) % 2
 images = rng.integers(0, 120, (40, 32, 32, 3), dtype=np.uint8)
 images[np.arange(40), :, :, classes] += 100
-shown = Examples(PicturesInMemory(iter([images]), 40, 32), classes.astype(np.int64), np.arange(40))
+shown = Examples(ImagesInMemory(iter([images]), 40, 32), classes.astype(np.int64), np.arange(40))
 with device.scope():
     inputs = keras.Input((32, 32, 3), dtype="uint8")
     x = keras.layers.Conv2D(8, 3, strides=4, activation="relu")(keras.layers.Rescaling(1 / 255)(inputs))
