@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
+from cdiscount_tasks.learning.measuring.means import mean_interval
 from cdiscount_tasks.learning.measuring.shares import CONFIDENCE, Floats, divide, score_intervals, wilson_interval
 
 NUM_DRAWS = 2_000
@@ -157,8 +158,22 @@ def ratio_figure(
 
 
 def mean_figure(values: npt.ArrayLike, group_id: npt.ArrayLike, is_share: bool = True) -> Figure:
-    """Return a mean over products or images with its interval over groups; the arguments are those of ratio_figure."""
-    return ratio_figure(values, np.ones(len(np.asarray(values))), group_id, is_share)
+    """Return a mean over products or images with the interval of `mean_interval`.
+
+    Args:
+        values: [n].
+        group_id: int64, [n].
+        is_share: As for `ratio_figure`.
+    """
+    found, groups = np.asarray(values, np.float64), np.asarray(group_id, np.int64)
+    n, num_groups = len(groups), len(np.unique(groups))
+    value = float(found.mean()) if n else float("nan")
+    if not np.isfinite(value):
+        return known_exactly(None, n, num_groups)
+    low, high = mean_interval(found, groups)
+    if is_share and not high > low:
+        low, high = wilson_interval(value, num_effective(np.ones(n), groups))
+    return figure_of(value, (low, high), n, num_groups)
 
 
 def _unchanged(share: Any) -> Any:
