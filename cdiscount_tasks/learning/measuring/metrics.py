@@ -13,7 +13,6 @@ from cdiscount_tasks.learning.measuring.intervals import (
     figure_of,
     known_exactly,
     mean_figure,
-    ratio_figure,
     share_figure,
     share_figures,
 )
@@ -211,10 +210,10 @@ def _measure_accuracies(products: pd.DataFrame, groups: npt.NDArray[np.int64]) -
     conflicted, kept = products["conflicted"].to_numpy(bool), corrected >= 0
     num_images = products["num_images"].to_numpy(np.int64)
     _, group, group_sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    weights = 1 / group_sizes[group]
+    of_groups = np.bincount(group, correct) / group_sizes
     return {
         "accuracy": share_figure(correct, groups),
-        "accuracy_groups_once": ratio_figure(correct * weights, weights, groups),
+        "accuracy_groups_once": mean_figure(of_groups, np.arange(len(of_groups))) | {"n": len(correct)},
         "accuracy_unconflicted": share_figure(correct[~conflicted], groups[~conflicted]),
         "accuracy_conflicted": share_figure(correct[conflicted], groups[conflicted]),
         "accuracy_corrected": share_figure((corrected == predicted)[kept], groups[kept]),
