@@ -19,7 +19,7 @@ from scipy import stats
 
 from cdiscount_tasks.learning.measuring.intervals import Figure, mean_figure
 from cdiscount_tasks.learning.measuring.metrics import f1_figures, squared_errors
-from cdiscount_tasks.learning.measuring.reliability import FEWEST_IN_BIN, MAX_BINS, measure_calibration_error
+from cdiscount_tasks.learning.measuring.reliability import FEWEST_IN_BIN, MAX_BINS, error_figure
 from tests.material.drawn_test_sets import Cell, draw_sizes
 
 CLASS_SHARES = np.array([0.55, 0.17, 0.12, 0.11, 0.05])
@@ -104,7 +104,7 @@ def figures_of(products: Products) -> dict[str, Figure]:
         "Brier score": mean_figure(briers, group_id, is_share=False),
         "gain over the baseline": mean_figure(right.astype(np.float64) - (true == 0), group_id, is_share=False),
         "macro F1": f1_figures(true, predicted, group_id, NUM_CLASSES)[0],
-        "calibration error": measure_calibration_error(products.confidence, right, group_id)["error"],
+        "calibration error": error_figure(products.confidence, right, group_id)[0],
     }
 
 

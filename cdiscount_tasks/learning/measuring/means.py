@@ -4,7 +4,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from scipy import optimize, special
 
 from cdiscount_tasks.learning.measuring.shares import CONFIDENCE, Floats, divide
@@ -72,8 +71,8 @@ def correlation_within_groups(values: npt.ArrayLike, group_id: npt.ArrayLike) ->
 
 def _distinct(values: Floats, weights: Floats) -> tuple[Floats, Floats]:
     """Return distinct values, rising, with their summed weights; above 512 neighbours are joined to their mean."""
-    sums = pd.DataFrame({"value": values, "weight": weights}).groupby("value")["weight"].sum()
-    found, weight = sums.index.to_numpy(np.float64), sums.to_numpy(np.float64)
+    found, place = np.unique(values, return_inverse=True)
+    weight: Floats = np.bincount(place, weights).astype(np.float64)
     found, weight = found[weight > 0], weight[weight > 0]
     if len(found) > _MAX_VALUES:
         firsts = np.linspace(0, len(found), _MAX_VALUES, endpoint=False).astype(np.int64)

@@ -8,7 +8,6 @@ from typing import Any, TypedDict
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from scipy import special
 
 from cdiscount_tasks.learning.measuring.means import correlation_within_groups
@@ -53,9 +52,9 @@ def answered_by_confidence(
     Returns:
         The distinct confidences, falling; of each, the rows that have at least as much; and how many of them are right.
     """
-    table = pd.DataFrame({"confidence": confidence, "right": correct.astype(np.int64)})
-    sums = table.groupby("confidence")["right"].agg(["size", "sum"]).sort_index(ascending=False).cumsum()
-    return sums.index.to_numpy(), sums["size"].to_numpy(np.int64), sums["sum"].to_numpy(np.int64)
+    levels, place, counts = np.unique(confidence, return_inverse=True, return_counts=True)
+    right = np.bincount(place, correct, len(levels)).astype(np.int64)
+    return levels[::-1], np.cumsum(counts[::-1]).astype(np.int64), np.cumsum(right[::-1])
 
 
 def independent_answers(
@@ -67,19 +66,21 @@ def independent_answers(
     among the answered, r how much alike right and wrong are within the groups of all products (Kish 1965).
 
     Args:
-        confidence: float, [n].
+        confidence: float, [n], at least one.
         correct: bool, [n].
         group_id: int64, [n].
 
     Returns:
         float64, [num distinct confidences], falling confidences.
     """
-    rows = pd.DataFrame({"confidence": confidence, "group": group_id}).sort_values("confidence", ascending=False)
-    # The k-th member of a group adds k^2 - (k - 1)^2 to the sum of squared sizes.
-    rows["squares"] = 2.0 * rows.groupby("group").cumcount() + 1
-    sums = rows.groupby("confidence")["squares"].agg(["size", "sum"]).sort_index(ascending=False).cumsum()
-    answered = sums["size"].to_numpy(np.float64)
-    return np.asarray(answered / (1 + (sums["sum"] / answered - 1) * correlation_within_groups(correct, group_id)))
+    by_group = np.lexsort((-np.asarray(confidence), group_id))
+    firsts = np.flatnonzero(np.diff(group_id[by_group], prepend=group_id[by_group[0]] - 1))
+    rank = np.arange(len(by_group)) - np.repeat(firsts, np.diff(firsts, append=len(by_group)))
+    # The k-th member of a group, from 0, adds (k + 1)^2 - k^2 to the sum of squared sizes.
+    _, place, counts = np.unique(confidence, return_inverse=True, return_counts=True)
+    squares = np.cumsum(np.bincount(place[by_group], 2.0 * rank + 1)[::-1])
+    answered = np.cumsum(counts[::-1])
+    return np.asarray(answered / (1 + (squares / answered - 1) * correlation_within_groups(correct, group_id)))
 
 
 def chance_of_so_few_mistakes(independent: Floats, share_right: Floats, precision: float) -> Floats:

@@ -32,12 +32,26 @@ def _bin_of(certain: Floats) -> npt.NDArray[np.int64]:
     return np.asarray(np.unique(np.searchsorted(edges, certain), return_inverse=True)[1])
 
 
+def error_figure(
+    confidence: npt.NDArray[Any], correct: npt.NDArray[np.bool_], group_id: npt.NDArray[np.int64]
+) -> tuple[Figure, float, npt.NDArray[np.int64]]:
+    """Return the calibration error without what chance adds to it, the error as found, and the bin of each product.
+
+    Args:
+        confidence: float, [n], in [0, 1], at least one.
+        correct: bool, [n].
+        group_id: int64, [n].
+    """
+    certain = np.asarray(confidence, np.float64)
+    place = _bin_of(certain)
+    as_found, value, interval = calibration_error(correct - certain, place, np.asarray(group_id))
+    return figure_of(value, interval, len(correct), len(np.unique(group_id))), as_found, place
+
+
 def measure_calibration_error(
     confidence: npt.NDArray[Any], correct: npt.NDArray[np.bool_], group_id: npt.NDArray[np.int64]
 ) -> dict[str, Any]:
     """Measure how far confidence and accuracy are apart, in bins of equal numbers of products.
-
-    The figure is the error without what chance adds to it (calibration_error.py).
 
     Args:
         confidence: float, [n], in [0, 1].
@@ -52,14 +66,12 @@ def measure_calibration_error(
     """
     if len(correct) == 0:
         return {"error": known_exactly(None, 0, 0), "error_as_found": None, "bins": []}
-    certain = np.asarray(confidence, np.float64)
-    place = _bin_of(certain)
+    error, as_found, place = error_figure(confidence, correct, group_id)
     accuracies = share_figures(place, correct, group_id, int(place.max()) + 1)
-    as_found, value, interval = calibration_error(correct - certain, place, np.asarray(group_id))
-    bins = pd.DataFrame({"place": place, "confidence": certain}).groupby("place")["confidence"]
-    described = bins.agg(["min", "max", "mean"]).round(6)
+    bins = pd.DataFrame({"place": place, "confidence": np.asarray(confidence, np.float64)}).groupby("place")
+    described = bins["confidence"].agg(["min", "max", "mean"]).round(6)
     return {
-        "error": figure_of(value, interval, len(correct), len(np.unique(group_id))),
+        "error": error,
         "error_as_found": round(as_found, 6),
         "bins": [
             {"lowest": low, "highest": high, "n": figure["n"], "confidence": mean, "accuracy": figure}

@@ -88,14 +88,20 @@ def test_every_point_of_the_risk_coverage_curve_is_what_a_plain_count_gives(rows
     assert coverages == sorted(set(coverages)) and coverages[-1] == 1
 
 
+NUM_PRODUCTS = 6_000
+"""Enough for a promise of 99 %."""
+
+
 def make_products(seed):
     random = np.random.default_rng(seed)
-    probabilities = random.dirichlet(np.full(3, 0.2), 800).astype(np.float32)
-    true = (probabilities.cumsum(axis=1) > random.random(800)[:, None]).argmax(axis=1)
+    probabilities = random.dirichlet(np.full(3, 0.2), NUM_PRODUCTS).astype(np.float32)
+    true = (probabilities.cumsum(axis=1) > random.random(NUM_PRODUCTS)[:, None]).argmax(axis=1)
     confidence, predicted = probabilities.max(axis=1), probabilities.argmax(axis=1)
     columns = {"class_index": true, "predicted": predicted, "probability": confidence, "confidence": confidence}
-    in_label = probabilities[np.arange(800), true]
-    return probabilities, pd.DataFrame({**columns, "confidence_in_label": in_label, "group_id": np.arange(800) // 2})
+    in_label = probabilities[np.arange(NUM_PRODUCTS), true]
+    return probabilities, pd.DataFrame(
+        {**columns, "confidence_in_label": in_label, "group_id": np.arange(NUM_PRODUCTS) // 2}
+    )
 
 
 def test_a_threshold_is_measured_over_the_products_that_it_answers():
@@ -107,8 +113,8 @@ def test_a_threshold_is_measured_over_the_products_that_it_answers():
         precision = (answered["predicted"] == answered["class_index"]).mean()
         assert one["precision"]["value"] == pytest.approx(precision, abs=1e-6)
         assert one["precision"]["low"] < precision < one["precision"]["high"]
-        assert one["coverage"]["value"] == pytest.approx(len(answered) / 800, abs=1e-6)
-        assert (one["precision"]["n"], one["coverage"]["n"]) == (len(answered), 800)
+        assert one["coverage"]["value"] == pytest.approx(len(answered) / NUM_PRODUCTS, abs=1e-6)
+        assert (one["precision"]["n"], one["coverage"]["n"]) == (len(answered), NUM_PRODUCTS)
 
 
 def test_a_threshold_that_answers_no_test_product_has_no_precision_and_no_coverage_to_speak_of():
