@@ -1,4 +1,4 @@
-"""The calibration error without what chance adds to it, and its interval: arrays in, numbers out."""
+"""The calibration error, what it would be without chance, and its interval: arrays in, numbers out."""
 
 import numpy as np
 import numpy.typing as npt
@@ -34,11 +34,11 @@ def _draw_noise(gaps: Floats, group_id: npt.NDArray[np.int64]) -> Floats:
 def calibration_error(
     gap: Floats, place: npt.NDArray[np.int64], group_id: npt.NDArray[np.int64]
 ) -> tuple[float, float, tuple[float, float]]:
-    """Return the expected calibration error as found, without what chance adds, and the 95 % interval of the latter.
+    """Return the expected calibration error as found, without what chance adds to it, and the interval of the truth.
 
     The error found is the sum over bins of n_bin / n * |accuracy - mean confidence|. Chance alone lifts it above 0, and
     lifts draws of groups once more, so that percentiles of draws lie too high (Kumar et al. 2019, arXiv 1909.10155).
-    So a test is turned round: a true error is one of the interval if what was found is no rare chance under it, that
+    So a test is turned round: a true error is one of the interval if what was found is not unlikely under it, that
     is neither among the 2.5 % smallest nor among the 2.5 % largest sums of |true gap + noise|. The true gaps are taken
     as large as the bins' noise has it, with the signs found: spread like that, chance adds the least. The estimate is
     the true error under which half of the sums are smaller.
@@ -51,7 +51,8 @@ def calibration_error(
         group_id: int64, [n].
 
     Returns:
-        The error as found; the estimate; low and high end, NaN for a single group, whose chance is unknown.
+        The error as found; the estimate; low and high end of the 95 % interval, which holds both; NaN for a single
+        group, whose chance is unknown.
     """
     n = len(gap)
     gaps = np.zeros((n, int(place.max()) + 1))
@@ -73,4 +74,4 @@ def calibration_error(
         return low
 
     low, middle, high = (error_that_gives(share) for share in (0.5 + CONFIDENCE / 2, 0.5, 0.5 - CONFIDENCE / 2))
-    return error, middle, (low, min(1.0, high))
+    return error, middle, (min(low, error), max(min(1.0, high), error))

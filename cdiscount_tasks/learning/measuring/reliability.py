@@ -35,7 +35,7 @@ def _bin_of(certain: Floats) -> npt.NDArray[np.int64]:
 def error_figure(
     confidence: npt.NDArray[Any], correct: npt.NDArray[np.bool_], group_id: npt.NDArray[np.int64]
 ) -> tuple[Figure, float, npt.NDArray[np.int64]]:
-    """Return the calibration error without what chance adds to it, the error as found, and the bin of each product.
+    """Return the calibration error, what it would be without chance, and the bin of each product.
 
     Args:
         confidence: float, [n], in [0, 1], at least one.
@@ -44,8 +44,8 @@ def error_figure(
     """
     certain = np.asarray(confidence, np.float64)
     place = _bin_of(certain)
-    as_found, value, interval = calibration_error(correct - certain, place, np.asarray(group_id))
-    return figure_of(value, interval, len(correct), len(np.unique(group_id))), as_found, place
+    value, without_chance, interval = calibration_error(correct - certain, place, np.asarray(group_id))
+    return figure_of(value, interval, len(correct), len(np.unique(group_id))), without_chance, place
 
 
 def measure_calibration_error(
@@ -59,20 +59,20 @@ def measure_calibration_error(
         group_id: int64, [n].
 
     Returns:
-        `error`; `error_as_found`: the sum over bins of n_bin / n * |accuracy - mean confidence|, chance included;
-        `bins`, from the least confident, none where there is no product: `lowest` and `highest` confidence, `n`, mean
-        `confidence`, and the figure `accuracy`. Equal confidences are never parted, so that there are fewer bins where
-        many are equal.
+        `error`, the sum over bins of n_bin / n * |accuracy - mean confidence|; `error_without_chance`, what is left of
+        it without what chance adds; `bins`, from the least confident, none where there is no product: `lowest` and
+        `highest` confidence, `n`, mean `confidence`, and the figure `accuracy`. Equal confidences are never parted, so
+        that there are fewer bins where many are equal.
     """
     if len(correct) == 0:
-        return {"error": known_exactly(None, 0, 0), "error_as_found": None, "bins": []}
-    error, as_found, place = error_figure(confidence, correct, group_id)
+        return {"error": known_exactly(None, 0, 0), "error_without_chance": None, "bins": []}
+    error, without_chance, place = error_figure(confidence, correct, group_id)
     accuracies = share_figures(place, correct, group_id, int(place.max()) + 1)
     bins = pd.DataFrame({"place": place, "confidence": np.asarray(confidence, np.float64)}).groupby("place")
     described = bins["confidence"].agg(["min", "max", "mean"]).round(6)
     return {
         "error": error,
-        "error_as_found": round(as_found, 6),
+        "error_without_chance": round(without_chance, 6),
         "bins": [
             {"lowest": low, "highest": high, "n": figure["n"], "confidence": mean, "accuracy": figure}
             for (low, high, mean), figure in zip(described.to_numpy().tolist(), accuracies, strict=True)

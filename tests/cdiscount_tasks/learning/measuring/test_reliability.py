@@ -41,7 +41,7 @@ def test_the_calibration_error_agrees_with_a_plain_loop_over_bins_of_at_least_30
     confidence, correct, group_id = make_confidences(n)
     found = reliability.measure_calibration_error(confidence, correct, group_id)
     assert len(found["bins"]) == num_bins
-    assert found["error_as_found"] == pytest.approx(plain_error(confidence, correct, num_bins), abs=1e-6)
+    assert found["error"]["value"] == pytest.approx(plain_error(confidence, correct, num_bins), abs=1e-6)
 
 
 def test_a_well_calibrated_model_is_not_told_off_and_an_overconfident_one_is():
