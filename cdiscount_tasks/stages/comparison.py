@@ -52,7 +52,7 @@ from cdiscount_tasks.tables.predictions import read_judged
 
 logger = logging.getLogger(__name__)
 
-VERSION = 4
+VERSION = 5
 NUM_EXAMPLES = 6
 PICTURE_BUDGET_BYTES = 2_000_000
 _SETTING = "CDISCOUNT_REPORTS"

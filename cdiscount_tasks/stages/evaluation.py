@@ -41,7 +41,7 @@ from cdiscount_tasks.vocabulary import TEST, TRAIN, VALIDATION
 
 logger = logging.getLogger(__name__)
 
-VERSION = 4
+VERSION = 5
 _OF_THIS_VERSION = {"mistakes": 24, "pairs": 10, "of_pair": 3}
 """How many products VERSION stands for; where `choices` says another number, it counts in the key."""
 
@@ -147,7 +147,8 @@ def _choose_calibration(products: pd.DataFrame, probabilities: np.ndarray) -> Ca
     """Choose on validation alone."""
     on_validation = (products["split"] == VALIDATION).to_numpy()
     true = products["class_index"].to_numpy(np.int64)
-    chosen = choose_calibration(probabilities[on_validation], true[on_validation])
+    groups = products["group_id"].to_numpy(np.int64)
+    chosen = choose_calibration(probabilities[on_validation], true[on_validation], groups[on_validation])
     reached = {one["target_precision"]: one["threshold"] for one in chosen["thresholds"]}
     told = [f"{target:.0%} at {'none' if least is None else f'{least:.3f}'}" for target, least in reached.items()]
     logger.info(

@@ -14,7 +14,8 @@ from cdiscount_tasks.settings.environment import PROJECT_DIR
 
 TINY = {
     "benchmarks.belief.interval_coverage": (["--repeats", "20", "--without-bootstraps"], r"\(1000, 0.97\): \("),
-    "benchmarks.belief.figure_coverage": (["--repeats", "1"], r"\| 0.9 \| 10 % \| 0.90 \| 300 \|"),
+    "benchmarks.belief.figure_coverage": (["--repeats", "1"], r"\| 0.9 \| 10 % \| 0.90 \| 3,000 \|"),
+    "benchmarks.belief.promises": (["--repeats", "1"], r"\| 99 % \| 10,000 \| "),
     "benchmarks.belief.comparison_coverage": (["--repeats", "1", "--groups", "40"], r"\| 40 \| \d"),
     "benchmarks.endurance.index_kills": (["--gb", "0.002"], r"identity and tables differ after a scan: True"),
     "benchmarks.endurance.large_sample": (["--images", "500", "--image-size", "32"], r'"num_train_images": \d'),

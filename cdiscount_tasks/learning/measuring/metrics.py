@@ -5,23 +5,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import sparse
 
 from cdiscount_tasks.learning.measuring.confusion import LEVELS, confusion, confusion_blocks
+from cdiscount_tasks.learning.measuring.f1_intervals import mean_f1_intervals
 from cdiscount_tasks.learning.measuring.intervals import (
     Figure,
     figure_of,
     known_exactly,
     mean_figure,
-    num_effective,
-    percentiles,
-    ratio_figure,
-    resampled_sums,
     share_figure,
     share_figures,
 )
 from cdiscount_tasks.learning.measuring.paired import paired_difference
-from cdiscount_tasks.learning.measuring.shares import Floats, divide, wilson_interval
+from cdiscount_tasks.learning.measuring.shares import Floats, divide
 
 FEWEST_TO_JUDGE = 30
 """Below so many test products a class's figures say little: its interval spans tens of points."""
@@ -31,7 +27,7 @@ TOP_KS = (3, 5)
 _LEAST_PROBABILITY = float(np.finfo(np.float32).eps)  # as scikit-learn clips float32 probabilities
 
 
-def _mean_f1(hits: Floats, predicted: Floats, support: Floats) -> tuple[Floats, Floats]:
+def _mean_f1(hits: npt.NDArray[Any], predicted: npt.NDArray[Any], support: npt.NDArray[Any]) -> tuple[Floats, Floats]:
     """Return macro and weighted F1 of [..., num_classes] counts, over the classes that occur, as scikit-learn does."""
     f1 = divide(2 * hits, predicted + support)
     return np.nanmean(f1, axis=-1), np.nansum(f1 * support, axis=-1) / support.sum(axis=-1)
@@ -48,22 +44,15 @@ def f1_figures(
         group_id: int64, [n].
         num_classes: Above every class index.
     """
-    n, num_groups, rows = len(true), len(np.unique(group_id)), np.arange(len(true))
+    n, num_groups = len(true), len(np.unique(group_id))
     if n == 0:
         return known_exactly(None, 0, 0), known_exactly(None, 0, 0)
-    shape, ones = (n, num_classes), np.ones(n)
-    is_true = sparse.csr_array((ones, (rows, true)), shape=shape)
-    is_predicted = sparse.csr_array((ones, (rows, predicted)), shape=shape)
-    values = sparse.hstack([is_true * is_predicted, is_predicted, is_true], format="csr")
-    found = _mean_f1(*np.split(np.asarray(values.sum(axis=0), np.float64), 3, axis=-1))
-    draws = _mean_f1(*np.split(resampled_sums(values, group_id), 3, axis=-1))
-    figures = []
-    for value, drawn in zip(found, draws, strict=True):
-        low, high = percentiles(drawn)
-        if num_groups < 2 or not high > low:
-            low, high = wilson_interval(float(value), num_effective(ones, group_id))
-        figures.append(figure_of(float(value), (low, high), n, num_groups))
-    return figures[0], figures[1]
+    hits = np.bincount(true[true == predicted], minlength=num_classes)
+    support = np.bincount(true, minlength=num_classes)
+    found = _mean_f1(hits, np.bincount(predicted, minlength=num_classes), support)
+    intervals = mean_f1_intervals(true, predicted, group_id, num_classes)
+    macro, weighted = (figure_of(float(f1), ends, n, num_groups) for f1, ends in zip(found, intervals, strict=True))
+    return macro, weighted
 
 
 def log_losses(probability_of_label: npt.ArrayLike) -> Floats:
@@ -221,10 +210,10 @@ def _measure_accuracies(products: pd.DataFrame, groups: npt.NDArray[np.int64]) -
     conflicted, kept = products["conflicted"].to_numpy(bool), corrected >= 0
     num_images = products["num_images"].to_numpy(np.int64)
     _, group, group_sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    weights = 1 / group_sizes[group]
+    of_groups = np.bincount(group, correct) / group_sizes
     return {
         "accuracy": share_figure(correct, groups),
-        "accuracy_groups_once": ratio_figure(correct * weights, weights, groups),
+        "accuracy_groups_once": mean_figure(of_groups, np.arange(len(of_groups))) | {"n": len(correct)},
         "accuracy_unconflicted": share_figure(correct[~conflicted], groups[~conflicted]),
         "accuracy_conflicted": share_figure(correct[conflicted], groups[conflicted]),
         "accuracy_corrected": share_figure((corrected == predicted)[kept], groups[kept]),
