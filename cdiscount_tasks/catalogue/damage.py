@@ -7,17 +7,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from cdiscount_tasks.catalogue import window as file_window
-from cdiscount_tasks.catalogue.document import (
-    MAX_DOCUMENT_BYTES,
-    MIN_DOCUMENT_BYTES,
-    Broken,
-    Product,
-    Refused,
-    read_any,
-    read_length,
-    read_product,
-    read_usual,
-)
+from cdiscount_tasks.catalogue.document import Broken, Product, Refused, read_any, read_product
+from cdiscount_tasks.catalogue.layout import MAX_DOCUMENT_BYTES, MIN_DOCUMENT_BYTES, read_int32
+from cdiscount_tasks.catalogue.usual_documents import read_usual
 from cdiscount_tasks.catalogue.window import Window
 from cdiscount_tasks.vocabulary import Reason
 
@@ -47,7 +39,7 @@ def _hold_document(window: Window, offset: int) -> int | Broken:
     if left < MIN_DOCUMENT_BYTES:
         return Broken(0, f"{left} bytes are left, fewer than any document has")
     window.hold(offset, MIN_DOCUMENT_BYTES)
-    declared = read_length(window.buffer, offset - window.base)
+    declared = read_int32(window.buffer, offset - window.base)
     if not MIN_DOCUMENT_BYTES <= declared <= MAX_DOCUMENT_BYTES:
         return Broken(declared, f"it declares {declared} bytes, expected {MIN_DOCUMENT_BYTES} to {MAX_DOCUMENT_BYTES}")
     if declared > left:

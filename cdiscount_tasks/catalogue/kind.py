@@ -7,8 +7,9 @@ import tarfile
 from pathlib import Path
 from typing import NamedTuple
 
-from cdiscount_tasks.catalogue.document import MAX_DOCUMENT_BYTES, MIN_DOCUMENT_BYTES, Broken, read_any, read_length
+from cdiscount_tasks.catalogue.document import Broken, read_any
 from cdiscount_tasks.catalogue.file import catalogue_faults_told
+from cdiscount_tasks.catalogue.layout import MAX_DOCUMENT_BYTES, MIN_DOCUMENT_BYTES, read_int32
 
 _HEAD_BYTES = 1024
 _LEAST_TEXT_BYTES = 32
@@ -99,7 +100,7 @@ def _begins_with_a_document(path: Path, head: bytes) -> bool:
     """Tell whether the file begins with BSON after all: a document's length may be any number."""
     if len(head) < MIN_DOCUMENT_BYTES:
         return False
-    length = read_length(head, 0)
+    length = read_int32(head, 0)
     if not MIN_DOCUMENT_BYTES <= length <= MAX_DOCUMENT_BYTES:
         return False
     with path.open("rb") as file:

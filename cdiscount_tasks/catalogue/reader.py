@@ -11,9 +11,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import xxhash
 
-from cdiscount_tasks.catalogue.document import NO_CATEGORY, Product, read_any, read_usual
+from cdiscount_tasks.catalogue.document import Product, read_any
 from cdiscount_tasks.catalogue.file import catalogue_faults_told
-from cdiscount_tasks.catalogue.usual_documents import read_usual_documents
+from cdiscount_tasks.catalogue.layout import NO_CATEGORY
+from cdiscount_tasks.catalogue.usual_documents import read_usual, read_usual_documents
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.tables.numbers import numpy_numbers
 from cdiscount_tasks.vocabulary import MAX_IMAGES_PER_PRODUCT
@@ -118,7 +119,7 @@ def _fill(file: BinaryIO, view: memoryview, places: Places, following: Places, c
 def _usual_pictures(buffer: bytearray, places: Places) -> tuple[int, Pictures]:
     """Find the pictures of the documents in a buffer up to the first that is unusual, or another than its place's."""
     end = int(places.lengths.sum())
-    found = read_usual_documents(buffer, 0, end, end, len(places.lengths), NO_CATEGORY)
+    found = read_usual_documents(buffer, 0, end, end, len(places.lengths))
     indexed = places.rows(slice(len(found.starts)))
     stands = (found.product_ids == indexed.product_ids) & (found.category_ids == indexed.category_ids)
     stands &= found.lengths == indexed.lengths

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cdiscount_tasks.catalogue.damage import Rejected
-from cdiscount_tasks.catalogue.document import MAX_DOCUMENT_BYTES
+from cdiscount_tasks.catalogue.layout import MAX_DOCUMENT_BYTES
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.vocabulary import Reason
 

@@ -8,15 +8,9 @@ from bson.regex import Regex
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdiscount_tasks.catalogue.document import (
-    MAX_DOCUMENT_BYTES,
-    Broken,
-    Product,
-    Refused,
-    read_any,
-    read_product,
-    read_usual,
-)
+from cdiscount_tasks.catalogue.document import Broken, Product, Refused, read_any, read_product
+from cdiscount_tasks.catalogue.layout import MAX_DOCUMENT_BYTES
+from cdiscount_tasks.catalogue.usual_documents import read_usual
 from cdiscount_tasks.vocabulary import Reason
 from tests.material.tiny_catalogue import encode
 
