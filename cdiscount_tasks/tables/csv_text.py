@@ -198,6 +198,38 @@ def _rows(path: Path, text: str, separator: str, kind: str, line: int) -> list[C
     return rows
 
 
+def _check_row(path: Path, table: CsvTable, row: CsvRow, lines: list[str]) -> None:
+    """Refuse a row that swallows another one, has a space before a quote, or has more or fewer fields than the header.
+
+    Args:
+        path: For messages.
+        table: The row's.
+        row: What is checked.
+        lines: Of the file, from the header's on.
+    """
+    place = row.line - table.header_line
+    swallowed = _swallowed_line(row, table.separator, lines, place)
+    if swallowed:
+        raise DataError(
+            f"{path}: line {swallowed} looks like a row, but lies inside a text whose double quote opens in the "
+            f"row of line {row.line}; close that quote, or take it out"
+        )
+    if _spaced_quote(row, table.separator, lines[place]):
+        raise DataError(f"{path}: line {row.line} has a space before a double quote; take the space out")
+    num_found, num_expected = len(row.fields), len(table.header)
+    if num_found != num_expected:
+        mark = SEPARATORS[table.separator]
+        way_out = (
+            f"put text that holds a {mark} in double quotes"
+            if num_found > num_expected
+            else f"a field that is empty needs its {mark} too"
+        )
+        raise DataError(
+            f"{path}: line {row.line} has {num_found} field{'s' if num_found > 1 else ''}, expected {num_expected}; "
+            f"{way_out}"
+        )
+
+
 def parse_csv(data: bytes, path: Path, columns: Sequence[str], kind: str) -> CsvTable:
     """Read the bytes of a CSV file.
 
@@ -226,25 +258,7 @@ def parse_csv(data: bytes, path: Path, columns: Sequence[str], kind: str) -> Csv
     _check_header(path, table, columns)
     lines = list(io.StringIO(body, newline=""))
     for row in rows:
-        swallowed = _swallowed_line(row, separator, lines, row.line - line)
-        if swallowed:
-            raise DataError(
-                f"{path}: line {swallowed} looks like a row, but lies inside a text whose double quote opens in the "
-                f"row of line {row.line}; close that quote, or take it out"
-            )
-        if _spaced_quote(row, separator, lines[row.line - line]):
-            raise DataError(f"{path}: line {row.line} has a space before a double quote; take the space out")
-        if len(row.fields) != len(names):
-            mark = SEPARATORS[separator]
-            way_out = (
-                f"put text that holds a {mark} in double quotes"
-                if len(row.fields) > len(names)
-                else f"a field that is empty needs its {mark} too"
-            )
-            raise DataError(
-                f"{path}: line {row.line} has {len(row.fields)} field{'s' if len(row.fields) > 1 else ''}, expected "
-                f"{len(names)}; {way_out}"
-            )
+        _check_row(path, table, row, lines)
     return table
 
 

@@ -118,19 +118,9 @@ def _home_page(home: Path) -> str | None:
     return None if own.exists() else str(PROJECT_DIR / "tools" / "airflow" / "home_page")
 
 
-def airflow_environ(home: Path, port: int = 8080, environ: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the environment of every Airflow process of a home.
-
-    Args:
-        home: AIRFLOW_HOME, made if it is missing.
-        port: Of the API server on 127.0.0.1, where tasks report as well.
-        environ: What the user has set; of Airflow's settings in it those of `shell.KEPT_SETTINGS` win.
-    """
-    environ = shell.without_foreign_settings(os.environ if environ is None else environ)
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    keys = _secrets(home)
-    (home / "empty.cfg").touch()
-    chosen = {
+def _chosen(home: Path) -> dict[str, str]:
+    """Return the settings that a user's own ones win against."""
+    return {
         CONNECTION: sqlite_address(home / "airflow.db"),
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": str(max(4, 2 * (os.cpu_count() or 1))),
@@ -155,9 +145,13 @@ def airflow_environ(home: Path, port: int = 8080, environ: Mapping[str, str] | N
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "SCARF_ANALYTICS": "false",
-        **shell.user_name(environ),
     }
-    fixed = {
+
+
+def _fixed(home: Path, port: int, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings on which the tools themselves rely."""
+    keys = _secrets(home)
+    return {
         "AIRFLOW_HOME": str(home),
         "AIRFLOW_CONFIG": str(home / "empty.cfg"),
         "AIRFLOW__API__HOST": "127.0.0.1",
@@ -175,7 +169,21 @@ def airflow_environ(home: Path, port: int = 8080, environ: Mapping[str, str] | N
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "KERAS_BACKEND": "tensorflow",
     }
-    return shell.proxies_past_loopback({**chosen, **environ, **fixed})
+
+
+def airflow_environ(home: Path, port: int = 8080, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment of every Airflow process of a home.
+
+    Args:
+        home: AIRFLOW_HOME, made if it is missing.
+        port: Of the API server on 127.0.0.1, where tasks report as well.
+        environ: What the user has set; of Airflow's settings in it those of `shell.KEPT_SETTINGS` win.
+    """
+    environ = shell.without_foreign_settings(os.environ if environ is None else environ)
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (home / "empty.cfg").touch()
+    chosen = {**_chosen(home), **shell.user_name(environ)}
+    return shell.proxies_past_loopback({**chosen, **environ, **_fixed(home, port, environ)})
 
 
 def _migrate(environ: Mapping[str, str]) -> None:
