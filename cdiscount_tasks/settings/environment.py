@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from cdiscount_tasks.errors import ConfigError
+from cdiscount_tasks.settings.kubernetes import service_variables
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 _DEFAULT_FIXES_DIR = PROJECT_DIR / "include" / "label_fixes"
@@ -114,7 +115,7 @@ def _own_variables(environ: Mapping[str, str]) -> dict[str, str]:
     """
     given = {name: value.rstrip("\r\n") for name, value in environ.items()}
     given = {name: value for name, value in given.items() if value}
-    for name in given:
+    for name in given.keys() - service_variables(given):
         _refuse_unknown(name)
     own = {name: value for name, value in given.items() if name in _KNOWN}
     for name, value in own.items():
