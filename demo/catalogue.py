@@ -1,4 +1,4 @@
-"""Draws the catalogue that stands in for Cdiscount's 58 GB: same layout, drawn pictures."""
+"""Draws the catalogue that takes the place of Cdiscount's 58 GB: same layout, drawn pictures."""
 
 import json
 import logging

@@ -35,7 +35,7 @@ _MOST_AT_ONCE = 2048
 
 MOST_HELD = 32_768
 MOST_REJECTED_HELD = 2_048
-"""So many products, pictures or rejected rows are held before a writer is handed them; a usual range has fewer."""
+"""How many products, pictures or rejected rows are held before they are written; a usual range has fewer."""
 
 
 @dataclass
@@ -119,7 +119,7 @@ def _append(column: array[int], values: np.ndarray) -> None:
 
 
 def _keep_usual(scan: RangeScan, window: Window, offset: int, stop: int, most: int) -> int:
-    """Add all documents of the usual layout that stand one after another in what is held; returns where they end."""
+    """Add all documents of the usual layout one after another, in what is held; returns where they end."""
     buffer, base = window.buffer, window.base
     found = read_usual_documents(buffer, offset - base, window.filled, stop - base, most)
     widths, heights = frame_sizes(buffer, found.image_starts, found.image_lengths)
@@ -154,14 +154,14 @@ class _Progress:
 
     def __init__(self, start: int, stop: int) -> None:
         self._start, self._stop = start, stop
-        self._started = self._told = time.monotonic()
+        self._started = self._logged = time.monotonic()
 
-    def tell(self, offset: int, num_documents: int) -> None:
+    def log(self, offset: int, num_documents: int) -> None:
         """Log what is done up to an offset of the file."""
         now = time.monotonic()
-        if now - self._told < _PROGRESS_S:
+        if now - self._logged < _PROGRESS_S:
             return
-        self._told = now
+        self._logged = now
         seconds, done, total = now - self._started, offset - self._start, self._stop - self._start
         logger.info(
             "%.0f of %.0f MB, %.0f documents/s, %.0f MB/s, %.0f s left",
@@ -171,7 +171,7 @@ class _Progress:
 
 
 def _keep_or_reject(scan: RangeScan, window: Window, offset: int, limit: RejectionLimit) -> int:
-    """Read the document of any layout at an offset, or the bytes that are none; returns where they end."""
+    """Read the document of any layout at an offset, or the damaged bytes there; returns where they end."""
     found = read_document(window, offset)
     if isinstance(found, Product):
         _keep(scan, window, offset, found)
@@ -210,7 +210,7 @@ def _scan_documents(
         if held < file_window.WINDOW_BYTES and not window.holds_the_end:
             window.forget_before(offset)
             window.hold(offset, file_window.WINDOW_BYTES)
-            progress.tell(offset, scan.num_documents)
+            progress.log(offset, scan.num_documents)
         offset = _keep_or_reject(scan, window, offset, limit)
     return offset
 

@@ -1,4 +1,4 @@
-"""The variables that Kubernetes sets by itself in every pod: for a service called `cdiscount-...` they look like ours."""
+"""The variables that Kubernetes sets in every pod: those for a service called `cdiscount-...` look like ours."""
 
 import re
 from collections.abc import Collection

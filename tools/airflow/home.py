@@ -30,7 +30,7 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 class ToolError(Exception):
-    """What a person at the terminal can mend; its text is all they need to see."""
+    """What a person at the terminal can repair; its text is all they need to see."""
 
 
 def home_dir(environ: Mapping[str, str] | None = None) -> Path:
@@ -40,7 +40,7 @@ def home_dir(environ: Mapping[str, str] | None = None) -> Path:
     try:
         home = Path(named).expanduser().absolute()
     except RuntimeError as error:
-        raise ToolError(f"AIRFLOW_HOME is {named!r}, but that user's home is not known; name a whole path") from error
+        raise ToolError(f"AIRFLOW_HOME is {named!r}, but that user has no known home; write the whole path") from error
     for path in (home, PROJECT_DIR):
         if os.path.expandvars(path) != str(path):
             raise ToolError(
@@ -113,7 +113,7 @@ def passwords_path(home: Path) -> Path:
 
 
 def _home_page(home: Path) -> str | None:
-    """Return the folder whose settings tell a visitor of the home page where to begin; a home's own settings win."""
+    """Return the folder whose settings show a visitor of the home page where to begin; a home's own settings win."""
     own = home / "config" / "airflow_local_settings.py"
     return None if own.exists() else str(PROJECT_DIR / "tools" / "airflow" / "home_page")
 
@@ -194,7 +194,7 @@ def _migrate(environ: Mapping[str, str]) -> None:
 
 
 def _make_database(home: Path, environ: Mapping[str, str]) -> None:
-    """Make a database aside: one that was interrupted would be a riddle to the next migration."""
+    """Make a database aside: the next migration could not read an interrupted one."""
     for torn in home.glob("airflow.db.part*"):
         torn.unlink()
     part = home / "airflow.db.part"
@@ -215,10 +215,10 @@ def _refuse_foreign_database(home: Path, address: str, *, is_own: bool) -> None:
     try:
         foreign = foreign_dags(address)
     except DatabaseFaultError as error:
-        raise ToolError(f"{named} cannot be used ({error}); mend that, or {way_out}") from error
+        raise ToolError(f"{named} cannot be used ({error}); repair it, or {way_out}") from error
     if foreign:
-        told = ", ".join(foreign[:3]) + (f" and {len(foreign) - 3} more" if len(foreign) > 3 else "")
-        raise ToolError(f"{named} belongs to another Airflow project (it has the DAGs {told}); {way_out}")
+        names = ", ".join(foreign[:3]) + (f" and {len(foreign) - 3} more" if len(foreign) > 3 else "")
+        raise ToolError(f"{named} belongs to another Airflow project (it has the DAGs {names}); {way_out}")
 
 
 def migrate(home: Path, environ: Mapping[str, str]) -> bool:

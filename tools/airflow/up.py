@@ -22,12 +22,12 @@ from tools.demo.catalogue import draw_if_needed
 def _port() -> int:
     port = server.wanted_port()
     if processes.is_taken(port):
-        raise ToolError(f"port {port} on 127.0.0.1 is taken by another program; set CDISCOUNT_UI_PORT to a free one")
+        raise ToolError(f"port {port} on 127.0.0.1 is used by another program; set CDISCOUNT_UI_PORT to a free port")
     return port
 
 
 def serve(port: int) -> None:
-    """Run an Airflow until this process is told to stop: what `make up` leaves behind."""
+    """Run an Airflow until this process is asked to stop: what `make up` leaves behind."""
     home = home_dir()
     with server.started_airflow(home, port, "up", say) as components:
         while True:

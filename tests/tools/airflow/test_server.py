@@ -138,7 +138,7 @@ def test_up_names_the_variable_when_its_port_is_taken(tmp_path):
         told = make("up", tmp_path / "airflow", other.getsockname()[1], tmp_path)
 
     assert told.returncode == 1
-    assert "set CDISCOUNT_UI_PORT to a free one" in told.stderr
+    assert "set CDISCOUNT_UI_PORT to a free port" in told.stderr
 
 
 def test_other_settings_than_a_running_airflow_has_are_named_with_both_values(sleeper, monkeypatch):
