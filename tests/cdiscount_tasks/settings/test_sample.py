@@ -272,7 +272,7 @@ def test_a_run_cannot_want_more_gpus_than_its_task_takes_slots():
         ),
         (
             {"network": "mobilenet_v2", "fine_tune_epochs": 3},
-            "without pretrained weights nothing is tuned; set weights",
+            "only pretrained weights are fine-tuned; set weights",
         ),
     ],
 )
