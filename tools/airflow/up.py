@@ -73,8 +73,8 @@ def up() -> None:
     if note is not None:
         if differing := server.differing_settings(note):
             raise ToolError(
-                f"an Airflow runs already on http://127.0.0.1:{note.port}, and keeps the settings that it was started "
-                f"with: {'; '.join(differing)}. To apply what is set now: `make down up`"
+                f"an Airflow already runs on http://127.0.0.1:{note.port}, with the settings of its start: "
+                f"{'; '.join(differing)}. To apply the present settings: `make down up`"
             )
         say("runs already")
         _tell(home, note.port)

@@ -35,7 +35,7 @@ def _refuse_other_settings(note: server.ServerNote) -> None:
     wanted = server.settings_of(os.environ)
     if note.settings != wanted:
         raise ToolError(
-            f"the Airflow that runs on port {note.port} was started with other settings: "
+            f"the Airflow that runs on port {note.port} was started with different settings: "
             f"{'; '.join(server.differing_settings(note))}; stop it with `make down`, then `make demo` starts its own"
         )
 

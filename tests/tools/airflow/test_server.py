@@ -116,7 +116,7 @@ def test_up_runs_a_private_airflow_and_down_leaves_nothing(tmp_path):
         other = make("up", home, port, tmp_path, CDISCOUNT_WEIGHTS="/elsewhere")
         assert other.returncode == 1
         assert "CDISCOUNT_WEIGHTS unset (now /elsewhere)" in other.stderr
-        assert "To apply what is set now: `make down up`" in other.stderr
+        assert "To apply the present settings: `make down up`" in other.stderr
     finally:
         stopped = make("down", home, port, tmp_path)
     assert stopped.stdout == f"Airflow is stopped; port {port} is free\n"
