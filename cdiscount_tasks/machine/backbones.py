@@ -61,7 +61,7 @@ def reference_backbone(weights_dir: Path | None) -> Backbone | None:
         weights_dir: What CDISCOUNT_WEIGHTS names; None: nothing.
 
     Returns:
-        The backbone; None where there is none, for the reason that `why_no_backbone` gives.
+        The backbone; None where no weights are found, for the reason that `why_no_backbone` gives.
 
     Raises:
         ConfigError: If the folder does not exist.

@@ -103,7 +103,7 @@ def _number_as_text(found: Any, kind: str) -> bool:
 
 
 def _wrong_type(error: ErrorDetails, bounds: str | None, written: str | None) -> tuple[str, str]:
-    """Return what a value of another type is called, and what was expected."""
+    """Return what a value of a wrong type is called, and what was expected."""
     kind, found = error["type"], error["input"]
     if kind == "string_type" and isinstance(found, bool | int | float):
         text = written if written is not None else str(found)

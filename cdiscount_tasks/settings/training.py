@@ -94,7 +94,7 @@ class TrainingConfig(Frozen):
             )
         if self.fine_tune_epochs and self.weights == "none":
             raise ValueError(
-                f"fine_tune_epochs is {self.fine_tune_epochs}, but without pretrained weights nothing is tuned; "
+                f"fine_tune_epochs is {self.fine_tune_epochs}, but only pretrained weights are fine-tuned; "
                 "set weights: imagenet, or fine_tune_epochs: 0"
             )
         return self

@@ -19,12 +19,12 @@ def _percent(figure: dict[str, Any], scale: str = " %") -> str:
 
 
 def headline(run: Run) -> list[str]:
-    """Return the lines that tell a run's accuracy, the baseline beside it, and where the report stands."""
+    """Return the lines with a run's accuracy, the baseline beside it, and where the report is."""
     return [sentence(read_headline(run.report_dir)), f"    {run.report_dir / 'report.html'}"]
 
 
 def reused_stages(run: Run) -> list[str]:
-    """Return the stages whose artifact stood already."""
+    """Return the stages whose artifact existed already."""
     noted = run.recorded()
     return [step.name for step in steps.STEPS if noted.get(step.name, {}).get("reused")]
 

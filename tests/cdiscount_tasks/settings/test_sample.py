@@ -110,7 +110,7 @@ def test_an_unknown_key_or_impossible_value_is_refused_with_where_and_what(write
     "name", ["catalogue", "comparison", "sample_comparison", "predictions", "clean_up", "index", "demo"]
 )
 def test_a_sample_name_that_the_project_uses_itself_is_refused(write_yaml, name):
-    assert "taken by the project itself; choose another name" in refusal(write_yaml(name))
+    assert "used by the project itself; choose a different name" in refusal(write_yaml(name))
 
 
 @pytest.mark.parametrize("name", ["Wine", "wine bar", "wine-1", "w/../x", ""])
@@ -181,7 +181,7 @@ def test_an_impossible_override_names_the_sample_and_the_setting(write_yaml, pre
 def test_a_key_that_stands_twice_is_refused(write_yaml):
     path = write_yaml()
     path.write_text(path.read_text() + "title: Another\n")
-    assert "line 13: 'title' stands twice, first in line 12; keep one of the two" in refusal(path)
+    assert "line 13: 'title' occurs twice, first in line 12; keep one of the two" in refusal(path)
 
 
 def with_line(line, instead_of="title:"):
@@ -205,7 +205,7 @@ def with_line(line, instead_of="title:"):
         ("title: Wine\ntags: ['']", "title:", "tags.0 is '', expected at least 1 character"),
         ("title: Wine\nschedule:", "title:", "schedule is empty; write `schedule: {}` for the defaults"),
         ("title: Wine\nschedule: weekly", "title:", "schedule is 'weekly', expected settings of its own"),
-        ("title: Wine\nschedule: {cron: R * * * *}", "title:", "is no cron expression"),
+        ("title: Wine\nschedule: {cron: R * * * *}", "title:", "is not a cron expression"),
         ("title: Wine\nseed: '7'", "title:", "seed is '7', expected integer 0 to 2147483647; write it without quotes"),
         ("title: Wine\nembed_pictures: maybe", "title:", "embed_pictures is 'maybe', expected yes or no"),
         ("  smoke:", "smoke:", "presets.smoke is empty; write `smoke: {}` for the defaults"),
@@ -280,7 +280,7 @@ def test_a_run_cannot_want_more_gpus_than_its_task_takes_slots():
         ),
         (
             {"network": "mobilenet_v2", "fine_tune_epochs": 3},
-            "without pretrained weights nothing is tuned; set weights",
+            "only pretrained weights are fine-tuned; set weights",
         ),
     ],
 )
