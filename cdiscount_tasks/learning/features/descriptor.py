@@ -14,6 +14,9 @@ Shares enter by their square root, so that a large plain background does not dro
 Arandjelovic and Zisserman 2012, CVPR).
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 
@@ -34,6 +37,20 @@ _MOST_OF_A_DIRECTION = 0.2
 _FLAT = 0.01
 _COLOUR_WEIGHT = 0.3
 _PIXELS_AT_ONCE = 2**18
+
+PARAMETERS: Mapping[str, Any] = {
+    "shape_cells": SHAPE_CELLS,
+    "num_directions": NUM_DIRECTIONS,
+    "most_of_a_direction": _MOST_OF_A_DIRECTION,
+    "flat": _FLAT,
+    "colour_cells": COLOUR_CELLS,
+    "num_steps": NUM_STEPS,
+    "brightness_edges": list(BRIGHTNESS_EDGES),
+    "opponent_edges": list(OPPONENT_EDGES),
+    "opponent_range": _OPPONENT_RANGE,
+    "colour_weight": _COLOUR_WEIGHT,
+}
+"""All that decides the numbers of a picture of IMAGE_SIDE, beside the code: an artifact's key counts it."""
 
 NUM_SHAPES = SHAPE_CELLS**2 * (NUM_DIRECTIONS + 4)
 NUM_COLOURS = COLOUR_CELLS**2 * 3 * NUM_STEPS
