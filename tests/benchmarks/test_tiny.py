@@ -17,6 +17,10 @@ TINY = {
     "benchmarks.belief.figure_coverage": (["--repeats", "1"], r"\| 0.9 \| 10 % \| 0.90 \| 3,000 \|"),
     "benchmarks.belief.promises": (["--repeats", "1"], r"\| 99 % \| 10,000 \| "),
     "benchmarks.belief.comparison_coverage": (["--repeats", "1", "--groups", "40"], r"\| 40 \| \d"),
+    "benchmarks.belief.features": (
+        ["--products", "300", "--filters", "20", "--clean", "absent"],
+        r"\| drawn wine \| descriptor \| 1316 \|",
+    ),
     "benchmarks.endurance.index_kills": (["--gb", "0.002"], r"identity and tables differ after a scan: True"),
     "benchmarks.endurance.large_sample": (["--images", "500", "--image-size", "32"], r'"num_train_images": \d'),
 }
@@ -87,6 +91,11 @@ def test_planted_faults_are_found_among_few_real_products(few_real_products):
 def test_suspects_are_found_among_few_real_products(few_real_products, real_data):
     real_data("weights")
     assert "by_image" in run("benchmarks.belief.audit", "--clean", few_real_products)
+
+
+def test_kinds_of_features_are_compared_among_few_real_products(few_real_products):
+    out = run("benchmarks.belief.features", "--products", 300, "--filters", 20, "--clean", few_real_products)
+    assert re.search(r"\| descriptor \| \d+ of \d+ ", out)
 
 
 def test_networks_are_compared_on_real_pictures(real_data, tmp_path):
