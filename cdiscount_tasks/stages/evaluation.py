@@ -40,7 +40,7 @@ from cdiscount_tasks.vocabulary import TEST, TRAIN, VALIDATION
 
 logger = logging.getLogger(__name__)
 
-VERSION = 4
+VERSION = 5
 _OF_THIS_VERSION = {"mistakes": 24, "pairs": 10, "of_pair": 3}
 """How many products VERSION stands for; where `choices` says another number, it counts in the key."""
 
@@ -52,7 +52,7 @@ _KEY_COLUMNS = ["split", "group_id", "class_index", "conflicted"]
 class EvaluationResult(TypedDict):
     """What was predicted; accuracies here are only a first look, the report has them with intervals.
 
-    num_activation_maps is None where the network does not end in global average pooling.
+    num_activation_maps is None where the network has no feature map of at least 7 x 7 places.
     """
 
     path: str
