@@ -48,7 +48,8 @@ class Judged(NamedTuple):
 
 def draw_mark(random: np.random.Generator, side: int, pattern: str) -> np.ndarray:
     """Return uint8, [side, side, 3]: two colours far from each other."""
-    colour = random.integers(0, 256, 3)
+    # Far from grey, which would be its own opposite.
+    colour = np.where(random.random(3) < 0.5, random.integers(0, 64, 3), random.integers(192, 256, 3))
     rows, columns = np.indices((side, side))
     if pattern == "checks":
         inside = (rows // 3 + columns // 3) % 2 == 1
