@@ -90,7 +90,7 @@ def read_pictures(name: str, sample_dir: Path, labels_dir: Path) -> Pictures:
 
 def draw_wine(folder: Path, num_products: int) -> Pictures:
     """Draw the demo's catalogue and take its wine."""
-    drawn = draw_catalogue(folder / "demo", num_products=num_products, num_processes=1)
+    drawn = draw_catalogue(folder / "demo", num_products=num_products)
     catalogue, names = Path(drawn["catalogue_path"]), Path(drawn["names_path"])
     index_dir = Path(index_catalogue(catalogue, folder / "index", MAX_REJECTED_SHARE)["path"])
     sample_dir = Path(draw_sample(index_dir, catalogue, folder, DrawConfig(categories=WINE))["path"])

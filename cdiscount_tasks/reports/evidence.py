@@ -105,7 +105,10 @@ def _read_maps(evaluation_dir: Path, network: str) -> tuple[dict[Picture, npt.ND
     if not path.is_file():
         if "num_activation_maps" not in read_manifest(evaluation_dir)["result"]:
             return {}, _OLD_EVALUATION
-        return {}, f"{network} does not end in global average pooling, from which the maps are computed."
+        return (
+            {},
+            f"{network} has no feature map of at least 7 x 7 places; a coarser one would say nothing.",
+        )
     rows = parquet.read_table(path, schemas.ACTIVATION_MAPS).to_pylist()
     return {
         Picture(row["product_id"], row["image_number"]): np.asarray(row["values"], np.float32).reshape(

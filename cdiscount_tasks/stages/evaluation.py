@@ -53,7 +53,7 @@ _KEY_COLUMNS = ["split", "group_id", "class_index", "conflicted"]
 class EvaluationResult(TypedDict):
     """What was predicted; accuracies here are only a first look, the report has them with intervals.
 
-    num_activation_maps is None where the network does not end in global average pooling.
+    num_activation_maps is None where the network has no feature map of at least 7 x 7 places.
     """
 
     path: str

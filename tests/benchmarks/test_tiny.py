@@ -56,7 +56,7 @@ def few_real_products(real_data, tmp_path_factory):
 def test_every_benchmark_is_run_here():
     names = {path.stem for path in (PROJECT_DIR / "benchmarks").glob("*/*.py")} - {"measure", "index_steps"}
     assert names == {module.split(".")[-1] for module in TINY} | set(SPEED) | {
-        "audit", "busy_pool", "clothing", "dirty", "training_kills"
+        "audit", "busy_pool", "clothing", "dirty", "planted_marks", "training_kills"
     }  # fmt: skip
     assert set(TINY_SPEED) == set(SPEED)
 
@@ -131,3 +131,9 @@ def test_a_wrong_option_is_refused_before_anything_is_measured(options):
     done = subprocess.run(command, cwd=PROJECT_DIR, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert options[-2] in done.stderr or options[-1] in done.stderr
+
+
+def test_planted_marks_are_judged(real_data):
+    real_data("clothing/catalogue.bson")
+    options = ("--cases", 1, "--epochs", 1, "--image-size", 32)
+    assert re.search(r"found in [01] of 1 cases", run("benchmarks.belief.planted_marks", *options))
