@@ -37,9 +37,9 @@ def train(sample_dir: str, labels_dir: str, out_dir: str, image_size: str, epoch
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     prepare_device(0)
-    from cdiscount_tasks.learning.networks import training
+    from cdiscount_tasks.learning.networks import progress
 
-    training.CHECKPOINT_S = 1.0
+    progress.CHECKPOINT_S = 1.0
     config = TrainingConfig(
         network="small_cnn", image_size=int(image_size), epochs=int(epochs), early_stopping_patience=4
     )

@@ -17,7 +17,7 @@ from cdiscount_tasks.artifacts.manifest import read_manifest
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.learning.features.neighbours import Candidates, find_nearest
 from cdiscount_tasks.learning.measuring.choices import ProductChoices
-from cdiscount_tasks.learning.pictures.images import PictureRefused, decode_rgb
+from cdiscount_tasks.learning.pictures.images import ImageRefused, decode_rgb
 from cdiscount_tasks.pages.labels.rows import Picture
 from cdiscount_tasks.pages.parts.thumbnails import make_thumbnail
 from cdiscount_tasks.pages.report.cases import FIRST_SIDE, OTHER_SIDE, Evidence, TwinRow
@@ -42,7 +42,7 @@ def decode_small(jpeg: bytes) -> Image.Image | None:
     """Decode a picture and make it no larger than the catalogue's are; None if it does not decode."""
     try:
         picture = decode_rgb(jpeg)
-    except PictureRefused:
+    except ImageRefused:
         return None
     picture.thumbnail((_LARGEST_SIDE, _LARGEST_SIDE), Image.Resampling.LANCZOS)
     return picture

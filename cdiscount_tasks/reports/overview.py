@@ -15,7 +15,7 @@ from cdiscount_tasks.artifacts.files import replace_file
 from cdiscount_tasks.artifacts.json_files import write_json
 from cdiscount_tasks.artifacts.locks import lock
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.learning.measuring.intervals import mean_figure
+from cdiscount_tasks.learning.measuring.paired import paired_difference
 from cdiscount_tasks.pages.overview.page import NUM_OPEN_RUNS, render_index
 from cdiscount_tasks.pages.overview.rows import FinishedReport
 from cdiscount_tasks.reports.changes import (
@@ -57,10 +57,10 @@ def _compare(was: pd.DataFrame, now: pd.DataFrame, points: float) -> dict[str, A
         return {**facts, "how": "other_products"}
     if not np.array_equal(was["class_index"], now["class_index"]):
         return {**facts, "how": "other_categories"}
-    gain = now["right"].to_numpy(np.float64) - was["right"].to_numpy(np.float64)
-    figure = mean_figure(gain, now["group_id"].to_numpy(), is_share=False)
+    figure = paired_difference(now["right"], was["right"], now["group_id"])
+    num_gained = int(now["right"].sum()) - int(was["right"].sum())
     low, high = (None if end is None else 100 * end for end in (figure["low"], figure["high"]))
-    return {**facts, "low": low, "high": high, "points": 100 * float(gain.mean()), "how": "paired"}
+    return {**facts, "low": low, "high": high, "points": 100 * (num_gained / len(now)), "how": "paired"}
 
 
 def _compute(reports_dir: Path, before: FinishedReport, after: FinishedReport) -> dict[str, Any]:

@@ -93,7 +93,8 @@ def _check_machine(sample: SampleConfig, training: TrainingConfig, environment: 
     backbone_of(training, environment.weights_dir)
     if training.weights == "none":
         tell_reference(environment.weights_dir)
-    check_tensorboard(environment.tensorboard_dir)
+    if environment.tensorboard_dir is not None:
+        check_tensorboard(environment.tensorboard_dir)
     if sample.num_gpu_slots > environment.gpu_slots:
         raise ConfigError(
             f"sample {sample.name}: a preset wants {sample.num_gpu_slots} gpus, so that each of its trainings takes as "

@@ -232,14 +232,12 @@ def check_folders(environment: Environment) -> None:
             raise ConfigError(f"{path}: {fault}, though {name} names it; set it to a folder, or unset it")
 
 
-def check_tensorboard(folder: Path | None) -> None:
+def check_tensorboard(folder: Path) -> None:
     """Check that TensorBoard's logs can be written where they are wanted.
 
     Raises:
         ConfigError: If the package is not installed, or a file is in the folder's place.
     """
-    if folder is None:
-        return
     wanted = f"logs for TensorBoard are to go to {folder} (CDISCOUNT_TENSORBOARD)"
     if find_spec("tensorboard") is None:
         raise ConfigError(

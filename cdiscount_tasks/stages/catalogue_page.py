@@ -23,7 +23,7 @@ from cdiscount_tasks.catalogue.reader import ProductPlace, read_pictures
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.index.profile_file import PROFILE, read_profile
 from cdiscount_tasks.index.rows import draw_products, first_images, first_products, places_of, products_at
-from cdiscount_tasks.learning.pictures.images import PictureRefused, decode_rgb
+from cdiscount_tasks.learning.pictures.images import ImageRefused, decode_rgb
 from cdiscount_tasks.pages.catalogue.page import (
     Anatomy,
     CataloguePictures,
@@ -92,7 +92,7 @@ def name_categories(profile: dict[str, Any], names: CategoryNames) -> list[Categ
 def _decoded_size(jpeg: bytes) -> tuple[int, int] | None:
     try:
         return decode_rgb(jpeg).size
-    except PictureRefused:
+    except ImageRefused:
         return None
 
 

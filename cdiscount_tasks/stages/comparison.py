@@ -40,7 +40,7 @@ from cdiscount_tasks.learning.features.matching import (
     pair_classes,
 )
 from cdiscount_tasks.learning.measuring.intervals import difference_of_accuracies
-from cdiscount_tasks.learning.pictures.images import PictureRefused, decode_rgb
+from cdiscount_tasks.learning.pictures.images import ImageRefused, decode_rgb
 from cdiscount_tasks.pages.comparison.page import SCHEMA_VERSION, answer, render_comparison
 from cdiscount_tasks.pages.parts.gallery import PictureShelf
 from cdiscount_tasks.pages.parts.thumbnails import make_thumbnail
@@ -231,7 +231,7 @@ def _examples(side: _Side, classes: Sequence[int], shelf: PictureShelf) -> dict[
         for key in keys:
             try:
                 uri = shelf.take(make_thumbnail(decode_rgb(jpegs[key])))
-            except PictureRefused:
+            except ImageRefused:
                 continue
             if uri is not None:
                 shown[class_index].append((uri, key[0]))

@@ -23,7 +23,7 @@ from cdiscount_tasks.learning.measuring.calibration import Calibration, choose_c
 from cdiscount_tasks.learning.measuring.joining import joint_probabilities
 from cdiscount_tasks.learning.measuring.metrics import squared_errors
 from cdiscount_tasks.learning.pictures.images import RESIZE_RULE
-from cdiscount_tasks.learning.pictures.inputs import Inputs, hold_pictures
+from cdiscount_tasks.learning.pictures.inputs import Inputs, hold_images
 from cdiscount_tasks.machine.gpus import prepare_device
 from cdiscount_tasks.tables.parquet import read_table, write_table
 from cdiscount_tasks.tables.predictions import IMAGE_PREDICTIONS, PREDICTIONS
@@ -192,7 +192,7 @@ def _write_evaluation(sample_dir: Path, labels_dir: Path, model_dir: Path, part_
     products = products[products["split"] != TRAIN]
     images = images[images["split"] != TRAIN]
     rows = rows_of(sample_dir, images["product_id"].to_numpy(), images["image_number"].to_numpy())
-    pictures = hold_pictures(partial(SampleImages, sample_dir), rows, contract["image_size"], part_dir)
+    pictures = hold_images(partial(SampleImages, sample_dir), rows, contract["image_size"], part_dir)
     logger.info("predicting %d images of %d products on %s", len(images), len(products), device.name)
     of_images = predict_images(network, pictures, flip=True)
     _check_answers(of_images, classes.num_rows, model_dir / "model.keras")

@@ -118,7 +118,7 @@ class _Judge:
         cut, features = keep_products(self._labels, self._features_dir, ids)
         material = material_of(cut.products, cut.images, features)
         pairs, sizes = [[one] for one in classes], [self.size] * len(classes)
-        judged, _ = judge_samples([material], pairs, sizes, one_picture_a_group=True)
+        judged, _ = judge_samples([material], pairs, sizes, one_image_a_group=True)
         return {
             "category_ids": list(category_ids),
             "accuracy": accuracy_figure(judged[0], 0),

@@ -21,6 +21,7 @@ from tools.airflow.home import PROJECT_DIR, ToolError, airflow_environ, held_loc
 
 START_TIMEOUT_S = 180
 DEFAULT_PORT = 8080
+_NUM_LAST_LINES = 15
 
 
 def wanted_port() -> int:
@@ -163,11 +164,11 @@ def _stop(home: Path, port: int, components: dict[str, Any], sessions: dict[int,
             raise ToolError(f"port {port} is still taken although all of Airflow's processes ended")
 
 
-def last_lines(path: Path, count: int = 15) -> str:
+def last_lines(path: Path) -> str:
     """Return the end of a text file, or that it is missing."""
     if not path.exists():
         return f"({path} is missing)"
-    return "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-count:])
+    return "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-_NUM_LAST_LINES:])
 
 
 def check_alive(home: Path, components: Mapping[str, Any]) -> None:

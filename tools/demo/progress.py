@@ -11,6 +11,7 @@ from tools.airflow.api import AirflowApi
 
 _TOLD_STATES = {"running", "success", "failed", "up_for_retry", "skipped", "upstream_failed"}
 _FINISHED = {"success", "failed"}
+_NUM_LAST_WORDS = 12
 
 
 @dataclass
@@ -78,7 +79,7 @@ def _event(line: str) -> str | None:
     return " | ".join([str(noted.get("event", "")), *reasons]) or None
 
 
-def last_words(home: Path, run: RunWatch, task: dict[str, Any], count: int = 12) -> str:
+def last_words(home: Path, run: RunWatch, task: dict[str, Any]) -> str:
     """Return the end of a task's log."""
     folder = home / "logs" / f"dag_id={run.dag_id}" / f"run_id={run.run_id}" / f"task_id={task['task_id']}"
     if task["map_index"] >= 0:
@@ -87,7 +88,7 @@ def last_words(home: Path, run: RunWatch, task: dict[str, Any], count: int = 12)
     if not path.exists():
         return f"(no log stands at {path})"
     events = filter(None, map(_event, path.read_text(encoding="utf-8", errors="replace").splitlines()))
-    return "\n".join(["", f"the end of {path}:", *list(events)[-count:]])
+    return "\n".join(["", f"the end of {path}:", *list(events)[-_NUM_LAST_WORDS:]])
 
 
 def failures(api: AirflowApi, home: Path, run: RunWatch) -> str:

@@ -1,6 +1,6 @@
 """Figures with 95 % intervals that respect groups of products.
 
-Products that share a picture stand or fall together. Shares (accuracies, recall, ...) have the interval of shares.py,
+Products that share an image stand or fall together. Shares (accuracies, recall, ...) have the interval of shares.py,
 the other figures resample whole groups. Both cover the choice of test products: the truth that they mean is the figure
 over the population that the test groups are drawn from. What another training run would give they do not cover.
 """

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cdiscount_tasks.learning.pictures.inputs import PicturesInMemory
+from cdiscount_tasks.learning.pictures.inputs import ImagesInMemory
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +15,7 @@ def keras():
 
 
 def hold(pictures):
-    return PicturesInMemory(iter([pictures]), len(pictures), pictures.shape[1])
+    return ImagesInMemory(iter([pictures]), len(pictures), pictures.shape[1])
 
 
 def draw_pictures(num_pictures, size=64):
