@@ -148,11 +148,11 @@ def _keep_usual(scan: RangeScan, window: Window, offset: int, stop: int, most: i
     return offset + int(found.lengths.sum())
 
 
-def _told_progress(started: float, told: float, done: int, total: int, scan: RangeScan) -> float:
+def _log_progress(started: float, logged: float, done: int, total: int, scan: RangeScan) -> float:
     """Log how far the scan is, every few seconds; returns when that was last done."""
     now = time.monotonic()
-    if now - told < _PROGRESS_S:
-        return told
+    if now - logged < _PROGRESS_S:
+        return logged
     seconds = now - started
     left_s = seconds * (total - done) / max(done, 1)
     logger.info(
@@ -162,7 +162,7 @@ def _told_progress(started: float, told: float, done: int, total: int, scan: Ran
     return now
 
 
-def scan_range(
+def scan_bytes(
     path: Path,
     start: int,
     stop: int,
@@ -196,7 +196,7 @@ def scan_range(
         scan.first_offset = start if begins_at_start else find_products(window, start, stop)
         offset = stop if scan.first_offset is None else scan.first_offset
         limit = RejectionLimit(path, window.size, start, max_rejected_share, begins_at_start=begins_at_start)
-        started = told = time.monotonic()
+        started = logged = time.monotonic()
         most = 1
         while offset < stop:
             if write is not None and scan.holds_much:
@@ -211,7 +211,7 @@ def scan_range(
             if held < file_window.WINDOW_BYTES and not window.holds_the_end:
                 window.forget_before(offset)
                 window.hold(offset, file_window.WINDOW_BYTES)
-                told = _told_progress(started, told, offset - start, stop - start, scan)
+                logged = _log_progress(started, logged, offset - start, stop - start, scan)
             found = read_document(window, offset)
             if isinstance(found, Product):
                 _keep(scan, window, offset, found)

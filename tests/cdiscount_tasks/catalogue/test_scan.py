@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from cdiscount_tasks.catalogue import window as file_window
 from cdiscount_tasks.catalogue.damage import find_products
-from cdiscount_tasks.catalogue.scan import scan_range
+from cdiscount_tasks.catalogue.scan import scan_bytes
 from cdiscount_tasks.catalogue.window import BLOCK_BYTES, Window
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.vocabulary import Reason
@@ -23,7 +23,7 @@ def scan(tmp_path):
     def run(data, **options):
         path = tmp_path / "catalogue.bson"
         path.write_bytes(data)
-        return scan_range(path, 0, len(data), begins_at_start=True, **options)
+        return scan_bytes(path, 0, len(data), begins_at_start=True, **options)
 
     return run
 
@@ -89,9 +89,9 @@ def joined_scans(path, cuts):
     for start, stop in itertools.pairwise(cuts):
         if true_offset >= stop:
             continue
-        found = scan_range(path, start, stop, begins_at_start=start == 0, hash_blocks=False)
+        found = scan_bytes(path, start, stop, begins_at_start=start == 0, hash_blocks=False)
         if found.first_offset != true_offset:
-            found = scan_range(path, true_offset, stop, begins_at_start=True, hash_blocks=False)
+            found = scan_bytes(path, true_offset, stop, begins_at_start=True, hash_blocks=False)
         scans.append(found)
         true_offset = found.end_offset
     return scans
@@ -100,7 +100,7 @@ def joined_scans(path, cuts):
 @pytest.mark.parametrize("num_ranges", [1, 2, 7, 30])
 def test_joined_ranges_equal_one_scan(tiny, tiny_path, num_ranges):
     size = len(tiny.data)
-    whole = scan_range(tiny_path, 0, size, begins_at_start=True)
+    whole = scan_bytes(tiny_path, 0, size, begins_at_start=True)
     cuts = [size * number // num_ranges for number in range(num_ranges + 1)]
     assert columns(joined_scans(tiny_path, cuts)) == columns([whole])
 
@@ -127,7 +127,7 @@ def test_joined_ranges_equal_one_scan_of_a_damaged_file_cut_anywhere(tiny, tmp_p
     path = tmp_path / "damaged.bson"
     path.write_bytes(content)
     cuts = [0, *sorted(data.draw(st.sets(st.integers(1, len(content) - 1), max_size=5))), len(content)]
-    whole = scan_range(path, 0, len(content), begins_at_start=True)
+    whole = scan_bytes(path, 0, len(content), begins_at_start=True)
     assert columns(joined_scans(path, cuts)) == columns([whole])
     rejected = sum(row.byte_length for row in whole.rejected if row.image_number is None)
     assert sum(whole.product_lengths) + rejected == len(content)
@@ -137,7 +137,7 @@ def test_joined_ranges_equal_one_scan_of_a_damaged_file_cut_anywhere(tiny, tmp_p
 def test_no_bytes_make_a_scan_fail_or_lose_a_byte(tmp_path, noise):
     path = tmp_path / "noise.bson"
     path.write_bytes(noise)
-    found = scan_range(path, 0, len(noise), begins_at_start=True)
+    found = scan_bytes(path, 0, len(noise), begins_at_start=True)
     assert sum(row.byte_length for row in found.rejected if row.image_number is None) + sum(
         found.product_lengths
     ) == len(noise)
@@ -188,18 +188,18 @@ def test_a_document_larger_than_the_window_is_read(scan, monkeypatch):
 
 @pytest.mark.parametrize("window_bytes", [600, 1024, 4096])
 def test_the_size_of_the_window_changes_nothing(tiny, tiny_path, monkeypatch, window_bytes):
-    whole = scan_range(tiny_path, 0, len(tiny.data), begins_at_start=True)
+    whole = scan_bytes(tiny_path, 0, len(tiny.data), begins_at_start=True)
     monkeypatch.setattr(file_window, "WINDOW_BYTES", window_bytes)
-    assert columns([scan_range(tiny_path, 0, len(tiny.data), begins_at_start=True)]) == columns([whole])
+    assert columns([scan_bytes(tiny_path, 0, len(tiny.data), begins_at_start=True)]) == columns([whole])
 
 
 @pytest.mark.parametrize("block_bytes", [1000, 4096, BLOCK_BYTES])
 def test_ranges_hash_the_same_blocks_as_one_scan(tiny, tiny_path, monkeypatch, block_bytes):
     monkeypatch.setattr(file_window, "BLOCK_BYTES", block_bytes)
     size, step = len(tiny.data), block_bytes * 3
-    whole = scan_range(tiny_path, 0, size, begins_at_start=True).block_hashes
+    whole = scan_bytes(tiny_path, 0, size, begins_at_start=True).block_hashes
     parts = [
-        scan_range(tiny_path, start, min(start + step, size), begins_at_start=start == 0)
+        scan_bytes(tiny_path, start, min(start + step, size), begins_at_start=start == 0)
         for start in range(0, size, step)
     ]
     assert [block for part in parts for block in part.block_hashes] == whole
@@ -209,7 +209,7 @@ def test_ranges_hash_the_same_blocks_as_one_scan(tiny, tiny_path, monkeypatch, b
 def test_a_range_without_a_document_says_so(tmp_path):
     path = tmp_path / "long.bson"
     path.write_bytes(encode(1, [draw_jpeg() + bytes(5000)], 5) + PLAIN[0])
-    found = scan_range(path, 3000, 4000, begins_at_start=False)
+    found = scan_bytes(path, 3000, 4000, begins_at_start=False)
     assert (found.first_offset, found.num_documents) == (None, 0)
 
 
