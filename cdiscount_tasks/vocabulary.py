@@ -66,10 +66,6 @@ class Reason(StrEnum):
     NOT_IN_SPLIT_FILE = "not_in_split_file"
 
 
-LIST_NAMED = re.compile(r"\blist ([0-9a-f]{16})\b")
-"""How the reason of a fix names the list that it comes from, by the key of its audit."""
-
-
 NOT_LOOKED_AT, CATALOGUE_RIGHT, SUGGESTION_RIGHT, OTHER_CATEGORY, UNSURE = (
     "",
     "catalogue",

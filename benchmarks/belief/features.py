@@ -22,7 +22,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.exceptions import ConvergenceWarning
 
 from benchmarks.belief.audit import compare_orders
-from cdiscount_tasks.artifacts.publish import build_artifact
+from cdiscount_tasks.artifacts.publish import Made, build_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.learning.features import descriptor
 from cdiscount_tasks.learning.features.equal_size import nearest_neighbours
@@ -241,10 +241,10 @@ def _audit(pictures: Pictures, name: str, vectors: Vectors, folder: Path) -> tup
     """Audit the labels with some features; returns the judged products, the most suspect first, and leak.json."""
     columns = {column: pictures.rows[column] for column in ("product_id", "image_number")}
 
-    def write(part_dir: Path) -> dict[str, Any]:
+    def write(part_dir: Path) -> Made:
         schema = schemas.features_schema(vectors.shape[1], mirrored=False)
         parquet.write_table(part_dir / "features.parquet", {**columns, "vector": vector_lists(vectors)}, schema)
-        return {}
+        return Made({})
 
     recipe = Recipe("features", 1, {"network": name, "image_size": 0}, {"labels": pictures.labels_dir}, {}, {})
     build_artifact(recipe.dir_in(folder), recipe, write)

@@ -47,13 +47,12 @@ def scan(catalogue: str, out_dir: str, first: str = "0", step: str = "1") -> Non
 
 def _use_blocks(block_bytes: int) -> None:
     """Let a range be one block of another size than 64 MiB, so that a smaller file has as many ranges."""
-    from cdiscount_tasks.catalogue import window
-    from cdiscount_tasks.stages import index
+    from cdiscount_tasks.catalogue import ranges, window
 
     for module, name, value in (
-        (index, "BLOCK_BYTES", block_bytes),
+        (ranges, "BLOCK_BYTES", block_bytes),
         (window, "BLOCK_BYTES", block_bytes),
-        (index, "MIN_RANGE_BLOCKS", 1),
+        (ranges, "MIN_RANGE_BLOCKS", 1),
     ):
         assert hasattr(module, name)
         setattr(module, name, value)

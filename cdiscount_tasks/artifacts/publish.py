@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
 from cdiscount_tasks.artifacts.files import _sync
@@ -26,6 +26,20 @@ from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.machine.memory import forget_peak, peak_memory_mib
 
 logger = logging.getLogger(__name__)
+
+
+class Made(NamedTuple):
+    """What `write` says of an artifact that it has written.
+
+    Attributes:
+        counts: Strings and numbers that tell what was made: the manifest's `result`.
+        identity: What later keys count this artifact as, where only the writing finds it out; None: its key.
+        seconds_before: Seconds that others spent on the artifact's parts; they count as its own.
+    """
+
+    counts: Mapping[str, Any]
+    identity: str | None = None
+    seconds_before: float = 0.0
 
 
 def _publish(part_dir: Path, out_dir: Path, manifest: dict[str, Any], place: Callable[[Path, Path], object]) -> None:
@@ -90,8 +104,7 @@ def _swap(part_dir: Path, out_dir: Path) -> None:
 def _make(
     out_dir: Path,
     recipe: Recipe,
-    write: Callable[[Path], Mapping[str, Any]],
-    identity: str | None,
+    write: Callable[[Path], Made],
     place: Callable[[Path, Path], object],
 ) -> dict[str, Any]:
     """Make an artifact aside and place it whole; the caller holds the lock."""
@@ -102,14 +115,13 @@ def _make(
     forget_peak()
     try:
         with heartbeat(part_dir):
-            result = dict(write(part_dir))
-        earlier_s = result.pop("earlier_s", 0.0)
+            made = write(part_dir)
         manifest = {
             **recipe.as_json(),
             "key": recipe.key,
-            "identity": identity.format(**result) if identity else recipe.key,
-            "result": result,
-            "duration_s": round(time.monotonic() - started + earlier_s, 3),
+            "identity": made.identity or recipe.key,
+            "result": dict(made.counts),
+            "duration_s": round(time.monotonic() - started + made.seconds_before, 3),
             "peak_memory_mib": peak_memory_mib(),
         }
         _publish(part_dir, out_dir, manifest, place)
@@ -117,7 +129,7 @@ def _make(
         shutil.rmtree(part_dir, ignore_errors=True)
         raise
     logger.info("%s: made in %.1f s", out_dir, manifest["duration_s"])
-    return {"path": str(out_dir), **result}
+    return {"path": str(out_dir), **made.counts}
 
 
 def _lock_of(out_dir: Path, setting: str = "CDISCOUNT_DATA") -> AbstractContextManager[None]:
@@ -125,37 +137,30 @@ def _lock_of(out_dir: Path, setting: str = "CDISCOUNT_DATA") -> AbstractContextM
 
 
 def rebuild_artifact(
-    out_dir: Path, recipe: Recipe, write: Callable[[Path], Mapping[str, Any]], setting: str = "CDISCOUNT_DATA"
+    out_dir: Path, recipe: Recipe, write: Callable[[Path], Made], setting: str = "CDISCOUNT_DATA"
 ) -> dict[str, Any]:
     """Make an artifact anew, and put it in the place of one that stands: a reader sees the old or the new one.
 
     Args:
         out_dir: Where the artifact will stand.
         recipe: What decides its content.
-        write: Called with an empty directory to fill; returns the counts that tell what was made.
+        write: Called with an empty directory to fill.
         setting: The environment variable that moves it, for the sentence about a full or unwritable disk.
     """
     with disk_faults_told(out_dir, setting), _lock_of(out_dir, setting):
-        return _make(out_dir, recipe, write, None, _swap)
+        return _make(out_dir, recipe, write, _swap)
 
 
 def build_artifact(
-    out_dir: Path,
-    recipe: Recipe,
-    write: Callable[[Path], Mapping[str, Any]],
-    identity: str | None = None,
-    every_byte: bool = False,
+    out_dir: Path, recipe: Recipe, write: Callable[[Path], Made], every_byte: bool = False
 ) -> dict[str, Any]:
     """Find an artifact that stands, or make it whole.
 
     Args:
         out_dir: Where the artifact stands or will stand.
         recipe: What decides its content.
-        write: Called with an empty directory to fill; returns the counts that tell what was made. Its `earlier_s`, if
-            any, are seconds that others spent on the artifact's parts: they are added to those of the writing.
-        every_byte: Whether one that stands is compared hash by hash (models), not only by size.
-        identity: What later keys count this artifact as; None: its key. May be a key of the returned counts, in
-            braces, for what only the writing finds out: `"{catalogue_id}"`.
+        write: Called with an empty directory to fill.
+        every_byte: Whether one that exists is compared hash by hash (models), not only by size.
 
     Returns:
         The artifact's path, the counts that `write` gave when the artifact was made, and whether it was `reused`.
@@ -169,5 +174,5 @@ def build_artifact(
             logger.info("%s already exists, reusing it", out_dir)
             return {**standing, "reused": True}
         with disk_faults_told(out_dir), contextlib.suppress(_MadeMeanwhile):
-            return {**_make(out_dir, recipe, write, identity, _place), "reused": False}
+            return {**_make(out_dir, recipe, write, _place), "reused": False}
         return {**_whole_result(out_dir, every_byte), "reused": True}

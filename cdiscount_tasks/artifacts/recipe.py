@@ -1,18 +1,20 @@
 """What decides an artifact, and so its key."""
 
-import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from cdiscount_tasks.artifacts.hashes import hash_json
 from cdiscount_tasks.artifacts.manifest import read_manifest
 
-logger = logging.getLogger(__name__)
-
-
 _KEY_DIGITS = 16
+
+
+def versions(*packages: str) -> dict[str, str]:
+    """Return the version of each installed package, by its name."""
+    return {name: metadata.version(name) for name in packages}
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,9 @@ class Recipe:
     stage: str
     version: int
     config: Mapping[str, Any]
-    inputs: Mapping[str, Path]
-    files: Mapping[str, str]
-    libraries: Mapping[str, str]
+    inputs: Mapping[str, Path] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+    libraries: Mapping[str, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, Any]:
         """Return the recipe as it is hashed and written to the manifest."""

@@ -1,4 +1,4 @@
-"""What a file is that was given as the catalogue and is not one: an archive, another format, a page, a pointer."""
+"""What a file is that was given as the catalogue: something else (an archive, a page, a pointer), or a drawn one."""
 
 import itertools
 import re
@@ -9,7 +9,9 @@ from typing import NamedTuple
 
 from cdiscount_tasks.catalogue.document import Broken, read_any
 from cdiscount_tasks.catalogue.file import catalogue_faults_told
+from cdiscount_tasks.catalogue.jpeg_header import has_comment
 from cdiscount_tasks.catalogue.layout import MAX_DOCUMENT_BYTES, MIN_DOCUMENT_BYTES, read_int32
+from cdiscount_tasks.vocabulary import DRAWN_COMMENT
 
 _HEAD_BYTES = 1024
 _LEAST_TEXT_BYTES = 32
@@ -136,3 +138,18 @@ def reason_no_catalogue(path: Path) -> str | None:
         return None
     name, way_out = found
     return f"{path}: is {name}, not a catalogue; {_with_names(way_out, path)}"
+
+
+def is_drawn(path: Path, first_image: tuple[int, int] | None) -> bool:
+    """Return whether a catalogue's first picture says that the demo drew it: it stays true wherever the file goes.
+
+    Args:
+        path: The BSON file.
+        first_image: Where the picture is in it, and its length; None: it has none.
+    """
+    if first_image is None:
+        return False
+    offset, length = first_image
+    with catalogue_faults_told(path), path.open("rb") as file:
+        file.seek(offset)
+        return has_comment(file.read(length), DRAWN_COMMENT)

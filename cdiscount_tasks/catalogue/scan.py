@@ -215,7 +215,7 @@ def _scan_documents(
     return offset
 
 
-def scan_range(
+def scan_bytes(
     path: Path,
     start: int,
     stop: int,

@@ -1,5 +1,6 @@
-"""Whether what a scan found is a catalogue that can be believed: whole, and hardly anything of it rejected."""
+"""Whether what a scan found is a catalogue to believe: the same file, whole, and hardly anything of it rejected."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -8,10 +9,33 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from cdiscount_tasks.catalogue.file import fingerprint
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.tables.numbers import numpy_numbers, present_numbers
 from cdiscount_tasks.tables.parquet import iter_row_groups
 from cdiscount_tasks.vocabulary import Reason
+
+_FINGERPRINT = re.compile(r"[0-9a-f]{16}")
+
+
+def check_same_catalogue(catalogue_path: Path, parent_dir: Path) -> None:
+    """Refuse a file that is not the one whose fingerprint names the folder of its index.
+
+    Args:
+        catalogue_path: The BSON file.
+        parent_dir: The folder; one with a different kind of name says nothing.
+
+    Raises:
+        DataError: If the file was exchanged, or changed, since the run began.
+    """
+    if not _FINGERPRINT.fullmatch(parent_dir.name):
+        return
+    found = fingerprint(catalogue_path)
+    if found != parent_dir.name:
+        raise DataError(
+            f"{catalogue_path}: is not the catalogue that this run began with (its fingerprint is {found}, it was "
+            f"{parent_dir.name}): it was exchanged or changed since; trigger a new run when nothing writes to it"
+        )
 
 
 class Totals(NamedTuple):

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.labelling.reviewed_lists import lists_named
 from cdiscount_tasks.tables.csv_text import CsvTable, id_hint, is_whole_number, read_csv
 from cdiscount_tasks.vocabulary import (
     CATALOGUE_RIGHT,
     JUDGED_BY_VERDICT,
-    LIST_NAMED,
     LISTED,
     NOT_LOOKED_AT,
     OTHER_CATEGORY,
@@ -102,8 +102,8 @@ def _verdict(path: Path, line: int, text: str | None) -> str | None:
 def _row(path: Path, line: int, named: Mapping[str, str]) -> FixRow | None:
     """Read a row; None: it names a list alone, as older lists did in their first row."""
     product, category, reason = (named[name] for name in FIX_COLUMNS)
-    list_named = LIST_NAMED.search(reason)
-    if list_named and not product and not category:
+    lists = lists_named(reason)
+    if lists and not product and not category:
         return None
     if not is_whole_number(product):
         raise DataError(
@@ -124,7 +124,7 @@ def _row(path: Path, line: int, named: Mapping[str, str]) -> FixRow | None:
         )
     said = LISTED.search(reason)
     proposal = Proposal(int(said["given"]), int(said["suggested"])) if said else None
-    key = list_named.group(1) if list_named else None
+    key = lists[0] if lists else None
     return FixRow(line, int(product), category, verdict, reason, key, needs_verdict, proposal)
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 import pandas as pd
 
+from cdiscount_tasks.tables.schemas import REJECTED
 from cdiscount_tasks.vocabulary import Reason
 
 
@@ -23,8 +24,8 @@ class Rejections:
             details: One for all of them, or one each.
         """
         why = [reasons] * len(keys) if isinstance(reasons, Reason) else reasons
-        told = [details] * len(keys) if isinstance(details, str) else details
-        for row, reason, detail in zip(keys.to_dict("records"), why, told, strict=True):
+        why_so = [details] * len(keys) if isinstance(details, str) else details
+        for row, reason, detail in zip(keys.to_dict("records"), why, why_so, strict=True):
             number = row.get("image_number")
             self.rows.append(
                 {
@@ -37,6 +38,10 @@ class Rejections:
                     "detail": detail,
                 }
             )
+
+    def columns(self) -> dict[str, list[Any]]:
+        """Return the columns of rejected.parquet."""
+        return {name: [row[name] for row in self.rows] for name in REJECTED.names}
 
     def counts(self, images: bool) -> dict[str, int]:
         """Count the refused images, or products, by reason."""

@@ -10,8 +10,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from cdiscount_tasks.labelling.fix_rows import FIX_COLUMNS, KIND, VERDICT, fix_rows
+from cdiscount_tasks.labelling.reviewed_lists import lists_named
 from cdiscount_tasks.tables.csv_text import is_whole_number, read_csv
-from cdiscount_tasks.vocabulary import CATALOGUE_RIGHT, LIST_NAMED, UNSURE
+from cdiscount_tasks.vocabulary import CATALOGUE_RIGHT, UNSURE
 
 
 class Judgements(NamedTuple):
@@ -52,7 +53,7 @@ def read_judgements(path: Path | None) -> Judgements:
     rows = fix_rows(table, path)
     verdicts = {row.product_id: (row.verdict or "", row.category) for row in rows if row.is_judgement}
     # Among them those that a row without a product names, as the first row of older lists did.
-    named = {key for row in table.rows for key in LIST_NAMED.findall(table.named(row)["reason"])}
+    named = {key for row in table.rows for key in lists_named(table.named(row)["reason"])}
     by_verdict = {row.list_key for row in rows if row.list_key and row.needs_verdict}
     kept = Counter(row.list_key for row in rows)
     return Judgements(verdicts, sorted(named), {key: kept[key] for key in sorted(named - by_verdict)})

@@ -65,7 +65,7 @@ def read_fixes(
     return table.assign(category_id=pd.array([row[1] for row in rows], "Int64"))
 
 
-def _told(sentences: Iterable[str]) -> list[str]:
+def _first_of(sentences: Iterable[str]) -> list[str]:
     """Return the first sentences, and how many more there are."""
     found = list(sentences)
     more = len(found) - _NUM_TOLD
@@ -88,7 +88,7 @@ def apply_fixes(products: pd.DataFrame, fixes: pd.DataFrame | None) -> tuple[pd.
         return products, []
     known = fixes["product_id"].isin(products["product_id"])
     unknown = fixes[~known]
-    warnings = _told(
+    warnings = _first_of(
         f"fixes file, line {row.line}: product {row.product_id} is not among the products that this sample keeps"
         for row in unknown.itertuples()
     )
@@ -211,7 +211,7 @@ def contradicted_fixes(products: pd.DataFrame, images: pd.DataFrame) -> list[str
     fixed = rows[rows["rule"] == HUMAN_FIX]
     pairs = fixed.merge(rows, on="image", suffixes=("", "_other"))
     pairs = pairs[pairs["label"] != pairs["label_other"]].drop_duplicates(["product_id", "image"])
-    return _told(
+    return _first_of(
         f"fixes file: product {row.product_id} is given {row.label}, and product {row.product_id_other} with the same "
         f"picture is {row.label_other}{' by another fix' if row.rule_other == HUMAN_FIX else ''}: the two contradict "
         "each other, and `conflicts` in the sample's YAML decides what is learnt; give both products one category"

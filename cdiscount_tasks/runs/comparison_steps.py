@@ -45,7 +45,7 @@ def draw_categories(run_id: str) -> str:
     if comparison.backbone is None:
         comparison.note(ComparisonNotes(no_random_choices=comparison.no_backbone))
         raise StepLeftOut(comparison.no_backbone)
-    pool = random_choices.choose_pool(
+    pool = random_choices.choose_categories(
         comparison.index_dir, comparison.names_path, comparison.compared, comparison.config.random_choices
     )
     if not pool.category_ids:

@@ -3,10 +3,11 @@
 Each takes a sample and its run's id, or None for the catalogue as it is now, which the catalogue's own DAG indexes.
 """
 
+from cdiscount_tasks.catalogue.ranges import ByteRange
 from cdiscount_tasks.runs import steps, summaries
 from cdiscount_tasks.runs.catalogue import open_catalogue
 from cdiscount_tasks.runs.run import open_run
-from cdiscount_tasks.stages.index import ByteRange, merge_index, plan_ranges, scan_range
+from cdiscount_tasks.stages.index import merge_index, plan_ranges, scan_range
 from cdiscount_tasks.stages.inputs import IndexPlace
 
 

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 from cdiscount_tasks.artifacts.notes import note_result, noted_folders, noted_results
 from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.labelling.reviewed_lists import copies_among
 from cdiscount_tasks.machine.backbones import Backbone, backbone_of, why_no_backbone
 from cdiscount_tasks.machine.weights import find_weights
 from cdiscount_tasks.runs.folders import index_parent_dir, run_folder
@@ -94,7 +95,7 @@ class Run:
     @property
     def reviews(self) -> Reviews:
         """Return what people had looked at when the run started."""
-        lists = sorted(name for name in self.config.inputs if name.startswith("reviewed-"))
+        lists = copies_among(self.config.inputs)
         return Reviews(self.label_files.fixes_path, tuple(self.run_dir / name for name in lists))
 
     def sources_named(self) -> AbstractContextManager[None]:

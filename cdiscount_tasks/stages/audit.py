@@ -2,10 +2,8 @@
 
 import logging
 from collections.abc import Mapping
-from functools import partial
-from importlib import metadata
 from pathlib import Path
-from typing import Any, NamedTuple, TypedDict, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -13,19 +11,22 @@ import pandas as pd
 
 from cdiscount_tasks.artifacts.hashes import hash_file
 from cdiscount_tasks.artifacts.json_files import write_json
+from cdiscount_tasks.artifacts.make import Result, make
 from cdiscount_tasks.artifacts.manifest import read_manifest
-from cdiscount_tasks.artifacts.publish import build_artifact
-from cdiscount_tasks.artifacts.recipe import Recipe
+from cdiscount_tasks.artifacts.publish import Made
+from cdiscount_tasks.artifacts.recipe import Recipe, versions
 from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.labelling.reviewed_lists import key_of_copy
 from cdiscount_tasks.labelling.reviews import Judgements, judge_rows, read_judgements
 from cdiscount_tasks.labelling.rules import HUMAN_EXCLUSION, HUMAN_FIX
 from cdiscount_tasks.labelling.split import small_classes, split_images
-from cdiscount_tasks.learning.features.head import keep_whole_groups
+from cdiscount_tasks.learning.features.drawn_part import Bounds, DrawnPart, draw_part
 from cdiscount_tasks.learning.features.leak import LeakPrice, price_leak, unknown_price
 from cdiscount_tasks.learning.features.suspects import (
     NOT_LISTED,
     RANDOM,
     SUSPECT,
+    LabelledProducts,
     choose_list,
     find_suspects,
     judge_out_of_sample,
@@ -35,7 +36,7 @@ from cdiscount_tasks.settings.sample import LabelConfig, SplitConfig
 from cdiscount_tasks.stages.inputs import Reviews
 from cdiscount_tasks.tables.features import read_features_of
 from cdiscount_tasks.tables.parquet import exact_frame, read_table, write_table
-from cdiscount_tasks.tables.schemas import CLASSES, LABEL_IMAGES, LABEL_PRODUCTS, SUSPECTS
+from cdiscount_tasks.tables.schemas import LABEL_IMAGES, LABEL_PRODUCTS, SUSPECTS
 from cdiscount_tasks.vocabulary import BY_IMAGE, BY_PRODUCT, SPLIT_KINDS, TEST, TRAIN
 
 logger = logging.getLogger(__name__)
@@ -45,61 +46,27 @@ VERSION = 2
 LEAK_SEEDS = range(5)
 
 
-class _Bounds(NamedTuple):
-    """How much is looked at. Time grows with classes x pictures learnt from.
-
-    Attributes:
-        classes: Categories, at most; of more, so many are drawn at random.
-        images: Pictures, at most; of more, whole groups are drawn at random.
-        cells: Classes x pictures that one head learns from, at most.
-    """
-
-    classes: int
-    images: int
-    cells: int
-
-
 # A head of 10 classes x 3,354 pictures x 1,280 features takes 0.4 s of one core; 15 are learnt for the leak.
-_LEAK_BOUNDS = _Bounds(classes=50, images=8_000, cells=200_000)
-_SUSPECT_BOUNDS = _Bounds(classes=100, images=40_000, cells=600_000)
+_LEAK_BOUNDS = Bounds(classes=50, images=8_000, cells=200_000)
+_SUSPECT_BOUNDS = Bounds(classes=100, images=40_000)
+_MOST_CELLS_LEARNT = 600_000
+"""Classes x pictures that one of the heads learns from that judge the products."""
 
 
-class AuditResult(TypedDict):
+class AuditResult(Result):
     """What was looked at and found."""
 
-    path: str
     num_products_judged: int
+    num_products_of_sample: int
     num_suspects: int
+    num_suspects_listed: int
     num_listed: int
     leak_by_product: float | None
     leak_by_image: float | None
-    reused: bool
 
 
 class _UnsplittableError(Exception):
     """A sample that is too small to be split anew; it becomes the reason in leak.json."""
-
-
-class _Drawn(NamedTuple):
-    """The part of a sample that is looked at.
-
-    Attributes:
-        products: Columns product_id, category_id, class_index, label_index (class to learn; -1: none of these),
-            group_id, split, rule, conflicted.
-        images: Column product_id.
-        wanted: bool, [images of the labels], which of them.
-        category_ids: By class index, ascending.
-    """
-
-    products: pd.DataFrame
-    images: pd.DataFrame
-    wanted: npt.NDArray[np.bool_]
-    category_ids: npt.NDArray[np.int64]
-
-    @property
-    def product_of_image(self) -> npt.NDArray[np.int64]:
-        """Return the place of each picture's product."""
-        return np.searchsorted(self.products["product_id"].to_numpy(), self.images["product_id"].to_numpy())
 
 
 def _read_labels(labels_dir: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -111,31 +78,12 @@ def _read_labels(labels_dir: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     return products.sort_values("product_id", ignore_index=True), images
 
 
-def _draw(products: pd.DataFrame, images: pd.DataFrame, bounds: _Bounds, seed: int) -> _Drawn:
-    """Draw categories, then whole groups, until no more is left than the bounds allow."""
-    category_ids = np.unique(products["category_id"])
-    if len(category_ids) > bounds.classes:
-        category_ids = np.sort(np.random.default_rng(seed).choice(category_ids, bounds.classes, replace=False))
-    products = products[products["category_id"].isin(category_ids)]
-    most = min(bounds.images, bounds.cells // len(category_ids)) if bounds is _LEAK_BOUNDS else bounds.images
-    group = images["product_id"].map(products.set_index("product_id")["group_id"])
-    wanted = group.notna().to_numpy(copy=True)
-    wanted[wanted] = keep_whole_groups(group[wanted].to_numpy(np.int64), most, seed)
-    images = images[wanted].reset_index(drop=True)
-    products = products[products["product_id"].isin(images["product_id"])].reset_index(drop=True)
-    index = pd.Index(category_ids)
-    products = products.assign(
-        class_index=index.get_indexer(products["category_id"]), label_index=index.get_indexer(products["believed"])
-    )
-    return _Drawn(products, images, wanted, category_ids)
-
-
 def _shares(config: SplitConfig) -> SplitConfig:
     """Return the shares to split by; a file's own splits cannot be drawn anew."""
     return SplitConfig() if config.file else config
 
 
-def _measure_leak(drawn: _Drawn, features_dir: Path, config: LabelConfig) -> LeakPrice:
+def _measure_leak(drawn: DrawnPart, features_dir: Path, config: LabelConfig) -> LeakPrice:
     """Split the drawn pictures anew, seed by seed, and compare."""
     logger.info("pricing the leak: %s pictures, split anew %d times", f"{len(drawn.images):,}", len(LEAK_SEEDS))
     few = small_classes(drawn.products, drawn.category_ids.tolist())
@@ -156,7 +104,7 @@ def _measure_leak(drawn: _Drawn, features_dir: Path, config: LabelConfig) -> Lea
     by_id = products.set_index("product_id")
     return price_leak(
         read_features_of(features_dir, drawn.wanted)[kept],
-        images["product_id"].map(by_id["class_index"]).to_numpy(np.int64),
+        images["product_id"].map(by_id["drawn_index"]).to_numpy(np.int64),
         images["product_id"].map(by_id["group_id"]).to_numpy(np.int64),
         splits,
         len(drawn.category_ids),
@@ -167,7 +115,7 @@ def _describe_leak(
     products: pd.DataFrame, images: pd.DataFrame, features_dir: Path, config: LabelConfig
 ) -> dict[str, Any]:
     """Return leak.json."""
-    drawn = _draw(products, images, _LEAK_BOUNDS, config.seed)
+    drawn = draw_part(products, images, _LEAK_BOUNDS, config.seed)
     try:
         price, reason = _measure_leak(drawn, features_dir, config), None
     except _UnsplittableError as error:
@@ -186,34 +134,37 @@ def _describe_leak(
     }
 
 
+def _listed_before(products: pd.DataFrame, lists: Mapping[str, pd.DataFrame]) -> npt.NDArray[np.str_]:
+    """Return how each product was listed in an earlier list: SUSPECT, RANDOM or NOT_LISTED."""
+    before = {
+        product_id: kind for rows in lists.values() for product_id, kind in rows[["product_id", "listed"]].to_numpy()
+    }
+    return np.array([before.get(i, NOT_LISTED) for i in products["product_id"].tolist()], dtype="<U7")
+
+
 def _suspect(
-    drawn: _Drawn, features_dir: Path, judgements: Judgements, lists: Mapping[str, pd.DataFrame], seed: int
+    drawn: DrawnPart, features_dir: Path, judgements: Judgements, lists: Mapping[str, pd.DataFrame], seed: int
 ) -> pd.DataFrame:
     """Judge the drawn products; returns the rows of suspects.parquet."""
     products, product_of_image = drawn.products, drawn.product_of_image
-    label = products["label_index"].to_numpy(np.int64)
+    label, given = products["label_index"].to_numpy(np.int64), products["drawn_index"].to_numpy(np.int64)
     looked_at = products["product_id"].isin(list(judgements.verdicts)).to_numpy()
     is_settled = products["rule"].isin([HUMAN_FIX, HUMAN_EXCLUSION]).to_numpy() | looked_at
     # Pictures that stand in several categories teach nothing; the products are judged all the same.
     teaches = (label >= 0) & ~products["conflicted"].to_numpy() & (products["rule"] != HUMAN_EXCLUSION).to_numpy()
     logger.info("judging %s products of %d categories", f"{len(products):,}", len(drawn.category_ids))
-    evidence = judge_out_of_sample(
+    labelled = LabelledProducts(
         read_features_of(features_dir, drawn.wanted),
         product_of_image,
-        np.where(label >= 0, label, products["class_index"]),
+        np.where(label >= 0, label, given),
         products["group_id"].to_numpy(np.int64),
         teaches[product_of_image],
         len(drawn.category_ids),
-        max(1, _SUSPECT_BOUNDS.cells // len(drawn.category_ids)),
-        seed,
     )
-    given = products["class_index"].to_numpy(np.int64)
+    evidence = judge_out_of_sample(labelled, max(1, _MOST_CELLS_LEARNT // len(drawn.category_ids)), seed)
     verdicts = find_suspects(evidence, given, ~is_settled)
-    before = {
-        product_id: kind for rows in lists.values() for product_id, kind in rows[["product_id", "listed"]].to_numpy()
-    }
-    listed_before = np.array([before.get(i, NOT_LISTED) for i in products["product_id"].tolist()], dtype="<U7")
-    listed = choose_list(verdicts, is_settled | ~evidence.is_judged, seed, listed_before=listed_before)
+    is_known = is_settled | ~evidence.is_judged
+    listed = choose_list(verdicts, is_known, seed, listed_before=_listed_before(products, lists))
     place = np.arange(len(products))
     rows = products[["product_id", "group_id", "split", "category_id", "conflicted"]].assign(
         suggested_category_id=drawn.category_ids[verdicts.suggestion],
@@ -232,7 +183,7 @@ def _read_lists(reviews: Reviews) -> dict[str, pd.DataFrame]:
     lists = {}
     for path in reviews.list_paths:
         rows = read_table(path, SUSPECTS).to_pandas()
-        lists[path.stem.removeprefix("reviewed-")] = rows[rows["listed"] != NOT_LISTED]
+        lists[key_of_copy(path.name)] = rows[rows["listed"] != NOT_LISTED]
     return lists
 
 
@@ -263,30 +214,21 @@ def _describe_reviews(judgements: Judgements, lists: Mapping[str, pd.DataFrame])
     }
 
 
-def _write_audit(
-    labels_dir: Path, features_dir: Path, reviews: Reviews, config: LabelConfig, part_dir: Path
-) -> dict[str, Any]:
-    products, images = _read_labels(labels_dir)
-    drawn = _draw(products, images, _SUSPECT_BOUNDS, config.seed)
-    lists = _read_lists(reviews)
-    judgements = read_judgements(reviews.fixes_path)
-    rows = _suspect(drawn, features_dir, judgements, lists, config.seed)
-    write_table(part_dir / "suspects.parquet", rows, SUSPECTS)
-    write_json(part_dir / "reviews.json", _describe_reviews(judgements, lists))
-    leak = _describe_leak(products, images, features_dir, config)
-    write_json(part_dir / "leak.json", leak)
-    num_classes = read_table(labels_dir / "classes.parquet", CLASSES, ["class_index"]).num_rows
+def _log_findings(rows: pd.DataFrame, drawn: DrawnPart, num_categories: int, no_leak: str | None) -> None:
     logger.info(
         "%d suspects among %d judged products of %d of %d categories%s",
-        rows["is_suspect"].sum(), len(rows), len(drawn.category_ids), num_classes,
-        f"; the leak has no price: {leak['reason']}" if leak["reason"] else "",
+        rows["is_suspect"].sum(), len(rows), len(drawn.category_ids), num_categories,
+        f"; the leak has no price: {no_leak}" if no_leak else "",
     )  # fmt: skip
+
+
+def _count(num_products: int, rows: pd.DataFrame, leak: Mapping[str, Any]) -> dict[str, float | None]:
     return {
         "num_products_judged": len(rows),
-        "num_products_of_sample": len(products),
+        "num_products_of_sample": num_products,
         "num_suspects": int(rows["is_suspect"].sum()),
         "num_suspects_listed": int((rows["listed"] == SUSPECT).sum()),
-        "num_listed": int((rows["listed"] != "").sum()),
+        "num_listed": int((rows["listed"] != NOT_LISTED).sum()),
         "leak_by_product": leak["inflation"][BY_PRODUCT]["value"],
         "leak_by_image": leak["inflation"][BY_IMAGE]["value"],
     }
@@ -300,7 +242,7 @@ def audit_recipe(labels_dir: Path, features_dir: Path, reviews: Reviews, config:
         config={"seed": config.seed, "split": _shares(config.split).model_dump(mode="json")},
         inputs={"labels": labels_dir, "features": features_dir},
         files={path.name: hash_file(path) for path in reviews.list_paths},
-        libraries={name: metadata.version(name) for name in ("cleanlab", "scikit-learn", "numpy", "scipy")},
+        libraries=versions("cleanlab", "scikit-learn", "numpy", "scipy"),
     )
 
 
@@ -324,6 +266,17 @@ def audit_labels(
     Raises:
         DataError: If an artifact is missing or damaged.
     """
-    recipe = audit_recipe(labels_dir, features_dir, reviews, config)
-    write = partial(_write_audit, labels_dir, features_dir, reviews, config)
-    return cast(AuditResult, build_artifact(recipe.dir_in(artifacts_dir), recipe, write))
+
+    def write(part_dir: Path) -> Made:
+        products, images = _read_labels(labels_dir)
+        drawn = draw_part(products, images, _SUSPECT_BOUNDS, config.seed)
+        lists, judgements = _read_lists(reviews), read_judgements(reviews.fixes_path)
+        rows = _suspect(drawn, features_dir, judgements, lists, config.seed)
+        write_table(part_dir / "suspects.parquet", rows, SUSPECTS)
+        write_json(part_dir / "reviews.json", _describe_reviews(judgements, lists))
+        leak = _describe_leak(products, images, features_dir, config)
+        write_json(part_dir / "leak.json", leak)
+        _log_findings(rows, drawn, products["category_id"].nunique(), leak["reason"])
+        return Made(_count(len(products), rows, leak))
+
+    return make(AuditResult, audit_recipe(labels_dir, features_dir, reviews, config), artifacts_dir, write)

@@ -5,22 +5,21 @@ Made from the index, a few of the catalogue's documents, the names CSV and the s
 
 import csv
 import logging
-from collections.abc import Sequence
-from importlib import metadata
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypedDict, cast
+from typing import Any, TypedDict
 
 import numpy as np
 
 from cdiscount_tasks.artifacts.hashes import hash_file
 from cdiscount_tasks.artifacts.json_files import write_json
+from cdiscount_tasks.artifacts.make import find_page, make_page
 from cdiscount_tasks.artifacts.manifest import read_manifest
-from cdiscount_tasks.artifacts.publish import rebuild_artifact
-from cdiscount_tasks.artifacts.recipe import Recipe
+from cdiscount_tasks.artifacts.publish import Made
+from cdiscount_tasks.artifacts.recipe import Recipe, versions
 from cdiscount_tasks.catalogue.anatomy import hex_lines, take_document_apart, take_jpeg_apart
 from cdiscount_tasks.catalogue.names import CategoryNames, read_category_names
 from cdiscount_tasks.catalogue.reader import ProductPlace, read_pictures
-from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.index.profile_file import PROFILE, read_profile
 from cdiscount_tasks.index.rows import draw_products, first_images, first_products, places_of, products_at
 from cdiscount_tasks.learning.pictures.images import ImageRefused, decode_rgb
@@ -43,8 +42,6 @@ VERSION = 2
 NUM_RANDOM_PRODUCTS = 24
 NUM_PRODUCTS_PER_CATEGORY = 5
 MAX_CATEGORIES_PER_SAMPLE = 12
-_SETTING = "CDISCOUNT_REPORTS"
-_LIBRARIES = ("jinja2", "matplotlib", "numpy", "pillow")
 _DUMP_BYTES = 128
 _NUM_CANDIDATES = 64
 
@@ -69,16 +66,14 @@ def _recipe(index_dir: Path, names_path: Path | None, samples: Sequence[SampleCh
         config={"samples": [sample._asdict() for sample in samples]},
         inputs={"index": index_dir},
         files={} if names_path is None else {"category_names": hash_file(names_path)},
-        libraries={name: metadata.version(name) for name in _LIBRARIES},
+        libraries=versions("jinja2", "matplotlib", "numpy", "pillow"),
     )
 
 
 def page_stands(index_dir: Path, names_path: Path | None, samples: Sequence[SampleChoice], out_dir: Path) -> bool:
-    """Tell whether a page made from exactly these inputs stands whole."""
-    try:
-        return bool(read_manifest(out_dir)["key"] == _recipe(index_dir, names_path, samples).key)
-    except DataError:
-        return False
+    """Return whether a page made from exactly these inputs exists whole."""
+    recipe = _recipe(index_dir, names_path, samples)
+    return find_page(CataloguePageResult, recipe, out_dir, every_byte=False) is not None
 
 
 def name_categories(profile: dict[str, Any], names: CategoryNames) -> list[CategoryRow]:
@@ -99,8 +94,8 @@ def _decoded_size(jpeg: bytes) -> tuple[int, int] | None:
 class _Catalogue:
     """Reads products out of the catalogue onto one shelf; a picture that does not decode is told and not shown."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, path: Path, index_dir: Path) -> None:
+        self.path, self.index_dir = path, index_dir
         self.shelf = PictureShelf()
 
     def show(self, places: Sequence[ProductPlace]) -> list[ShownProduct]:
@@ -119,9 +114,9 @@ class _Catalogue:
             return file.read(place.length)
 
 
-def _take_apart(catalogue: _Catalogue, index_dir: Path) -> Anatomy | None:
+def _take_apart(catalogue: _Catalogue) -> Anatomy | None:
     """Take the file's first document apart that has the usual layout and a picture that decodes; else the first one."""
-    places = first_products(index_dir, _NUM_CANDIDATES)
+    places = first_products(catalogue.index_dir, _NUM_CANDIDATES)
     chosen = None
     for place, pictures in read_pictures(catalogue.path, places):
         usual = bool(pictures) and _decoded_size(pictures[0]) is not None
@@ -146,11 +141,13 @@ def _take_apart(catalogue: _Catalogue, index_dir: Path) -> Anatomy | None:
 
 
 def _show_conflicts(
-    catalogue: _Catalogue, index_dir: Path, profile: dict[str, Any], rows: dict[int, CategoryRow]
+    catalogue: _Catalogue, profile: dict[str, Any], rows: dict[int, CategoryRow]
 ) -> list[ShownConflict]:
     largest = profile["conflicts"]["largest"]
-    images = first_images(index_dir, [bytes.fromhex(conflict["content_hash"]) for conflict in largest])
-    places = places_of(index_dir, [(category_id, product_id) for category_id, product_id, _ in images.values()])
+    images = first_images(catalogue.index_dir, [bytes.fromhex(conflict["content_hash"]) for conflict in largest])
+    places = places_of(
+        catalogue.index_dir, [(category_id, product_id) for category_id, product_id, _ in images.values()]
+    )
     pictures = {place.product_id: found for place, found in read_pictures(catalogue.path, places)}
     shown = []
     for conflict in largest:
@@ -171,14 +168,12 @@ def _show_conflicts(
     return shown
 
 
-def _show_sample(
-    catalogue: _Catalogue, index_dir: Path, sample: SampleChoice, rows: dict[int, CategoryRow], seed: int
-) -> ShownSample:
+def _show_sample(catalogue: _Catalogue, sample: SampleChoice, rows: dict[int, CategoryRow], seed: int) -> ShownSample:
     chosen = sorted(rows) if sample.category_ids is None else sample.category_ids
     present = [rows[category_id] for category_id in chosen if category_id in rows]
     largest = sorted(present, key=lambda row: (-row.num_products, row.category_id))[:MAX_CATEGORIES_PER_SAMPLE]
     ids = [row.category_id for row in largest]
-    drawn = draw_products(index_dir, ids, NUM_PRODUCTS_PER_CATEGORY, seed) if ids else {}
+    drawn = draw_products(catalogue.index_dir, ids, NUM_PRODUCTS_PER_CATEGORY, seed) if ids else {}
     return ShownSample(
         name=sample.name,
         title=sample.title,
@@ -196,6 +191,35 @@ def _choose_random(num_products: int, seed: int) -> list[int]:
     return sorted(int(ordinal) for ordinal in chosen)
 
 
+def _show_all(
+    catalogue: _Catalogue,
+    profile: dict[str, Any],
+    rows: Sequence[CategoryRow],
+    samples: Sequence[SampleChoice],
+    seed: int,
+) -> CataloguePictures:
+    """Choose the page's pictures; what is shown first is sure of its place where the page is full."""
+    by_id = {row.category_id: row for row in rows}
+    return CataloguePictures(
+        anatomy=_take_apart(catalogue),
+        conflicts=_show_conflicts(catalogue, profile, by_id),
+        products=catalogue.show(products_at(catalogue.index_dir, _choose_random(profile["num_products"], seed))),
+        samples=[_show_sample(catalogue, sample, by_id, seed) for sample in samples] if rows else [],
+    )
+
+
+def _count(index: Mapping[str, Any], profile: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "catalogue_id": index["catalogue_id"],
+        "origin": index["origin"],
+        "num_products": profile["num_products"],
+        "num_images": profile["num_images"],
+        "num_categories": len(profile["categories"]),
+        "num_copies": profile["copies"]["num_copies"],
+        "num_conflicts": profile["conflicts"]["num_distinct"],
+    }
+
+
 def _write_categories(path: Path, rows: Sequence[CategoryRow]) -> None:
     with path.open("w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -210,7 +234,7 @@ def write_catalogue_page(
     samples: Sequence[SampleChoice],
     out_dir: Path,
 ) -> CataloguePageResult:
-    """Write the page of a catalogue,. One that stands is replaced.
+    """Write the page of a catalogue. One that exists is replaced.
 
     Args:
         index_dir: Finished index artifact.
@@ -228,31 +252,14 @@ def write_catalogue_page(
     index = read_manifest(index_dir)["result"]
     profile = read_profile(index_dir)
     rows = name_categories(profile, read_category_names(names_path))
-    by_id = {row.category_id: row for row in rows}
-    seed = int(index["catalogue_id"], 16)
 
-    def write(part_dir: Path) -> dict[str, Any]:
-        catalogue = _Catalogue(catalogue_path)
-        pictures = CataloguePictures(
-            anatomy=_take_apart(catalogue, index_dir),
-            conflicts=_show_conflicts(catalogue, index_dir, profile, by_id),
-            products=catalogue.show(products_at(index_dir, _choose_random(profile["num_products"], seed))),
-            samples=[_show_sample(catalogue, index_dir, sample, by_id, seed) for sample in samples] if rows else [],
-        )
+    def write(part_dir: Path) -> Made:
+        catalogue = _Catalogue(catalogue_path, index_dir)
+        pictures = _show_all(catalogue, profile, rows, samples, seed=int(index["catalogue_id"], 16))
         page = render_catalogue(profile, index, rows, pictures)
         (part_dir / "catalogue.html").write_text(page, encoding="utf-8")
         _write_categories(part_dir / "categories.csv", rows)
         write_json(part_dir / PROFILE, profile, indent=None)
-        return {
-            "catalogue_id": index["catalogue_id"],
-            "origin": index["origin"],
-            "num_products": profile["num_products"],
-            "num_images": profile["num_images"],
-            "num_categories": len(rows),
-            "num_copies": profile["copies"]["num_copies"],
-            "num_conflicts": profile["conflicts"]["num_distinct"],
-        }
+        return Made(_count(index, profile))
 
-    return cast(
-        CataloguePageResult, rebuild_artifact(out_dir, _recipe(index_dir, names_path, samples), write, _SETTING)
-    )
+    return make_page(CataloguePageResult, _recipe(index_dir, names_path, samples), out_dir, write)

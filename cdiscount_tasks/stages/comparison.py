@@ -3,11 +3,9 @@
 Made from the runs' metrics.json, labels, features and pictures alone; no network is opened.
 """
 
-import json
 import logging
 import os
 from collections.abc import Sequence
-from importlib import metadata
 from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple, TypedDict, cast
@@ -15,49 +13,28 @@ from typing import Any, NamedTuple, TypedDict, cast
 import numpy as np
 
 from cdiscount_tasks.artifacts.hashes import hash_file
-from cdiscount_tasks.artifacts.json_files import write_json
-from cdiscount_tasks.artifacts.manifest import read_manifest, verify_artifact
-from cdiscount_tasks.artifacts.publish import rebuild_artifact
-from cdiscount_tasks.artifacts.recipe import Recipe
-from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.learning.features.equal_size import (
-    SEEDS,
-    Judged,
-    Neighbours,
-    accuracy_figure,
-    compare_neighbours,
-    difference_figure,
-    judge_samples,
-    neighbour_figure,
-)
-from cdiscount_tasks.learning.features.matching import (
-    MOST_PAIRS,
-    Material,
-    Size,
-    choose_products,
-    match_sizes,
-    material_of,
-    pair_classes,
-)
+from cdiscount_tasks.artifacts.json_files import read_json, write_json
+from cdiscount_tasks.artifacts.make import find_page, make_page
+from cdiscount_tasks.artifacts.manifest import read_manifest
+from cdiscount_tasks.artifacts.publish import Made
+from cdiscount_tasks.artifacts.recipe import Recipe, versions
+from cdiscount_tasks.learning.features.equal_size import SEEDS
+from cdiscount_tasks.learning.features.matched import Matched, match_samples
+from cdiscount_tasks.learning.features.matching import MOST_PAIRS, Material, match_products, material_of, pair_classes
 from cdiscount_tasks.learning.measuring.intervals import difference_of_accuracies
-from cdiscount_tasks.learning.pictures.images import ImageRefused, decode_rgb
 from cdiscount_tasks.pages.comparison.page import SCHEMA_VERSION, answer, render_comparison
 from cdiscount_tasks.pages.parts.gallery import PictureShelf
-from cdiscount_tasks.pages.parts.thumbnails import make_thumbnail
+from cdiscount_tasks.reports.class_pictures import show_classes
 from cdiscount_tasks.reports.metrics import METRICS, read_metrics
 from cdiscount_tasks.stages.inputs import ComparedRun
 from cdiscount_tasks.tables.compared_labels import ComparedLabels, keep_products, read_compared_labels
-from cdiscount_tasks.tables.labels import read_jpegs
 from cdiscount_tasks.tables.predictions import read_judged
 
 logger = logging.getLogger(__name__)
 
 VERSION = 5
-NUM_EXAMPLES = 6
 PICTURE_BUDGET_BYTES = 2_000_000
-_SETTING = "CDISCOUNT_REPORTS"
 _READ = ("sample", "labels", "evaluation")
-_LIBRARIES = ("jinja2", "matplotlib", "numpy", "pandas", "pillow", "scikit-learn", "scipy")
 
 
 class ComparisonResult(TypedDict):
@@ -84,13 +61,11 @@ class _Side(NamedTuple):
     labels: ComparedLabels
 
 
-class _Matched(NamedTuple):
-    """The matched comparison as it was computed."""
+class _Missing(NamedTuple):
+    """Why a part of the page is missing, as sentences; empty where it is not."""
 
-    sizes: list[Size]
-    judged: list[Judged]
-    pictures_by_seed: list[list[int]]
-    neighbours: list[Neighbours]
+    no_features: str
+    no_random_choices: str
 
 
 def _read_side(run: ComparedRun) -> _Side:
@@ -100,7 +75,7 @@ def _read_side(run: ComparedRun) -> _Side:
 def _load(side: _Side, classes: Sequence[int]) -> Material:
     """Read the groups, pictures and features of some classes."""
     labels = side.labels
-    kept = choose_products(material_of(labels.products, labels.images, None), classes)
+    kept = match_products(material_of(labels.products, labels.images, None), classes)
     ids = labels.products["product_id"].to_numpy()[kept]
     cut, features = keep_products(labels, cast(Path, side.run.features_dir), ids)
     return material_of(cut.products, cut.images, features)
@@ -111,66 +86,61 @@ def _group_sizes(side: _Side) -> np.ndarray:
     return material_of(labels.products, labels.images, None).group_sizes(len(labels.classes))
 
 
-def _match(sides: Sequence[_Side], pairs: Sequence[Sequence[int]]) -> _Matched:
+def _match(sides: Sequence[_Side], pairs: Sequence[Sequence[int]]) -> Matched | None:
+    """Compare the samples at equal size; None: a run has no features."""
+    if any(side.run.features_dir is None for side in sides):
+        return None
     materials = [_load(side, [pair[place] for pair in pairs]) for place, side in enumerate(sides)]
-    sizes = match_sizes([_group_sizes(side) for side in sides], pairs)
-    judged, pictures = judge_samples(materials, pairs, sizes)
-    return _Matched(sizes, judged, pictures, compare_neighbours(materials, pairs, sizes))
+    return match_samples(materials, [_group_sizes(side) for side in sides], pairs)
+
+
+def _describe_class(side: _Side, class_index: int, num_groups: int) -> dict[str, Any]:
+    row = side.metrics["classes"][class_index]
+    return {
+        **{name: row[name] for name in ("class_index", "category_id", "level1", "level2", "level3")},
+        "num_groups": num_groups,
+        "network_recall": side.metrics["test"]["product"]["per_class"][class_index]["recall"],
+    }
 
 
 def _describe_pairs(
-    sides: Sequence[_Side], pairs: Sequence[Sequence[int]], matched: _Matched | None
+    sides: Sequence[_Side], pairs: Sequence[Sequence[int]], matched: Matched | None
 ) -> list[dict[str, Any]]:
-    told = []
+    described = []
     all_sizes = [_group_sizes(side) for side in sides]
     for number, pair in enumerate(pairs):
-        sizes = None if matched is None else matched.sizes[number]
-        pictures = None if matched is None else [numbers[number] for numbers in matched.pictures_by_seed]
-        classes = []
-        for place, (side, class_index) in enumerate(zip(sides, pair, strict=True)):
-            row = side.metrics["classes"][class_index]
-            classes.append(
-                {
-                    **{name: row[name] for name in ("class_index", "category_id", "level1", "level2", "level3")},
-                    "num_groups": int(all_sizes[place][class_index]),
-                    "accuracy": None if matched is None else accuracy_figure(matched.judged[place], place, number),
-                    "nearest": None if matched is None else neighbour_figure(matched.neighbours[place], number),
-                    "network_recall": side.metrics["test"]["product"]["per_class"][class_index]["recall"],
-                }
-            )
-        told.append(
+        classes = [
             {
-                "num_groups": sizes and sizes.num_groups,
-                "num_test_groups": sizes and sizes.num_test_groups,
-                "num_train_pictures": pictures and {"fewest": min(pictures), "most": max(pictures)},
+                **_describe_class(side, class_index, int(all_sizes[place][class_index])),
+                "accuracy": matched and matched.accuracy(place, number),
+                "nearest": matched and matched.nearest(place, number),
+            }
+            for place, (side, class_index) in enumerate(zip(sides, pair, strict=True))
+        ]
+        size = matched and matched.sizes[number]
+        described.append(
+            {
+                "num_groups": size and size.num_groups,
+                "num_test_groups": size and size.num_test_groups,
+                "num_train_pictures": matched and matched.num_train_pictures(number),
                 "classes": classes,
             }
         )
-    return told
+    return described
 
 
-def _majority(sizes: Sequence[Size]) -> float:
-    """Return the accuracy of always answering the largest category, the same in every sample."""
-    judged = [size.num_test_groups for size in sizes]
-    return round(max(judged) / sum(judged), 6)
-
-
-def _differences(sides: Sequence[_Side], matched: _Matched | None) -> list[dict[str, Any]]:
+def _differences(sides: Sequence[_Side], matched: Matched | None) -> list[dict[str, Any]]:
     """Compare every two samples: the accuracy of the first one minus that of the second."""
-    told = []
     judged = [read_judged(side.run.evaluation_dir) for side in sides]
     tests = [(one["right"].to_numpy(), one["group_id"].to_numpy(np.int64)) for one in judged]
-    for first, second in combinations(range(len(sides)), 2):
-        told.append(
-            {
-                "samples": [sides[first].run.sample, sides[second].run.sample],
-                "matched": None
-                if matched is None
-                else difference_figure(matched.judged[first], matched.judged[second], (first, second)),
-                "networks": difference_of_accuracies(*tests[first], *tests[second]),
-            }
-        )
-    return told
+    return [
+        {
+            "samples": [sides[first].run.sample, sides[second].run.sample],
+            "matched": matched and matched.difference(first, second),
+            "networks": difference_of_accuracies(*tests[first], *tests[second]),
+        }
+        for first, second in combinations(range(len(sides)), 2)
+    ]
 
 
 def _link(report: Path, out_dir: Path) -> str:
@@ -178,7 +148,7 @@ def _link(report: Path, out_dir: Path) -> str:
     return Path(os.path.relpath(report, out_dir)).as_posix()
 
 
-def _describe_sample(side: _Side, place: int, matched: _Matched | None, out_dir: Path) -> dict[str, Any]:
+def _describe_sample(side: _Side, place: int, matched: Matched | None, out_dir: Path) -> dict[str, Any]:
     test, config = side.metrics["test"], side.metrics["lineage"]["config"]
     return {
         "name": side.run.sample,
@@ -194,14 +164,9 @@ def _describe_sample(side: _Side, place: int, matched: _Matched | None, out_dir:
         "network_accuracy": test["product"]["accuracy"],
         "network_macro_f1": test["product"]["macro_f1"],
         "majority": test["baseline"]["majority"],
-        "accuracy": None if matched is None else accuracy_figure(matched.judged[place], place),
-        "accuracy_by_seed": None
-        if matched is None
-        else [
-            round(float(right.sum() / tested.sum()), 6)
-            for right, tested in zip(matched.judged[place].right.T, matched.judged[place].tested.T, strict=True)
-        ],
-        "nearest": None if matched is None else neighbour_figure(matched.neighbours[place]),
+        "accuracy": matched and matched.accuracy(place),
+        "accuracy_by_seed": matched and matched.accuracy_by_seed(place),
+        "nearest": matched and matched.nearest(place),
     }
 
 
@@ -209,49 +174,30 @@ def _may_show(side: _Side) -> bool:
     return bool(side.metrics["lineage"]["config"]["sample"].get("embed_pictures", True))
 
 
-def _examples(side: _Side, classes: Sequence[int], shelf: PictureShelf) -> dict[int, list[tuple[str, int]]]:
-    """Show the first picture of some products of each class, drawn at random, each of another group.
-
-    Returns:
-        By class index: pictures as data URIs, each with its product's id; none of a sample whose reports hold none.
-    """
-    if not _may_show(side):
-        return {class_index: [] for class_index in classes}
-    products = side.labels.products.drop_duplicates("group_id")
-    first = side.labels.images.drop_duplicates("product_id").set_index("product_id")["image_number"]
-    chosen: dict[int, list[tuple[int, int]]] = {}
-    for class_index in classes:
-        ids = products.loc[products["class_index"] == class_index, "product_id"].to_numpy()
-        drawn = np.random.default_rng([1, class_index]).permutation(ids)[:NUM_EXAMPLES].tolist()
-        chosen[class_index] = [(product_id, int(first[product_id])) for product_id in sorted(drawn)]
-    jpegs = read_jpegs(side.run.sample_dir, [key for keys in chosen.values() for key in keys])
-    shown: dict[int, list[tuple[str, int]]] = {}
-    for class_index, keys in chosen.items():
-        shown[class_index] = []
-        for key in keys:
-            try:
-                uri = shelf.take(make_thumbnail(decode_rgb(jpegs[key])))
-            except ImageRefused:
-                continue
-            if uri is not None:
-                shown[class_index].append((uri, key[0]))
+def _examples(sides: Sequence[_Side], pairs: Sequence[Sequence[int]]) -> list[dict[int, list[tuple[str, int]]]]:
+    """Return by sample, and by class of a pair, pictures with their products' ids; none where reports hold none."""
+    shelf = PictureShelf(PICTURE_BUDGET_BYTES)
+    shown = []
+    for place, side in enumerate(sides):
+        classes = [pair[place] for pair in pairs]
+        if _may_show(side):
+            shown.append(show_classes(side.labels, side.run.sample_dir, classes, shelf))
+        else:
+            shown.append({class_index: [] for class_index in classes})
     return shown
 
 
-def _recipe(
-    runs: Sequence[ComparedRun], random_choices_dir: Path | None, no_features: str, no_random_choices: str
-) -> Recipe:
+def _recipe(runs: Sequence[ComparedRun], random_choices_dir: Path | None, missing: _Missing) -> Recipe:
     inputs = {f"{name}_{run.sample}": getattr(run, f"{name}_dir") for run in runs for name in _READ}
     inputs |= {f"features_{run.sample}": run.features_dir for run in runs if run.features_dir is not None}
     inputs |= {"random_choices": random_choices_dir} if random_choices_dir is not None else {}
-    told = {"no_features": no_features, "no_random_choices": no_random_choices}
     return Recipe(
         stage="comparison",
         version=VERSION,
-        config={"samples": [run.sample for run in runs], "seeds": list(SEEDS), **told},
+        config={"samples": [run.sample for run in runs], "seeds": list(SEEDS), **missing._asdict()},
         inputs=inputs,
         files={f"metrics_{run.sample}": hash_file(run.report_dir / METRICS) for run in runs},
-        libraries={name: metadata.version(name) for name in _LIBRARIES},
+        libraries=versions("jinja2", "matplotlib", "numpy", "pandas", "pillow", "scikit-learn", "scipy"),
     )
 
 
@@ -269,12 +215,11 @@ def _compare(
     sides: Sequence[_Side],
     pairs: Sequence[Sequence[int]],
     choices: dict[str, Any] | None,
-    no_features: str,
-    no_random_choices: str,
+    missing: _Missing,
     out_dir: Path,
 ) -> dict[str, Any]:
     """Return what comparison.json holds."""
-    matched = None if any(side.run.features_dir is None for side in sides) else _match(sides, pairs)
+    matched = _match(sides, pairs)
     catalogue = sides[0].metrics["catalogue"]
     facts: dict[str, Any] = {
         "schema_version": SCHEMA_VERSION,
@@ -282,29 +227,25 @@ def _compare(
         "samples": [_describe_sample(side, place, matched, out_dir) for place, side in enumerate(sides)],
         "pairs": _describe_pairs(sides, pairs, matched),
         "num_classes_without_pair": sum(len(side.metrics["classes"]) - len(pairs) for side in sides),
-        "majority": None if matched is None else _majority(matched.sizes),
+        "majority": matched and matched.majority,
         "differences": _differences(sides, matched),
-        "features": None if matched is None else _describe_features(sides[0].run),
-        "no_features": no_features if matched is None else None,
+        "features": matched and _describe_features(sides[0].run),
+        "no_features": missing.no_features if matched is None else None,
         "random_choices": choices,
-        # Where features are skipped, so is the random choices, before it could give a reason of its own.
-        "no_random_choices": (no_random_choices or no_features) if choices is None else None,
+        # Where features are skipped, so are the random choices, before they could give a reason of their own.
+        "no_random_choices": (missing.no_random_choices or missing.no_features) if choices is None else None,
         "seeds": list(SEEDS),
     }
     return {**facts, "answer": answer(facts)}
 
 
-def _kept(out_dir: Path, recipe: Recipe) -> dict[str, Any] | None:
-    """Return the result of a whole page that was made from exactly this, or None."""
-    try:
-        manifest = read_manifest(out_dir)
-        if manifest["key"] != recipe.key:
-            return None
-        verify_artifact(out_dir)
-    except DataError:
-        return None  # missing or damaged: it is made anew
-    logger.info("%s exists already, made from the same runs: it is kept", out_dir)
-    return {"path": str(out_dir), **manifest["result"]}
+def _headline(facts: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "title": " and ".join(sample["title"] for sample in facts["samples"]),
+        "answer": facts["answer"],
+        "origin": facts["catalogue"]["origin"],
+        "samples": [sample["name"] for sample in facts["samples"]],
+    }
 
 
 def write_comparison(
@@ -314,9 +255,7 @@ def write_comparison(
     no_features: str = "",
     no_random_choices: str = "",
 ) -> ComparisonResult:
-    """Compare runs of several samples.
-
-    One that exists already and was made from the same is kept; another one in its folder is replaced.
+    """Compare runs of several samples; a page that was made from the same is kept, any other in its folder replaced.
 
     Args:
         runs: Two or more that may be compared; features of all of them, or the page has the networks' part alone.
@@ -332,26 +271,19 @@ def write_comparison(
         DataError: If an artifact or a report is missing or damaged.
     """
     sides = [_read_side(run) for run in runs]
-    choices = (
-        None
-        if random_choices_dir is None
-        else json.loads((random_choices_dir / "random_choices.json").read_text(encoding="utf-8"))
-    )
-    title = " and ".join(run.title for run in runs)
+    missing = _Missing(no_features, no_random_choices)
+    recipe = _recipe(runs, random_choices_dir, missing)
+    if kept := find_page(ComparisonResult, recipe, out_dir):
+        logger.info("%s exists already, made from the same runs: it is kept", out_dir)
+        return kept
 
-    def write(part_dir: Path) -> dict[str, Any]:
+    def write(part_dir: Path) -> Made:
         pairs = pair_classes([np.maximum(1, _group_sizes(side)) for side in sides])[:MOST_PAIRS]
-        facts = _compare(sides, pairs, choices, no_features, no_random_choices, out_dir)
-        shelf = PictureShelf(PICTURE_BUDGET_BYTES)
-        examples = [_examples(side, [pair[place] for pair in pairs], shelf) for place, side in enumerate(sides)]
+        choices = None if random_choices_dir is None else read_json(random_choices_dir / "random_choices.json")
+        facts = _compare(sides, pairs, choices, missing, out_dir)
         write_json(part_dir / "comparison.json", facts)
-        (part_dir / "comparison.html").write_text(render_comparison(facts, examples), encoding="utf-8")
-        return {
-            "title": title,
-            "answer": facts["answer"],
-            "origin": facts["catalogue"]["origin"],
-            "samples": [run.sample for run in runs],
-        }
+        page = render_comparison(facts, _examples(sides, pairs))
+        (part_dir / "comparison.html").write_text(page, encoding="utf-8")
+        return Made(_headline(facts))
 
-    recipe = _recipe(runs, random_choices_dir, no_features, no_random_choices)
-    return cast(ComparisonResult, _kept(out_dir, recipe) or rebuild_artifact(out_dir, recipe, write, _SETTING))
+    return make_page(ComparisonResult, recipe, out_dir, write)

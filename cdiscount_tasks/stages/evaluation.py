@@ -6,17 +6,17 @@ them; no figures of test.
 
 import logging
 from functools import partial
-from importlib import metadata
 from pathlib import Path
-from typing import Any, TypedDict, cast
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from cdiscount_tasks.artifacts.json_files import read_json, write_json
+from cdiscount_tasks.artifacts.make import Result, make
 from cdiscount_tasks.artifacts.manifest import verify_artifact
-from cdiscount_tasks.artifacts.publish import build_artifact
-from cdiscount_tasks.artifacts.recipe import Recipe
+from cdiscount_tasks.artifacts.publish import Made
+from cdiscount_tasks.artifacts.recipe import Recipe, versions
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.learning.measuring import choices
 from cdiscount_tasks.learning.measuring.calibration import Calibration, choose_calibration, tempered
@@ -50,19 +50,17 @@ _AGAIN = "remove {} and run again from train_model"
 _KEY_COLUMNS = ["split", "group_id", "class_index", "conflicted"]
 
 
-class EvaluationResult(TypedDict):
+class EvaluationResult(Result):
     """What was predicted; accuracies here are only a first look, the report has them with intervals.
 
     num_activation_maps is None where the network has no feature map of at least 7 x 7 places.
     """
 
-    path: str
     num_test_products: int
     num_test_images: int
     test_product_accuracy: float
     num_activation_maps: int | None
     device: str
-    reused: bool
 
 
 def _with_probabilities(rows: pd.DataFrame, probabilities: np.ndarray) -> pd.DataFrame:
@@ -150,10 +148,10 @@ def _choose_calibration(products: pd.DataFrame, probabilities: np.ndarray) -> Ca
     groups = products["group_id"].to_numpy(np.int64)
     chosen = choose_calibration(probabilities[on_validation], true[on_validation], groups[on_validation])
     reached = {one["target_precision"]: one["threshold"] for one in chosen["thresholds"]}
-    told = [f"{target:.0%} at {'none' if least is None else f'{least:.3f}'}" for target, least in reached.items()]
+    chosen_for = [f"{target:.0%} at {'none' if least is None else f'{least:.3f}'}" for target, least in reached.items()]
     logger.info(
         "chosen on %d validation products: temperature %.3f, least confidence for a precision of %s",
-        chosen["num_validation_products"], chosen["temperature"], ", ".join(told),
+        chosen["num_validation_products"], chosen["temperature"], ", ".join(chosen_for),
     )  # fmt: skip
     return chosen
 
@@ -180,51 +178,74 @@ def _write_activation_maps(
     return write_table(path, table, ACTIVATION_MAPS)
 
 
-def _write_evaluation(sample_dir: Path, labels_dir: Path, model_dir: Path, part_dir: Path) -> dict[str, Any]:
-    device = prepare_device(seed=0)
-    from cdiscount_tasks.learning.networks.predict import predict_images  # after the device is set up
+class _Judged(NamedTuple):
+    """What is predicted, and how often it is looked at.
 
-    network, contract = _load_model(model_dir)
+    Attributes:
+        products: Columns product_id, split, group_id, class_index, conflicted, num_images; all of validation and test.
+        images: Columns product_id, image_number, split, group_id, class_index, conflicted; theirs.
+        num_classes: Number of classes.
+    """
+
+    products: pd.DataFrame
+    images: pd.DataFrame
+    num_classes: int
+
+    @property
+    def product_of_image(self) -> np.ndarray:
+        """Return the place of each image's product: int64, [num_images]."""
+        return np.searchsorted(self.products["product_id"].to_numpy(), self.images["product_id"].to_numpy())
+
+
+def _read_judged(labels_dir: Path, model_dir: Path) -> _Judged:
+    """Read the products of validation and test.
+
+    Raises:
+        DataError: If the model was trained for other classes.
+    """
     classes = read_table(labels_dir / "classes.parquet", CLASSES)
     if not classes.equals(read_table(model_dir / "classes.parquet", CLASSES)):
         raise DataError(f"{model_dir}: was trained for other classes than {labels_dir} has; train it again")
     products = read_table(labels_dir / "products.parquet", LABEL_PRODUCTS).to_pandas()
+    products = products.loc[products["split"] != TRAIN, ["product_id", *_KEY_COLUMNS]].reset_index(drop=True)
     images = read_table(labels_dir / "images.parquet", LABEL_IMAGES).to_pandas()
-    products = products[products["split"] != TRAIN]
-    images = images[images["split"] != TRAIN]
-    rows = rows_of(sample_dir, images["product_id"].to_numpy(), images["image_number"].to_numpy())
-    pictures = hold_images(partial(SampleImages, sample_dir), rows, contract["image_size"], part_dir)
-    logger.info("predicting %d images of %d products on %s", len(images), len(products), device.name)
-    of_images = predict_images(network, pictures, flip=True)
-    _check_answers(of_images, classes.num_rows, model_dir / "model.keras")
-    product_of_image = np.searchsorted(products["product_id"].to_numpy(), images["product_id"].to_numpy())
-    of_products = joint_probabilities(of_images, product_of_image)
+    images = images.loc[images["split"] != TRAIN, ["product_id", "image_number"]]
+    images = images.join(products.set_index("product_id")[_KEY_COLUMNS], on="product_id")
+    judged = _Judged(products, images, classes.num_rows)
+    num_images = np.bincount(judged.product_of_image, minlength=len(products))
+    return judged._replace(products=products.assign(num_images=num_images))
 
-    by_id = products.set_index("product_id")
-    images = images[["product_id", "image_number"]].join(by_id[_KEY_COLUMNS], on="product_id")
-    num_images = np.bincount(product_of_image, minlength=len(products))
-    products = products[["product_id", *_KEY_COLUMNS]].assign(num_images=num_images)
-    calibration = _choose_calibration(products, of_products)
+
+def _write_predictions(part_dir: Path, judged: _Judged, of_products: np.ndarray, of_images: np.ndarray) -> None:
+    """Choose on validation what the probabilities are worth, and write them.
+
+    Args:
+        part_dir: Where to.
+        judged: The products and images.
+        of_products: float32, [num_products, num_classes].
+        of_images: float32, [num_images, num_classes].
+    """
+    calibration = _choose_calibration(judged.products, of_products)
     write_json(part_dir / "calibration.json", calibration)
-    products = _with_certainty(products, of_products, calibration["temperature"])
+    products = _with_certainty(judged.products, of_products, calibration["temperature"])
     for name, table, probabilities in (
         (PREDICTIONS, products, of_products),
-        (IMAGE_PREDICTIONS, images, of_images),
+        (IMAGE_PREDICTIONS, judged.images, of_images),
     ):
-        schema = prediction_schema(classes.num_rows, by_image=name == IMAGE_PREDICTIONS)
+        schema = prediction_schema(judged.num_classes, by_image=name == IMAGE_PREDICTIONS)
         write_table(part_dir / name, _with_probabilities(table, probabilities), schema)
-    is_test = (products["split"] == TEST).to_numpy()
+
+
+def _tested(products: pd.DataFrame, of_products: np.ndarray) -> pd.DataFrame:
+    """Return the test products with the class that the model answers, and its probability."""
     answered = products.assign(predicted=of_products.argmax(axis=1), probability=of_products.max(axis=1))
-    mistaken = choices.choose_products(answered[is_test]).mistaken
-    num_maps = _write_activation_maps(network, pictures, images, mistaken, part_dir / "activation_maps.parquet")
-    right = of_products.argmax(axis=1) == products["class_index"].to_numpy()
-    return {
-        "num_test_products": int(is_test.sum()),
-        "num_test_images": int((images["split"] == TEST).sum()),
-        "test_product_accuracy": float(right[is_test].mean()),
-        "num_activation_maps": num_maps,
-        "device": device.name,
-    }
+    return answered[answered["split"] == TEST]
+
+
+def _first_look(tested: pd.DataFrame, num_test_images: int) -> dict[str, float]:
+    right = tested["predicted"] == tested["class_index"]
+    counts = {"num_test_products": len(tested), "num_test_images": num_test_images}
+    return {**counts, "test_product_accuracy": float(right.mean())}
 
 
 def evaluation_recipe(sample_dir: Path, labels_dir: Path, model_dir: Path) -> Recipe:
@@ -234,8 +255,7 @@ def evaluation_recipe(sample_dir: Path, labels_dir: Path, model_dir: Path) -> Re
         version=VERSION,
         config={name: value for name, value in choices.SHOWN.items() if value != _OF_THIS_VERSION[name]},
         inputs={"sample": sample_dir, "labels": labels_dir, "model": model_dir},
-        files={},
-        libraries={name: metadata.version(name) for name in ("keras", "tensorflow", "pillow", "scipy")},
+        libraries=versions("keras", "tensorflow", "pillow", "scipy"),
     )
 
 
@@ -255,6 +275,25 @@ def evaluate_model(sample_dir: Path, labels_dir: Path, model_dir: Path, artifact
     Raises:
         DataError: If the model is damaged or of other classes, or a weight or an answer of it is no finite number.
     """
-    recipe = evaluation_recipe(sample_dir, labels_dir, model_dir)
-    write = partial(_write_evaluation, sample_dir, labels_dir, model_dir)
-    return cast(EvaluationResult, build_artifact(recipe.dir_in(artifacts_dir), recipe, write))
+
+    def write(part_dir: Path) -> Made:
+        device = prepare_device(seed=0)
+        from cdiscount_tasks.learning.networks.predict import predict_images  # after the device is set up
+
+        network, contract = _load_model(model_dir)
+        judged = _read_judged(labels_dir, model_dir)
+        products, images = judged.products, judged.images
+        rows = rows_of(sample_dir, images["product_id"].to_numpy(), images["image_number"].to_numpy())
+        pictures = hold_images(partial(SampleImages, sample_dir), rows, contract["image_size"], part_dir)
+        logger.info("predicting %d images of %d products on %s", len(images), len(products), device.name)
+        of_images = predict_images(network, pictures, flip=True)
+        _check_answers(of_images, judged.num_classes, model_dir / "model.keras")
+        of_products = joint_probabilities(of_images, judged.product_of_image)
+        _write_predictions(part_dir, judged, of_products, of_images)
+        tested = _tested(products, of_products)
+        mistaken = choices.choose_shown(tested).mistaken
+        num_maps = _write_activation_maps(network, pictures, images, mistaken, part_dir / "activation_maps.parquet")
+        num_images = int((images["split"] == TEST).sum())
+        return Made({**_first_look(tested, num_images), "num_activation_maps": num_maps, "device": device.name})
+
+    return make(EvaluationResult, evaluation_recipe(sample_dir, labels_dir, model_dir), artifacts_dir, write)

@@ -5,21 +5,20 @@ The head of a transfer, the label suspects, a mistake's nearest neighbours and t
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
 from functools import partial
-from importlib import metadata
 from pathlib import Path
-from typing import Any, TypedDict, cast
 
 import numpy as np
 import pyarrow as pa
 
 from cdiscount_tasks.artifacts.hashes import hash_file
 from cdiscount_tasks.artifacts.json_files import write_json
-from cdiscount_tasks.artifacts.publish import build_artifact
-from cdiscount_tasks.artifacts.recipe import Recipe
+from cdiscount_tasks.artifacts.make import Result, make
+from cdiscount_tasks.artifacts.publish import Made
+from cdiscount_tasks.artifacts.recipe import Recipe, versions
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.learning.pictures.inputs import hold_images
+from cdiscount_tasks.learning.pictures.inputs import Inputs, hold_images
 from cdiscount_tasks.machine.gpus import prepare_device
 from cdiscount_tasks.settings.training import TrainingConfig
 from cdiscount_tasks.tables.parquet import TableWriter, read_table
@@ -36,76 +35,72 @@ _PROGRESS_S = 60.0
 _ROWS_PER_GROUP = 4096
 
 
-class FeaturesResult(TypedDict):
+class FeaturesResult(Result):
     """What was computed."""
 
-    path: str
     network: str
     num_images: int
     num_features: int
     weights_xxh3_128: str
     device: str
-    reused: bool
 
 
 def _lists(vectors: np.ndarray) -> pa.FixedSizeListArray:
     return pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1), pa.float32()), vectors.shape[1])
 
 
-def _check_finite(vectors: Sequence[np.ndarray], weights_path: Path, precision: str) -> None:
-    num_bad = sum(int((~np.isfinite(some).all(axis=1)).sum()) for some in vectors)
-    if num_bad:
-        raise DataError(
-            f"{weights_path}: with these weights the features of {num_bad} pictures are no finite numbers (precision "
-            f"{precision}); get the file again, or set precision: float32"
-        )
+class _Extractor:
+    """A frozen network with the ImageNet weights of a file, on the device that the config asks for."""
+
+    def __init__(self, weights_path: Path, config: TrainingConfig) -> None:
+        self.device = prepare_device(config.seed, config.gpus, config.precision)
+        from cdiscount_tasks.learning.networks.build import build_extractor  # after the device is set up
+
+        with self.device.scope():
+            self._network = build_extractor(config.network, config.image_size, weights_path)
+        self._weights_path = weights_path
+        self._sides = (False, True) if config.mirrored_features else (False,)
+        self.num_features = int(self._network.output_shape[-1])
+
+    def look_at(self, pictures: Inputs) -> list[np.ndarray]:
+        """Return float32, [num_pictures, num_features], of the pictures, and of their mirror images if so configured.
+
+        Raises:
+            DataError: If one is no finite number.
+        """
+        from cdiscount_tasks.learning.networks.batches import run_network
+
+        vectors = [run_network(self._network, pictures, mirrored) for mirrored in self._sides]
+        num_bad = sum(int((~np.isfinite(side).all(axis=1)).sum()) for side in vectors)
+        if num_bad:
+            raise DataError(
+                f"{self._weights_path}: with these weights the features of {num_bad} pictures are no finite numbers "
+                f"(precision {self.device.precision}); get the file again, or set precision: float32"
+            )
+        return vectors
 
 
-def _told_progress(started: float, told: float, done: int, total: int) -> float:
+def _log_progress(started: float, logged: float, done: int, total: int) -> float:
     """Log how far the network is, every minute; returns when that was last done."""
     now = time.monotonic()
-    if now - told < _PROGRESS_S:
-        return told
+    if now - logged < _PROGRESS_S:
+        return logged
     rate = done / (now - started)
     logger.info("%d of %d pictures, %.0f pictures/s, %.0f s left", done, total, rate, (total - done) / rate)
     return now
 
 
-def _write_features(
-    sample_dir: Path, labels_dir: Path, weights_path: Path, config: TrainingConfig, part_dir: Path
-) -> dict[str, Any]:
-    device = prepare_device(config.seed, config.gpus, config.precision)
-    from cdiscount_tasks.learning.networks.batches import run_network
-    from cdiscount_tasks.learning.networks.build import build_extractor
-
-    with device.scope():
-        extractor = build_extractor(config.network, config.image_size, weights_path)
-    num_features = int(extractor.output_shape[-1])
-    images = read_table(labels_dir / "images.parquet", LABEL_IMAGES, ["product_id", "image_number"])
-    keys = {name: images[name].to_numpy() for name in images.column_names}
-    rows = rows_of(sample_dir, keys["product_id"], keys["image_number"])
-    sides = (False, True) if config.mirrored_features else (False,)
-    also = " and of its mirror image" if config.mirrored_features else ""
-    logger.info("%d features of each of %d pictures%s, on %s", num_features, len(rows), also, device.name)
-    schema = features_schema(num_features, config.mirrored_features)
-    with TableWriter(part_dir / "features.parquet", schema, _ROWS_PER_GROUP) as writer:
-        started = told = time.monotonic()
-        for first in range(0, len(rows), _PICTURES_AT_ONCE):
+def _write_vectors(
+    path: Path, schema: pa.Schema, images: pa.Table, look_at: Callable[[slice], list[np.ndarray]]
+) -> None:
+    """Write the features of all images, some thousand at a time: decoded, all of them would not fit into memory."""
+    started = logged = time.monotonic()
+    with TableWriter(path, schema, _ROWS_PER_GROUP) as writer:
+        for first in range(0, len(images), _PICTURES_AT_ONCE):
             some = slice(first, first + _PICTURES_AT_ONCE)
-            pictures = hold_images(partial(SampleImages, sample_dir), rows[some], config.image_size, part_dir)
-            vectors = [run_network(extractor, pictures, mirrored) for mirrored in sides]
-            _check_finite(vectors, weights_path, device.precision)
-            columns = [images["product_id"][some].combine_chunks(), images["image_number"][some].combine_chunks()]
-            writer.write(pa.table([*columns, *map(_lists, vectors)], schema=schema))
-            told = _told_progress(started, told, min(first + _PICTURES_AT_ONCE, len(rows)), len(rows))
-    write_json(part_dir / "weights.json", {"file": weights_path.name, "network": config.network})
-    return {
-        "network": config.network,
-        "num_images": len(rows),
-        "num_features": num_features,
-        "weights_xxh3_128": hash_file(weights_path),
-        "device": device.name,
-    }
+            columns = [images[name][some].combine_chunks() for name in ("product_id", "image_number")]
+            writer.write(pa.table([*columns, *map(_lists, look_at(some))], schema=schema))
+            logged = _log_progress(started, logged, min(some.stop, len(images)), len(images))
 
 
 def features_recipe(sample_dir: Path, labels_dir: Path, weights_path: Path, config: TrainingConfig) -> Recipe:
@@ -116,7 +111,7 @@ def features_recipe(sample_dir: Path, labels_dir: Path, weights_path: Path, conf
         config={name: getattr(config, name) for name in _KNOBS},
         inputs={"sample": sample_dir, "labels": labels_dir},
         files={"weights": hash_file(weights_path)},
-        libraries={name: metadata.version(name) for name in ("keras", "tensorflow", "pillow")},
+        libraries=versions("keras", "tensorflow", "pillow"),
     )
 
 
@@ -139,6 +134,23 @@ def extract_features(
         ConfigError: If the weights are not this network's.
         DataError: If a picture no longer decodes, or a feature is not finite.
     """
-    recipe = features_recipe(sample_dir, labels_dir, weights_path, config)
-    write = partial(_write_features, sample_dir, labels_dir, weights_path, config)
-    return cast(FeaturesResult, build_artifact(recipe.dir_in(artifacts_dir), recipe, write))
+
+    def write(part_dir: Path) -> Made:
+        extractor = _Extractor(weights_path, config)
+        images = read_table(labels_dir / "images.parquet", LABEL_IMAGES, ["product_id", "image_number"])
+        rows = rows_of(sample_dir, images["product_id"].to_numpy(), images["image_number"].to_numpy())
+        also = " and of its mirror image" if config.mirrored_features else ""
+        of_each = extractor.num_features, len(rows), also, extractor.device.name
+        logger.info("%d features of each of %d pictures%s, on %s", *of_each)
+
+        def look_at(some: slice) -> list[np.ndarray]:
+            source = partial(SampleImages, sample_dir)
+            return extractor.look_at(hold_images(source, rows[some], config.image_size, part_dir))
+
+        schema = features_schema(extractor.num_features, config.mirrored_features)
+        _write_vectors(part_dir / "features.parquet", schema, images, look_at)
+        write_json(part_dir / "weights.json", {"file": weights_path.name, "network": config.network})
+        counts = {"network": config.network, "num_images": len(rows), "num_features": extractor.num_features}
+        return Made({**counts, "weights_xxh3_128": hash_file(weights_path), "device": extractor.device.name})
+
+    return make(FeaturesResult, features_recipe(sample_dir, labels_dir, weights_path, config), artifacts_dir, write)

@@ -36,7 +36,7 @@ class Pretrained(NamedTuple):
 class Reviews(NamedTuple):
     """What people have looked at: their fixes, and the lists of suspects that these name, as the run found them.
 
-    `list_paths` are copies of `suspects.parquet`, each named `reviewed-<key of its audit>.parquet`.
+    `list_paths` are copies of `suspects.parquet`, each with the name that `labelling/reviewed_lists.py` gives it.
     """
 
     fixes_path: Path | None = None

@@ -5,24 +5,23 @@ do human fixes and conflicts decide what is learnt from. Nothing of it changes w
 """
 
 import logging
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypedDict, cast
+from typing import Any, NamedTuple, cast
 
-import imagehash
 import numpy as np
 import pandas as pd
-import PIL
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from cdiscount_tasks.artifacts.hashes import hash_file, hash_json
 from cdiscount_tasks.artifacts.json_files import write_json
-from cdiscount_tasks.artifacts.publish import build_artifact
-from cdiscount_tasks.artifacts.recipe import Recipe
+from cdiscount_tasks.artifacts.make import Result, make
+from cdiscount_tasks.artifacts.publish import Made
+from cdiscount_tasks.artifacts.recipe import Recipe, versions
 from cdiscount_tasks.catalogue.names import CategoryName, read_category_names
 from cdiscount_tasks.labelling import rules
 from cdiscount_tasks.labelling.certificate import certify
+from cdiscount_tasks.labelling.claims import claims_of_others, find_elsewhere
 from cdiscount_tasks.labelling.classes import check_learnable, with_class_indices
 from cdiscount_tasks.labelling.counts import count_by_class, count_decisions, count_fixes, count_judged
 from cdiscount_tasks.labelling.fix_rows import read_fix_rows
@@ -42,17 +41,16 @@ from cdiscount_tasks.settings.sample import LabelConfig
 from cdiscount_tasks.stages.inputs import LabelFiles
 from cdiscount_tasks.tables import parquet, schemas
 from cdiscount_tasks.tables.sample_images import SampleImages, read_image_keys
-from cdiscount_tasks.vocabulary import SPLITS, TRAIN
+from cdiscount_tasks.vocabulary import SPLITS
 
 logger = logging.getLogger(__name__)
 
 VERSION = 6
 
 
-class LabelsResult(TypedDict):
+class LabelsResult(Result):
     """What label fixing decided."""
 
-    path: str
     num_classes: int
     num_products: int
     num_images: int
@@ -63,7 +61,6 @@ class LabelsResult(TypedDict):
     num_test_products: int
     num_conflicting_images: int
     shared_hashes_across_splits: int
-    reused: bool
 
 
 def _categories_in(sample_dir: Path) -> list[int]:
@@ -84,50 +81,15 @@ def _readable_images(sample_dir: Path, perceptual: bool, rejections: Rejections)
     images["perceptual_hash"] = checked.perceptual_hashes[content]
     refusal_of = {refusal.place: refusal for refusal in checked.refusals}
     refused = images["pixel_hash"].isna()
-    told = [refusal_of[place] for place in content[refused].tolist()]
+    refusals = [refusal_of[place] for place in content[refused].tolist()]
     rejections.add(
         images.loc[refused, ["product_id", "image_number"]],
-        [refusal.reason for refusal in told],
-        [refusal.detail for refusal in told],
+        [refusal.reason for refusal in refusals],
+        [refusal.detail for refusal in refusals],
     )
     readable = images[~refused].copy()
     readable["image"] = pd.factorize(readable["pixel_hash"])[0]
     return readable
-
-
-def _elsewhere(index_dir: Path, images: pd.DataFrame, sample_products: pd.Series) -> pd.DataFrame:
-    """Find the sample's pictures in products outside it, anywhere in the catalogue, one row group at a time.
-
-    Returns:
-        Columns image, product_id, category_id (Int64). The same picture is known by its bytes: nothing else of a
-        product outside the sample is decoded.
-    """
-    known = images[["content_hash", "image"]].drop_duplicates()
-    wanted = pa.array(known["content_hash"], pa.binary(16))
-    inside = pa.array(sample_products.to_numpy())
-    found = []
-    columns = ["product_id", "category_id", "content_hash"]
-    for rows in parquet.iter_row_groups(index_dir / "images.parquet", columns):
-        same = rows.filter(pc.is_in(rows["content_hash"], value_set=wanted))
-        found.append(same.filter(pc.invert(pc.is_in(same["product_id"], value_set=inside))))
-    same_bytes = parquet.exact_frame(pa.concat_tables(found), "category_id").merge(known, on="content_hash")
-    return same_bytes[["image", "product_id", "category_id"]]
-
-
-def _claims_of_others(outside: pd.DataFrame, images: pd.DataFrame, products: pd.DataFrame) -> pd.DataFrame:
-    """Return who else claims the pictures that stay: products outside the sample, and those that left it.
-
-    Args:
-        outside: What `_elsewhere` gave.
-        images: The sample's readable images: product_id, category_id, image.
-        products: The products that stay: product_id.
-
-    Returns:
-        Columns image, product_id, category_id. What left the sample is known by its pixels, whatever its bytes.
-    """
-    stays = images["product_id"].isin(products["product_id"])
-    others = pd.concat([outside, images.loc[~stays, outside.columns]])
-    return others[others["image"].isin(images.loc[stays, "image"])]
 
 
 def _named(classes: pd.DataFrame, names: dict[int, CategoryName]) -> pd.DataFrame:
@@ -171,7 +133,7 @@ def _decide(
     rejections = Rejections()
     images = _readable_images(sample_dir, config.near_duplicates != "off", rejections)
     drawn = parquet.read_table(sample_dir / "products.parquet", schemas.SAMPLE_PRODUCTS).to_pandas()
-    outside = _elsewhere(index_dir, images, drawn["product_id"])
+    outside = find_elsewhere(index_dir, images, drawn["product_id"])
     images, placeholders = without_placeholders(images, outside, config.max_products_per_image, rejections)
     products = without_empty_products(drawn, images, rejections)
     products["group_id"] = group_all(products, images, config.near_duplicates)
@@ -181,7 +143,7 @@ def _decide(
     left_out = names.keys() - class_ids
     fixes = rules.read_fixes(files.fixes_path, set(class_ids), left_out, names) if files.fixes_path else None
     products, split = split_products(products, class_ids, fixed_split, config, rejections)
-    others = _claims_of_others(outside, images, products)
+    others = claims_of_others(outside, images, products)
     images = images[images["product_id"].isin(products["product_id"])]
 
     fixed, warnings = rules.apply_fixes(products, fixes)
@@ -225,34 +187,22 @@ def _certify(part_dir: Path, decided: _Decided, config: LabelConfig) -> dict[str
     return {**certificate, "near_duplicates": near_duplicates}
 
 
-def _write_labels(
-    index_dir: Path,
-    sample_dir: Path,
-    files: LabelFiles,
-    config: LabelConfig,
-    names: dict[int, CategoryName],
-    part_dir: Path,
-) -> dict[str, Any]:
-    decided = _decide(index_dir, sample_dir, files, config, names)
-    products = decided.products[schemas.LABEL_PRODUCTS.names]
-    parquet.write_table(part_dir / "products.parquet", products, schemas.LABEL_PRODUCTS)
-    images = decided.images[schemas.LABEL_IMAGES.names]
-    parquet.write_table(part_dir / "images.parquet", images, schemas.LABEL_IMAGES)
-    parquet.write_table(part_dir / "classes.parquet", decided.classes, schemas.CLASSES)
-    parquet.write_table(part_dir / "conflicts.parquet", decided.conflicts.table, schemas.CONFLICTS)
-    rejected = {name: [row[name] for row in decided.rejections.rows] for name in schemas.REJECTED.names}
-    parquet.write_table(part_dir / "rejected.parquet", rejected, schemas.REJECTED)
+def _write_tables(part_dir: Path, decided: _Decided) -> None:
+    for name, rows, schema in (
+        ("products", decided.products[schemas.LABEL_PRODUCTS.names], schemas.LABEL_PRODUCTS),
+        ("images", decided.images[schemas.LABEL_IMAGES.names], schemas.LABEL_IMAGES),
+        ("classes", decided.classes, schemas.CLASSES),
+        ("conflicts", decided.conflicts.table, schemas.CONFLICTS),
+        ("rejected", decided.rejections.columns(), schemas.REJECTED),
+    ):
+        parquet.write_table(part_dir / f"{name}.parquet", rows, schema)
 
-    counts = _count(decided, config)
-    for warning in counts["warnings"]:
-        logger.warning(warning)
-    write_json(part_dir / "counts.json", counts)
-    certificate = _certify(part_dir, decided, config)
-    write_json(part_dir / "certificate.json", certificate)
+
+def _headline(counts: Mapping[str, Any], certificate: Mapping[str, Any], num_classes: int) -> dict[str, int]:
     return {
-        "num_classes": len(decided.classes),
-        "num_products": len(products),
-        "num_images": len(images),
+        "num_classes": num_classes,
+        "num_products": counts["num_products"],
+        "num_images": counts["num_images"],
         "num_groups": counts["num_groups"],
         "num_rejected_images": sum(counts["rejected_images"].values()),
         **{f"num_{split}_products": certificate["num_products"][split] for split in SPLITS},
@@ -277,16 +227,14 @@ def labels_recipe(index_dir: Path, sample_dir: Path, files: LabelFiles, config: 
     # Of the names CSV only what the classes are called: a correction elsewhere in it retrains nothing.
     hashes = {"names": hash_json([[category_id, *name] for category_id, name in names.items()])}
     hashes |= {name: hash_file(path) for name, path in zip(("fixes", "split"), files[1:], strict=True) if path}
-    libraries = {"pillow": PIL.__version__}
-    if config.near_duplicates != "off":
-        libraries["imagehash"] = imagehash.__version__
+    libraries = ["pillow"] if config.near_duplicates == "off" else ["pillow", "imagehash"]
     return Recipe(
         stage="labels",
         version=VERSION,
         config=config.model_dump(mode="json"),
         inputs={"index": index_dir, "sample": sample_dir},
         files=hashes,
-        libraries=libraries,
+        libraries=versions(*libraries),
     )
 
 
@@ -308,31 +256,17 @@ def fix_labels(
     Raises:
         DataError: If a file is wrong, a class is too small or nothing of it is left to learn from.
     """
-    recipe = labels_recipe(index_dir, sample_dir, files, config)
     names = _names_of(sample_dir, files, config)
-    write = partial(_write_labels, index_dir, sample_dir, files, config, names)
-    return cast(LabelsResult, build_artifact(recipe.dir_in(artifacts_dir), recipe, write))
 
+    def write(part_dir: Path) -> Made:
+        decided = _decide(index_dir, sample_dir, files, config, names)
+        _write_tables(part_dir, decided)
+        counts = _count(decided, config)
+        for warning in counts["warnings"]:
+            logger.warning(warning)
+        write_json(part_dir / "counts.json", counts)
+        certificate = _certify(part_dir, decided, config)
+        write_json(part_dir / "certificate.json", certificate)
+        return Made(_headline(counts, certificate, len(decided.classes)))
 
-def read_y_values(labels_dir: Path) -> pd.DataFrame:
-    """Rebuild the y-values from the labels artifact alone.
-
-    Returns:
-        product_id, image_number, category_id (as given), label (Int64, to learn from; missing: the product or, in
-        train, this image is not learnt from), class_index (of the given category) and split; a row an image kept,
-        sorted by product_id, image_number, row for row as `images.parquet` and, within a split, as the predictions.
-    """
-    products = parquet.exact_frame(parquet.read_table(labels_dir / "products.parquet", schemas.LABEL_PRODUCTS), "label")
-    images = parquet.read_table(labels_dir / "images.parquet", schemas.LABEL_IMAGES).to_pandas()
-    by_product = products.set_index("product_id")
-    label = images["product_id"].map(by_product["label"])
-    return pd.DataFrame(
-        {
-            "product_id": images["product_id"],
-            "image_number": images["image_number"],
-            "category_id": images["product_id"].map(by_product["category_id"]),
-            "label": label.where(images["learnt"] | (images["split"] != TRAIN)),
-            "class_index": images["class_index"],
-            "split": images["split"],
-        }
-    )
+    return make(LabelsResult, labels_recipe(index_dir, sample_dir, files, config), artifacts_dir, write)

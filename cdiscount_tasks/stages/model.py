@@ -6,26 +6,25 @@ newest one that is whole, and the folder goes when the model is published.
 
 import logging
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import partial
-from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict, cast
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from cdiscount_tasks.artifacts.hashes import hash_file
 from cdiscount_tasks.artifacts.json_files import write_json
+from cdiscount_tasks.artifacts.make import Result, make
 from cdiscount_tasks.artifacts.manifest import read_manifest
-from cdiscount_tasks.artifacts.publish import build_artifact
-from cdiscount_tasks.artifacts.recipe import Recipe
+from cdiscount_tasks.artifacts.publish import Made
+from cdiscount_tasks.artifacts.recipe import Recipe, versions
 from cdiscount_tasks.errors import DataError, DivergedError
-from cdiscount_tasks.learning.networks.checkpoints import Checkpoints
 from cdiscount_tasks.learning.pictures.images import RESIZE_RULE
-from cdiscount_tasks.learning.pictures.inputs import Inputs, Vectors, hold_images
-from cdiscount_tasks.machine.gpus import Device, prepare_device
-from cdiscount_tasks.machine.tensorboard import EpochLogs
+from cdiscount_tasks.learning.pictures.inputs import Inputs, hold_images
+from cdiscount_tasks.machine.gpus import prepare_device
 from cdiscount_tasks.machine.weights import PUBLISHED
 from cdiscount_tasks.settings.environment import check_tensorboard
 from cdiscount_tasks.settings.training import TrainingConfig
@@ -36,23 +35,17 @@ from cdiscount_tasks.tables.sample_images import SampleImages, rows_of
 from cdiscount_tasks.tables.schemas import CLASSES, HISTORY, LABEL_IMAGES, LABEL_PRODUCTS
 from cdiscount_tasks.vocabulary import CLASS_NAMES, TRAIN, VALIDATION
 
-if TYPE_CHECKING:  # importing Keras takes ten seconds, for nothing where the model stands already
-    from cdiscount_tasks.learning.networks.batches import Examples
-    from cdiscount_tasks.learning.networks.state import Epoch
-    from cdiscount_tasks.learning.networks.training import Trained
+if TYPE_CHECKING:  # importing Keras takes ten seconds, for nothing where the model exists already
+    from cdiscount_tasks.learning.networks.phases import SplitImages, Training
 
 logger = logging.getLogger(__name__)
 
 VERSION = 5
 
-# The closed list of `phase` in history.parquet.
-FROM_SCRATCH, HEAD, FINE_TUNE = "train", "head", "fine_tune"
 
-
-class ModelResult(TypedDict):
+class ModelResult(Result):
     """What training achieved."""
 
-    path: str
     network: str
     num_parameters: int
     num_train_images: int
@@ -66,148 +59,28 @@ class ModelResult(TypedDict):
     device: str
     device_memory_gib: float
     precision: str
-    reused: bool
 
 
-class _Split:
-    """A split's images: what is learnt from for train, every readable image with its given class for the others."""
+def _read_split(sample_dir: Path, labels_dir: Path, split: str, image_size: int, spill_dir: Path) -> "SplitImages":
+    """Read which images a split has; `spill_dir` takes the pixels that are too many for the memory."""
+    from cdiscount_tasks.learning.networks.phases import SplitImages
 
-    def __init__(self, labels_dir: Path, split: str) -> None:
-        images = read_table(labels_dir / "images.parquet", LABEL_IMAGES).to_pandas()
-        products = read_table(labels_dir / "products.parquet", LABEL_PRODUCTS).to_pandas().set_index("product_id")
-        # Places among all images of the labels, which are those of the features.
-        self.places = np.flatnonzero(images["learnt"] if split == TRAIN else images["split"] == split)
-        chosen = images.iloc[self.places]
-        classes = products["train_class_index" if split == TRAIN else "class_index"]
-        self.class_index = chosen["product_id"].map(classes).to_numpy(np.int64)
-        self.product = pd.factorize(chosen["product_id"])[0].astype(np.int64)
-        self.keys = chosen["product_id"].to_numpy(), chosen["image_number"].to_numpy()
+    images = read_table(labels_dir / "images.parquet", LABEL_IMAGES).to_pandas()
+    products = read_table(labels_dir / "products.parquet", LABEL_PRODUCTS).to_pandas().set_index("product_id")
+    places = np.flatnonzero(images["learnt"] if split == TRAIN else images["split"] == split)
+    chosen = images.iloc[places]
+    classes = products["train_class_index" if split == TRAIN else "class_index"]
 
-    def showing(self, inputs: Inputs) -> "Examples":
-        from cdiscount_tasks.learning.networks.batches import Examples
+    def hold() -> Inputs:
+        rows = rows_of(sample_dir, chosen["product_id"].to_numpy(), chosen["image_number"].to_numpy())
+        return hold_images(partial(SampleImages, sample_dir), rows, image_size, spill_dir)
 
-        return Examples(inputs, self.class_index, self.product)
-
-
-class _Training:
-    """One training of a model, in one phase or two."""
-
-    def __init__(
-        self,
-        sample_dir: Path,
-        labels_dir: Path,
-        config: TrainingConfig,
-        training_dir: Path,
-        tensorboard_dir: Path | None,
-    ) -> None:
-        self.config, self.training_dir, self.tensorboard_dir = config, training_dir, tensorboard_dir
-        self.device: Device = prepare_device(config.seed, config.gpus, config.precision)
-        self.sample_dir = sample_dir
-        self.num_classes = read_table(labels_dir / "classes.parquet", CLASSES).num_rows
-        self.train, self.validation = _Split(labels_dir, TRAIN), _Split(labels_dir, VALIDATION)
-        self.phases: list[tuple[str, Trained]] = []
-        self.kept = -1  # the phase whose network is published
-
-    def _pictures(self, split: _Split) -> "Examples":
-        rows = rows_of(self.sample_dir, *split.keys)
-        source = partial(SampleImages, self.sample_dir)
-        return split.showing(hold_images(source, rows, self.config.image_size, self.training_dir))
-
-    def _features(self, split: _Split, vectors: np.ndarray) -> "Examples":
-        return split.showing(Vectors(vectors[split.places]))
-
-    def _learn(self, phase: str, network: Any, examples: Sequence["Examples"], config: TrainingConfig) -> None:
-        from cdiscount_tasks.learning.networks.training import train
-
-        logger.info(
-            "%s: %s (%d parameters) on %d images of %d classes, %d images to validate, on %s",
-            phase, network.name, network.count_params(), len(self.train.places), self.num_classes,
-            len(self.validation.places), self.device.name,
-        )  # fmt: skip
-        # Other precisions keep other states; `auto` may mean another one on the machine that goes on.
-        checkpoints = Checkpoints(
-            self.training_dir / phase, f"{self.training_dir.stem} {phase} {self.device.precision}"
-        )
-        logs_dir = self.tensorboard_dir and self.tensorboard_dir / self.training_dir.stem / phase
-        listeners = [EpochLogs(logs_dir)] if logs_dir else []
-        train_examples, validation_examples = examples
-        trained = train(network, train_examples, validation_examples, config, self.device, checkpoints, listeners)
-        self.phases.append((phase, trained))
-
-    def from_scratch(self) -> Any:
-        """Train a network that knows nothing yet."""
-        from cdiscount_tasks.learning.networks.build import build_network
-
-        with self.device.scope():
-            network = build_network(self.config.network, self.config.image_size, self.num_classes)
-        self._learn(FROM_SCRATCH, network, [self._pictures(s) for s in (self.train, self.validation)], self.config)
-        return network
-
-    def transfer(self, pretrained: Pretrained) -> Any:
-        """Train a classifying layer on frozen features, and then, where epochs are given for it, the network itself."""
-        import keras
-
-        from cdiscount_tasks.learning.networks.build import build_head, build_network, put_head_on, thaw
-
-        vectors = read_features(pretrained.features_dir)
-        with self.device.scope():
-            head = build_head(vectors.shape[2], self.num_classes)
-        self._learn(HEAD, head, [self._features(s, vectors) for s in (self.train, self.validation)], self.config)
-        del vectors
-        # A continued training does not learn the head again: what it drew by then must not decide what is drawn next.
-        keras.utils.set_random_seed(self.config.seed)
-        with self.device.scope():
-            network = build_network(
-                self.config.network, self.config.image_size, self.num_classes, pretrained.weights_path
-            )
-        put_head_on(network, head)
-        if self.config.fine_tune_epochs:
-            logger.info("%d layers of the backbone are tuned", thaw(network, self.config.fine_tune_share))
-            tuning = {"epochs": self.config.fine_tune_epochs, "learning_rate": self.config.fine_tune_learning_rate}
-            examples = [self._pictures(split) for split in (self.train, self.validation)]
-            self._learn(FINE_TUNE, network, examples, self.config.model_copy(update=tuning))
-            if _best(self.phases[1][1]).validation_loss > _best(self.phases[0][1]).validation_loss:
-                logger.warning(
-                    "tuning raised the validation loss from %.4f to %.4f: the frozen network with its classifying "
-                    "layer is kept; lower fine_tune_learning_rate, or give it more epochs",
-                    _best(self.phases[0][1]).validation_loss, _best(self.phases[1][1]).validation_loss,
-                )  # fmt: skip
-                self.kept = 0
-                with self.device.scope():
-                    network = build_network(
-                        self.config.network, self.config.image_size, self.num_classes, pretrained.weights_path
-                    )
-                put_head_on(network, head)
-        return network
-
-    def history(self) -> dict[str, list[Any]]:
-        """Return history.parquet: the epochs of all phases, counted on."""
-        rows = [(phase, epoch) for phase, trained in self.phases for epoch in trained.history]
-        columns = {name: [getattr(epoch, name) for _, epoch in rows] for name in HISTORY.names if name != "phase"}
-        return {**columns, "phase": [phase for phase, _ in rows], "epoch": list(range(1, len(rows) + 1))}
-
-    def figures(self) -> dict[str, Any]:
-        """Return what the result tells of the training."""
-        _, kept = self.phases[self.kept]
-        best = _best(kept)
-        earlier = sum(len(trained.history) for _, trained in self.phases[: self.kept])
-        return {
-            "num_train_images": len(self.train.places),
-            "num_epochs": sum(len(trained.history) for _, trained in self.phases),
-            "best_epoch": earlier + kept.best_epoch,
-            "validation_loss": best.validation_loss,
-            "validation_accuracy": best.validation_accuracy,
-            "num_classes_predicted": kept.num_classes_predicted,
-            "images_per_s": round(float(np.median([epoch.images_per_s for epoch in self.phases[-1][1].history])), 1),
-            "num_resumes": sum(epoch.num_resumes for _, trained in self.phases for epoch in trained.history),
-            "device": self.device.name,
-            "device_memory_gib": self.device.memory_gib,
-            "precision": self.device.precision,
-        }
-
-
-def _best(trained: "Trained") -> "Epoch":
-    return trained.history[trained.best_epoch - 1]
+    return SplitImages(
+        places=places,
+        class_index=chosen["product_id"].map(classes).to_numpy(np.int64),
+        product=pd.factorize(chosen["product_id"])[0].astype(np.int64),
+        hold=hold,
+    )
 
 
 def _class_names(labels_dir: Path) -> list[str]:
@@ -217,26 +90,46 @@ def _class_names(labels_dir: Path) -> list[str]:
     return [f"{name} ({category_id})" if name not in ("", category_id) else category_id for name, category_id in named]
 
 
-def _write_model(
-    sample_dir: Path,
-    labels_dir: Path,
-    pretrained: Pretrained | None,
-    config: TrainingConfig,
-    training_dir: Path,
-    tensorboard_dir: Path | None,
-    part_dir: Path,
-) -> dict[str, Any]:
-    training = _Training(sample_dir, labels_dir, config, training_dir, tensorboard_dir)
-    network = training.transfer(pretrained) if pretrained else training.from_scratch()
-    from cdiscount_tasks.learning.networks.build import without_training  # after the device is set up
+def _set_up(
+    sample_dir: Path, labels_dir: Path, config: TrainingConfig, training_dir: Path, tensorboard_dir: Path | None
+) -> "Training":
+    device = prepare_device(config.seed, config.gpus, config.precision)
+    from cdiscount_tasks.learning.networks.phases import Places, Training  # after the device is set up
 
+    num_classes = read_table(labels_dir / "classes.parquet", CLASSES).num_rows
+    learnt, judged = (
+        _read_split(sample_dir, labels_dir, split, config.image_size, training_dir) for split in (TRAIN, VALIDATION)
+    )
+    return Training((learnt, judged), num_classes, config, device, Places(training_dir, tensorboard_dir))
+
+
+def _write_model(
+    part_dir: Path, training: "Training", labels_dir: Path, pretrained: Pretrained | None, config: TrainingConfig
+) -> Made:
+    from cdiscount_tasks.learning.networks.build import without_training
+
+    if pretrained is None:
+        network = training.from_scratch()
+    else:
+        network = training.transfer(pretrained.weights_path, partial(read_features, pretrained.features_dir))
     without_training(network).save(part_dir / "model.keras")
     write_table(part_dir / "history.parquet", training.history(), HISTORY)
     shutil.copyfile(labels_dir / "classes.parquet", part_dir / "classes.parquet")
     write_json(part_dir / CLASS_NAMES, _class_names(labels_dir))
     contract = {"image_size": config.image_size, "channels": 3, "dtype": "uint8", "resize": RESIZE_RULE}
     write_json(part_dir / "input.json", {**contract, "weights": _origin_of(config, pretrained)})
-    return {"network": config.network, "num_parameters": int(network.count_params()), **training.figures()}
+    return Made({"network": config.network, "num_parameters": int(network.count_params()), **training.figures()})
+
+
+@contextmanager
+def _removed_when_over(training_dir: Path) -> Iterator[None]:
+    """Remove the states of a training that has ended; one that was cut off is continued from them."""
+    try:
+        yield
+    except DivergedError:  # it would diverge again, and a different learning rate has a different key
+        shutil.rmtree(training_dir, ignore_errors=True)
+        raise
+    shutil.rmtree(training_dir, ignore_errors=True)
 
 
 def _origin_of(config: TrainingConfig, pretrained: Pretrained | None) -> dict[str, str] | None:
@@ -253,8 +146,14 @@ def _origin_of(config: TrainingConfig, pretrained: Pretrained | None) -> dict[st
     }
 
 
-def _check_features(pretrained: Pretrained, sample_dir: Path, labels_dir: Path, config: TrainingConfig) -> None:
+def _check_pretrained(
+    pretrained: Pretrained | None, sample_dir: Path, labels_dir: Path, config: TrainingConfig
+) -> None:
     """Refuse features of other pictures or weights: a head learnt on them fits another network than it is put on."""
+    if (config.weights != "none") != (pretrained is not None):
+        raise ValueError(f"weights is {config.weights!r} and pretrained is {pretrained}: one goes with the other")
+    if pretrained is None:
+        return
     manifest = read_manifest(pretrained.features_dir)
     found = {**manifest["config"], **manifest["inputs"], "weights": manifest["result"]["weights_xxh3_128"]}
     wanted = {
@@ -277,8 +176,7 @@ def model_recipe(sample_dir: Path, labels_dir: Path, features_dir: Path | None, 
         version=VERSION,
         config=config.model_dump(mode="json"),
         inputs={"sample": sample_dir, "labels": labels_dir} | ({"features": features_dir} if features_dir else {}),
-        files={},
-        libraries={name: metadata.version(name) for name in ("keras", "tensorflow", "pillow")},
+        libraries=versions("keras", "tensorflow", "pillow"),
     )
 
 
@@ -309,20 +207,15 @@ def train_model(
             features are not those of these pictures, labels and weights.
         RuntimeError: If the GPUs that are wanted are not free; a retry may find them.
     """
-    if (config.weights != "none") != (pretrained is not None):
-        raise ValueError(f"weights is {config.weights!r} and pretrained is {pretrained}: one goes with the other")
     if tensorboard_dir is not None:
         check_tensorboard(tensorboard_dir)
-    if pretrained:
-        _check_features(pretrained, sample_dir, labels_dir, config)
+    _check_pretrained(pretrained, sample_dir, labels_dir, config)
     recipe = model_recipe(sample_dir, labels_dir, pretrained.features_dir if pretrained else None, config)
-    out_dir = recipe.dir_in(artifacts_dir)
-    training_dir = out_dir.with_name(f"{out_dir.name}.training")
-    write = partial(_write_model, sample_dir, labels_dir, pretrained, config, training_dir, tensorboard_dir)
-    try:
-        result = cast(ModelResult, build_artifact(out_dir, recipe, write, every_byte=True))
-    except DivergedError:  # it would diverge again, and another rate has another key
-        shutil.rmtree(training_dir, ignore_errors=True)
-        raise
-    shutil.rmtree(training_dir, ignore_errors=True)
-    return result
+    training_dir = recipe.dir_in(artifacts_dir).with_suffix(".training")
+
+    def write(part_dir: Path) -> Made:
+        training = _set_up(sample_dir, labels_dir, config, training_dir, tensorboard_dir)
+        return _write_model(part_dir, training, labels_dir, pretrained, config)
+
+    with _removed_when_over(training_dir):
+        return make(ModelResult, recipe, artifacts_dir, write, every_byte=True)

@@ -5,18 +5,17 @@ tell what look-alike categories cost at large.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
-from functools import partial
-from importlib import metadata
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypedDict, cast
+from typing import Any
 
 import numpy as np
 
 from cdiscount_tasks.artifacts.hashes import hash_file
 from cdiscount_tasks.artifacts.json_files import write_json
-from cdiscount_tasks.artifacts.publish import build_artifact
-from cdiscount_tasks.artifacts.recipe import Recipe
+from cdiscount_tasks.artifacts.make import Result, make
+from cdiscount_tasks.artifacts.publish import Made
+from cdiscount_tasks.artifacts.recipe import Recipe, versions
 from cdiscount_tasks.catalogue.names import read_category_names
 from cdiscount_tasks.index.profile_file import read_profile
 from cdiscount_tasks.learning.features import random_choices as choosing
@@ -26,7 +25,8 @@ from cdiscount_tasks.learning.features.equal_size import (
     judge_samples,
     neighbour_figure,
 )
-from cdiscount_tasks.learning.features.matching import choose_products, material_of, size_of
+from cdiscount_tasks.learning.features.matching import match_products, material_of, size_of
+from cdiscount_tasks.learning.measuring.intervals import Figure
 from cdiscount_tasks.settings.comparison import RandomChoicesConfig
 from cdiscount_tasks.stages.inputs import ComparedRun, PooledDraw
 from cdiscount_tasks.tables.compared_labels import keep_products, read_compared_labels
@@ -40,16 +40,12 @@ NO_NAMES = "there is no names CSV (CDISCOUNT_CATEGORY_NAMES), and so no category
 _FEWEST_GROUPS_SHARE = 2 / 3
 """Of the products drawn of a category: so many groups must be left once those that share a picture are tied."""
 
-_LIBRARIES = ("numpy", "scikit-learn", "scipy")
 
-
-class RandomChoicesResult(TypedDict):
+class RandomChoicesResult(Result):
     """What was judged."""
 
-    path: str
     num_alike: int
     num_unlike: int
-    reused: bool
 
 
 def _read_tree(index_dir: Path, names_path: Path) -> list[choosing.TreeCategory]:
@@ -73,7 +69,7 @@ def _some_categories(run: ComparedRun, seed: int) -> list[int]:
     return sorted(np.random.default_rng(seed).choice(ids, choosing.NUM_CATEGORIES, replace=False).tolist())
 
 
-def choose_pool(
+def choose_categories(
     index_dir: Path, names_path: Path | None, runs: Sequence[ComparedRun], config: RandomChoicesConfig
 ) -> choosing.Pool:
     """Choose the categories whose pictures the random choices needs, those of the samples included.
@@ -114,7 +110,7 @@ class _Judge:
         if any(self.num_groups.get(category_id, 0) < self.size.num_groups for category_id in category_ids):
             return None
         classes = [self._class_of[category_id] for category_id in category_ids]
-        ids = self._labels.products["product_id"].to_numpy()[choose_products(self._whole, classes)]
+        ids = self._labels.products["product_id"].to_numpy()[match_products(self._whole, classes)]
         cut, features = keep_products(self._labels, self._features_dir, ids)
         material = material_of(cut.products, cut.images, features)
         pairs, sizes = [[one] for one in classes], [self.size] * len(classes)
@@ -138,40 +134,56 @@ def _judge_samples(judge: _Judge, runs: Sequence[ComparedRun], seed: int) -> tup
     return found, notes
 
 
-def _write_random_choices(
-    draw: PooledDraw,
-    tree: Sequence[choosing.TreeCategory],
-    runs: Sequence[ComparedRun],
-    config: RandomChoicesConfig,
-    notes: Sequence[str],
-    part_dir: Path,
-) -> Mapping[str, Any]:
-    judge = _Judge(draw, config.products_per_category)
-    draws = choosing.choose_draws(
-        [category for category in tree if category.category_id in judge.num_groups],
-        judge.num_groups,
-        judge.size.num_groups,
-        config.seed,
-    )
+def _judge_draws(
+    judge: _Judge, draws: choosing.ChoiceDraws, tree: Sequence[choosing.TreeCategory]
+) -> dict[str, list[dict[str, Any]]]:
+    """Return what was found of each choice, alike and unlike."""
     family = {category.category_id: category.family for category in tree}
     judged: dict[str, list[dict[str, Any]]] = {}
     for kind, chosen in (("alike", draws.alike), ("unlike", draws.unlike)):
         found = [one for one in map(judge.judge, chosen) if one is not None]
         judged[kind] = [{**one, "families": sorted({family[i] for i in one["category_ids"]})} for one in found]
         logger.info("%d draws of %s categories judged", len(found), kind)
+    return judged
+
+
+def _gap(judged: dict[str, list[dict[str, Any]]]) -> Figure | None:
+    """Return how much more accurate choices of unlike categories are; None: one of the kinds has none."""
     values = {kind: [one["accuracy"]["value"] for one in found] for kind, found in judged.items()}
+    return choosing.gap_figure(values["unlike"], values["alike"]) if all(values.values()) else None
+
+
+def _judge_all(
+    judge: _Judge, tree: Sequence[choosing.TreeCategory], runs: Sequence[ComparedRun], config: RandomChoicesConfig
+) -> dict[str, Any]:
+    """Return what random_choices.json holds."""
+    known = [category for category in tree if category.category_id in judge.num_groups]
+    draws = choosing.choose_draws(known, judge.num_groups, judge.size.num_groups, config.seed)
+    judged = _judge_draws(judge, draws, tree)
     samples, unmarked = _judge_samples(judge, runs, config.seed)
-    choices = {
+    return {
         **judged,
         "samples": samples,
-        "notes": [*notes, *draws.notes, *unmarked],
+        "notes": [*draws.notes, *unmarked],
         "num_products_per_category": config.products_per_category,
         "num_groups": judge.size.num_groups,
         "num_test_groups": judge.size.num_test_groups,
-        "gap": choosing.gap_figure(values["unlike"], values["alike"]) if all(values.values()) else None,
+        "gap": _gap(judged),
     }
-    write_json(part_dir / "random_choices.json", choices)
-    return {"num_alike": len(judged["alike"]), "num_unlike": len(judged["unlike"])}
+
+
+def _recipe(
+    names_path: Path, draw: PooledDraw, runs: Sequence[ComparedRun], config: RandomChoicesConfig, notes: Sequence[str]
+) -> Recipe:
+    samples = {run.sample: {"title": run.title, "categories": _some_categories(run, config.seed)} for run in runs}
+    return Recipe(
+        stage="random_choices",
+        version=VERSION,
+        config={"samples": samples, **config.model_dump(mode="json"), "notes": list(notes)},
+        inputs={"labels": draw.labels_dir, "features": draw.features_dir},
+        files={"category_names": hash_file(names_path)},
+        libraries=versions("numpy", "scikit-learn", "scipy"),
+    )
 
 
 def judge_random_choices(
@@ -200,19 +212,12 @@ def judge_random_choices(
     if names_path is None:
         raise ValueError(NO_NAMES)
     tree = _read_tree(index_dir, names_path)
-    recipe = Recipe(
-        stage="random_choices",
-        version=VERSION,
-        config={
-            "samples": {
-                run.sample: {"title": run.title, "categories": _some_categories(run, config.seed)} for run in runs
-            },
-            **config.model_dump(mode="json"),
-            "notes": list(notes),
-        },
-        inputs={"labels": draw.labels_dir, "features": draw.features_dir},
-        files={"category_names": hash_file(names_path)},
-        libraries={name: metadata.version(name) for name in _LIBRARIES},
-    )
-    write = partial(_write_random_choices, draw, tree, runs, config, notes)
-    return cast(RandomChoicesResult, build_artifact(recipe.dir_in(artifacts_dir), recipe, write))
+
+    def write(part_dir: Path) -> Made:
+        judge = _Judge(draw, config.products_per_category)
+        choices = _judge_all(judge, tree, runs, config)
+        choices["notes"] = [*notes, *choices["notes"]]
+        write_json(part_dir / "random_choices.json", choices)
+        return Made({f"num_{kind}": len(choices[kind]) for kind in ("alike", "unlike")})
+
+    return make(RandomChoicesResult, _recipe(names_path, draw, runs, config, notes), artifacts_dir, write)

@@ -7,7 +7,6 @@ import logging
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import metadata
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
@@ -16,15 +15,16 @@ import numpy.typing as npt
 import pandas as pd
 
 from cdiscount_tasks.artifacts.json_files import read_json, write_json
+from cdiscount_tasks.artifacts.make import make_page
 from cdiscount_tasks.artifacts.manifest import read_manifest
-from cdiscount_tasks.artifacts.publish import rebuild_artifact
-from cdiscount_tasks.artifacts.recipe import Recipe
+from cdiscount_tasks.artifacts.publish import Made
+from cdiscount_tasks.artifacts.recipe import Recipe, versions
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.index.profile_file import read_profile
 from cdiscount_tasks.learning.features.leak import unknown_price
 from cdiscount_tasks.learning.measuring import metrics as measuring
 from cdiscount_tasks.learning.measuring.calibration import Calibration
-from cdiscount_tasks.learning.measuring.choices import choose_products
+from cdiscount_tasks.learning.measuring.choices import choose_shown
 from cdiscount_tasks.learning.measuring.intervals import known_exactly
 from cdiscount_tasks.learning.measuring.reliability import measure_calibration
 from cdiscount_tasks.pages.labels.choices import choose_all
@@ -32,7 +32,7 @@ from cdiscount_tasks.pages.labels.page import render_label_page
 from cdiscount_tasks.pages.parts.thumbnails import make_thumbnail
 from cdiscount_tasks.pages.report.cases import show_galleries
 from cdiscount_tasks.pages.report.class_table import write_classes
-from cdiscount_tasks.pages.report.metrics_json import summarise
+from cdiscount_tasks.pages.report.metrics_json import ReportFacts, summarise
 from cdiscount_tasks.pages.report.page import render_model_card, render_report
 from cdiscount_tasks.reports.evidence import read_evidence, read_small_pictures
 from cdiscount_tasks.reports.metrics import METRICS
@@ -47,8 +47,6 @@ from cdiscount_tasks.vocabulary import CLASS_NAMES, TEST, VALIDATION
 logger = logging.getLogger(__name__)
 
 VERSION = 8
-_SETTING = "CDISCOUNT_REPORTS"
-_LIBRARIES = ("jinja2", "matplotlib", "numpy", "pandas", "pillow", "scipy")
 
 
 class ReportResult(TypedDict):
@@ -99,6 +97,11 @@ class _Inputs:
     model_input: dict[str, Any]
     audit: AuditTables | None
     profile: dict[str, Any]
+
+    @property
+    def tested(self) -> pd.DataFrame:
+        """Return the rows of the test products."""
+        return self.products[self.products["split"] == TEST]
 
 
 def _corrected(products: pd.DataFrame, labels: pd.DataFrame, classes: pd.DataFrame) -> npt.NDArray[np.int64]:
@@ -158,7 +161,7 @@ def _measure_all(inputs: _Inputs, config: RunConfig, no_features: str) -> dict[s
         test[unit]["ceiling"] = known_exactly(
             inputs.counts["ceiling"].get(ceiling), accuracy["n"], accuracy["num_groups"]
         )
-    return summarise(
+    facts = ReportFacts(
         test={**test, "fewest_to_judge": measuring.FEWEST_TO_JUDGE},
         validation=validation,
         classes=inputs.classes.to_dict("records"),
@@ -171,6 +174,7 @@ def _measure_all(inputs: _Inputs, config: RunConfig, no_features: str) -> dict[s
         config=config,
         profile=inputs.profile,
     )
+    return summarise(facts)
 
 
 def _make_label_page(dirs: Mapping[str, Path], metrics: Mapping[str, Any], *, embed_pictures: bool) -> str:
@@ -182,6 +186,37 @@ def _make_label_page(dirs: Mapping[str, Path], metrics: Mapping[str, Any], *, em
     return render_label_page(metrics, choices, small, no_pictures)
 
 
+def _make_texts(
+    dirs: Mapping[str, Path], inputs: _Inputs, metrics: dict[str, Any], config: RunConfig, no_features: str
+) -> dict[str, str]:
+    """Return the pages, the lists and the model card, by the names of their files."""
+    embed_pictures = config.sample.embed_pictures
+    choices = choose_shown(inputs.tested)
+    evidence = read_evidence(dirs, choices, config.training.network, no_features, embed_pictures=embed_pictures)
+    suspects = make_suspect_texts(dirs, inputs.audit, inputs.classes, metrics, embed_pictures=embed_pictures)
+    usable = str(dirs["model"].absolute()) if (dirs["model"] / CLASS_NAMES).exists() else None
+    return {
+        "report.html": render_report(metrics, inputs.history, show_galleries(choices, evidence), suspects.shown),
+        "labels.html": _make_label_page(dirs, metrics, embed_pictures=embed_pictures),
+        "MODEL_CARD.md": render_model_card(metrics, usable),
+        **suspects.files,
+    }
+
+
+def _headline(test: Mapping[str, Any], num_mistakes: int) -> dict[str, Any]:
+    accuracy = test["product"]["accuracy"]
+    return {
+        "product_accuracy": accuracy["value"],
+        "product_accuracy_low": accuracy["low"],
+        "product_accuracy_high": accuracy["high"],
+        "image_accuracy": test["image"]["accuracy"]["value"],
+        "majority_baseline": test["baseline"]["majority"]["value"],
+        "num_test_products": accuracy["n"],
+        "num_test_images": test["image"]["accuracy"]["n"],
+        "num_mistakes": num_mistakes,
+    }
+
+
 def report_recipe(dirs: Mapping[str, Path], config: RunConfig) -> Recipe:
     """Return what decides a report: its input artifacts by stage, and the run's config."""
     return Recipe(
@@ -189,8 +224,7 @@ def report_recipe(dirs: Mapping[str, Path], config: RunConfig) -> Recipe:
         version=VERSION,
         config=config.model_dump(mode="json"),
         inputs=dirs,
-        files={},
-        libraries={name: metadata.version(name) for name in _LIBRARIES},
+        libraries=versions("jinja2", "matplotlib", "numpy", "pandas", "pillow", "scipy"),
     )
 
 
@@ -214,39 +248,18 @@ def write_report(
             features that cannot be read are reported on the page instead.
     """
     inputs = _read_inputs(dirs)
-    test_products = inputs.products[inputs.products["split"] == TEST]
-    if test_products.empty:
+    tested = inputs.tested
+    if tested.empty:
         raise DataError(f"{dirs['evaluation']}: holds no prediction for a test product; remove it and run again")
 
-    def write(part_dir: Path) -> dict[str, Any]:
+    def write(part_dir: Path) -> Made:
         metrics = _measure_all(inputs, config, no_features)
-        choices = choose_products(test_products)
-        embed_pictures = config.sample.embed_pictures
-        evidence = read_evidence(dirs, choices, config.training.network, no_features, embed_pictures=embed_pictures)
-        suspects = make_suspect_texts(dirs, inputs.audit, inputs.classes, metrics, embed_pictures=embed_pictures)
-        label_page = _make_label_page(dirs, metrics, embed_pictures=embed_pictures)
-        page = render_report(metrics, inputs.history, show_galleries(choices, evidence), suspects.shown)
         write_json(part_dir / METRICS, metrics)
-        shutil.copyfile(dirs["evaluation"] / PREDICTIONS, part_dir / PREDICTIONS)
-        (part_dir / "report.html").write_text(page, encoding="utf-8")
-        (part_dir / "labels.html").write_text(label_page, encoding="utf-8")
-        for name, text in suspects.files.items():
-            (part_dir / name).write_text(text, encoding="utf-8", newline="")
         write_classes(part_dir / "classes.csv", metrics)
-        model_dir = dirs["model"]
-        usable = str(model_dir.absolute()) if (model_dir / CLASS_NAMES).exists() else None
-        (part_dir / "MODEL_CARD.md").write_text(render_model_card(metrics, usable), encoding="utf-8")
-        test = metrics["test"]
-        accuracy = test["product"]["accuracy"]
-        return {
-            "product_accuracy": accuracy["value"],
-            "product_accuracy_low": accuracy["low"],
-            "product_accuracy_high": accuracy["high"],
-            "image_accuracy": test["image"]["accuracy"]["value"],
-            "majority_baseline": test["baseline"]["majority"]["value"],
-            "num_test_products": accuracy["n"],
-            "num_test_images": test["image"]["accuracy"]["n"],
-            "num_mistakes": int((test_products["class_index"] != test_products["predicted"]).sum()),
-        }
+        shutil.copyfile(dirs["evaluation"] / PREDICTIONS, part_dir / PREDICTIONS)
+        for name, text in _make_texts(dirs, inputs, metrics, config, no_features).items():
+            (part_dir / name).write_text(text, encoding="utf-8", newline="")
+        num_mistakes = int((tested["class_index"] != tested["predicted"]).sum())
+        return Made(_headline(metrics["test"], num_mistakes))
 
-    return cast(ReportResult, rebuild_artifact(out_dir, report_recipe(dirs, config), write, _SETTING))
+    return make_page(ReportResult, report_recipe(dirs, config), out_dir, write)

@@ -1,9 +1,8 @@
 """Index -> sample: the chosen products with their JPEG bytes, in Parquet."""
 
-import logging
-from functools import partial
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypedDict, cast
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from cdiscount_tasks.artifacts.publish import build_artifact
+from cdiscount_tasks.artifacts.make import Result, make
+from cdiscount_tasks.artifacts.publish import Made
 from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.catalogue.reader import read_images
 from cdiscount_tasks.errors import DataError
@@ -20,8 +20,6 @@ from cdiscount_tasks.settings.sample import DrawConfig
 from cdiscount_tasks.tables.numbers import numpy_numbers, take_rows
 from cdiscount_tasks.tables.parquet import TableWriter, read_rows, read_table, write_table
 from cdiscount_tasks.tables.schemas import IMAGES, PRODUCTS, REJECTED, SAMPLE_IMAGES, SAMPLE_PRODUCTS
-
-logger = logging.getLogger(__name__)
 
 Integers = npt.NDArray[np.int64]
 
@@ -33,15 +31,13 @@ _PRODUCTS_WORTH_PROCESSES = 60_000
 """Two processes lose 0.6 s at 20,000 to 40,000 products, are even at 60,000, and win 14 of 24 s at 340,000."""
 
 
-class SampleResult(TypedDict):
+class SampleResult(Result):
     """What the sample holds."""
 
-    path: str
     num_categories: int
     num_products: int
     num_images: int
     num_bytes: int
-    reused: bool
 
 
 class SampleFile(NamedTuple):
@@ -126,32 +122,26 @@ def _write_file(file: SampleFile) -> tuple[int, int]:
     return len(jpegs), int(numpy_numbers(file.images["length"]).sum())
 
 
-def _write_sample(index_dir: Path, catalogue_path: Path, config: DrawConfig, part_dir: Path) -> dict[str, Any]:
-    if config.categories is None:
-        products = read_table(index_dir / "products.parquet", PRODUCTS)
-        images = read_table(index_dir / "images.parquet", IMAGES)
+def _read_index(index_dir: Path, categories: Sequence[int] | None) -> tuple[pa.Table, pa.Table]:
+    """Read the products and images of some categories; None: of all."""
+    paths = (index_dir / "products.parquet", PRODUCTS), (index_dir / "images.parquet", IMAGES)
+    if categories is None:
+        products, images = (read_table(path, schema) for path, schema in paths)
     else:
-        products = read_rows(index_dir / "products.parquet", PRODUCTS, "category_id", config.categories)
-        images = read_rows(index_dir / "images.parquet", IMAGES, "category_id", config.categories)
-    products = choose_products(products, config)
-    write_table(part_dir / "products.parquet", products.select(SAMPLE_PRODUCTS.names), SAMPLE_PRODUCTS)
+        products, images = (read_rows(path, schema, "category_id", categories) for path, schema in paths)
+    return products, images
+
+
+def _rejected_images(index_dir: Path, products: pa.Table) -> pa.Table:
+    """Return what the index rejected of some products' images."""
     rejected = read_table(index_dir / "rejected.parquet", REJECTED)
-    of_sample = pc.and_(pc.is_in(rejected["product_id"], value_set=products["product_id"].combine_chunks()),
-                        pc.is_valid(rejected["image_number"]))  # fmt: skip
-    write_table(part_dir / "rejected.parquet", rejected.filter(of_sample), REJECTED)
-    files = plan_files(catalogue_path, products, images, part_dir)
-    written = list(map_in_processes(_write_file, files, worth_it=len(products) > _PRODUCTS_WORTH_PROCESSES))
-    return {
-        "num_categories": pc.count_distinct(products["category_id"]).as_py(),
-        "num_products": len(products),
-        "num_images": sum(count for count, _ in written),
-        "num_bytes": sum(size for _, size in written),
-    }
+    of_sample = pc.is_in(rejected["product_id"], value_set=products["product_id"].combine_chunks())
+    return rejected.filter(pc.and_(of_sample, pc.is_valid(rejected["image_number"])))
 
 
 def sample_recipe(index_dir: Path, config: DrawConfig) -> Recipe:
     """Return what decides a sample."""
-    return Recipe("sample", VERSION, config.model_dump(mode="json"), {"index": index_dir}, {}, {})
+    return Recipe("sample", VERSION, config.model_dump(mode="json"), {"index": index_dir})
 
 
 def draw_sample(index_dir: Path, catalogue_path: Path, artifacts_dir: Path, config: DrawConfig) -> SampleResult:
@@ -170,6 +160,21 @@ def draw_sample(index_dir: Path, catalogue_path: Path, artifacts_dir: Path, conf
     Raises:
         DataError: If a category of the sample has no product, or the catalogue is not the indexed one.
     """
-    recipe = sample_recipe(index_dir, config)
-    write = partial(_write_sample, index_dir, catalogue_path, config)
-    return cast(SampleResult, build_artifact(recipe.dir_in(artifacts_dir), recipe, write))
+
+    def write(part_dir: Path) -> Made:
+        products, images = _read_index(index_dir, config.categories)
+        products = choose_products(products, config)
+        write_table(part_dir / "products.parquet", products.select(SAMPLE_PRODUCTS.names), SAMPLE_PRODUCTS)
+        write_table(part_dir / "rejected.parquet", _rejected_images(index_dir, products), REJECTED)
+        files = plan_files(catalogue_path, products, images, part_dir)
+        written = list(map_in_processes(_write_file, files, worth_it=len(products) > _PRODUCTS_WORTH_PROCESSES))
+        return Made(
+            {
+                "num_categories": pc.count_distinct(products["category_id"]).as_py(),
+                "num_products": len(products),
+                "num_images": sum(count for count, _ in written),
+                "num_bytes": sum(size for _, size in written),
+            }
+        )
+
+    return make(SampleResult, sample_recipe(index_dir, config), artifacts_dir, write)

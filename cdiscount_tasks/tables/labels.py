@@ -10,6 +10,7 @@ import pyarrow.compute as pc
 
 from cdiscount_tasks.tables import parquet, schemas
 from cdiscount_tasks.tables.sample_images import SampleImages, read_image_keys, rows_of
+from cdiscount_tasks.vocabulary import TRAIN
 
 PictureKey = tuple[int, int]
 """product_id and image_number."""
@@ -103,3 +104,27 @@ def read_jpegs(sample_dir: Path, keys: Sequence[PictureKey]) -> dict[PictureKey,
     rows = rows_of(sample_dir, wanted["product_id"].to_numpy(), wanted["image_number"].to_numpy())
     pictures = SampleImages(sample_dir).read(rows.tolist())
     return dict(zip(wanted.itertuples(index=False, name=None), pictures, strict=True))
+
+
+def read_y_values(labels_dir: Path) -> pd.DataFrame:
+    """Rebuild the y-values from the labels artifact alone.
+
+    Returns:
+        product_id, image_number, category_id (as given), label (Int64, to learn from; missing: the product or, in
+        train, this image is not learnt from), class_index (of the given category) and split; a row an image kept,
+        sorted by product_id, image_number, row for row as `images.parquet` and, within a split, as the predictions.
+    """
+    products = parquet.exact_frame(parquet.read_table(labels_dir / "products.parquet", schemas.LABEL_PRODUCTS), "label")
+    images = parquet.read_table(labels_dir / "images.parquet", schemas.LABEL_IMAGES).to_pandas()
+    by_product = products.set_index("product_id")
+    label = images["product_id"].map(by_product["label"])
+    return pd.DataFrame(
+        {
+            "product_id": images["product_id"],
+            "image_number": images["image_number"],
+            "category_id": images["product_id"].map(by_product["category_id"]),
+            "label": label.where(images["learnt"] | (images["split"] != TRAIN)),
+            "class_index": images["class_index"],
+            "split": images["split"],
+        }
+    )

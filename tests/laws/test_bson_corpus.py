@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from cdiscount_tasks.catalogue.document import Broken, Refused, read_any
-from cdiscount_tasks.catalogue.scan import scan_range
+from cdiscount_tasks.catalogue.scan import scan_bytes
 from cdiscount_tasks.vocabulary import Reason
 from tests.material.tiny_catalogue import draw_jpeg, encode
 
@@ -40,7 +40,7 @@ def scan_between(tmp_path):
     def run(document):
         path = tmp_path / "catalogue.bson"
         path.write_bytes(BEFORE + document + AFTER)
-        return scan_range(path, 0, path.stat().st_size, begins_at_start=True)
+        return scan_bytes(path, 0, path.stat().st_size, begins_at_start=True)
 
     return run
 

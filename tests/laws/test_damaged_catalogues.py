@@ -21,9 +21,9 @@ from bson.int64 import Int64
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdiscount_tasks.catalogue import window
+from cdiscount_tasks.catalogue import ranges, window
 from cdiscount_tasks.catalogue.layout import NO_CATEGORY
-from cdiscount_tasks.catalogue.scan import scan_range
+from cdiscount_tasks.catalogue.scan import scan_bytes
 from cdiscount_tasks.index.tables import images_table
 from cdiscount_tasks.settings.environment import PROJECT_DIR
 from cdiscount_tasks.stages import index
@@ -119,7 +119,7 @@ def check(tmp_path, monkeypatch):
         data = bytes(data)
         path.write_bytes(data)
         with time_bound():
-            found = scan_range(path, 0, len(data), begins_at_start=True)
+            found = scan_bytes(path, 0, len(data), begins_at_start=True)
         expected = read_catalogue(data)
         assert as_read(found, data) == expected
         kept = sum(found.product_lengths)
@@ -282,9 +282,9 @@ def joined(path, cuts):
     for start, stop in itertools.pairwise(cuts):
         if true_offset >= stop:
             continue
-        found = scan_range(path, start, stop, begins_at_start=start == 0)
+        found = scan_bytes(path, start, stop, begins_at_start=start == 0)
         if found.first_offset != true_offset:
-            found = scan_range(path, true_offset, stop, begins_at_start=True)
+            found = scan_bytes(path, true_offset, stop, begins_at_start=True)
         part = as_read(found, data)
         whole.products += part.products
         whole.images += part.images
@@ -338,9 +338,9 @@ def one_range_dir(hard_path, tmp_path_factory):
 
 def index_in_ranges(path, parent_dir, num_ranges, monkeypatch):
     """Index a file in about so many ranges of one block each; returns the folder and the number of ranges."""
-    for module in (index, window):
+    for module in (ranges, window):
         monkeypatch.setattr(module, "BLOCK_BYTES", -(-path.stat().st_size // num_ranges))
-    monkeypatch.setattr(index, "MIN_RANGE_BLOCKS", 1)
+    monkeypatch.setattr(ranges, "MIN_RANGE_BLOCKS", 1)
     # Nothing here needs to outlive a power cut, and thousands of small files are synced.
     monkeypatch.setattr(os, "fsync", lambda _: None)
     monkeypatch.setattr(window, "WINDOW_BYTES", WINDOW_BYTES)
@@ -373,12 +373,12 @@ def test_the_index_of_a_hard_file_is_what_the_reference_reads(hard_path, one_ran
 LIMITED = """
 import sys, time
 from pathlib import Path
-from cdiscount_tasks.catalogue.scan import scan_range
+from cdiscount_tasks.catalogue.scan import scan_bytes
 
 most_mib = int(sys.argv[2])
 path = Path(sys.argv[1])
 started = time.monotonic()
-found = scan_range(path, 0, path.stat().st_size, begins_at_start=True)
+found = scan_bytes(path, 0, path.stat().st_size, begins_at_start=True)
 # Not getrusage: its peak begins with that of the process that was forked, the test run itself.
 status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
 peak_mib = int(status["VmHWM"].split()[0]) >> 10

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from cdiscount_tasks.artifacts.manifest import read_manifest
-from cdiscount_tasks.catalogue import window
+from cdiscount_tasks.catalogue import ranges, window
 from cdiscount_tasks.catalogue.file import fingerprint
 from cdiscount_tasks.settings.environment import PROJECT_DIR
 from cdiscount_tasks.stages import index
@@ -23,11 +23,12 @@ TABLES = ("images.parquet", "products.parquet", "rejected.parquet")
 WORKER = f"""
 import sys
 from pathlib import Path
+from cdiscount_tasks.catalogue import ranges
 from cdiscount_tasks.stages import index
 from cdiscount_tasks.catalogue import window as file_window
 
-index.BLOCK_BYTES = file_window.BLOCK_BYTES = {BLOCK_BYTES}
-index.MIN_RANGE_BLOCKS = 1
+ranges.BLOCK_BYTES = file_window.BLOCK_BYTES = {BLOCK_BYTES}
+ranges.MIN_RANGE_BLOCKS = 1
 path, parent_dir = map(Path, sys.argv[1:])
 for byte_range in index.plan_ranges(path, parent_dir):
     print("reused" if index.scan_range(path, byte_range, parent_dir)["reused"] else "scanned", flush=True)
@@ -48,9 +49,9 @@ def large_path(tmp_path_factory):
 
 @pytest.fixture
 def small_blocks(monkeypatch):
-    for module in (index, window):
+    for module in (ranges, window):
         monkeypatch.setattr(module, "BLOCK_BYTES", BLOCK_BYTES)
-    monkeypatch.setattr(index, "MIN_RANGE_BLOCKS", 1)
+    monkeypatch.setattr(ranges, "MIN_RANGE_BLOCKS", 1)
 
 
 def start(path, parent_dir):

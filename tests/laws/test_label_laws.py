@@ -18,16 +18,17 @@ from bson import encode as encode_bson
 from hypothesis import Phase, assume, given, seed, settings
 from hypothesis import strategies as st
 
-from cdiscount_tasks.artifacts.publish import build_artifact
+from cdiscount_tasks.artifacts.publish import Made, build_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.learning.measuring.confusion import confusion
 from cdiscount_tasks.learning.pictures.images import decode_rgb
 from cdiscount_tasks.settings.sample import DrawConfig, LabelConfig
 from cdiscount_tasks.stages.inputs import LabelFiles
-from cdiscount_tasks.stages.labels import fix_labels, read_y_values
+from cdiscount_tasks.stages.labels import fix_labels
 from cdiscount_tasks.stages.sample import draw_sample
 from cdiscount_tasks.tables import parquet, schemas
+from cdiscount_tasks.tables.labels import read_y_values
 from cdiscount_tasks.vocabulary import SPLITS, TEST, TRAIN
 from tests.conftest import TEST_SCALE
 from tests.material.indexing import index_catalogue
@@ -386,7 +387,7 @@ def evaluate():
         inputs = {"labels": found.labels_dir}
         model_dir = Path(folder) / "model-guess"
         write = functools.partial(write_model, found.labels_dir)
-        build_artifact(model_dir, Recipe("model", 1, {}, inputs, {}, {}), write)
+        build_artifact(model_dir, Recipe("model", 1, {}, inputs, {}, {}), lambda part_dir: Made(write(part_dir)))
         num_classes = len(found.read("classes"))
         with pytest.MonkeyPatch.context() as monkeypatch:
             monkeypatch.setattr(evaluation, "_load_model", lambda _: (Guess(num_classes), {"image_size": 32}))

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from cdiscount_tasks.artifacts.publish import build_artifact
+from cdiscount_tasks.artifacts.publish import Made, build_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.tables import parquet, schemas
 
@@ -37,5 +37,5 @@ def make_features(labels_dir: Path, artifacts_dir: Path, looks_like: dict[int, i
 
     config = {"network": "mobilenet_v2", "image_size": 128, "looks": sorted((looks_like or {}).items())}
     recipe = Recipe("features", 1, config, {"labels": labels_dir}, {}, {})
-    build_artifact(recipe.dir_in(artifacts_dir), recipe, write)
+    build_artifact(recipe.dir_in(artifacts_dir), recipe, lambda part_dir: Made(write(part_dir)))
     return recipe.dir_in(artifacts_dir)

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import xxhash
 
-from cdiscount_tasks.artifacts.publish import build_artifact
+from cdiscount_tasks.artifacts.publish import Made, build_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.runs.folders import run_folder
 from cdiscount_tasks.stages.inputs import ComparedRun, PooledDraw
@@ -22,7 +22,7 @@ def artifact(parent, stage, write, name="x"):
     """Build an artifact of made-up content and return its folder."""
     parent.mkdir(parents=True, exist_ok=True)
     recipe = Recipe(stage, 1, {"network": "mobilenet_v2", "image_size": 96, "name": name}, {}, {}, {})
-    return Path(build_artifact(recipe.dir_in(parent), recipe, write)["path"])
+    return Path(build_artifact(recipe.dir_in(parent), recipe, lambda part_dir: Made(write(part_dir)))["path"])
 
 
 def write_features(parent, labels_dir, apart, seed=0, turned=0):

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cdiscount_tasks.artifacts import publish
 from cdiscount_tasks.artifacts.json_files import write_json
-from cdiscount_tasks.artifacts.publish import build_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.learning.pictures.images import RESIZE_RULE
 from cdiscount_tasks.runs.folders import run_folder
@@ -162,10 +162,11 @@ def publish_model(network, labels_dir: Path, artifacts_dir: Path) -> Path:
         write_table(part_dir / "history.parquet", pd.DataFrame([{**row, "num_resumes": 0}]), HISTORY)
         contract = {"image_size": SIZE, "channels": 3, "dtype": "uint8", "resize": RESIZE_RULE, "weights": None}
         write_json(part_dir / "input.json", contract)
-        return {"network": "small_cnn", "num_parameters": 12, "num_epochs": 1, "best_epoch": 1, "num_train_images": 9}
+        counts = {"num_parameters": 12, "num_epochs": 1, "best_epoch": 1, "num_train_images": 9}
+        return publish.Made({"network": "small_cnn", **counts})
 
     recipe = Recipe("model", 1, {"network": network.name}, {"labels": labels_dir}, {}, {})
-    return Path(build_artifact(recipe.dir_in(artifacts_dir), recipe, write)["path"])
+    return Path(publish.build_artifact(recipe.dir_in(artifacts_dir), recipe, write)["path"])
 
 
 def label_run(place: Path, case: Extreme) -> tuple[Path, dict[str, Path], LabelConfig]:

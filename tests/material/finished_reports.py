@@ -7,7 +7,7 @@ import numpy as np
 
 from cdiscount_tasks.artifacts.hashes import hash_file
 from cdiscount_tasks.artifacts.json_files import write_json
-from cdiscount_tasks.artifacts.publish import rebuild_artifact
+from cdiscount_tasks.artifacts.publish import Made, rebuild_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.tables import parquet, schemas
 
@@ -78,9 +78,9 @@ def write_finished(
         }
         write_json(part_dir / "metrics.json", metrics)
         (part_dir / "report.html").write_text('<div class="page"><p>report</p></div>', encoding="utf-8")
-        return {}
+        return Made({})
 
-    rebuild_artifact(out_dir, Recipe("report", 1, {"folder": folder}, {}, {}, {}), write)
+    rebuild_artifact(out_dir, Recipe("report", 1, {"folder": folder}), write)
     for path in out_dir.iterdir():
         os.utime(path, (at, at))
     return out_dir

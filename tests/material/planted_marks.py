@@ -1,6 +1,6 @@
 """Images of which half carry a mark of known place: what a network trained on them looks at is known too."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image
@@ -118,6 +118,7 @@ def judge_maps(marked: Marked, network: NetworkName, epochs: int, seed: int) -> 
     from cdiscount_tasks.learning.networks.build import build_network
     from cdiscount_tasks.learning.networks.training import train
     from cdiscount_tasks.learning.pictures.inputs import ImagesInMemory
+    from tests.material.small_trainings import NothingKept
 
     size, num_images = marked.images.shape[1], len(marked.images)
     parts = np.split(np.arange(num_images), [int(0.7 * num_images), int(0.8 * num_images)])
@@ -127,7 +128,8 @@ def judge_maps(marked: Marked, network: NetworkName, epochs: int, seed: int) -> 
 
     config = TrainingConfig(network=network, image_size=size, epochs=epochs, batch_size=32)
     learnt, chosen = (Examples(hold(rows), marked.is_marked[rows], np.arange(len(rows))) for rows in parts[:2])
-    trained = train(build_network(network, size, 2), learnt, chosen, config, device).network
+    nowhere: Any = NothingKept()
+    trained = train(build_network(network, size, 2), learnt, chosen, config, device, nowhere).network
     answers = np.asarray(trained(marked.images[parts[2]], training=False)).argmax(axis=1)
     truth = marked.is_marked[parts[2]]
     rows = parts[2][(answers == 1) & (truth == 1)]

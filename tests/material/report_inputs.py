@@ -2,6 +2,7 @@
 
 import io
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ import xxhash
 from PIL import Image, ImageDraw
 
 from cdiscount_tasks.artifacts.json_files import write_json
-from cdiscount_tasks.artifacts.publish import build_artifact
+from cdiscount_tasks.artifacts.publish import Made, build_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.learning.measuring.calibration import choose_calibration, tempered
 from cdiscount_tasks.learning.measuring.metrics import squared_errors
@@ -233,6 +234,10 @@ def _counts(products, images) -> dict:
     }
 
 
+def _fill(write, part_dir) -> Made:
+    return Made(write(part_dir))
+
+
 def make_inputs(
     parent: Path,
     num_products=400,
@@ -365,6 +370,6 @@ def make_inputs(
             {},
             {"numpy": "2.5.5"},
         )
-        build_artifact(recipe.dir_in(parent), recipe, write)
+        build_artifact(recipe.dir_in(parent), recipe, partial(_fill, write))
         dirs[write.__name__] = recipe.dir_in(parent)
     return ReportInputs(dirs, config, products, images)

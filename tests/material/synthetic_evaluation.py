@@ -5,7 +5,9 @@ neighbours, never towards a few classes, exactly certain at times. Only `stages.
 """
 
 import io
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -16,7 +18,7 @@ import xxhash
 from PIL import Image
 
 from cdiscount_tasks.artifacts.json_files import write_json
-from cdiscount_tasks.artifacts.publish import build_artifact
+from cdiscount_tasks.artifacts.publish import Made, build_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.learning.measuring.calibration import choose_calibration, tempered
 from cdiscount_tasks.learning.measuring.metrics import squared_errors
@@ -292,6 +294,10 @@ def _config(names: pd.DataFrame) -> RunConfig:
     )
 
 
+def _fill(write: Callable[[Path], Mapping[str, Any]], part_dir: Path) -> Made:
+    return Made(write(part_dir))
+
+
 def make_evaluation(
     parent: Path, num_products: int = 400_000, num_categories: int = NUM_CATEGORIES, seed: int = 0
 ) -> Evaluation:
@@ -374,6 +380,6 @@ def make_evaluation(
     dirs: dict[str, Path] = {}
     for write in (index, sample, labels, model, evaluation):
         recipe = Recipe(write.__name__, 1, {"seed": seed, "num_products": num_products}, dict(dirs), {}, {})
-        build_artifact(recipe.dir_in(parent), recipe, write)
+        build_artifact(recipe.dir_in(parent), recipe, partial(_fill, write))
         dirs[write.__name__] = recipe.dir_in(parent)
     return Evaluation(dirs, _config(names))

@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 
+from cdiscount_tasks.catalogue.ranges import ByteRange
 from cdiscount_tasks.errors import StepLeftOut
 from cdiscount_tasks.runs import steps
 from cdiscount_tasks.runs.start import start_run
@@ -13,7 +14,7 @@ def begin_run(sample_name, run_id, **settings):
     run = start_run(sample_name, run_id, **settings)
     place = run.index_place
     for byte_range in index.plan_ranges(place.catalogue_path, place.parent_dir):
-        index.scan_range(place.catalogue_path, index.ByteRange(**byte_range), place.parent_dir)
+        index.scan_range(place.catalogue_path, ByteRange(**byte_range), place.parent_dir)
     steps.make("index", sample_name, run_id)
     return run
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from cdiscount_tasks.artifacts.publish import build_artifact
+from cdiscount_tasks.artifacts.publish import Made, build_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
 from tools import verify
 
@@ -11,9 +11,9 @@ from tools import verify
 def artifact_dir(tmp_path):
     recipe = Recipe(stage="labels", version=1, config={}, inputs={}, files={}, libraries={})
 
-    def write(part_dir: Path) -> dict[str, int]:
+    def write(part_dir: Path) -> Made:
         (part_dir / "rows.txt").write_text("one row")
-        return {"num_rows": 1}
+        return Made({"num_rows": 1})
 
     return Path(build_artifact(recipe.dir_in(tmp_path / "samples"), recipe, write)["path"])
 

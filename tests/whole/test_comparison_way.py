@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from cdiscount_tasks.catalogue.names import read_category_names
+from cdiscount_tasks.catalogue.ranges import ByteRange
 from cdiscount_tasks.learning.features.random_choices import TreeCategory, choose_draws, choose_pool
 from cdiscount_tasks.runs.comparison import start_comparison
 from cdiscount_tasks.settings.comparison import RandomChoicesConfig
@@ -58,7 +59,7 @@ def compare():
             run.sample_dir, run.labels_dir, backbone.weights_path, run.labels_dir.parent, backbone.config
         )
         own.record(f"features_{run.sample}", extracted)
-    pool = random_choices.choose_pool(own.index_dir, own.names_path, own.compared, own.config.random_choices)
+    pool = random_choices.choose_categories(own.index_dir, own.names_path, own.compared, own.config.random_choices)
     drawn = sample.draw_sample(own.index_dir, own.catalogue_path, own.artifacts_dir, own.draw_config(pool.category_ids))
     sample_dir = Path(own.record("pooled_sample", drawn)["path"])
     files = own.runs[0].label_files
@@ -135,9 +136,9 @@ def test_the_real_example_of_82_documents_is_too_small_for_a_random_choices_and_
     if not path.is_file():
         pytest.skip(f"{path} is absent")
     for byte_range in index.plan_ranges(path, tmp_path):
-        index.scan_range(path, index.ByteRange(**byte_range), tmp_path)
+        index.scan_range(path, ByteRange(**byte_range), tmp_path)
     index_dir = Path(index.merge_index(path, tmp_path, 0.01)["path"])
-    pool = random_choices.choose_pool(index_dir, path.with_name("category_names.csv"), [], RandomChoicesConfig())
+    pool = random_choices.choose_categories(index_dir, path.with_name("category_names.csv"), [], RandomChoicesConfig())
     assert pool.category_ids == ()
     assert "no level-2 name has 5 categories of at least 60 products" in pool.notes[0]
     assert "only 0 of the level-1 names" in pool.notes[1]

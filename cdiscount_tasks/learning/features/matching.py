@@ -69,7 +69,7 @@ def material_of(products: pd.DataFrame, images: pd.DataFrame, features: npt.NDAr
     )
 
 
-def choose_products(material: Material, classes: Iterable[int]) -> Bools:
+def match_products(material: Material, classes: Iterable[int]) -> Bools:
     """Choose the products of some classes' groups, of MOST_GROUPS groups of each class at most.
 
     Returns:

@@ -103,7 +103,7 @@ def choose_pool(categories: Sequence[TreeCategory], fewest_products: int, seed: 
     return Pool(tuple(sorted(chosen)), tuple(notes))
 
 
-def _told(what: str, num_drawn: int, num_tries: int) -> list[str]:
+def _why_so_few(what: str, num_drawn: int, num_tries: int) -> list[str]:
     if num_drawn == NUM_RANDOM_CHOICES or not num_tries:
         return []
     return [f"only {num_drawn} different draws of {what} categories are possible, not {NUM_RANDOM_CHOICES}"]
@@ -155,7 +155,7 @@ def choose_draws(
     families, departments = _families(fit), _departments(fit)
     alike = _draw_alike(families, np.random.default_rng([seed, 1]))
     unlike = _draw_unlike(departments, np.random.default_rng([seed, 2]))
-    notes = [*_told("alike", len(alike), len(families)), *_told("unlike", len(unlike), len(unlike))]
+    notes = [*_why_so_few("alike", len(alike), len(families)), *_why_so_few("unlike", len(unlike), len(unlike))]
     if len(fit) < len(categories):
         notes.append(
             f"{len(categories) - len(fit)} of {len(categories)} categories have fewer than {fewest_groups} groups of "

@@ -25,6 +25,26 @@ NOT_LISTED, SUSPECT, RANDOM = "", "suspect", "random"
 _SMALLEST = 1e-6
 
 
+class LabelledProducts(NamedTuple):
+    """Products with labels that may be wrong, and what a frozen network sees in their pictures.
+
+    Attributes:
+        features: float32, [num_images, num_features].
+        product_of_image: int64, [num_images], each in [0, num_products), every product at least once.
+        label: int64, [num_products], in [0, num_classes).
+        group_id: int64, [num_products].
+        learnt: bool, [num_images], what may be learnt from.
+        num_classes: Number of classes.
+    """
+
+    features: npt.NDArray[np.float32]
+    product_of_image: Ints
+    label: Ints
+    group_id: Ints
+    learnt: Bools
+    num_classes: int
+
+
 class Evidence(NamedTuple):
     """What the products of other folds say of each product.
 
@@ -86,28 +106,15 @@ def deal_folds(label: Ints, group_id: Ints, num_folds: int, seed: int) -> Ints:
     return np.asarray(fold[group])
 
 
-def judge_out_of_sample(
-    features: npt.NDArray[np.float32],
-    product_of_image: Ints,
-    label: Ints,
-    group_id: Ints,
-    learnt: Bools,
-    num_classes: int,
-    most_learnt: int,
-    seed: int = 0,
-) -> Evidence:
+def judge_out_of_sample(given: LabelledProducts, most_learnt: int, seed: int = 0) -> Evidence:
     """Judge every product by a logistic head that saw no product of its group.
 
     Args:
-        features: float32, [num_images, num_features].
-        product_of_image: int64, [num_images], each in [0, num_products), every product at least once.
-        label: int64, [num_products], in [0, num_classes).
-        group_id: int64, [num_products].
-        learnt: bool, [num_images], what may be learnt from.
-        num_classes: Number of classes.
+        given: The products.
         most_learnt: Images that a head learns from, at most; whole groups are left out above that.
         seed: Of folds, and of the groups that are left out.
     """
+    features, product_of_image, label, group_id, learnt, num_classes = given
     fold = deal_folds(label, group_id, NUM_FOLDS, seed)
     by_image = np.full((len(features), num_classes), 1 / num_classes, np.float32)
     is_judged = np.zeros(len(label), bool)
@@ -163,6 +170,7 @@ def choose_list(
     verdicts: Verdicts,
     is_known: Bools,
     seed: int,
+    most: int = MOST_LISTED,
     listed_before: npt.NDArray[np.str_] | None = None,
 ) -> ReviewList:
     """Choose the most suspect products, and among them a fifth that nothing speaks against, drawn at random.
@@ -174,13 +182,14 @@ def choose_list(
         verdicts: Of the products.
         is_known: bool, [num_products]: people have looked at it already, or it was not judged; it is not listed.
         seed: Of the random ones.
+        most: Suspects at most.
         listed_before: The kind of each product in an earlier list, [num_products]; None: there was no such list.
     """
     ranked = np.argsort(verdicts.quality, kind="stable")
     before = np.full(len(ranked), NOT_LISTED, dtype="<U7") if listed_before is None else listed_before
     offered = {kind: ranked[((before == kind) & ~is_known)[ranked]] for kind in (SUSPECT, RANDOM)}
     is_new = ~is_known & (before == NOT_LISTED)
-    suspects = np.concatenate([offered[SUSPECT], ranked[(verdicts.is_suspect & is_new)[ranked]]])[:MOST_LISTED]
+    suspects = np.concatenate([offered[SUSPECT], ranked[(verdicts.is_suspect & is_new)[ranked]]])[:most]
     suspects = suspects[np.argsort(verdicts.quality[suspects], kind="stable")]
     unsuspected = np.flatnonzero(~verdicts.is_suspect & is_new)
     num_random = round(len(suspects) * RANDOM_SHARE / (1 - RANDOM_SHARE)) - len(offered[RANDOM])

@@ -132,7 +132,7 @@ class ProductChoices:
         return {int(product_id) for product_id in shown["product_id"]}
 
 
-def choose_products(products: pd.DataFrame) -> ProductChoices:
+def choose_shown(products: pd.DataFrame) -> ProductChoices:
     """Choose what the page shows; the evaluation makes its activation maps of the same choice.
 
     Args:

@@ -25,7 +25,7 @@ def _heights(values: Sequence[float]) -> np.ndarray:
     return np.asarray((ranks % 5 - 2) * _SPREAD / 2)
 
 
-def _told(choices: Mapping[str, Any], names: Sequence[str]) -> str:
+def _in_words(choices: Mapping[str, Any], names: Sequence[str]) -> str:
     parts = []
     for kind in ("alike", "unlike"):
         values = [one["accuracy"]["value"] for one in choices[kind]]
@@ -48,7 +48,7 @@ def draw_random_choices(choices: Mapping[str, Any], names: Sequence[str]) -> Cur
         names: Of the samples, in the order of their letters.
     """
     title = "Random categories by how hard they are"
-    alt = f"{title}: {_told(choices, names)}."
+    alt = f"{title}: {_in_words(choices, names)}."
     with mpl.rc_context(STYLE):
         rows = [kind for kind in _ROWS if choices[kind]]
         figure = Figure(figsize=(9.2, 1.5 + 0.6 * len(rows)), layout="constrained")

@@ -3,6 +3,7 @@
 import json
 import shlex
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from cdiscount_tasks.learning.measuring.choices import RANDOM_SEED
@@ -105,22 +106,11 @@ def _verdict(test: Mapping[str, Any], certificate: Mapping[str, Any]) -> dict[st
     }
 
 
-def summarise(
-    test: Mapping[str, Any],
-    validation: Mapping[str, Any],
-    classes: Sequence[Mapping[Any, Any]],
-    certificate: Mapping[str, Any],
-    counts: Mapping[str, Any],
-    model_input: Mapping[str, Any],
-    audited: Mapping[str, Any],
-    artifacts: Mapping[str, str],
-    manifests: Mapping[str, Any],
-    config: RunConfig,
-    profile: Mapping[str, Any],
-) -> dict[str, Any]:
-    """Put together what metrics.json holds: the same inputs give the same bytes.
+@dataclass(frozen=True)
+class ReportFacts:
+    """What metrics.json is made from.
 
-    Args:
+    Attributes:
         test: The figures on test: product, image, baseline.
         validation: The same on validation.
         classes: The rows of classes.parquet.
@@ -133,6 +123,23 @@ def summarise(
         config: The run's.
         profile: profile.json of the index.
     """
+
+    test: Mapping[str, Any]
+    validation: Mapping[str, Any]
+    classes: Sequence[Mapping[Any, Any]]
+    certificate: Mapping[str, Any]
+    counts: Mapping[str, Any]
+    model_input: Mapping[str, Any]
+    audited: Mapping[str, Any]
+    artifacts: Mapping[str, str]
+    manifests: Mapping[str, Any]
+    config: RunConfig
+    profile: Mapping[str, Any]
+
+
+def summarise(facts: ReportFacts) -> dict[str, Any]:
+    """Put together what metrics.json holds: the same facts give the same bytes."""
+    config, manifests, validation = facts.config, facts.manifests, facts.validation
     index, model = manifests["index"]["result"], manifests["model"]["result"]
     durations_s = {stage: manifest["duration_s"] for stage, manifest in manifests.items()}
     return {
@@ -142,20 +149,20 @@ def summarise(
         "preset": config.preset,
         "catalogue": {
             **{fact: index.get(fact) for fact in _CATALOGUE_FACTS},
-            "picture_sizes": _picture_sizes(profile),
+            "picture_sizes": _picture_sizes(facts.profile),
         },
-        "classes": describe_classes(classes),
-        "verdict": _verdict(test, certificate),
-        "test": test,
+        "classes": describe_classes(facts.classes),
+        "verdict": _verdict(facts.test, facts.certificate),
+        "test": facts.test,
         "validation": {
             "product": {name: validation["product"][name] for name in ("accuracy", "macro_f1", "log_loss")},
             "image": validation["image"],
         },
-        "split_certificate": certificate,
-        "labels": counts,
-        **audited,
-        "model": {**{fact: model.get(fact) for fact in _MODEL_FACTS}, "input": model_input},
+        "split_certificate": facts.certificate,
+        "labels": facts.counts,
+        **facts.audited,
+        "model": {**{fact: model.get(fact) for fact in _MODEL_FACTS}, "input": facts.model_input},
         "resources": account(manifests, config.prices),
         "durations_s": {**durations_s, "total": round(sum(durations_s.values()), 3)},
-        "lineage": _lineage(artifacts, manifests, config),
+        "lineage": _lineage(facts.artifacts, manifests, config),
     }

@@ -14,7 +14,7 @@ from cdiscount_tasks.artifacts import locks
 from cdiscount_tasks.artifacts.files import replace_file
 from cdiscount_tasks.artifacts.locks import DEAD_AFTER_S, heartbeat, lock, part_path, remove_dead_parts
 from cdiscount_tasks.artifacts.manifest import verify_artifact
-from cdiscount_tasks.artifacts.publish import build_artifact, rebuild_artifact
+from cdiscount_tasks.artifacts.publish import Made, build_artifact, rebuild_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.settings.environment import PROJECT_DIR
@@ -24,19 +24,19 @@ BUILDER = """
 import fcntl, sys, time
 from pathlib import Path
 fcntl.flock = lambda *_: None  # a file system that keeps locks to itself
-from cdiscount_tasks.artifacts.recipe import Recipe; from cdiscount_tasks.artifacts.publish import build_artifact
+from cdiscount_tasks.artifacts.recipe import Recipe; from cdiscount_tasks.artifacts.publish import Made, build_artifact
 def write(part_dir):
     (part_dir / "data.txt").write_text("whole")
     print("writing", flush=True)
     time.sleep(float(sys.argv[2]))
-    return {"num_rows": 5}
+    return Made({"num_rows": 5})
 print(build_artifact(Path(sys.argv[1]), Recipe("thing", 1, {}, {}, {}, {}), write)["reused"], flush=True)
 """
 
 
 def write_data(part_dir):
     (part_dir / "data.txt").write_text("whole")
-    return {"num_rows": 5}
+    return Made({"num_rows": 5})
 
 
 def names_in(folder):

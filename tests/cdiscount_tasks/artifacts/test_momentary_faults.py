@@ -17,7 +17,7 @@ import pytest
 from cdiscount_tasks.artifacts.json_files import read_json
 from cdiscount_tasks.artifacts.manifest import MANIFEST, read_manifest, verify_artifact
 from cdiscount_tasks.artifacts.notes import noted_results
-from cdiscount_tasks.artifacts.publish import build_artifact
+from cdiscount_tasks.artifacts.publish import Made, build_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.machine import weights
@@ -34,7 +34,7 @@ RECIPE = Recipe("thing", 1, {}, {}, {}, {})
 
 def write_data(part_dir):
     (part_dir / "data.json").write_text("{}")
-    return {"num_rows": 5}
+    return Made({"num_rows": 5})
 
 
 @pytest.fixture

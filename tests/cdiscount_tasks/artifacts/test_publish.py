@@ -12,7 +12,7 @@ from cdiscount_tasks.artifacts import publish
 from cdiscount_tasks.artifacts.disk_faults import disk_faults_told  # fmt: skip
 from cdiscount_tasks.artifacts.files import replace_file  # fmt: skip
 from cdiscount_tasks.artifacts.manifest import MANIFEST, read_manifest, verify_artifact  # fmt: skip
-from cdiscount_tasks.artifacts.publish import build_artifact, rebuild_artifact  # fmt: skip
+from cdiscount_tasks.artifacts.publish import Made, build_artifact, rebuild_artifact  # fmt: skip
 from cdiscount_tasks.artifacts.recipe import Recipe  # fmt: skip
 from cdiscount_tasks.errors import ConfigError, DataError
 
@@ -21,14 +21,14 @@ RECIPE = Recipe("thing", 1, {"colour": "red"}, {}, {}, {})
 BUILDER = """
 import logging, sys, time
 from pathlib import Path
-from cdiscount_tasks.artifacts.recipe import Recipe; from cdiscount_tasks.artifacts.publish import build_artifact
+from cdiscount_tasks.artifacts.recipe import Recipe; from cdiscount_tasks.artifacts.publish import Made, build_artifact
 logging.basicConfig(level="INFO", stream=sys.stderr)
 parent, seconds = Path(sys.argv[1]), float(sys.argv[2])
 def write(part_dir):
     (part_dir / "data.txt").write_text("whole")
     print("writing", flush=True)
     time.sleep(seconds)
-    return {"num_rows": 5}
+    return Made({"num_rows": 5})
 recipe = Recipe("thing", 1, {"colour": "red"}, {}, {}, {})
 print(build_artifact(parent / "thing-1", recipe, write)["reused"], flush=True)
 """
@@ -36,7 +36,7 @@ print(build_artifact(parent / "thing-1", recipe, write)["reused"], flush=True)
 
 def write_data(part_dir):
     (part_dir / "data.txt").write_text("whole")
-    return {"num_rows": 5}
+    return Made({"num_rows": 5})
 
 
 def never(part_dir):
@@ -102,7 +102,7 @@ def test_the_order_of_settings_does_not_change_the_key():
 
 def test_an_input_counts_by_its_identity_and_not_by_its_place(tmp_path):
     for place in ("here", "there"):
-        build_artifact(tmp_path / place, RECIPE, write_data, identity="rows-{num_rows}")
+        build_artifact(tmp_path / place, RECIPE, lambda part_dir: write_data(part_dir)._replace(identity="rows-5"))
     keys = {Recipe("next", 1, {}, {"thing": tmp_path / place}, {}, {}).key for place in ("here", "there")}
     assert len(keys) == 1
     assert read_manifest(tmp_path / "here")["identity"] == "rows-5"
@@ -193,7 +193,7 @@ def test_a_part_of_another_artifact_is_left_alone(tmp_path, out_dir):
 def test_rebuilding_puts_the_new_in_the_place_of_the_old(out_dir):
     def write_other(part_dir):
         (part_dir / "other.txt").write_text("new")
-        return {}
+        return Made({})
 
     build_artifact(out_dir, RECIPE, write_data)
     rebuild_artifact(out_dir, RECIPE, write_other)

@@ -1,6 +1,6 @@
 import pytest
 
-from cdiscount_tasks.catalogue.scan import scan_range
+from cdiscount_tasks.catalogue.scan import scan_bytes
 
 
 @pytest.fixture
@@ -10,6 +10,6 @@ def scan(tmp_path):
     def run(data, **options):
         path = tmp_path / "catalogue.bson"
         path.write_bytes(data)
-        return scan_range(path, 0, len(data), begins_at_start=True, **options)
+        return scan_bytes(path, 0, len(data), begins_at_start=True, **options)
 
     return run

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdiscount_tasks.catalogue import window as file_window
-from cdiscount_tasks.catalogue.scan import scan_range
+from cdiscount_tasks.catalogue.scan import scan_bytes
 from cdiscount_tasks.vocabulary import Reason
 from tests.material.tiny_catalogue import draw_jpeg, encode
 
@@ -73,9 +73,9 @@ def joined_scans(path, cuts):
     for start, stop in itertools.pairwise(cuts):
         if true_offset >= stop:
             continue
-        found = scan_range(path, start, stop, begins_at_start=start == 0, hash_blocks=False)
+        found = scan_bytes(path, start, stop, begins_at_start=start == 0, hash_blocks=False)
         if found.first_offset != true_offset:
-            found = scan_range(path, true_offset, stop, begins_at_start=True, hash_blocks=False)
+            found = scan_bytes(path, true_offset, stop, begins_at_start=True, hash_blocks=False)
         scans.append(found)
         true_offset = found.end_offset
     return scans
@@ -84,7 +84,7 @@ def joined_scans(path, cuts):
 @pytest.mark.parametrize("num_ranges", [1, 2, 7, 30])
 def test_joined_ranges_equal_one_scan(tiny, tiny_path, num_ranges):
     size = len(tiny.data)
-    whole = scan_range(tiny_path, 0, size, begins_at_start=True)
+    whole = scan_bytes(tiny_path, 0, size, begins_at_start=True)
     cuts = [size * number // num_ranges for number in range(num_ranges + 1)]
     assert columns(joined_scans(tiny_path, cuts)) == columns([whole])
 
@@ -111,7 +111,7 @@ def test_joined_ranges_equal_one_scan_of_a_damaged_file_cut_anywhere(tiny, tmp_p
     path = tmp_path / "damaged.bson"
     path.write_bytes(content)
     cuts = [0, *sorted(data.draw(st.sets(st.integers(1, len(content) - 1), max_size=5))), len(content)]
-    whole = scan_range(path, 0, len(content), begins_at_start=True)
+    whole = scan_bytes(path, 0, len(content), begins_at_start=True)
     assert columns(joined_scans(path, cuts)) == columns([whole])
     rejected = sum(row.byte_length for row in whole.rejected if row.image_number is None)
     assert sum(whole.product_lengths) + rejected == len(content)
@@ -121,7 +121,7 @@ def test_joined_ranges_equal_one_scan_of_a_damaged_file_cut_anywhere(tiny, tmp_p
 def test_no_bytes_make_a_scan_fail_or_lose_a_byte(tmp_path, noise):
     path = tmp_path / "noise.bson"
     path.write_bytes(noise)
-    found = scan_range(path, 0, len(noise), begins_at_start=True)
+    found = scan_bytes(path, 0, len(noise), begins_at_start=True)
     assert sum(row.byte_length for row in found.rejected if row.image_number is None) + sum(
         found.product_lengths
     ) == len(noise)
@@ -135,13 +135,13 @@ def test_a_document_larger_than_the_window_is_read(scan, monkeypatch):
 
 @pytest.mark.parametrize("window_bytes", [600, 1024, 4096])
 def test_the_size_of_the_window_changes_nothing(tiny, tiny_path, monkeypatch, window_bytes):
-    whole = scan_range(tiny_path, 0, len(tiny.data), begins_at_start=True)
+    whole = scan_bytes(tiny_path, 0, len(tiny.data), begins_at_start=True)
     monkeypatch.setattr(file_window, "WINDOW_BYTES", window_bytes)
-    assert columns([scan_range(tiny_path, 0, len(tiny.data), begins_at_start=True)]) == columns([whole])
+    assert columns([scan_bytes(tiny_path, 0, len(tiny.data), begins_at_start=True)]) == columns([whole])
 
 
 def test_a_range_without_a_document_says_so(tmp_path):
     path = tmp_path / "long.bson"
     path.write_bytes(encode(1, [draw_jpeg() + bytes(5000)], 5) + PLAIN[0])
-    found = scan_range(path, 3000, 4000, begins_at_start=False)
+    found = scan_bytes(path, 3000, 4000, begins_at_start=False)
     assert (found.first_offset, found.num_documents) == (None, 0)

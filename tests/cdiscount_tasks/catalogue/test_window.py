@@ -1,7 +1,7 @@
 import pytest
 
 from cdiscount_tasks.catalogue import window as file_window
-from cdiscount_tasks.catalogue.scan import scan_range
+from cdiscount_tasks.catalogue.scan import scan_bytes
 from cdiscount_tasks.catalogue.window import BLOCK_BYTES, Window
 from cdiscount_tasks.errors import DataError
 
@@ -19,9 +19,9 @@ def path(tmp_path):
 def test_ranges_hash_the_same_blocks_as_one_scan(tiny, tiny_path, monkeypatch, block_bytes):
     monkeypatch.setattr(file_window, "BLOCK_BYTES", block_bytes)
     size, step = len(tiny.data), block_bytes * 3
-    whole = scan_range(tiny_path, 0, size, begins_at_start=True).block_hashes
+    whole = scan_bytes(tiny_path, 0, size, begins_at_start=True).block_hashes
     parts = [
-        scan_range(tiny_path, start, min(start + step, size), begins_at_start=start == 0)
+        scan_bytes(tiny_path, start, min(start + step, size), begins_at_start=start == 0)
         for start in range(0, size, step)
     ]
     assert [block for part in parts for block in part.block_hashes] == whole

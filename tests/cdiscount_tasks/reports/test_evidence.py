@@ -2,7 +2,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from cdiscount_tasks.learning.measuring.choices import choose_products
+from cdiscount_tasks.learning.measuring.choices import choose_shown
 from cdiscount_tasks.pages.labels.rows import Picture
 from cdiscount_tasks.reports.evidence import NUM_TWINS, read_evidence
 from cdiscount_tasks.tables import parquet, schemas
@@ -20,7 +20,7 @@ def inputs(tmp_path_factory):
 @pytest.fixture(scope="module")
 def choices(inputs):
     test = inputs.products[inputs.products["split"] == "test"]
-    return choose_products(test.assign(probability=0.5))
+    return choose_shown(test.assign(probability=0.5))
 
 
 def write_features(folder, images, rows_per_group=37):

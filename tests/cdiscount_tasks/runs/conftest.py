@@ -5,7 +5,7 @@ import os
 import pytest
 import yaml
 
-from cdiscount_tasks.artifacts.publish import build_artifact, rebuild_artifact
+from cdiscount_tasks.artifacts.publish import Made, build_artifact, rebuild_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.runs.start import start_run
 from tests.material.colours_sample import SETTINGS, Place
@@ -28,10 +28,10 @@ class Runs:
         run = start_run(sample, run_id, preset, overrides)
         for stage in ("index", "sample", "labels", "evaluation"):
             recipe = Recipe(stage, 1, {"run": run_id}, {}, {}, {})
-            made = build_artifact(recipe.dir_in(run.artifacts_dir), recipe, lambda _: {"catalogue_id": catalogue_id})
-            run.record(stage, made)
+            made = Made({"catalogue_id": catalogue_id})
+            run.record(stage, build_artifact(recipe.dir_in(run.artifacts_dir), recipe, lambda _, made=made: made))
         run.report_dir.parent.mkdir(parents=True, exist_ok=True)
-        run.record("report", rebuild_artifact(run.report_dir, Recipe("report", 1, {}, {}, {}, {}), lambda _: {}))
+        run.record("report", rebuild_artifact(run.report_dir, Recipe("report", 1, {}, {}, {}, {}), lambda _: Made({})))
         at = FIRST_S + self.number
         os.utime(run.report_dir / "manifest.json", (at, at))
         return run

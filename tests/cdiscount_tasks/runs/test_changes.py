@@ -3,13 +3,14 @@ import logging
 import os
 import re
 import shutil
+from importlib import metadata
 
 import pytest
 import yaml
 
 from cdiscount_tasks.runs.changes import differences, note_skip, reason_to_skip, seed_by_itself
 from cdiscount_tasks.runs.run import open_run
-from cdiscount_tasks.stages import evaluation, labels, report
+from cdiscount_tasks.stages import evaluation, labels
 from tests.material.colours_sample import NAMES, SETTINGS
 from tests.material.tiny_catalogue import BLUE, CATEGORIES, RED
 from tests.material.weights_files import write_weights
@@ -217,7 +218,7 @@ def test_another_version_of_a_stage_goes_on(change, told, monkeypatch):
 
 
 def test_another_version_of_a_library_goes_on(change, told, monkeypatch):
-    monkeypatch.setattr(report.metadata, "version", lambda _: "0.0")
+    monkeypatch.setattr(metadata, "version", lambda _: "0.0")
 
     assert re.search(r"trains: against run first .*keras \S+ -> 0\.0", told())
 

@@ -3,7 +3,7 @@ import ast
 import pytest
 
 from cdiscount_tasks.artifacts.manifest import read_manifest
-from cdiscount_tasks.artifacts.publish import build_artifact
+from cdiscount_tasks.artifacts.publish import Made, build_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.errors import StepLeftOut
 from cdiscount_tasks.runs import changes, finished, steps
@@ -32,7 +32,9 @@ def plan_portrait(run, at):
 
     def make():
         return build_artifact(
-            recipe.dir_in(run.artifacts_dir), recipe, lambda part: {"size": (part / "portrait.txt").write_text("face")}
+            recipe.dir_in(run.artifacts_dir),
+            recipe,
+            lambda part: Made({"size": (part / "portrait.txt").write_text("face")}),
         )
 
     return steps.Plan(lambda: recipe, make)

@@ -71,8 +71,8 @@ def test_a_result_is_told_in_a_line(tell, result, line):
 
 
 def test_no_two_ranges_of_the_whole_catalogue_share_a_name():
+    from cdiscount_tasks.catalogue.ranges import range_blocks
     from cdiscount_tasks.catalogue.window import BLOCK_BYTES
-    from cdiscount_tasks.stages.index import range_blocks
 
     size = 58_200_000_000
     step = range_blocks(size) * BLOCK_BYTES

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from cdiscount_tasks.labelling.rules import HUMAN_EXCLUSION, HUMAN_FIX
+from cdiscount_tasks.learning.features.drawn_part import Bounds
 from cdiscount_tasks.pages.suspects.rows import list_rows, write_list
 from cdiscount_tasks.settings.sample import LabelConfig, SplitConfig
 from cdiscount_tasks.stages import audit as stage
@@ -108,8 +109,8 @@ def test_an_audit_that_stands_is_found_again(audited, labels_dir_of_wine, featur
 def test_a_big_sample_is_bounded_by_whole_groups_and_says_so(
     labels_dir_of_wine, features_dir_of_wine, inputs, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(stage, "_LEAK_BOUNDS", stage._Bounds(classes=3, images=150, cells=100_000))
-    monkeypatch.setattr(stage, "_SUSPECT_BOUNDS", stage._Bounds(classes=4, images=200, cells=100_000))
+    monkeypatch.setattr(stage, "_LEAK_BOUNDS", Bounds(classes=3, images=150, cells=100_000))
+    monkeypatch.setattr(stage, "_SUSPECT_BOUNDS", Bounds(classes=4, images=200))
     result = audit_labels(labels_dir_of_wine, features_dir_of_wine, Reviews(), tmp_path, CONFIG)
     leak, judged = read(result, "leak.json"), set(rows_of(result)["product_id"])
     assert (leak["num_classes"], leak["num_classes_of_sample"]) == (3, 5)
@@ -121,7 +122,7 @@ def test_a_big_sample_is_bounded_by_whole_groups_and_says_so(
 
 
 def test_a_sample_too_small_to_be_split_anew_says_why(labels_dir_of_wine, features_dir_of_wine, tmp_path, monkeypatch):
-    monkeypatch.setattr(stage, "_LEAK_BOUNDS", stage._Bounds(classes=2, images=4, cells=8))
+    monkeypatch.setattr(stage, "_LEAK_BOUNDS", Bounds(classes=2, images=4, cells=8))
     leak = read(audit_labels(labels_dir_of_wine, features_dir_of_wine, Reviews(), tmp_path, CONFIG), "leak.json")
     assert "fewer than two categories have the three groups" in leak["reason"]
     assert leak["accuracy"]["certified"]["value"] is None

@@ -8,13 +8,14 @@ import pytest
 
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.learning.measuring.calibration import choose_calibration
-from cdiscount_tasks.learning.measuring.choices import choose_products
+from cdiscount_tasks.learning.measuring.choices import choose_shown
 from cdiscount_tasks.learning.measuring.joining import joint_probabilities
 from cdiscount_tasks.stages.evaluation import _choose_calibration, _with_probabilities, evaluate_model
 from cdiscount_tasks.stages.inputs import LabelFiles
-from cdiscount_tasks.stages.labels import fix_labels, read_y_values
+from cdiscount_tasks.stages.labels import fix_labels
 from cdiscount_tasks.stages.model import train_model
 from cdiscount_tasks.tables import parquet, schemas
+from cdiscount_tasks.tables.labels import read_y_values
 from cdiscount_tasks.vocabulary import TEST, TRAIN, VALIDATION
 from tests.conftest import TINY_LABELS, TINY_TRAINING
 from tests.material.tiny_catalogue import RED
@@ -164,7 +165,7 @@ def test_every_image_of_a_mistake_that_the_report_shows_has_a_map_of_the_answer(
         for name, by_image in (("predictions", False), ("image_predictions", True))
     )
     test = products[products["split"] == TEST]
-    mistaken = choose_products(test.assign(probability=[p.max() for p in test["probabilities"]])).mistaken
+    mistaken = choose_shown(test.assign(probability=[p.max() for p in test["probabilities"]])).mistaken
     expected = images[images["product_id"].isin(mistaken["product_id"])]
     assert len(expected)
     keys = ["product_id", "image_number"]

@@ -10,13 +10,13 @@ import pytest
 import xxhash
 
 from cdiscount_tasks.artifacts.manifest import read_manifest
-from cdiscount_tasks.catalogue import window
+from cdiscount_tasks.catalogue import ranges, window
 from cdiscount_tasks.catalogue.file import fingerprint
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.index.refusals import repeated_products
 from cdiscount_tasks.index.rows import draw_products
 from cdiscount_tasks.stages import index
-from cdiscount_tasks.stages.index import merge_index, plan_ranges, range_blocks, scan_range
+from cdiscount_tasks.stages.index import merge_index, plan_ranges, scan_range
 from cdiscount_tasks.tables.parquet import read_table
 from cdiscount_tasks.tables.schemas import IMAGES, PRODUCTS, REJECTED
 from tests.conftest import MAX_REJECTED_SHARE
@@ -121,7 +121,7 @@ def test_the_result_counts_distinct_images_and_categories(tiny, tiny_index):
 
 @pytest.mark.parametrize("block_bytes", [1_000, 7_000, 20_000])
 def test_an_index_of_many_ranges_has_the_same_rows(tiny_path, index_dir, tmp_path, monkeypatch, block_bytes):
-    for module in (index, window):
+    for module in (ranges, window):
         monkeypatch.setattr(module, "BLOCK_BYTES", block_bytes)
     assert len(plan_ranges(tiny_path, tmp_path / "work")) > 1
     found = index_catalogue(tiny_path, tmp_path / "work")
@@ -256,13 +256,6 @@ def test_an_index_that_stands_is_refused_where_less_may_be_rejected(tiny_path, t
         merge_index(tiny_path, index_dir.parent, 0.01)
 
 
-@pytest.mark.parametrize(
-    ("size", "blocks"), [(1, 4), (58 * 10**9, 4), (512 * 4 * 2**26, 4), (512 * 4 * 2**26 + 1, 5), (10**12, 30)]
-)
-def test_ranges_grow_so_that_there_are_never_more_than_512(size, blocks):
-    assert range_blocks(size) == blocks
-
-
 def test_a_catalogue_drawn_by_the_demo_says_so(index_bytes):
     from cdiscount_tasks.vocabulary import DRAWN_COMMENT
 
@@ -286,6 +279,7 @@ def test_an_index_of_a_sound_catalogue_is_made_without_pandas_and_without_tensor
     code = """
 import sys
 from pathlib import Path
+from cdiscount_tasks.catalogue import ranges
 from cdiscount_tasks.stages import index
 catalogue_path, parent_dir = map(Path, sys.argv[1:])
 for byte_range in index.plan_ranges(catalogue_path, parent_dir):

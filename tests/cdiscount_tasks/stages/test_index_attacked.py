@@ -101,10 +101,11 @@ def test_what_is_to_be_done_about_a_rotten_byte_leads_out(tmp_path):
 WORKER = """
 import sys
 from pathlib import Path
+from cdiscount_tasks.catalogue import ranges
 from cdiscount_tasks.stages import index
 from cdiscount_tasks.catalogue import window as file_window
-index.BLOCK_BYTES = file_window.BLOCK_BYTES = 4096
-index.MIN_RANGE_BLOCKS = 1
+ranges.BLOCK_BYTES = file_window.BLOCK_BYTES = 4096
+ranges.MIN_RANGE_BLOCKS = 1
 if sys.argv[3] == "no locks":
     import fcntl
     fcntl.flock = lambda *_: None
@@ -226,6 +227,7 @@ def test_what_is_written_as_it_comes_is_what_is_written_at_the_end(
 MEASURED = """
 import sys
 from pathlib import Path
+from cdiscount_tasks.catalogue import ranges
 from cdiscount_tasks.stages import index
 from cdiscount_tasks.machine.memory import forget_peak, peak_memory_mib
 path, parent_dir = map(Path, sys.argv[1:])

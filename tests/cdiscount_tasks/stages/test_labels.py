@@ -14,9 +14,10 @@ from cdiscount_tasks.learning.pictures import check
 from cdiscount_tasks.learning.pictures.images import decode_rgb
 from cdiscount_tasks.settings.sample import DrawConfig, LabelConfig, SplitConfig
 from cdiscount_tasks.stages.inputs import LabelFiles
-from cdiscount_tasks.stages.labels import fix_labels, read_y_values
+from cdiscount_tasks.stages.labels import fix_labels
 from cdiscount_tasks.stages.sample import draw_sample
 from cdiscount_tasks.tables import parquet, schemas
+from cdiscount_tasks.tables.labels import read_y_values
 from cdiscount_tasks.tables.sample_images import read_image_keys
 from cdiscount_tasks.vocabulary import SPLITS, TRAIN
 from tests.conftest import TINY_LABELS

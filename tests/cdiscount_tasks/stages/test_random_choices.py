@@ -5,7 +5,7 @@ import pytest
 
 from cdiscount_tasks.settings.comparison import RandomChoicesConfig
 from cdiscount_tasks.stages.inputs import ComparedRun
-from cdiscount_tasks.stages.random_choices import NO_NAMES, choose_pool, judge_random_choices
+from cdiscount_tasks.stages.random_choices import NO_NAMES, choose_categories, judge_random_choices
 from cdiscount_tasks.tables import parquet, schemas
 from tests.material.compared_runs import artifact, make_pooled_draw
 
@@ -62,7 +62,7 @@ def runs(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def pool(index_dir, names_path, runs):
-    return choose_pool(index_dir, names_path, runs, CONFIG)
+    return choose_categories(index_dir, names_path, runs, CONFIG)
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def test_the_pool_holds_the_samples_categories(pool):
 
 
 def test_without_names_there_is_no_pool_and_the_reason(index_dir, runs):
-    assert choose_pool(index_dir, None, runs, CONFIG) == ((), (NO_NAMES,))
+    assert choose_categories(index_dir, None, runs, CONFIG) == ((), (NO_NAMES,))
 
 
 def test_siblings_that_look_alike_are_harder_and_the_gap_says_so(choices):

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from cdiscount_tasks.artifacts.manifest import read_manifest, verify_artifact
-from cdiscount_tasks.artifacts.publish import rebuild_artifact
+from cdiscount_tasks.artifacts.publish import Made, rebuild_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.labelling.fix_rows import read_fix_rows
@@ -350,7 +350,7 @@ def test_who_reads_while_a_report_is_replaced_sees_the_old_one_or_the_new_one(tm
     recipe, out_dir = Recipe("report", 1, {}, {}, {}, {}), tmp_path / "run"
 
     def replace(number):
-        rebuild_artifact(out_dir, recipe, lambda part_dir: {"size": (part_dir / "file").write_text(str(number))})
+        rebuild_artifact(out_dir, recipe, lambda part_dir: Made({"size": (part_dir / "file").write_text(str(number))}))
 
     replace(0)
     with ThreadPoolExecutor() as threads:

@@ -8,9 +8,9 @@ from cdiscount_tasks.learning.features import matching
 from cdiscount_tasks.learning.features.matching import (
     Material,
     choose_images,
-    choose_products,
     deal_groups,
     distinct_rows,
+    match_products,
     match_sizes,
     material_of,
     pair_classes,
@@ -117,7 +117,7 @@ def test_so_many_pictures_are_chosen_of_each_pair():
 def test_products_are_chosen_by_whole_groups_up_to_the_bound(monkeypatch):
     monkeypatch.setattr(matching, "MOST_GROUPS", 4)
     material = make_material([10, 3, 6], products_per_group=(1, 2))
-    kept = choose_products(material, [0, 1])
+    kept = match_products(material, [0, 1])
     group, class_of_group = material.groups
     assert np.bincount(class_of_group[np.unique(group[kept])], minlength=3).tolist() == [4, 3, 0]
     assert all(kept[group == one].all() for one in np.unique(group[kept]))

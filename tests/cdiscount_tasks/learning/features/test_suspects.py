@@ -10,6 +10,7 @@ from cdiscount_tasks.learning.features.suspects import (
     RANDOM,
     SUSPECT,
     Evidence,
+    LabelledProducts,
     Verdicts,
     choose_list,
     deal_folds,
@@ -32,15 +33,15 @@ def separable(num_products=200, num_classes=4, num_wrong=12, seed=0):
 
 def judge(features, label, num_classes, group_id=None, learnt=None, most_learnt=10_000):
     everything = np.ones(len(label), bool)
-    return judge_out_of_sample(
+    given = LabelledProducts(
         features,
         np.arange(len(label)),
         label,
         np.arange(len(label)) if group_id is None else group_id,
         everything if learnt is None else learnt,
         num_classes,
-        most_learnt,
     )
+    return judge_out_of_sample(given, most_learnt)
 
 
 @given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 12)), min_size=1, max_size=60), st.integers(0, 5))

@@ -6,8 +6,8 @@ from cdiscount_tasks.learning.measuring.choices import (
     NUM_SHOWN,
     choose_mistakes,
     choose_pairs,
-    choose_products,
     choose_random,
+    choose_shown,
     choose_uncertain,
 )
 from cdiscount_tasks.learning.measuring.confusion import confusion
@@ -66,7 +66,7 @@ def test_no_gallery_shows_more_than_it_may_nor_a_product_twice(choose):
 
 def test_the_order_of_the_table_changes_no_choice():
     products = draw_products(200, 3)
-    one, other = (choose_products(rows) for rows in (products, products.sample(frac=1, random_state=1)))
+    one, other = (choose_shown(rows) for rows in (products, products.sample(frac=1, random_state=1)))
     assert one.product_ids() == other.product_ids()
     assert ids(one.random) == ids(other.random)
 
@@ -102,18 +102,18 @@ def test_typical_products_are_the_surest_right_ones():
 
 
 def test_without_a_mistake_there_are_no_pairs_and_no_mistakes_and_the_other_galleries_stand():
-    choices = choose_products(make_products((1, 1, 0, 0, 0.9), (2, 2, 1, 1, 0.8)))
+    choices = choose_shown(make_products((1, 1, 0, 0, 0.9), (2, 2, 1, 1, 0.8)))
     assert (len(choices.pairs), len(choices.mistakes), len(choices.mistaken)) == (0, 0, 0)
     assert ids(choices.uncertain) == [2, 1]
     assert choices.product_ids() == {1, 2}
 
 
 def test_one_class_alone_is_shown():
-    choices = choose_products(make_products((1, 1, 0, 0, 1.0), (2, 1, 0, 0, 1.0)))
+    choices = choose_shown(make_products((1, 1, 0, 0, 1.0), (2, 1, 0, 0, 1.0)))
     assert (ids(choices.uncertain), sorted(ids(choices.random))) == ([1], [1, 2])
 
 
 def test_every_mistake_that_is_shown_as_one_is_among_those_that_get_a_map():
-    choices = choose_products(draw_products(500, 12))
+    choices = choose_shown(draw_products(500, 12))
     shown = {*ids(choices.mistakes), *(one for pair in choices.pairs for one in ids(pair.mistakes))}
     assert ids(choices.mistaken) == sorted(shown)

@@ -5,7 +5,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from cdiscount_tasks.learning.measuring.choices import choose_products
+from cdiscount_tasks.learning.measuring.choices import choose_shown
 from cdiscount_tasks.pages.labels.rows import Picture
 from cdiscount_tasks.pages.report.activation_pictures import draw_map
 from cdiscount_tasks.pages.report.cases import BUDGET_BYTES, Evidence, TwinRow, show_galleries
@@ -58,7 +58,7 @@ def uris_of(galleries):
 
 
 def test_pictures_that_do_not_shrink_still_leave_the_page_below_5_mb():
-    choices = choose_products(make_products(1_000))
+    choices = choose_shown(make_products(1_000))
     maps = {
         Picture(one, number): np.ones((7, 7), np.float32)
         for one in choices.mistaken["product_id"]
@@ -72,7 +72,7 @@ def test_pictures_that_do_not_shrink_still_leave_the_page_below_5_mb():
 
 
 def test_every_product_has_its_first_picture_before_any_has_a_second(monkeypatch):
-    choices = choose_products(make_products(30, num_classes=1))
+    choices = choose_shown(make_products(30, num_classes=1))
     sizes = show_galleries(choices, make_evidence(choices, 3)).random
     one_each = sum(len(case.pictures[0].uri) for case in sizes) * 3 // 4
     monkeypatch.setitem(BUDGET_BYTES, "random", one_each)
@@ -82,13 +82,13 @@ def test_every_product_has_its_first_picture_before_any_has_a_second(monkeypatch
 
 
 def test_the_first_picture_is_larger_than_the_others():
-    choices = choose_products(make_products(3))
+    choices = choose_shown(make_products(3))
     first, second = show_galleries(choices, make_evidence(choices, 2)).random[0].pictures
     assert (size_of(first.uri), size_of(second.uri)) == ((160, 160), (96, 96))
 
 
 def test_a_picture_that_does_not_decode_is_shown_as_such_and_counts_as_shown():
-    choices = choose_products(make_products(1))
+    choices = choose_shown(make_products(1))
     evidence = Evidence({0: [0, 2]}, {Picture(0, 0): None, Picture(0, 2): noise(0)})
     (case,) = show_galleries(choices, evidence).random
     assert [shown.uri is None for shown in case.pictures] == [True, False]
@@ -96,7 +96,7 @@ def test_a_picture_that_does_not_decode_is_shown_as_such_and_counts_as_shown():
 
 
 def test_only_mistakes_have_maps_and_only_the_most_confident_have_twins():
-    choices = choose_products(make_products(60))
+    choices = choose_shown(make_products(60))
     maps = {Picture(one, 0): np.eye(3, dtype=np.float32) for one in choices.mistaken["product_id"]}
     twins = {one: [TwinRow(Picture(one, 0), 1, 0.5)] for one in choices.mistakes["product_id"]}
     galleries = show_galleries(choices, make_evidence(choices, maps=maps, twins=twins))
@@ -107,7 +107,7 @@ def test_only_mistakes_have_maps_and_only_the_most_confident_have_twins():
 
 
 def test_twins_are_counted_by_whose_side_they_take():
-    choices = choose_products(make_products(60))
+    choices = choose_shown(make_products(60))
     mistake = choices.mistakes.iloc[0]
     true, predicted, product_id = (int(mistake[name]) for name in ("class_index", "predicted", "product_id"))
     twins = {product_id: [TwinRow(Picture(1, 0), one, 0.5) for one in (true, predicted, predicted)]}

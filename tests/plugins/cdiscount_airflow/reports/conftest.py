@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from cdiscount_tasks.artifacts.publish import rebuild_artifact
+from cdiscount_tasks.artifacts.publish import Made, rebuild_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.runs.folders import run_folder
 from tests.material.finished_reports import write_finished
@@ -34,7 +34,7 @@ def write_page(out_dir, stage, name, facts, **files):
 
     out_dir.parent.mkdir(parents=True, exist_ok=True)
     config = {"at": out_dir.name, **({"samples": facts["samples"]} if "samples" in facts else {})}
-    return rebuild_artifact(out_dir, Recipe(stage, 1, config, {}, {}, {}), write)
+    return rebuild_artifact(out_dir, Recipe(stage, 1, config, {}, {}, {}), lambda part_dir: Made(write(part_dir)))
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from cdiscount_airflow.reports.files import find_file
 
 from cdiscount_tasks.artifacts.hashes import hash_json
 from cdiscount_tasks.artifacts.manifest import read_manifest
-from cdiscount_tasks.artifacts.publish import rebuild_artifact
+from cdiscount_tasks.artifacts.publish import Made, rebuild_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.runs.folders import run_folder
 from tests.plugins.cdiscount_airflow.reports.conftest import FINISHED, OTHER, PREFIX, SECRET
@@ -182,7 +182,7 @@ def test_who_reads_a_page_while_it_is_replaced_sees_the_old_one_or_the_new_one(r
         while not ended.is_set():
             for text in texts:
                 rebuild_artifact(
-                    out_dir, recipe, lambda part, text=text: {"size": (part / "catalogue.html").write_text(text)}
+                    out_dir, recipe, lambda part, text=text: Made({"size": (part / "catalogue.html").write_text(text)})
                 )
 
     replacing = threading.Thread(target=replace_pages)

@@ -1,0 +1,185 @@
+"""One training of a model, in one phase or two: from scratch, or a classifying layer first and then the network."""
+
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from cdiscount_tasks.learning.networks.batches import Examples
+from cdiscount_tasks.learning.networks.build import build_head, build_network, put_head_on, thaw
+from cdiscount_tasks.learning.networks.checkpoints import Checkpoints
+from cdiscount_tasks.learning.networks.state import Epoch
+from cdiscount_tasks.learning.networks.training import Trained, train
+from cdiscount_tasks.learning.pictures.inputs import Inputs, Vectors
+from cdiscount_tasks.machine.gpus import Device
+from cdiscount_tasks.machine.tensorboard import EpochLogs
+from cdiscount_tasks.settings.training import TrainingConfig
+
+logger = logging.getLogger(__name__)
+
+FROM_SCRATCH, HEAD, FINE_TUNE = "train", "head", "fine_tune"
+"""The closed list of `phase` in history.parquet."""
+
+
+class SplitImages(NamedTuple):
+    """A split's images: what is learnt from for train, every readable image with its given class for the others.
+
+    Attributes:
+        places: int64, [num_images], among all images of the labels, which are those of the features.
+        class_index: int64, [num_images].
+        product: int64, [num_images], each in [0, num_products): which product an image belongs to.
+        hold: Decodes the pictures and holds them, row for row.
+    """
+
+    places: np.ndarray
+    class_index: np.ndarray
+    product: np.ndarray
+    hold: Callable[[], Inputs]
+
+    def pictures(self) -> Examples:
+        """Return the images as the network sees them."""
+        return Examples(self.hold(), self.class_index, self.product)
+
+    def features(self, vectors: np.ndarray) -> Examples:
+        """Return what a frozen network sees in the images; `vectors` are those of all images of the labels."""
+        return Examples(Vectors(vectors[self.places]), self.class_index, self.product)
+
+
+class Places(NamedTuple):
+    """Where a training leaves something beside its model.
+
+    Attributes:
+        training_dir: For its checkpoints; its name tells one model from another.
+        tensorboard_dir: For TensorBoard's logs; None: nowhere.
+    """
+
+    training_dir: Path
+    tensorboard_dir: Path | None
+
+    def checkpoints(self, phase: str, device: Device) -> Checkpoints:
+        """Return where the states of a phase are kept."""
+        # Other precisions keep other states; `auto` may mean a different one on the machine that continues.
+        name = f"{self.training_dir.stem} {phase} {device.precision}"
+        return Checkpoints(self.training_dir / phase, name)
+
+    def listeners(self, phase: str) -> list[EpochLogs]:
+        """Return what is told of each epoch of a phase."""
+        return [EpochLogs(self.tensorboard_dir / self.training_dir.stem / phase)] if self.tensorboard_dir else []
+
+
+class Training:
+    """One training of a model: what it learns from, and what its phases achieved."""
+
+    def __init__(
+        self,
+        splits: tuple[SplitImages, SplitImages],
+        num_classes: int,
+        config: TrainingConfig,
+        device: Device,
+        places: Places,
+    ) -> None:
+        """Take the images of train and of validation."""
+        self._splits, self._num_classes = splits, num_classes
+        self._config, self._device, self._places = config, device, places
+        self._phases: list[tuple[str, Trained]] = []
+        self._kept = -1  # the phase whose network is published
+
+    def _learn(self, phase: str, network: keras.Model, examples: Sequence[Examples], config: TrainingConfig) -> None:
+        train_examples, validation_examples = examples
+        logger.info(
+            "%s: %s (%d parameters) on %d images of %d classes, %d images to validate, on %s",
+            phase, network.name, network.count_params(), len(train_examples), self._num_classes,
+            len(validation_examples), self._device.name,
+        )  # fmt: skip
+        checkpoints = self._places.checkpoints(phase, self._device)
+        listeners = self._places.listeners(phase)
+        trained = train(network, train_examples, validation_examples, config, self._device, checkpoints, listeners)
+        self._phases.append((phase, trained))
+
+    def from_scratch(self) -> keras.Model:
+        """Train a network that knows nothing yet."""
+        with self._device.scope():
+            network = build_network(self._config.network, self._config.image_size, self._num_classes)
+        self._learn(FROM_SCRATCH, network, [split.pictures() for split in self._splits], self._config)
+        return network
+
+    def transfer(self, weights_path: Path, read_vectors: Callable[[], np.ndarray]) -> keras.Model:
+        """Train a classifying layer on frozen features, and then, where epochs are given for it, the network itself.
+
+        Args:
+            weights_path: ImageNet weights of the network.
+            read_vectors: Reads float32, [num_images of the labels, 1 or 2 sides, num_features]: of each picture, then
+                of its mirror image. They are let go before the network is tuned.
+        """
+        head = self._learn_head(read_vectors())
+        # A continued training does not learn the head again: what it drew by then must not decide what is drawn next.
+        keras.utils.set_random_seed(self._config.seed)
+        build = partial(self._build_with, head, weights_path)
+        network = build()
+        if self._config.fine_tune_epochs:
+            self._tune(network)
+            if self._tuning_harmed():
+                self._kept = 0
+                network = build()
+        return network
+
+    def _learn_head(self, vectors: np.ndarray) -> keras.Model:
+        with self._device.scope():
+            head = build_head(vectors.shape[2], self._num_classes)
+        self._learn(HEAD, head, [split.features(vectors) for split in self._splits], self._config)
+        return head
+
+    def _build_with(self, head: keras.Model, weights_path: Path) -> keras.Model:
+        """Return the pretrained network with a classifying layer on it."""
+        with self._device.scope():
+            network = build_network(self._config.network, self._config.image_size, self._num_classes, weights_path)
+        put_head_on(network, head)
+        return network
+
+    def _tune(self, network: keras.Model) -> None:
+        logger.info("%d layers of the backbone are tuned", thaw(network, self._config.fine_tune_share))
+        tuning = {"epochs": self._config.fine_tune_epochs, "learning_rate": self._config.fine_tune_learning_rate}
+        pictures = [split.pictures() for split in self._splits]
+        self._learn(FINE_TUNE, network, pictures, self._config.model_copy(update=tuning))
+
+    def _tuning_harmed(self) -> bool:
+        before, after = (_best(trained).validation_loss for _, trained in self._phases)
+        if after > before:
+            logger.warning(
+                "tuning raised the validation loss from %.4f to %.4f: the frozen network with its classifying "
+                "layer is kept; lower fine_tune_learning_rate, or give it more epochs",
+                before, after,
+            )  # fmt: skip
+        return after > before
+
+    def history(self) -> dict[str, list[Any]]:
+        """Return the columns of history.parquet: the epochs of all phases, counted on."""
+        rows = [(phase, epoch) for phase, trained in self._phases for epoch in trained.history]
+        columns = {name: [getattr(epoch, name) for _, epoch in rows] for name in Epoch._fields}
+        return {**columns, "phase": [phase for phase, _ in rows], "epoch": list(range(1, len(rows) + 1))}
+
+    def figures(self) -> dict[str, Any]:
+        """Return what the model's result says of the training."""
+        _, kept = self._phases[self._kept]
+        epochs_of = [trained.history for _, trained in self._phases]
+        return {
+            "num_train_images": len(self._splits[0].places),
+            "num_epochs": sum(map(len, epochs_of)),
+            "best_epoch": sum(map(len, epochs_of[: self._kept])) + kept.best_epoch,
+            "validation_loss": _best(kept).validation_loss,
+            "validation_accuracy": _best(kept).validation_accuracy,
+            "num_classes_predicted": kept.num_classes_predicted,
+            "images_per_s": round(float(np.median([epoch.images_per_s for epoch in epochs_of[-1]])), 1),
+            "num_resumes": sum(epoch.num_resumes for epochs in epochs_of for epoch in epochs),
+            "device": self._device.name,
+            "device_memory_gib": self._device.memory_gib,
+            "precision": self._device.precision,
+        }
+
+
+def _best(trained: Trained) -> Epoch:
+    return trained.history[trained.best_epoch - 1]
