@@ -1,19 +1,23 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from cdiscount_tasks.settings.environment import PROJECT_DIR
+from tools import command, compare, run
 from tools.airflow.home import ToolError
 from tools.conf import as_in_the_form, read_conf
 
 SAMPLE = "name: {name}\ntitle: Tea\ncategories: [11, 22]\ndefault_preset: smoke\npresets: {{smoke: {{}}}}\n"
+TOOLS = {"run": run.run_sample, "compare": compare.compare_samples}
 
 
 @pytest.fixture
-def start(tmp_path):
-    """Start one of the tools with two samples and a file in place of a catalogue; returns what ended."""
+def place(tmp_path):
+    """Make two samples and a file in place of a catalogue; returns the settings of a machine that has these alone."""
     for folder in ("samples", "fixes"):
         (tmp_path / folder).mkdir()
     for name in ("tea", "coffee"):
@@ -25,15 +29,19 @@ def start(tmp_path):
     }  # fmt: skip
     own = {f"CDISCOUNT_{name}": str(tmp_path / path) for name, path in settings.items()}
     plain = {name: value for name, value in os.environ.items() if not name.startswith("CDISCOUNT_")}
+    return {**plain, **own, "AIRFLOW_HOME": str(tmp_path / "airflow")}
 
-    def run(tool, **environ):
-        command = [sys.executable, "-m", f"tools.{tool}"]
-        environ = {**plain, **own, "AIRFLOW_HOME": str(tmp_path / "airflow"), **environ}
-        return subprocess.run(command, cwd=PROJECT_DIR, env=environ, capture_output=True, text=True, check=False)
 
-    run.samples_dir = tmp_path / "samples"
-    run.home = tmp_path / "airflow"
-    return run
+@pytest.fixture
+def start(place, monkeypatch, capsys):
+    """Call what one of the tools calls, in this process: it says what it would say in its own; returns what ended."""
+
+    def call(tool, **environ):
+        monkeypatch.setattr(os, "environ", {**place, **environ})
+        return SimpleNamespace(returncode=command._outcome(TOOLS[tool]), stderr=capsys.readouterr().err)
+
+    call.home = Path(place["AIRFLOW_HOME"])
+    return call
 
 
 def assert_refused(done, home, words):
@@ -42,6 +50,14 @@ def assert_refused(done, home, words):
     assert words in done.stderr
     assert len(done.stderr.strip().splitlines()) == 1
     assert not home.exists()
+
+
+@pytest.mark.parametrize("tool", TOOLS)
+def test_a_tool_ends_in_a_sentence_and_a_status_before_airflow_starts(place, tool):
+    command = [sys.executable, "-m", f"tools.{tool}"]
+    environ = {**place, "SAMPLE": "tea", "CONF": "{'epochs': 3}"}
+    done = subprocess.run(command, cwd=PROJECT_DIR, env=environ, capture_output=True, text=True, check=False)
+    assert_refused(done, Path(place["AIRFLOW_HOME"]), "CONF is \"{'epochs': 3}\", not JSON")
 
 
 @pytest.mark.parametrize(
