@@ -45,7 +45,7 @@ CASES = {
 
 
 @pytest.fixture(scope="module", params=CASES)
-def made(request, tmp_path_factory):
+def made(tensorflow, request, tmp_path_factory):
     """Return a case and its run."""
     place = tmp_path_factory.mktemp("extreme")
     return CASES[request.param], make_run(place, CASES[request.param])

@@ -66,12 +66,14 @@ def test_a_tool_ends_in_a_sentence_and_a_status_before_airflow_starts(place, too
         ('{"class_weights": "true"}', "class_weights is 'true', expected yes or no"),
         ('{"class_weights": 1}', "class_weights is 1, expected yes or no"),
         ('{"epochs": "3"}', "epochs is '3', expected integer 1 to 500; write it without quotes"),
+        ('{"epochs": 0}', "epochs is 0, expected integer 1 to 500"),
         ('{"epochs": 3.0}', "epochs is 3.0, expected integer 1 to 500"),
         ('{"epochs": true}', "epochs is True, expected integer"),
         ('{"learning_rate": "0.01"}', "learning_rate is '0.01', expected number above 0 and at most 1; write"),
         ('{"learning_rate": true}', "learning_rate is True, expected number"),
         ('{"learning_rate": NaN}', "learning_rate is nan"),
         ('{"epochs": 3, "epochs": 5}', "CONF has 'epochs' twice; leave one of them"),
+        ("epochs=1", "CONF is 'epochs=1', not JSON"),
         ('{"epoch": 3}', "epoch is not a known setting; did you mean epochs?"),
         ('{"preset": null}', "preset is None, expected one of smoke"),
         ('{"preset": ["smoke"]}', "preset is ['smoke'], expected one of smoke"),
@@ -88,6 +90,10 @@ def test_a_wrong_conf_of_a_run_ends_in_a_sentence_before_airflow_starts(start, c
 def test_a_preset_that_is_named_twice_is_refused(start):
     done = start("run", SAMPLE="tea", PRESET="smoke", CONF='{"preset": "long"}')
     assert_refused(done, start.home, "PRESET is 'smoke' and the preset of CONF 'long'; leave one of them")
+
+
+def test_a_preset_that_the_sample_does_not_have_is_refused(start):
+    assert_refused(start("run", SAMPLE="tea", PRESET="nope"), start.home, "preset is 'nope', expected one of smoke")
 
 
 @pytest.mark.parametrize(

@@ -240,6 +240,7 @@ for step in (lambda: index.scan_range(path, byte_range, parent_dir), lambda: ind
 as the kernel maps them, whatever is scanned."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "document",
     [
