@@ -45,7 +45,7 @@ PROCESSES = {
 longer to load TensorFlow than to work."""
 
 
-def run_by_command(module: str, *options: object) -> str:
+def run(module: str, *options: object) -> str:
     command = [sys.executable, "-m", module, *map(str, options)]
     done = subprocess.run(command, cwd=PROJECT_DIR, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -63,11 +63,11 @@ def run_step_here(module: str, name: str, *arguments: object) -> Run:
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
+def run_here(monkeypatch, capsys):
     """Return what runs a benchmark's `main` with its options, and all its steps, in this process."""
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")  # a step unsets it
 
-    def run_here(module: str, *options: object) -> str:
+    def start(module: str, *options: object) -> str:
         main = import_module(module).main
         for name, loaded in list(sys.modules.items()):
             if name.startswith("benchmarks.") and hasattr(loaded, "run_step"):
@@ -77,7 +77,7 @@ def run(monkeypatch, capsys):
             main()
         return capsys.readouterr().out
 
-    return run_here
+    return start
 
 
 @pytest.fixture(scope="module")
@@ -101,11 +101,11 @@ def test_every_benchmark_is_run_here():
 
 
 @pytest.mark.parametrize("name", TINY_SPEED)
-def test_a_benchmark_of_speed_fills_its_rows_and_keeps_those_of_others(run, name, tmp_path):
+def test_a_benchmark_of_speed_fills_its_rows_and_keeps_those_of_others(run_here, name, tmp_path):
     results = tmp_path / "results.json"
     results.write_text(json.dumps({name: {"before": {"figure": 1}}, "other": {"part": {"figure": 2}}}))
     options = ["--only", name, "--results", results, *TINY_SPEED[name].split()]
-    out = run_by_command("benchmarks", *options) if name in PROCESSES else run("benchmarks.__main__", *options)
+    out = run("benchmarks", *options) if name in PROCESSES else run_here("benchmarks.__main__", *options)
     written = json.loads(results.read_text())
     assert written["other"] == {"part": {"figure": 2}}
     assert written[name].pop("before") == {"figure": 1}
@@ -119,39 +119,39 @@ def test_a_benchmark_of_speed_fills_its_rows_and_keeps_those_of_others(run, name
 
 
 @pytest.mark.parametrize("module", TINY)
-def test_a_benchmark_runs_at_a_tiny_size(run, module):
+def test_a_benchmark_runs_at_a_tiny_size(run_here, module):
     options, told = TINY[module]
-    assert re.search(told, (run_by_command if module in PROCESSES else run)(module, *options))
+    assert re.search(told, (run if module in PROCESSES else run_here)(module, *options))
 
 
-def test_planted_faults_are_found_among_few_real_products(run, few_real_products):
-    assert "all conflicts" in run("benchmarks.belief.dirty", "--clean", few_real_products)
+def test_planted_faults_are_found_among_few_real_products(run_here, few_real_products):
+    assert "all conflicts" in run_here("benchmarks.belief.dirty", "--clean", few_real_products)
 
 
-def test_suspects_are_found_among_few_real_products(run, few_real_products, real_data):
+def test_suspects_are_found_among_few_real_products(run_here, few_real_products, real_data):
     real_data("weights")
-    assert "by_image" in run("benchmarks.belief.audit", "--clean", few_real_products)
+    assert "by_image" in run_here("benchmarks.belief.audit", "--clean", few_real_products)
 
 
-def test_networks_are_compared_on_real_pictures(run, real_data, tmp_path):
+def test_networks_are_compared_on_real_pictures(run_here, real_data, tmp_path):
     real_data("clothing/catalogue.bson")
     knobs = json.dumps({"epochs": 1, "image_size": 32})
     options = ["--recipes", "small_cnn_12", "--knobs", knobs, "--seeds", 0, "--folder", tmp_path]
-    assert "| small_cnn_12 |" in run("benchmarks.belief.clothing", *options)
+    assert "| small_cnn_12 |" in run_here("benchmarks.belief.clothing", *options)
 
 
-def test_a_training_on_real_pictures_is_killed(run, real_data, monkeypatch):
+def test_a_training_on_real_pictures_is_killed(run_here, real_data, monkeypatch):
     from cdiscount_tasks.learning.networks import training
 
     real_data("clothing/catalogue.bson")
     monkeypatch.setattr(training, "CHECKPOINT_S", training.CHECKPOINT_S)  # a step sets it
-    out = run("benchmarks.endurance.training_kills", "--kills", 1, "--epochs", 2, "--image-size", 32)
+    out = run_here("benchmarks.endurance.training_kills", "--kills", 1, "--epochs", 2, "--image-size", 32)
     assert "final weight arrays equal: True" in out
 
 
 @pytest.mark.airflow
 def test_samples_are_triggered_at_once():
-    out = run_by_command("benchmarks.endurance.busy_pool", "--times", 1, "--products", 300)
+    out = run("benchmarks.endurance.busy_pool", "--times", 1, "--products", 300)
     assert "runs that succeeded: 2 of 2" in out
 
 
