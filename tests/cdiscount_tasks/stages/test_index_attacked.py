@@ -116,6 +116,7 @@ print(index.merge_index(path, parent_dir, 0.5)["num_products"])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("locks", ["locks", "no locks"])
 def test_runs_that_index_one_new_catalogue_at_once_do_not_disturb_each_other(tmp_path, locks):
     path = tmp_path / "train.bson"
