@@ -22,7 +22,7 @@ demo: setup ## both samples through a real Airflow on a drawn catalogue; prints 
 test: setup ## all tests (ARGS="-k words" chooses)
 	@$(PYTEST) $(ARGS)
 
-check: setup ## lint, types, and the tests that start no Airflow, browser, training or whole reports
+check: setup ## lint, types and the quick tests: no Airflow, no browser, no training
 	@$(MAKE) --no-print-directory -j 3 lint types quick
 
 quick: setup
