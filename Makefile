@@ -62,4 +62,9 @@ verify: setup ## the hashes of all artifacts and reports
 	@$(PY) -m tools.verify
 
 lock: setup ## requirements*.txt from requirements*.in (UPGRADE=1: the newest versions)
-	@sh tools/setup/lock.sh
+	@# 3.11 is the lowest version: a lock made for 3.12 would hold no NumPy that runs on 3.11.
+	@for name in requirements requirements-dev; do \
+		$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+			--no-emit-find-links --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade) \
+			$$name.in -o $$name.txt || exit 1; \
+	done

@@ -6,7 +6,6 @@ themselves, so that this file parses in a moment.
 """
 
 from datetime import timedelta
-from functools import partial
 
 from airflow.sdk import DAG, TriggerRule, chain, dag
 from cdiscount_airflow import assets, deadlines, docs, forms, notifiers, sample_files
@@ -18,13 +17,162 @@ from cdiscount_tasks.settings.environment import read_environment
 from cdiscount_tasks.settings.sample import SampleConfig
 
 
+def make(step, sample_name, run_id):
+    """Make a step of a run, and return it in a line."""
+    from cdiscount_tasks.runs import steps
+
+    return steps.make(step, sample_name, run_id)
+
+
+@stage_task(task_display_name="Resolve the run", retries=0)
+def resolve_run(sample_name, retrain, params=None, dag_run=None, run_id=None) -> str:
+    """Freeze what this run makes.
+
+    **Reads** the sample's YAML, the trigger form, the names CSV, the label fixes and the split file.
+    **Leaves** `config.json` and copies of those files in the run's folder; a retry keeps them.
+    **If it fails**, a setting or a file is wrong: the log says which. A wrong value in the form: trigger a new run.
+    Anything else: correct it and clear the task, which reads everything again.
+    """
+    from cdiscount_tasks.runs.changes import seed_by_itself
+    from cdiscount_tasks.runs.start import start_run
+    from cdiscount_tasks.settings.words import summary_of
+
+    overrides = forms.overrides_of(params, dag_run.conf)
+    if is_scheduled(dag_run):
+        overrides |= seed_by_itself(retrain, run_id)
+    return summary_of(start_run(sample_name, run_id, params["preset"], overrides).config)
+
+
+@stage_task(task_display_name="Notice changes", execution_timeout=timedelta(minutes=10))
+def notice_changes(sample_name, dag_run=None, run_id=None) -> None:
+    """Look whether this run would make anything new; a run that a person triggered always continues.
+
+    **Reads** what decided each artifact of the sample's last finished run of the same preset.
+    **Leaves** nothing; a run that started by itself is skipped here, with the reason, if nothing changed.
+    **If it fails**, clear the task; it only compares.
+    """
+    from cdiscount_tasks.runs import changes
+    from cdiscount_tasks.runs.run import open_run
+
+    if is_scheduled(dag_run):
+        run = open_run(sample_name, run_id)
+        if reason := changes.reason_to_skip(run, by_new_index=assets.is_of_new_index(dag_run)):
+            changes.note_skip(run, reason)
+            skip_task(reason)
+
+
+@stage_task(task_display_name="Draw the sample", retries=2, execution_timeout=timedelta(hours=6))
+def draw_sample(sample_name, run_id=None) -> str:
+    """Take the sample's products out of the catalogue.
+
+    **Reads** the index and the catalogue's byte ranges of the sample's products.
+    **Leaves** Parquet files with the JPEG bytes of every picture.
+    **If it fails** because a category has no product, correct the YAML's ids and trigger a new run.
+    """
+    return make("sample", sample_name, run_id)
+
+
+@stage_task(task_display_name="Fix the labels", retries=2, execution_timeout=timedelta(hours=12))
+def fix_labels(sample_name, run_id=None) -> str:
+    """Decode every picture, tie products that share one, split, and decide what is learnt from.
+
+    **Reads** the sample, the names CSV, people's label fixes and the split file, as copied when the run began.
+    **Leaves** products, images, classes, conflicts and rejected rows as Parquet.
+    **If it fails** because a class is too small, take it out of the YAML or set `small_classes: reject`,
+    and trigger a new run.
+    """
+    return make("labels", sample_name, run_id)
+
+
+@stage_task(
+    task_display_name="Extract features",
+    pool="gpu",
+    retries=3,
+    execution_timeout=timedelta(days=1),
+)
+def extract_features(sample_name, run_id=None) -> str:
+    """Let a pretrained network look at every picture once: the preset's, or one whose file is here.
+
+    Skipped where the preset trains from scratch and this machine has no weights: none are fetched.
+
+    **Reads** the sample's pictures and the ImageNet weights.
+    **Leaves** a feature vector of each picture, and of its mirror image where the preset wants that.
+    **If it fails** because the weights do not fit, look at the file that the log names, in `CDISCOUNT_WEIGHTS`.
+    """
+    return make("features", sample_name, run_id)
+
+
+@stage_task(
+    task_display_name="Train the model",
+    pool="gpu",
+    retries=3,
+    execution_timeout=timedelta(days=3),
+    trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,  # features may be skipped, labels may not
+)
+def train_model(sample_name, run_id=None) -> str:
+    """Train the preset's network on the train split.
+
+    **Reads** the sample's pictures, their labels, and the features where the preset starts from weights.
+    **Leaves** the model of the epoch with the lowest validation loss, and the history of all epochs.
+    **If it fails** for lack of memory, trigger again with a smaller batch size or image size. A retry continues
+    from the last checkpoint; nothing that was learnt is lost.
+    """
+    return make("model", sample_name, run_id)
+
+
+@stage_task(task_display_name="Evaluate the model", pool="gpu", retries=2, execution_timeout=timedelta(hours=12))
+def evaluate_model(sample_name, run_id=None) -> str:
+    """Predict the validation and test products.
+
+    **Reads** the model, the pictures and their labels.
+    **Leaves** predictions by product and by picture; figures are computed from them in the report.
+    **If it fails**, clear the task: the model stands and is not trained again.
+    """
+    return make("evaluation", sample_name, run_id)
+
+
+@stage_task(task_display_name="Audit the labels", retries=2, execution_timeout=timedelta(hours=2))
+def audit_labels(sample_name, run_id=None) -> str:
+    """Find labels that other products contradict, and price what a leaky split would have reported.
+
+    Skipped with the features.
+
+    **Reads** the features, the labels, and which lists of suspects people have been through.
+    **Leaves** each product's out-of-sample probability, and accuracies under three kinds of split.
+    **If it fails**, clear the task: the features stand.
+    """
+    return make("audit", sample_name, run_id)
+
+
+# Without features the audit is skipped, and the report says so.
+@stage_task(
+    task_display_name="Write the report",
+    trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
+    on_success_callback=notifiers.notifiers(read_environment(), notifiers.report_message),
+)
+def write_report(sample_name, run_id=None, outlet_events=None) -> str:
+    """Write the evaluation report.
+
+    **Reads** Parquet, manifests and the config of everything before it.
+    **Leaves** `report.html`, `labels.html`, `suspects.html`, `label_suspects.csv` and `metrics.json` in the
+    reports folder, and the index of reports; an event of the asset with the headline.
+    **If it fails**, clear the task: nothing before it runs again.
+    """
+    from cdiscount_tasks.reports.headline import read_headline
+    from cdiscount_tasks.runs.run import open_run
+
+    summary = make("report", sample_name, run_id)
+    assets.publish_report(outlet_events, read_headline(open_run(sample_name, run_id).report_dir))
+    return summary
+
+
 def sample_dag(sample: SampleConfig) -> DAG:
     """Return the DAG that turns a category sample into a trained classifier and its evaluation report."""
 
     @dag(
         dag_id=f"cdiscount_{sample.name}",
         dag_display_name=f"Cdiscount: {sample.title}",
-        description=docs.description_of(sample),
+        description=docs.description_of(sample, read_environment()),
         schedule=assets.schedule_of(sample),
         params=forms.params_of(sample, read_environment()),
         default_args={
@@ -40,156 +188,13 @@ def sample_dag(sample: SampleConfig) -> DAG:
         auto_register=False,  # one that fails half-way is listed as broken
     )
     def pipeline() -> None:
-        @stage_task(task_display_name="Resolve the run", retries=0)
-        def resolve_run(params=None, dag_run=None, run_id=None) -> str:
-            """Freeze what this run makes.
-
-            **Reads** the sample's YAML, the trigger form, the names CSV, the label fixes and the split file.
-            **Leaves** `config.json` and copies of those files in the run's folder; a retry keeps them.
-            **If it fails**, a setting is wrong: the log says which, and what to do; then trigger again.
-            """
-            from cdiscount_tasks.runs.changes import seed_by_itself
-            from cdiscount_tasks.runs.start import start_run
-            from cdiscount_tasks.settings.words import summary_of
-
-            overrides = forms.overrides_of(params, dag_run.conf)
-            if is_scheduled(dag_run):
-                overrides |= seed_by_itself(sample.schedule, run_id)
-            return summary_of(start_run(sample.name, run_id, params["preset"], overrides).config)
-
-        @stage_task(task_display_name="Notice changes", execution_timeout=timedelta(minutes=10))
-        def notice_changes(dag_run=None, run_id=None) -> None:
-            """Look whether this run would make anything new; a run that a person triggered always continues.
-
-            **Reads** what decided each artifact of the sample's last finished run of the same preset.
-            **Leaves** nothing; a run that started by itself is skipped here, with the reason, if nothing changed.
-            **If it fails**, clear the task; it only compares.
-            """
-            from cdiscount_tasks.runs import changes
-            from cdiscount_tasks.runs.run import open_run
-
-            if is_scheduled(dag_run):
-                run = open_run(sample.name, run_id)
-                if reason := changes.reason_to_skip(run, by_new_index=assets.is_of_new_index(dag_run)):
-                    changes.note_skip(run, reason)
-                    skip_task(reason)
-
-        @stage_task(task_display_name="Draw the sample", retries=2, execution_timeout=timedelta(hours=6))
-        def draw_sample(run_id=None) -> str:
-            """Take the sample's products out of the catalogue.
-
-            **Reads** the index and the catalogue's byte ranges of the sample's products.
-            **Leaves** Parquet files with the JPEG bytes of every picture.
-            **If it fails** because a category has no product, compare the YAML's ids with the catalogue's.
-            """
-            return make("sample", run_id)
-
-        @stage_task(task_display_name="Fix the labels", retries=2, execution_timeout=timedelta(hours=12))
-        def fix_labels(run_id=None) -> str:
-            """Decode every picture, tie products that share one, split, and decide what is learnt from.
-
-            **Reads** the sample, the names CSV, people's label fixes and the split file, as copied when the run began.
-            **Leaves** products, images, classes, conflicts and rejected rows as Parquet.
-            **If it fails** because a class is too small, take it out of the YAML or set `small_classes: reject`.
-            """
-            return make("labels", run_id)
-
-        @stage_task(
-            task_display_name="Extract features",
-            pool="gpu",
-            pool_slots=sample.num_gpu_slots,
-            retries=3,
-            execution_timeout=timedelta(days=1),
-        )
-        def extract_features(run_id=None) -> str:
-            """Let a pretrained network look at every picture once: the preset's, or one whose file is here.
-
-            Skipped where the preset trains from scratch and this machine has no weights: none are fetched.
-
-            **Reads** the sample's pictures and the ImageNet weights.
-            **Leaves** a feature vector of each picture, and of its mirror image where the preset wants that.
-            **If it fails** because the weights do not fit, look at the file that the log names, in `CDISCOUNT_WEIGHTS`.
-            """
-            return make("features", run_id)
-
-        @stage_task(
-            task_display_name="Train the model",
-            pool="gpu",
-            pool_slots=sample.num_gpu_slots,
-            retries=3,
-            execution_timeout=timedelta(days=3),
-            trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,  # features may be skipped, labels may not
-        )
-        def train_model(run_id=None) -> str:
-            """Train the preset's network on the train split.
-
-            **Reads** the sample's pictures, their labels, and the features where the preset starts from weights.
-            **Leaves** the model of the epoch with the lowest validation loss, and the history of all epochs.
-            **If it fails** for lack of memory, trigger again with a smaller batch size or image size. A retry continues
-            from the last checkpoint; nothing that was learnt is lost.
-            """
-            return make("model", run_id)
-
-        @stage_task(
-            task_display_name="Evaluate the model", pool="gpu", retries=2, execution_timeout=timedelta(hours=12)
-        )
-        def evaluate_model(run_id=None) -> str:
-            """Predict the validation and test products.
-
-            **Reads** the model, the pictures and their labels.
-            **Leaves** predictions by product and by picture; figures are computed from them in the report.
-            **If it fails**, clear the task: the model stands and is not trained again.
-            """
-            return make("evaluation", run_id)
-
-        @stage_task(task_display_name="Audit the labels", retries=2, execution_timeout=timedelta(hours=2))
-        def audit_labels(run_id=None) -> str:
-            """Find labels that other products contradict, and price what a leaky split would have reported.
-
-            Skipped with the features.
-
-            **Reads** the features, the labels, and which lists of suspects people have been through.
-            **Leaves** each product's out-of-sample probability, and accuracies under three kinds of split.
-            **If it fails**, clear the task: the features stand.
-            """
-            return make("audit", run_id)
-
-        # Without features the audit is skipped, and the report says so.
-        @stage_task(
-            task_display_name="Write the report",
-            trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
-            outlets=[assets.report_of(sample.name)],
-            on_success_callback=notifiers.notifiers(read_environment(), notifiers.report_message),
-        )
-        def write_report(run_id=None, outlet_events=None) -> str:
-            """Write the evaluation report.
-
-            **Reads** Parquet, manifests and the config of everything before it.
-            **Leaves** `report.html`, `labels.html`, `suspects.html`, `label_suspects.csv` and `metrics.json` in the
-            reports folder, and the index of reports; an event of the asset with the headline.
-            **If it fails**, clear the task: nothing before it runs again.
-            """
-            from cdiscount_tasks.reports.headline import read_headline
-            from cdiscount_tasks.runs.run import open_run
-
-            summary = make("report", run_id)
-            assets.publish_report(outlet_events, read_headline(open_run(sample.name, run_id).report_dir))
-            return summary
-
-        def make(step, run_id):
-            from cdiscount_tasks.runs import steps
-
-            return steps.make(step, sample.name, run_id)
-
-        def place_of(run_id):
-            from cdiscount_tasks.runs.run import open_run
-
-            return open_run(sample.name, run_id).index_place
-
-        indexed = index_catalogue(resolve_run(), place_of, partial(make, "index"))
-        labels, features, evaluation = fix_labels(), extract_features(), evaluate_model()
-        model, audit, report = train_model(), audit_labels(), link_report(write_report())
-        chain(indexed, notice_changes(), draw_sample(), labels, model, evaluation, report)
+        name, gpus = sample.name, sample.num_gpu_slots
+        indexed = index_catalogue(resolve_run(name, sample.schedule.retrain), name)
+        labels, features = fix_labels(name), extract_features.override(pool_slots=gpus)(name)
+        model, evaluation = train_model.override(pool_slots=gpus)(name), evaluate_model(name)
+        audit, written = audit_labels(name), write_report.override(outlets=[assets.report_of(name)])(name)
+        report = link_report(written)
+        chain(indexed, notice_changes(name), draw_sample(name), labels, model, evaluation, report)
         chain(labels, features, [model, audit])
         chain(audit, report)
 

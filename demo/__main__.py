@@ -10,9 +10,7 @@ from demo.plan import MIN_PRODUCTS
 
 def main() -> None:
     """Draw a catalogue and print what it holds."""
-    parser = argparse.ArgumentParser(
-        prog="python -m cdiscount_tasks.demo", description="Draw a small catalogue in Cdiscount's layout."
-    )
+    parser = argparse.ArgumentParser(prog="python -m demo", description="Draw a small catalogue in Cdiscount's layout.")
     parser.add_argument("--out", type=Path, required=True, help="folder for catalogue.bson and category_names.csv")
     parser.add_argument(
         "--products",
@@ -21,13 +19,10 @@ def main() -> None:
         help=f"number of products, at least {MIN_PRODUCTS} (default: {DEFAULT_PRODUCTS})",
     )
     parser.add_argument("--seed", type=int, default=0, help="other seed, other catalogue (default: 0)")
-    parser.add_argument("--processes", type=int, default=2, help="processes that draw (default: 2)")
     arguments = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        result = draw_catalogue(
-            arguments.out, num_products=arguments.products, seed=arguments.seed, num_processes=arguments.processes
-        )
+        result = draw_catalogue(arguments.out, num_products=arguments.products, seed=arguments.seed)
     except ValueError as error:
         parser.error(str(error))
     for name, value in result.items():

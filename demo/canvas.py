@@ -147,7 +147,7 @@ def lit(layer: Image.Image, rng: Rng, strength: float = 0.3) -> Image.Image:
 
 
 def background(rng: Rng, white: float = 0.68) -> Image.Image:
-    """Draw what stands behind the object: mostly a shop's white, else a studio, a coloured wall, or a table."""
+    """Draw what is behind the object: mostly a shop's white, else a studio, a coloured wall, or a table."""
     rest = (1 - white) / 4
     kind = pick(rng, {"white": white, "studio": rest * 1.4, "warm": rest, "coloured": rest * 0.8, "table": rest * 0.8})
     if kind == "white":

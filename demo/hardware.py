@@ -113,11 +113,9 @@ def draw_hinge(look_rng: Rng, rng: Rng, view: int) -> Image.Image:
         width=2,
     )
     for number in range(holes):
-        y = tall * (number + 0.5) / holes
-        spots = [(left_leaf + 24 + leaf * (0.35 if number % 2 else 0.6), y)]
-        spots.append(
-            (left_leaf * (number + 0.5) / holes, tall / 2) if strap else (left_leaf * (0.35 if number % 2 else 0.6), y)
-        )
+        y, beside = tall * (number + 0.5) / holes, 0.35 if number % 2 else 0.6
+        on_strap = (left_leaf * (number + 0.5) / holes, tall / 2)
+        spots = [(left_leaf + 24 + leaf * beside, y), on_strap if strap else (left_leaf * beside, y)]
         for x, y in spots:
             pen.ellipse((x - 14, y - 14, x + 14, y + 14), fill=light, outline=dark, width=2)
             pen.ellipse((x - 9, y - 9, x + 9, y + 9), fill=blend(metal, BLACK, 0.8))
@@ -130,6 +128,5 @@ def draw_hinge(look_rng: Rng, rng: Rng, view: int) -> Image.Image:
         pair.paste(layer, (0, 0))
         pair.paste(layer.transpose(Image.Transpose.FLIP_LEFT_RIGHT), (layer.width + 16, 0))
         layer = pair
-    return lit(
-        layer.rotate(one_of(rng, [0.0, 0.0, 0.0, 0.0, 90.0, 30.0]), Image.Resampling.BILINEAR, expand=True), rng, 0.4
-    )
+    angle = one_of(rng, [0.0, 0.0, 0.0, 0.0, 90.0, 30.0])
+    return lit(layer.rotate(angle, Image.Resampling.BILINEAR, expand=True), rng, 0.4)

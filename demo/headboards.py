@@ -5,27 +5,22 @@ from PIL import Image, ImageDraw
 
 from demo.canvas import BLACK, WHITE, Rng, blend, chance, lit, new_layer, one_of, pick, vary, vivid
 
+COLOURS = [
+    (60, 52, 48),
+    (236, 232, 226),
+    (150, 122, 96),
+    (126, 30, 44),
+    (120, 124, 130),
+    (60, 72, 100),
+    (170, 120, 76),
+    (210, 196, 176),
+]
+
 
 def draw_headboard(look_rng: Rng, rng: Rng, view: int) -> Image.Image:
     """Draw a bed headboard: padded squares, wooden boards, or metal bars, often behind a made bed."""
     kind = pick(look_rng, {"padded": 5, "boards": 3, "bars": 2})
-    colour = vary(
-        look_rng,
-        one_of(
-            look_rng,
-            [
-                (60, 52, 48),
-                (236, 232, 226),
-                (150, 122, 96),
-                (126, 30, 44),
-                (120, 124, 130),
-                (60, 72, 100),
-                (170, 120, 76),
-                (210, 196, 176),
-            ],
-        ),
-        16,
-    )
+    colour = vary(look_rng, one_of(look_rng, COLOURS), 16)
     width, height = int(look_rng.integers(300, 360)), int(look_rng.integers(110, 200))
     dark, light = blend(colour, BLACK, 0.35), blend(colour, WHITE, 0.25)
     bed = chance(rng, 0.55 if view != 2 else 0.15)

@@ -97,64 +97,50 @@ def draw_label(style: LabelStyle, rng: Rng, size: tuple[int, int], *, back: bool
     return label
 
 
+def _draw_crest(pen: ImageDraw.ImageDraw, style: LabelStyle, x: float, y: float, half: float) -> None:
+    side, top, bottom = half * 0.8, y - half, y + half * 0.2
+    corners = [(x - side, top), (x + side, top), (x + side, bottom), (x, y + half), (x - side, bottom)]
+    pen.polygon(corners, fill=style.accent, outline=style.ink)
+    pen.line((x, y - half, x, y + half), fill=style.paper, width=2)
+
+
+def _draw_house(pen: ImageDraw.ImageDraw, style: LabelStyle, x: float, y: float, half: float) -> None:
+    pen.rectangle((x - half * 1.5, y - half * 0.1, x + half * 1.5, y + half * 0.8), outline=style.ink, width=1)
+    wall = blend(style.paper, style.accent, 0.3)
+    for side in (-1.5, 0.7):
+        left, middle, right = x + half * side, x + half * (side + 0.4), x + half * (side + 0.8)
+        pen.rectangle((left, y - half * 0.5, right, y + half * 0.8), outline=style.ink, fill=wall)
+        pen.polygon([(left, y - half * 0.5), (middle, y - half), (right, y - half * 0.5)], fill=style.accent)
+
+
+def _draw_sun(pen: ImageDraw.ImageDraw, style: LabelStyle, x: float, y: float, half: float) -> None:
+    pen.ellipse((x - half * 0.55, y - half * 0.55, x + half * 0.55, y + half * 0.55), fill=style.accent)
+    for step in range(12):
+        across, up = math.cos(step * math.pi / 6), math.sin(step * math.pi / 6)
+        ray = (x + half * 0.65 * across, y + half * 0.65 * up, x + half * across, y + half * up)
+        pen.line(ray, fill=style.accent, width=2)
+
+
+def _draw_letter(pen: ImageDraw.ImageDraw, style: LabelStyle, x: float, y: float, half: float) -> None:
+    pen.ellipse((x - half, y - half, x + half, y + half), outline=style.accent, width=3)
+    write(pen, (x, y), style.letter, half * 1.3, style.accent)
+
+
+def _draw_landscape(pen: ImageDraw.ImageDraw, style: LabelStyle, x: float, y: float, half: float) -> None:
+    pen.rectangle((x - half * 1.6, y - half, x + half * 1.6, y + half), fill=blend(style.paper, style.accent, 0.35))
+    hills = [(-1.6, 1), (-0.5, -0.5), (0.4, 0.4), (1, -0.1), (1.6, 1)]
+    pen.polygon([(x + half * across, y + half * down) for across, down in hills], fill=style.accent)
+
+
+_EMBLEMS = {
+    "crest": _draw_crest,
+    "house": _draw_house,
+    "sun": _draw_sun,
+    "letter": _draw_letter,
+    "picture": _draw_landscape,
+}
+
+
 def _draw_emblem(pen: ImageDraw.ImageDraw, style: LabelStyle, centre: tuple[float, float], half: float) -> None:
-    x, y = centre
-    box = (x - half, y - half, x + half, y + half)
-    if style.emblem == "crest":
-        pen.polygon(
-            [
-                (x - half * 0.8, y - half),
-                (x + half * 0.8, y - half),
-                (x + half * 0.8, y + half * 0.2),
-                (x, y + half),
-                (x - half * 0.8, y + half * 0.2),
-            ],
-            fill=style.accent,
-            outline=style.ink,
-        )
-        pen.line((x, y - half, x, y + half), fill=style.paper, width=2)
-    elif style.emblem == "house":
-        pen.rectangle((x - half * 1.5, y - half * 0.1, x + half * 1.5, y + half * 0.8), outline=style.ink, width=1)
-        for side in (-1.5, 0.7):
-            pen.rectangle(
-                (x + half * side, y - half * 0.5, x + half * (side + 0.8), y + half * 0.8),
-                outline=style.ink,
-                fill=blend(style.paper, style.accent, 0.3),
-            )
-            pen.polygon(
-                [
-                    (x + half * side, y - half * 0.5),
-                    (x + half * (side + 0.4), y - half),
-                    (x + half * (side + 0.8), y - half * 0.5),
-                ],
-                fill=style.accent,
-            )
-    elif style.emblem == "sun":
-        pen.ellipse((x - half * 0.55, y - half * 0.55, x + half * 0.55, y + half * 0.55), fill=style.accent)
-        for step in range(12):
-            angle = step * math.pi / 6
-            pen.line(
-                (
-                    x + half * 0.65 * math.cos(angle),
-                    y + half * 0.65 * math.sin(angle),
-                    x + half * math.cos(angle),
-                    y + half * math.sin(angle),
-                ),
-                fill=style.accent,
-                width=2,
-            )
-    elif style.emblem == "letter":
-        pen.ellipse(box, outline=style.accent, width=3)
-        write(pen, (x, y), style.letter, half * 1.3, style.accent)
-    elif style.emblem == "picture":
-        pen.rectangle((x - half * 1.6, y - half, x + half * 1.6, y + half), fill=blend(style.paper, style.accent, 0.35))
-        pen.polygon(
-            [
-                (x - half * 1.6, y + half),
-                (x - half * 0.5, y - half * 0.5),
-                (x + half * 0.4, y + half * 0.4),
-                (x + half, y - half * 0.1),
-                (x + half * 1.6, y + half),
-            ],
-            fill=style.accent,
-        )
+    if style.emblem in _EMBLEMS:
+        _EMBLEMS[style.emblem](pen, style, *centre, half)

@@ -42,19 +42,11 @@ def draw_lotion(look_rng: Rng, rng: Rng, view: int) -> Image.Image:
         kind, width, height = "tube", 100, 310
     layer, pen = new_layer(width, height)
     cap = blend(base, one_of(look_rng, [WHITE, BLACK, accent]), 0.6)
-    if kind == "bottle":
-        pen.rectangle((32, 0, 68, 46), fill=cap)
-        pen.rounded_rectangle((0, 40, width - 1, height - 1), 22, fill=base)
-    elif kind == "tube":
-        pen.polygon([(2, 0), (width - 2, 0), (width - 16, 260), (16, 260)], fill=base)
-        pen.line((2, 5, width - 2, 5), fill=blend(base, BLACK, 0.3), width=3)
-        pen.rounded_rectangle((18, 260, width - 18, height - 1), 6, fill=cap)
-    elif kind == "jar":
-        pen.rounded_rectangle((6, 40, width - 7, height - 1), 24, fill=base)
-        pen.rounded_rectangle((0, 0, width - 1, 56), 8, fill=cap)
-    else:
+    if kind == "kit":
         pen.rectangle((0, 0, width, height), fill=base)
         _draw_model(pen, (width * 0.66, height * 0.62), height * 0.34, look_rng)
+    else:
+        _draw_container(pen, kind, (width, height), base, cap)
     top = {"bottle": 100, "tube": 60, "jar": 80, "kit": 30}[kind]
     write(
         pen,
@@ -73,6 +65,21 @@ def draw_lotion(look_rng: Rng, rng: Rng, view: int) -> Image.Image:
         8,
     )
     return lit(_round(layer) if kind != "kit" else layer, rng, 0.15)
+
+
+def _draw_container(pen: ImageDraw.ImageDraw, kind: str, size: tuple[int, int], base: Colour, cap: Colour) -> None:
+    """Draw a bottle, a tube or a jar without what is written on it."""
+    width, height = size
+    if kind == "bottle":
+        pen.rectangle((32, 0, 68, 46), fill=cap)
+        pen.rounded_rectangle((0, 40, width - 1, height - 1), 22, fill=base)
+    elif kind == "tube":
+        pen.polygon([(2, 0), (width - 2, 0), (width - 16, 260), (16, 260)], fill=base)
+        pen.line((2, 5, width - 2, 5), fill=blend(base, BLACK, 0.3), width=3)
+        pen.rounded_rectangle((18, 260, width - 18, height - 1), 6, fill=cap)
+    else:
+        pen.rounded_rectangle((6, 40, width - 7, height - 1), 24, fill=base)
+        pen.rounded_rectangle((0, 0, width - 1, 56), 8, fill=cap)
 
 
 def _draw_model(pen: ImageDraw.ImageDraw, centre: tuple[float, float], size: float, rng: Rng) -> None:

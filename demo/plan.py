@@ -7,7 +7,7 @@ each step takes from what the one before left over, so that their shares hold ex
 from collections import Counter
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Literal
+from typing import Literal, TypedDict
 
 import numpy as np
 
@@ -64,7 +64,7 @@ class Product:
 
 @dataclass
 class Plan:
-    """The whole catalogue. `products` stand in file order and include the documents that a reader must refuse."""
+    """The whole catalogue. `products` are in file order and include the documents that a reader must refuse."""
 
     products: list[Product] = field(default_factory=list)
     pictures: list[Picture] = field(default_factory=list)
@@ -75,8 +75,7 @@ class Plan:
         return len(self.pictures) - 1
 
 
-@dataclass(frozen=True)
-class Counts:
+class Counts(TypedDict):
     """What a plan holds."""
 
     num_documents: int
@@ -210,12 +209,12 @@ def _damage_pictures(plan: Plan, num_products: int, rng: np.random.Generator) ->
     for place, kind in enumerate(kinds):
         set_name = SETS[place % len(SETS)]
         whole = [
-            one
-            for one in plan.pictures
-            if one.view > 0
-            and uses[one.number] == 1
-            and not one.damage
-            and CATEGORIES[one.class_number].set_name == set_name
+            picture
+            for picture in plan.pictures
+            if picture.view > 0
+            and uses[picture.number] == 1
+            and not picture.damage
+            and CATEGORIES[picture.class_number].set_name == set_name
         ]
         spoilt = whole[int(rng.integers(len(whole)))]
         plan.pictures[spoilt.number] = Picture(spoilt.number, spoilt.class_number, spoilt.look, spoilt.view, kind)

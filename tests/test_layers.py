@@ -10,12 +10,12 @@ PROJECT_DIR = Path(__file__).resolve().parents[1]
 PACKAGE = "cdiscount_tasks"
 FREE_TO_ALL = {"errors", "vocabulary"}
 ROOMS = {
-    "runs": {"stages", "reports", "artifacts", "catalogue", "labelling", "machine", "settings"},
+    "runs": {"stages", "reports", "index", "artifacts", "catalogue", "labelling", "machine", "settings"},
     "stages": {
         "reports", "pages", "labelling", "learning", "index", "catalogue", "tables", "artifacts", "machine", "settings",
     },
     "reports": {"pages", "learning", "tables", "artifacts"},
-    "index": {"catalogue", "tables"},
+    "index": {"catalogue", "tables", "artifacts"},
     "pages": {"learning", "settings"},
     "labelling": {"tables", "settings"},
     "learning": {"machine", "settings", "artifacts"},
@@ -28,11 +28,13 @@ ROOMS = {
 """What each room of the package may import, besides itself and the plain words that are free to all."""
 
 NARROW = {
+    ("runs", "index"): {"profile_file"},
+    ("index", "artifacts"): {"json_files"},
     ("catalogue", "tables"): {"numbers", "csv_text"},
     ("learning", "artifacts"): {"hashes"},
     ("pages", "learning"): {"measuring"},
 }
-"""Of these rooms only some modules: arrays of numbers, rows of text, the hash of a file, what is chosen to be shown."""
+"""Of these rooms only some modules: which categories an index has, arrays of numbers, rows of text, and so on."""
 
 MAY_OPEN_FILES = {
     "labelling/reviewed_lists.py",
@@ -128,6 +130,51 @@ def test_pages_labelling_and_learning_open_no_file_themselves(path):
 def test_every_file_that_a_law_names_exists():
     for name in MAY_OPEN_FILES | MAY_IMPORT_TENSORFLOW:
         assert (PROJECT_DIR / PACKAGE / name).is_file()
+
+
+READERS = {
+    "predictions.parquet": f"{PACKAGE}/tables/predictions.py",
+    "image_predictions.parquet": f"{PACKAGE}/tables/predictions.py",
+    "metrics.json": f"{PACKAGE}/reports/metrics.py",
+    "profile.json": f"{PACKAGE}/index/profile_file.py",
+}
+"""Files that several parts read, and the one module that opens each."""
+
+SAY_THE_NAME = {
+    f"{PACKAGE}/pages/overview/rows.py",
+    f"{PACKAGE}/pages/report/metrics_json.py",
+    "plugins/cdiscount_airflow/reports/bar.py",
+}
+"""They list the files of an artifact, with a hash or a description."""
+
+KNOW_THE_PLACE = {
+    "PREDICTIONS": {"stages/evaluation.py", "stages/report.py"},
+    "IMAGE_PREDICTIONS": {"stages/evaluation.py"},
+    "METRICS": {"stages/report.py", "stages/comparison.py", "reports/folders.py"},
+    "PROFILE": {"stages/index.py", "stages/catalogue_page.py"},
+}
+"""They write one of these files, hash it for a key, or look when it was written."""
+
+
+def names_in_strings(path):
+    """Return the file names of READERS that a file writes out, also at the end of a path or a pattern."""
+    strings = [node.value for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, ast.Constant)]
+    return {text.rpartition("/")[2] for text in strings if isinstance(text, str)} & READERS.keys()
+
+
+@pytest.mark.parametrize("top", [PACKAGE, "dags", "plugins", "tools", "benchmarks", "demo"])
+def test_a_file_that_several_parts_read_has_one_reader(top):
+    for path in sorted((PROJECT_DIR / top).rglob("*.py")):
+        name = path.relative_to(PROJECT_DIR).as_posix()
+        others = {file for file in names_in_strings(path) if READERS[file] != name}
+        assert not others or name in SAY_THE_NAME, f"{name} names {others}: read it through {READERS}"
+
+
+@pytest.mark.parametrize("constant", KNOW_THE_PLACE)
+def test_only_who_writes_such_a_file_knows_where_it_is(constant):
+    homes = tuple(f"{home.removesuffix('.py').replace('/', '.')}.{constant}" for home in READERS.values())
+    importers = {relative(path) for path in package_files() if any(name in homes for name in imported_names(path))}
+    assert importers == KNOW_THE_PLACE[constant]
 
 
 REQUIRED = {

@@ -22,7 +22,7 @@ from tools.airflow.home import PROJECT_DIR, airflow_environ
 from tools.command import exit_status
 
 _BROKEN = ["read_sample"]
-"""The tasks of the DAG that stands in for a sample that is broken."""
+"""The tasks of the DAG that takes the place of a broken sample."""
 
 
 def _tell(sentence: str) -> None:
@@ -100,7 +100,7 @@ def _check_fixes(environment: Environment) -> None:
     names = sample_names(environment.samples_dir)
     for path in sorted(environment.label_fixes_dir.glob("*.csv")):
         if path.stem not in names and not path.name.startswith("."):
-            _tell(f"{shown_path(path)}: there is no sample {path.stem!r}, so no run reads these fixes")
+            _tell(f"{shown_path(path)}: no sample is called {path.stem!r}, so no run reads these fixes")
 
 
 def check_samples(samples_dir: Path) -> int:
@@ -113,8 +113,8 @@ def check_samples(samples_dir: Path) -> int:
     environment = replace(read_environment(), samples_dir=samples_dir)
     check_folders(environment)
     wrong = read_samples(environment)
-    told = {sentence[:500] for sentence in wrong}  # what the description of a broken sample's DAG holds
-    wrong += [sentence for sentence in build_dags(samples_dir) if sentence not in told]
+    known = {sentence[:500] for sentence in wrong}  # what the description of a broken sample's DAG holds
+    wrong += [sentence for sentence in build_dags(samples_dir) if sentence not in known]
     for sentence in wrong:
         _tell(sentence)
     _check_fixes(environment)

@@ -27,7 +27,7 @@ def say(line: str) -> None:
 def say_ignored_settings() -> None:
     """Name Airflow's variables in the shell that are not used."""
     if names := shell.foreign_settings(os.environ):
-        say(f"not used, since they are another Airflow project's or decided by this one: {', '.join(names)}")
+        say(f"ignored (set for another Airflow project, or decided by this one): {', '.join(names)}")
 
 
 class Stopwatch:
@@ -43,13 +43,13 @@ class Stopwatch:
         self._laps.append(f"{name} {now - self._lap_started:.0f} s")
         self._lap_started = now
 
-    def told(self) -> str:
+    def summary(self) -> str:
         """Return all laps and their sum."""
         return f"{', '.join(self._laps)}; together {time.monotonic() - self._started:.0f} s"
 
 
 def _fault_of_a_place(error: OSError) -> str:
-    """Say which place cannot be used, and which variable names another."""
+    """Say which place cannot be used, and which variable names a different one."""
     where = f"{error.filename}: " if error.filename else ""
     if error.errno in (errno.EMFILE, errno.ENFILE):
         return f"{where}too many files are open; raise the limit (`ulimit -n {shell.OPEN_FILES}`) and try again"
@@ -66,7 +66,7 @@ def _outcome(action: Callable[[], int | None]) -> int:
         print(f"\n{error}", file=sys.stderr)
         return 1
     except BrokenPipeError:
-        # Whoever read has gone, as in `make run | head`; what is still to be flushed goes nowhere.
+        # The reader has ended, as in `make run | head`: what is still to be flushed is dropped.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     except OSError as error:
@@ -77,7 +77,7 @@ def _outcome(action: Callable[[], int | None]) -> int:
 
 
 def exit_status(action: Callable[[], int | None]) -> int:
-    """Run a tool; returns its exit status: what a person can mend is told in a sentence, without a traceback.
+    """Run a tool; returns its exit status: what a person can repair is reported in a sentence, without a traceback.
 
     Args:
         action: What the tool does; may return an exit status of its own.

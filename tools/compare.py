@@ -9,7 +9,8 @@ from tools.stopping import end_at_once
 if __name__ == "__main__":
     end_at_once()  # before the imports below, which take a second
 
-from cdiscount_tasks.runs.comparison import choose_comparison, open_comparison
+from cdiscount_tasks.runs.comparable import choose_comparison
+from cdiscount_tasks.runs.comparison import open_comparison
 from cdiscount_tasks.settings.comparison import settings_of
 from cdiscount_tasks.settings.environment import read_environment
 from tools.airflow.dag_process import run_dag
@@ -20,8 +21,8 @@ from tools.conf import read_conf
 DAG_ID = "cdiscount_sample_comparison"
 
 
-def tell_comparison(run_id: str) -> None:
-    """Say what a comparison found, and where its page stands."""
+def say_comparison(run_id: str) -> None:
+    """Say what a comparison found, and where its page is."""
     out_dir = open_comparison(run_id).out_dir
     say(json.loads((out_dir / "comparison.json").read_text(encoding="utf-8"))["answer"])
     say(f"    {out_dir / 'comparison.html'}")
@@ -37,10 +38,10 @@ def _check(conf: dict[str, Any]) -> None:
 
 
 def compare_samples() -> None:
-    """Compare, and tell the answer."""
+    """Compare, and print the answer."""
     conf = read_conf()
     _check(conf)
-    tell_comparison(run_dag(DAG_ID, conf))
+    say_comparison(run_dag(DAG_ID, conf))
 
 
 if __name__ == "__main__":

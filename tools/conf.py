@@ -13,7 +13,7 @@ _EXAMPLE = "CONF='{\"epochs\": 3}'"
 
 
 def _pairs(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Build an object; a key that stands twice is refused, where JSON would take the last."""
+    """Build an object; a key that occurs twice is refused, where JSON would take the last."""
     found = dict(pairs)
     if len(found) < len(pairs):
         names = [name for name, _ in pairs]

@@ -37,7 +37,7 @@ def _sample_name() -> str:
         for path in sample_paths(folder):
             if path.name.split(".")[0] == name:
                 read_sample(path)  # says what is wrong with its name
-        known = ", ".join(names) or f"none stands in {folder}"
+        known = ", ".join(names) or f"(none in {folder})"
         raise ToolError(f"SAMPLE is {name!r}, expected one of: {known}; as in `make run SAMPLE=wine PRESET=smoke`")
     return name
 
@@ -60,7 +60,7 @@ def _check(name: str, conf: dict[str, Any]) -> None:
 
 
 def tell_result(name: str, run_id: str) -> None:
-    """Say what a run's report is worth, and where it is read."""
+    """Print a run's verdict, and where its report is."""
     run = open_run(name, run_id)
     headline = read_headline(run.report_dir)
     say(f"\n{headline['verdict'].capitalize()}. {DRAWN_WARNING if headline['drawn'] else ''}".rstrip())
@@ -71,7 +71,7 @@ def tell_result(name: str, run_id: str) -> None:
 
 
 def run_sample() -> None:
-    """Run one sample and tell what it is worth."""
+    """Run one sample and print its result."""
     name, conf = _sample_name(), read_conf()
     _check(name, conf)
     tell_result(name, run_dag(f"cdiscount_{name}", as_in_the_form(conf)))

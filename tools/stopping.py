@@ -8,7 +8,7 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def heeded_signals() -> list[signal.Signals]:
-    """Return the signals that end a tool: under `nohup` the end of the terminal is none of them."""
+    """Return the signals that end a tool: under `nohup` the end of the terminal is not one of them."""
     return [number for number in STOP_SIGNALS if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN]
 
 

@@ -30,7 +30,7 @@ def _found(ranked: np.ndarray, wrong: set[int], num_first: int) -> int:
 
 
 def compare_orders(rows: pd.DataFrame, wrong: set[int]) -> list[tuple[str, int, float]]:
-    """Return how many planted wrong labels stand among the first products of an order, as many as were planted.
+    """Return how many planted wrong labels are among the first products of an order, as many as were planted.
 
     Args:
         rows: suspects.parquet, the most suspect first.

@@ -1,22 +1,32 @@
-"""How often the percentile bootstrap over groups covers the truth of figures that are no shares.
+"""How often the intervals of figures that are no shares cover the truth.
 
-`python -m benchmarks.belief.figure_coverage` prints a table for docs/measurements.md: log-loss, gain over the majority
-baseline and macro F1, by the report's own functions, in test sets drawn as in `benchmarks.belief.interval_coverage`, of
-five classes of unequal size. A product's loss is exponential with mean 0.1 where it is right, and 1 plus one of mean 1
-where it is wrong; a wrong answer is any other class. All the truths are known in closed form.
+`python -m benchmarks.belief.figure_coverage` prints a table for docs/measurements.md: log-loss, Brier score, gain over
+the majority baseline, macro F1 and calibration error, by the report's own functions, in test sets drawn as in
+`benchmarks.belief.interval_coverage`, of five classes of unequal size. A product's loss is exponential with mean 0.1
+where it is right, and 1 plus one of mean 1 where it is wrong; a wrong answer is any other class. Its confidence is of
+Beta(8, 1.2) where it is right and of Beta(3, 2) where it is wrong, the other classes share the rest; the model is off
+by as much as follows from that. All truths are known, the calibration error's by numeric integration over the bins.
+
+Where the report gives no interval, none is counted; a cell in which fewer than half of the test sets have one is empty.
 """
 
 import argparse
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
+from scipy import stats
 
 from cdiscount_tasks.learning.measuring.intervals import Figure, mean_figure
-from cdiscount_tasks.learning.measuring.metrics import f1_figures
+from cdiscount_tasks.learning.measuring.metrics import f1_figures, squared_errors
+from cdiscount_tasks.learning.measuring.reliability import FEWEST_IN_BIN, MAX_BINS, error_figure
 from tests.material.drawn_test_sets import Cell, draw_sizes
 
 CLASS_SHARES = np.array([0.55, 0.17, 0.12, 0.11, 0.05])
 NUM_CLASSES = len(CLASS_SHARES)
+RIGHT_SHAPE, WRONG_SHAPE = (8.0, 1.2), (3.0, 2.0)
+OF_RIGHT, OF_WRONG = stats.beta(*RIGHT_SHAPE), stats.beta(*WRONG_SHAPE)
+"""Confidences of right and of wrong answers."""
 
 
 class Products(NamedTuple):
@@ -26,6 +36,7 @@ class Products(NamedTuple):
     true: np.ndarray
     predicted: np.ndarray
     loss: np.ndarray
+    confidence: np.ndarray
 
 
 def draw_products(random: np.random.Generator, cell: Cell) -> Products:
@@ -39,40 +50,79 @@ def draw_products(random: np.random.Generator, cell: Cell) -> Products:
     true = random.choice(NUM_CLASSES, len(sizes), p=CLASS_SHARES)[group_id]
     other = (true + random.integers(1, NUM_CLASSES, num)[teller]) % NUM_CLASSES
     luck = random.exponential(1, num)[teller]
-    return Products(group_id, true, np.where(right, true, other), np.where(right, 0.1 * luck, 1 + luck))
+    loss = np.where(right, 0.1 * luck, 1 + luck)
+    certain, doubtful = (random.beta(*shape, num)[teller] for shape in (RIGHT_SHAPE, WRONG_SHAPE))
+    return Products(group_id, true, np.where(right, true, other), loss, np.where(right, certain, doubtful))
 
 
-def truths(accuracy: float) -> dict[str, float]:
+def brier_parts(confidence: np.ndarray, true: np.ndarray, predicted: np.ndarray) -> np.ndarray:
+    """Return each product's part of the Brier score, the other classes sharing what confidence leaves: float, [n]."""
+    probabilities = np.repeat(((1 - confidence) / (NUM_CLASSES - 1))[:, None], NUM_CLASSES, axis=1)
+    probabilities[np.arange(len(true)), predicted] = confidence
+    return squared_errors(probabilities, true)
+
+
+@cache
+def true_brier(accuracy: float) -> float:
+    """Return the Brier score over the population, by numeric integration."""
+    middles = (np.arange(100_000) + 0.5) / 100_000
+    zeros, ones = np.zeros(len(middles), int), np.ones(len(middles), int)
+    right = brier_parts(OF_RIGHT.ppf(middles), zeros, zeros).mean()
+    return float(accuracy * right + (1 - accuracy) * brier_parts(OF_WRONG.ppf(middles), zeros, ones).mean())
+
+
+@cache
+def true_calibration_error(accuracy: float, num_bins: int) -> float:
+    """Return the calibration error over the population in so many equal bins, by numeric integration."""
+    confidence = (np.arange(200_000) + 0.5) / 200_000
+    right, wrong = accuracy * OF_RIGHT.pdf(confidence), (1 - accuracy) * OF_WRONG.pdf(confidence)
+    mass = (right + wrong) / (right + wrong).sum()
+    gap = mass * (right / (right + wrong) - confidence)
+    bin_of = np.minimum((np.cumsum(mass) * num_bins).astype(int), num_bins - 1)
+    return float(np.abs(np.bincount(bin_of, gap)).sum())
+
+
+def truths(accuracy: float, num_bins: int = MAX_BINS) -> dict[str, float]:
     """Return the figures over the population."""
     predicted = CLASS_SHARES * accuracy + (1 - CLASS_SHARES) * (1 - accuracy) / (NUM_CLASSES - 1)
     return {
         "log-loss": 0.1 * accuracy + 2 * (1 - accuracy),
+        "Brier score": true_brier(accuracy),
         "gain over the baseline": accuracy - CLASS_SHARES[0],
         "macro F1": float(np.mean(2 * CLASS_SHARES * accuracy / (CLASS_SHARES + predicted))),
+        "calibration error": true_calibration_error(accuracy, num_bins),
     }
 
 
 def figures_of(products: Products) -> dict[str, Figure]:
     """Return the same figures of one test set, as the report makes them."""
-    right = products.true == products.predicted
-    gains = right.astype(np.float64) - (products.true == 0)
+    group_id, true, predicted = products.group_id, products.true, products.predicted
+    right = true == predicted
+    briers = brier_parts(products.confidence, true, predicted)
     return {
-        "log-loss": mean_figure(products.loss, products.group_id, is_share=False),
-        "gain over the baseline": mean_figure(gains, products.group_id, is_share=False),
-        "macro F1": f1_figures(products.true, products.predicted, products.group_id, NUM_CLASSES)[0],
+        "log-loss": mean_figure(products.loss, group_id, is_share=False),
+        "Brier score": mean_figure(briers, group_id, is_share=False),
+        "gain over the baseline": mean_figure(right.astype(np.float64) - (true == 0), group_id, is_share=False),
+        "macro F1": f1_figures(true, predicted, group_id, NUM_CLASSES)[0],
+        "calibration error": error_figure(products.confidence, right, group_id)[0],
     }
 
 
 def measure(cell: Cell, repeats: int) -> dict[str, float]:
-    """Return of each figure how often its interval covered the truth."""
+    """Return of each figure how often its interval covered the truth; NaN where most test sets have no interval."""
     random = np.random.default_rng([cell.num_groups, int(100 * cell.accuracy), cell.has_large_group])
-    truth = truths(cell.accuracy)
-    covered = dict.fromkeys(truth, 0)
+    covered: dict[str, list[bool]] = {name: [] for name in truths(cell.accuracy)}
     for _ in range(repeats):
-        for name, figure in figures_of(draw_products(random, cell)).items():
+        products = draw_products(random, cell)
+        num_bins = int(np.clip(len(products.true) // FEWEST_IN_BIN, 1, MAX_BINS))
+        truth = truths(cell.accuracy, num_bins)
+        for name, figure in figures_of(products).items():
             low, high = figure["low"], figure["high"]
-            covered[name] += low is not None and high is not None and low <= truth[name] <= high
-    return {name: count / repeats for name, count in covered.items()}
+            if low is not None and high is not None:
+                covered[name].append(low <= truth[name] <= high)
+    return {
+        name: float(np.mean(found)) if 2 * len(found) >= repeats else float("nan") for name, found in covered.items()
+    }
 
 
 def main() -> None:
@@ -80,16 +130,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=400)
     repeats = parser.parse_args().repeats
-    print(
-        f"| correlation | large group | accuracy | groups | {' | '.join(truths(0.9))} |\n|---|---|---|---|---|---|---|"
-    )
+    names = list(truths(0.9))
+    print(f"| correlation | large group | accuracy | groups | {' | '.join(names)} |\n|{'---|' * (4 + len(names))}")
     for has_large_group in (False, True):
         for accuracy in (0.75, 0.90):
-            for num_groups in (40, 100, 300):
+            for num_groups in (100, 300, 1_000, 3_000):
                 cell = Cell(num_groups, accuracy, 0.9, has_large_group)
-                values = " | ".join(f"{100 * share:.1f}" for share in measure(cell, repeats).values())
+                shares = measure(cell, repeats).values()
+                values = " | ".join("no interval" if np.isnan(one) else f"{100 * one:.1f}" for one in shares)
                 large = "10 %" if has_large_group else "none"
-                print(f"| {cell.correlation} | {large} | {accuracy:.2f} | {num_groups} | {values} |", flush=True)
+                print(f"| {cell.correlation} | {large} | {accuracy:.2f} | {num_groups:,} | {values} |", flush=True)
 
 
 if __name__ == "__main__":

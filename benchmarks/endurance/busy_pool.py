@@ -20,8 +20,8 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cdiscount_tasks.artifacts.json_files import read_json
 from cdiscount_tasks.artifacts.manifest import MANIFEST, read_manifest
+from cdiscount_tasks.reports.metrics import read_metrics
 from cdiscount_tasks.runs.run import Run, open_run
 from tools.airflow import processes, server
 from tools.airflow.api import AirflowApi, wait_until
@@ -89,7 +89,7 @@ def mixed(run: Run) -> list[str]:
         for name, identity in manifests[stage]["inputs"].items():
             if identity != manifests[name]["identity"]:
                 faults.append(f"{stage} was made from another {name}")
-    metrics = read_json(run.report_dir / "metrics.json")
+    metrics = read_metrics(run.report_dir)
     named = {stage: artifact["name"] for stage, artifact in metrics["lineage"]["artifacts"].items()}
     if metrics["run_id"] != run.config.run_id or named != {stage: path.name for stage, path in dirs.items()}:
         faults.append("its report names others")

@@ -30,7 +30,7 @@ TABLES = ("images.parquet", "products.parquet", "rejected.parquet")
 
 
 def scan_all(catalogue: str, parent: str) -> None:
-    """Index a catalogue in this process, as one run does; print how many ranges stood already."""
+    """Index a catalogue in this process, as one run does; print how many ranges existed already."""
     path, parent_dir = Path(catalogue), Path(parent)
     print("started", flush=True)
     reused = [
@@ -39,7 +39,7 @@ def scan_all(catalogue: str, parent: str) -> None:
     scanned = time.monotonic()
     found = index.merge_index(path, parent_dir, 0.01)
     merge_s = time.monotonic() - scanned
-    print(f"{sum(reused)} of {len(reused)} ranges stood already, merge {merge_s:.1f} s", found["path"], sep="\n")
+    print(f"{sum(reused)} of {len(reused)} ranges existed already, merge {merge_s:.1f} s", found["path"], sep="\n")
 
 
 def start(path: Path, parent_dir: Path) -> subprocess.Popen[str]:
@@ -69,7 +69,7 @@ def killed_scans(path: Path, parent_dir: Path, whole_s: float) -> list[str]:
         process.send_signal(signal.SIGKILL)
         died = process.wait() == -signal.SIGKILL
         parts = len(list(parent_dir.glob("parts-*/part-*")))
-        told.append(f"{'killed' if died else 'HAD ENDED'} after {after_s:.2f} s, {parts} ranges stand")
+        told.append(f"{'killed' if died else 'HAD ENDED'} after {after_s:.2f} s, {parts} ranges exist")
     return told
 
 

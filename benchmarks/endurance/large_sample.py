@@ -30,7 +30,7 @@ def train(sample_dir: str, labels_dir: str, out_dir: str, limit_bytes: str, imag
 
 
 def main() -> None:
-    """Make the sample, train, tell."""
+    """Make the sample, train, print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--images", type=int, default=200_000)
     parser.add_argument("--image-size", type=int, default=96)

@@ -18,6 +18,7 @@ import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -37,9 +38,9 @@ def train(sample_dir: str, labels_dir: str, out_dir: str, image_size: str, epoch
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     prepare_device(0)
-    from cdiscount_tasks.learning.networks import training
+    from cdiscount_tasks.learning.networks import progress
 
-    training.CHECKPOINT_S = 1.0
+    progress.CHECKPOINT_S = 1.0
     config = TrainingConfig(
         network="small_cnn", image_size=int(image_size), epochs=int(epochs), early_stopping_patience=4
     )
@@ -82,6 +83,32 @@ def _kill_while(process: subprocess.Popen[str], out_dir: Path, inside_write: boo
     return None
 
 
+def _train_under_fire(arguments: list[object], out_dir: Path, num_kills: int) -> tuple[list[str], dict[str, Any]]:
+    """Kill a training and start it again until it has been killed often enough, then let it end.
+
+    Returns:
+        What it was doing when it was killed, each time, and what it printed in the end.
+    """
+    rng, deaths = random.Random(0), list[str]()
+    while True:
+        process = _start(arguments)
+        assert process.stdout is not None
+        with process.stdout:
+            inside_write = len(deaths) % 2 == 1
+            doing = _kill_while(process, out_dir, inside_write, rng) if len(deaths) < num_kills else None
+            if doing is None:
+                text = process.stdout.read()
+                process.wait()
+                return deaths, json.loads(text.splitlines()[-1])
+        deaths.append(doing)
+        print(f"kill {len(deaths)}: {doing}", flush=True)
+
+
+def _same_weights(path: str, other: str) -> bool:
+    pairs = zip(weights_of(Path(path)), weights_of(Path(other)), strict=True)
+    return all(np.array_equal(array, its) for array, its in pairs)
+
+
 def main() -> None:
     """Train undisturbed, train under fire, compare."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -92,7 +119,6 @@ def main() -> None:
     parser.add_argument("--scratch", help="where the data is made for the while")
     options = parser.parse_args()
     need_test_data(TEST_DATA_DIR / "clothing")
-    rng, deaths = random.Random(0), list[str]()
     with tempfile.TemporaryDirectory(dir=options.scratch) as scratch:
         folder = Path(scratch)
         made = run_step("benchmarks.belief.clothing", "make", folder).said
@@ -100,29 +126,9 @@ def main() -> None:
         undisturbed = run_step("benchmarks.endurance.training_kills", "train", *inputs, folder / "calm", *knobs)
         print(f"undisturbed: {undisturbed.wall_s:.0f} s, {undisturbed.said['num_epochs']} epochs", flush=True)
         started = time.monotonic()
-        while True:
-            process = _start([*inputs, folder / "killed", *knobs])
-            assert process.stdout is not None
-            with process.stdout:
-                doing = (
-                    _kill_while(process, folder / "killed", len(deaths) % 2 == 1, rng)
-                    if len(deaths) < options.kills
-                    else None
-                )
-                if doing is None:
-                    text = process.stdout.read()
-                    process.wait()
-                    break
-            deaths.append(doing)
-            print(f"kill {len(deaths)}: {doing}", flush=True)
+        deaths, said = _train_under_fire([*inputs, folder / "killed", *knobs], folder / "killed", options.kills)
         took_s = time.monotonic() - started
-        said = json.loads(text.splitlines()[-1])
-        same = all(
-            np.array_equal(one, other)
-            for one, other in zip(
-                weights_of(Path(undisturbed.said["path"])), weights_of(Path(said["path"])), strict=True
-            )
-        )
+        same = _same_weights(undisturbed.said["path"], said["path"])
         inside = sum(doing.startswith("inside a checkpoint") for doing in deaths)
         lost_s = (took_s - undisturbed.wall_s) / max(len(deaths), 1)
         print(f"{len(deaths)} kills, {inside} inside the writing of a checkpoint; resumed {said['num_resumes']} times")

@@ -38,12 +38,12 @@ def _examples(num_images: int, image_size: int) -> Any:
     import numpy as np
 
     from cdiscount_tasks.learning.networks.batches import Examples
-    from cdiscount_tasks.learning.pictures.inputs import hold_pictures
+    from cdiscount_tasks.learning.pictures.inputs import hold_images
 
     drawn = draw_pictures(0, min(num_images, 1000))
     _Drawn.jpegs = tuple(drawn[row % len(drawn)] for row in range(num_images))
     rows = np.arange(num_images)
-    return Examples(hold_pictures(cast(Any, _Drawn), rows, image_size, Path()), rows % _NUM_CLASSES, rows)
+    return Examples(hold_images(cast(Any, _Drawn), rows, image_size, Path()), rows % _NUM_CLASSES, rows)
 
 
 def _notebook_generator(num_images: int, image_size: int) -> Iterator[Any]:

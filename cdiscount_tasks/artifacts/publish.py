@@ -35,6 +35,9 @@ def _publish(part_dir: Path, out_dir: Path, manifest: dict[str, Any], place: Cal
     }
     manifest["self_hash"] = None
     manifest["self_hash"] = hash_json(manifest)
+    # In this order, or a machine that loses power may keep the name and lose what it names: first the bytes of the
+    # files, then the folders' entries for them (the manifest's too, which write_json syncs), and only then the name;
+    # the parent's entry last, so that whoever is told "made" finds it after the power is back.
     for path in files:
         _sync(path)
     write_json(part_dir / MANIFEST, manifest)
@@ -61,6 +64,7 @@ def _place(part_dir: Path, out_dir: Path) -> None:
             raise
         if standing_result(out_dir) is not None:
             raise _MadeMeanwhile from error
+        # It was damaged: standing_result has moved it aside, and the name is free.
         part_dir.rename(out_dir)
 
 

@@ -7,25 +7,28 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-_INT32 = struct.Struct("<i")
-_ID, _IMGS, _CATEGORY, _PICTURE = b"\x10_id\x00", b"\x04imgs\x00", b"\x10category_id\x00", b"\x05picture\x00"
+from cdiscount_tasks.catalogue.jpeg_header import COMMENT, END, FILL, FRAMES, SCAN, START, START_MARKER, segments
+from cdiscount_tasks.catalogue.layout import ARRAY, BINARY, DOCUMENT, INT32, Element, elements, read_int32
+from cdiscount_tasks.catalogue.usual_documents import read_usual
+
 _MOST_SHOWN_BYTES = 16
-_SCAN, _END = 0xDA, 0xD9
+_KINDS = {DOCUMENT: "document", ARRAY: "array", BINARY: "binary", INT32: "int32"}
+_APP0 = 0xE0
 
 _SEGMENTS = {
-    0xD8: ("SOI", "start of the picture"),
-    0xE0: ("APP0", "JFIF header: version, pixel density"),
+    START_MARKER: ("SOI", "start of the picture"),
+    _APP0: ("APP0", "JFIF header: version, pixel density"),
     0xDB: ("DQT", "quantisation table: how coarsely each frequency is kept"),
     0xC4: ("DHT", "Huffman table: the code of the compressed numbers"),
     0xC0: ("SOF0", "frame header, baseline"),
     0xC1: ("SOF1", "frame header, extended"),
     0xC2: ("SOF2", "frame header, progressive"),
     0xDD: ("DRI", "restart interval"),
-    0xFE: ("COM", "comment"),
-    _SCAN: ("SOS", "start of scan: the compressed picture follows"),
-    _END: ("EOI", "end of the picture"),
+    COMMENT: ("COM", "comment"),
+    SCAN: ("SOS", "start of scan: the compressed picture follows"),
+    END: ("EOI", "end of the picture"),
+    FILL: ("FF", "a byte that fills the space before a marker"),
 }
-_FRAMES = frozenset({0xC0, 0xC1, 0xC2})
 
 
 class Piece(NamedTuple):
@@ -54,27 +57,38 @@ def hex_lines(data: bytes, num_bytes: int) -> list[tuple[str, str, str]]:
     ]
 
 
-class _Reader:
-    """Goes through a document and notes each piece."""
+def _piece(data: bytes, start: int, end: int, name: str, meaning: str) -> Piece:
+    return Piece(start, end - start, _shown(data[start:end]), name, meaning)
 
-    def __init__(self, data: bytes) -> None:
-        self.data = data
-        self.position = 0
-        self.pieces: list[Piece] = []
 
-    def take(self, num_bytes: int, name: str, meaning: str) -> bytes:
-        taken = self.data[self.position : self.position + num_bytes]
-        self.pieces.append(Piece(self.position, num_bytes, _shown(taken), name, meaning))
-        self.position += num_bytes
-        return taken
+def _values(data: bytes, element: Element, image_number: str) -> Iterator[Piece]:
+    """Name the bytes of a field's value; those of a picture's binary have its `image_number`."""
+    kind, name, value, end = element
+    if kind == ARRAY:
+        yield from _document(data, value, end, "the array")
+    elif kind == DOCUMENT:
+        yield from _document(data, value, end, "the picture's document", name.decode())
+    elif kind == BINARY:
+        meaning = f"image_number {image_number}; the index keeps this offset and length"
+        yield _piece(data, value, value + 4, "length", f"the JPEG has {read_int32(data, value):,} bytes")
+        yield _piece(data, value + 4, value + 5, "subtype", "00: plain bytes")
+        yield _piece(data, value + 5, end, "JPEG", meaning)
+    else:
+        meaning = {"_id": "the product", "category_id": "the category"}[name.decode()]
+        yield _piece(data, value, end, name.decode(), f"{meaning}: {read_int32(data, value)}")
 
-    def take_int32(self, name: str, meaning: str) -> int:
-        value = int(_INT32.unpack_from(self.data, self.position)[0])
-        self.take(4, name, meaning.format(value=f"{value:,}", plain=value))
-        return value
 
-    def stands(self, expected: bytes) -> bool:
-        return self.data.startswith(expected, self.position)
+def _document(data: bytes, start: int, end: int, whose: str, image_number: str = "") -> Iterator[Piece]:
+    """Name the bytes of a document and of the documents within, by the general walk over the elements of each."""
+    has = f"{whose} has".replace("the document", "this document")
+    yield _piece(data, start, start + 4, "length", f"{has} {read_int32(data, start):,} bytes")
+    for element in elements(data, start, end):
+        kind, name = element.kind, element.name.decode()
+        what, more = ("element", f": picture {name}") if kind == DOCUMENT else ("field", "")
+        begin = element.value - len(element.name) - 2
+        yield _piece(data, begin, element.value, what, f"type {kind:02x} ({_KINDS[kind]}), named {name}{more}")
+        yield from _values(data, element, image_number)
+    yield _piece(data, end - 1, end, "end", f"of {whose}")
 
 
 def take_document_apart(data: bytes) -> list[Piece] | None:
@@ -86,66 +100,36 @@ def take_document_apart(data: bytes) -> list[Piece] | None:
     Returns:
         Its pieces in order, without gap or overlap; None if it is of another layout (other fields, another order).
     """
-    reader = _Reader(data)
-    reader.take_int32("length", "this document has {value} bytes")
-    if not reader.stands(_ID):
+    if read_usual(bytearray(data), 0, len(data)) is None:
         return None
-    reader.take(len(_ID), "field", "type 10 (int32), named _id")
-    reader.take_int32("_id", "the product: {plain}")
-    if not reader.stands(_IMGS):
-        return None
-    reader.take(len(_IMGS), "field", "type 04 (array), named imgs")
-    reader.take_int32("length", "the array has {value} bytes")
-    number = 0
-    while reader.stands(b"\x03%d\x00" % number):
-        reader.take(3, "element", f"type 03 (document), named {number}: picture {number}")
-        reader.take_int32("length", "the picture's document has {value} bytes")
-        if not reader.stands(_PICTURE):
-            return None
-        reader.take(len(_PICTURE), "field", "type 05 (binary), named picture")
-        size = reader.take_int32("length", "the JPEG has {value} bytes")
-        reader.take(1, "subtype", "00: plain bytes")
-        reader.take(size, "JPEG", f"image_number {number}; the index keeps this offset and length")
-        reader.take(1, "end", "of the picture's document")
-        number += 1
-    reader.take(1, "end", "of the array")
-    if reader.stands(_CATEGORY):
-        reader.take(len(_CATEGORY), "field", "type 10 (int32), named category_id")
-        reader.take_int32("category_id", "the category: {plain}")
-    reader.take(1, "end", "of the document")
-    return reader.pieces if number and reader.position == len(data) else None
+    return list(_document(data, 0, len(data), "the document"))
 
 
 def _meaning(marker: int, segment: bytes) -> tuple[str, str]:
     name, meaning = _SEGMENTS.get(marker, (f"{marker:02X}", "another segment"))
-    if marker in _FRAMES and len(segment) >= 10:
+    if marker in FRAMES and len(segment) >= 10:
         precision, height, width, components = struct.unpack_from(">BHHB", segment, 4)
         meaning += f": {width} x {height} pixels, {components} components of {precision} bits"
-    if marker == 0xE0 and segment[4:9] != b"JFIF\x00":
+    if marker == _APP0 and segment[4:9] != b"JFIF\x00":
         meaning = "application data"
-    if marker == 0xFE:
+    if marker == COMMENT:
         meaning += ": " + segment[4:64].decode("utf-8", "replace")
     return name, meaning
 
 
 def _segments(jpeg: bytes) -> Iterator[Piece]:
-    position = 0
-    while position + 2 <= len(jpeg) and jpeg[position] == 0xFF:
-        marker = jpeg[position + 1]
-        size = 2
-        if marker not in (0xD8, _END):
-            size += int.from_bytes(jpeg[position + 2 : position + 4], "big")
-        segment = jpeg[position : position + size]
-        yield Piece(position, len(segment), _shown(segment), *_meaning(marker, segment))
-        position += size
-        if marker == _END:
-            return
-        if marker == _SCAN:
-            end = jpeg.rfind(b"\xff\xd9")
-            end = end if end >= position else len(jpeg)
-            data = jpeg[position:end]
-            yield Piece(position, len(data), _shown(data), "scan", "the compressed picture")
-            position = end
+    if not jpeg.startswith(START):
+        return
+    yield _piece(jpeg, 0, len(START), *_SEGMENTS[START_MARKER])
+    for marker, start, declared_end in segments(jpeg, len(START), len(jpeg)):
+        end = min(declared_end, len(jpeg))
+        yield _piece(jpeg, start, end, *_meaning(marker, jpeg[start:end]))
+        if marker == SCAN:
+            # The scan's own bytes escape each 0xFF, so that the last two bytes END are the picture's.
+            last = jpeg.rfind(bytes([0xFF, END]), end)
+            yield _piece(jpeg, end, last if last >= 0 else len(jpeg), "scan", "the compressed picture")
+            if last >= 0:
+                yield _piece(jpeg, last, last + 2, *_SEGMENTS[END])
 
 
 def take_jpeg_apart(jpeg: bytes) -> list[Piece]:

@@ -1,4 +1,4 @@
-"""What stands at an offset of the catalogue, and where products begin again after bytes that are none."""
+"""What the catalogue holds at an offset, and where products begin again after damaged bytes."""
 
 import logging
 import re
@@ -7,17 +7,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from cdiscount_tasks.catalogue import window as file_window
-from cdiscount_tasks.catalogue.document import (
-    MAX_DOCUMENT_BYTES,
-    MIN_DOCUMENT_BYTES,
-    Broken,
-    Product,
-    Refused,
-    read_any,
-    read_length,
-    read_product,
-    read_usual,
-)
+from cdiscount_tasks.catalogue.document import Broken, Product, Refused, read_any, read_product
+from cdiscount_tasks.catalogue.layout import MAX_DOCUMENT_BYTES, MIN_DOCUMENT_BYTES, read_int32
+from cdiscount_tasks.catalogue.usual_documents import read_usual
 from cdiscount_tasks.catalogue.window import Window
 from cdiscount_tasks.vocabulary import Reason
 
@@ -47,7 +39,7 @@ def _hold_document(window: Window, offset: int) -> int | Broken:
     if left < MIN_DOCUMENT_BYTES:
         return Broken(0, f"{left} bytes are left, fewer than any document has")
     window.hold(offset, MIN_DOCUMENT_BYTES)
-    declared = read_length(window.buffer, offset - window.base)
+    declared = read_int32(window.buffer, offset - window.base)
     if not MIN_DOCUMENT_BYTES <= declared <= MAX_DOCUMENT_BYTES:
         return Broken(declared, f"it declares {declared} bytes, expected {MIN_DOCUMENT_BYTES} to {MAX_DOCUMENT_BYTES}")
     if declared > left:
@@ -60,7 +52,7 @@ def _hold_document(window: Window, offset: int) -> int | Broken:
 
 
 def read_document(window: Window, offset: int) -> Product | Refused | Broken:
-    """Read whatever stands at an offset of the file that the window has not given up."""
+    """Read whatever is at an offset of the file that the window has not given up."""
     declared = _hold_document(window, offset)
     if isinstance(declared, Broken):
         return declared
@@ -70,7 +62,7 @@ def read_document(window: Window, offset: int) -> Product | Refused | Broken:
 
 
 def _read_product(window: Window, offset: int) -> Product | None:
-    """Read the product at an offset of the file that the window has not given up, if one stands there."""
+    """Read the product at an offset of the file that the window has not given up, if a product is there."""
     declared = _hold_document(window, offset)
     if isinstance(declared, Broken):
         return None
@@ -80,12 +72,12 @@ def _read_product(window: Window, offset: int) -> Product | None:
 
 def _candidates(window: Window, offset: int, stop: int) -> Iterator[int]:
     """Yield the offsets in [offset, stop) where a document could begin, by its length and its first field's type."""
-    # Mostly the first few documents decide; only what goes on for long is looked through in large pieces.
+    # Mostly the first few documents decide; only a long search looks through large pieces.
     look = min(_FIRST_SEARCH_BYTES, file_window.WINDOW_BYTES)
-    told = time.monotonic()
+    logged = time.monotonic()
     while offset < stop:
-        if time.monotonic() - told > _PROGRESS_S:
-            told = time.monotonic()
+        if time.monotonic() - logged > _PROGRESS_S:
+            logged = time.monotonic()
             logger.info("no document at byte %d of %d yet: looking for the next product", offset, window.size)
         window.forget_before(offset)
         held = min(window.hold(offset, look), look)
@@ -115,10 +107,10 @@ def find_products(window: Window, offset: int, stop: int) -> int | None:
 
 
 def _cut(offset: int, declared: int, size: int) -> Rejected | None:
-    """Return the rejection of what stands at an offset if the file ends inside it."""
+    """Return the rejection of what is at an offset if the file ends inside it."""
     left = size - offset
     if left < MIN_DOCUMENT_BYTES:
-        detail = f"the file ends inside a document: {left} bytes of it are there; fetch or unpack it again"
+        detail = f"the file ends inside a document: only {left} bytes of it are present; fetch or unpack it again"
     elif MIN_DOCUMENT_BYTES <= declared <= MAX_DOCUMENT_BYTES and declared > left:
         detail = f"the file ends inside this document: {declared - left} bytes are missing; fetch or unpack it again"
     else:

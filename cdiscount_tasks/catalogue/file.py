@@ -36,7 +36,7 @@ def catalogue_changed(path: Path) -> DataError:
 
 
 def file_state(path: Path) -> dict[str, int]:
-    """Return a catalogue's size in bytes and its time of modification in ns, which tell whether it changed meanwhile.
+    """Return a catalogue's size in bytes and its time of modification in ns, which show whether it changed meanwhile.
 
     Raises:
         DataError: If it cannot be read.

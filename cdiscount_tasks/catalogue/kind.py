@@ -1,4 +1,4 @@
-"""What a file is that was given as the catalogue and is none: an archive, another format, a page, a pointer."""
+"""What a file is that was given as the catalogue and is not one: an archive, another format, a page, a pointer."""
 
 import itertools
 import re
@@ -7,8 +7,9 @@ import tarfile
 from pathlib import Path
 from typing import NamedTuple
 
-from cdiscount_tasks.catalogue.document import MAX_DOCUMENT_BYTES, MIN_DOCUMENT_BYTES, Broken, read_any, read_length
+from cdiscount_tasks.catalogue.document import Broken, read_any
 from cdiscount_tasks.catalogue.file import catalogue_faults_told
+from cdiscount_tasks.catalogue.layout import MAX_DOCUMENT_BYTES, MIN_DOCUMENT_BYTES, read_int32
 
 _HEAD_BYTES = 1024
 _LEAST_TEXT_BYTES = 32
@@ -59,16 +60,16 @@ _KINDS = (
     _kind(rb"(?:ARROW1|\xff\xff\xff\xff.{3}\x00\x10\x00\x00\x00)", "an Arrow file",
           f"the catalogue is BSON: {_NAME_IT}"),
     _kind(rb"(?:Obj\x01|ORC|SQLite format 3\x00|\x89HDF\r\n|\x93NUMPY|CDF[\x01\x02\x05]|\x80[\x02-\x05][\x95c}\]])",
-          "a data file of another format", f"the catalogue is BSON: {_NAME_IT}"),
+          "a data file of a different format", f"the catalogue is BSON: {_NAME_IT}"),
     _kind(rb"(?:\xff\xd8\xff|\x89PNG\r\n|GIF8[79]a|RIFF.{4}WEBP)", "a picture",
           f"the catalogue is a BSON file of many pictures: {_NAME_IT}"),
     _kind(rb"%PDF-", "a PDF", f"the catalogue is BSON: {_NAME_IT}"),
     _kind(_TEXT_START + rb"(?:\d{3}\b|(?i:not found|access denied|forbidden|unauthorized|error))",
           "the answer to a failed download", _FETCH),
     _kind(rb"version https://(?:git-lfs|hawser)[^\n]*/spec/", "a pointer of Git LFS",
-          "`git lfs pull` fetches the file that it stands for"),
+          "`git lfs pull` fetches the file that it points to"),
     _kind(rb"(?:\.\./)*(?:\.git)?/annex/objects/", "a pointer of git-annex",
-          "`git annex get FILE` fetches the file that it stands for"),
+          "`git annex get FILE` fetches the file that it points to"),
     _kind(_TEXT_START + rb"<(?:[!?a-zA-Z])", "an HTML or XML page",
           f"a download probably ended in a page (a sign-in, an error): open it in a browser, then {_FETCH}"),
     _kind(_TEXT_START + rb"[{\[]\s*(?:[\"{\[}\]]|-?\d|$)", "JSON",
@@ -99,7 +100,7 @@ def _begins_with_a_document(path: Path, head: bytes) -> bool:
     """Tell whether the file begins with BSON after all: a document's length may be any number."""
     if len(head) < MIN_DOCUMENT_BYTES:
         return False
-    length = read_length(head, 0)
+    length = read_int32(head, 0)
     if not MIN_DOCUMENT_BYTES <= length <= MAX_DOCUMENT_BYTES:
         return False
     with path.open("rb") as file:
@@ -108,7 +109,7 @@ def _begins_with_a_document(path: Path, head: bytes) -> bool:
 
 
 def _with_names(way_out: str, path: Path) -> str:
-    """Put the file's name, as a shell takes it, into an advice, and that of another file which is not there yet."""
+    """Put the file's name, as a shell takes it, into an advice, and the name of a new file that does not exist yet."""
     name = f"./{path.name}" if path.name.startswith("-") or ":" in path.name else path.name
     numbers = itertools.count(2)
     other = path.with_name("unpacked.bson")
@@ -119,7 +120,7 @@ def _with_names(way_out: str, path: Path) -> str:
 
 
 def reason_no_catalogue(path: Path) -> str | None:
-    """Say in a sentence what a file is that is no catalogue, and what to do; None: it may be one.
+    """Say in a sentence what a file is that is not a catalogue, and what to do; None: it may be one.
 
     Raises:
         DataError: If it cannot be read.

@@ -71,7 +71,7 @@ def read_category_names(path: Path | None) -> CategoryNames:
     """Read a names CSV in the layout of Kaggle's `category_names.csv`; None: no names.
 
     Raises:
-        DataError: If the file cannot be read, or lacks a column, has an id that is none, or one twice; names the line.
+        DataError: If the file cannot be read, lacks a column, or has a wrong id or one twice; names the line.
     """
     if path is None:
         return CategoryNames({}, is_given=False)

@@ -11,9 +11,10 @@ import numpy.typing as npt
 import pyarrow as pa
 import xxhash
 
-from cdiscount_tasks.catalogue.document import NO_CATEGORY, Product, read_any, read_usual
+from cdiscount_tasks.catalogue.document import Product, read_any
 from cdiscount_tasks.catalogue.file import catalogue_faults_told
-from cdiscount_tasks.catalogue.usual_documents import read_usual_documents
+from cdiscount_tasks.catalogue.layout import NO_CATEGORY
+from cdiscount_tasks.catalogue.usual_documents import read_usual, read_usual_documents
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.tables.numbers import numpy_numbers
 from cdiscount_tasks.vocabulary import MAX_IMAGES_PER_PRODUCT
@@ -36,7 +37,7 @@ class ProductPlace(NamedTuple):
 
 
 class Places(NamedTuple):
-    """Products as the index knows them, in columns; NO_CATEGORY stands for a missing category_id."""
+    """Products as the index knows them, in columns; NO_CATEGORY represents a missing category_id."""
 
     product_ids: Integers
     category_ids: Integers
@@ -74,7 +75,7 @@ def _runs(places: Places) -> Iterator[tuple[int, int]]:
 
 
 def _advise(file: BinaryIO, offset: int, length: int) -> None:
-    """Tell the system what is read soon, where it can be told (not on macOS)."""
+    """Announce to the system what is read soon, where that is possible (not on macOS)."""
     if hasattr(os, "posix_fadvise"):
         os.posix_fadvise(file.fileno(), offset, length, os.POSIX_FADV_WILLNEED)
 
@@ -92,7 +93,7 @@ def _since_indexed(catalogue_path: Path) -> str:
 
 def _changed(catalogue_path: Path, places: Places, row: int) -> DataError:
     return DataError(
-        f"{catalogue_path}: product {places.product_ids[row]} no longer stands at byte {places.offsets[row]}; "
+        f"{catalogue_path}: product {places.product_ids[row]} is no longer at byte {places.offsets[row]}; "
         f"{_since_indexed(catalogue_path)}"
     )
 
@@ -116,13 +117,13 @@ def _fill(file: BinaryIO, view: memoryview, places: Places, following: Places, c
 
 
 def _usual_pictures(buffer: bytearray, places: Places) -> tuple[int, Pictures]:
-    """Find the pictures of the documents in a buffer up to the first that is unusual, or another than its place's."""
+    """Find the pictures of the documents in a buffer up to the first that is unusual, or not the indexed one."""
     end = int(places.lengths.sum())
-    found = read_usual_documents(buffer, 0, end, end, len(places.lengths), NO_CATEGORY)
+    found = read_usual_documents(buffer, 0, end, end, len(places.lengths))
     indexed = places.rows(slice(len(found.starts)))
-    stands = (found.product_ids == indexed.product_ids) & (found.category_ids == indexed.category_ids)
-    stands &= found.lengths == indexed.lengths
-    num_usual = len(stands) if stands.all() else int(np.argmin(stands))
+    is_indexed = (found.product_ids == indexed.product_ids) & (found.category_ids == indexed.category_ids)
+    is_indexed &= found.lengths == indexed.lengths
+    num_usual = len(is_indexed) if is_indexed.all() else int(np.argmin(is_indexed))
     num_images = int(np.searchsorted(found.document, num_usual))
     columns = (found.document, found.image_numbers, found.image_starts, found.image_lengths)
     return num_usual, Pictures(*(column[:num_images] for column in columns))
@@ -155,7 +156,7 @@ def _find_pictures(buffer: bytearray, places: Places, catalogue_path: Path) -> P
 
 
 def read_documents(catalogue_path: Path, places: Places) -> Iterator[tuple[memoryview, Pictures]]:
-    """Read products' documents out of the catalogue, some 2 MB at a time, and check that they stand.
+    """Read products' documents out of the catalogue, some 2 MB at a time, and check that they are the indexed ones.
 
     Args:
         catalogue_path: The catalogue.
@@ -165,7 +166,7 @@ def read_documents(catalogue_path: Path, places: Places) -> Iterator[tuple[memor
         A buffer and the pictures that lie in it, by row of `places`; the next step fills the buffer anew.
 
     Raises:
-        DataError: If another document than the indexed one stands at a place.
+        DataError: If a place holds a document other than the indexed one.
     """
     batches = _batches(places.lengths)
     most_bytes = max((int(places.lengths[batch].sum()) for batch in batches), default=0)
@@ -185,10 +186,10 @@ def read_documents(catalogue_path: Path, places: Places) -> Iterator[tuple[memor
 
 
 def read_pictures(catalogue_path: Path, places: Sequence[ProductPlace]) -> Iterator[tuple[ProductPlace, list[bytes]]]:
-    """Read products' pictures out of the catalogue, in the order of their places, and check that the documents stand.
+    """Read products' pictures out of the catalogue, in the order of their places, and check the documents.
 
     Raises:
-        DataError: If another document than the indexed one stands at a place.
+        DataError: If a place holds a document other than the indexed one.
     """
     rows = [place if place.category_id is not None else place._replace(category_id=NO_CATEGORY) for place in places]
     columns = np.array(rows, np.int64).reshape(-1, len(ProductPlace._fields)).T
@@ -212,7 +213,7 @@ def _places_of(products: pa.Table) -> Places:
 
 
 def _rows_by_key(places: Places, images: pa.Table) -> Integers:
-    """Return the row of each image by its key, which is its product's row and its number; -1 where there is none."""
+    """Return the row of each image by its key, which is its product's row and its number; -1 where no row exists."""
     product_rows = np.searchsorted(places.product_ids, numpy_numbers(images["product_id"]))
     rows = np.full(len(places.product_ids) * MAX_IMAGES_PER_PRODUCT, -1)
     rows[product_rows * MAX_IMAGES_PER_PRODUCT + numpy_numbers(images["image_number"])] = np.arange(len(images))
@@ -231,7 +232,7 @@ def iter_images(catalogue_path: Path, products: pa.Table, images: pa.Table) -> I
         The row of an image and its JPEG bytes, which are overwritten some steps later; in the order of the file.
 
     Raises:
-        DataError: If another document or picture than the indexed one stands at a place.
+        DataError: If a place holds a document or picture other than the indexed one.
     """
     places = _places_of(products)
     row_of = _rows_by_key(places, images)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cdiscount_tasks.catalogue.damage import Rejected
-from cdiscount_tasks.catalogue.document import MAX_DOCUMENT_BYTES
+from cdiscount_tasks.catalogue.layout import MAX_DOCUMENT_BYTES
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.vocabulary import Reason
 
@@ -27,7 +27,7 @@ class RejectionLimit:
             start: Where the scan begins.
             most: The largest share of documents, and of bytes, that may be rejected.
             begins_at_start: Whether a document is known to begin there. A scan that guessed may be inside a picture
-                that holds BSON, and rejects what is none of the catalogue's: two documents at most.
+                that holds BSON, and rejects bytes that are not the catalogue's: two documents at most.
         """
         self._path, self._size, self._start, self._most = path, size, start, most
         self._num_guessed_bytes = 0 if begins_at_start else 2 * MAX_DOCUMENT_BYTES
@@ -37,7 +37,7 @@ class RejectionLimit:
 
     @property
     def num_bytes_left(self) -> int:
-        """How many more bytes may be no documents; at least so many as the largest document has."""
+        """How many more bytes may be no documents; at least as many as the largest document has."""
         most = int(self._most * self._size) + self._num_guessed_bytes
         return max(most - self._num_unreadable + 1, MAX_DOCUMENT_BYTES)
 
@@ -45,7 +45,7 @@ class RejectionLimit:
         """Count documents that were rejected.
 
         Args:
-            rejected: Documents, one after another, up to where the scan stands.
+            rejected: Documents, one after another, up to where the scan is.
             num_documents: All that the scan has read so far.
 
         Raises:

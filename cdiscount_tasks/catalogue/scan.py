@@ -19,10 +19,11 @@ import xxhash
 
 from cdiscount_tasks.catalogue import window as file_window
 from cdiscount_tasks.catalogue.damage import Rejected, find_products, read_document, rejected_bytes
-from cdiscount_tasks.catalogue.document import NO_CATEGORY, Product, Refused, read_usual
+from cdiscount_tasks.catalogue.document import Product, Refused
 from cdiscount_tasks.catalogue.jpeg_header import frame_size
+from cdiscount_tasks.catalogue.layout import NO_CATEGORY
 from cdiscount_tasks.catalogue.rejection_limit import RejectionLimit
-from cdiscount_tasks.catalogue.usual_documents import frame_sizes, read_usual_documents
+from cdiscount_tasks.catalogue.usual_documents import frame_sizes, read_usual, read_usual_documents
 from cdiscount_tasks.catalogue.window import Window
 from cdiscount_tasks.vocabulary import Reason
 
@@ -34,7 +35,7 @@ _MOST_AT_ONCE = 2048
 
 MOST_HELD = 32_768
 MOST_REJECTED_HELD = 2_048
-"""So many products, pictures or rejected rows are held before a writer is handed them; a usual range has fewer."""
+"""How many products, pictures or rejected rows are held before they are written; a usual range has fewer."""
 
 
 @dataclass
@@ -118,9 +119,9 @@ def _append(column: array[int], values: np.ndarray) -> None:
 
 
 def _keep_usual(scan: RangeScan, window: Window, offset: int, stop: int, most: int) -> int:
-    """Add all documents of the usual layout that stand one after another in what is held; returns where they end."""
+    """Add all documents of the usual layout one after another, in what is held; returns where they end."""
     buffer, base = window.buffer, window.base
-    found = read_usual_documents(buffer, offset - base, window.filled, stop - base, most, NO_CATEGORY)
+    found = read_usual_documents(buffer, offset - base, window.filled, stop - base, most)
     widths, heights = frame_sizes(buffer, found.image_starts, found.image_lengths)
     for row in np.flatnonzero(widths == 0).tolist():
         place, length = int(found.image_starts[row]) + base, int(found.image_lengths[row])
@@ -148,18 +149,70 @@ def _keep_usual(scan: RangeScan, window: Window, offset: int, stop: int, most: i
     return offset + int(found.lengths.sum())
 
 
-def _told_progress(started: float, told: float, done: int, total: int, scan: RangeScan) -> float:
-    """Log how far the scan is, every few seconds; returns when that was last done."""
-    now = time.monotonic()
-    if now - told < _PROGRESS_S:
-        return told
-    seconds = now - started
-    left_s = seconds * (total - done) / max(done, 1)
-    logger.info(
-        "%.0f of %.0f MB, %.0f documents/s, %.0f MB/s, %.0f s left",
-        done / 1e6, total / 1e6, scan.num_documents / seconds, done / seconds / 1e6, left_s,
-    )  # fmt: skip
-    return now
+class _Progress:
+    """Logs every few seconds how far the scan is."""
+
+    def __init__(self, start: int, stop: int) -> None:
+        self._start, self._stop = start, stop
+        self._started = self._logged = time.monotonic()
+
+    def log(self, offset: int, num_documents: int) -> None:
+        """Log what is done up to an offset of the file."""
+        now = time.monotonic()
+        if now - self._logged < _PROGRESS_S:
+            return
+        self._logged = now
+        seconds, done, total = now - self._started, offset - self._start, self._stop - self._start
+        logger.info(
+            "%.0f of %.0f MB, %.0f documents/s, %.0f MB/s, %.0f s left",
+            done / 1e6, total / 1e6, num_documents / seconds, done / seconds / 1e6,
+            seconds * (total - done) / max(done, 1),
+        )  # fmt: skip
+
+
+def _keep_or_reject(scan: RangeScan, window: Window, offset: int, limit: RejectionLimit) -> int:
+    """Read the document of any layout at an offset, or the damaged bytes there; returns where they end."""
+    found = read_document(window, offset)
+    if isinstance(found, Product):
+        _keep(scan, window, offset, found)
+        return offset + found.length
+    if isinstance(found, Refused):
+        refused = [Rejected(offset, found.length, found.product_id, None, found.reason, found.detail)]
+    else:
+        refused = rejected_bytes(window, offset, found, offset + limit.num_bytes_left)
+    scan.rejected += refused
+    scan.num_documents += len(refused)
+    limit.check(refused, scan.num_documents)
+    return refused[-1].byte_offset + refused[-1].byte_length
+
+
+def _scan_documents(
+    scan: RangeScan,
+    window: Window,
+    stop: int,
+    limit: RejectionLimit,
+    write: Callable[[RangeScan], None] | None,
+) -> int:
+    """Scan the documents that begin before `stop`, from the range's first one on; returns where they end."""
+    offset = stop if scan.first_offset is None else scan.first_offset
+    progress = _Progress(offset, stop)
+    most = 1
+    while offset < stop:
+        if write is not None and scan.holds_much:
+            write(scan)
+        held = window.base + window.filled - offset
+        if held > 0 and read_usual(window.buffer, offset - window.base, held):
+            before = scan.num_documents
+            offset = _keep_usual(scan, window, offset, stop, min(most, _MOST_AT_ONCE))
+            # Where usual documents and others take turns, little is walked in vain.
+            most = 2 * (scan.num_documents - before) + 1
+            continue
+        if held < file_window.WINDOW_BYTES and not window.holds_the_end:
+            window.forget_before(offset)
+            window.hold(offset, file_window.WINDOW_BYTES)
+            progress.log(offset, scan.num_documents)
+        offset = _keep_or_reject(scan, window, offset, limit)
+    return offset
 
 
 def scan_range(
@@ -194,38 +247,7 @@ def scan_range(
     with Window(path, start, stop if hash_blocks else start) as window:
         stop = min(stop, window.size)
         scan.first_offset = start if begins_at_start else find_products(window, start, stop)
-        offset = stop if scan.first_offset is None else scan.first_offset
         limit = RejectionLimit(path, window.size, start, max_rejected_share, begins_at_start=begins_at_start)
-        started = told = time.monotonic()
-        most = 1
-        while offset < stop:
-            if write is not None and scan.holds_much:
-                write(scan)
-            held = window.base + window.filled - offset
-            if held > 0 and read_usual(window.buffer, offset - window.base, held):
-                before = scan.num_documents
-                offset = _keep_usual(scan, window, offset, stop, min(most, _MOST_AT_ONCE))
-                # Where usual documents and others take turns, little is walked in vain.
-                most = 2 * (scan.num_documents - before) + 1
-                continue
-            if held < file_window.WINDOW_BYTES and not window.holds_the_end:
-                window.forget_before(offset)
-                window.hold(offset, file_window.WINDOW_BYTES)
-                told = _told_progress(started, told, offset - start, stop - start, scan)
-            found = read_document(window, offset)
-            if isinstance(found, Product):
-                _keep(scan, window, offset, found)
-                offset += found.length
-                continue
-            refused = (
-                [Rejected(offset, found.length, found.product_id, None, found.reason, found.detail)]
-                if isinstance(found, Refused)
-                else rejected_bytes(window, offset, found, offset + limit.num_bytes_left)
-            )
-            scan.rejected += refused
-            scan.num_documents += len(refused)
-            limit.check(refused, scan.num_documents)
-            offset = refused[-1].byte_offset + refused[-1].byte_length
-        scan.end_offset = offset
+        scan.end_offset = _scan_documents(scan, window, stop, limit, write)
         scan.block_hashes = window.finish()
     return scan

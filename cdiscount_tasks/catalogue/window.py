@@ -11,11 +11,11 @@ from cdiscount_tasks.catalogue.file import catalogue_changed, catalogue_faults_t
 
 BLOCK_BYTES = 64 << 20
 WINDOW_BYTES = 2 << 20
-"""So many bytes are looked at together."""
+"""How many bytes are looked at together."""
 
 _READ_BYTES = 4 << 20
 _AHEAD_BYTES = 64 << 20
-"""So far ahead the system is asked to read: a disk gives more when it has much to do."""
+"""How far ahead the system is asked to read: a disk delivers more when more is asked of it."""
 
 
 class Window:

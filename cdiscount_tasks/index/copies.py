@@ -1,4 +1,4 @@
-"""Identical pictures among millions: how often each stands, and in how many categories.
+"""Identical pictures among millions: how often each occurs, and in how many categories.
 
 Only hashes are held, 20 bytes a picture, and they are sorted slice by slice of their leading bits: 12.4 million
 pictures need less than 600 MB.
@@ -16,7 +16,7 @@ NUM_LARGEST = 10
 """How many of the largest conflicts, and of their categories, are listed."""
 
 REPETITION_BOUNDS = (1, 2, 3, 6, 11, 51, 101, 1001)
-"""Where the classes of "a picture stands so many times" begin; the last one is open."""
+"""Where the classes of "a picture occurs n times" begin; the last one is open."""
 
 _PICTURES_PER_SLICE = 1 << 20
 
@@ -54,7 +54,7 @@ class PictureHashes:
     """The hashes of pictures that come by category, then product; products are numbered as they come."""
 
     def __init__(self, num_pictures: int) -> None:
-        """Make room for about so many pictures."""
+        """Make room for about that number of pictures."""
         self._slice_bits = (num_pictures // _PICTURES_PER_SLICE).bit_length()
         self.slices = [_Slice() for _ in range(1 << self._slice_bits)]
 
@@ -71,16 +71,16 @@ class PictureHashes:
 
 @dataclass
 class Copies:
-    """What the hashes tell, summed over the slices.
+    """What the hashes show, summed over the slices.
 
     Attributes:
         num_distinct: Distinct pictures.
-        by_times: int64, how many distinct pictures stand so many times, by the classes of REPETITION_BOUNDS.
+        by_times: int64, how many distinct pictures occur how often, by the classes of REPETITION_BOUNDS.
         distinct_of_category: int64, [num_categories], distinct pictures in each category.
-        num_conflicts: Distinct pictures that stand in several categories.
+        num_conflicts: Distinct pictures that occur in several categories.
         num_conflicting_images: Pictures that are one of those.
         largest: The conflicts with the most pictures, described.
-        shares: bool, [num_products], whether a picture of the product stands in another product too.
+        shares: bool, [num_products], whether a picture of the product occurs in another product too.
     """
 
     num_distinct: int

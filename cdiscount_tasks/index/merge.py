@@ -65,7 +65,8 @@ def _groups_of(file: pq.ParquetFile) -> list[_Group]:
         if not row_group.num_rows:  # a table without rows
             groups.append(_Group(_BEFORE_ALL, _BEFORE_ALL, 0))
             continue
-        first = last = (1, 0)
+        first = last = (1, 0)  # rows without a category, which come after all others
+        # Parquet's least and largest leave missing values out: where some are missing, the last row has none.
         if category.has_min_max:
             first = (0, category.min)
             last = (1, 0) if category.null_count else (0, category.max)
@@ -85,11 +86,14 @@ def _stretches(groups: Iterable[_Group], most_rows: int) -> Iterator[tuple[_Key,
 
     Row groups count as if all their rows had their last key: what a stretch holds too much, the next lacks.
     """
+    # Of all parts together, by where each ends: a stretch that ends where a row group does leaves nothing of it to be
+    # read a second time, however the parts interleave.
     by_last = sorted((group.last, group.num_rows) for group in groups if group.num_rows)
     above, held = _BEFORE_ALL, 0
     for place, (last, num_rows) in enumerate(by_last):
         held += num_rows
         is_end = place + 1 == len(by_last)
+        # Never between groups that end with one key: "above" would leave out the rows of that key in the second.
         if is_end or (held >= most_rows and by_last[place + 1][0] != last):
             yield above, last
             above, held = last, 0
@@ -97,6 +101,7 @@ def _stretches(groups: Iterable[_Group], most_rows: int) -> Iterator[tuple[_Key,
 
 def _num_up_to(columns: Sequence[np.ndarray], key: _Key) -> int:
     """Return how many of some sorted rows have a key up to the given one."""
+    # Column by column, each within the rows that agree so far: a search on tuples would make Python objects of all.
     first, stop = 0, len(columns[0])
     for column, value in zip(columns, key, strict=True):
         here = column[first:stop]
@@ -111,7 +116,7 @@ def _rows_between(part: _Part, above: _Key, last: _Key) -> pa.Table:
         rows = read_row_groups(part.path, file, wanted)
     missing = ~present_numbers(rows["category_id"])
     category = numpy_numbers(rows["category_id"])
-    if missing.any():
+    if missing.any():  # what a missing number's bytes hold is not defined; _Key has 0 for them
         category = np.where(missing, 0, category)
     columns = (missing, category, numpy_numbers(rows["product_id"]), numpy_numbers(rows["offset"]))
     start, stop = (_num_up_to(columns, edge) for edge in (above, last))
@@ -128,6 +133,7 @@ def _sorted_stretches(paths: Sequence[Path], most_rows: int) -> Iterator[pa.Tabl
         rows = sorted_by_category(pa.concat_tables(_rows_between(part, above, last) for part in wanted))
         num_left -= len(rows)
         yield rows
+    # A part that is not sorted is cut in wrong places: rows are in no stretch, or in two.
     if num_left:
         raise ValueError(f"{paths[0]} and its likes are not sorted by category_id: {num_left} rows would be lost")
 

@@ -62,7 +62,7 @@ class PartWriter:
         self.num_images += len(scan.image_numbers)
 
     def write(self, scan: RangeScan) -> None:
-        """Write what a scan that goes on holds, and let it forget it."""
+        """Write the rows that an unfinished scan holds, and let it forget them."""
         self._write_rejected(scan, is_last=False)
         if not scan.holds_much:
             return

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from cdiscount_tasks.index.copies import REPETITION_BOUNDS, PictureHashes, changes, count_copies
+from cdiscount_tasks.index.copies import REPETITION_BOUNDS, Copies, PictureHashes, changes, count_copies
 from cdiscount_tasks.tables.numbers import numpy_numbers, present_numbers
 from cdiscount_tasks.tables.parquet import iter_row_groups, open_table
 from cdiscount_tasks.vocabulary import MAX_IMAGES_PER_PRODUCT
@@ -160,6 +160,39 @@ def _count_rejected(path: Path) -> dict[str, dict[str, int]]:
     return {what: dict(sorted(reasons.items())) for what, reasons in counts.items()}
 
 
+def _describe_copies(copies: Copies, num_images: int) -> dict[str, Any]:
+    return {
+        "num_distinct": copies.num_distinct,
+        "num_copies": num_images - copies.num_distinct,
+        "num_products_sharing": int(copies.shares.sum()),
+        "repetitions": _describe_repetitions(copies.by_times),
+    }
+
+
+def _describe_conflicts(copies: Copies) -> dict[str, Any]:
+    return {
+        "num_distinct": copies.num_conflicts,
+        "share_of_distinct": round(copies.num_conflicts / copies.num_distinct, 6) if copies.num_distinct else 0.0,
+        "num_images": copies.num_conflicting_images,
+        "largest": copies.largest,
+    }
+
+
+def _describe_categories(
+    products: Counter[int], images: Counter[int], distinct: dict[int, int]
+) -> list[dict[str, int]]:
+    """Describe each category by its products, its images, and those of its images that repeat another one's bytes."""
+    return [
+        {
+            "category_id": category_id,
+            "num_products": products[category_id],
+            "num_images": images[category_id],
+            "num_copies": images[category_id] - distinct.get(category_id, 0),
+        }
+        for category_id in sorted(products)
+    ]
+
+
 def profile_index(index_dir: Path) -> dict[str, Any]:
     """Count what an index holds; docs/data.md describes the result.
 
@@ -184,26 +217,8 @@ def profile_index(index_dir: Path) -> dict[str, Any]:
         "images_per_product": [{"num_images": n, "num_products": count} for n, count in enumerate(by_num_images)],
         "bytes": _describe_bytes(pictures.lengths),
         "pixels": _describe_pixels(pictures.pixels),
-        "copies": {
-            "num_distinct": copies.num_distinct,
-            "num_copies": num_images - copies.num_distinct,
-            "num_products_sharing": int(copies.shares.sum()),
-            "repetitions": _describe_repetitions(copies.by_times),
-        },
-        "conflicts": {
-            "num_distinct": copies.num_conflicts,
-            "share_of_distinct": round(copies.num_conflicts / copies.num_distinct, 6) if copies.num_distinct else 0.0,
-            "num_images": copies.num_conflicting_images,
-            "largest": copies.largest,
-        },
+        "copies": _describe_copies(copies, num_images),
+        "conflicts": _describe_conflicts(copies),
         "rejected": _count_rejected(index_dir / "rejected.parquet"),
-        "categories": [
-            {
-                "category_id": category_id,
-                "num_products": products[category_id],
-                "num_images": images[category_id],
-                "num_copies": images[category_id] - distinct.get(category_id, 0),
-            }
-            for category_id in sorted(products)
-        ],
+        "categories": _describe_categories(products, images, distinct),
     }

@@ -31,7 +31,7 @@ def products_at(index_dir: Path, ordinals: Iterable[int]) -> list[ProductPlace]:
 
 
 def first_products(index_dir: Path, num_products: int) -> list[ProductPlace]:
-    """Return the products that stand first in the catalogue's file, in its order."""
+    """Return the products that come first in the catalogue's file, in its order."""
     found: list[ProductPlace] = []
     for rows in iter_row_groups(index_dir / "products.parquet", _COLUMNS):
         found += _places(rows.take(pc.select_k_unstable(rows, min(num_products, len(rows)), [("offset", "ascending")])))
@@ -42,7 +42,7 @@ def first_products(index_dir: Path, num_products: int) -> list[ProductPlace]:
 def draw_products(
     index_dir: Path, category_ids: Sequence[int], num_products: int, seed: int
 ) -> dict[int, list[ProductPlace]]:
-    """Draw at most so many products of each category, with a seed; the same index gives the same ones."""
+    """Draw at most that many products of each category, with a seed; the same index gives the same ones."""
     rows = read_rows(index_dir / "products.parquet", PRODUCTS, "category_id", sorted(category_ids))
     category = rows["category_id"].to_numpy()
     drawn = {}

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 
 from cdiscount_tasks.catalogue.damage import Rejected
-from cdiscount_tasks.catalogue.document import NO_CATEGORY
+from cdiscount_tasks.catalogue.layout import NO_CATEGORY
 from cdiscount_tasks.catalogue.scan import RangeScan
 from cdiscount_tasks.tables.numbers import arrow_numbers, arrow_optional, arrow_texts, empty_table, sorted_by_category
 from cdiscount_tasks.tables.schemas import IMAGES, PRODUCTS, REJECTED

@@ -1,1 +1,1 @@
-"""The rules that turn products and pictures into groups, splits and labels: tables in, tables out."""
+"""The rules that turn products and images into groups, splits and labels: tables in, tables out."""

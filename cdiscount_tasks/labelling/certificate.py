@@ -18,7 +18,7 @@ def _shared_across_splits(images: pd.DataFrame, column: str) -> int:
 
 
 def _leak(images: pd.DataFrame, split: np.ndarray, by: str) -> float:
-    """Return the share of test products or test rows that share a picture with train under another split."""
+    """Return the share of test products or test rows that share an image with train under another split."""
     in_train = set(images.loc[split == TRAIN, "pixel_hash"])
     test = images[split == TEST]
     leaks = test["pixel_hash"].isin(in_train)
@@ -35,8 +35,8 @@ def leak_of_random_splits(images: pd.DataFrame, shares: SplitConfig) -> dict[str
         shares: The shares of the three splits.
 
     Returns:
-        The mean over five random splits: `by_product`, the share of test products with a picture that train has too;
-        `by_image`, the share of test images whose picture train has too.
+        The mean over five random splits: `by_product`, the share of test products with an image that train has too;
+        `by_image`, the share of test images that train has too.
     """
     by_product, by_image = [], []
     for seed in _LEAK_SEEDS:
@@ -113,16 +113,16 @@ def certify(products: pd.DataFrame, images: pd.DataFrame, split: Split, config: 
 
 
 def ceiling(products: pd.DataFrame, images: pd.DataFrame) -> dict[str, float]:
-    """Compute the accuracy on test that contradicting copies deny to any classifier of pictures.
+    """Compute the accuracy on test that contradicting copies deny to any classifier of images.
 
-    A classifier gives equal pictures equal answers: of those that look the same it gets at most the commonest class.
+    A classifier gives equal images equal answers: of those that look the same it gets at most the commonest class.
 
     Args:
         products: Columns product_id, class_index, split.
         images: Columns product_id, class_index, split, pixel_hash.
 
     Returns:
-        `value` per image, `product` per product (products with the same set of pictures look the same).
+        `value` per image, `product` per product (products with the same set of images look the same).
     """
     test_images = images[images["split"] == TEST]
     test_products = products[products["split"] == TEST]

@@ -56,7 +56,7 @@ def count_fixes(fixed: pd.DataFrame, settled: pd.DataFrame) -> dict[str, int]:
     Returns:
         The products that people gave another category (num_relabelled) or the given one (num_confirmed), and those that
         they took out (num_excluded). num_contradicted are those of the first two that are not learnt from because every
-        picture of theirs is contradicted by another copy.
+        image of theirs is contradicted by another copy.
     """
     by_person = fixed["rule"] == rules.HUMAN_FIX
     same = by_person & (fixed["label"] == fixed["category_id"]).fillna(False).astype(bool)

@@ -140,7 +140,7 @@ def fix_rows(table: CsvTable, path: Path) -> list[FixRow]:
 
 def read_fix_rows(path: Path) -> list[FixRow]:
     """Read the rows of a fixes file; the faults are those of `read_csv` and `fix_rows`."""
-    return fix_rows(read_csv(path, FIX_COLUMNS, KIND), path)
+    return fix_rows(read_csv(path, FIX_COLUMNS, KIND, [VERDICT]), path)
 
 
 def _plain(name: str) -> str:

@@ -29,12 +29,12 @@ class FixedSplit(NamedTuple):
 def without_placeholders(
     images: pd.DataFrame, outside: pd.DataFrame, most: int, rejections: Rejections
 ) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Reject the pictures that stand in more products of the catalogue than any real picture does.
+    """Reject the images that occur in more products of the catalogue than any real image does.
 
     Args:
-        images: Columns product_id, image_number, image (which distinct picture); a row a readable image.
-        outside: The same pictures in products outside the sample: image, product_id.
-        most: In so many products a picture may stand.
+        images: Columns product_id, image_number, image (which distinct image); a row a readable image.
+        outside: The same images in products outside the sample: image, product_id.
+        most: In so many products an image may occur.
         rejections: Takes the placeholders.
 
     Returns:
@@ -64,7 +64,7 @@ def without_empty_products(products: pd.DataFrame, images: pd.DataFrame, rejecti
 
 
 def _check_near_groups(product_ids: np.ndarray, identical: np.ndarray, group_ids: np.ndarray) -> None:
-    """Refuse near-duplicates that tie too much together; what identical pictures tie is no fault of theirs."""
+    """Refuse near-duplicates that tie too much together; what identical images tie is no fault of theirs."""
     groups, sizes = np.unique(group_ids, return_counts=True)
     parts = np.unique(np.stack([group_ids, identical], axis=1), axis=0)[:, 0]
     sizes[np.bincount(np.searchsorted(groups, parts), minlength=len(groups)) < 2] = 0
@@ -73,7 +73,7 @@ def _check_near_groups(product_ids: np.ndarray, identical: np.ndarray, group_ids
         raise DataError(
             f"near_duplicates: group ties {sizes[largest]} of {len(product_ids)} products into one group, that of "
             f"product {groups[largest]}; expected at most {LARGEST_NEAR_SHARE:.0%} of the sample. A "
-            "group this large means that the pictures are similar, not identical: set "
+            "group this large means that the images are similar, not identical: set "
             "near_duplicates: report, which counts them without grouping"
         )
 
@@ -83,7 +83,7 @@ def group_all(products: pd.DataFrame, images: pd.DataFrame, near_duplicates: str
 
     Args:
         products: Column product_id, ascending; every one has an image.
-        images: Columns product_id, content_hash, image (which distinct picture by pixels), perceptual_hash.
+        images: Columns product_id, content_hash, image (which distinct image by pixels), perceptual_hash.
         near_duplicates: "off", "report" or "group".
 
     Returns:

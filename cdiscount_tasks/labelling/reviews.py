@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cdiscount_tasks.labelling.fix_rows import FIX_COLUMNS, KIND, fix_rows
+from cdiscount_tasks.labelling.fix_rows import FIX_COLUMNS, KIND, VERDICT, fix_rows
 from cdiscount_tasks.tables.csv_text import is_whole_number, read_csv
 from cdiscount_tasks.vocabulary import CATALOGUE_RIGHT, LIST_NAMED, UNSURE
 
@@ -48,7 +48,7 @@ def read_judgements(path: Path | None) -> Judgements:
     """
     if path is None:
         return Judgements({}, [], {})
-    table = read_csv(path, FIX_COLUMNS, KIND)
+    table = read_csv(path, FIX_COLUMNS, KIND, [VERDICT])
     rows = fix_rows(table, path)
     verdicts = {row.product_id: (row.verdict or "", row.category) for row in rows if row.is_judgement}
     # Among them those that a row without a product names, as the first row of older lists did.

@@ -12,6 +12,7 @@ from cdiscount_tasks.labelling.fix_rows import FIX_COLUMNS, Classes, FixRow, rea
 from cdiscount_tasks.vocabulary import TRAIN
 
 _NUM_TOLD = 10
+_OF_PRODUCT = ("category_id", "label", "split")
 
 # The closed list of `rule` in labels/products.parquet.
 AS_GIVEN, HUMAN_FIX, HUMAN_EXCLUSION, MAJORITY, ALL_IMAGES_CONFLICT = (
@@ -115,7 +116,7 @@ class Conflicts(NamedTuple):
 
 
 def _claims(images: pd.DataFrame, outside: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Return who claims which distinct picture: columns image, product_id, category_id."""
+    """Return who claims which distinct image: columns image, product_id, category_id."""
     inside = images[["image", "product_id", column]].rename(columns={column: "category_id"})
     claims = pd.concat([inside, outside[["image", "product_id", "category_id"]]]).dropna()
     return claims.drop_duplicates().astype({"category_id": "int64"})
@@ -127,7 +128,7 @@ def _contested(claims: pd.DataFrame) -> np.ndarray:
 
 
 def _majorities(claims: pd.DataFrame, of: str) -> pd.Series:
-    """Return the category_id that stands in most rows of each picture or product; none where two lead.
+    """Return the category_id of most rows of each image or product; none where two lead.
 
     Args:
         claims: Columns category_id and `of`.
@@ -140,14 +141,14 @@ def _majorities(claims: pd.DataFrame, of: str) -> pd.Series:
 
 
 def _verdicts(images: pd.DataFrame, products: pd.DataFrame) -> pd.Series:
-    """Return the category that people gave to products with a picture, by picture; none where they disagree."""
+    """Return the category that people gave to products with an image, by image; none where they disagree."""
     fixed = products.loc[products["rule"] == HUMAN_FIX, "product_id"]
     given = images.loc[images["product_id"].isin(fixed), ["image", "label"]].drop_duplicates()
     return given.drop_duplicates("image", keep=False).set_index("image")["label"]
 
 
 def _decision(rows: pd.DataFrame, has_verdict: bool, policy: str) -> str:
-    """Tell what was done about a contested picture of train, from its rows' labels and rules after the policy."""
+    """Tell what was done about a contested image of train, from its rows' labels and rules after the policy."""
     if not rows["is_open"].any():
         return SETTLED
     if policy == "drop_image":
@@ -160,7 +161,7 @@ def _decision(rows: pd.DataFrame, has_verdict: bool, policy: str) -> str:
 
 
 def _contradicting(images: pd.DataFrame, label: pd.Series) -> np.ndarray:
-    """Return which distinct pictures carry two labels; a product without one carries none.
+    """Return which distinct images carry two labels; a product without one carries none.
 
     Args:
         images: Columns product_id, image.
@@ -171,12 +172,12 @@ def _contradicting(images: pd.DataFrame, label: pd.Series) -> np.ndarray:
 
 
 def _follow(products: pd.DataFrame, images: pd.DataFrame, winner: pd.Series) -> pd.DataFrame:
-    """Let products of train follow most of their contested pictures, where that makes no new contradiction.
+    """Let products of train follow most of their contested images, where that makes no new contradiction.
 
     Args:
         products: Columns product_id, label, rule.
         images: The rows of train: product_id, image, label, is_open (contested after fixes).
-        winner: The category_id that leads in a picture, by picture.
+        winner: The category_id that leads in an image, by image.
 
     Returns:
         The products with `label` and `rule` of those that follow.
@@ -196,14 +197,14 @@ def _follow(products: pd.DataFrame, images: pd.DataFrame, winner: pd.Series) -> 
 
 
 def contradicted_fixes(products: pd.DataFrame, images: pd.DataFrame) -> list[str]:
-    """Tell where people gave a picture of train a category that another product with the same picture does not have.
+    """Tell where people gave an image of train a category that another product with the same image does not have.
 
     Args:
         products: Columns product_id, label, rule, split, as `apply_fixes` left them.
-        images: Columns product_id, image (which distinct picture by pixels).
+        images: Columns product_id, image (which distinct image by pixels).
 
     Returns:
-        A sentence for each fixed product and picture, the first of them, and how many more there are.
+        A sentence for each fixed product and image, the first of them, and how many more there are.
     """
     rows = images[["product_id", "image"]].merge(products[["product_id", "label", "rule", "split"]], on="product_id")
     rows = rows[(rows["split"] == TRAIN) & rows["label"].notna()]
@@ -218,23 +219,33 @@ def contradicted_fixes(products: pd.DataFrame, images: pd.DataFrame) -> list[str
     )
 
 
+def _without_emptied(products: pd.DataFrame, learnt: pd.Series) -> pd.DataFrame:
+    """Take the label from products of train of which no image is left to be learnt; `learnt`: whose one is."""
+    unlearnt = ~products["product_id"].isin(learnt) & (products["split"] == TRAIN)
+    emptied = unlearnt & products["label"].notna()
+    return products.assign(
+        label=products["label"].mask(emptied), rule=products["rule"].mask(emptied, ALL_IMAGES_CONFLICT)
+    )
+
+
+def _with_given(products: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
+    """Add to each image the category, label and split of its product."""
+    by_product = products.set_index("product_id")
+    return images.assign(**{name: images["product_id"].map(by_product[name]) for name in _OF_PRODUCT})
+
+
 def settle_conflicts(products: pd.DataFrame, images: pd.DataFrame, outside: pd.DataFrame, policy: str) -> Conflicts:
-    """Find the pictures that several categories claim, and decide what training does with them.
+    """Find the images that several categories claim, and decide what training does with them.
 
     Args:
         products: Columns product_id, category_id, label, rule, split; one row a product.
-        images: Columns product_id, content_hash, image (which distinct picture by pixels); one row an image kept.
-        outside: The same pictures in products that are not among these: image, product_id, category_id.
+        images: Columns product_id, content_hash, image (which distinct image by pixels); one row an image kept.
+        outside: The same images in products that are not among these: image, product_id, category_id.
         policy: "drop_image", "keep" or "majority"; it acts on train alone. Where a person gave a product with the
-            picture its category, that category stands: "drop_image" keeps the picture with it, and "majority" takes it.
-            Nobody follows a majority where a picture that train agreed on would then be learnt with two labels.
+            image its category, that category stands: "drop_image" keeps the image with it, and "majority" takes it.
+            Nobody follows a majority where an image that train agreed on would then be learnt with two labels.
     """
-    by_product = products.set_index("product_id")
-    images = images.assign(
-        category_id=images["product_id"].map(by_product["category_id"]),
-        label=images["product_id"].map(by_product["label"]),
-        split=images["product_id"].map(by_product["split"]),
-    )
+    images = _with_given(products, images)
     given = _claims(images, outside, "category_id")
     contested = _contested(given)
     products = products.assign(
@@ -254,10 +265,7 @@ def settle_conflicts(products: pd.DataFrame, images: pd.DataFrame, outside: pd.D
         majorities = _majorities(claims[claims["category_id"].isin(products["category_id"])], "image")
         winner = verdicts.combine_first(majorities.astype("Int64"))
         products = _follow(products, images.assign(is_open=is_open)[in_train], winner)
-    unlearnt = ~products["product_id"].isin(images.loc[learnt, "product_id"]) & (products["split"] == TRAIN)
-    emptied = unlearnt & products["label"].notna()
-    products["label"] = products["label"].mask(emptied)
-    products["rule"] = products["rule"].mask(emptied, ALL_IMAGES_CONFLICT)
+    products = _without_emptied(products, images.loc[learnt, "product_id"])
     after = products.set_index("product_id").loc[images["product_id"], ["label", "rule"]].set_axis(images.index)
     rows = images[["image"]].assign(is_open=is_open, **after)[in_train & images["image"].isin(contested)]
     decisions: dict[Any, str] = {

@@ -158,12 +158,12 @@ def split_by_hash(products: pd.DataFrame, class_ids: Sequence[int], config: Spli
 
 
 def split_images(products: pd.DataFrame, images: pd.DataFrame, kind: str, config: SplitConfig, seed: int) -> np.ndarray:
-    """Split pictures anew under one of SPLIT_KINDS, to compare what each would have reported.
+    """Split images anew under one of SPLIT_KINDS, to compare what each would have reported.
 
     Args:
         products: Columns product_id, category_id, group_id; each category has at least three groups.
         images: Column product_id, each among the products.
-        kind: "certified" splits whole groups as `split_by_hash` does, "by_product" products, "by_image" pictures.
+        kind: "certified" splits whole groups as `split_by_hash` does, "by_product" products, "by_image" images.
         config: The three shares.
         seed: Of the split.
 
@@ -217,6 +217,44 @@ def _first_of(ids: Sequence[int]) -> str:
     return f"{', '.join(map(str, ids[:_NUM_TOLD]))}{f' and {more} more such' if more > 0 else ''}"
 
 
+def _which_are_cut(products: pd.DataFrame, split: pd.Series, cut: pd.Index, path: Path) -> str:
+    """Say which groups a file cuts, the first ten of them with their products."""
+    groups = list(products[products["group_id"].isin(cut)].groupby("group_id"))[:_NUM_TOLD]
+    first = [
+        f"{group} ({', '.join(f'{p}: {s}' for p, s in zip(rows['product_id'], split[rows.index], strict=True))})"
+        for group, rows in groups
+    ]
+    return (
+        f"{path}: cuts {_counted(cut, 'group', 'groups')} of products that share an image: {'; '.join(first)}"
+        f"{' and more' if len(cut) > _NUM_TOLD else ''}; give each group one split, or set straddling: move_to_train"
+    )
+
+
+def _check_all_splits(products: pd.DataFrame, split: pd.Series, class_ids: Sequence[int], path: Path) -> None:
+    """Refuse a file that leaves a split empty, or train without a class."""
+    for name in SPLITS:
+        if not (split == name).any():
+            raise DataError(f"{path}: leaves the {name} split without a product of the sample")
+    learnt = set(products.loc[split == TRAIN, "category_id"])
+    lacking = [category_id for category_id in class_ids if category_id not in learnt]
+    if lacking:
+        raise DataError(
+            f"{path}: leaves category {lacking[0]} without a product in train; nothing could be learnt of it"
+        )
+
+
+def _classes_that_lack(products: pd.DataFrame, split: pd.Series, class_ids: Sequence[int]) -> list[str]:
+    """Say which classes have no product in validation, and in test."""
+    warnings = []
+    for name in (VALIDATION, TEST):
+        present = set(products.loc[split == name, "category_id"])
+        absent = [category_id for category_id in class_ids if category_id not in present]
+        if absent:
+            of = _counted(absent, "category", "categories")
+            warnings.append(f"split file: the {name} split has no product of {of}: {_first_of(absent)}")
+    return warnings
+
+
 def split_by_file(
     products: pd.DataFrame, fixed: pd.Series, class_ids: Sequence[int], straddling: str, path: Path
 ) -> Split:
@@ -236,32 +274,11 @@ def split_by_file(
     num_splits = split.groupby(products["group_id"]).nunique()
     cut = num_splits.index[num_splits > 1]
     if len(cut) and straddling == "error":
-        first = [
-            f"{group} ({', '.join(f'{p}: {s}' for p, s in zip(rows['product_id'], split[rows.index], strict=True))})"
-            for group, rows in list(products[products["group_id"].isin(cut)].groupby("group_id"))[:_NUM_TOLD]
-        ]
-        raise DataError(
-            f"{path}: cuts {_counted(cut, 'group', 'groups')} of products that share an image: {'; '.join(first)}"
-            f"{' and more' if len(cut) > _NUM_TOLD else ''}; give each group one split, or set "
-            "straddling: move_to_train"
-        )
+        raise DataError(_which_are_cut(products, split, cut, path))
     split = split.mask(products["group_id"].isin(cut), TRAIN)
-    for name in SPLITS:
-        if not (split == name).any():
-            raise DataError(f"{path}: leaves the {name} split without a product of the sample")
-    learnt = set(products.loc[split == TRAIN, "category_id"])
-    lacking = [category_id for category_id in class_ids if category_id not in learnt]
-    if lacking:
-        raise DataError(
-            f"{path}: leaves category {lacking[0]} without a product in train; nothing could be learnt of it"
-        )
+    _check_all_splits(products, split, class_ids, path)
     unknown = fixed.index[~fixed.index.isin(products["product_id"])].tolist()
     is_not = f"{_counted(unknown, 'product is', 'products are')} not among the products that this sample keeps"
     warnings = [f"split file: {is_not}: {_first_of(unknown)}"] if unknown else []
-    for name in (VALIDATION, TEST):
-        present = set(products.loc[split == name, "category_id"])
-        absent = [category_id for category_id in class_ids if category_id not in present]
-        if absent:
-            of = _counted(absent, "category", "categories")
-            warnings.append(f"split file: the {name} split has no product of {of}: {_first_of(absent)}")
+    warnings += _classes_that_lack(products, split, class_ids)
     return Split(split, (), tuple(int(group) for group in cut), tuple(warnings))

@@ -1,4 +1,4 @@
-"""Frozen pretrained networks that look at a sample's pictures: the transfer's own, or one for all other runs."""
+"""Frozen pretrained networks that look at a sample's images: the transfer's own, or one for all other runs."""
 
 import logging
 from pathlib import Path
@@ -10,7 +10,7 @@ from cdiscount_tasks.settings.training import TrainingConfig
 
 logger = logging.getLogger(__name__)
 
-# Clothing, 4,232 pictures by mobilenet_v2: a head on its features is right in 72 %, 79 % and 80 % of pictures (5 folds
+# Clothing, 4,232 images by mobilenet_v2: a head on its features is right in 72 %, 79 % and 80 % of images (5 folds
 # by group) at 96, 128 and 160 pixels, for 27, 30 and 46 s of one core.
 REFERENCE_IMAGE_SIZE = 128
 _NO_FILE = "this needs pretrained weights (9 MB); README, 'Start from a pretrained network', says how"
@@ -61,17 +61,21 @@ def reference_backbone(weights_dir: Path | None) -> Backbone | None:
         weights_dir: What CDISCOUNT_WEIGHTS names; None: nothing.
 
     Returns:
-        The backbone; None where there is none, for the reason that `why_no_backbone` gives.
+        The backbone; None where no weights are found, for the reason that `why_no_backbone` gives.
 
     Raises:
         ConfigError: If the folder does not exist.
     """
+    return _look(weights_dir)[0]
+
+
+def tell_reference(weights_dir: Path | None) -> None:
+    """Log which files of weights cannot be used, or how to get one; once a run, since every step looks for itself."""
     backbone, faults = _look(weights_dir)
     for fault in faults:
         logger.warning("not used: %s", fault)
     if backbone is None and not faults:
         logger.info("%s", HOW_TO_GET_WEIGHTS)
-    return backbone
 
 
 def why_no_backbone(weights_dir: Path | None) -> str:

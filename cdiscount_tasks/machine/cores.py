@@ -1,4 +1,4 @@
-"""Work spread over processes, where there is enough of it to pay for starting them."""
+"""Work spread over processes, where there is enough work to pay for starting them."""
 
 import multiprocessing
 import os
@@ -18,7 +18,7 @@ def usable_cores() -> int:
 
 
 def _end_with_parent() -> None:
-    """End a worker when the process that gives it work is gone: a killed one cannot tell it to."""
+    """End a worker when the process that gives it work is gone: a killed process cannot do so itself."""
     parent = multiprocessing.parent_process()
     if parent is not None:
 

@@ -104,6 +104,25 @@ def _open_lock(path: Path) -> IO[bytes]:
         return path.open("rb")
 
 
+def _make_locks_dir(locks_dir: Path | None) -> Path:
+    locks_dir = locks_dir or Path(tempfile.gettempdir()) / "cdiscount-gpus"
+    if not locks_dir.is_dir():
+        locks_dir.mkdir(parents=True, exist_ok=True)
+        locks_dir.chmod(0o1777)  # other users of the machine claim there too
+    return locks_dir
+
+
+def _lock(path: Path) -> IO[bytes] | None:
+    """Lock a file until the process ends or the file is closed; None: another process holds it."""
+    file = _open_lock(path)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return file
+
+
 def claim_gpus(wanted: int, gpus: Sequence[str], locks_dir: Path | None = None) -> list[str]:
     """Claim GPUs for this process, each by a lock file; none is ever given to two processes of a machine.
 
@@ -123,25 +142,15 @@ def claim_gpus(wanted: int, gpus: Sequence[str], locks_dir: Path | None = None) 
         return []
     if wanted > len(gpus):
         raise ConfigError(f"gpus is {wanted}, but this machine has {len(gpus)}; lower gpus in the sample's preset")
-    locks_dir = locks_dir or Path(tempfile.gettempdir()) / "cdiscount-gpus"
-    if not locks_dir.is_dir():
-        locks_dir.mkdir(parents=True, exist_ok=True)
-        locks_dir.chmod(0o1777)  # other users of the machine claim there too
+    locks_dir = _make_locks_dir(locks_dir)
     before = [gpu for gpu in gpus if gpu in _held]
     claimed = before[:wanted]
     for gpu in gpus:
         if len(claimed) == wanted:
             break
-        if gpu in _held:
-            continue
-        file = _open_lock(locks_dir / f"{gpu}.lock")
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            file.close()
-            continue
-        _held[gpu] = file
-        claimed.append(gpu)
+        if gpu not in _held and (file := _lock(locks_dir / f"{gpu}.lock")) is not None:
+            _held[gpu] = file
+            claimed.append(gpu)
     if len(claimed) < wanted:
         for gpu in claimed[len(before) :]:
             _held.pop(gpu).close()

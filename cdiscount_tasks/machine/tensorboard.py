@@ -22,7 +22,7 @@ class Epoch(Protocol):
 
 
 class EpochLogs:
-    """Writes a point an epoch for each figure; a training that is continued goes on in the same folder."""
+    """Writes a point an epoch for each figure; a training that is resumed continues in the same folder."""
 
     def __init__(self, folder: Path) -> None:
         """Open the folder, which `environment.check_tensorboard` has let pass."""

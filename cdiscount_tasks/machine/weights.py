@@ -66,22 +66,22 @@ def check_weights(network: str, path: Path) -> None:
         path: The file.
 
     Raises:
-        ConfigError: If it may not be read, is no HDF5, is cut or has holes, or holds another network's layers.
+        ConfigError: If it cannot be read, is not HDF5, is cut or has holes, or holds a different network's layers.
         OSError: If it cannot be read for now.
     """
     if path.exists() and not path.is_dir() and (wrong := fault_of(path, "file")):
-        raise ConfigError(f"{path}: {wrong}; mend it or remove it")
+        raise ConfigError(f"{path}: {wrong}; repair or remove it")
     try:
         fault = _fault_of(path.read_bytes(), PUBLISHED[network])
     except PermissionError as error:
-        raise ConfigError(f"{path}: cannot be read: give this user the right to") from error
+        raise ConfigError(f"{path}: cannot be read; give this user the right to read it") from error
     except FileNotFoundError as error:
-        raise ConfigError(f"{path}: is a link to a file that does not exist; mend it or remove it") from error
+        raise ConfigError(f"{path}: is a link to a file that does not exist; repair or remove it") from error
     if fault:
         again = (
-            "remove it, and a run that needs it fetches it again"
+            "remove it; the next run that needs it fetches it again"
             if path == _cached(network)
-            else f"get it again from {PUBLISHED[network].url}, or take it out of that folder"
+            else f"get it again from {PUBLISHED[network].url}, or remove it from that folder"
         )
         raise ConfigError(f"{path}: {fault}; {again}")
 
@@ -95,7 +95,7 @@ def _in_folder(network: str, folder: Path) -> Path | None:
     if len(found) > 1:
         names = ", ".join(path.name for path in found)
         raise ConfigError(
-            f"{folder}: has several files for {network}: {names}; CDISCOUNT_WEIGHTS expects one a network"
+            f"{folder}: has several files for {network}: {names}; expected one per network in CDISCOUNT_WEIGHTS"
         )
     return found[0] if found else None
 
@@ -104,7 +104,7 @@ def _fetch(network: str, weights_dir: Path | None, cached: Path) -> Path:
     """Let Keras fetch the file into its cache."""
     published = PUBLISHED[network]
     logger.info("fetching the weights of %s from %s", network, published.url)
-    import keras  # ten seconds, for nothing where the file stands
+    import keras  # ten seconds, for nothing where the file exists
 
     models_dir = cached.parent
     try:
@@ -122,15 +122,15 @@ def _fetch(network: str, weights_dir: Path | None, cached: Path) -> Path:
         looked = f"{weights_dir} (CDISCOUNT_WEIGHTS)" if weights_dir else "CDISCOUNT_WEIGHTS, which is not set,"
         raise ConfigError(
             f"the network {network} starts from ImageNet weights: its file is neither in {looked} nor at {cached}, and "
-            f"could not be fetched ({' '.join(str(error).split())}); get {published.url} on a machine that reaches it, "
-            f"put {published.file_name} into a folder and name that folder in CDISCOUNT_WEIGHTS"
+            f"could not be fetched ({' '.join(str(error).split())}); download {published.url} where that is possible, "
+            f"put {published.file_name} into a folder and set CDISCOUNT_WEIGHTS to that folder"
         ) from error
     logger.info("%s: its hash is %s", path, "right" if published.file_hash else "not known to Keras, and not checked")
     return Path(path)
 
 
 def _cached(network: str) -> Path:
-    """Return where Keras keeps a network's file, whether it stands there or not."""
+    """Return where Keras keeps a network's file, whether it exists or not."""
     keras_home = Path(os.environ.get("KERAS_HOME") or Path.home() / ".keras")
     return keras_home / "models" / PUBLISHED[network].file_name
 
@@ -174,7 +174,7 @@ def find_weights(network: str, weights_dir: Path | None) -> Path:
         weights_dir: What CDISCOUNT_WEIGHTS names; None: nothing.
 
     Raises:
-        ConfigError: If there is none and it cannot be fetched, the folder does not exist or has several, or the file
+        ConfigError: If no file exists and it cannot be fetched, the folder does not exist or has several, or the file
             is not the network's weights.
         OSError: If the file cannot be read for now.
     """

@@ -107,12 +107,12 @@ def as_change(stored: Mapping[str, Any], before: FinishedReport, after: Finished
     return Change(stored["points"], stored["low"], stored["high"], note, *words)
 
 
-def plain_change(before: FinishedReport, after: FinishedReport, note: str = NOT_PAIRED) -> Change | None:
+def plain_change(before: FinishedReport, after: FinishedReport) -> Change | None:
     """Return a difference without an interval; None: one of the two has no accuracy."""
     was, now = before.accuracy["value"], after.accuracy["value"]
     if was is None or now is None:
         return None
-    return Change(100 * (now - was), None, None, note, _against(before, after), what_differs(before, after))
+    return Change(100 * (now - was), None, None, NOT_PAIRED, _against(before, after), what_differs(before, after))
 
 
 def identity_of(before: FinishedReport, after: FinishedReport) -> dict[str, Any]:

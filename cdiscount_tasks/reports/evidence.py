@@ -17,7 +17,7 @@ from cdiscount_tasks.artifacts.manifest import read_manifest
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.learning.features.neighbours import Candidates, find_nearest
 from cdiscount_tasks.learning.measuring.choices import ProductChoices
-from cdiscount_tasks.learning.pictures.images import PictureRefused, decode_rgb
+from cdiscount_tasks.learning.pictures.images import ImageRefused, decode_rgb
 from cdiscount_tasks.pages.labels.rows import Picture
 from cdiscount_tasks.pages.parts.thumbnails import make_thumbnail
 from cdiscount_tasks.pages.report.cases import FIRST_SIDE, OTHER_SIDE, Evidence, TwinRow
@@ -42,7 +42,7 @@ def decode_small(jpeg: bytes) -> Image.Image | None:
     """Decode a picture and make it no larger than the catalogue's are; None if it does not decode."""
     try:
         picture = decode_rgb(jpeg)
-    except PictureRefused:
+    except ImageRefused:
         return None
     picture.thumbnail((_LARGEST_SIDE, _LARGEST_SIDE), Image.Resampling.LANCZOS)
     return picture
@@ -105,7 +105,10 @@ def _read_maps(evaluation_dir: Path, network: str) -> tuple[dict[Picture, npt.ND
     if not path.is_file():
         if "num_activation_maps" not in read_manifest(evaluation_dir)["result"]:
             return {}, _OLD_EVALUATION
-        return {}, f"{network} does not end in global average pooling, from which the maps are computed."
+        return (
+            {},
+            f"{network} has no feature map of at least 7 x 7 places; a coarser one would say nothing.",
+        )
     rows = parquet.read_table(path, schemas.ACTIVATION_MAPS).to_pylist()
     return {
         Picture(row["product_id"], row["image_number"]): np.asarray(row["values"], np.float32).reshape(

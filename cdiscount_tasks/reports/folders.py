@@ -5,24 +5,33 @@ import logging
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from cdiscount_tasks.artifacts.json_files import DAMAGE
 from cdiscount_tasks.artifacts.manifest import MANIFEST, read_manifest
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.pages.overview.rows import FinishedPage, FinishedReport, SkippedRun, UnreadableReport, report_row
-from cdiscount_tasks.vocabulary import METRICS_VERSION
+from cdiscount_tasks.reports.metrics import METRICS, damaged, read_metrics
 
 logger = logging.getLogger(__name__)
 
 PAGES = ("catalogue", "comparison")
 """The folders beside those of the samples."""
 
+REPORTS_SETTING = "CDISCOUNT_REPORTS"
+"""The environment variable that moves the reports folder, for sentences about a full or unwritable disk."""
+
 SKIP_NOTE = "skipped.json"
 """Beside a sample's reports: which run was skipped last, when, and why."""
 
-_REMAKE = "clear the task write_report of its run in Airflow, or remove the folder"
-
 Report = FinishedReport | UnreadableReport
+
+
+def _row_of(metrics: dict[str, Any], folder: Path, link: str, finished: datetime) -> FinishedReport:
+    try:
+        return report_row(metrics, link, finished)
+    except DAMAGE as error:
+        raise damaged(folder, error) from error
 
 
 def read_report(reports_dir: Path, folder: Path, finished: datetime) -> Report:
@@ -31,23 +40,11 @@ def read_report(reports_dir: Path, folder: Path, finished: datetime) -> Report:
     link = report.relative_to(reports_dir).as_posix()
     try:
         read_manifest(folder)
-        metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-        version = metrics["schema_version"]
-        if version != METRICS_VERSION:
-            age = "an older" if isinstance(version, int) and version < METRICS_VERSION else "another"
-            raise DataError(
-                f"metrics.json is of {age} schema ({version!r}, this code reads {METRICS_VERSION}); "
-                f"to list its figures {_REMAKE}"
-            )
-        return report_row(metrics, link, finished)
+        return _row_of(read_metrics(folder), folder, link, finished)
     except DataError as error:
         reason = str(error).replace(f"{folder}/", "").replace(str(folder), "the folder")
-    except FileNotFoundError:
-        reason = f"metrics.json is missing; {_REMAKE}"
     except OSError as error:
         reason = f"it cannot be read for now ({error.strerror or error}): look again in a minute"
-    except DAMAGE as error:
-        reason = f"metrics.json is damaged ({type(error).__name__}: {error}); {_REMAKE}"
     logger.warning("the index of reports cannot read %s: %s", folder, reason)
     return UnreadableReport(folder.parent.name, link if report.is_file() else None, folder.name, finished, reason)
 
@@ -59,15 +56,11 @@ def _is_hidden(path: Path, reports_dir: Path) -> bool:
 def report_folders(reports_dir: Path) -> list[tuple[Path, datetime]]:
     """Return the folder of every run that has one, and when it was last written to, in UTC."""
     found = []
-    for folder in sorted(
-        {path.parent for name in ("metrics.json", MANIFEST) for path in reports_dir.glob(f"*/*/{name}")}
-    ):
+    for folder in sorted({path.parent for name in (METRICS, MANIFEST) for path in reports_dir.glob(f"*/*/{name}")}):
         if _is_hidden(folder, reports_dir) or folder.parent.name in PAGES:
             continue
         try:
-            written = max(
-                path.stat().st_mtime for path in (folder / MANIFEST, folder / "metrics.json") if path.exists()
-            )
+            written = max(path.stat().st_mtime for path in (folder / MANIFEST, folder / METRICS) if path.exists())
         except (OSError, ValueError):
             continue  # removed a moment ago
         found.append((folder, datetime.fromtimestamp(written, UTC)))

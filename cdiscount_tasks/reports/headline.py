@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Any, TypedDict
 
-from cdiscount_tasks.artifacts.json_files import read_json
 from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.reports.metrics import read_metrics
 
 
 class Headline(TypedDict):
@@ -56,7 +56,7 @@ def read_headline(report_dir: Path) -> Headline:
     Raises:
         DataError: If it is missing, damaged or of another schema.
     """
-    metrics = read_json(report_dir / "metrics.json")
+    metrics = read_metrics(report_dir)
     try:
         accuracy, lineage = metrics["test"]["product"]["accuracy"], metrics["lineage"]
         return Headline(
@@ -89,7 +89,7 @@ def preset_in_words(headline: Headline) -> str:
     return headline["preset"] + (f" with {knobs}" if knobs else "")
 
 
-def percent(value: float | None, low: float | None = None, high: float | None = None) -> str:
+def percent_with_interval(value: float | None, low: float | None = None, high: float | None = None) -> str:
     """Return a share in percent with its interval, such as `74.0 % [66.7, 80.9]`."""
     if value is None:
         return "undefined"
@@ -99,10 +99,10 @@ def percent(value: float | None, low: float | None = None, high: float | None = 
 
 def sentence(headline: Headline) -> str:
     """Say what the model is worth, and what answering without looking would be worth."""
-    accuracy = percent(
+    accuracy = percent_with_interval(
         headline["product_accuracy"], headline["product_accuracy_low"], headline["product_accuracy_high"]
     )
     return (
         f"{headline['title']}: product accuracy {accuracy} (95 % interval; {headline['num_test_products']} test "
-        f"products); always the largest class: {percent(headline['majority_baseline'])}"
+        f"products); always the largest class: {percent_with_interval(headline['majority_baseline'])}"
     )

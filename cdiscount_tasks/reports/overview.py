@@ -15,7 +15,7 @@ from cdiscount_tasks.artifacts.files import replace_file
 from cdiscount_tasks.artifacts.json_files import write_json
 from cdiscount_tasks.artifacts.locks import lock
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.learning.measuring.intervals import mean_figure
+from cdiscount_tasks.learning.measuring.paired import paired_difference
 from cdiscount_tasks.pages.overview.page import NUM_OPEN_RUNS, render_index
 from cdiscount_tasks.pages.overview.rows import FinishedReport
 from cdiscount_tasks.reports.changes import (
@@ -27,6 +27,7 @@ from cdiscount_tasks.reports.changes import (
     with_changes,
 )
 from cdiscount_tasks.reports.folders import (
+    REPORTS_SETTING,
     Report,
     catalogue_pages,
     comparison_pages,
@@ -35,19 +36,9 @@ from cdiscount_tasks.reports.folders import (
     read_skips,
     report_folders,
 )
-from cdiscount_tasks.tables.parquet import open_table
+from cdiscount_tasks.tables.predictions import read_judged
 
 logger = logging.getLogger(__name__)
-
-
-def _read_test(folder: Path) -> pd.DataFrame:
-    """Read what a run's model said of its test products: group_id, class_index and right, by product_id."""
-    columns = ["product_id", "split", "group_id", "class_index", "predicted"]
-    with open_table(folder / "predictions.parquet") as file:
-        rows: pd.DataFrame = file.read(columns=columns).to_pandas()
-    rows = rows[rows["split"] == "test"].set_index("product_id").sort_index()
-    rows["right"] = rows["class_index"] == rows["predicted"]
-    return rows[["group_id", "class_index", "right"]]
 
 
 def _compare(was: pd.DataFrame, now: pd.DataFrame, points: float) -> dict[str, Any]:
@@ -56,7 +47,7 @@ def _compare(was: pd.DataFrame, now: pd.DataFrame, points: float) -> dict[str, A
     Test is measured as the catalogue gives it, so that label fixes leave it the same.
 
     Args:
-        was: Of the earlier run, as `_read_test` gives it.
+        was: Of the earlier run, as `read_judged` gives it, by ascending product_id.
         now: Of the later run.
         points: The plain difference, for runs that cannot be paired.
     """
@@ -66,10 +57,10 @@ def _compare(was: pd.DataFrame, now: pd.DataFrame, points: float) -> dict[str, A
         return {**facts, "how": "other_products"}
     if not np.array_equal(was["class_index"], now["class_index"]):
         return {**facts, "how": "other_categories"}
-    gain = now["right"].to_numpy(np.float64) - was["right"].to_numpy(np.float64)
-    figure = mean_figure(gain, now["group_id"].to_numpy(), is_share=False)
+    figure = paired_difference(now["right"], was["right"], now["group_id"])
+    num_gained = int(now["right"].sum()) - int(was["right"].sum())
     low, high = (None if end is None else 100 * end for end in (figure["low"], figure["high"]))
-    return {**facts, "low": low, "high": high, "points": 100 * float(gain.mean()), "how": "paired"}
+    return {**facts, "low": low, "high": high, "points": 100 * (num_gained / len(now)), "how": "paired"}
 
 
 def _compute(reports_dir: Path, before: FinishedReport, after: FinishedReport) -> dict[str, Any]:
@@ -79,7 +70,7 @@ def _compute(reports_dir: Path, before: FinishedReport, after: FinishedReport) -
     if before.predictions_hash == after.predictions_hash:
         return {**facts, "how": "same_predictions", "points": 0.0, "low": 0.0, "high": 0.0}
     try:
-        was, now = (_read_test((reports_dir / run.link).parent) for run in (before, after))
+        was, now = (read_judged((reports_dir / run.link).parent).sort_index() for run in (before, after))
     except (DataError, OSError, ValueError) as error:
         logger.warning("the index of reports does not pair two runs: %s", error)
         return {**facts, "how": "unreadable", "points": points, "low": None, "high": None}
@@ -105,14 +96,13 @@ def _store_changes(reports_dir: Path, reports: Sequence[Report]) -> None:
                 replace_file((reports_dir / after.link).parent / CHANGE_FILE, partial(_write_change, facts))
 
 
-def write_reports_index(reports_dir: Path, setting: str = "CDISCOUNT_REPORTS") -> None:
+def write_reports_index(reports_dir: Path) -> None:
     """Write `index.html` over all that is finished; of two that end together, the second one lists both.
 
     What the newest runs are worth against earlier ones is computed first, once, and stored beside each report.
 
     Args:
         reports_dir: The folder of all reports.
-        setting: The environment variable that moves it, for the sentence about a full or unwritable disk.
     """
 
     def write(aside: Path) -> None:
@@ -123,5 +113,6 @@ def write_reports_index(reports_dir: Path, setting: str = "CDISCOUNT_REPORTS") -
         page = render_index(rows, *pages, read_skips(reports_dir))
         aside.write_text(page, encoding="utf-8")
 
+    setting = REPORTS_SETTING
     with disk_faults_told(reports_dir, setting), lock(reports_dir / ".index.lock", "the index of reports", setting):
         replace_file(reports_dir / "index.html", write)

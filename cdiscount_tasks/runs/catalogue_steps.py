@@ -9,7 +9,7 @@ from cdiscount_tasks.runs import summaries
 from cdiscount_tasks.runs.catalogue import Catalogue, open_catalogue
 
 
-class FinishedPage(NamedTuple):
+class ShownCatalogue(NamedTuple):
     """A page that shows the catalogue as it is now."""
 
     catalogue_id: str
@@ -32,7 +32,7 @@ def name_catalogue() -> str:
     return f"{catalogue.catalogue_path.name}, fingerprint {catalogue.fingerprint}"
 
 
-def finished_page() -> FinishedPage | None:
+def finished_page() -> ShownCatalogue | None:
     """Return the page of the catalogue as it is now; None: its index or its page must be made."""
     from cdiscount_tasks.stages import catalogue_page
 
@@ -42,7 +42,7 @@ def finished_page() -> FinishedPage | None:
         return None
     page_dir = catalogue.page_dir(found["catalogue_id"])
     inputs = Path(found["path"]), catalogue.names_path, catalogue.samples()
-    return FinishedPage(found["catalogue_id"], page_dir) if catalogue_page.page_stands(*inputs, page_dir) else None
+    return ShownCatalogue(found["catalogue_id"], page_dir) if catalogue_page.page_stands(*inputs, page_dir) else None
 
 
 def index_facts() -> Mapping[str, Any]:

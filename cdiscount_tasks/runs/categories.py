@@ -4,12 +4,14 @@ import difflib
 import logging
 import re
 from collections.abc import Sequence
+from functools import lru_cache
+from pathlib import Path
 from typing import cast
 
-from cdiscount_tasks.artifacts.json_files import read_json
 from cdiscount_tasks.catalogue.file import fingerprint
-from cdiscount_tasks.catalogue.names import CategoryNames
+from cdiscount_tasks.catalogue.names import CategoryNames, read_category_names
 from cdiscount_tasks.errors import ConfigError, DataError
+from cdiscount_tasks.index.profile_file import profiled_indexes, read_profile
 from cdiscount_tasks.runs.folders import index_parent_dir
 from cdiscount_tasks.settings.environment import Environment, fault_of
 from cdiscount_tasks.settings.sample import LEVEL_CHOICE, SampleConfig
@@ -53,14 +55,45 @@ def select_categories(sample: SampleConfig, names: CategoryNames) -> tuple[int, 
     return tuple(sorted(ids))
 
 
+def _unknown(sample: SampleConfig, categories: Sequence[int], names: CategoryNames) -> list[str]:
+    """Say which categories the names CSV lacks; a catalogue that is not indexed may have them all the same."""
+    unknown = [category for category in categories if len(names) and category not in names]
+    few = ", ".join(map(str, unknown[:10]))
+    return [f"sample {sample.name}: the names CSV does not know the categories {few}"] if unknown else []
+
+
+@lru_cache(maxsize=1)
+def _names_at(path: Path, _written: float) -> CategoryNames:
+    """Read a names CSV once for all samples, as long as nobody writes to it."""
+    return read_category_names(path)
+
+
+def doubts_of_names(sample: SampleConfig, environment: Environment) -> list[str]:
+    """Say which of a sample's categories the names CSV lacks, for a page: quick, and without the catalogue.
+
+    Returns:
+        Sentences; none where there is no CSV, or it cannot be read: a run tells that.
+    """
+    path = environment.names_path
+    if path is None or fault_of(path, "file"):
+        return []
+    try:
+        names = _names_at(path, path.stat().st_mtime)
+        return _unknown(sample, select_categories(sample, names) or (), names)
+    except ConfigError as error:
+        return [str(error)]
+    except (DataError, OSError):
+        return []
+
+
 def indexed_categories(environment: Environment) -> set[int] | None:
     """Return the categories of the catalogue's index; None: it has not been indexed yet."""
     if fault_of(environment.catalogue_path, "file"):
         return None
     parent_dir = index_parent_dir(environment, fingerprint(environment.catalogue_path))
-    for path in sorted(parent_dir.glob("index-*/profile.json")):
+    for index_dir in profiled_indexes(parent_dir):
         try:
-            return {int(category["category_id"]) for category in read_json(path)["categories"]}
+            return {int(category["category_id"]) for category in read_profile(index_dir)["categories"]}
         except (OSError, DataError, KeyError, TypeError, ValueError) as error:
             logger.info("categories are not compared with the index: %s", error)
     return None
@@ -81,9 +114,7 @@ def check_categories(
     if categories is None or indexed == set():
         return []
     if indexed is None:
-        unknown = [category for category in categories if len(names) and category not in names]
-        few = ", ".join(map(str, unknown[:10]))
-        return [f"sample {sample.name}: the names CSV does not know the categories {few}"] if unknown else []
+        return _unknown(sample, categories, names)
     missing = [category for category in categories if category not in indexed]
     if missing:
         close = difflib.get_close_matches(str(missing[0]), map(str, sorted(indexed)), n=1, cutoff=0.9)

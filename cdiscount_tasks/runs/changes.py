@@ -23,12 +23,10 @@ from cdiscount_tasks.runs import steps
 from cdiscount_tasks.runs.finished import iter_finished_runs
 from cdiscount_tasks.runs.run import Run
 from cdiscount_tasks.runs.steps import Folders
-from cdiscount_tasks.settings.sample import ScheduleConfig
 
 logger = logging.getLogger(__name__)
 
 ALWAYS = "always"
-_SETTING = "CDISCOUNT_REPORTS"
 _MOST_TOLD = 4
 _ABSENT = "absent"
 _DOES = {
@@ -59,15 +57,15 @@ class Difference(NamedTuple):
     words: str
 
 
-def seed_by_itself(schedule: ScheduleConfig, run_id: str) -> dict[str, int]:
+def seed_by_itself(retrain: str, run_id: str) -> dict[str, int]:
     """Return the training seed that a run which started by itself has on top of its preset.
 
     Args:
-        schedule: The sample's. With `retrain: always` each run has a seed of its own, made from its id, so that a retry
-            has the same; with `when_changed` the preset's holds.
+        retrain: Of the sample's schedule. With `always` each run has a seed of its own, made from its id, so that a
+            retry has the same; with `when_changed` the preset's holds.
         run_id: Airflow's.
     """
-    if schedule.retrain != ALWAYS:
+    if retrain != ALWAYS:
         return {}
     return {"seed": xxhash.xxh3_64_intdigest(run_id.encode()) % 2**31}
 
@@ -277,12 +275,12 @@ def note_skip(run: Run, reason: str) -> None:
     Raises:
         ConfigError: If the reports folder is full or cannot be written.
     """
-    from cdiscount_tasks.reports.folders import SKIP_NOTE  # as above
+    from cdiscount_tasks.reports.folders import REPORTS_SETTING, SKIP_NOTE  # pages take a second
     from cdiscount_tasks.reports.overview import write_reports_index
 
     folder = run.report_dir.parent
     note = {"run_id": run.config.run_id, "at": datetime.now(UTC).isoformat(timespec="seconds"), "reason": reason}
-    with disk_faults_told(folder, _SETTING):
+    with disk_faults_told(folder, REPORTS_SETTING):
         folder.mkdir(parents=True, exist_ok=True)
         replace_file(folder / SKIP_NOTE, lambda aside: write_json(aside, note))
-    write_reports_index(run.environment.reports_dir, _SETTING)
+    write_reports_index(run.environment.reports_dir)

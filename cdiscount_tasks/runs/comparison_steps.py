@@ -7,6 +7,7 @@ are imported inside: their libraries take seconds.
 from cdiscount_tasks.errors import StepLeftOut
 from cdiscount_tasks.runs import summaries
 from cdiscount_tasks.runs.comparison import open_comparison
+from cdiscount_tasks.settings.comparison import ComparisonNotes
 from cdiscount_tasks.stages.inputs import LabelFiles
 
 POOLED_SAMPLE, POOLED_LABELS, POOLED_FEATURES = "pooled_sample", "pooled_labels", "pooled_features"
@@ -24,7 +25,8 @@ def extract_features(run_id: str, sample_name: str) -> str:
     comparison = open_comparison(run_id)
     run, backbone = comparison.compared_of(sample_name), comparison.backbone
     if backbone is None:
-        raise StepLeftOut(comparison.note(no_features=comparison.no_backbone))
+        comparison.note(ComparisonNotes(no_features=comparison.no_backbone))
+        raise StepLeftOut(comparison.no_backbone)
     extracted = features.extract_features(
         run.sample_dir, run.labels_dir, backbone.weights_path, run.labels_dir.parent, backbone.config
     )
@@ -41,13 +43,16 @@ def draw_categories(run_id: str) -> str:
 
     comparison = open_comparison(run_id)
     if comparison.backbone is None:
-        raise StepLeftOut(comparison.note(no_random_choices=comparison.no_backbone))
+        comparison.note(ComparisonNotes(no_random_choices=comparison.no_backbone))
+        raise StepLeftOut(comparison.no_backbone)
     pool = random_choices.choose_pool(
         comparison.index_dir, comparison.names_path, comparison.compared, comparison.config.random_choices
     )
     if not pool.category_ids:
-        raise StepLeftOut(comparison.note(no_random_choices="; ".join(pool.notes)))
-    comparison.note(pool=tuple(pool.notes))
+        too_few = "; ".join(pool.notes)
+        comparison.note(ComparisonNotes(no_random_choices=too_few))
+        raise StepLeftOut(too_few)
+    comparison.note(ComparisonNotes(pool=tuple(pool.notes)))
     drawn = sample.draw_sample(
         comparison.index_dir,
         comparison.catalogue_path,

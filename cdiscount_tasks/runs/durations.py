@@ -37,10 +37,11 @@ def note_duration(run: "Run") -> None:
     What was used again counts as long as it took to make: that is what a run from nothing takes.
     """
     from cdiscount_tasks.artifacts.files import replace_file
-    from cdiscount_tasks.artifacts.json_files import read_json, write_json
+    from cdiscount_tasks.artifacts.json_files import write_json
     from cdiscount_tasks.artifacts.locks import lock
+    from cdiscount_tasks.reports.metrics import read_metrics
 
-    metrics = read_json(run.report_dir / "metrics.json")
+    metrics = read_metrics(run.report_dir)
     if metrics["lineage"]["overrides"]:
         return
     path = _note_path(run.environment, run.config.sample.name)

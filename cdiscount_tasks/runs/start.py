@@ -3,10 +3,11 @@
 import logging
 import shutil
 import subprocess
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
 from cdiscount_tasks.artifacts.files import replace_file
@@ -17,7 +18,7 @@ from cdiscount_tasks.catalogue.kind import reason_no_catalogue
 from cdiscount_tasks.catalogue.names import read_category_names
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.labelling.reviewed_lists import find_reviewed_lists
-from cdiscount_tasks.machine.backbones import backbone_of
+from cdiscount_tasks.machine.backbones import backbone_of, tell_reference
 from cdiscount_tasks.runs.categories import check_categories, indexed_categories, select_categories
 from cdiscount_tasks.runs.folders import run_folder
 from cdiscount_tasks.runs.input_files import input_files, tell_unread_fixes
@@ -90,13 +91,105 @@ def check_catalogue(environment: Environment) -> Path:
 def _check_machine(sample: SampleConfig, training: TrainingConfig, environment: Environment) -> None:
     """Refuse at once what the learning tasks could not do hours later."""
     backbone_of(training, environment.weights_dir)
-    check_tensorboard(environment.tensorboard_dir)
+    if training.weights == "none":
+        tell_reference(environment.weights_dir)
+    if environment.tensorboard_dir is not None:
+        check_tensorboard(environment.tensorboard_dir)
     if sample.num_gpu_slots > environment.gpu_slots:
         raise ConfigError(
             f"sample {sample.name}: a preset wants {sample.num_gpu_slots} gpus, so that each of its trainings takes as "
             f"many slots of the pool `gpu`, but CDISCOUNT_GPU_SLOTS is {environment.gpu_slots}: it would wait for "
             "ever; set it to the machine's number of GPUs, or lower gpus in the sample's YAML"
         )
+
+
+class _Wanted(NamedTuple):
+    """What a person has set, read and checked."""
+
+    sample: SampleConfig
+    preset: str
+    training: TrainingConfig
+    catalogue_path: Path
+
+
+def _read_settings(
+    sample_name: str, preset: str | None, overrides: dict[str, Any], environment: Environment
+) -> _Wanted:
+    """Read the settings of a run, and refuse what this machine could not do."""
+    sample = read_sample(environment.samples_dir / f"{sample_name}.yaml")
+    preset = preset or sample.default_preset
+    training = training_config(sample, preset, overrides)
+    check_folders(environment)
+    _check_machine(sample, training, environment)
+    return _Wanted(sample, preset, training, check_catalogue(environment))
+
+
+def _copy_inputs(sample: SampleConfig, environment: Environment, run_dir: Path) -> dict[str, Path]:
+    """Copy the files from outside into the run's folder; return where each comes from, by the name of its copy."""
+    sources = input_files(sample, environment)
+    tell_unread_fixes(sample.name, environment)
+    for name, source in sources.items():
+        shutil.copyfile(source, run_dir / name)
+    if FIXES_COPY not in sources:
+        return sources
+    reviewed = find_reviewed_lists(run_dir / FIXES_COPY, run_dir.parents[1])
+    for name, source in reviewed.items():
+        shutil.copyfile(source, run_dir / name)
+    return sources | reviewed
+
+
+def _choose_categories(
+    sample: SampleConfig, environment: Environment, run_dir: Path, sources: Mapping[str, Path]
+) -> tuple[int, ...] | None:
+    """Choose the run's categories by the copied names, and check what people wrote about them; None: every category."""
+    # Here, not above: it takes pandas half a second, which the tools that look at settings would pay.
+    from cdiscount_tasks.runs.copied_files import check_copies
+
+    names_path, fixes_path, split_path = (
+        run_dir / name if name in sources else None for name in (NAMES_COPY, FIXES_COPY, SPLIT_COPY)
+    )
+    with sources_named(run_dir, sources):
+        names = read_category_names(names_path)
+    categories = select_categories(sample, names)
+    for doubt in check_categories(sample, categories, names, environment):
+        logger.warning("%s", doubt)
+    with sources_named(run_dir, sources):
+        check_copies(fixes_path, split_path, categories or indexed_categories(environment), names)
+    return categories
+
+
+def _decide(
+    run_dir: Path,
+    run_id: str,
+    wanted: _Wanted,
+    categories: tuple[int, ...] | None,
+    sources: Mapping[str, Path],
+    environment: Environment,
+) -> RunConfig:
+    """Put together all that decides what a run makes; `sources` says where each copied file comes from."""
+    sample = wanted.sample
+    return RunConfig(
+        run_id=run_id,
+        sample=sample,
+        preset=wanted.preset,
+        draw=DrawConfig(
+            categories=categories, max_products_per_category=sample.max_products_per_category, seed=sample.seed
+        ),
+        labels=LabelConfig(categories=categories, **{rule: getattr(sample, rule) for rule in LabelRules.model_fields}),
+        training=wanted.training,
+        catalogue_path=str(wanted.catalogue_path),
+        catalogue_fingerprint=fingerprint(wanted.catalogue_path),
+        max_rejected_share=environment.max_rejected_share,
+        inputs={name: hash_file(run_dir / name) for name in sources},
+        input_sources={name: str(source) for name, source in sources.items()},
+        versions=_versions(),
+        started=datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
+        prices=PriceConfig(
+            per_cpu_hour=environment.price_per_cpu_hour,
+            per_gpu_hour=environment.price_per_gpu_hour,
+            currency=environment.currency,
+        ),
+    )
 
 
 def start_run(sample_name: str, run_id: str, preset: str | None = None, overrides: dict[str, Any] | None = None) -> Run:
@@ -112,64 +205,17 @@ def start_run(sample_name: str, run_id: str, preset: str | None = None, override
         ConfigError: If a setting is wrong, or the catalogue or another input is missing.
         DataError: If the names CSV, the label fixes or the split file is damaged.
     """
-    # Here, not above: it takes pandas half a second, which the tools that look at settings would pay.
-    from cdiscount_tasks.runs.copied_files import check_copies
-
     environment = read_environment()
     check_data_folder(environment)
     run_dir = environment.work_dir / "samples" / sample_name / "runs" / run_folder(run_id)
     if (run_dir / "config.json").exists():
         return open_run(sample_name, run_id)
-    sample = read_sample(environment.samples_dir / f"{sample_name}.yaml")
-    preset = preset or sample.default_preset
-    training = training_config(sample, preset, overrides or {})
-    check_folders(environment)
-    _check_machine(sample, training, environment)
-    catalogue_path = check_catalogue(environment)
+    wanted = _read_settings(sample_name, preset, overrides or {}, environment)
     with disk_faults_told(run_dir):
         run_dir.mkdir(parents=True, exist_ok=True)
-        sources = input_files(sample, environment)
-        tell_unread_fixes(sample.name, environment)
-        for name, source in sources.items():
-            shutil.copyfile(source, run_dir / name)
-        if FIXES_COPY in sources:
-            reviewed = find_reviewed_lists(run_dir / FIXES_COPY, run_dir.parents[1])
-            for name, source in reviewed.items():
-                shutil.copyfile(source, run_dir / name)
-            sources |= reviewed
-        inputs = {name: hash_file(run_dir / name) for name in sources}
-        with sources_named(run_dir, sources):
-            names = read_category_names(run_dir / NAMES_COPY if NAMES_COPY in inputs else None)
-        categories = select_categories(sample, names)
-        for doubt in check_categories(sample, categories, names, environment):
-            logger.warning("%s", doubt)
-        with sources_named(run_dir, sources):
-            fixes_path, split_path = (run_dir / name if name in inputs else None for name in (FIXES_COPY, SPLIT_COPY))
-            check_copies(fixes_path, split_path, categories or indexed_categories(environment), names)
-        config = RunConfig(
-            run_id=run_id,
-            sample=sample,
-            preset=preset,
-            draw=DrawConfig(
-                categories=categories, max_products_per_category=sample.max_products_per_category, seed=sample.seed
-            ),
-            labels=LabelConfig(
-                categories=categories, **{rule: getattr(sample, rule) for rule in LabelRules.model_fields}
-            ),
-            training=training,
-            catalogue_path=str(catalogue_path),
-            catalogue_fingerprint=fingerprint(catalogue_path),
-            max_rejected_share=environment.max_rejected_share,
-            inputs=inputs,
-            input_sources={name: str(source) for name, source in sources.items()},
-            versions=_versions(),
-            started=datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
-            prices=PriceConfig(
-                per_cpu_hour=environment.price_per_cpu_hour,
-                per_gpu_hour=environment.price_per_gpu_hour,
-                currency=environment.currency,
-            ),
-        )
+        sources = _copy_inputs(wanted.sample, environment, run_dir)
+        categories = _choose_categories(wanted.sample, environment, run_dir, sources)
+        config = _decide(run_dir, run_id, wanted, categories, sources, environment)
         replace_file(run_dir / "config.json", lambda aside: write_json(aside, config.model_dump(mode="json")))
     log_config(config, run_dir / "config.json")
     return Run(run_dir, config, environment)

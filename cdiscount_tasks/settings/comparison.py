@@ -1,4 +1,4 @@
-"""What a comparison of samples can be told, as frozen pydantic models: the trigger form and the frozen config."""
+"""The parameters of a comparison of samples, as frozen pydantic models: the trigger form and the frozen config."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
@@ -58,12 +58,12 @@ def settings_of(conf: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a conf sets, as `start_comparison` takes it; what it leaves out keeps its default.
 
     Raises:
-        ConfigError: If conf has a key that is none of SETTINGS.
+        ConfigError: If conf has a key that is not one of SETTINGS.
     """
     for key in conf:
         if key not in SETTINGS:
             close = close_names(str(key), SETTINGS)
             hint = f"did you mean {close[0]}?" if close else f"known are {', '.join(SETTINGS)}"
-            raise ConfigError(f"the comparison's conf has {in_short(key)}, which is no parameter of it; {hint}")
+            raise ConfigError(f"the comparison's conf has {in_short(key)}, which is not a parameter; {hint}")
     choices = {name: conf[name] for name in RandomChoicesConfig.model_fields if name in conf}
     return {"samples": conf.get("samples", DEFAULT_SAMPLES), "runs": conf.get("runs"), "random_choices": choices}

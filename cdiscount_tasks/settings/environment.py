@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from cdiscount_tasks.errors import ConfigError
+from cdiscount_tasks.settings.kubernetes import service_variables
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 _DEFAULT_FIXES_DIR = PROJECT_DIR / "include" / "label_fixes"
@@ -39,7 +40,7 @@ class Environment:
 
     @property
     def work_dir(self) -> Path:
-        """Return where artifacts go: the demo's stand below its own folder, apart from those of real data."""
+        """Return where artifacts go: the demo has its own folder, apart from real data."""
         return self.demo_dir if self.uses_demo_catalogue else self.data_dir
 
     @property
@@ -66,27 +67,27 @@ _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)?(\.[0-9]*)?([eE][-+]?[0-9]+)?")
 
 def _refuse_odd(name: str, value: str) -> None:
     """Refuse a value that was not meant so: what a shell or an environment file has left in it."""
-    told = f"environment variable {name} is {value!r}"
+    what = f"environment variable {name} is {value!r}"
     if any(0xD800 <= ord(c) < 0xE000 for c in value):
-        raise ConfigError(f"{told}: it has bytes that are not UTF-8; rename what it names")
+        raise ConfigError(f"{what}: it has bytes that are not UTF-8; rename the file or folder that it names")
     if not value.isprintable():
-        raise ConfigError(f"{told}: it has an invisible character; take it out")
+        raise ConfigError(f"{what}: it has an invisible character; remove it")
     if not value.strip():
-        raise ConfigError(f"{told}: nothing but spaces; give it a value, or unset it")
+        raise ConfigError(f"{what}: it has only spaces; give it a value, or unset it")
     if value[0] in _QUOTES or value[-1] in _QUOTES:
-        raise ConfigError(f"{told}: write it without the quotes")
+        raise ConfigError(f"{what}: write it without the quotes")
     if re.search(r"\s#(\s|$)", value):  # as in `2 # two GPUs`; a folder may be called `#1`
-        raise ConfigError(f"{told}: what stands behind # belongs to the value here; take the comment out")
+        raise ConfigError(f"{what}: text after # is part of the value here; remove the comment")
     if name not in _PATHS:
         return
     if value != value.strip():
-        raise ConfigError(f"{told}: take out the space before or behind it")
+        raise ConfigError(f"{what}: remove the space before or after it")
     if value.startswith(("$", "%")):
-        raise ConfigError(f"{told}: another variable in it was not replaced; write the whole path")
+        raise ConfigError(f"{what}: a variable in it was not replaced; write the whole path")
 
 
 def _meant(name: str) -> list[str]:
-    """Return the variables that an unknown name may stand for: by its letters, or by a word that both have."""
+    """Return the variables that an unknown name may mean: by its letters, or by a word that both have."""
     if name in _KNOWN:
         return [name]
     word = name.removeprefix(f"{_PREFIX}_")
@@ -114,7 +115,7 @@ def _own_variables(environ: Mapping[str, str]) -> dict[str, str]:
     """
     given = {name: value.rstrip("\r\n") for name, value in environ.items()}
     given = {name: value for name, value in given.items() if value}
-    for name in given:
+    for name in given.keys() - service_variables(given):
         _refuse_unknown(name)
     own = {name: value for name, value in given.items() if name in _KNOWN}
     for name, value in own.items():
@@ -128,7 +129,9 @@ def _path(environ: Mapping[str, str], name: str, default: Path) -> Path:
     try:
         return Path(environ[name]).expanduser().absolute()
     except RuntimeError as error:
-        raise ConfigError(f"environment variable {name} is {environ[name]!r}: there is no such home folder") from error
+        raise ConfigError(
+            f"environment variable {name} is {environ[name]!r}: that user has no home folder; write the whole path"
+        ) from error
 
 
 def _folder(environ: Mapping[str, str], name: str) -> Path | None:
@@ -147,15 +150,15 @@ def _number(environ: Mapping[str, str], name: str, default: float, low: float, h
 
 
 def _notify(environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the ways in which reports and failures are told: `log`, `email:<address>`."""
+    """Return the ways in which reports and failures are announced: `log`, `email:<address>`."""
     ways = [way.strip() for way in (environ.get("CDISCOUNT_NOTIFY") or "log").split(",")]
     if ways == ["none"]:
         return ()
     for way in ways:
         if way != "log" and not re.fullmatch(r"email:[^@\s]+@[^@\s]+", way):
             raise ConfigError(
-                f"environment variable CDISCOUNT_NOTIFY has {way!r}, expected log, email:name@example.org, several of "
-                "these with commas between, or none alone"
+                f"environment variable CDISCOUNT_NOTIFY has {way!r}, expected log, email:name@example.org, several "
+                "of these with commas between, or none"
             )
     return tuple(dict.fromkeys(ways))
 
@@ -186,7 +189,7 @@ def fault_of(path: Path, wanted: Literal["file", "folder"]) -> str | None:
     except (FileNotFoundError, NotADirectoryError):
         return "it is a link to nothing" if path.is_symlink() else f"no such {wanted}"
     except OSError as error:
-        return _NO_PLACE.get(error.errno or 0, f"cannot be looked at: {error.strerror}")
+        return _NO_PLACE.get(error.errno or 0, f"cannot be read: {error.strerror}")
     found = "folder" if stat.S_ISDIR(mode) else "file" if stat.S_ISREG(mode) else "device"
     return None if found == wanted else f"it is a {found}, expected a {wanted}"
 
@@ -212,7 +215,7 @@ def check_data_folder(environment: Environment) -> None:
 
 
 def check_folders(environment: Environment) -> None:
-    """Check that what the path variables name is there, or can be made: nothing that was set is passed over.
+    """Check that what the path variables name is there, or can be made: no setting is ignored.
 
     Raises:
         ConfigError: If something else is in a folder's place, or a folder that must exist does not; names the variable.
@@ -232,15 +235,13 @@ def check_folders(environment: Environment) -> None:
             raise ConfigError(f"{path}: {fault}, though {name} names it; set it to a folder, or unset it")
 
 
-def check_tensorboard(folder: Path | None) -> None:
+def check_tensorboard(folder: Path) -> None:
     """Check that TensorBoard's logs can be written where they are wanted.
 
     Raises:
         ConfigError: If the package is not installed, or a file is in the folder's place.
     """
-    if folder is None:
-        return
-    wanted = f"logs for TensorBoard are to go to {folder} (CDISCOUNT_TENSORBOARD)"
+    wanted = f"CDISCOUNT_TENSORBOARD asks for TensorBoard logs in {folder}"
     if find_spec("tensorboard") is None:
         raise ConfigError(
             f"{wanted}, but it is not installed: install the package `tensorboard`, or unset the variable"
@@ -253,8 +254,8 @@ def read_environment(environ: Mapping[str, str] | None = None) -> Environment:
     """Read the project's environment variables; an empty one counts as unset.
 
     Raises:
-        ConfigError: If a number is none or out of its bounds, a way to notify is unknown, a variable's name is a slip
-            of a known one, or its value holds what a shell or an environment file left there.
+        ConfigError: If a value is not a number or out of its bounds, a way to notify is unknown, a variable's name is
+            a slip of a known one, or its value holds what a shell or an environment file left there.
     """
     environ = _own_variables(os.environ if environ is None else environ)
     data_dir = _path(environ, "CDISCOUNT_DATA", PROJECT_DIR / "data")

@@ -1,13 +1,17 @@
 """The networks by name, each in one place: what the form offers, what Keras builds, which weights it may start from.
 
-A network of keras.applications is a row of BACKBONES; one trained from scratch is a name here and a function in
-`learning/networks/build.py` (docs/add-a-network.md).
+A network of keras.applications is a row of BACKBONES; one trained from scratch is a row of FROM_SCRATCH and a function
+in `learning/networks/build.py` (docs/add-a-network.md).
 """
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
-FROM_SCRATCH = ("plain_cnn", "small_cnn")
+FROM_SCRATCH: Mapping[str, str] = {
+    "plain_cnn": "the convolution, pooling, dense network of a first Keras notebook",
+    "small_cnn": "this project's own residual network, quick on a CPU",
+}
+"""The networks that this project builds itself, with what the trigger form says of each."""
 
 _KERAS_URL = "https://storage.googleapis.com/tensorflow/keras-applications"
 

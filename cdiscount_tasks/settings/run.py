@@ -7,7 +7,7 @@ from pydantic import Field, ValidationError
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.settings.frozen import Frozen
 from cdiscount_tasks.settings.sample import DrawConfig, LabelConfig, SampleConfig
-from cdiscount_tasks.settings.sentences import first_sentence
+from cdiscount_tasks.settings.sentences import all_sentences
 from cdiscount_tasks.settings.training import KNOBS, TrainingConfig
 
 
@@ -57,7 +57,7 @@ def _refuse_idle(config: TrainingConfig, preset: TrainingConfig) -> None:
     ):
         idle = [knob for knob in knobs if is_idle and getattr(config, knob) != getattr(preset, knob)]
         if idle:
-            raise ValueError(f"{idle[0]} is {getattr(config, idle[0])}, but {way_out}, or leave it as in the preset")
+            raise ValueError(f"{idle[0]} is {getattr(config, idle[0])}, but {way_out}, or keep the preset's value")
 
 
 def training_config(sample: SampleConfig, preset: str, overrides: dict[str, Any]) -> TrainingConfig:
@@ -77,7 +77,7 @@ def training_config(sample: SampleConfig, preset: str, overrides: dict[str, Any]
     no_knobs = [name for name in overrides if name in TrainingConfig.model_fields and name not in KNOBS]
     if no_knobs:
         raise ConfigError(
-            f"run of sample {sample.name}: {no_knobs[0]} changes nothing in a run; take it out, or write it into a "
+            f"run of sample {sample.name}: {no_knobs[0]} changes nothing in a run; take it out, or set it in a "
             "preset of the sample's YAML"
         )
     chosen = {name: value for name, value in overrides.items() if value is not None}
@@ -85,7 +85,7 @@ def training_config(sample: SampleConfig, preset: str, overrides: dict[str, Any]
         config = TrainingConfig.model_validate({**sample.presets[preset].model_dump(), **chosen})
         _refuse_idle(config, sample.presets[preset])
     except ValidationError as error:
-        raise ConfigError(f"run of sample {sample.name}: {first_sentence(error, TrainingConfig)}") from error
+        raise ConfigError(f"run of sample {sample.name}: {all_sentences(error, TrainingConfig)}") from error
     except ValueError as error:
         raise ConfigError(f"run of sample {sample.name}: {error}") from error
     if config.gpus > sample.num_gpu_slots:

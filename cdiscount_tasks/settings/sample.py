@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.settings.frozen import Frozen, _FromList
 from cdiscount_tasks.settings.sample_folder import check_file_name
-from cdiscount_tasks.settings.sentences import first_sentence, in_short
+from cdiscount_tasks.settings.sentences import all_sentences, in_short
 from cdiscount_tasks.settings.strict_yaml import read_yaml, shown_path
 from cdiscount_tasks.settings.training import TrainingConfig
 
@@ -92,7 +92,7 @@ class SplitConfig(Frozen):
 
 
 _RANDOM_TIMES = re.compile(r"(?i)(^|[\s,/-])[rh](?=\(|[\s,/]|$)")
-"""R and H stand for another time at each reading."""
+"""R and H mean a different time at each reading."""
 
 
 class ScheduleConfig(Frozen):
@@ -123,7 +123,7 @@ class ScheduleConfig(Frozen):
             croniter(cron).get_next()  # fails on fields out of range, and on days that never come
         except ValueError as error:
             raise ValueError(
-                f"{cron!r} is no cron expression of five fields that name times, such as '0 3 * * 1' (Mondays at 03:00)"
+                f"{cron!r} is not a cron expression: expected five fields, such as '0 3 * * 1' (Mondays at 03:00)"
             ) from error
         return cron
 
@@ -183,7 +183,7 @@ class SampleConfig(LabelRules):
         description="Category ids, names of a level such as `level2: VIN`, or `all`."
     )
     max_products_per_category: int | None = Field(
-        default=None, ge=1, description="At most so many products of each category; null: all of them."
+        default=None, ge=1, description="The most products drawn from each category; null: all of them."
     )
     embed_pictures: bool = Field(
         default=True,
@@ -202,7 +202,7 @@ class SampleConfig(LabelRules):
     @classmethod
     def _free_name(cls, name: str) -> str:
         if name in REFUSED_SAMPLE_NAMES:
-            raise ValueError(f"{name!r} is taken by the project itself; choose another name")
+            raise ValueError(f"{name!r} is used by the project itself; choose a different name")
         return name
 
     @model_validator(mode="after")
@@ -228,7 +228,7 @@ def read_sample(path: Path) -> SampleConfig:
     try:
         sample = SampleConfig.model_validate(settings)
     except ValidationError as error:
-        raise ConfigError(f"{shown_path(path)}: {first_sentence(error, SampleConfig, written)}") from error
+        raise ConfigError(f"{shown_path(path)}: {all_sentences(error, SampleConfig, written)}") from error
     if sample.name != path.stem:
         raise ConfigError(f"{shown_path(path)}: name is {sample.name!r}, expected {path.stem!r}, the name of the file")
     return sample

@@ -6,13 +6,13 @@ from pathlib import Path
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.settings.strict_yaml import shown_path
 
-# chairs.yml and chairs.yaml.txt (of an editor on Windows) are meant as samples: they are told, not passed over.
+# chairs.yml and chairs.yaml.txt (of an editor on Windows) are meant as samples: they are reported, not ignored.
 _MEANT = re.compile(r"(?P<stem>[^.].*)\.ya?ml(\.txt)?", re.IGNORECASE | re.DOTALL)
 _SUFFIX = ".yaml"
 
 
 def sample_paths(samples_dir: Path) -> list[Path]:
-    """Return the files of a folder that are meant as samples, by name; hidden ones are none.
+    """Return the files of a folder that are meant as samples, by name; hidden files are not.
 
     Raises:
         ConfigError: If the folder cannot be listed.

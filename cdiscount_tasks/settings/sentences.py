@@ -12,6 +12,7 @@ from pydantic_core import ErrorDetails
 from cdiscount_tasks.settings.strict_yaml import Place, Written
 
 _LONGEST_SHOWN = 100
+_MOST_FAULTS = 5
 
 
 def _models_within(annotation: Any) -> list[type[BaseModel]]:
@@ -102,7 +103,7 @@ def _number_as_text(found: Any, kind: str) -> bool:
 
 
 def _wrong_type(error: ErrorDetails, bounds: str | None, written: str | None) -> tuple[str, str]:
-    """Return what a value of another type is called, and what was expected."""
+    """Return what a value of a wrong type is called, and what was expected."""
     kind, found = error["type"], error["input"]
     if kind == "string_type" and isinstance(found, bool | int | float):
         text = written if written is not None else str(found)
@@ -169,10 +170,10 @@ def _unknown_first(errors: list[ErrorDetails]) -> list[ErrorDetails]:
     return unknown + [error for error in errors if error["type"] != "extra_forbidden"]
 
 
-def first_sentence(
+def all_sentences(
     error: ValidationError, model: type[BaseModel], written: Mapping[Place, Written] = MappingProxyType({})
 ) -> str:
-    """Say what a validation found wrong first, and how many more faults there are.
+    """Say what a validation found wrong, a fault a line; after the first five, how many more there are.
 
     Args:
         error: The validation's.
@@ -180,5 +181,7 @@ def first_sentence(
         written: How the values are written in their file, if they come from one.
     """
     errors = _unknown_first(error.errors(include_url=False))
-    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    return _sentence(errors[0], model, written) + more
+    told = [_sentence(one, model, written) for one in errors[:_MOST_FAULTS]]
+    more = [f"and {len(errors) - _MOST_FAULTS} more"] if len(errors) > _MOST_FAULTS else []
+    # Where lines are joined, as in Airflow's list of DAGs, "also" keeps the faults apart.
+    return "\n".join([told[0], *(f"  also: {sentence}" for sentence in told[1:]), *(f"  {words}" for words in more)])

@@ -139,12 +139,12 @@ class _Reader:
         self._count(1, line)
         if event.tag is not None:
             raise ConfigError(
-                f"line {line}: the tag {_cut(event.tag)} is not supported; leave it out, and put text in quotes"
+                f"line {line}: the tag {_cut(event.tag)} is not supported; remove it, and put text in quotes"
             )
         before = self._num_values
         if event.anchor is not None:
             if event.anchor in self._anchors:
-                raise ConfigError(f"line {line}: &{_cut(event.anchor)} stands twice; give the second another name")
+                raise ConfigError(f"line {line}: &{_cut(event.anchor)} is defined twice; rename the second")
             self._anchors[event.anchor] = None
         if isinstance(event, yaml.ScalarEvent):
             value = self._scalar(event, place, line)
@@ -161,7 +161,7 @@ class _Reader:
             raise ConfigError(f"is not YAML: line {line}: the alias *{_cut(anchor)} needs its &{_cut(anchor)} above it")
         anchored = self._anchors[anchor]
         if anchored is None:
-            raise ConfigError(f"line {line}: *{_cut(anchor)} stands inside of &{_cut(anchor)} itself")
+            raise ConfigError(f"line {line}: *{_cut(anchor)} is used inside &{_cut(anchor)} itself")
         self._count(anchored.num_values, line)
         return anchored.value
 
@@ -203,7 +203,7 @@ class _Reader:
             key = self._key(event, place)
             if key in line_of:
                 raise ConfigError(
-                    f"line {line}: {_cut(key)!r} stands twice, first in line {line_of[key]}; keep one of the two"
+                    f"line {line}: {_cut(key)!r} occurs twice, first in line {line_of[key]}; keep one of the two"
                 )
             line_of[key] = line
             value = self._value(next(self._events), (*place, key))
@@ -219,7 +219,7 @@ class _Reader:
 
 
 def _read_bytes(path: Path) -> bytes:
-    """Return a file's bytes; what is no file, or too large, is refused before it is read."""
+    """Return a file's bytes; anything that is not a file, or too large, is refused before it is read."""
     if fault := fault_of(path, "file"):
         raise ConfigError(f"cannot be read: {fault}")
     try:
@@ -235,9 +235,9 @@ def _read_bytes(path: Path) -> bytes:
 def read_yaml(path: Path) -> Document:
     """Read a YAML file with one document.
 
-    Numbers are decimal as in YAML 1.2; yes, no, on and off are true and false where they stand as values without
+    Numbers are decimal as in YAML 1.2; yes, no, on and off are true and false where they are values without
     quotes; merge keys (`<<`) work. Refused is what another program may read differently (leading zeros, base 60,
-    underscores), a key that stands twice, tags, and files that grow or nest without bounds.
+    underscores), a key that occurs twice, tags, and files that grow or nest without bounds.
 
     Raises:
         ConfigError: If the file cannot be read so; with the line and what to write.

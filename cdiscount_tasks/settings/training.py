@@ -5,7 +5,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from cdiscount_tasks.settings.frozen import Frozen, YesOrNo
-from cdiscount_tasks.settings.networks import BACKBONES, NetworkName
+from cdiscount_tasks.settings.networks import BACKBONES, FROM_SCRATCH, NetworkName
 
 
 class TrainingConfig(Frozen):
@@ -19,8 +19,7 @@ class TrainingConfig(Frozen):
     )
     network: NetworkName = Field(
         default="small_cnn",
-        description="plain_cnn: the convolution, pooling, dense network of a first Keras notebook. "
-        "small_cnn: this project's own residual network, quick on a CPU. "
+        description=" ".join(f"{name}: {what}." for name, what in FROM_SCRATCH.items()) + " "
         "The others are those of keras.applications, and may start from pretrained weights.",
     )
     weights: Literal["none", "imagenet"] = Field(
@@ -95,7 +94,7 @@ class TrainingConfig(Frozen):
             )
         if self.fine_tune_epochs and self.weights == "none":
             raise ValueError(
-                f"fine_tune_epochs is {self.fine_tune_epochs}, but without pretrained weights nothing is tuned; "
+                f"fine_tune_epochs is {self.fine_tune_epochs}, but only pretrained weights are fine-tuned; "
                 "set weights: imagenet, or fine_tune_epochs: 0"
             )
         return self

@@ -6,7 +6,7 @@ from typing import Any
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,19})")
 _DECIMAL = re.compile(r"[-+]?([0-9]+\.[0-9]*|\.[0-9]+|[0-9]+(?=[eE]))([eE][-+]?[0-9]+)?")
 _NOT_A_NUMBER = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
-# What YAML 1.1 reads as a number and YAML 1.2 as another number or as text.
+# What YAML 1.1 reads as a number and YAML 1.2 as a different number or as text.
 _OLD_NUMBERS = (
     (re.compile(r"[-+]?0[0-9_]+"), "some programs read a number with leading zeros as octal: write it without them"),
     (re.compile(r"[-+]?0[xXoObB][0-9a-fA-F_]+"), "write the number with decimal digits"),
@@ -53,7 +53,7 @@ def is_text(word: str) -> bool:
 
 
 def as_what(word: str) -> str:
-    """Say what YAML reads a word as that is no text."""
+    """Say as what YAML reads a word that is not text."""
     if word not in WORDS:
         return "a number"
     return {True: "true", False: "false", None: "nothing"}[WORDS[word]]

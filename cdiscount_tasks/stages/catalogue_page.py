@@ -13,7 +13,7 @@ from typing import Any, TypedDict, cast
 import numpy as np
 
 from cdiscount_tasks.artifacts.hashes import hash_file
-from cdiscount_tasks.artifacts.json_files import read_json, write_json
+from cdiscount_tasks.artifacts.json_files import write_json
 from cdiscount_tasks.artifacts.manifest import read_manifest
 from cdiscount_tasks.artifacts.publish import rebuild_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
@@ -21,8 +21,9 @@ from cdiscount_tasks.catalogue.anatomy import hex_lines, take_document_apart, ta
 from cdiscount_tasks.catalogue.names import CategoryNames, read_category_names
 from cdiscount_tasks.catalogue.reader import ProductPlace, read_pictures
 from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.index.profile_file import PROFILE, read_profile
 from cdiscount_tasks.index.rows import draw_products, first_images, first_products, places_of, products_at
-from cdiscount_tasks.learning.pictures.images import PictureRefused, decode_rgb
+from cdiscount_tasks.learning.pictures.images import ImageRefused, decode_rgb
 from cdiscount_tasks.pages.catalogue.page import (
     Anatomy,
     CataloguePictures,
@@ -80,10 +81,6 @@ def page_stands(index_dir: Path, names_path: Path | None, samples: Sequence[Samp
         return False
 
 
-def _read_profile(index_dir: Path) -> dict[str, Any]:
-    return read_json(index_dir / "profile.json")
-
-
 def name_categories(profile: dict[str, Any], names: CategoryNames) -> list[CategoryRow]:
     """Give each category of a profile its names, joined by id; one that the CSV lacks carries its id."""
     return [
@@ -95,7 +92,7 @@ def name_categories(profile: dict[str, Any], names: CategoryNames) -> list[Categ
 def _decoded_size(jpeg: bytes) -> tuple[int, int] | None:
     try:
         return decode_rgb(jpeg).size
-    except PictureRefused:
+    except ImageRefused:
         return None
 
 
@@ -229,7 +226,7 @@ def write_catalogue_page(
         DataError: If the index is damaged, or the catalogue is not the indexed one.
     """
     index = read_manifest(index_dir)["result"]
-    profile = _read_profile(index_dir)
+    profile = read_profile(index_dir)
     rows = name_categories(profile, read_category_names(names_path))
     by_id = {row.category_id: row for row in rows}
     seed = int(index["catalogue_id"], 16)
@@ -245,7 +242,7 @@ def write_catalogue_page(
         page = render_catalogue(profile, index, rows, pictures)
         (part_dir / "catalogue.html").write_text(page, encoding="utf-8")
         _write_categories(part_dir / "categories.csv", rows)
-        write_json(part_dir / "profile.json", profile, indent=None)
+        write_json(part_dir / PROFILE, profile, indent=None)
         return {
             "catalogue_id": index["catalogue_id"],
             "origin": index["origin"],

@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypedDict, cast
 
 import numpy as np
-import pandas as pd
 
 from cdiscount_tasks.artifacts.hashes import hash_file
-from cdiscount_tasks.artifacts.json_files import DAMAGE, write_json
+from cdiscount_tasks.artifacts.json_files import write_json
 from cdiscount_tasks.artifacts.manifest import read_manifest, verify_artifact
 from cdiscount_tasks.artifacts.publish import rebuild_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
@@ -41,19 +40,19 @@ from cdiscount_tasks.learning.features.matching import (
     pair_classes,
 )
 from cdiscount_tasks.learning.measuring.intervals import difference_of_accuracies
-from cdiscount_tasks.learning.pictures.images import PictureRefused, decode_rgb
+from cdiscount_tasks.learning.pictures.images import ImageRefused, decode_rgb
 from cdiscount_tasks.pages.comparison.page import SCHEMA_VERSION, answer, render_comparison
 from cdiscount_tasks.pages.parts.gallery import PictureShelf
 from cdiscount_tasks.pages.parts.thumbnails import make_thumbnail
+from cdiscount_tasks.reports.metrics import METRICS, read_metrics
 from cdiscount_tasks.stages.inputs import ComparedRun
 from cdiscount_tasks.tables.compared_labels import ComparedLabels, keep_products, read_compared_labels
 from cdiscount_tasks.tables.labels import read_jpegs
-from cdiscount_tasks.tables.parquet import open_table
-from cdiscount_tasks.vocabulary import METRICS_VERSION, TEST
+from cdiscount_tasks.tables.predictions import read_judged
 
 logger = logging.getLogger(__name__)
 
-VERSION = 4
+VERSION = 5
 NUM_EXAMPLES = 6
 PICTURE_BUDGET_BYTES = 2_000_000
 _SETTING = "CDISCOUNT_REPORTS"
@@ -95,15 +94,7 @@ class _Matched(NamedTuple):
 
 
 def _read_side(run: ComparedRun) -> _Side:
-    path = run.report_dir / "metrics.json"
-    try:
-        metrics = json.loads(path.read_text(encoding="utf-8"))
-        version = metrics["schema_version"]
-    except (FileNotFoundError, *DAMAGE) as error:
-        raise DataError(f"{path}: cannot be read ({error}); clear write_report of that run") from error
-    if version != METRICS_VERSION:
-        raise DataError(f"{path}: has schema {version}, expected {METRICS_VERSION}; clear write_report of that run")
-    return _Side(run, metrics, read_compared_labels(run.labels_dir))
+    return _Side(run, read_metrics(run.report_dir), read_compared_labels(run.labels_dir))
 
 
 def _load(side: _Side, classes: Sequence[int]) -> Material:
@@ -164,17 +155,11 @@ def _majority(sizes: Sequence[Size]) -> float:
     return round(max(judged) / sum(judged), 6)
 
 
-def _read_test(run: ComparedRun) -> tuple[np.ndarray, np.ndarray]:
-    with open_table(run.evaluation_dir / "predictions.parquet") as file:
-        rows: pd.DataFrame = file.read(columns=["split", "group_id", "class_index", "predicted"]).to_pandas()
-    rows = rows[rows["split"] == TEST]
-    return (rows["class_index"] == rows["predicted"]).to_numpy(), rows["group_id"].to_numpy(np.int64)
-
-
 def _differences(sides: Sequence[_Side], matched: _Matched | None) -> list[dict[str, Any]]:
     """Compare every two samples: the accuracy of the first one minus that of the second."""
     told = []
-    tests = [_read_test(side.run) for side in sides]
+    judged = [read_judged(side.run.evaluation_dir) for side in sides]
+    tests = [(one["right"].to_numpy(), one["group_id"].to_numpy(np.int64)) for one in judged]
     for first, second in combinations(range(len(sides)), 2):
         told.append(
             {
@@ -246,7 +231,7 @@ def _examples(side: _Side, classes: Sequence[int], shelf: PictureShelf) -> dict[
         for key in keys:
             try:
                 uri = shelf.take(make_thumbnail(decode_rgb(jpegs[key])))
-            except PictureRefused:
+            except ImageRefused:
                 continue
             if uri is not None:
                 shown[class_index].append((uri, key[0]))
@@ -265,7 +250,7 @@ def _recipe(
         version=VERSION,
         config={"samples": [run.sample for run in runs], "seeds": list(SEEDS), **told},
         inputs=inputs,
-        files={f"metrics_{run.sample}": hash_file(run.report_dir / "metrics.json") for run in runs},
+        files={f"metrics_{run.sample}": hash_file(run.report_dir / METRICS) for run in runs},
         libraries={name: metadata.version(name) for name in _LIBRARIES},
     )
 

@@ -23,9 +23,10 @@ from cdiscount_tasks.learning.measuring.calibration import Calibration, choose_c
 from cdiscount_tasks.learning.measuring.joining import joint_probabilities
 from cdiscount_tasks.learning.measuring.metrics import squared_errors
 from cdiscount_tasks.learning.pictures.images import RESIZE_RULE
-from cdiscount_tasks.learning.pictures.inputs import Inputs, hold_pictures
+from cdiscount_tasks.learning.pictures.inputs import Inputs, hold_images
 from cdiscount_tasks.machine.gpus import prepare_device
 from cdiscount_tasks.tables.parquet import read_table, write_table
+from cdiscount_tasks.tables.predictions import IMAGE_PREDICTIONS, PREDICTIONS
 from cdiscount_tasks.tables.sample_images import SampleImages, rows_of
 from cdiscount_tasks.tables.schemas import (
     ACTIVATION_MAPS,
@@ -40,7 +41,7 @@ from cdiscount_tasks.vocabulary import TEST, TRAIN, VALIDATION
 
 logger = logging.getLogger(__name__)
 
-VERSION = 4
+VERSION = 5
 _OF_THIS_VERSION = {"mistakes": 24, "pairs": 10, "of_pair": 3}
 """How many products VERSION stands for; where `choices` says another number, it counts in the key."""
 
@@ -52,7 +53,7 @@ _KEY_COLUMNS = ["split", "group_id", "class_index", "conflicted"]
 class EvaluationResult(TypedDict):
     """What was predicted; accuracies here are only a first look, the report has them with intervals.
 
-    num_activation_maps is None where the network does not end in global average pooling.
+    num_activation_maps is None where the network has no feature map of at least 7 x 7 places.
     """
 
     path: str
@@ -146,7 +147,8 @@ def _choose_calibration(products: pd.DataFrame, probabilities: np.ndarray) -> Ca
     """Choose on validation alone."""
     on_validation = (products["split"] == VALIDATION).to_numpy()
     true = products["class_index"].to_numpy(np.int64)
-    chosen = choose_calibration(probabilities[on_validation], true[on_validation])
+    groups = products["group_id"].to_numpy(np.int64)
+    chosen = choose_calibration(probabilities[on_validation], true[on_validation], groups[on_validation])
     reached = {one["target_precision"]: one["threshold"] for one in chosen["thresholds"]}
     told = [f"{target:.0%} at {'none' if least is None else f'{least:.3f}'}" for target, least in reached.items()]
     logger.info(
@@ -191,7 +193,7 @@ def _write_evaluation(sample_dir: Path, labels_dir: Path, model_dir: Path, part_
     products = products[products["split"] != TRAIN]
     images = images[images["split"] != TRAIN]
     rows = rows_of(sample_dir, images["product_id"].to_numpy(), images["image_number"].to_numpy())
-    pictures = hold_pictures(partial(SampleImages, sample_dir), rows, contract["image_size"], part_dir)
+    pictures = hold_images(partial(SampleImages, sample_dir), rows, contract["image_size"], part_dir)
     logger.info("predicting %d images of %d products on %s", len(images), len(products), device.name)
     of_images = predict_images(network, pictures, flip=True)
     _check_answers(of_images, classes.num_rows, model_dir / "model.keras")
@@ -206,11 +208,11 @@ def _write_evaluation(sample_dir: Path, labels_dir: Path, model_dir: Path, part_
     write_json(part_dir / "calibration.json", calibration)
     products = _with_certainty(products, of_products, calibration["temperature"])
     for name, table, probabilities in (
-        ("predictions", products, of_products),
-        ("image_predictions", images, of_images),
+        (PREDICTIONS, products, of_products),
+        (IMAGE_PREDICTIONS, images, of_images),
     ):
-        schema = prediction_schema(classes.num_rows, by_image=name == "image_predictions")
-        write_table(part_dir / f"{name}.parquet", _with_probabilities(table, probabilities), schema)
+        schema = prediction_schema(classes.num_rows, by_image=name == IMAGE_PREDICTIONS)
+        write_table(part_dir / name, _with_probabilities(table, probabilities), schema)
     is_test = (products["split"] == TEST).to_numpy()
     answered = products.assign(predicted=of_products.argmax(axis=1), probability=of_products.max(axis=1))
     mistaken = choices.choose_products(answered[is_test]).mistaken

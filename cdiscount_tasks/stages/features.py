@@ -19,7 +19,7 @@ from cdiscount_tasks.artifacts.json_files import write_json
 from cdiscount_tasks.artifacts.publish import build_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.learning.pictures.inputs import hold_pictures
+from cdiscount_tasks.learning.pictures.inputs import hold_images
 from cdiscount_tasks.machine.gpus import prepare_device
 from cdiscount_tasks.settings.training import TrainingConfig
 from cdiscount_tasks.tables.parquet import TableWriter, read_table
@@ -92,7 +92,7 @@ def _write_features(
         started = told = time.monotonic()
         for first in range(0, len(rows), _PICTURES_AT_ONCE):
             some = slice(first, first + _PICTURES_AT_ONCE)
-            pictures = hold_pictures(partial(SampleImages, sample_dir), rows[some], config.image_size, part_dir)
+            pictures = hold_images(partial(SampleImages, sample_dir), rows[some], config.image_size, part_dir)
             vectors = [run_network(extractor, pictures, mirrored) for mirrored in sides]
             _check_finite(vectors, weights_path, device.precision)
             columns = [images["product_id"][some].combine_chunks(), images["image_number"][some].combine_chunks()]

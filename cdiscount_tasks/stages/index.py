@@ -30,6 +30,7 @@ from cdiscount_tasks.index.checks import RejectedCounts, Totals, check_every_byt
 from cdiscount_tasks.index.merge import merge_sorted
 from cdiscount_tasks.index.part_writer import PartWriter
 from cdiscount_tasks.index.profile import profile_index
+from cdiscount_tasks.index.profile_file import PROFILE
 from cdiscount_tasks.index.refusals import RefusedDocuments, refused_as_a_whole, rejected_rows
 from cdiscount_tasks.tables.parquet import open_table, write_whole_groups
 from cdiscount_tasks.tables.schemas import IMAGES, PRODUCTS, REJECTED
@@ -335,7 +336,7 @@ def _write_index(catalogue_path: Path, parent_dir: Path, most: float, index_dir:
     manifests = [read_manifest(part_dir) for part_dir in part_dirs]
     blocks = [block for manifest in manifests for block in manifest["result"]["block_hashes"]]
     profile = profile_index(index_dir)
-    write_json(index_dir / "profile.json", profile, indent=None)
+    write_json(index_dir / PROFILE, profile, indent=None)
     _check_unchanged(catalogue_path, parent_dir)
     return {
         "catalogue_id": xxhash.xxh3_128_hexdigest("".join(blocks).encode())[:16],
@@ -387,10 +388,12 @@ def merge_index(catalogue_path: Path, parent_dir: Path, max_rejected_share: floa
     check_rejected_shares(catalogue_path, totals, max_rejected_share, "see rejected.parquet")
     # News once: a run that finds the index again has nothing to decide about it.
     if not result["reused"] and (result["num_rejected_documents"] or result["num_rejected_images"]):
-        logger.warning(
-            "%d of %d documents and %d images were rejected, %d bytes could not be read: see %s/rejected.parquet",
+        logger.info(
+            "%d of %d documents and %d images were rejected, %d bytes could not be read: no more than the %g %% that "
+            "CDISCOUNT_MAX_REJECTED_SHARE allows, so there is nothing to do. Each has a row, with its reason, in "
+            "%s/rejected.parquet",
             result["num_rejected_documents"], result["num_documents"], result["num_rejected_images"],
-            result["num_unreadable_bytes"], index_dir,
+            result["num_unreadable_bytes"], 100 * max_rejected_share, index_dir,
         )  # fmt: skip
     if result["origin"] != "drawn":
         logger.info(

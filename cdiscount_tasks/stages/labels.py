@@ -37,7 +37,7 @@ from cdiscount_tasks.labelling.keeping import (
 from cdiscount_tasks.labelling.near_duplicates import count_near_duplicates
 from cdiscount_tasks.labelling.rejections import Rejections
 from cdiscount_tasks.labelling.split import Split, read_split_file
-from cdiscount_tasks.learning.pictures.check import check_pictures
+from cdiscount_tasks.learning.pictures.check import check_images
 from cdiscount_tasks.settings.sample import LabelConfig
 from cdiscount_tasks.stages.inputs import LabelFiles
 from cdiscount_tasks.tables import parquet, schemas
@@ -79,7 +79,7 @@ def _readable_images(sample_dir: Path, perceptual: bool, rejections: Rejections)
     images = pd.DataFrame(read_image_keys(sample_dir))
     content, _ = pd.factorize(images["content_hash"])
     first_rows = np.flatnonzero(~images["content_hash"].duplicated())
-    checked = check_pictures(partial(SampleImages, sample_dir), first_rows, perceptual=perceptual)
+    checked = check_images(partial(SampleImages, sample_dir), first_rows, perceptual=perceptual)
     images["pixel_hash"] = np.array(checked.pixel_hashes, object)[content]
     images["perceptual_hash"] = checked.perceptual_hashes[content]
     refusal_of = {refusal.place: refusal for refusal in checked.refusals}

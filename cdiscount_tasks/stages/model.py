@@ -23,7 +23,7 @@ from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.errors import DataError, DivergedError
 from cdiscount_tasks.learning.networks.checkpoints import Checkpoints
 from cdiscount_tasks.learning.pictures.images import RESIZE_RULE
-from cdiscount_tasks.learning.pictures.inputs import Inputs, Vectors, hold_pictures
+from cdiscount_tasks.learning.pictures.inputs import Inputs, Vectors, hold_images
 from cdiscount_tasks.machine.gpus import Device, prepare_device
 from cdiscount_tasks.machine.tensorboard import EpochLogs
 from cdiscount_tasks.machine.weights import PUBLISHED
@@ -38,7 +38,8 @@ from cdiscount_tasks.vocabulary import CLASS_NAMES, TRAIN, VALIDATION
 
 if TYPE_CHECKING:  # importing Keras takes ten seconds, for nothing where the model stands already
     from cdiscount_tasks.learning.networks.batches import Examples
-    from cdiscount_tasks.learning.networks.training import Epoch, Trained
+    from cdiscount_tasks.learning.networks.state import Epoch
+    from cdiscount_tasks.learning.networks.training import Trained
 
 logger = logging.getLogger(__name__)
 
@@ -110,7 +111,7 @@ class _Training:
     def _pictures(self, split: _Split) -> "Examples":
         rows = rows_of(self.sample_dir, *split.keys)
         source = partial(SampleImages, self.sample_dir)
-        return split.showing(hold_pictures(source, rows, self.config.image_size, self.training_dir))
+        return split.showing(hold_images(source, rows, self.config.image_size, self.training_dir))
 
     def _features(self, split: _Split, vectors: np.ndarray) -> "Examples":
         return split.showing(Vectors(vectors[split.places]))
@@ -127,11 +128,10 @@ class _Training:
         checkpoints = Checkpoints(
             self.training_dir / phase, f"{self.training_dir.stem} {phase} {self.device.precision}"
         )
-        told = None
-        if self.tensorboard_dir:
-            told = EpochLogs(self.tensorboard_dir / self.training_dir.stem / phase)
+        logs_dir = self.tensorboard_dir and self.tensorboard_dir / self.training_dir.stem / phase
+        listeners = [EpochLogs(logs_dir)] if logs_dir else []
         train_examples, validation_examples = examples
-        trained = train(network, train_examples, validation_examples, config, self.device, checkpoints, told)
+        trained = train(network, train_examples, validation_examples, config, self.device, checkpoints, listeners)
         self.phases.append((phase, trained))
 
     def from_scratch(self) -> Any:
@@ -311,7 +311,8 @@ def train_model(
     """
     if (config.weights != "none") != (pretrained is not None):
         raise ValueError(f"weights is {config.weights!r} and pretrained is {pretrained}: one goes with the other")
-    check_tensorboard(tensorboard_dir)
+    if tensorboard_dir is not None:
+        check_tensorboard(tensorboard_dir)
     if pretrained:
         _check_features(pretrained, sample_dir, labels_dir, config)
     recipe = model_recipe(sample_dir, labels_dir, pretrained.features_dir if pretrained else None, config)

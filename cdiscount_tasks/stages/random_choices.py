@@ -4,7 +4,6 @@ Two samples tell of these two samples. Many random choices of the catalogue's ow
 tell what look-alike categories cost at large.
 """
 
-import json
 import logging
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -19,6 +18,7 @@ from cdiscount_tasks.artifacts.json_files import write_json
 from cdiscount_tasks.artifacts.publish import build_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.catalogue.names import read_category_names
+from cdiscount_tasks.index.profile_file import read_profile
 from cdiscount_tasks.learning.features import random_choices as choosing
 from cdiscount_tasks.learning.features.equal_size import (
     accuracy_figure,
@@ -53,7 +53,7 @@ class RandomChoicesResult(TypedDict):
 
 
 def _read_tree(index_dir: Path, names_path: Path) -> list[choosing.TreeCategory]:
-    profile = json.loads((index_dir / "profile.json").read_text(encoding="utf-8"))
+    profile = read_profile(index_dir)
     names = read_category_names(names_path)
     return [
         choosing.TreeCategory(row["category_id"], *names[row["category_id"]][:2], row["num_products"])
@@ -118,7 +118,7 @@ class _Judge:
         cut, features = keep_products(self._labels, self._features_dir, ids)
         material = material_of(cut.products, cut.images, features)
         pairs, sizes = [[one] for one in classes], [self.size] * len(classes)
-        judged, _ = judge_samples([material], pairs, sizes, one_picture_a_group=True)
+        judged, _ = judge_samples([material], pairs, sizes, one_image_a_group=True)
         return {
             "category_ids": list(category_ids),
             "accuracy": accuracy_figure(judged[0], 0),

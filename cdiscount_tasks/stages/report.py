@@ -14,13 +14,13 @@ from typing import Any, TypedDict, cast
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
 
 from cdiscount_tasks.artifacts.json_files import read_json, write_json
 from cdiscount_tasks.artifacts.manifest import read_manifest
 from cdiscount_tasks.artifacts.publish import rebuild_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.index.profile_file import read_profile
 from cdiscount_tasks.learning.features.leak import unknown_price
 from cdiscount_tasks.learning.measuring import metrics as measuring
 from cdiscount_tasks.learning.measuring.calibration import Calibration
@@ -35,16 +35,18 @@ from cdiscount_tasks.pages.report.class_table import write_classes
 from cdiscount_tasks.pages.report.metrics_json import summarise
 from cdiscount_tasks.pages.report.page import render_model_card, render_report
 from cdiscount_tasks.reports.evidence import read_evidence, read_small_pictures
+from cdiscount_tasks.reports.metrics import METRICS
 from cdiscount_tasks.reports.suspects import make_suspect_texts
 from cdiscount_tasks.settings.run import RunConfig
 from cdiscount_tasks.tables import parquet, schemas
 from cdiscount_tasks.tables.audit import AuditTables, read_audit
 from cdiscount_tasks.tables.labels import read_label_tables
+from cdiscount_tasks.tables.predictions import PREDICTIONS, read_image_predictions, read_predictions
 from cdiscount_tasks.vocabulary import CLASS_NAMES, TEST, VALIDATION
 
 logger = logging.getLogger(__name__)
 
-VERSION = 7
+VERSION = 8
 _SETTING = "CDISCOUNT_REPORTS"
 _LIBRARIES = ("jinja2", "matplotlib", "numpy", "pandas", "pillow", "scipy")
 
@@ -99,12 +101,6 @@ class _Inputs:
     profile: dict[str, Any]
 
 
-def _flat(column: pa.ChunkedArray, width: int) -> npt.NDArray[Any]:
-    """Return a column of fixed-size lists as an array, [rows, width]."""
-    values = pa.concat_arrays([chunk.flatten() for chunk in column.chunks]) if column.num_chunks else pa.array([])
-    return np.asarray(values.to_numpy(zero_copy_only=False)).reshape(-1, width)
-
-
 def _corrected(products: pd.DataFrame, labels: pd.DataFrame, classes: pd.DataFrame) -> npt.NDArray[np.int64]:
     """Return each product's class with human fixes applied; -1 where a fix took it out of learning."""
     class_of = dict(zip(classes["category_id"], classes["class_index"], strict=True))
@@ -116,17 +112,7 @@ def _read_inputs(dirs: Mapping[str, Path]) -> _Inputs:
     labels_dir, model_dir, evaluation_dir = dirs["labels"], dirs["model"], dirs["evaluation"]
     manifests = {stage: read_manifest(path) for stage, path in dirs.items()}
     classes = parquet.read_table(labels_dir / "classes.parquet", schemas.CLASSES).to_pandas()
-    by_product = schemas.prediction_schema(len(classes), by_image=False)
-    by_image = schemas.prediction_schema(len(classes), by_image=True)
-    predictions = parquet.read_table(evaluation_dir / "predictions.parquet", by_product)
-    probabilities = _flat(predictions["probabilities"], by_product.field("probabilities").type.list_size)
-    if "top_classes" in predictions.column_names:
-        top_classes = _flat(predictions["top_classes"], probabilities.shape[1]).astype(np.int64)
-    else:
-        top_classes = np.argsort(-probabilities, axis=1, kind="stable")[:, : schemas.NUM_TOP_CLASSES]
-    scalar = [field.name for field in by_product if not pa.types.is_nested(field.type)]
-    products = predictions.select(scalar).to_pandas()
-    products["probability"] = probabilities.max(axis=1)
+    products, top_classes = read_predictions(evaluation_dir, len(classes))
     labels = parquet.read_table(labels_dir / "products.parquet", schemas.LABEL_PRODUCTS, ["product_id", "label"])
     products["corrected_class_index"] = _corrected(products, parquet.exact_frame(labels, "label"), classes)
     return _Inputs(
@@ -135,18 +121,14 @@ def _read_inputs(dirs: Mapping[str, Path]) -> _Inputs:
         classes=classes,
         products=products,
         top_classes=top_classes,
-        images=parquet.read_table(
-            evaluation_dir / "image_predictions.parquet",
-            by_image,
-            ["product_id", "split", "group_id", "class_index", "predicted", "probability_of_label"],
-        ).to_pandas(),
+        images=read_image_predictions(evaluation_dir, len(classes)),
         calibration=cast(Calibration, read_json(evaluation_dir / "calibration.json")),
         history=parquet.read_table(model_dir / "history.parquet", schemas.HISTORY).to_pandas(),
         certificate=read_json(labels_dir / "certificate.json"),
         counts=read_json(labels_dir / "counts.json"),
         model_input=read_json(model_dir / "input.json"),
         audit=read_audit(dirs["audit"]) if "audit" in dirs else None,
-        profile=read_json(dirs["index"] / "profile.json"),
+        profile=read_profile(dirs["index"]),
     )
 
 
@@ -244,8 +226,8 @@ def write_report(
         suspects = make_suspect_texts(dirs, inputs.audit, inputs.classes, metrics, embed_pictures=embed_pictures)
         label_page = _make_label_page(dirs, metrics, embed_pictures=embed_pictures)
         page = render_report(metrics, inputs.history, show_galleries(choices, evidence), suspects.shown)
-        write_json(part_dir / "metrics.json", metrics)
-        shutil.copyfile(dirs["evaluation"] / "predictions.parquet", part_dir / "predictions.parquet")
+        write_json(part_dir / METRICS, metrics)
+        shutil.copyfile(dirs["evaluation"] / PREDICTIONS, part_dir / PREDICTIONS)
         (part_dir / "report.html").write_text(page, encoding="utf-8")
         (part_dir / "labels.html").write_text(label_page, encoding="utf-8")
         for name, text in suspects.files.items():

@@ -1,4 +1,4 @@
-"""What a comparison reads of labels and features: products, groups, pictures, and the vectors of some of them."""
+"""What a comparison reads of labels and features: products, groups, images, and the vectors of some of them."""
 
 from pathlib import Path
 from typing import NamedTuple
@@ -16,8 +16,8 @@ class ComparedLabels(NamedTuple):
 
     Attributes:
         products: Columns product_id, class_index, group_id; by product_id.
-        images: Columns product_id, image_number, picture (the same number for the same pixels); row for row as the
-            features.
+        images: Columns product_id, image_number, distinct_image (the same number for the same pixels); row for row as
+            the features.
         classes: classes.parquet.
     """
 
@@ -36,7 +36,7 @@ def read_compared_labels(labels_dir: Path) -> ComparedLabels:
     products = read_table(labels_dir / "products.parquet", LABEL_PRODUCTS, columns).to_pandas()
     images = read_table(labels_dir / "images.parquet", LABEL_IMAGES, ["product_id", "image_number", "pixel_hash"])
     frame = images.to_pandas()
-    frame["picture"] = pd.factorize(frame.pop("pixel_hash"))[0]
+    frame["distinct_image"] = pd.factorize(frame.pop("pixel_hash"))[0]
     classes = read_table(labels_dir / "classes.parquet", CLASSES).to_pandas()
     return ComparedLabels(products.sort_values("product_id", ignore_index=True), frame, classes)
 
@@ -44,7 +44,7 @@ def read_compared_labels(labels_dir: Path) -> ComparedLabels:
 def keep_products(
     labels: ComparedLabels, features_dir: Path, product_ids: np.ndarray
 ) -> tuple[ComparedLabels, np.ndarray]:
-    """Return the labels of some products, and the vectors of their pictures.
+    """Return the labels of some products, and the vectors of their images.
 
     Args:
         labels: Of all products.

@@ -96,7 +96,7 @@ def _decode(data: bytes, path: Path, kind: str) -> str:
     return text
 
 
-def _check_header(path: Path, table: CsvTable, columns: Sequence[str]) -> None:
+def _check_header(path: Path, table: CsvTable, columns: Sequence[str], optional: Sequence[str]) -> None:
     header, line = table.header, table.header_line
     twice = [name for place, name in enumerate(header) if name and name in header[:place]]
     if twice:
@@ -107,9 +107,8 @@ def _check_header(path: Path, table: CsvTable, columns: Sequence[str]) -> None:
         hint = "; fields are separated by commas, semicolons or tabs" if other else ""
         found = ", ".join(name or "an empty name" for name in header)
         found = found if len(found) <= _LONGEST_SHOWN else f"{found[:_LONGEST_SHOWN]}..."
-        raise DataError(
-            f"{path}: line {line} lacks the column {missing[0]}, expected {', '.join(columns)}, found {found}{hint}"
-        )
+        expected = ", ".join([*columns, *(f"{name} (optional)" for name in optional)])
+        raise DataError(f"{path}: line {line} lacks the column {missing[0]}, expected {expected}, found {found}{hint}")
 
 
 def _choose_separator(first_line: str, columns: Sequence[str]) -> str:
@@ -198,7 +197,32 @@ def _rows(path: Path, text: str, separator: str, kind: str, line: int) -> list[C
     return rows
 
 
-def parse_csv(data: bytes, path: Path, columns: Sequence[str], kind: str) -> CsvTable:
+def _check_row(path: Path, row: CsvRow, table: CsvTable, lines: Sequence[str]) -> None:
+    """Refuse a row that a quote or a missing separator has changed; `lines` are the table's, its header first."""
+    place = row.line - table.header_line
+    swallowed = _swallowed_line(row, table.separator, lines, place)
+    if swallowed:
+        raise DataError(
+            f"{path}: line {swallowed} looks like a row, but lies inside a text whose double quote opens in the "
+            f"row of line {row.line}; close that quote, or take it out"
+        )
+    if _spaced_quote(row, table.separator, lines[place]):
+        raise DataError(f"{path}: line {row.line} has a space before a double quote; take the space out")
+    num_fields, num_names = len(row.fields), len(table.header)
+    if num_fields != num_names:
+        mark = SEPARATORS[table.separator]
+        way_out = (
+            f"put text that holds a {mark} in double quotes"
+            if num_fields > num_names
+            else f"a field that is empty needs its {mark} too"
+        )
+        raise DataError(
+            f"{path}: line {row.line} has {num_fields} field{'s' if num_fields > 1 else ''}, expected {num_names}; "
+            f"{way_out}"
+        )
+
+
+def parse_csv(data: bytes, path: Path, columns: Sequence[str], kind: str, optional: Sequence[str] = ()) -> CsvTable:
     """Read the bytes of a CSV file.
 
     Args:
@@ -206,6 +230,7 @@ def parse_csv(data: bytes, path: Path, columns: Sequence[str], kind: str) -> Csv
         path: Where they come from, for messages.
         columns: What the header must name; other columns may be there too.
         kind: What the file is, for messages.
+        optional: Columns that are read where the header names them, for messages.
 
     Raises:
         DataError: If the file cannot be read, lacks a column or has one twice, a row has more or fewer fields than the
@@ -223,38 +248,20 @@ def parse_csv(data: bytes, path: Path, columns: Sequence[str], kind: str) -> Csv
     line_end = "\r\n" if body[: len(first_line) + 2].endswith("\r\n") else "\n"
     names = [name.strip() for name in header.fields]
     table = CsvTable(names, line, rows, separator, data.startswith(codecs.BOM_UTF8), line_end)
-    _check_header(path, table, columns)
+    _check_header(path, table, columns, optional)
     lines = list(io.StringIO(body, newline=""))
     for row in rows:
-        swallowed = _swallowed_line(row, separator, lines, row.line - line)
-        if swallowed:
-            raise DataError(
-                f"{path}: line {swallowed} looks like a row, but lies inside a text whose double quote opens in the "
-                f"row of line {row.line}; close that quote, or take it out"
-            )
-        if _spaced_quote(row, separator, lines[row.line - line]):
-            raise DataError(f"{path}: line {row.line} has a space before a double quote; take the space out")
-        if len(row.fields) != len(names):
-            mark = SEPARATORS[separator]
-            way_out = (
-                f"put text that holds a {mark} in double quotes"
-                if len(row.fields) > len(names)
-                else f"a field that is empty needs its {mark} too"
-            )
-            raise DataError(
-                f"{path}: line {row.line} has {len(row.fields)} field{'s' if len(row.fields) > 1 else ''}, expected "
-                f"{len(names)}; {way_out}"
-            )
+        _check_row(path, row, table, lines)
     return table
 
 
-def read_csv(path: Path, columns: Sequence[str], kind: str) -> CsvTable:
+def read_csv(path: Path, columns: Sequence[str], kind: str, optional: Sequence[str] = ()) -> CsvTable:
     """Read a CSV file; the arguments and faults are those of `parse_csv`."""
     try:
         data = read_input(path)
     except OSError as error:
         raise DataError(f"{path}: cannot be read as a {kind} file: {error.strerror or error}") from error
-    return parse_csv(data, path, columns, kind)
+    return parse_csv(data, path, columns, kind, optional)
 
 
 def format_csv(table: CsvTable) -> bytes:

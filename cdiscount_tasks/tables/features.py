@@ -4,10 +4,16 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.tables.parquet import open_table, read_row_groups, read_table
 from cdiscount_tasks.tables.schemas import features_schema
+
+
+def vector_lists(vectors: np.ndarray) -> pa.FixedSizeListArray:
+    """Return vectors, float32, [num_images, num_features], as a column of the features' table."""
+    return pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1), pa.float32()), vectors.shape[1])
 
 
 def _checked(path: Path, vectors: np.ndarray) -> np.ndarray:

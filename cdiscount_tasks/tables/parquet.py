@@ -155,6 +155,19 @@ def read_table(path: Path, schema: pa.Schema, columns: Sequence[str] | None = No
         return file.read(columns=None if columns is None else list(columns))
 
 
+def read_columns(path: Path, columns: Sequence[str]) -> pa.Table:
+    """Read some columns of a table whose other columns need not be known, with page checksums verified.
+
+    Raises:
+        DataError: If the file is missing, damaged or lacks a column.
+    """
+    with _damage_told(path), open_table(path) as file:
+        missing = [name for name in columns if name not in file.schema_arrow.names]
+        if missing:
+            raise DataError(f"{path}: has the columns {file.schema_arrow.names}, expected {', '.join(missing)} too")
+        return file.read(columns=list(columns))
+
+
 def exact_frame(table: pa.Table, name: str) -> "pd.DataFrame":
     """Convert a table of which one int64 column may lack values: as floats its ids above 2**53 would be rounded.
 

@@ -2,14 +2,15 @@
 
 from cdiscount_airflow.assets import schedule_in_words, times_in_words
 from cdiscount_airflow.forms import preset_purpose, preset_summary
+from cdiscount_tasks.runs.categories import doubts_of_names
 from cdiscount_tasks.runs.durations import durations_of
 from cdiscount_tasks.settings.environment import Environment
 from cdiscount_tasks.settings.sample import SampleConfig
 from cdiscount_tasks.vocabulary import DRAWN_WARNING
 
 _FAILED = (
-    "- Failed? That run's tab **Report** says why. Clear the failed task, and the run continues from there: what is "
-    "finished is used again."
+    "- Failed? That run's tab **Report** says why, and whether to clear the failed task or to trigger a new run. What "
+    "is finished is used again in both cases."
 )
 
 
@@ -17,11 +18,15 @@ def _drawn(environment: Environment) -> list[str]:
     return [f"> {DRAWN_WARNING}", ""] if environment.uses_demo_catalogue else []
 
 
-def description_of(sample: SampleConfig) -> str:
-    """Return what a DAG's description says of a sample, and when it runs by itself: Airflow's list hides a cron."""
+def description_of(sample: SampleConfig, environment: Environment) -> str:
+    """Return what a DAG's description says of a sample, and when it runs by itself: Airflow's list hides a cron.
+
+    Categories that the names CSV lacks come first: a run with them fails, and the list is where a person looks.
+    """
     times = times_in_words(sample)
     runs = f"Runs by itself: {' and '.join(times)}, once unpaused." if times else "Runs when triggered."
-    return f"{sample.description} {runs}".strip()
+    doubts = [f"Check the categories: {doubt}." for doubt in doubts_of_names(sample, environment)]
+    return " ".join([*doubts, f"{sample.description} {runs}".strip()])
 
 
 def _choice(sample: SampleConfig, environment: Environment) -> str:
@@ -48,6 +53,7 @@ def page_of(sample: SampleConfig, environment: Environment) -> str:
         _FAILED,
         "",
         *_drawn(environment),
+        *(f"> **Check the categories**: {doubt}.\n" for doubt in doubts_of_names(sample, environment)),
         sample.description,
         "",
         "| preset | what it is |",
@@ -78,9 +84,9 @@ def catalogue_page(environment: Environment) -> str:
         _FAILED,
         "",
         *_drawn(environment),
-        "- **By itself**, once unpaused, it looks whether the catalogue is new, whether its content changed, or "
-        "whether its page is out of date (other names, another sample); else the run is skipped. While something still "
-        "writes to the file, it waits.",
+        "- **By itself**, once unpaused, it looks every hour, 15 minutes before the full hour (`45 * * * *`, UTC), "
+        "whether the catalogue is new, whether its content changed, or whether its page is out of date (other names, "
+        "other samples). If not, the run is skipped. While something still writes to the file, it waits.",
         "- **A new catalogue** is published as the asset `catalogue_index`, on which a sample's DAG runs by itself "
         "with `schedule: {on_new_index: true}`. A file that was only touched or moved publishes nothing.",
         f"- **Catalogue**: `{environment.catalogue_path}` (`CDISCOUNT_CATALOGUE`)",

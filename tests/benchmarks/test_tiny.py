@@ -21,8 +21,13 @@ pytestmark = [pytest.mark.slow, pytest.mark.training]
 
 TINY = {
     "benchmarks.belief.interval_coverage": (["--repeats", "20", "--without-bootstraps"], r"\(1000, 0.97\): \("),
-    "benchmarks.belief.figure_coverage": (["--repeats", "1"], r"\| 0.9 \| 10 % \| 0.90 \| 300 \|"),
+    "benchmarks.belief.figure_coverage": (["--repeats", "1"], r"\| 0.9 \| 10 % \| 0.90 \| 3,000 \|"),
+    "benchmarks.belief.promises": (["--repeats", "1"], r"\| 99 % \| 10,000 \| "),
     "benchmarks.belief.comparison_coverage": (["--repeats", "1", "--groups", "40"], r"\| 40 \| \d"),
+    "benchmarks.belief.features": (
+        ["--products", "300", "--filters", "20", "--clean", "absent"],
+        r"\| drawn wine \| descriptor \| 1316 \|",
+    ),
     "benchmarks.endurance.index_kills": (["--gb", "0.002"], r"identity and tables differ after a scan: True"),
     "benchmarks.endurance.large_sample": (["--images", "200", "--image-size", "32"], r'"num_train_images": \d'),
 }
@@ -95,7 +100,7 @@ def few_real_products(real_data, tmp_path_factory):
 def test_every_benchmark_is_run_here():
     names = {path.stem for path in (PROJECT_DIR / "benchmarks").glob("*/*.py")} - {"measure", "index_steps"}
     assert names == {module.split(".")[-1] for module in TINY} | set(SPEED) | {
-        "audit", "busy_pool", "clothing", "dirty", "training_kills"
+        "audit", "busy_pool", "clothing", "dirty", "planted_marks", "training_kills"
     }  # fmt: skip
     assert set(TINY_SPEED) == set(SPEED)
 
@@ -131,6 +136,11 @@ def test_planted_faults_are_found_among_few_real_products(run_here, few_real_pro
 def test_suspects_are_found_among_few_real_products(run_here, few_real_products, real_data):
     real_data("weights")
     assert "by_image" in run_here("benchmarks.belief.audit", "--clean", few_real_products)
+
+
+def test_kinds_of_features_are_compared_among_few_real_products(few_real_products):
+    out = run("benchmarks.belief.features", "--products", 300, "--filters", 20, "--clean", few_real_products)
+    assert re.search(r"\| descriptor \| \d+ of \d+ ", out)
 
 
 def test_networks_are_compared_on_real_pictures(run_here, real_data, tmp_path):
@@ -169,3 +179,9 @@ def test_a_wrong_option_is_refused_before_anything_is_measured(options):
     done = subprocess.run(command, cwd=PROJECT_DIR, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert options[-2] in done.stderr or options[-1] in done.stderr
+
+
+def test_planted_marks_are_judged(real_data):
+    real_data("clothing/catalogue.bson")
+    options = ("--cases", 1, "--epochs", 1, "--image-size", 32)
+    assert re.search(r"found in [01] of 1 cases", run("benchmarks.belief.planted_marks", *options))

@@ -171,6 +171,16 @@ def test_the_pages_say_that_the_demo_catalogue_is_drawn(read_dags, write_sample)
     assert "Drawn pictures" not in real["cdiscount_tea"].doc_md
 
 
+def test_categories_that_the_names_lack_are_told_before_a_run_is_triggered(read_dags, write_sample, tmp_path):
+    names = tmp_path / "names.csv"
+    names.write_text("category_id,category_level1,category_level2,category_level3\n1000003400,A,B,C\n")
+    dags, _ = read_dags(write_sample("tea"), CDISCOUNT_CATEGORY_NAMES=str(names))
+
+    sentence = "the names CSV does not know the categories 1000003402"
+    assert sentence in dags["cdiscount_tea"].description
+    assert sentence in dags["cdiscount_tea"].doc_md
+
+
 def test_a_broken_yaml_leaves_the_others_working(read_dags, write_sample):
     write_sample("tea")
     folder = write_sample("coffee", colour="black")

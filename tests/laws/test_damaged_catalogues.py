@@ -22,7 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cdiscount_tasks.catalogue import window
-from cdiscount_tasks.catalogue.document import NO_CATEGORY
+from cdiscount_tasks.catalogue.layout import NO_CATEGORY
 from cdiscount_tasks.catalogue.scan import scan_range
 from cdiscount_tasks.index.tables import images_table
 from cdiscount_tasks.settings.environment import PROJECT_DIR

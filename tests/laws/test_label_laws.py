@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from cdiscount_tasks.artifacts.publish import build_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.learning.measuring.metrics import confusion
+from cdiscount_tasks.learning.measuring.confusion import confusion
 from cdiscount_tasks.learning.pictures.images import decode_rgb
 from cdiscount_tasks.settings.sample import DrawConfig, LabelConfig
 from cdiscount_tasks.stages.inputs import LabelFiles

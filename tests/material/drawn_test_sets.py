@@ -7,7 +7,7 @@ import numpy as np
 from scipy import special, stats
 
 from cdiscount_tasks.learning.measuring.intervals import percentiles, resampled_sums
-from cdiscount_tasks.learning.measuring.shares import design_effects, score_intervals, wilson_interval
+from cdiscount_tasks.learning.measuring.shares import _as_pairs, _correlations, score_intervals, wilson_interval
 
 NUMS_GROUPS = (40, 100, 300, 1_000)
 ACCURACIES = (0.75, 0.90, 0.97)
@@ -87,6 +87,23 @@ def draw_test_sets(cell: Cell, repeats: int, seed: int = 0) -> TestSets:
         np.bincount(repeat, num_images, repeats),
         np.bincount(repeat[product], image_right, repeats),
     )
+
+
+def design_effects(group_sizes: np.ndarray, group_hits: np.ndarray, of: np.ndarray) -> np.ndarray:
+    """Return by how much groups inflate the variance of each of many shares (Kish 1965, Survey Sampling).
+
+    1 + (size - 1) * correlation, with the size of the group that a product sees, sum(m^2) / sum(m).
+
+    Args:
+        group_sizes: [num_pairs], of each pair of a share and a group: the products, at least 1.
+        group_hits: [num_pairs], how many of them are right.
+        of: int, [num_pairs], which share the pair belongs to.
+
+    Returns:
+        float64, [num_shares], each at least 1: of the shares that occur in `of`, ascending.
+    """
+    total = _as_pairs(group_sizes, group_hits, of).groupby("of")[["m", "y", "groups", "squares", "within"]].sum()
+    return np.asarray(1 + (total["squares"] / total["m"] - 1) * _correlations(total))
 
 
 def _pairs(sets: TestSets) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -31,7 +31,7 @@ def make_material(groups_by_class, apart=4.0, products_per_group=(1,), images_pe
     return Material(
         features=np.array(features, np.float32),
         product_of_image=np.array(product_of_image, np.int64),
-        picture=np.array(picture, np.int64),
+        distinct_image=np.array(picture, np.int64),
         class_index=np.array(class_index, np.int64),
         group_id=np.array(group_id, np.int64) * 7,
     )

@@ -1,6 +1,20 @@
 """Drawn predictions in groups, and the slow, obvious bootstrap to compare intervals with."""
 
 import numpy as np
+import pandas as pd
+
+from cdiscount_tasks.learning.measuring.confusion import LEVELS as LEVEL_COLUMNS
+
+LEVELS = [("A", "x", "1"), ("A", "x", "2"), ("A", "y", "3"), ("B", "x", "1"), ("A", "x", "1")]
+"""Of five classes. The fourth's level 2 is called as others are, below a different level 1; the fifth has the path of
+the first."""
+
+
+def make_classes(num_classes, levels=None, num_products_train=None):
+    """Return as much of classes.parquet as is measured by; `levels`: a row of three names per class."""
+    levels = levels or [("ALL", "SOME", str(index)) for index in range(num_classes)]
+    table = pd.DataFrame(levels, columns=list(LEVEL_COLUMNS))
+    return table.assign(num_products_train=num_products_train or range(num_classes, 0, -1))
 
 
 def make_predictions(num_groups=200, num_classes=4, seed=0):

@@ -145,10 +145,11 @@ def _calibration(columns) -> dict:
     """Choose on validation, as the evaluation does; of more than 256 classes from the ten that are kept."""
     on_validation = np.asarray(columns["split"]) == "validation"
     probabilities = np.asarray(columns["probabilities"], np.float32)[on_validation]
+    groups = np.asarray(columns["group_id"])[on_validation]
     if "top_classes" in columns:
         right = np.asarray(columns["predicted"]) == np.asarray(columns["class_index"])
-        return choose_calibration(probabilities, np.where(right, 0, 1)[on_validation])
-    return choose_calibration(probabilities, np.asarray(columns["class_index"])[on_validation])
+        return choose_calibration(probabilities, np.where(right, 0, 1)[on_validation], groups)
+    return choose_calibration(probabilities, np.asarray(columns["class_index"])[on_validation], groups)
 
 
 def _write_predictions(part_dir, products, images, num_classes, random) -> None:

@@ -178,7 +178,8 @@ def _write_predictions(part_dir: Path, products: pd.DataFrame, neighbours: np.nd
         columns["probabilities"] = _fixed(found["values"], pa.float32())
         if not by_image:
             on_validation = (rows["split"] == "validation").to_numpy()
-            calibration = choose_calibration(found["values"][on_validation], found["label_place"][on_validation])
+            of_validation = (found["values"], found["label_place"], rows["group_id"].to_numpy())
+            calibration = choose_calibration(*(one[on_validation] for one in of_validation))
             write_json(part_dir / "calibration.json", calibration)
             confidence, in_label = tempered(found["values"], found["label_place"], calibration["temperature"])
             columns["squared_error"] = squared_errors(found["values"], found["label_place"]).astype(np.float32)

@@ -76,7 +76,7 @@ def test_a_missing_or_wrong_split_file_is_told(samples_dir, capsys):
 def test_fixes_that_no_run_reads_are_told(samples_dir, tmp_path, capsys):
     (tmp_path / "fixes" / "tee.csv").write_text("product_id,category_id,reason\n")
     assert check_samples(samples_dir) == 0
-    assert "tee.csv: there is no sample 'tee', so no run reads these fixes" in capsys.readouterr().err
+    assert "tee.csv: no sample is called 'tee', so no run reads these fixes" in capsys.readouterr().err
 
 
 def test_a_wrong_setting_of_the_machine_is_an_error_of_its_own(samples_dir, monkeypatch):

@@ -123,7 +123,7 @@ def test_a_wrong_sample_ends_in_a_sentence(start, name, words):
         ('{"samples": ["tea", "coffee"], "products_per_category": "60"}', "products_per_category is '60', expected "),
         ('{"samples": ["tea", "coffee"], "products_per_category": true}', "products_per_category is True, expected "),
         ('{"samples": ["tea", "coffee"], "products_per_category": 5}', "products_per_category is 5, expected 10"),
-        ('{"sample": ["tea", "coffee"]}', "conf has 'sample', which is no parameter of it; did you mean samples?"),
+        ('{"sample": ["tea", "coffee"]}', "conf has 'sample', which is not a parameter; did you mean samples?"),
         ('{"samples": ["tea", "coffee"]}', "sample tea has no finished run"),
     ],
 )  # fmt: skip

@@ -82,7 +82,7 @@ class AirflowApi:
         return not self.health_fault()
 
     def set_pool(self, name: str, slots: int, description: str) -> None:
-        """Make a pool or change the one that stands: a task whose pool is missing would wait for ever."""
+        """Make a pool or change the existing one: a task whose pool is missing would wait for ever."""
         settings = {"slots": slots, "description": description, "include_deferred": False}
         try:
             self.call("POST", "/pools", {"name": name, **settings})

@@ -7,7 +7,7 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-# Of Airflow's own lines a terminal shows warnings alone. A task's failure is told by its callback instead.
+# Of Airflow's own lines a terminal shows warnings alone. A task's failure is reported by its callback instead.
 os.environ["AIRFLOW__LOGGING__NAMESPACE_LEVELS"] = "airflow=WARNING task=CRITICAL py.warnings=ERROR"
 
 from airflow.dag_processing.dagbag import DagBag

@@ -30,7 +30,7 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 
 
 class ToolError(Exception):
-    """What a person at the terminal can mend; its text is all they need to see."""
+    """What a person at the terminal can repair; its text is all they need to see."""
 
 
 def home_dir(environ: Mapping[str, str] | None = None) -> Path:
@@ -40,7 +40,7 @@ def home_dir(environ: Mapping[str, str] | None = None) -> Path:
     try:
         home = Path(named).expanduser().absolute()
     except RuntimeError as error:
-        raise ToolError(f"AIRFLOW_HOME is {named!r}, but that user's home is not known; name a whole path") from error
+        raise ToolError(f"AIRFLOW_HOME is {named!r}, but that user has no known home; write the whole path") from error
     for path in (home, PROJECT_DIR):
         if os.path.expandvars(path) != str(path):
             raise ToolError(
@@ -113,24 +113,14 @@ def passwords_path(home: Path) -> Path:
 
 
 def _home_page(home: Path) -> str | None:
-    """Return the folder whose settings tell a visitor of the home page where to begin; a home's own settings win."""
+    """Return the folder whose settings show a visitor of the home page where to begin; a home's own settings win."""
     own = home / "config" / "airflow_local_settings.py"
     return None if own.exists() else str(PROJECT_DIR / "tools" / "airflow" / "home_page")
 
 
-def airflow_environ(home: Path, port: int = 8080, environ: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the environment of every Airflow process of a home.
-
-    Args:
-        home: AIRFLOW_HOME, made if it is missing.
-        port: Of the API server on 127.0.0.1, where tasks report as well.
-        environ: What the user has set; of Airflow's settings in it those of `shell.KEPT_SETTINGS` win.
-    """
-    environ = shell.without_foreign_settings(os.environ if environ is None else environ)
-    home.mkdir(parents=True, exist_ok=True, mode=0o700)
-    keys = _secrets(home)
-    (home / "empty.cfg").touch()
-    chosen = {
+def _chosen(home: Path) -> dict[str, str]:
+    """Return the settings that a user's own ones win against."""
+    return {
         CONNECTION: sqlite_address(home / "airflow.db"),
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": str(max(4, 2 * (os.cpu_count() or 1))),
@@ -155,9 +145,13 @@ def airflow_environ(home: Path, port: int = 8080, environ: Mapping[str, str] | N
         "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.3",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
         "SCARF_ANALYTICS": "false",
-        **shell.user_name(environ),
     }
-    fixed = {
+
+
+def _fixed(home: Path, port: int, environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the settings on which the tools themselves rely."""
+    keys = _secrets(home)
+    return {
         "AIRFLOW_HOME": str(home),
         "AIRFLOW_CONFIG": str(home / "empty.cfg"),
         "AIRFLOW__API__HOST": "127.0.0.1",
@@ -175,7 +169,21 @@ def airflow_environ(home: Path, port: int = 8080, environ: Mapping[str, str] | N
         "TF_CPP_MIN_LOG_LEVEL": "3",
         "KERAS_BACKEND": "tensorflow",
     }
-    return shell.proxies_past_loopback({**chosen, **environ, **fixed})
+
+
+def airflow_environ(home: Path, port: int = 8080, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment of every Airflow process of a home.
+
+    Args:
+        home: AIRFLOW_HOME, made if it is missing.
+        port: Of the API server on 127.0.0.1, where tasks report as well.
+        environ: What the user has set; of Airflow's settings in it those of `shell.KEPT_SETTINGS` win.
+    """
+    environ = shell.without_foreign_settings(os.environ if environ is None else environ)
+    home.mkdir(parents=True, exist_ok=True, mode=0o700)
+    (home / "empty.cfg").touch()
+    chosen = {**_chosen(home), **shell.user_name(environ)}
+    return shell.proxies_past_loopback({**chosen, **environ, **_fixed(home, port, environ)})
 
 
 def _migrate(environ: Mapping[str, str]) -> None:
@@ -186,7 +194,7 @@ def _migrate(environ: Mapping[str, str]) -> None:
 
 
 def _make_database(home: Path, environ: Mapping[str, str]) -> None:
-    """Make a database aside: one that was interrupted would be a riddle to the next migration."""
+    """Make a database aside: the next migration could not read an interrupted one."""
     for torn in home.glob("airflow.db.part*"):
         torn.unlink()
     part = home / "airflow.db.part"
@@ -207,10 +215,10 @@ def _refuse_foreign_database(home: Path, address: str, *, is_own: bool) -> None:
     try:
         foreign = foreign_dags(address)
     except DatabaseFaultError as error:
-        raise ToolError(f"{named} cannot be used ({error}); mend that, or {way_out}") from error
+        raise ToolError(f"{named} cannot be used ({error}); repair it, or {way_out}") from error
     if foreign:
-        told = ", ".join(foreign[:3]) + (f" and {len(foreign) - 3} more" if len(foreign) > 3 else "")
-        raise ToolError(f"{named} belongs to another Airflow project (it has the DAGs {told}); {way_out}")
+        names = ", ".join(foreign[:3]) + (f" and {len(foreign) - 3} more" if len(foreign) > 3 else "")
+        raise ToolError(f"{named} belongs to another Airflow project (it has the DAGs {names}); {way_out}")
 
 
 def migrate(home: Path, environ: Mapping[str, str]) -> bool:

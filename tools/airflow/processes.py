@@ -73,7 +73,7 @@ def start_components(environ: Mapping[str, str], logs_dir: Path) -> dict[str, su
 
 
 def born(pid: int) -> float | None:
-    """Return when a process was started, or None if there is none: pid and birth together name a process for good."""
+    """Return when a process was started; None: it does not exist. Pid and birth together name a process for good."""
     try:
         return float(psutil.Process(pid).create_time())
     except psutil.NoSuchProcess:

@@ -21,13 +21,14 @@ from tools.airflow.home import PROJECT_DIR, ToolError, airflow_environ, held_loc
 
 START_TIMEOUT_S = 180
 DEFAULT_PORT = 8080
+_NUM_LAST_LINES = 15
 
 
 def wanted_port() -> int:
     """Return the port that CDISCOUNT_UI_PORT sets for the UI.
 
     Raises:
-        ToolError: If it is no port that a user may take.
+        ToolError: If it is not a port that a user may use.
     """
     text = os.environ.get("CDISCOUNT_UI_PORT") or str(DEFAULT_PORT)
     if not (text.isascii() and text.isdecimal()) or not 1024 <= int(text) <= 65535:
@@ -102,9 +103,9 @@ def differing_settings(note: ServerNote) -> list[str]:
     """Say which of the project's variables have another value now than when an Airflow was started, each in words."""
     wanted = settings_of(os.environ)
     names = sorted(name for name in {*note.settings, *wanted} if note.settings.get(name) != wanted.get(name))
-    told = [_difference(name, note.settings.get(name), wanted.get(name)) for name in names]
+    differences = [_difference(name, note.settings.get(name), wanted.get(name)) for name in names]
     port = os.environ.get("CDISCOUNT_UI_PORT")
-    return told + ([f"port {note.port} (now {port})"] if port and port != str(note.port) else [])
+    return differences + ([f"port {note.port} (now {port})"] if port and port != str(note.port) else [])
 
 
 def end_left_over(home: Path) -> int:
@@ -130,7 +131,7 @@ def started_airflow(home: Path, port: int, owner: str, say: Callable[[str], None
     Raises:
         ToolError: If another Airflow runs in this home, or this one left something behind.
     """
-    refusal = f"an Airflow runs in {home} already; `make down` stops it, AIRFLOW_HOME sets another home"
+    refusal = f"an Airflow runs in {home} already; `make down` stops it, or set AIRFLOW_HOME to a different folder"
     with held_lock(lock_path(home), refusal=refusal):
         if ended := end_left_over(home):
             say(f"ended {ended} processes that a killed Airflow had left")
@@ -160,14 +161,14 @@ def _stop(home: Path, port: int, components: dict[str, Any], sessions: dict[int,
             raise ToolError(f"processes {', '.join(map(str, left))} of Airflow could not be ended")
         (home / "server.json").unlink(missing_ok=True)
         if processes.is_taken(port):
-            raise ToolError(f"port {port} is still taken although all of Airflow's processes ended")
+            raise ToolError(f"port {port} is still in use although all of Airflow's processes ended")
 
 
-def last_lines(path: Path, count: int = 15) -> str:
+def last_lines(path: Path) -> str:
     """Return the end of a text file, or that it is missing."""
     if not path.exists():
         return f"({path} is missing)"
-    return "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-count:])
+    return "\n".join(path.read_text(encoding="utf-8", errors="replace").splitlines()[-_NUM_LAST_LINES:])
 
 
 def check_alive(home: Path, components: Mapping[str, Any]) -> None:
@@ -185,7 +186,7 @@ def wait_until_ready(home: Path, api: AirflowApi, components: Mapping[str, Any],
         home: AIRFLOW_HOME.
         api: The server's API.
         components: The processes that must go on living.
-        since: When it was started, ISO 8601 in UTC: what was parsed before that may be another day's.
+        since: When it was started, ISO 8601 in UTC: what was parsed before may be from an earlier day.
 
     Raises:
         ToolError: If a component ends, or it takes too long.

@@ -22,7 +22,7 @@ def throw_away_home(parent: Path, port: int = 8080) -> Iterator[tuple[Path, dict
     """Give a home with a migrated database of its own, removed afterwards; the migration is done once for all of them.
 
     Args:
-        parent: The lasting home below which the migrated database is kept and the throw-away homes stand.
+        parent: The lasting home below which the migrated database is kept and the throw-away homes are made.
         port: With which links to Airflow's UI begin.
     """
     template = parent / "template"

@@ -22,12 +22,12 @@ from tools.demo.catalogue import draw_if_needed
 def _port() -> int:
     port = server.wanted_port()
     if processes.is_taken(port):
-        raise ToolError(f"port {port} on 127.0.0.1 is taken by another program; set CDISCOUNT_UI_PORT to a free one")
+        raise ToolError(f"port {port} on 127.0.0.1 is used by another program; set CDISCOUNT_UI_PORT to a free port")
     return port
 
 
 def serve(port: int) -> None:
-    """Run an Airflow until this process is told to stop: what `make up` leaves behind."""
+    """Run an Airflow until this process is asked to stop: what `make up` leaves behind."""
     home = home_dir()
     with server.started_airflow(home, port, "up", say) as components:
         while True:
@@ -73,8 +73,8 @@ def up() -> None:
     if note is not None:
         if differing := server.differing_settings(note):
             raise ToolError(
-                f"an Airflow runs already on http://127.0.0.1:{note.port}, and keeps the settings that it was started "
-                f"with: {'; '.join(differing)}. To apply what is set now: `make down up`"
+                f"an Airflow already runs on http://127.0.0.1:{note.port}, with the settings of its start: "
+                f"{'; '.join(differing)}. To apply the present settings: `make down up`"
             )
         say("runs already")
         _tell(home, note.port)

@@ -17,16 +17,15 @@ def use_demo_catalogue() -> None:
 
 
 def draw_catalogue(demo_dir: Path, seed: str = "0") -> bool:
-    """Draw the demo catalogue, unless the one that stands was drawn with this seed.
+    """Draw the demo catalogue, unless the existing one was drawn with this seed.
 
     Returns:
-        Whether it stood already.
+        Whether it existed already.
 
     Raises:
         ToolError: If it could not be drawn; with the reason.
     """
     command = [sys.executable, "-m", "demo", "--out", str(demo_dir), "--seed", seed]
-    command += ["--processes", str(os.cpu_count() or 1)]
     environ = {**os.environ, "PYTHONPATH": str(PROJECT_DIR)}
     # A session of its own: Ctrl-C reaches this program alone, which then ends that one with its workers.
     with processes.signals_held():
@@ -35,7 +34,7 @@ def draw_catalogue(demo_dir: Path, seed: str = "0") -> bool:
         )
         sessions = {drawing.pid: processes.born(drawing.pid) or 0.0}
     try:
-        told, complaint = drawing.communicate()
+        output, complaint = drawing.communicate()
     except BaseException:
         with processes.signals_held():
             processes.end_sessions(sessions)
@@ -43,11 +42,11 @@ def draw_catalogue(demo_dir: Path, seed: str = "0") -> bool:
     if drawing.returncode:
         last = (complaint.strip() or "no reason given").splitlines()[-1]
         raise ToolError(f"the demo catalogue could not be drawn: {last}")
-    return "reused: True" in told
+    return "reused: True" in output
 
 
 def draw_if_needed(environment: Environment) -> None:
-    """Draw the demo catalogue if this environment works on it and there is none."""
+    """Draw the demo catalogue if this environment works on it and it is missing."""
     if environment.uses_demo_catalogue and not environment.catalogue_path.exists():
         print(f"drawing the demo catalogue in {environment.demo_dir} (half a minute, once)", flush=True)
         draw_catalogue(environment.demo_dir)

@@ -35,7 +35,7 @@ def _refuse_other_settings(note: server.ServerNote) -> None:
     wanted = server.settings_of(os.environ)
     if note.settings != wanted:
         raise ToolError(
-            f"the Airflow that runs on port {note.port} was started with other settings: "
+            f"the Airflow that runs on port {note.port} was started with different settings: "
             f"{'; '.join(server.differing_settings(note))}; stop it with `make down`, then `make demo` starts its own"
         )
 
@@ -137,7 +137,7 @@ def _tell_results(runs: list[RunWatch]) -> None:
 
 
 def demo() -> None:
-    """Draw, run, tell."""
+    """Draw, run, print the results."""
     stopwatch = Stopwatch()
     use_demo_catalogue()
     home, environment = home_dir(), read_environment()
@@ -147,13 +147,13 @@ def demo() -> None:
     if (note := server.running_note(home)) is not None:
         _refuse_other_settings(note)
     with held_lock(home / "demo.lock", refusal=f"another demo runs in {home}; wait for it, or set AIRFLOW_HOME"):
-        stood = draw_catalogue(environment.demo_dir, os.environ.get("DEMO_SEED") or "0")
+        reused = draw_catalogue(environment.demo_dir, os.environ.get("DEMO_SEED") or "0")
         stopwatch.lap("the catalogue")
-        say(f"demo catalogue {'found again' if stood else 'drawn'}: {environment.catalogue_path}")
+        say(f"demo catalogue {'found again' if reused else 'drawn'}: {environment.catalogue_path}")
         runs = _run_all(home, stopwatch)
     _tell_results(runs)
     stopwatch.lap("the comparison")
-    say(f"times: {stopwatch.told()}")
+    say(f"times: {stopwatch.summary()}")
 
 
 if __name__ == "__main__":

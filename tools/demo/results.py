@@ -19,12 +19,12 @@ def _percent(figure: dict[str, Any], scale: str = " %") -> str:
 
 
 def headline(run: Run) -> list[str]:
-    """Return the lines that tell a run's accuracy, the baseline beside it, and where the report stands."""
+    """Return the lines with a run's accuracy, the baseline beside it, and where the report is."""
     return [sentence(read_headline(run.report_dir)), f"    {run.report_dir / 'report.html'}"]
 
 
 def reused_stages(run: Run) -> list[str]:
-    """Return the stages whose artifact stood already."""
+    """Return the stages whose artifact existed already."""
     noted = run.recorded()
     return [step.name for step in steps.STEPS if noted.get(step.name, {}).get("reused")]
 
@@ -56,16 +56,11 @@ def compare(runs: Sequence[Run]) -> tuple[str, Path]:
 def difference(run_a: Run, run_b: Run) -> str:
     """Say by how much the product accuracy on the test split of one run is above another's, on other products."""
     # Here, not above: pandas and SciPy take two seconds, which every call of the tools would pay.
-    import pandas as pd  # noqa: PLC0415
-
     from cdiscount_tasks.learning.measuring.intervals import difference_of_accuracies  # noqa: PLC0415
+    from cdiscount_tasks.tables.predictions import read_judged  # noqa: PLC0415
 
-    sides = []
-    for run in (run_a, run_b):
-        path = run.folders()["evaluation"] / "predictions.parquet"
-        products = pd.read_parquet(path, columns=["split", "group_id", "class_index", "predicted"])
-        products = products[products["split"] == "test"]
-        sides += [(products["predicted"] == products["class_index"]).to_numpy(), products["group_id"].to_numpy()]
+    judged = [read_judged(run.folders()["evaluation"]) for run in (run_a, run_b)]
+    sides = [one[column].to_numpy() for one in judged for column in ("right", "group_id")]
     figure = difference_of_accuracies(*sides)
     titles = f"{run_a.config.sample.title} minus {run_b.config.sample.title}"
     return f"{titles}: {_percent(dict(figure), ' points')} (95 % interval)"

@@ -13,7 +13,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import IO
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 LOCKS = ("requirements.txt", "requirements-dev.txt")
@@ -22,14 +21,19 @@ ELSEWHERE = {f"PIP_{name}" for name in ("TARGET", "PREFIX", "ROOT", "PYTHON", "N
 FETCHED_GB, TENSORFLOW_GB, VENV_GB = 0.86, 0.57, 2.8  # measured on Linux x86-64, less on other platforms
 
 
-def is_current(project_dir: Path, *, write: bool = False) -> bool:
-    """Tell whether the stamp in `.venv` names this Python, these locks and this place; or write it so."""
+def read_stamps(project_dir: Path) -> tuple[list[bytes], list[bytes]]:
+    """Return the stamp in `.venv` and the one that it must have: Python's version, the locks' hash, the place."""
     digest = hashlib.sha256(b"".join((project_dir / name).read_bytes() for name in LOCKS)).hexdigest()
-    wanted = f"{sys.version_info[0]}.{sys.version_info[1]} {digest} ".encode() + os.fsencode(project_dir)
-    stamp_path = project_dir / ".venv" / "setup.stamp"
-    if write:
-        stamp_path.write_bytes(wanted)
-    return stamp_path.is_file() and stamp_path.read_bytes() == wanted
+    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    path = project_dir / ".venv" / "setup.stamp"
+    found = path.read_bytes().split(b" ", 2) if path.is_file() else []
+    return found, [version.encode(), digest.encode(), os.fsencode(project_dir)]
+
+
+def is_current(project_dir: Path) -> bool:
+    """Tell whether `.venv` is as the locks say."""
+    found, wanted = read_stamps(project_dir)
+    return found == wanted
 
 
 def check_platform(system: str, machine: str, libc: tuple[str, str]) -> None:
@@ -54,85 +58,71 @@ def check_disk(project_dir: Path) -> None:
         sys.exit(f"{project_dir}: {free_gb:.1f} GB are free, expected at least {needed_gb:.1f} GB; free space there")
 
 
-def take_lock(project_dir: Path) -> IO[str]:
-    """Take the project's set-up lock. pip inherits it, so that it also lasts as long as the pip of a killed set-up."""
-    (project_dir / ".setup").mkdir(exist_ok=True)
-    file = (project_dir / ".setup" / "lock").open("w")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        print("waiting: another set-up is at work in this folder")
-        fcntl.flock(file, fcntl.LOCK_EX)
-    os.set_inheritable(file.fileno(), True)
-    return file
+def starts(python: Path) -> bool:
+    """Tell whether a Python runs: that of a `.venv` does not once the one it was made with is gone."""
+    return python.exists() and not subprocess.run([python, "-I", "-c", ""], capture_output=True, check=False).returncode
 
 
-def output_of(*command: str | Path) -> str:
-    """Return what a command prints; nothing where it fails or does not start."""
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-    try:
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError):
-        return ""
-
-
-def make_venv(venv_dir: Path, *, is_unfinished: bool) -> None:
-    """Make `.venv`; one that was finished, runs and has this Python and this place is kept."""
+def make_venv(project_dir: Path) -> None:
+    """Make `.venv`; one that was finished, runs and has this Python and this place is kept, whatever its locks."""
+    venv_dir = project_dir / ".venv"
     if venv_dir.is_symlink():
         venv_dir.unlink()  # never install into what it leads to
-    same_place = f" from {venv_dir}/lib/python3.{sys.version_info[1]}/"
-    if not is_unfinished and same_place in output_of(venv_dir / "bin" / "pip", "--version"):
+    found, wanted = read_stamps(project_dir)
+    if found[::2] == wanted[::2] and starts(venv_dir / "bin" / "python"):
         return
     if venv_dir.exists():
         print(f"removing {venv_dir}: it is unfinished, was moved, or has a different Python")
         shutil.rmtree(venv_dir)
-    made = subprocess.run([sys.executable, "-I", "-m", "venv", venv_dir], capture_output=True, text=True, check=False)
-    if made.returncode != 0:
-        why = (made.stderr or made.stdout).strip().splitlines()[-1:]
-        sys.exit(f"{venv_dir}: {sys.executable} -m venv fails; look there for rights and free space: {' '.join(why)}")
+    if subprocess.run([sys.executable, "-I", "-m", "venv", venv_dir], check=False).returncode != 0:
+        sys.exit(f"{venv_dir}: {sys.executable} -m venv fails and says above why; look there for rights and free space")
 
 
-def install(project_dir: Path, *locks: Path | str) -> None:
+def install(project_dir: Path, *options: str) -> None:
     """Install locks with pip, each file checked against its hashes; a broken download is resumed."""
     kept = {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
     # The temporary files are on the project's disk: TensorFlow's wheel is larger than many a /tmp.
     environment = {**PATIENCE, **kept, "PIP_USER": "0", "TMPDIR": str(project_dir / ".setup" / "tmp")}
     # Byte code is compiled where a module is first imported: compiling all of it takes 20 s and 200 MB.
-    options = ["--require-hashes", "--no-deps", "--only-binary=:all:", "--no-compile", "--disable-pip-version-check"]
-    options += [] if sys.stdout.isatty() else ["--quiet", "--no-input"]
-    options += [str(word) for lock in locks for word in ("-r", lock)]
-    command = [str(project_dir / ".venv" / "bin" / "python"), "-I", "-m", "pip", "install", *options]
+    how = ["--require-hashes", "--no-deps", "--only-binary=:all:", "--no-compile", "--disable-pip-version-check"]
+    how += [] if sys.stdout.isatty() else ["--quiet", "--no-input"]
+    command = [str(project_dir / ".venv" / "bin" / "python"), "-I", "-m", "pip", "install", *how, *options]
+    # pip inherits the lock's open file, so that the lock lasts as long as the pip of a killed set-up.
     if subprocess.run(command, cwd=project_dir, env=environment, close_fds=False, check=False).returncode != 0:
         sys.exit("\nset-up stopped: pip says above why; if it is the network, check HTTPS_PROXY and PIP_INDEX_URL")
 
 
 def set_up(project_dir: Path) -> None:
-    """Make `.venv` as the locks say; `.setup/tmp` exists until that is finished."""
+    """Make `.venv` as the locks say; it has no stamp until that is finished."""
     print(f"set-up of {project_dir / '.venv'} with Python {platform.python_version()} ({sys.executable})")
     check_disk(project_dir)
-    temporary_dir = project_dir / ".setup" / "tmp"
-    is_unfinished = temporary_dir.exists()
+    make_venv(project_dir)
+    stamp_path, temporary_dir = project_dir / ".venv" / "setup.stamp", project_dir / ".setup" / "tmp"
+    stamp_path.unlink(missing_ok=True)
     temporary_dir.mkdir(exist_ok=True)
-    make_venv(project_dir / ".venv", is_unfinished=is_unfinished)
-    (project_dir / ".venv" / "setup.stamp").unlink(missing_ok=True)
     # pip first: the one that Python brings may be too old to resume a download.
     for pip in re.findall(r"(?m)^pip==.*\n(?:[ #].*\n)*", (project_dir / LOCKS[1]).read_text("utf-8")):
         (temporary_dir / "pip.txt").write_text(pip, "utf-8")
-        install(project_dir, temporary_dir / "pip.txt")
-    install(project_dir, *LOCKS)
-    is_current(project_dir, write=True)
+        install(project_dir, "-r", str(temporary_dir / "pip.txt"))
+    install(project_dir, *(word for name in LOCKS for word in ("-r", name)))
+    stamp_path.write_bytes(b" ".join(read_stamps(project_dir)[1]))
     shutil.rmtree(temporary_dir)
     print("set-up finished")
 
 
 def main(project_dir: Path = PROJECT_DIR) -> None:
-    """Make the environment unless it is as the locks say."""
+    """Make the environment unless it is as the locks say; one set-up at a time."""
     check_platform(platform.system(), platform.machine(), platform.libc_ver())
     try:
-        with take_lock(project_dir):
-            if not (
-                is_current(project_dir) and output_of(project_dir / ".venv" / "bin" / "python", "-I", "-c", "print(1)")
-            ):
+        (project_dir / ".setup").mkdir(exist_ok=True)
+        with (project_dir / ".setup" / "lock").open("w") as lock:
+            os.set_inheritable(lock.fileno(), True)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                print("waiting: another set-up is at work in this folder")
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            if not is_current(project_dir) or not starts(project_dir / ".venv" / "bin" / "python"):
                 set_up(project_dir)
     except OSError as error:
         sys.exit(f"\n{error.filename or project_dir}: {error.strerror}; look there for rights and free space")

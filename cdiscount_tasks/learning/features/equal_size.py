@@ -1,6 +1,6 @@
-"""How hard samples are at equal size: the same classifier on equally many groups and pictures of each, paired by size.
+"""How hard samples are at equal size: the same classifier on equally many groups and images of each, paired by size.
 
-A sample's network has as many pictures to learn from as the sample has; which of two samples is harder it cannot tell.
+A sample's network has as many images to learn from as the sample has; which of two samples is harder it cannot tell.
 Here both are cut to the same numbers, class by class, and a logistic head on frozen features takes the network's place,
 so that it costs seconds to repeat it with other groups: what is left is how alike the categories look.
 """
@@ -15,25 +15,19 @@ from cdiscount_tasks.learning.features.head import Bools, Ints, predict_by_head
 from cdiscount_tasks.learning.features.matching import (
     Material,
     Size,
-    choose_pictures,
+    choose_images,
     deal_groups,
     distinct_rows,
     pair_of_class,
 )
-from cdiscount_tasks.learning.measuring.intervals import (
-    Figure,
-    figure_of,
-    known_exactly,
-    mean_figure,
-    percentiles,
-    resampled_sums,
-)
+from cdiscount_tasks.learning.measuring.intervals import Figure, figure_of, known_exactly, mean_figure, percentiles
 from cdiscount_tasks.learning.measuring.joining import joint_probabilities
-from cdiscount_tasks.learning.measuring.shares import Floats, divide
+from cdiscount_tasks.learning.measuring.seeds import Stratum, draw_groups_and_seeds
+from cdiscount_tasks.learning.measuring.shares import Floats
 
 SEEDS = range(5)
 MOST_NEIGHBOURS = 8_000
-"""Pictures that are compared with one another, of each sample."""
+"""Images that are compared with one another, of each sample."""
 
 
 class Judged(NamedTuple):
@@ -53,12 +47,12 @@ class Judged(NamedTuple):
 
 
 def judge_groups(material: Material, classes: Sequence[int], learnt: Ints, test: Bools) -> tuple[Floats, Ints]:
-    """Let a head learn some pictures and judge the products of the test groups, each by all its pictures.
+    """Let a head learn some images and judge the products of the test groups, each by all its images.
 
     Args:
         material: The sample.
         classes: Its class of each pair.
-        learnt: Rows of the pictures to learn from.
+        learnt: Rows of the images to learn from.
         test: bool, [num_groups].
 
     Returns:
@@ -82,67 +76,70 @@ def judge_groups(material: Material, classes: Sequence[int], learnt: Ints, test:
     return np.divide(hits, trials, out=np.zeros(num_groups), where=trials > 0), products
 
 
+class _Judging:
+    """One sample while it is judged, seed by seed."""
+
+    def __init__(self, material: Material, classes: Sequence[int]) -> None:
+        self._material, self._classes = material, classes
+        self._right = np.zeros((len(material.groups[1]), len(SEEDS)))
+        self._tested = np.zeros_like(self._right)
+        self._seen: set[int] = set()
+
+    def deal(self, sizes: Sequence[Size], seed: int) -> tuple[list[Ints], Bools]:
+        """Return the rows of each pair's different train images, and bool, [num_groups]: the test groups."""
+        sides = deal_groups(self._material, self._classes, sizes, seed)
+        return distinct_rows(self._material, self._classes, sides.train), sides.test
+
+    def judge(self, learnt: Ints, test: Bools, column: int) -> None:
+        share, products = judge_groups(self._material, self._classes, learnt, test)
+        self._right[:, column], self._tested[:, column] = share, test
+        self._seen.update(products.tolist())
+
+    def judged(self) -> Judged:
+        pair = pair_of_class(self._classes, int(self._material.class_index.max()) + 1)[self._material.groups[1]]
+        return Judged(self._right, self._tested, pair, len(self._seen))
+
+
 def judge_samples(
     materials: Sequence[Material],
     pairs: Sequence[Sequence[int]],
     sizes: Sequence[Size],
-    one_picture_a_group: bool = False,
+    one_image_a_group: bool = False,
 ) -> tuple[list[Judged], list[list[int]]]:
     """Judge all samples at equal size, once for each seed.
 
     In every seed each sample's classes have the same number of test groups, of train groups and of different train
-    pictures as the class that they are paired with.
+    images as the class that they are paired with.
 
     Args:
         materials: The samples.
         pairs: A row a pair: the class in each sample.
         sizes: Of each pair.
-        one_picture_a_group: As many train pictures as train groups, so that what is judged one after another has the
+        one_image_a_group: As many train images as train groups, so that what is judged one after another has the
             same number; else as many as the sample of the pair with the fewest has.
 
     Returns:
-        What was judged of each sample; and, for each seed, the number of train pictures of each pair.
+        What was judged of each sample; and, for each seed, the number of train images of each pair.
     """
     classes_of = [[pair[place] for pair in pairs] for place in range(len(materials))]
-    num_seeds = len(SEEDS)
-    right = [np.zeros((len(material.groups[1]), num_seeds)) for material in materials]
-    tested = [np.zeros_like(one) for one in right]
-    seen: list[set[int]] = [set() for _ in materials]
+    judging = [_Judging(material, classes) for material, classes in zip(materials, classes_of, strict=True)]
     numbers_by_seed = []
     for column, seed in enumerate(SEEDS):
-        dealt = [deal_groups(one, classes, sizes, seed) for one, classes in zip(materials, classes_of, strict=True)]
-        rows = [
-            distinct_rows(one, classes, sides.train)
-            for one, classes, sides in zip(materials, classes_of, dealt, strict=True)
-        ]
-        numbers = [min(len(of_sample[place]) for of_sample in rows) for place in range(len(pairs))]
-        if one_picture_a_group:
+        dealt = [one.deal(sizes, seed) for one in judging]
+        numbers = [min(len(rows[place]) for rows, _ in dealt) for place in range(len(pairs))]
+        if one_image_a_group:
             groups = [size.num_groups - size.num_test_groups for size in sizes]
             numbers = [min(pair) for pair in zip(numbers, groups, strict=True)]
         numbers_by_seed.append(numbers)
-        for place, (material, classes, sides) in enumerate(zip(materials, classes_of, dealt, strict=True)):
-            learnt = choose_pictures(rows[place], numbers, seed)
-            share, products = judge_groups(material, classes, learnt, sides.test)
-            right[place][:, column], tested[place][:, column] = share, sides.test
-            seen[place].update(products.tolist())
-    return [
-        Judged(
-            right[place],
-            tested[place],
-            pair_of_class(classes_of[place], int(material.class_index.max()) + 1)[material.groups[1]],
-            len(seen[place]),
-        )
-        for place, material in enumerate(materials)
-    ], numbers_by_seed
+        for one, (rows, test) in zip(judging, dealt, strict=True):
+            one.judge(choose_images(rows, numbers, seed), test, column)
+    return [one.judged() for one in judging], numbers_by_seed
 
 
 def draw_accuracies(judged: Judged, seed: int, pair: int | None = None) -> tuple[float, Floats, int]:
     """Return the accuracy with each group counted once, over all seeds, and what other groups and seeds would give.
 
-    Groups are drawn anew within each class, and seeds among the seeds, the same for all that is drawn at once: the
-    pigeonhole bootstrap for two crossed factors (Owen 2007, Annals of Applied Statistics 1), which is cautious. Where
-    all is right, or all wrong, it cannot tell: the draws are then of Jeffreys' posterior, a group counting as one trial
-    (Brown, Cai and DasGupta 2001, Statistical Science 16).
+    Groups are drawn anew within each class, and seeds among the seeds.
 
     Args:
         judged: Of a sample.
@@ -153,22 +150,20 @@ def draw_accuracies(judged: Judged, seed: int, pair: int | None = None) -> tuple
         The accuracy, draws of it [NUM_DRAWS], and how many groups were tested.
     """
     places = range(int(judged.pair.max()) + 1) if pair is None else [pair]
-    num_seeds = judged.right.shape[1]
-    sums: Floats | None = None
-    total, num_groups = np.zeros(2 * num_seeds), 0
+    strata = []
     for place in places:
         rows = np.flatnonzero((judged.pair == place) & judged.tested.any(axis=1))
-        if not len(rows):
-            continue
-        values = np.concatenate([judged.right[rows], judged.tested[rows]], axis=1)
-        drawn = resampled_sums(values, np.arange(len(rows)), seed * 1_000 + place)
-        sums = drawn if sums is None else sums + drawn
-        total, num_groups = total + values.sum(axis=0), num_groups + len(rows)
-    if sums is None:
+        if len(rows):
+            right, tested = judged.right[rows, :, None], judged.tested[rows, :, None]
+            strata.append(Stratum(right, tested, np.arange(len(rows)), seed * 1_000 + place))
+    if not strata:
         return float("nan"), np.zeros(0), 0
-    times = np.random.default_rng([seed, 2]).multinomial(num_seeds, np.full(num_seeds, 1 / num_seeds), size=len(sums))
-    hits, trials = ((times * part).sum(axis=1) for part in np.split(sums, 2, axis=1))
-    value, draws = float(total[:num_seeds].sum() / total[num_seeds:].sum()), divide(hits, trials)
+    shares = draw_groups_and_seeds(strata, [seed, 2])
+    value, draws, num_groups = float(shares.value[0]), shares.draws[:, 0], sum(len(one.group_id) for one in strata)
+    # All right or all wrong: every draw is the same, which would be an interval of no width. Jeffreys' posterior has
+    # one, a group counting as one trial (Brown, Cai and DasGupta 2001, Statistical Science 16). Only there: between 0
+    # and 1 the draws know how much groups and seeds differ, and a posterior of so many trials does not. As draws, not
+    # as an interval, so that the difference from another sample gets its width too.
     if value in (0.0, 1.0):
         num_right = value * num_groups
         draws = np.random.default_rng([seed, 3]).beta(num_right + 0.5, num_groups - num_right + 0.5, len(draws))
@@ -202,9 +197,13 @@ def difference_figure(one: Judged, other: Judged, seeds: tuple[int, int]) -> Fig
 
 
 def nearest_neighbours(features: npt.NDArray[np.float32], label: Ints, group: Ints) -> Bools:
-    """Tell of each picture whether the most similar picture of another group has its label.
+    """Tell of each image whether the most similar image of another group has its label.
 
-    Similar is the cosine of the features, each centred on its mean over the pictures.
+    Similar is the cosine of the features, each centred on its mean over the images. What a backbone pools is positive
+    throughout, so that plain cosines are all near 1 and mostly say what the whole sample has in common, more of it in
+    some samples than in others; here samples are compared, and what tells their images apart is what counts.
+    `neighbours.find_nearest` does without: its vectors come batch by batch, so that there is no mean before all are
+    read, and a similarity that a person reads must not depend on what else the sample holds.
 
     Args:
         features: float32, [num_images, num_features], of at least two groups.
@@ -223,7 +222,7 @@ def nearest_neighbours(features: npt.NDArray[np.float32], label: Ints, group: In
 
 
 class Neighbours(NamedTuple):
-    """Of the pictures that were compared: right, pair and group, [n]."""
+    """Of the images that were compared: right, pair and group, [n]."""
 
     right: Bools
     pair: Ints
@@ -233,7 +232,7 @@ class Neighbours(NamedTuple):
 def compare_neighbours(
     materials: Sequence[Material], pairs: Sequence[Sequence[int]], sizes: Sequence[Size]
 ) -> list[Neighbours]:
-    """Find the nearest neighbours of equally many different pictures of every sample: those of the first seed."""
+    """Find the nearest neighbours of equally many different images of every sample: those of the first seed."""
     classes_of = [[pair[place] for pair in pairs] for place in range(len(materials))]
     rows_of = []
     for material, classes in zip(materials, classes_of, strict=True):
@@ -244,7 +243,7 @@ def compare_neighbours(
         numbers = np.maximum(2, numbers * MOST_NEIGHBOURS // numbers.sum())
     found = []
     for material, classes, rows in zip(materials, classes_of, rows_of, strict=True):
-        chosen = choose_pictures(rows, numbers.tolist(), SEEDS[0])
+        chosen = choose_images(rows, numbers.tolist(), SEEDS[0])
         pair = pair_of_class(classes, int(material.class_index.max()) + 1)[material.class_index]
         label = pair[material.product_of_image[chosen]]
         group = material.groups[0][material.product_of_image[chosen]]
@@ -253,6 +252,6 @@ def compare_neighbours(
 
 
 def neighbour_figure(neighbours: Neighbours, pair: int | None = None) -> Figure:
-    """Return the share of pictures whose nearest neighbour is right, with its interval over groups."""
+    """Return the share of images whose nearest neighbour is right, with its interval over groups."""
     kept = neighbours.pair == pair if pair is not None else np.ones(len(neighbours.pair), bool)
     return mean_figure(neighbours.right[kept], neighbours.group[kept])

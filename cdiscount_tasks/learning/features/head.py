@@ -7,7 +7,7 @@ from sklearn.linear_model import LogisticRegression
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 
-# Clothing (3,354 pictures of 10 classes, 5 folds by group): accuracy and log-loss are best at 10 / n; features that
+# Clothing (3,354 images of 10 classes, 5 folds by group): accuracy and log-loss are best at 10 / n; features that
 # are not standardised lose 6 points, 256 principal components half a point.
 _STRENGTH = 10.0
 _MOST_STEPS = 100
@@ -18,17 +18,17 @@ _FEWEST_SPREAD = 1e-3
 def predict_by_head(
     features: npt.NDArray[np.float32], class_index: Ints, learnt: Bools, judged: Bools, num_classes: int
 ) -> npt.NDArray[np.float32]:
-    """Learn a logistic head on some pictures and return the class probabilities of others.
+    """Learn a logistic head on some images and return the class probabilities of others.
 
     Args:
         features: float32, [num_images, num_features].
-        class_index: int64, [num_images], in [0, num_classes); not looked at where a picture is not learnt from.
-        learnt: bool, [num_images], what is learnt from: at least one picture.
+        class_index: int64, [num_images], in [0, num_classes); not looked at where an image is not learnt from.
+        learnt: bool, [num_images], what is learnt from: at least one image.
         judged: bool, [num_images].
-        num_classes: Classes that none of the learnt pictures is of get the probability 0.
+        num_classes: Classes that none of the learnt images is of get the probability 0.
 
     Returns:
-        float32, [number of judged pictures, num_classes], rows sum to 1.
+        float32, [number of judged images, num_classes], rows sum to 1.
     """
     known, of_known = np.unique(class_index[learnt], return_inverse=True)
     found = np.zeros((int(judged.sum()), num_classes), np.float32)

@@ -8,8 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from cdiscount_tasks.learning.features.head import Bools, Ints, predict_by_head
-from cdiscount_tasks.learning.measuring.intervals import Figure, figure_of, known_exactly, percentiles, resampled_sums
-from cdiscount_tasks.learning.measuring.shares import divide, wilson_interval
+from cdiscount_tasks.learning.measuring.intervals import Figure, figure_of, known_exactly, percentiles
+from cdiscount_tasks.learning.measuring.seeds import Stratum, draw_groups_and_seeds
+from cdiscount_tasks.learning.measuring.shares import wilson_interval
 from cdiscount_tasks.vocabulary import BY_IMAGE, BY_PRODUCT, CERTIFIED, SPLIT_KINDS, TEST, TRAIN
 
 logger = logging.getLogger(__name__)
@@ -19,7 +20,7 @@ Splits = Mapping[str, npt.NDArray[np.str_]]
 
 
 class LeakPrice(TypedDict):
-    """Accuracies of single pictures, and by how much the leaky splits are above the certified one."""
+    """Accuracies of single images, and by how much the leaky splits are above the certified one."""
 
     accuracy: dict[str, Figure]
     inflation: dict[str, Figure]
@@ -41,11 +42,11 @@ def unknown_price() -> LeakPrice:
 
 
 def like_with_like(splits: Splits, seed: int) -> dict[str, Sides]:
-    """Cut train and test to the same numbers of pictures under all kinds of split.
+    """Cut train and test to the same numbers of images under all kinds of split.
 
     Args:
         splits: One split of each kind.
-        seed: Of the choice of pictures that are left out.
+        seed: Of the choice of images that are left out.
 
     Returns:
         By kind, two arrays bool, [num_images]; what is left out is in neither.
@@ -69,9 +70,9 @@ def price_leak(
 ) -> LeakPrice:
     """Train a logistic head under each split and compare what each would have reported.
 
-    Every picture is learnt and judged by itself, with the class that the catalogue gives: under a split by image a
-    product has no side of its own, so that single pictures are what all three can be compared by. Intervals resample
-    groups and seeds (Owen 2007, Annals of Applied Statistics 1: the pigeonhole bootstrap), the same for all kinds.
+    Every image is learnt and judged by itself, with the class that the catalogue gives: under a split by image a
+    product has no side of its own, so that single images are what all three can be compared by. Intervals draw groups
+    and seeds anew, the same for all kinds.
 
     Args:
         features: float32, [num_images, num_features].
@@ -89,7 +90,7 @@ def price_leak(
     for seed, splits in enumerate(splits_by_seed):
         for kind, sides in like_with_like(splits, seed).items():
             if not sides["train"].any() or not sides["test"].any():
-                raise ValueError(f"the {kind} split of seed {seed} has a side without a picture")
+                raise ValueError(f"the {kind} split of seed {seed} has a side without an image")
             place = SPLIT_KINDS.index(kind)
             found = predict_by_head(features, class_index, sides["train"], sides["test"], num_classes)
             right[sides["test"], seed, place] = found.argmax(axis=1) == class_index[sides["test"]]
@@ -100,13 +101,7 @@ def price_leak(
 
 def _compare(right: npt.NDArray[np.float64], tested: npt.NDArray[np.float64], group_id: Ints) -> LeakPrice:
     """Turn what was right, [num_images, num_seeds, num_kinds], into figures."""
-    _, num_seeds, num_kinds = right.shape
-    sums = resampled_sums(np.concatenate([right, tested], axis=1).reshape(len(right), -1), group_id)
-    drawn = sums.reshape(len(sums), 2, num_seeds, num_kinds)
-    times = np.random.default_rng(0).multinomial(num_seeds, np.full(num_seeds, 1 / num_seeds), size=len(sums))
-    hits, trials = (np.einsum("ds,dsk->dk", times, drawn[:, part]) for part in (0, 1))
-    draws = divide(hits, trials)
-    value = right.sum(axis=(0, 1)) / tested.sum(axis=(0, 1))
+    value, draws = draw_groups_and_seeds([Stratum(right, tested, group_id, seed=0)], seed_of_seeds=0)
     judged = tested.any(axis=(1, 2))
     n, num_groups = int(judged.sum()), len(np.unique(group_id[judged]))
     certified = SPLIT_KINDS.index(CERTIFIED)

@@ -1,4 +1,4 @@
-"""Samples cut to equal size: classes paired by size, equally many groups and different pictures of each pair."""
+"""Samples cut to equal size: classes paired by size, equally many groups and different images of each pair."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -20,19 +20,19 @@ MOST_GROUPS = 1_500
 
 @dataclass(frozen=True)
 class Material:
-    """A sample's pictures as the comparison sees them.
+    """A sample's images as the comparison sees them.
 
     Attributes:
         features: float32, [num_images, num_features].
         product_of_image: int64, [num_images], each in [0, num_products), every product at least once.
-        picture: int64, [num_images]; images that look the same have the same number.
+        distinct_image: int64, [num_images]; images with the same pixels have the same number.
         class_index: int64, [num_products], as the catalogue gives it, in [0, num_classes).
-        group_id: int64, [num_products]; two products that share a picture are of one group.
+        group_id: int64, [num_products]; two products that share an image are of one group.
     """
 
     features: npt.NDArray[np.float32]
     product_of_image: Ints
-    picture: Ints
+    distinct_image: Ints
     class_index: Ints
     group_id: Ints
 
@@ -57,13 +57,13 @@ def material_of(products: pd.DataFrame, images: pd.DataFrame, features: npt.NDAr
 
     Args:
         products: Columns product_id (ascending), class_index, group_id.
-        images: Columns product_id, picture.
+        images: Columns product_id, distinct_image.
         features: float32, [num_images, num_features], row for row as the images; None: where only groups matter.
     """
     return Material(
         features=np.zeros((len(images), 0), np.float32) if features is None else features,
         product_of_image=np.searchsorted(products["product_id"].to_numpy(), images["product_id"].to_numpy()),
-        picture=images["picture"].to_numpy(np.int64),
+        distinct_image=images["distinct_image"].to_numpy(np.int64),
         class_index=products["class_index"].to_numpy(np.int64),
         group_id=products["group_id"].to_numpy(np.int64),
     )
@@ -159,7 +159,7 @@ def deal_groups(material: Material, classes: Sequence[int], sizes: Sequence[Size
 
 
 def distinct_rows(material: Material, classes: Sequence[int], groups: Bools) -> list[Ints]:
-    """Return the rows of the different pictures of some groups, pair by pair: of each picture the first image.
+    """Return the rows of the distinct images of some groups, pair by pair: of each the first.
 
     A group counts for the class of most of its products; products of classes outside the pairs are left out.
     """
@@ -167,13 +167,13 @@ def distinct_rows(material: Material, classes: Sequence[int], groups: Bools) -> 
     group_of_image = group[material.product_of_image]
     paired = np.isin(material.class_index, classes)[material.product_of_image]
     rows = np.flatnonzero(groups[group_of_image] & paired)
-    _, first = np.unique(material.picture[rows], return_index=True)
+    _, first = np.unique(material.distinct_image[rows], return_index=True)
     rows = rows[np.sort(first)]
     return [rows[class_of_group[group_of_image[rows]] == class_index] for class_index in classes]
 
 
-def choose_pictures(rows: Sequence[Ints], numbers: Sequence[int], seed: int) -> Ints:
-    """Choose so many of each pair's pictures at random; returns their rows, ascending."""
+def choose_images(rows: Sequence[Ints], numbers: Sequence[int], seed: int) -> Ints:
+    """Choose so many of each pair's images at random; returns their rows, ascending."""
     chosen = [
         np.random.default_rng([seed, place, 1]).permutation(of_pair)[:number]
         for place, (of_pair, number) in enumerate(zip(rows, numbers, strict=True))

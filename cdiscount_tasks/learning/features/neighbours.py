@@ -61,7 +61,8 @@ def find_nearest(
 ) -> list[list[Neighbour]]:
     """Find the nearest vectors of products, each of another group.
 
-    A vector is as near to a product as to the nearest of the product's own pictures.
+    A vector is as near to a product as to the nearest of the product's own images. Vectors are not centred, as
+    `equal_size.nearest_neighbours` says why: a twin's similarity means the same in every sample.
 
     Args:
         queries: float32, [num_queries, num_features].

@@ -67,7 +67,7 @@ def _departments(categories: Sequence[TreeCategory]) -> dict[str, list[int]]:
 
 
 def choose_pool(categories: Sequence[TreeCategory], fewest_products: int, seed: int) -> Pool:
-    """Choose the categories whose pictures are looked at, few enough for minutes of two cores.
+    """Choose the categories whose images are looked at, few enough for minutes of two cores.
 
     Up to MOST_FAMILIES level-2 names that have NUM_CATEGORIES categories or more, up to CATEGORIES_PER_FAMILY of each;
     and one category of each level-1 name that these leave out.
@@ -147,7 +147,7 @@ def choose_draws(
 
     Args:
         categories: Of the pool.
-        num_groups: Groups of each category once its pictures were looked at.
+        num_groups: Groups of each category once its images were looked at.
         fewest_groups: Categories with fewer are left out.
         seed: Of the draws.
     """
@@ -164,7 +164,7 @@ def choose_draws(
     return ChoiceDraws(alike, unlike, notes)
 
 
-def gap_figure(unlike: npt.ArrayLike, alike: npt.ArrayLike, seed: int = 0) -> Figure:
+def gap_figure(unlike: npt.ArrayLike, alike: npt.ArrayLike) -> Figure:
     """Return the mean over unlike draws minus that over alike ones, with its interval over draws.
 
     Draws share categories, so that the interval, which takes them for independent, is somewhat narrow.
@@ -172,9 +172,8 @@ def gap_figure(unlike: npt.ArrayLike, alike: npt.ArrayLike, seed: int = 0) -> Fi
     Args:
         unlike: [num_draws], at least one.
         alike: [num_draws], at least one.
-        seed: Of the resampling.
     """
-    random = np.random.default_rng(seed)
+    random = np.random.default_rng(0)
     sides = [np.asarray(values, np.float64) for values in (unlike, alike)]
     drawn = [values[random.integers(0, len(values), (NUM_DRAWS, len(values)))].mean(axis=1) for values in sides]
     value = float(sides[0].mean() - sides[1].mean())

@@ -3,36 +3,21 @@
 What the choices are worth on test is for reliability.py to say.
 """
 
-from typing import Any, TypedDict
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 from scipy import optimize, special
 
+from cdiscount_tasks.learning.measuring.promises import TARGET_PRECISIONS, Threshold, choose_threshold, counted
 from cdiscount_tasks.learning.measuring.shares import Floats
 
-TARGET_PRECISIONS = (0.99, 0.95)
 FEWEST_TO_CHOOSE = 30
 """A choice made on fewer validation products would be chance."""
 
 _TINY = np.float32(1e-7)  # as joint_probabilities has it: the logarithm of 0 is none
 _TEMPERATURES = (0.1, 10.0)
 _CELLS_AT_ONCE = 4_000_000  # products x classes held in memory as float64: 32 MB
-
-
-class Threshold(TypedDict):
-    """The least confidence that answers, for a precision; null, with the reason, where validation gives none.
-
-    `num_answered`, `precision` and `coverage` are those on validation.
-    """
-
-    target_precision: float
-    threshold: float | None
-    num_answered: int
-    precision: float | None
-    coverage: float
-    note: str | None
 
 
 class Calibration(TypedDict):
@@ -42,10 +27,6 @@ class Calibration(TypedDict):
     temperature_note: str | None
     num_validation_products: int
     thresholds: list[Threshold]
-
-
-def _counted(num_products: int) -> str:
-    return f"{num_products:,} validation {'product' if num_products == 1 else 'products'}"
 
 
 def _tempered_logs(logs: npt.NDArray[np.float32], temperature: float) -> Floats:
@@ -70,7 +51,7 @@ def choose_temperature(probabilities: npt.NDArray[np.float32], true: npt.NDArray
     """
     n, num_classes = probabilities.shape
     if n < FEWEST_TO_CHOOSE:
-        return 1.0, f"Not chosen: {_counted(n)}, expected at least {FEWEST_TO_CHOOSE}."
+        return 1.0, f"Not chosen: {counted(n)}, expected at least {FEWEST_TO_CHOOSE}."
     if (probabilities.argmax(axis=1) == true).all():
         return 1.0, "Not chosen: no mistake on validation, so that ever more certainty would always look better."
     logs = np.log(np.maximum(probabilities, _TINY))
@@ -112,73 +93,15 @@ def tempered(
     return confidence, of_label
 
 
-def answered_by_confidence(
-    confidence: npt.NDArray[Any], correct: npt.NDArray[np.bool_]
-) -> tuple[npt.NDArray[Any], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Count the answers, and the right ones, were the model to answer from each confidence that occurs.
-
-    Args:
-        confidence: float, [n].
-        correct: bool, [n].
-
-    Returns:
-        The distinct confidences, falling; of each, the rows that have at least as much; and how many of them are right.
-    """
-    table = pd.DataFrame({"confidence": confidence, "right": correct.astype(np.int64)})
-    sums = table.groupby("confidence")["right"].agg(["size", "sum"]).sort_index(ascending=False).cumsum()
-    return sums.index.to_numpy(), sums["size"].to_numpy(np.int64), sums["sum"].to_numpy(np.int64)
-
-
-def _no_threshold(target_precision: float, note: str) -> Threshold:
-    return Threshold(
-        target_precision=target_precision, threshold=None, num_answered=0, precision=None, coverage=0.0, note=note
-    )
-
-
-def choose_threshold(
-    confidence: npt.NDArray[np.float32], correct: npt.NDArray[np.bool_], target_precision: float
-) -> Threshold:
-    """Choose the lowest confidence above which the answers are as precise as wished.
-
-    Args:
-        confidence: [n].
-        correct: bool, [n].
-        target_precision: In (0, 1].
-    """
-    levels, answered, right = answered_by_confidence(confidence, correct)
-    precise = (answered >= FEWEST_TO_CHOOSE) & (right >= target_precision * answered - 1e-9)
-    if len(correct) < FEWEST_TO_CHOOSE:
-        note = (
-            f"No confidence is chosen for {100 * target_precision:.0f} % precision: {_counted(len(correct))}, expected "
-            f"at least {FEWEST_TO_CHOOSE}."
-        )
-        return _no_threshold(target_precision, note)
-    if not precise.any():
-        best = f"the best of {FEWEST_TO_CHOOSE} or more answers is"
-        enough = answered >= FEWEST_TO_CHOOSE
-        reached = f"; {best} {100 * (right / answered)[enough].max():.1f} %"
-        note = (
-            f"No confidence gives {100 * target_precision:.0f} % precision on at least {FEWEST_TO_CHOOSE} of "
-            f"{_counted(len(correct))}{reached}."
-        )
-        return _no_threshold(target_precision, note)
-    last = int(np.flatnonzero(precise)[-1])
-    return Threshold(
-        target_precision=target_precision,
-        threshold=float(levels[last]),
-        num_answered=int(answered[last]),
-        precision=round(float(right[last] / answered[last]), 6),
-        coverage=round(float(answered[last] / len(correct)), 6),
-        note=None,
-    )
-
-
-def choose_calibration(probabilities: npt.NDArray[np.float32], true: npt.NDArray[np.int64]) -> Calibration:
+def choose_calibration(
+    probabilities: npt.NDArray[np.float32], true: npt.NDArray[np.int64], group_id: npt.NDArray[np.int64]
+) -> Calibration:
     """Choose temperature and thresholds on the validation products.
 
     Args:
         probabilities: [num_products, num_classes], rows sum to 1: of every class, however many.
         true: Class index of each product, [num_products].
+        group_id: int64, [num_products].
     """
     temperature, note = choose_temperature(probabilities, true)
     confidence, _ = tempered(probabilities, true, temperature)
@@ -187,5 +110,5 @@ def choose_calibration(probabilities: npt.NDArray[np.float32], true: npt.NDArray
         temperature=temperature,
         temperature_note=note,
         num_validation_products=len(true),
-        thresholds=[choose_threshold(confidence, correct, target) for target in TARGET_PRECISIONS],
+        thresholds=[choose_threshold(confidence, correct, group_id, target) for target in TARGET_PRECISIONS],
     )

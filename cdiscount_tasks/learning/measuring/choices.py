@@ -45,53 +45,48 @@ def _mistakes(products: pd.DataFrame) -> pd.DataFrame:
 
 
 def _surest(products: pd.DataFrame, num_products: int, *, least: bool = False) -> pd.DataFrame:
-    """Order by probability and keep one of each group: products with the same picture would show the same thing."""
+    """Order by probability and keep one of each group: products with the same image would show the same thing."""
     ordered = products.sort_values(["probability", "product_id"], ascending=[least, True])
     return ordered.drop_duplicates("group_id").head(num_products)
 
 
-def choose_mistakes(products: pd.DataFrame, num_products: int = NUM_SHOWN) -> pd.DataFrame:
+def choose_mistakes(products: pd.DataFrame) -> pd.DataFrame:
     """Choose the most confident mistakes, one of each group.
 
     Args:
         products: A row per product: product_id, group_id, class_index, predicted, probability (of the predicted class).
-        num_products: At most so many.
     """
-    return _surest(_mistakes(products), num_products)
+    return _surest(_mistakes(products), NUM_SHOWN)
 
 
-def choose_uncertain(products: pd.DataFrame, num_products: int = NUM_SHOWN) -> pd.DataFrame:
+def choose_uncertain(products: pd.DataFrame) -> pd.DataFrame:
     """Choose the products, right or wrong, whose predicted class has the lowest probability, one of each group.
 
     Args:
         products: As for `choose_mistakes`.
-        num_products: At most so many.
     """
-    return _surest(products, num_products, least=True)
+    return _surest(products, NUM_SHOWN, least=True)
 
 
-def choose_random(products: pd.DataFrame, num_products: int = NUM_SHOWN, seed: int = RANDOM_SEED) -> pd.DataFrame:
+def choose_random(products: pd.DataFrame) -> pd.DataFrame:
     """Choose products at random, in random order, whatever their order in the table.
 
     Every product has the same chance, also one of a group that is shown already: what is seen is what there is.
 
     Args:
         products: As for `choose_mistakes`.
-        num_products: At most so many.
-        seed: Of the choice.
     """
     by_id = products.sort_values("product_id")
-    return by_id.iloc[np.random.default_rng(seed).permutation(len(by_id))[:num_products]]
+    return by_id.iloc[np.random.default_rng(RANDOM_SEED).permutation(len(by_id))[:NUM_SHOWN]]
 
 
-def choose_pairs(products: pd.DataFrame, num_pairs: int = NUM_PAIRS) -> list[ConfusedPair]:
+def choose_pairs(products: pd.DataFrame) -> list[ConfusedPair]:
     """Choose the classes that are taken for one another most often, with products of the pair and of both classes.
 
     Pairs stand as in metrics.json: by number of products, then by their share of the true class.
 
     Args:
         products: As for `choose_mistakes`.
-        num_pairs: At most so many.
     """
     mistakes = _mistakes(products)
     right = products[products["class_index"] == products["predicted"]]
@@ -99,7 +94,7 @@ def choose_pairs(products: pd.DataFrame, num_pairs: int = NUM_PAIRS) -> list[Con
     counts["share"] = counts["n"] / counts["class_index"].map(products["class_index"].value_counts())
     ordered = counts.sort_values(["n", "share", "class_index", "predicted"], ascending=[False, False, True, True])
     pairs = []
-    for row in ordered.head(num_pairs).to_dict("records"):
+    for row in ordered.head(NUM_PAIRS).to_dict("records"):
         true, predicted = int(row["class_index"]), int(row["predicted"])
         of_pair = mistakes[(mistakes["class_index"] == true) & (mistakes["predicted"] == predicted)]
         pairs.append(

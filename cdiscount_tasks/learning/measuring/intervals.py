@@ -1,8 +1,9 @@
 """Figures with 95 % intervals that respect groups of products.
 
-Products that share a picture stand or fall together. Shares (accuracies, recall, ...) have the interval of shares.py,
-the other figures resample whole groups. Both cover the choice of test products: the truth that they mean is the figure
-over the population that the test groups are drawn from. What another training run would give they do not cover.
+Products that share an image stand or fall together. Shares (accuracies, recall, ...) have the interval of shares.py,
+means (log-loss, gains, ...) that of means.py; differences over other draws resample whole groups. All cover the choice
+of test products: the truth that they mean is the figure over the population that the test groups are drawn from. What
+another training run would give they do not cover.
 """
 
 import math
@@ -14,7 +15,8 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import sparse
 
-from cdiscount_tasks.learning.measuring.shares import CONFIDENCE, Floats, divide, score_intervals, wilson_interval
+from cdiscount_tasks.learning.measuring.means import mean_interval
+from cdiscount_tasks.learning.measuring.shares import CONFIDENCE, Floats, score_intervals, wilson_interval
 
 NUM_DRAWS = 2_000
 
@@ -127,38 +129,26 @@ def figure_of(value: float, interval: tuple[float, float], n: int, num_groups: i
     return Figure(value=_rounded(value), low=_rounded(low), high=_rounded(high), n=n, num_groups=num_groups)
 
 
-def ratio_figure(
-    numerators: npt.ArrayLike, denominators: npt.ArrayLike, group_id: npt.ArrayLike, is_share: bool = True
-) -> Figure:
-    """Return sum(numerators) / sum(denominators) with its interval over groups.
+def mean_figure(values: npt.ArrayLike, group_id: npt.ArrayLike, is_share: bool = True) -> Figure:
+    """Return a mean over products or images with the interval of `mean_interval`.
 
     Args:
-        numerators: [n].
-        denominators: [n], each at least 0.
+        values: [n].
         group_id: int64, [n].
-        is_share: The ratio lies in [0, 1], as that of right products, whose `share_figure` is better, or of each
-            product's share of right images. Where resampling cannot tell (one group, or every draw the same), such a
-            figure takes the Wilson interval on as many products as the groups are worth where each tells no more than
-            one; others have no interval then.
+        is_share: The mean lies in [0, 1], as that of each product's share of right images; of right and wrong
+            `share_figure` is better. Where products cannot tell (one group, or all the same), such a figure takes the
+            Wilson interval on as many products as the groups are worth where each tells no more than one; others have
+            no interval then.
     """
-    groups = np.asarray(group_id, np.int64)
+    found, groups = np.asarray(values, np.float64), np.asarray(group_id, np.int64)
     n, num_groups = len(groups), len(np.unique(groups))
-    values = np.column_stack([np.asarray(numerators, np.float64), np.asarray(denominators, np.float64)])
-    value = float(divide(*values.sum(axis=0))) if n else float("nan")
+    value = float(found.mean()) if n else float("nan")
     if not np.isfinite(value):
         return known_exactly(None, n, num_groups)
-    low = high = float("nan")
-    if num_groups > 1:
-        sums = resampled_sums(values, groups)
-        low, high = percentiles(divide(sums[:, 0], sums[:, 1]))
-    if not high > low:
-        low, high = wilson_interval(value, num_effective(values[:, 1], groups)) if is_share else (np.nan, np.nan)
+    low, high = mean_interval(found, groups)
+    if is_share and not high > low:
+        low, high = wilson_interval(value, num_effective(np.ones(n), groups))
     return figure_of(value, (low, high), n, num_groups)
-
-
-def mean_figure(values: npt.ArrayLike, group_id: npt.ArrayLike, is_share: bool = True) -> Figure:
-    """Return a mean over products or images with its interval over groups; the arguments are those of ratio_figure."""
-    return ratio_figure(values, np.ones(len(np.asarray(values))), group_id, is_share)
 
 
 def _unchanged(share: Any) -> Any:

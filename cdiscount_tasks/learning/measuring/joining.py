@@ -1,4 +1,4 @@
-"""Class probabilities of products, from those of their pictures."""
+"""Class probabilities of products, from those of their images."""
 
 import numpy as np
 

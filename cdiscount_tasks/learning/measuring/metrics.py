@@ -5,35 +5,29 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import sparse
 
+from cdiscount_tasks.learning.measuring.confusion import LEVELS, confusion, confusion_blocks
+from cdiscount_tasks.learning.measuring.f1_intervals import mean_f1_intervals
 from cdiscount_tasks.learning.measuring.intervals import (
     Figure,
     figure_of,
     known_exactly,
     mean_figure,
-    num_effective,
-    percentiles,
-    ratio_figure,
-    resampled_sums,
     share_figure,
     share_figures,
 )
-from cdiscount_tasks.learning.measuring.shares import Floats, divide, wilson_interval
+from cdiscount_tasks.learning.measuring.paired import paired_difference
+from cdiscount_tasks.learning.measuring.shares import Floats, divide
 
 FEWEST_TO_JUDGE = 30
 """Below so many test products a class's figures say little: its interval spans tens of points."""
 
-MAX_CLASSES_IN_MATRIX = 256
-MAX_BLOCKS = 60
-NUM_PAIRS = 30
 TOP_KS = (3, 5)
-LEVELS = ("level1", "level2", "level3")
 
 _LEAST_PROBABILITY = float(np.finfo(np.float32).eps)  # as scikit-learn clips float32 probabilities
 
 
-def _mean_f1(hits: Floats, predicted: Floats, support: Floats) -> tuple[Floats, Floats]:
+def _mean_f1(hits: npt.NDArray[Any], predicted: npt.NDArray[Any], support: npt.NDArray[Any]) -> tuple[Floats, Floats]:
     """Return macro and weighted F1 of [..., num_classes] counts, over the classes that occur, as scikit-learn does."""
     f1 = divide(2 * hits, predicted + support)
     return np.nanmean(f1, axis=-1), np.nansum(f1 * support, axis=-1) / support.sum(axis=-1)
@@ -50,22 +44,15 @@ def f1_figures(
         group_id: int64, [n].
         num_classes: Above every class index.
     """
-    n, num_groups, rows = len(true), len(np.unique(group_id)), np.arange(len(true))
+    n, num_groups = len(true), len(np.unique(group_id))
     if n == 0:
         return known_exactly(None, 0, 0), known_exactly(None, 0, 0)
-    shape, ones = (n, num_classes), np.ones(n)
-    is_true = sparse.csr_array((ones, (rows, true)), shape=shape)
-    is_predicted = sparse.csr_array((ones, (rows, predicted)), shape=shape)
-    values = sparse.hstack([is_true * is_predicted, is_predicted, is_true], format="csr")
-    found = _mean_f1(*np.split(np.asarray(values.sum(axis=0), np.float64), 3, axis=-1))
-    draws = _mean_f1(*np.split(resampled_sums(values, group_id), 3, axis=-1))
-    figures = []
-    for value, drawn in zip(found, draws, strict=True):
-        low, high = percentiles(drawn)
-        if num_groups < 2 or not high > low:
-            low, high = wilson_interval(float(value), num_effective(ones, group_id))
-        figures.append(figure_of(float(value), (low, high), n, num_groups))
-    return figures[0], figures[1]
+    hits = np.bincount(true[true == predicted], minlength=num_classes)
+    support = np.bincount(true, minlength=num_classes)
+    found = _mean_f1(hits, np.bincount(predicted, minlength=num_classes), support)
+    intervals = mean_f1_intervals(true, predicted, group_id, num_classes)
+    macro, weighted = (figure_of(float(f1), ends, n, num_groups) for f1, ends in zip(found, intervals, strict=True))
+    return macro, weighted
 
 
 def log_losses(probability_of_label: npt.ArrayLike) -> Floats:
@@ -124,61 +111,6 @@ def measure_classes(
     ]
 
 
-def confusion(true: npt.NDArray[Any], predicted: npt.NDArray[Any], num_classes: int) -> dict[str, Any]:
-    """Count how often each class was taken for each other.
-
-    Returns:
-        `matrix`: counts, a row per true class, a column per predicted one; null above 256 classes. `pairs`: the most
-        frequent mistakes, each with `true`, `predicted`, `n` and `share` of the true class's products.
-    """
-    cells, counts = np.unique(true.astype(np.int64) * num_classes + predicted, return_counts=True)
-    table = pd.DataFrame({"true": cells // num_classes, "predicted": cells % num_classes, "n": counts})
-    table["share"] = (table["n"] / table.groupby("true")["n"].transform("sum")).round(6)
-    mistakes = table[table["true"] != table["predicted"]].sort_values(
-        ["n", "share", "true", "predicted"], ascending=[False, False, True, True]
-    )
-    matrix = None
-    if num_classes <= MAX_CLASSES_IN_MATRIX:
-        dense = np.zeros((num_classes, num_classes), np.int64)
-        dense[table["true"], table["predicted"]] = table["n"]
-        matrix = dense.tolist()
-    return {"matrix": matrix, "pairs": mistakes.head(NUM_PAIRS).to_dict("records")}
-
-
-def confusion_blocks(
-    true: npt.NDArray[Any], predicted: npt.NDArray[Any], classes: pd.DataFrame
-) -> dict[str, Any] | None:
-    """Count confusions between the categories of the widest level that tells classes apart.
-
-    Args:
-        true: Class index of each product, [n].
-        predicted: [n].
-        classes: A row per class index: level1, level2.
-
-    Returns:
-        `level`, `blocks` (a category each, the largest first: `name`, `num_classes`, `num_products` of the true class)
-        and `matrix`, counts in the same order. None if no level above the lowest has 2 to 60 categories.
-    """
-    for depth in (1, 2):
-        paths = classes.groupby(list(LEVELS[:depth]), sort=False)
-        if paths.ngroups < 2:
-            continue
-        if paths.ngroups > MAX_BLOCKS:
-            return None
-        path = paths.ngroup().to_numpy()
-        matrix = np.zeros((paths.ngroups, paths.ngroups), np.int64)
-        np.add.at(matrix, (path[true], path[predicted]), 1)
-        order = np.argsort(-matrix.sum(axis=1), kind="stable")
-        names = classes[LEVELS[depth - 1]].groupby(path).first()
-        sizes = np.bincount(path)
-        blocks = [
-            {"name": str(names[one]), "num_classes": int(sizes[one]), "num_products": int(matrix[one].sum())}
-            for one in order
-        ]
-        return {"level": depth, "blocks": blocks, "matrix": matrix[np.ix_(order, order)].tolist()}
-    return None
-
-
 def measure_levels(
     true: npt.NDArray[Any], predicted: npt.NDArray[Any], group_id: npt.NDArray[np.int64], classes: pd.DataFrame
 ) -> dict[str, Any]:
@@ -226,19 +158,19 @@ def measure_joining(products: pd.DataFrame, images: pd.DataFrame) -> dict[str, F
     """
     right = (images["class_index"] == images["predicted"]).groupby(images["product_id"]).mean()
     single = right.reindex(products["product_id"]).to_numpy(np.float64)
-    gain: Floats = (products["class_index"] == products["predicted"]).to_numpy(np.float64) - single
+    joined = (products["class_index"] == products["predicted"]).to_numpy()
     groups, several = products["group_id"].to_numpy(np.int64), products["num_images"].to_numpy() > 1
     return {
         "single_images": mean_figure(single, groups),
-        "gain": mean_figure(gain, groups, is_share=False),
-        "gain_several_images": mean_figure(gain[several], groups[several], is_share=False),
+        "gain": paired_difference(joined, single, groups),
+        "gain_several_images": paired_difference(joined[several], single[several], groups[several]),
     }
 
 
 def measure_baselines(
     true: npt.NDArray[Any], correct: npt.NDArray[np.bool_], group_id: npt.NDArray[np.int64], classes: pd.DataFrame
 ) -> dict[str, Any]:
-    """Measure what answers without a look at the pictures are worth.
+    """Measure what answers without a look at the images are worth.
 
     Args:
         true: Class index of each product, [n].
@@ -261,7 +193,7 @@ def measure_baselines(
         "majority": majority,
         "majority_class_index": majority_class,
         "largest_in_test": share_figure(true == in_test.argmax(), group_id),
-        "gain": mean_figure(correct.astype(float) - (true == majority_class), group_id, is_share=False),
+        "gain": paired_difference(correct, true == majority_class, group_id),
         "prior": {
             "accuracy": majority,
             "accuracy_drawn": mean_figure(shares[true], group_id),
@@ -269,6 +201,40 @@ def measure_baselines(
             "brier": mean_figure(errors[true], group_id, is_share=False),
         },
     }
+
+
+def _measure_accuracies(products: pd.DataFrame, groups: npt.NDArray[np.int64]) -> dict[str, Any]:
+    """Measure the shares of right products: of all, of some, and with human fixes applied."""
+    true, predicted = products["class_index"].to_numpy(np.int64), products["predicted"].to_numpy(np.int64)
+    corrected, correct = products["corrected_class_index"].to_numpy(np.int64), true == predicted
+    conflicted, kept = products["conflicted"].to_numpy(bool), corrected >= 0
+    num_images = products["num_images"].to_numpy(np.int64)
+    _, group, group_sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    of_groups = np.bincount(group, correct) / group_sizes
+    return {
+        "accuracy": share_figure(correct, groups),
+        "accuracy_groups_once": mean_figure(of_groups, np.arange(len(of_groups))) | {"n": len(correct)},
+        "accuracy_unconflicted": share_figure(correct[~conflicted], groups[~conflicted]),
+        "accuracy_conflicted": share_figure(correct[conflicted], groups[conflicted]),
+        "accuracy_corrected": share_figure((corrected == predicted)[kept], groups[kept]),
+        "accuracy_by_num_images": {
+            str(count): share_figure(correct[num_images == count], groups[num_images == count])
+            for count in sorted(set(num_images.tolist()))
+        },
+    }
+
+
+def _measure_top(
+    true: npt.NDArray[Any], top_classes: npt.NDArray[Any], group_id: npt.NDArray[np.int64], num_classes: int
+) -> dict[str, Figure]:
+    """Measure how often the true class is among the k most probable; undefined where k is every class."""
+
+    def top(k: int) -> Figure:
+        if k >= num_classes:
+            return known_exactly(None, len(true), len(np.unique(group_id)))
+        return share_figure((top_classes[:, :k] == true[:, None]).any(axis=1), group_id)
+
+    return {f"top_{k}_accuracy": top(k) for k in TOP_KS}
 
 
 def measure_products(products: pd.DataFrame, top_classes: npt.NDArray[Any], classes: pd.DataFrame) -> dict[str, Any]:
@@ -285,35 +251,16 @@ def measure_products(products: pd.DataFrame, top_classes: npt.NDArray[Any], clas
         `product` and `baseline`, as docs/metrics-schema.md describes them.
     """
     true, predicted = products["class_index"].to_numpy(np.int64), products["predicted"].to_numpy(np.int64)
-    groups, corrected = products["group_id"].to_numpy(np.int64), products["corrected_class_index"].to_numpy(np.int64)
-    correct, conflicted = true == predicted, products["conflicted"].to_numpy(bool)
-    num_images, num_classes = products["num_images"].to_numpy(np.int64), len(classes)
-    kept = corrected >= 0
+    groups, num_classes = products["group_id"].to_numpy(np.int64), len(classes)
     macro, weighted = f1_figures(true, predicted, groups, num_classes)
-    _, group, group_sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    weights = 1 / group_sizes[group]
-
-    def top(k: int) -> Figure:
-        if k >= num_classes:
-            return known_exactly(None, len(true), len(group_sizes))
-        return share_figure((top_classes[:, :k] == true[:, None]).any(axis=1), groups)
-
     return {
         "product": {
-            "accuracy": share_figure(correct, groups),
-            "accuracy_groups_once": ratio_figure(correct * weights, weights, groups),
+            **_measure_accuracies(products, groups),
             "macro_f1": macro,
             "weighted_f1": weighted,
             "log_loss": mean_figure(log_losses(products["probability_of_label"]), groups, is_share=False),
             "brier": mean_figure(products["squared_error"], groups, is_share=False),
-            **{f"top_{k}_accuracy": top(k) for k in TOP_KS},
-            "accuracy_unconflicted": share_figure(correct[~conflicted], groups[~conflicted]),
-            "accuracy_conflicted": share_figure(correct[conflicted], groups[conflicted]),
-            "accuracy_corrected": share_figure((corrected == predicted)[kept], groups[kept]),
-            "accuracy_by_num_images": {
-                str(count): share_figure(correct[num_images == count], groups[num_images == count])
-                for count in sorted(set(num_images.tolist()))
-            },
+            **_measure_top(true, top_classes, groups, num_classes),
             **measure_levels(true, predicted, groups, classes),
             "per_class": measure_classes(true, predicted, groups, num_classes),
             "confusion": {
@@ -321,7 +268,7 @@ def measure_products(products: pd.DataFrame, top_classes: npt.NDArray[Any], clas
                 "blocks": confusion_blocks(true, predicted, classes),
             },
         },
-        "baseline": measure_baselines(true, correct, groups, classes),
+        "baseline": measure_baselines(true, true == predicted, groups, classes),
     }
 
 

@@ -6,22 +6,46 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cdiscount_tasks.learning.measuring.calibration import Calibration, Threshold, answered_by_confidence
+from cdiscount_tasks.learning.measuring.calibration import Calibration
+from cdiscount_tasks.learning.measuring.calibration_error import calibration_error
 from cdiscount_tasks.learning.measuring.intervals import (
     Figure,
     figure_of,
     known_exactly,
     mean_figure,
-    resampled_sums,
     share_figure,
     share_figures,
 )
 from cdiscount_tasks.learning.measuring.metrics import log_losses
-from cdiscount_tasks.learning.measuring.shares import CONFIDENCE
+from cdiscount_tasks.learning.measuring.promises import Threshold, answered_by_confidence
+from cdiscount_tasks.learning.measuring.shares import Floats
 
 MAX_BINS = 15
 FEWEST_IN_BIN = 30
 MAX_POINTS = 100
+
+
+def _bin_of(certain: Floats) -> npt.NDArray[np.int64]:
+    """Return the bin of each confidence, numbered from the least one; equal confidences are never parted."""
+    wanted = int(np.clip(len(certain) // FEWEST_IN_BIN, 1, MAX_BINS))
+    edges = np.unique(np.quantile(certain, np.arange(1, wanted) / wanted))
+    return np.asarray(np.unique(np.searchsorted(edges, certain), return_inverse=True)[1])
+
+
+def error_figure(
+    confidence: npt.NDArray[Any], correct: npt.NDArray[np.bool_], group_id: npt.NDArray[np.int64]
+) -> tuple[Figure, float, npt.NDArray[np.int64]]:
+    """Return the calibration error, what it would be without chance, and the bin of each product.
+
+    Args:
+        confidence: float, [n], in [0, 1], at least one.
+        correct: bool, [n].
+        group_id: int64, [n].
+    """
+    certain = np.asarray(confidence, np.float64)
+    place = _bin_of(certain)
+    value, without_chance, interval = calibration_error(correct - certain, place, np.asarray(group_id))
+    return figure_of(value, interval, len(correct), len(np.unique(group_id))), without_chance, place
 
 
 def measure_calibration_error(
@@ -29,44 +53,26 @@ def measure_calibration_error(
 ) -> dict[str, Any]:
     """Measure how far confidence and accuracy are apart, in bins of equal numbers of products.
 
-    The expected calibration error is the sum over bins of n_bin / n * |accuracy - mean confidence|. Chance alone lifts
-    it above 0, and lifts a draw of groups once more, so that percentiles of draws lie too high: in a simulation (100 to
-    1,000 products, in groups) those of a well calibrated model never covered the truth. Its interval therefore reaches
-    to both sides, down to 0, as far as the bins' gaps differ, added up, in 95 % of the draws from those found: by the
-    triangle inequality no error is further away than its gaps. In that simulation it covered 93 to 100 %.
-
     Args:
         confidence: float, [n], in [0, 1].
         correct: bool, [n].
         group_id: int64, [n].
 
     Returns:
-        `error`; `bins`, from the least confident, none where there is no product: `lowest` and `highest` confidence,
-        `n`, mean `confidence`, and the figure `accuracy`. Equal confidences are never parted, so that there are fewer
-        bins where many are equal.
+        `error`, the sum over bins of n_bin / n * |accuracy - mean confidence|; `error_without_chance`, what is left of
+        it without what chance adds; `bins`, from the least confident, none where there is no product: `lowest` and
+        `highest` confidence, `n`, mean `confidence`, and the figure `accuracy`. Equal confidences are never parted, so
+        that there are fewer bins where many are equal.
     """
-    n, num_groups = len(correct), len(np.unique(group_id))
-    if n == 0:
-        return {"error": known_exactly(None, 0, 0), "bins": []}
-    wanted = int(np.clip(n // FEWEST_IN_BIN, 1, MAX_BINS))
-    certain = np.asarray(confidence, np.float64)
-    edges = np.unique(np.quantile(certain, np.arange(1, wanted) / wanted))
-    place = np.unique(np.searchsorted(edges, certain), return_inverse=True)[1]
-    num_bins = int(place.max()) + 1
-    gaps = np.zeros((n, num_bins + 1))
-    gaps[np.arange(n), place], gaps[:, -1] = correct - certain, 1
-    found = gaps.sum(axis=0)[:-1] / n
-    value = float(np.abs(found).sum())
-    interval = (np.nan, np.nan)
-    if num_groups > 1:
-        drawn = resampled_sums(gaps, group_id)
-        reach = np.quantile(np.abs(drawn[:, :-1] / drawn[:, -1:] - found).sum(axis=1), CONFIDENCE)
-        interval = (max(0.0, value - reach), min(1.0, value + reach))
-    bins = pd.DataFrame({"place": place, "confidence": certain}).groupby("place")["confidence"]
-    described = bins.agg(["min", "max", "mean"]).round(6)
-    accuracies = share_figures(place, correct, group_id, num_bins)
+    if len(correct) == 0:
+        return {"error": known_exactly(None, 0, 0), "error_without_chance": None, "bins": []}
+    error, without_chance, place = error_figure(confidence, correct, group_id)
+    accuracies = share_figures(place, correct, group_id, int(place.max()) + 1)
+    bins = pd.DataFrame({"place": place, "confidence": np.asarray(confidence, np.float64)}).groupby("place")
+    described = bins["confidence"].agg(["min", "max", "mean"]).round(6)
     return {
-        "error": figure_of(value, interval, n, num_groups),
+        "error": error,
+        "error_without_chance": round(without_chance, 6),
         "bins": [
             {"lowest": low, "highest": high, "n": figure["n"], "confidence": mean, "accuracy": figure}
             for (low, high, mean), figure in zip(described.to_numpy().tolist(), accuracies, strict=True)

@@ -1,6 +1,6 @@
 """Intervals of shares (accuracy, recall, ...) of products that come in groups: arrays in, arrays out."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -11,7 +11,7 @@ CONFIDENCE = 0.95
 
 _Z = float(special.ndtri(0.5 + CONFIDENCE / 2))
 _SUMS = ["m", "y", "groups", "squares", "within"]
-_NUM_HALVINGS = 45  # of [0, 1]: far below the six digits that are told
+_NUM_HALVINGS = 45  # of [0, 1]: far below the six digits that are shown
 
 Floats = npt.NDArray[np.float64]
 
@@ -51,21 +51,64 @@ def _correlations(total: pd.DataFrame) -> Floats:
     return np.asarray(np.where(told, np.clip(found, 0, 1), 1))
 
 
-def design_effects(group_sizes: npt.ArrayLike, group_hits: npt.ArrayLike, of: npt.ArrayLike) -> Floats:
-    """Return by how much groups inflate the variance of each of many shares (Kish 1965, Survey Sampling).
+class _Counts(NamedTuple):
+    """What the intervals of shares are made of: each float64, [num_shares].
 
-    1 + (size - 1) * correlation, with the size of the group that a product sees, sum(m^2) / sum(m).
-
-    Args:
-        group_sizes: [num_pairs], of each pair of a share and a group: the products, at least 1.
-        group_hits: [num_pairs], how many of them are right.
-        of: int, [num_pairs], which share the pair belongs to.
-
-    Returns:
-        float64, [num_shares], each at least 1: of the shares that occur in `of`, ascending.
+    Attributes:
+        n: Products.
+        hits: Right ones.
+        largest: Products of the largest group, which is taken apart.
+        num_others: Products of all other groups.
+        inflated: Theirs times their design effect: what makes the variance of their right products.
+        correlation: How much alike right and wrong are within groups.
     """
-    total = _as_pairs(group_sizes, group_hits, of).groupby("of")[_SUMS].sum()
-    return np.asarray(1 + (total["squares"] / total["m"] - 1) * _correlations(total))
+
+    n: Floats
+    hits: Floats
+    largest: Floats
+    num_others: Floats
+    inflated: Floats
+    correlation: Floats
+
+    def draws_below(self, p: Floats) -> Floats:
+        """Return in which share of draws at most as many products would be right as were found, were p the truth."""
+        # A group of m adds m p (1 - p) (1 + (m - 1) r) to the variance; over the groups that is p (1 - p) times n, plus
+        # r times what sum(m^2) exceeds n by.
+        spread = self.inflated * p * (1 - p)
+        all_right = special.ndtr(divide(self.hits - self.largest - self.num_others * p, np.sqrt(spread)))
+        all_wrong = special.ndtr(divide(self.hits - self.num_others * p, np.sqrt(spread)))
+        # Its products are independent here, with probability 1 - r: that is what a correlation of r means.
+        mixed = special.ndtr((self.hits - self.n * p) / np.sqrt(spread + self.largest * p * (1 - p)))
+        whole = p * all_right + (1 - p) * all_wrong
+        return np.asarray(self.correlation * whole + (1 - self.correlation) * mixed)
+
+    def share_that_gives(self, draws_below: float) -> Floats:
+        """Return the true share under which `draws_below` has a value: it falls from 1 to 0 as p rises, so by halving.
+
+        With the largest group apart there is no closed form, as Wilson's is one.
+        """
+        low, high = np.zeros(len(self.n)), np.ones(len(self.n))
+        for _ in range(_NUM_HALVINGS):
+            middle = (low + high) / 2
+            is_below = self.draws_below(middle) > draws_below
+            low, high = np.where(is_below, middle, low), np.where(is_below, high, middle)
+        return low
+
+
+def _count(pairs: pd.DataFrame) -> _Counts:
+    """Count the products of each share, those of its largest group apart."""
+    total = pairs.groupby("of")[_SUMS].sum()
+    # Of equally large groups their mean is taken apart: the order of groups must not matter.
+    apart = pairs[pairs["m"] == pairs.groupby("of")["m"].transform("max")].groupby("of")[_SUMS].mean()
+    others = total - apart
+    # One group of a tenth of the products is a single trial, yet weighs in the variance between groups as a tenth of
+    # all of them does: with it the correlation would say how that one group came out.
+    correlation = _correlations(others)
+    num_others = others["m"].to_numpy()
+    inflated = num_others + (others["squares"].to_numpy() - num_others) * correlation
+    return _Counts(
+        total["m"].to_numpy(), total["y"].to_numpy(), apart["m"].to_numpy(), num_others, inflated, correlation
+    )
 
 
 def score_intervals(group_sizes: npt.ArrayLike, group_hits: npt.ArrayLike, of: npt.ArrayLike) -> tuple[Floats, Floats]:
@@ -89,35 +132,14 @@ def score_intervals(group_sizes: npt.ArrayLike, group_hits: npt.ArrayLike, of: n
     Returns:
         float64, [num_shares] each: low and high ends, of the shares that occur in `of`, ascending.
     """
-    pairs = _as_pairs(group_sizes, group_hits, of)
-    total = pairs.groupby("of")[_SUMS].sum()
-    # Of equally large groups their mean is taken apart: the order of groups must not matter.
-    apart = pairs[pairs["m"] == pairs.groupby("of")["m"].transform("max")].groupby("of")[_SUMS].mean()
-    others = total - apart
-    correlation = _correlations(others)
-    n, hits = total["m"].to_numpy(), total["y"].to_numpy()
-    largest, num_others = apart["m"].to_numpy(), others["m"].to_numpy()
-    inflated = num_others + (others["squares"].to_numpy() - num_others) * correlation
-
-    def share_of_draws_below(p: Floats) -> Floats:
-        """Return how often at most as many products would be right as were found."""
-        spread = inflated * p * (1 - p)
-        all_right = special.ndtr(divide(hits - largest - num_others * p, np.sqrt(spread)))
-        all_wrong = special.ndtr(divide(hits - num_others * p, np.sqrt(spread)))
-        mixed = special.ndtr((hits - n * p) / np.sqrt(spread + largest * p * (1 - p)))
-        return np.asarray(correlation * (p * all_right + (1 - p) * all_wrong) + (1 - correlation) * mixed)
-
-    def share_that_gives(draws_below: float) -> Floats:
-        low, high = np.zeros(len(n)), np.ones(len(n))
-        for _ in range(_NUM_HALVINGS):
-            middle = (low + high) / 2
-            is_below = share_of_draws_below(middle) > draws_below
-            low, high = np.where(is_below, middle, low), np.where(is_below, high, middle)
-        return low
-
+    counts = _count(_as_pairs(group_sizes, group_hits, of))
+    n, hits = counts.n, counts.hits
     # Of one group nothing is left to be normal: it tells as much as one product.
-    wilson = wilson_interval(hits / n, np.where(num_others == 0, 1.0, n))
-    is_wilson = (largest == 1) | (num_others == 0)
-    low = np.where(hits == 0, 0.0, np.where(is_wilson, 1.0, share_that_gives(0.5 + CONFIDENCE / 2)))
-    high = np.where(hits == n, 1.0, np.where(is_wilson, 0.0, share_that_gives(0.5 - CONFIDENCE / 2)))
+    wilson = wilson_interval(hits / n, np.where(counts.num_others == 0, 1.0, n))
+    # 1.0 as the low end and 0.0 as the high one leave it to Wilson's ends, below.
+    is_wilson = (counts.largest == 1) | (counts.num_others == 0)
+    low = np.where(hits == 0, 0.0, np.where(is_wilson, 1.0, counts.share_that_gives(0.5 + CONFIDENCE / 2)))
+    high = np.where(hits == n, 1.0, np.where(is_wilson, 0.0, counts.share_that_gives(0.5 - CONFIDENCE / 2)))
+    # A mixture of normals may have a shorter tail on one side than a single one: an interval that is narrower than with
+    # independent products would owe that to the approximation, not to the groups.
     return np.minimum(low, wilson[0]), np.maximum(high, wilson[1])

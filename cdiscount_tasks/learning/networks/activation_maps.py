@@ -1,9 +1,9 @@
-"""Class activation maps: which part of a picture spoke for a class.
+"""Activation maps: which part of an image spoke for a class.
 
-After Zhou et al., 2016, "Learning Deep Features for Discriminative Localization".
-
-A network that ends in global average pooling and a dense layer adds up, over all places of its last feature map, the
-features times the class's weights; the map shows the summands. No gradients, no other network.
+HiResCAM (Draelos and Carin, 2020, arXiv 2011.08891): of a feature map, each place's features times the gradient of the
+class's logit at that same place. On the last feature map of a network that ends in global average pooling and a dense
+layer this is the class activation map of Zhou et al., 2016. Grad-CAM averages the gradient over all places; on earlier
+maps that finds the right place less often (docs/measurements.md, "Planted marks").
 """
 
 from typing import Any, NamedTuple
@@ -12,56 +12,85 @@ import keras
 import numpy as np
 from keras import layers
 
-from cdiscount_tasks.learning.networks.batches import run_network
 from cdiscount_tasks.learning.pictures.inputs import Inputs
 
-_AT_ONCE = 256
-"""Feature maps held at a time: of a large network at 224 pixels some 250 KB a picture."""
+FEWEST_PLACES = 7
+"""Of a side. A map of 2 x 2 places would colour whole quarters of an image; an earlier one is taken instead."""
+
+_AT_ONCE = 32
+"""Images differentiated at a time: what a large network holds for it at 224 pixels is some 20 MB an image."""
+
+_NO_FEATURES = (layers.InputLayer, layers.Rescaling, layers.Normalization, layers.ZeroPadding2D, layers.Dropout)
+"""What only prepares an image or a map; padding would also move its places."""
 
 
-class _Ending(NamedTuple):
-    """The last two layers that count."""
+class _Halves(NamedTuple):
+    """A network cut in two: before the layers that are mapped, and those layers up to the features of the last one."""
 
-    pooling: Any
-    dense: Any
+    before: Any
+    mapped: Any
+    is_pooled: bool
 
 
-def _find_ending(network: keras.Model) -> _Ending | None:
-    """Return global average pooling and the dense layer behind it; None if the network ends in another way."""
-    found = [layer for layer in network.layers if not isinstance(layer, layers.Dropout)][-2:]
-    if len(found) < 2 or not isinstance(found[0], layers.GlobalAveragePooling2D):
+def _last_large_map(model: keras.Model) -> Any | None:
+    """Return the output of the last layer with a feature map of at least 7 x 7 places."""
+    for layer in reversed(model.layers):
+        if isinstance(layer, (*_NO_FEATURES, keras.Model)):
+            continue
+        shape = layer.output.shape
+        if len(shape) == 4 and min(shape[1:3]) >= FEWEST_PLACES:
+            return layer.output
+    return None
+
+
+def _cut(network: keras.Model) -> _Halves | None:
+    """Cut a network at its pretrained backbone if it has one; None if no feature map is large enough."""
+    parts = network.layers
+    inner = next((number for number, part in enumerate(parts) if isinstance(part, keras.Model)), None)
+    model = network if inner is None else parts[inner]
+    features = _last_large_map(model)
+    if features is None:
         return None
-    return _Ending(*found) if isinstance(found[1], layers.Dense) else None
+    if inner is None:
+        return _Halves(lambda images: images, keras.Model(model.inputs, [features, parts[-1].input]), is_pooled=True)
+    before = keras.Model(network.inputs, parts[inner - 1].output)
+    return _Halves(before, keras.Model(model.inputs, [features, model.outputs[0]]), is_pooled=False)
 
 
 def has_maps(network: keras.Model) -> bool:
-    """Tell whether a network ends in global average pooling and a dense layer, between which nothing but dropout is."""
-    return _find_ending(network) is not None
+    """Tell whether a network has a feature map of at least 7 x 7 places, and ends in a dense layer."""
+    return isinstance(network.layers[-1], layers.Dense) and _cut(network) is not None
 
 
-class _Rows:
-    """Some rows of the inputs."""
+def _map_batch(halves: _Halves, dense: Any, images: np.ndarray, class_index: np.ndarray) -> np.ndarray:
+    """Return float32, [num_images, height, width]: features times gradients, times the number of places."""
+    # Keras has no gradients of its own: this is the one place that differentiates outside of its training loop.
+    import tensorflow as tf
 
-    max_shift = 0
-
-    def __init__(self, inputs: Inputs, rows: np.ndarray) -> None:
-        self._inputs, self._rows = inputs, rows
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def take(self, rows: np.ndarray, mirrored: np.ndarray, shift: np.ndarray) -> np.ndarray:
-        return self._inputs.take(self._rows[rows], mirrored, shift)
+    given = tf.cast(images, tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(given)
+        features, last = halves.mapped(halves.before(given), training=False)
+        last = tf.cast(last, tf.float32)
+        pooled = last if halves.is_pooled else tf.reduce_mean(last, (1, 2))
+        logits = tf.matmul(pooled, tf.cast(dense.kernel, tf.float32))
+        # No image's logit depends on the others, so the gradient of their sum is that of each.
+        asked = tf.reduce_sum(tf.gather(logits, class_index, axis=1, batch_dims=1))
+    gradients = tf.cast(tape.gradient(asked, features), tf.float32)
+    num_places = features.shape[1] * features.shape[2]
+    spoke = tf.reduce_sum(tf.cast(features, tf.float32) * gradients, axis=-1)
+    return np.asarray(num_places * spoke, np.float32)
 
 
 def map_activations(network: keras.Model, inputs: Inputs, rows: np.ndarray, class_index: np.ndarray) -> np.ndarray:
-    """Return how much each place of the last feature map speaks for one class of each picture.
+    """Return how much each place of a feature map speaks for one class of each image.
 
-    The mean of a map and the class's bias add up to the class's logit.
+    The map is the last one of at least 7 x 7 places. Where only global average pooling and the dense layer follow it,
+    the mean of a map and the class's bias add up to the class's logit.
 
     Args:
-        network: One that `has_maps`, from pictures to probabilities.
-        inputs: Pictures, taken as they are (not mirrored).
+        network: One that `has_maps`, from images to probabilities.
+        inputs: Images, taken as they are (not mirrored).
         rows: int64, [num_rows]: which of them.
         class_index: int64, [num_rows]: the class that each is asked about.
 
@@ -69,16 +98,16 @@ def map_activations(network: keras.Model, inputs: Inputs, rows: np.ndarray, clas
         float32, [num_rows, height, width]; negative where a place speaks against the class.
 
     Raises:
-        ValueError: If the network ends in another way.
+        ValueError: If the network has no such feature map.
     """
-    ending = _find_ending(network)
-    if ending is None:
-        raise ValueError(f"{network.name}: ends in no global average pooling with a dense layer; ask has_maps first")
-    to_features = keras.Model(network.inputs, ending.pooling.input)
-    weights = keras.ops.convert_to_numpy(ending.dense.kernel).astype(np.float32)
+    halves = _cut(network)
+    dense = network.layers[-1]
+    if halves is None or not isinstance(dense, layers.Dense):
+        raise ValueError(f"{network.name}: has no feature map of 7 x 7 places before a dense layer; ask has_maps first")
     maps = []
     for first in range(0, len(rows), _AT_ONCE):
         some = slice(first, first + _AT_ONCE)
-        features = run_network(to_features, _Rows(inputs, rows[some]))
-        maps.append(np.einsum("nhwc,cn->nhw", features, weights[:, class_index[some]]))
-    return np.concatenate(maps) if maps else np.zeros((0, 1, 1), np.float32)
+        unmoved = np.zeros((len(rows[some]), 2), np.int64)
+        images = inputs.take(rows[some], np.zeros(len(rows[some]), np.bool_), unmoved)
+        maps.append(_map_batch(halves, dense, images, class_index[some]))
+    return np.concatenate(maps) if maps else np.zeros((0, FEWEST_PLACES, FEWEST_PLACES), np.float32)

@@ -14,12 +14,12 @@ import numpy as np
 from cdiscount_tasks.learning.pictures.inputs import Inputs
 
 _PREDICTED_AT_ONCE = 64
-"""More is no quicker on a CPU, and a pretrained network's first layers take 10 MB a picture."""
+"""More is no quicker on a CPU, and a pretrained network's first layers take 10 MB an image."""
 
 
 @dataclass(frozen=True)
 class Examples:
-    """Pictures or features with their class.
+    """Images or features with their class.
 
     Attributes:
         inputs: What the network sees.

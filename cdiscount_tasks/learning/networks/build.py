@@ -1,4 +1,4 @@
-"""The networks by name. Each takes uint8 pictures and returns class probabilities; its own scaling is part of it."""
+"""The networks by name. Each takes uint8 images and returns class probabilities; its own scaling is part of it."""
 
 from pathlib import Path
 from typing import Any
@@ -71,7 +71,7 @@ def _check_finite(backbone: keras.Model, weights_path: Path) -> None:
 
 
 def _build_backbone(name: NetworkName, image_size: int, weights_path: Path | None) -> keras.Model:
-    """Build a network of keras.applications from pictures (as it wants them scaled) to its last feature map.
+    """Build a network of keras.applications from images (as it wants them scaled) to its last feature map.
 
     Pretrained batch statistics stay as they are, also while the weights are tuned, so that they can be folded.
     """
@@ -119,7 +119,7 @@ def build_network(
 
     Args:
         name: One of config.NetworkName.
-        image_size: Side of the pictures in pixels.
+        image_size: Side of the images in pixels.
         num_classes: Number of outputs.
         weights_path: ImageNet weights of a backbone, without its top.
 
@@ -139,7 +139,7 @@ def build_network(
 
 
 def build_extractor(name: NetworkName, image_size: int, weights_path: Path) -> keras.Model:
-    """Build a frozen backbone that turns pictures into feature vectors.
+    """Build a frozen backbone that turns images into feature vectors.
 
     Returns:
         A model from uint8 [batch, image_size, image_size, 3] to float32 [batch, num_features].

@@ -1,4 +1,4 @@
-"""Class probabilities of pictures, as a network sees them."""
+"""Class probabilities of images, as a network sees them."""
 
 import keras
 import numpy as np
@@ -9,12 +9,12 @@ from cdiscount_tasks.learning.pictures.inputs import Inputs
 
 
 def predict_images(network: keras.Model, inputs: Inputs, flip: bool) -> np.ndarray:
-    """Return the class probabilities of pictures.
+    """Return the class probabilities of images.
 
     Args:
-        network: From pictures or features to probabilities.
+        network: From images or features to probabilities.
         inputs: What it sees.
-        flip: Whether each picture is judged together with its mirror image (geometric mean of the two).
+        flip: Whether each image is judged together with its mirror image (geometric mean of the two).
 
     Returns:
         float32, [num_images, num_classes], rows sum to 1.

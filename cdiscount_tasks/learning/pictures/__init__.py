@@ -1,1 +1,1 @@
-"""Pictures as arrays: decoded, checked, held in memory or on disk."""
+"""Images as arrays: decoded, checked, held in memory or on disk."""

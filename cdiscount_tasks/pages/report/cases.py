@@ -204,19 +204,18 @@ def _show_pair(pair: ConfusedPair, evidence: Evidence, shelf: PictureShelf) -> S
     )
 
 
-def show_galleries(
-    choices: ProductChoices, evidence: Evidence, budget_bytes: Mapping[str, int] = BUDGET_BYTES
-) -> Galleries:
-    """Join the chosen products with what is known of them; what the budget does not hold is left out and counted.
+def show_galleries(choices: ProductChoices, evidence: Evidence) -> Galleries:
+    """Join the chosen products with what is known of them; what BUDGET_BYTES does not hold is left out and counted.
+
+    Each pair has an equal part of its gallery's budget.
 
     Args:
         choices: Rows with product_id, class_index, predicted, probability, probability_of_label and conflicted.
         evidence: Their pictures, maps and twins.
-        budget_bytes: Of each gallery's pictures together; each pair has an equal part of its gallery's.
     """
-    part = budget_bytes["pairs"] // max(len(choices.pairs), 1)
+    part = BUDGET_BYTES["pairs"] // max(len(choices.pairs), 1)
     grids = [(one.shape[0], one.shape[1]) for one in evidence.maps.values()]
-    shelves = {name: PictureShelf(budget) for name, budget in budget_bytes.items()}
+    shelves = {name: PictureShelf(budget) for name, budget in BUDGET_BYTES.items()}
     return Galleries(
         pairs=[_show_pair(pair, evidence, PictureShelf(part)) for pair in choices.pairs],
         mistakes=_show(choices.mistakes, evidence, shelves["mistakes"], maps=True, twins=True),

@@ -25,19 +25,16 @@ class ListedProduct:
     suggested_category_id: int
 
 
-def show_listed(
-    listed: pd.DataFrame,
-    pictures: Mapping[int, Sequence[bytes | None]],
-    budget_bytes: int = PICTURE_BUDGET_BYTES,
-) -> list[ListedProduct]:
+def show_listed(listed: pd.DataFrame, pictures: Mapping[int, Sequence[bytes | None]]) -> list[ListedProduct]:
     """Join the listed products with their pictures: the first of every product before any second one.
+
+    What PICTURE_BUDGET_BYTES does not hold is left out and counted.
 
     Args:
         listed: Columns product_id, category_id, suggested_category_id; in the order of label_suspects.csv.
         pictures: The JPEG bytes of each product's pictures, in order; None for one that does not decode.
-        budget_bytes: Of all pictures; what it does not hold is left out and counted.
     """
-    shelf = PictureShelf(budget_bytes)
+    shelf = PictureShelf(PICTURE_BUDGET_BYTES)
     rows = listed[["product_id", "category_id", "suggested_category_id"]].to_numpy().tolist()
     first = [shelf.show(product_id, given, pictures.get(product_id, ())[:1]) for product_id, given, _ in rows]
     others = [shelf.show(product_id, given, pictures.get(product_id, ())[1:]) for product_id, given, _ in rows]

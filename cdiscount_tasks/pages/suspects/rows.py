@@ -32,14 +32,13 @@ class Suspect:
     split: str
 
 
-def choose_suspects(rows: pd.DataFrame, num_shown: int = NUM_SHOWN) -> pd.DataFrame:
+def choose_suspects(rows: pd.DataFrame) -> pd.DataFrame:
     """Choose the most suspect products of the list, one of each group: products with one picture show the same thing.
 
     Args:
         rows: suspects.parquet, the most suspect first.
-        num_shown: At most so many.
     """
-    return rows[rows["listed"] == "suspect"].drop_duplicates("group_id").head(num_shown)
+    return rows[rows["listed"] == "suspect"].drop_duplicates("group_id").head(NUM_SHOWN)
 
 
 def show_suspects(chosen: pd.DataFrame, pictures: Mapping[int, Sequence[bytes | None]]) -> list[Suspect]:

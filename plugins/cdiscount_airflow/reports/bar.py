@@ -1,6 +1,5 @@
 """The bar above a report inside Airflow: its address, the way back, and all that can be downloaded."""
 
-import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,8 @@ from cdiscount_airflow.reports.addresses import airflow_url, up_to_airflow
 from cdiscount_airflow.reports.files import ServedFile, find_file, names_in
 from cdiscount_airflow.reports.owners import CATALOGUE_DAG, COMPARISON_DAG, sample_dag_of
 from cdiscount_airflow.reports.pages import bar_of
+from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.reports.metrics import METRICS, read_metrics
 from cdiscount_tasks.runs.folders import run_folder
 
 MARKER = '<div class="page">'
@@ -51,12 +52,12 @@ class Download:
 
 def _facts(reports_dir: Path, group: str, folder: str) -> tuple[str, str]:
     """Return a report's run id and its model's folder; empty: unknown."""
-    file = find_file(reports_dir, group, folder, "metrics.json")
+    file = find_file(reports_dir, group, folder, METRICS)
     try:
-        metrics = json.loads(file.path.read_text(encoding="utf-8")) if file else {}
+        metrics = read_metrics(file.path.parent) if file else {}
         run_id = str(metrics["run_id"])
         model = str(metrics["lineage"]["artifacts"]["model"]["name"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except (DataError, OSError, KeyError, TypeError):
         return "", ""
     return (run_id if run_folder(run_id) == folder else ""), model
 

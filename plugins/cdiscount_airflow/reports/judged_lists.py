@@ -7,7 +7,7 @@ from typing import Any
 
 from cdiscount_airflow.reports.files import find_file
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.labelling.fix_rows import FIX_COLUMNS, KIND, Classes
+from cdiscount_tasks.labelling.fix_rows import FIX_COLUMNS, KIND, VERDICT, Classes
 from cdiscount_tasks.labelling.judging import NEW_FILE, Card, Choice, read_choices
 from cdiscount_tasks.pages.parts.gallery import ShownProduct
 from cdiscount_tasks.pages.parts.words import ClassName
@@ -79,7 +79,7 @@ def find_list(reports_dir: Path, sample: str, folder: str) -> SuspectList | None
 
 def parse_fixes(data: bytes | None, path: Path) -> CsvTable:
     """Read the bytes of a fixes file; None: it is missing, and has no row yet."""
-    return NEW_FILE if data is None else parse_csv(data, path, FIX_COLUMNS, KIND)
+    return NEW_FILE if data is None else parse_csv(data, path, FIX_COLUMNS, KIND, [VERDICT])
 
 
 def choices_in(data: bytes | None, path: Path, found: SuspectList) -> dict[int, Choice]:

@@ -111,6 +111,10 @@ def list_page(
     )
 
 
+_FREEZES = ("resolve_run", "resolve_comparison")
+"""The tasks that freeze what their run makes, if they end well."""
+
+
 def state_page(
     run: AirflowRun, tasks: Sequence[AirflowTask] | None, writes_reports: bool, causes: Causes | None = None
 ) -> str:
@@ -136,6 +140,8 @@ def state_page(
         failed=failed,
         retried=told("up_for_retry"),
         stopped=all(cause is not None and cause.by_hand for cause in ends),
+        nothing_frozen=any(task.task_id in _FREEZES for task, _ in failed),
+        keeps_inputs=run.dag_id != CATALOGUE_DAG,
         cause_of_run=cause_of_run,
         skipped_since=causes.of_skipped(tasks or ()) if causes else "",
         going=[task for task in tasks or () if task.state in _UNDER_WAY],

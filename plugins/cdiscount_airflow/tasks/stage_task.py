@@ -26,13 +26,38 @@ DEFAULT_ARGS = {
 """In a pool, the task with the most behind it goes first: a finished training is evaluated before another begins."""
 
 
+def _guarded(body: Callable[..., Any], page: str, time_limit: Any) -> Callable[..., Any]:
+    """Return a task's body that leaves why it failed or was skipped, and fails at once where no retry would help."""
+
+    @functools.wraps(body)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        # TensorFlow's notices go to stderr, which Airflow logs as errors; it reads this when it is imported.
+        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+        try:
+            return body(*args, **kwargs)
+        except (ConfigError, DataError) as error:
+            logger.debug("where it was found", exc_info=error)
+            leave_reason(str(error))
+            # Not chained: Airflow would print both tracebacks, and the sentence twice among them.
+            raise AirflowFailException(str(error)) from None
+        except StepLeftOut as why:
+            skip_task(str(why))
+        except AirflowSkipException:
+            raise
+        except (Exception, AirflowTaskTimeout) as error:
+            leave_reason(reason_of(error, time_limit), advice_of(page))
+            raise
+
+    return guarded
+
+
 def stage_task(summary: Callable[[Any], str] | None = None, **options: Any) -> Callable[[Callable[..., Any]], Any]:
     """Make a task of a function that makes a step of a run.
 
     It returns the step's result in a line, which is logged and is the task's XCom: what the step made is noted in the
     run's artifacts.json, where other tasks find it.
 
-    What a user has to mend (ConfigError, DataError) fails at once with its sentence, since no retry would mend it; any
+    What a user has to correct (ConfigError, DataError) fails at once with its sentence, since no retry would help; any
     other error (a busy GPU, a file system that does not answer, a process that was killed) is tried again. Why it
     failed is left for the run's page. The function's docstring is the page that Airflow shows for the task.
 
@@ -43,26 +68,11 @@ def stage_task(summary: Callable[[Any], str] | None = None, **options: Any) -> C
 
     def decorate(body: Callable[..., Any]) -> Any:
         page = inspect.cleandoc(body.__doc__ or "")
-        time_limit = options.get("execution_timeout", DEFAULT_ARGS["execution_timeout"])
+        guarded = _guarded(body, page, options.get("execution_timeout", DEFAULT_ARGS["execution_timeout"]))
 
         @functools.wraps(body)
-        def guarded(*args: Any, **kwargs: Any) -> Any:
-            # TensorFlow's notices go to stderr, which Airflow logs as errors; it reads this when it is imported.
-            os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-            try:
-                result = body(*args, **kwargs)
-            except (ConfigError, DataError) as error:
-                logger.debug("where it was found", exc_info=error)
-                leave_reason(str(error))
-                # Not chained: Airflow would print both tracebacks, and the sentence twice among them.
-                raise AirflowFailException(str(error)) from None
-            except StepLeftOut as why:
-                skip_task(str(why))
-            except AirflowSkipException:
-                raise
-            except (Exception, AirflowTaskTimeout) as error:
-                leave_reason(reason_of(error, time_limit), advice_of(page))
-                raise
+        def told(*args: Any, **kwargs: Any) -> Any:
+            result = guarded(*args, **kwargs)
             if summary:
                 get_current_context()["ti"].xcom_push("summary", summary(result))
             if line := summary(result) if summary else result:
@@ -70,8 +80,8 @@ def stage_task(summary: Callable[[Any], str] | None = None, **options: Any) -> C
             return result
 
         # Airflow takes the docstring by itself, but not for mapped tasks, and with its indentation.
-        told: dict[str, Any] = {"doc_md": page, "show_return_value_in_logs": False}
-        return task(**told, **options)(guarded)
+        shown: dict[str, Any] = {"doc_md": page, "show_return_value_in_logs": False}
+        return task(**shown, **options)(told)
 
     return decorate
 

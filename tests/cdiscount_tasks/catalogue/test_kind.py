@@ -79,7 +79,7 @@ KINDS = [
     (b"\x6d\xe2\x99\x81" + bson.encode({"concurrent_collections": 4}), "mongodump --archive.*without --archive"),
     (parquet(), "a Parquet file"),
     (arrow_stream(), "an Arrow file"),
-    (b"SQLite format 3\x00" + bytes(84), "a data file of another format"),
+    (b"SQLite format 3\x00" + bytes(84), "a data file of a different format"),
     (draw_jpeg(), "a picture"),
     (json.dumps({"_id": 1, "imgs": []}).encode(), "JSON, .*mongodump rather than mongoexport"),
     (b"\xef\xbb\xbf[\n  {\n", "JSON"),

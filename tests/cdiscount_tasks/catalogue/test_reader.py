@@ -143,7 +143,7 @@ def test_another_document_in_the_middle_of_a_batch_is_told(mixed, column, produc
     number = [place.product_id for place in places].index(product_id)
     places[number] = places[number]._replace(**{column: 77})
     with pytest.raises(
-        DataError, match=rf"product {places[number].product_id} no longer stands at byte {places[number].offset}"
+        DataError, match=rf"product {places[number].product_id} is no longer at byte {places[number].offset}"
     ):
         list(read_pictures(path, places))
 
@@ -152,7 +152,7 @@ def test_a_file_that_was_cut_is_told_with_the_first_product_that_is_gone(mixed):
     path, products, images = mixed
     cut = products.filter(pc.equal(products["product_id"], 3))["offset"][0].as_py()
     path.write_bytes(path.read_bytes()[: cut + 40])
-    with pytest.raises(DataError, match=f"product 3 no longer stands at byte {cut}; the catalogue changed"):
+    with pytest.raises(DataError, match=f"product 3 is no longer at byte {cut}; the catalogue changed"):
         read_images(path, products, images)
 
 
@@ -160,7 +160,7 @@ def test_a_shorter_document_of_the_same_product_is_told(catalogue):
     path, places = catalogue
     shorter = encode(1, [b"a"], 5)
     path.write_bytes(shorter + path.read_bytes()[len(shorter) :])
-    with pytest.raises(DataError, match="product 1 no longer stands at byte 0"):
+    with pytest.raises(DataError, match="product 1 is no longer at byte 0"):
         list(read_pictures(path, places))
 
 

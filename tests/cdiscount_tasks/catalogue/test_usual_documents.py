@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdiscount_tasks.catalogue.document import read_usual
 from cdiscount_tasks.catalogue.jpeg_header import frame_size
-from cdiscount_tasks.catalogue.usual_documents import frame_sizes, read_usual_documents
+from cdiscount_tasks.catalogue.layout import NO_CATEGORY
+from cdiscount_tasks.catalogue.usual_documents import frame_sizes, read_usual, read_usual_documents
 from tests.material.tiny_catalogue import draw_jpeg, encode
 
 DOCUMENTS = [encode(number, [draw_jpeg(seed=number)] * (1 + number % 4), 5) for number in range(6)]
@@ -29,13 +29,13 @@ def rows(found):
     pictures = [[] for _ in found.starts]
     for document, *picture in np.stack(found[4:], 1).tolist():
         pictures[document].append(tuple(picture))
-    categories = [None if category == -1 else category for category in found.category_ids.tolist()]
+    categories = [None if category == NO_CATEGORY else category for category in found.category_ids.tolist()]
     return list(zip(found.starts.tolist(), found.lengths.tolist(), found.product_ids.tolist(), categories, pictures,
                     strict=True))  # fmt: skip
 
 
 def read(data, stop=None, most=1000):
-    return read_usual_documents(data + bytes(64), 0, len(data), len(data) if stop is None else stop, most, -1)
+    return read_usual_documents(data + bytes(64), 0, len(data), len(data) if stop is None else stop, most)
 
 
 def test_whole_documents_are_read_as_one_by_one():

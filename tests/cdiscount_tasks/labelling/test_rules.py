@@ -84,7 +84,8 @@ def test_a_fixes_file_in_another_encoding_is_refused(fixes_file):
 
 
 def test_a_missing_column_alone_says_nothing_of_commas(fixes_file):
-    with pytest.raises(DataError, match=r"expected product_id, category_id, reason, found product_id, reason$"):
+    words = r"expected product_id, category_id, reason, verdict \(optional\), found product_id, reason$"
+    with pytest.raises(DataError, match=words):
         read_fixes(fixes_file("product_id,reason\n1,x\n"), {5})
 
 

@@ -2,7 +2,7 @@ import pytest
 
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.machine import weights
-from cdiscount_tasks.machine.backbones import backbone_of, reference_backbone, why_no_backbone
+from cdiscount_tasks.machine.backbones import backbone_of, reference_backbone, tell_reference, why_no_backbone
 from cdiscount_tasks.settings.environment import PROJECT_DIR
 from cdiscount_tasks.settings.training import TrainingConfig
 from tests.material.weights_files import write_weights
@@ -67,6 +67,7 @@ def test_a_damaged_file_stops_no_run_that_trains_from_scratch_and_is_named_in_th
     damaged = write_weights(folder / "mobilenet_v2_notop.h5")
     damaged.write_bytes(damaged.read_bytes()[:-1000])
     assert backbone_of(TrainingConfig(), folder) is None
+    tell_reference(folder)
     assert f"not used: {damaged}: does not open as the HDF5 file" in caplog.text
     assert why_no_backbone(folder).startswith(f"pretrained weights cannot be used: {damaged}: does not open")
 
@@ -97,6 +98,7 @@ def test_without_any_file_the_reason_is_short_and_the_log_says_what_to_download_
     assert "\n## Start from a pretrained network\n" in (PROJECT_DIR / "README.md").read_text("utf-8")
 
     with caplog.at_level("INFO", "cdiscount_tasks"):
-        assert reference_backbone(folder) is None
+        assert reference_backbone(folder) is None  # silent: each step looks for itself
+        tell_reference(folder)
     (told,) = [record.getMessage() for record in caplog.records]
     assert "_no_top.h5 (9 MB) into a folder, start Airflow again with CDISCOUNT_WEIGHTS set" in told

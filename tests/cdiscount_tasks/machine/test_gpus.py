@@ -149,6 +149,7 @@ def test_a_lock_of_another_user_that_can_only_be_read_is_a_lock(tmp_path):
 
 MIRRORED = """
 import json, sys
+from pathlib import Path
 import numpy as np
 import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
@@ -158,20 +159,22 @@ from cdiscount_tasks.machine.gpus import prepare_device
 device = prepare_device(0)
 import keras
 from cdiscount_tasks.learning.networks.batches import Examples
-from cdiscount_tasks.learning.pictures.inputs import PicturesInMemory
+from cdiscount_tasks.learning.pictures.inputs import ImagesInMemory
 from cdiscount_tasks.learning.networks.predict import predict_images
+from cdiscount_tasks.learning.networks.checkpoints import Checkpoints
 from cdiscount_tasks.learning.networks.training import train
 rng = np.random.default_rng(0)
 classes = np.arange(40) % 2
 images = rng.integers(0, 120, (40, 32, 32, 3), dtype=np.uint8)
 images[np.arange(40), :, :, classes] += 100
-shown = Examples(PicturesInMemory(iter([images]), 40, 32), classes.astype(np.int64), np.arange(40))
+shown = Examples(ImagesInMemory(iter([images]), 40, 32), classes.astype(np.int64), np.arange(40))
 with device.scope():
     inputs = keras.Input((32, 32, 3), dtype="uint8")
     x = keras.layers.Conv2D(8, 3, strides=4, activation="relu")(keras.layers.Rescaling(1 / 255)(inputs))
     outputs = keras.layers.Dense(2, activation="softmax")(keras.layers.GlobalAveragePooling2D()(x))
     network = keras.Model(inputs, outputs)
-found = train(network, shown, shown, TrainingConfig(epochs=2, batch_size=8, learning_rate=0.01), device)
+config = TrainingConfig(epochs=2, batch_size=8, learning_rate=0.01)
+found = train(network, shown, shown, config, device, Checkpoints(Path(sys.argv[2]), "k"))
 said = predict_images(found.network, shown.inputs, flip=True)
 print(json.dumps({"name": device.name, "rows": len(said), "accuracy": found.history[-1].train_accuracy,
                   "loss": [epoch.train_loss for epoch in found.history], "mirrored": device.strategy is not None}))
@@ -179,12 +182,12 @@ print(json.dumps({"name": device.name, "rows": len(said), "accuracy": found.hist
 
 
 @pytest.mark.training
-def test_several_devices_train_one_network_mirrored_and_predict_every_row_once():
+def test_several_devices_train_one_network_mirrored_and_predict_every_row_once(tmp_path):
     said = []
     for number in (1, 2):
         run = subprocess.run(
-            [sys.executable, "-c", textwrap.dedent(MIRRORED), str(number)], capture_output=True, text=True, check=False,
-            env=ENVIRON,
+            [sys.executable, "-c", textwrap.dedent(MIRRORED), str(number), str(tmp_path / str(number))],
+            capture_output=True, text=True, check=False, env=ENVIRON,
         )  # fmt: skip
         assert run.returncode == 0, run.stderr[-2000:]
         said.append(json.loads(run.stdout.splitlines()[-1]))

@@ -65,8 +65,8 @@ def test_a_file_that_is_nowhere_is_an_error_that_says_which_where_and_how_to_get
     for words in (
         str(folder),
         str(keras_home / "models" / KERAS_NAME),
-        "get http://127.0.0.1:9/none.h5",
-        f"put {KERAS_NAME} in",
+        "download http://127.0.0.1:9/none.h5",
+        f"put {KERAS_NAME} into",
     ):
         assert words in said
 

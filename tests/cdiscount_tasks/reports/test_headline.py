@@ -3,7 +3,7 @@ import json
 import pytest
 
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.reports.headline import percent, preset_in_words, read_headline, sentence
+from cdiscount_tasks.reports.headline import percent_with_interval, preset_in_words, read_headline, sentence
 from tests.material.finished_reports import change_metrics, write_finished
 
 
@@ -50,7 +50,7 @@ def test_the_sentence_has_the_baseline_beside_the_accuracy(tmp_path):
 
 
 def test_what_is_undefined_is_no_number():
-    assert (percent(None), percent(0.5, None, None)) == ("undefined", "50.0 %")
+    assert (percent_with_interval(None), percent_with_interval(0.5, None, None)) == ("undefined", "50.0 %")
 
 
 def test_a_damaged_metrics_json_says_what_to_do(tmp_path):

@@ -9,9 +9,8 @@ import yaml
 
 from cdiscount_tasks.runs.changes import differences, note_skip, reason_to_skip, seed_by_itself
 from cdiscount_tasks.runs.run import open_run
-from cdiscount_tasks.settings.sample import ScheduleConfig
 from cdiscount_tasks.stages import evaluation, labels, report
-from tests.cdiscount_tasks.runs.test_run import NAMES, SETTINGS
+from tests.material.colours_sample import NAMES, SETTINGS
 from tests.material.tiny_catalogue import BLUE, CATEGORIES, RED
 from tests.material.weights_files import write_weights
 from tests.material.whole_runs import begin_run, finish_run
@@ -262,16 +261,15 @@ def test_retrain_always_goes_on_though_nothing_changed(change, told):
 
 
 def test_each_run_of_retrain_always_has_a_seed_of_its_own_and_keeps_it_in_a_retry():
-    always = ScheduleConfig(cron="0 3 * * 1", retrain="always")
-    seeds = [seed_by_itself(always, f"scheduled__{number}")["seed"] for number in range(50)]
+    seeds = [seed_by_itself("always", f"scheduled__{number}")["seed"] for number in range(50)]
 
     assert len(set(seeds)) == 50
     assert all(0 <= seed < 2**31 for seed in seeds)
-    assert seed_by_itself(always, "scheduled__0")["seed"] == seeds[0]
+    assert seed_by_itself("always", "scheduled__0")["seed"] == seeds[0]
 
 
 def test_otherwise_the_presets_seed_holds():
-    assert seed_by_itself(ScheduleConfig(cron="0 3 * * 1"), "scheduled__0") == {}
+    assert seed_by_itself("when_changed", "scheduled__0") == {}
 
 
 def test_a_skip_is_told_in_the_index_of_reports(change):

@@ -110,7 +110,7 @@ def test_an_unknown_key_or_impossible_value_is_refused_with_where_and_what(write
     "name", ["catalogue", "comparison", "sample_comparison", "predictions", "clean_up", "index", "demo"]
 )
 def test_a_sample_name_that_the_project_uses_itself_is_refused(write_yaml, name):
-    assert "taken by the project itself; choose another name" in refusal(write_yaml(name))
+    assert "used by the project itself; choose a different name" in refusal(write_yaml(name))
 
 
 @pytest.mark.parametrize("name", ["Wine", "wine bar", "wine-1", "w/../x", ""])
@@ -145,8 +145,16 @@ def test_a_missing_yaml_is_told_with_its_path(tmp_path):
     assert str(tmp_path / "wine.yaml") in refusal(tmp_path / "wine.yaml")
 
 
-def test_the_first_of_several_faults_is_told_with_their_number(write_yaml):
-    assert "(and 1 more)" in refusal(write_yaml(seed=-1, conflicts="drop"))
+def test_each_of_several_faults_is_told_in_a_line_of_its_own(write_yaml):
+    first, second = refusal(write_yaml(seed=-1, titel="Wine")).splitlines()
+    assert "wine.yaml: titel is not a known setting" in first
+    assert second == "  also: seed is -1, expected 0 to 2147483647"
+
+
+def test_of_many_faults_five_are_told_and_the_rest_counted(write_yaml):
+    lines = refusal(write_yaml(**{f"colour{number}": "red" for number in range(7)})).splitlines()
+    assert len(lines) == 6
+    assert lines[-1] == "  and 2 more"
 
 
 def test_overrides_lie_on_top_of_the_preset(write_yaml):
@@ -173,7 +181,7 @@ def test_an_impossible_override_names_the_sample_and_the_setting(write_yaml, pre
 def test_a_key_that_stands_twice_is_refused(write_yaml):
     path = write_yaml()
     path.write_text(path.read_text() + "title: Another\n")
-    assert "line 13: 'title' stands twice, first in line 12; keep one of the two" in refusal(path)
+    assert "line 13: 'title' occurs twice, first in line 12; keep one of the two" in refusal(path)
 
 
 def with_line(line, instead_of="title:"):
@@ -185,7 +193,7 @@ def with_line(line, instead_of="title:"):
 @pytest.mark.parametrize(
     ("line", "instead_of", "words"),
     [
-        ("titel: Wine", "title:", "titel is not a known setting; did you mean title? (and 1 more)"),
+        ("titel: Wine", "title:", "titel is not a known setting; did you mean title?\n  also: title is missing"),
         ("Title: Wine", "title:", "Title is not a known setting; did you mean title?"),
         ("title: Wine\nepochs: 3", "title:", "epochs is not a known setting; it belongs below presets"),
         ("title: no", "title:", 'title is no, expected text; put it in quotes: "no"'),
@@ -197,7 +205,7 @@ def with_line(line, instead_of="title:"):
         ("title: Wine\ntags: ['']", "title:", "tags.0 is '', expected at least 1 character"),
         ("title: Wine\nschedule:", "title:", "schedule is empty; write `schedule: {}` for the defaults"),
         ("title: Wine\nschedule: weekly", "title:", "schedule is 'weekly', expected settings of its own"),
-        ("title: Wine\nschedule: {cron: R * * * *}", "title:", "is no cron expression"),
+        ("title: Wine\nschedule: {cron: R * * * *}", "title:", "is not a cron expression"),
         ("title: Wine\nseed: '7'", "title:", "seed is '7', expected integer 0 to 2147483647; write it without quotes"),
         ("title: Wine\nembed_pictures: maybe", "title:", "embed_pictures is 'maybe', expected yes or no"),
         ("  smoke:", "smoke:", "presets.smoke is empty; write `smoke: {}` for the defaults"),
@@ -272,7 +280,7 @@ def test_a_run_cannot_want_more_gpus_than_its_task_takes_slots():
         ),
         (
             {"network": "mobilenet_v2", "fine_tune_epochs": 3},
-            "without pretrained weights nothing is tuned; set weights",
+            "only pretrained weights are fine-tuned; set weights",
         ),
     ],
 )

@@ -211,7 +211,10 @@ def test_a_report_of_another_schema_is_refused(place, runs, tmp_path):
     shutil.copytree(runs[0].report_dir, torn)
     metrics = json.loads((torn / "metrics.json").read_text("utf-8"))
     (torn / "metrics.json").write_text(json.dumps({**metrics, "schema_version": 0}))
-    with pytest.raises(DataError, match=r"metrics.json: has schema 0, expected \d+; clear write_report"):
+    with pytest.raises(
+        DataError,
+        match=r"metrics.json is of an older schema \(0, .* clear the task write_report",
+    ):
         compare(place, [runs[0]._replace(report_dir=torn), runs[1]])
 
 

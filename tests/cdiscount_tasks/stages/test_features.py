@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from cdiscount_tasks.errors import ConfigError, DataError
-from cdiscount_tasks.learning.pictures.inputs import hold_pictures
+from cdiscount_tasks.learning.pictures.inputs import hold_images
 from cdiscount_tasks.stages.evaluation import evaluate_model
 from cdiscount_tasks.stages.features import extract_features
 from cdiscount_tasks.stages.inputs import Pretrained
@@ -52,7 +52,7 @@ def test_features_are_what_the_frozen_network_sees_in_the_picture_and_its_mirror
 
     images = read_table(labels_dir / "images.parquet", LABEL_IMAGES).slice(0, 5)
     rows = rows_of(sample_dir, images["product_id"].to_numpy(), images["image_number"].to_numpy())
-    held = hold_pictures(lambda: SampleImages(sample_dir), rows, 32, tmp_path)
+    held = hold_images(lambda: SampleImages(sample_dir), rows, 32, tmp_path)
     extractor = build_extractor("mobilenet_v3_small", 32, weights_path)
     vectors = read_features(Path(tiny_features["path"]))[:5]
     for side in (False, True):

@@ -88,7 +88,7 @@ def test_a_home_whose_name_airflow_would_change_is_refused(monkeypatch):
 
 
 def test_a_home_of_an_unknown_user_is_refused():
-    with pytest.raises(airflow_home.ToolError, match="name a whole path"):
+    with pytest.raises(airflow_home.ToolError, match="write the whole path"):
         airflow_home.home_dir({"AIRFLOW_HOME": "~no-such-user/x"})
 
 

@@ -116,7 +116,7 @@ def test_up_runs_a_private_airflow_and_down_leaves_nothing(tmp_path):
         other = make("up", home, port, tmp_path, CDISCOUNT_WEIGHTS="/elsewhere")
         assert other.returncode == 1
         assert "CDISCOUNT_WEIGHTS unset (now /elsewhere)" in other.stderr
-        assert "To apply what is set now: `make down up`" in other.stderr
+        assert "To apply the present settings: `make down up`" in other.stderr
     finally:
         stopped = make("down", home, port, tmp_path)
     assert stopped.stdout == f"Airflow is stopped; port {port} is free\n"
@@ -138,7 +138,7 @@ def test_up_names_the_variable_when_its_port_is_taken(tmp_path):
         told = make("up", tmp_path / "airflow", other.getsockname()[1], tmp_path)
 
     assert told.returncode == 1
-    assert "set CDISCOUNT_UI_PORT to a free one" in told.stderr
+    assert "set CDISCOUNT_UI_PORT to a free port" in told.stderr
 
 
 def test_other_settings_than_a_running_airflow_has_are_named_with_both_values(sleeper, monkeypatch):

@@ -13,7 +13,7 @@ def machine(tmp_path):
     """A machine whose PATH holds the system's small tools and no Python."""
     bin_dir = tmp_path / "bin"
     bin_dir.mkdir()
-    for tool in ("sh", "sort", "tail", "id"):
+    for tool in ("sh", "sort", "tail", "cut", "sed", "id"):
         found = next(path for folder in ("/bin", "/usr/bin") if (path := Path(folder) / tool).exists())
         (bin_dir / tool).symlink_to(found)
     return tmp_path

@@ -90,11 +90,11 @@ def made(tmp_path_factory, wheels_dir):
 
 @pytest.fixture
 def project_dir(made):
-    """The project that was set up; its locks are put back, and what a failed set-up left is forgotten."""
-    lock = (made / setup.LOCKS[0]).read_text()
+    """The project that was set up; its locks and its stamp are put back."""
+    lock, stamp = (made / setup.LOCKS[0]).read_text(), (made / ".venv" / "setup.stamp").read_bytes()
     yield made
     write_locks(made, lock)
-    shutil.rmtree(made / ".setup" / "tmp", ignore_errors=True)
+    (made / ".venv" / "setup.stamp").write_bytes(stamp)
 
 
 def test_the_projects_locks_name_no_host_and_hash_every_package():
@@ -161,9 +161,8 @@ def test_a_second_set_up_waits_as_long_as_the_pip_of_a_killed_one_works(project_
 
 
 def test_a_set_up_that_was_stopped_starts_over(project_dir):
-    (project_dir / ".setup" / "tmp").mkdir(exist_ok=True)
     (project_dir / ".venv" / "half made").touch()
-    (project_dir / ".venv" / "setup.stamp").unlink(missing_ok=True)
+    (project_dir / ".venv" / "setup.stamp").unlink()
     setup.main(project_dir)
     assert answer(project_dir) == "42\n"
     assert not (project_dir / ".venv" / "half made").exists()
@@ -178,7 +177,8 @@ def test_an_environment_that_was_copied_is_made_anew(made, tmp_path):
 def test_nothing_is_installed_into_what_a_link_leads_to(tmp_path):
     (tmp_path / "theirs").mkdir()
     (tmp_path / ".venv").symlink_to(tmp_path / "theirs")
-    setup.make_venv(tmp_path / ".venv", is_unfinished=False)
+    write_locks(tmp_path)
+    setup.make_venv(tmp_path)
     assert not (tmp_path / ".venv").is_symlink()
     assert not list((tmp_path / "theirs").iterdir())
 

@@ -41,7 +41,7 @@ def test_every_seed_learns_as_many_pictures_as_the_smaller_side_has(judged):
 
 
 def test_one_picture_a_group_is_the_same_number_in_every_seed():
-    _, numbers = judge_samples([UNLIKE], [[1], [2]], SIZES[:2], one_picture_a_group=True)
+    _, numbers = judge_samples([UNLIKE], [[1], [2]], SIZES[:2], one_image_a_group=True)
     assert numbers == [[size.num_groups - size.num_test_groups for size in SIZES[:2]]] * len(SEEDS)
 
 

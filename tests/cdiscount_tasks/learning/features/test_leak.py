@@ -64,8 +64,8 @@ def test_all_kinds_learn_from_and_judge_as_many_pictures():
             assert (splits[kind][sides[kind][name]] == name).all()
 
 
-def test_a_side_without_a_picture_is_the_callers_mistake():
+def test_a_side_without_an_image_is_the_callers_mistake():
     features, class_index, group_id, splits, num_classes = catalogue(copies=0)
     empty = [{kind: np.full(NUM_PRODUCTS, TRAIN) for kind in splits[0]}]
-    with pytest.raises(ValueError, match="certified split of seed 0 has a side without a picture"):
+    with pytest.raises(ValueError, match="certified split of seed 0 has a side without an image"):
         price_leak(features, class_index, group_id, empty, num_classes)

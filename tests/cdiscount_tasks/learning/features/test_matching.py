@@ -7,7 +7,7 @@ import pytest
 from cdiscount_tasks.learning.features import matching
 from cdiscount_tasks.learning.features.matching import (
     Material,
-    choose_pictures,
+    choose_images,
     choose_products,
     deal_groups,
     distinct_rows,
@@ -66,7 +66,7 @@ def test_a_group_counts_for_the_class_of_most_of_its_products():
     mixed = Material(
         features=np.zeros((5, 1), np.float32),
         product_of_image=np.arange(5),
-        picture=np.zeros(5, np.int64),
+        distinct_image=np.zeros(5, np.int64),
         class_index=np.array([1, 1, 0, 0, 1]),
         group_id=np.array([9, 9, 9, 4, 4]),
     )
@@ -97,7 +97,7 @@ def test_another_seed_deals_other_groups():
 def test_a_picture_of_several_products_is_one():
     material = make_material([10], products_per_group=(3,))
     rows = distinct_rows(material, [0], np.ones(10, bool))
-    assert len(material.picture) == 30 and len(rows[0]) == 10
+    assert len(material.distinct_image) == 30 and len(rows[0]) == 10
 
 
 def test_products_of_classes_outside_the_pairs_are_not_learnt():
@@ -109,9 +109,9 @@ def test_products_of_classes_outside_the_pairs_are_not_learnt():
 
 def test_so_many_pictures_are_chosen_of_each_pair():
     rows = [np.arange(0, 20), np.arange(20, 50)]
-    chosen = choose_pictures(rows, [7, 11], seed=3)
+    chosen = choose_images(rows, [7, 11], seed=3)
     assert (chosen < 20).sum() == 7 and len(set(chosen.tolist())) == 18
-    assert chosen.tolist() == choose_pictures(rows, [7, 11], seed=3).tolist()
+    assert chosen.tolist() == choose_images(rows, [7, 11], seed=3).tolist()
 
 
 def test_products_are_chosen_by_whole_groups_up_to_the_bound(monkeypatch):
@@ -125,7 +125,7 @@ def test_products_are_chosen_by_whole_groups_up_to_the_bound(monkeypatch):
 
 def test_tables_become_material_row_for_row():
     products = pd.DataFrame({"product_id": [5, 9], "class_index": [1, 0], "group_id": [5, 9]})
-    images = pd.DataFrame({"product_id": [5, 5, 9], "picture": [0, 1, 2]})
+    images = pd.DataFrame({"product_id": [5, 5, 9], "distinct_image": [0, 1, 2]})
     material = material_of(products, images, None)
     assert material.product_of_image.tolist() == [0, 0, 1]
     assert material.group_sizes(3).tolist() == [1, 1, 0]

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cdiscount_tasks.learning.features import suspects
 from cdiscount_tasks.learning.features import suspects as judging
 from cdiscount_tasks.learning.features.suspects import (
     NUM_FOLDS,
@@ -144,9 +145,10 @@ def test_a_fifth_of_a_list_is_random_and_unsuspected():
     assert not verdicts.is_suspect[kind == RANDOM].any()
 
 
-def test_the_most_suspect_are_listed_where_they_are_too_many():
+def test_the_most_suspect_are_listed_where_they_are_too_many(monkeypatch):
+    monkeypatch.setattr(suspects, "MOST_LISTED", 20)
     verdicts = verdicts_of()
-    kind = choose_list(verdicts, np.zeros(400, bool), seed=0, most=20).kind
+    kind = choose_list(verdicts, np.zeros(400, bool), seed=0).kind
     assert set(np.flatnonzero(kind == SUSPECT)) == set(np.argsort(verdicts.quality)[:20])
 
 

@@ -7,7 +7,7 @@ from sklearn import metrics as sklearn_metrics
 from sklearn.dummy import DummyClassifier
 
 from cdiscount_tasks.learning.measuring import metrics, shares
-from tests.material.predictions import make_predictions, plain_bootstrap
+from tests.material.predictions import LEVELS, make_classes, make_predictions, plain_bootstrap
 
 
 def as_products(true, predicted, group_id, **columns):
@@ -24,13 +24,6 @@ def as_products(true, predicted, group_id, **columns):
 
 def top_of(probabilities):
     return np.argsort(-probabilities, axis=1, kind="stable")
-
-
-def make_classes(num_classes, levels=None, num_products_train=None):
-    """Return as much of classes.parquet as is measured by; `levels`: a row of three names per class."""
-    levels = levels or [("ALL", "SOME", str(index)) for index in range(num_classes)]
-    table = pd.DataFrame(levels, columns=list(metrics.LEVELS))
-    return table.assign(num_products_train=num_products_train or range(num_classes, 0, -1))
 
 
 def measure(true, predicted, group_id, num_classes=4, top=None, classes=None, **columns):
@@ -82,46 +75,6 @@ def test_a_class_with_29_products_has_too_few_to_judge_and_one_with_30_has_not()
     true = np.repeat([0, 1], [29, 30])
     few, enough = measure(true, true, np.arange(59), num_classes=2)["product"]["per_class"]
     assert few["too_few_to_judge"] and not enough["too_few_to_judge"]
-
-
-def test_the_confusion_matrix_agrees_with_scikit_learn_and_adds_up():
-    true, predicted, _ = make_predictions()
-    found = metrics.confusion(true, predicted, 4)
-    assert found["matrix"] == sklearn_metrics.confusion_matrix(true, predicted).tolist()
-    assert sum(pair["n"] for pair in found["pairs"]) == (true != predicted).sum()
-    counts = [pair["n"] for pair in found["pairs"]]
-    assert counts == sorted(counts, reverse=True)
-
-
-def test_above_256_classes_only_the_most_confused_pairs_are_kept():
-    true = np.arange(300)
-    found = metrics.confusion(true, (true + 1) % 300, 300)
-    assert found["matrix"] is None
-    assert len(found["pairs"]) == metrics.NUM_PAIRS
-
-
-def test_blocks_count_what_the_confusion_of_level_1_holds_and_the_largest_stand_first():
-    true, predicted, _ = make_predictions(num_classes=5)
-    level1 = [levels[0] for levels in LEVELS]
-    found = metrics.confusion_blocks(true, predicted, make_classes(5, LEVELS))
-    order = [block["name"] for block in found["blocks"]]
-    named = np.array(level1)
-    expected = sklearn_metrics.confusion_matrix(named[true], named[predicted], labels=order)
-    assert (found["level"], found["matrix"]) == (1, expected.tolist())
-    assert [block["num_products"] for block in found["blocks"]] == expected.sum(axis=1).tolist()
-    assert [block["num_classes"] for block in found["blocks"]] == [level1.count(name) for name in order]
-    assert expected.sum(axis=1).tolist() == sorted(expected.sum(axis=1).tolist(), reverse=True)
-
-
-def test_where_level_1_is_one_category_the_blocks_are_of_level_2():
-    levels = [("ALL", f"KIND {index % 3}", str(index)) for index in range(6)]
-    assert metrics.confusion_blocks(np.arange(6), np.arange(6), make_classes(6, levels))["level"] == 2
-
-
-@pytest.mark.parametrize("num_names", [1, metrics.MAX_BLOCKS + 1])
-def test_too_few_or_too_many_categories_make_no_blocks(num_names):
-    levels = [(f"KIND {index % num_names}", "SAME", str(index)) for index in range(70)]
-    assert metrics.confusion_blocks(np.arange(70), np.arange(70), make_classes(70, levels)) is None
 
 
 def test_log_loss_agrees_with_scikit_learn_even_for_a_probability_of_zero():
@@ -266,10 +219,6 @@ def test_each_group_counts_once_however_many_products_it_has():
     assert figure["value"] == pytest.approx(np.mean(by_group), abs=1e-6)
     low, high = np.mean(by_group) + 1.96 * np.std(by_group) / np.sqrt(len(by_group)) * np.array([-1, 1])
     assert (figure["low"], figure["high"]) == pytest.approx((low, high), abs=0.01)
-
-
-LEVELS = [("A", "x", "1"), ("A", "x", "2"), ("A", "y", "3"), ("B", "x", "1"), ("A", "x", "1")]
-"""The fourth class's level 2 is called as others are, below another level 1; the fifth has the path of the first."""
 
 
 def plain_depth(true, predicted):

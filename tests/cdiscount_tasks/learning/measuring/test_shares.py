@@ -44,7 +44,7 @@ def test_the_design_effect_agrees_with_a_plain_analysis_of_variance(rows):
     right, group_id = (np.array(column) for column in zip(*rows, strict=True))
     groups, sizes = np.unique(group_id, return_counts=True)
     hits = [right[group_id == group].sum() for group in groups]
-    found = shares.design_effects(sizes, hits, np.zeros(len(groups), int))
+    found = drawn_test_sets.design_effects(sizes, hits, np.zeros(len(groups), int))
     assert found == pytest.approx([plain_design_effect(right, group_id)], rel=1e-9)
 
 

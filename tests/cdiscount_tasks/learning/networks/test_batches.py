@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from cdiscount_tasks.learning.networks.batches import EpochBatches, Examples, class_weights, run_network
-from cdiscount_tasks.learning.pictures.inputs import PicturesInMemory, Vectors
+from cdiscount_tasks.learning.pictures.inputs import ImagesInMemory, Vectors
 
 
 def examples(num_images=24):
@@ -11,7 +11,7 @@ def examples(num_images=24):
     class_index = np.arange(num_images) // 2 % 2
     images = random.integers(0, 120, (num_images, 32, 32, 3), dtype=np.uint8)
     images[np.arange(num_images), :, :, class_index] += 100
-    inputs = PicturesInMemory(iter([images]), num_images, 32)
+    inputs = ImagesInMemory(iter([images]), num_images, 32)
     return Examples(inputs, class_index.astype(np.int64), np.arange(num_images) // 2)
 
 
@@ -82,7 +82,7 @@ def test_a_network_is_shown_every_input_in_order(monkeypatch):
     images = np.zeros((10, 8, 8, 3), np.uint8)
     images[:, :, 0] = np.arange(10)[:, None, None]
     images[:, :, -1] = 100
-    inputs = PicturesInMemory(iter([images]), 10, 8)
+    inputs = ImagesInMemory(iter([images]), 10, 8)
     assert run_network(Echo(), inputs).ravel().tolist() == list(range(10))
     assert run_network(Echo(), inputs, mirrored=True).ravel().tolist() == [100] * 10
 

@@ -1,7 +1,7 @@
 import numpy as np
 
 from cdiscount_tasks.learning.networks.predict import predict_images
-from cdiscount_tasks.learning.pictures.inputs import PicturesInMemory
+from cdiscount_tasks.learning.pictures.inputs import ImagesInMemory
 
 
 class LeftBrightness:
@@ -19,7 +19,7 @@ def half_bright():
     images = np.zeros((2, 4, 4, 3), np.uint8)
     images[0, :, :2] = 255
     images[1, :, 2:] = 255
-    return PicturesInMemory(iter([images]), 2, 4)
+    return ImagesInMemory(iter([images]), 2, 4)
 
 
 def test_without_the_mirror_a_picture_is_judged_as_it_is():

@@ -1,40 +1,15 @@
 import logging
-import re
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
 
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.learning.networks import training
+from cdiscount_tasks.learning.networks import progress, training
 from cdiscount_tasks.learning.networks.batches import Examples
 from cdiscount_tasks.learning.networks.checkpoints import Checkpoints
-from cdiscount_tasks.learning.networks.training import product_loss, train
-from cdiscount_tasks.learning.pictures.inputs import PicturesInMemory
-from cdiscount_tasks.settings.training import TrainingConfig
-
-CONFIG = TrainingConfig(network="plain_cnn", image_size=32, epochs=2, batch_size=8)
-
-
-def examples(num_images=24, num_classes=2, seed=0):
-    """Make pictures whose class is their brightest channel; every product has two."""
-    random = np.random.default_rng(seed)
-    class_index = np.arange(num_images) // 2 % num_classes
-    images = random.integers(0, 120, (num_images, 32, 32, 3), dtype=np.uint8)
-    images[np.arange(num_images), :, :, class_index] += 100
-    pictures = PicturesInMemory(iter([images]), num_images, 32)
-    return Examples(pictures, class_index.astype(np.int64), np.arange(num_images) // 2)
-
-
-def train_small(config=CONFIG, spoil=None, checkpoints=None, callbacks=(), shown=None, build=None, told=None):
-    from cdiscount_tasks.machine.gpus import prepare_device
-
-    device = prepare_device(config.seed)
-    from cdiscount_tasks.learning.networks.build import build_network
-
-    network = build() if build else build_network(config.network, 32, 2)
-    if spoil:
-        spoil(network)
-    return train(network, shown or examples(), examples(12, seed=1), config, device, checkpoints, told, callbacks)
+from cdiscount_tasks.learning.networks.training import product_loss
+from tests.material.small_trainings import CONFIG, examples, train_small
 
 
 @pytest.fixture(scope="module")
@@ -104,12 +79,12 @@ def test_an_equal_validation_loss_is_no_better_one(monkeypatch):
 
 def test_whoever_listens_is_told_each_epoch():
     heard = []
-    found = train_small(told=heard.append)
+    found = train_small(listeners=[heard.append])
     assert heard == found.history
 
 
 def test_each_epoch_is_one_line_in_the_log(caplog):
-    with caplog.at_level(logging.INFO, training.__name__):
+    with caplog.at_level(logging.INFO, progress.__name__):
         train_small()
     lines = [record.message for record in caplog.records if record.message.startswith("epoch ")]
     assert len(lines) == 2
@@ -170,17 +145,19 @@ class KilledError(Exception):
     """Stands for SIGKILL where a whole process would be too slow."""
 
 
-def killer(at_step):
-    """Return a callback that dies after so many steps, as a killed process would."""
-    import keras
+@contextmanager
+def killed_after(num_steps):
+    """Let a training die after so many steps more than none, as a killed process would."""
+    left = iter(range(num_steps, -1, -1))
 
-    left = iter(range(at_step, -1, -1))
-
-    def die_in_time(*_, **__):
+    def count_and_die_in_time(self, batch, logs=None, count=progress.Pulse.on_train_batch_end):
+        count(self, batch, logs)
         if not next(left):
             raise KilledError
 
-    return keras.callbacks.LambdaCallback(on_train_batch_end=die_in_time)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(progress.Pulse, "on_train_batch_end", count_and_die_in_time)
+        yield
 
 
 # Flips, shifts and early stopping at work; 24 images in batches of 5 are 5 steps an epoch.
@@ -212,9 +189,9 @@ def undisturbed():
 def test_a_training_that_died_ends_with_the_weights_of_the_undisturbed_one(
     undisturbed, tmp_path, monkeypatch, checkpoint_s, at_step
 ):
-    monkeypatch.setattr(training, "CHECKPOINT_S", checkpoint_s)
-    with pytest.raises(KilledError):
-        train_survivor(checkpoints=Checkpoints(tmp_path, "k"), callbacks=[killer(at_step)])
+    monkeypatch.setattr(progress, "CHECKPOINT_S", checkpoint_s)
+    with pytest.raises(KilledError), killed_after(at_step):
+        train_survivor(checkpoints=Checkpoints(tmp_path, "k"))
     found = train_survivor(checkpoints=Checkpoints(tmp_path, "k"))
     assert all(same_arrays(undisturbed, found))
     losses = [[epoch.train_loss for epoch in one.history] for one in (undisturbed, found)]
@@ -224,52 +201,11 @@ def test_a_training_that_died_ends_with_the_weights_of_the_undisturbed_one(
 
 def test_a_training_whose_epochs_are_over_is_not_trained_again(undisturbed, tmp_path):
     train_survivor(checkpoints=Checkpoints(tmp_path, "k"))
-    again = train_survivor(checkpoints=Checkpoints(tmp_path, "k"), callbacks=[killer(0)])
+    with killed_after(0):
+        again = train_survivor(checkpoints=Checkpoints(tmp_path, "k"))
     assert all(same_arrays(undisturbed, again))
 
 
 def test_a_checkpoint_of_another_training_is_not_resumed(undisturbed, tmp_path):
     train_survivor(SURVIVOR.model_copy(update={"seed": 5}), checkpoints=Checkpoints(tmp_path, "another"))
     assert all(same_arrays(undisturbed, train_survivor(checkpoints=Checkpoints(tmp_path, "k"))))
-
-
-def test_how_far_an_epoch_is_is_told_with_speed_time_and_memory(monkeypatch, caplog):
-    monkeypatch.setattr(training, "PROGRESS_S", 0.0)
-    with caplog.at_level(logging.INFO, training.__name__):
-        train_small(CONFIG.model_copy(update={"epochs": 1}))
-    line = next(record.message for record in caplog.records if "image 16 of 24" in record.message)
-    assert all(word in line for word in ("epoch 1", "loss", "images/s", "s left at most", "GiB of memory"))
-
-
-def test_no_time_left_is_told_from_the_first_batch_which_waits_for_compiling(monkeypatch, caplog):
-    monkeypatch.setattr(training, "PROGRESS_S", 0.0)
-    with caplog.at_level(logging.INFO, training.__name__):
-        train_small(CONFIG.model_copy(update={"epochs": 1}))
-    first, second = [record.message for record in caplog.records if ", image " in record.message][:2]
-    assert "the first batches" in first and "left" not in first
-    rate, left = (float(word) for word in re.search(r"(\d+) images/s, (\d+) s left", second).groups())
-    assert left <= (24 - 16) / max(rate, 1) + 1
-
-
-JSON_BYTES = 330
-"""What Airflow's log adds to a message: time, level, logger, ids of DAG, run and task, file and line."""
-
-
-def test_the_log_of_a_training_of_a_day_stays_below_a_megabyte(monkeypatch, caplog):
-    monkeypatch.setattr(training, "PROGRESS_S", 0.0)
-    with caplog.at_level(logging.INFO, training.__name__):
-        train_small(CONFIG.model_copy(update={"epochs": 1}))
-    monkeypatch.undo()
-    lines = [record.message for record in caplog.records if record.name == training.__name__]
-    longest = max(map(len, lines)) + 20  # of larger counts
-    most_epochs = 2 * 500  # of the classifying layer, then of the network
-    told = training.FIRST_S / training.PROGRESS_S + (86_400 - training.FIRST_S) / training.LATER_PROGRESS_S
-    assert (told + most_epochs) * (longest + JSON_BYTES) < 1e6
-
-
-def test_after_an_hour_progress_is_told_less_often(monkeypatch, caplog):
-    monkeypatch.setattr(training, "PROGRESS_S", 0.0)
-    monkeypatch.setattr(training, "FIRST_S", 0.0)
-    with caplog.at_level(logging.INFO, training.__name__):
-        train_small(CONFIG.model_copy(update={"epochs": 1}))
-    assert not any("image 16 of 24" in record.message for record in caplog.records)

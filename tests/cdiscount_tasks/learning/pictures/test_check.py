@@ -6,7 +6,7 @@ import pytest
 from PIL import Image
 
 from cdiscount_tasks.learning.pictures import check as picture_check
-from cdiscount_tasks.learning.pictures.check import check_pictures, hash_look, hash_pixels
+from cdiscount_tasks.learning.pictures.check import check_images, hash_pixels
 from cdiscount_tasks.learning.pictures.images import decode_rgb
 from cdiscount_tasks.vocabulary import Reason
 from tests.material.tiny_catalogue import BLUE, RED, draw_jpeg, undecodable
@@ -25,13 +25,17 @@ class Listed:
 
 
 def check(rows=(0, 1, 2, 3, 4), perceptual=True):
-    return check_pictures(Listed, np.array(rows, np.int64), perceptual=perceptual)
+    return check_images(Listed, np.array(rows, np.int64), perceptual=perceptual)
 
 
 def saved(picture, quality):
     file = io.BytesIO()
     picture.save(file, "JPEG", quality=quality)
     return decode_rgb(file.getvalue())
+
+
+def hash_look(picture):
+    return picture_check._hash_square(picture_check._grey_square(picture))
 
 
 def distance(one, other):
@@ -59,7 +63,7 @@ def test_a_picture_that_cannot_be_used_has_a_reason_and_no_hash():
 @pytest.mark.parametrize("per_batch", [1, 2, 3])
 def test_batches_change_nothing(monkeypatch, per_batch):
     whole = check()
-    monkeypatch.setattr(picture_check, "_PICTURES_PER_BATCH", per_batch)
+    monkeypatch.setattr(picture_check, "_IMAGES_PER_BATCH", per_batch)
     batched = check()
     assert (batched.pixel_hashes, batched.refusals) == (whole.pixel_hashes, whole.refusals)
     assert batched.perceptual_hashes.tolist() == whole.perceptual_hashes.tolist()
@@ -67,8 +71,8 @@ def test_batches_change_nothing(monkeypatch, per_batch):
 
 def test_processes_change_nothing(monkeypatch):
     whole = check()
-    monkeypatch.setattr(picture_check, "_PICTURES_PER_BATCH", 2)
-    monkeypatch.setattr(picture_check, "_PICTURES_WORTH_PROCESSES", 1)
+    monkeypatch.setattr(picture_check, "_IMAGES_PER_BATCH", 2)
+    monkeypatch.setattr(picture_check, "_IMAGES_WORTH_PROCESSES", 1)
     spread = check()
     assert (spread.pixel_hashes, spread.refusals) == (whole.pixel_hashes, whole.refusals)
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.learning.pictures.images import PictureRefused, decode_rgb, load_images
+from cdiscount_tasks.learning.pictures.images import ImageRefused, decode_rgb, load_images
 from cdiscount_tasks.vocabulary import Reason
 from tests.material.tiny_catalogue import BLUE, RED, draw_jpeg, same_pixels_other_bytes, undecodable
 
@@ -63,7 +63,7 @@ def test_other_bytes_of_the_same_picture_decode_to_the_same_pixels():
     ],
 )
 def test_a_picture_that_cannot_be_used_is_refused_with_its_reason(jpeg, reason):
-    with pytest.raises(PictureRefused) as caught:
+    with pytest.raises(ImageRefused) as caught:
         decode_rgb(jpeg)
     assert caught.value.reason == reason
 
@@ -75,7 +75,7 @@ def test_a_damaged_picture_is_read_or_refused_and_nothing_else(data):
         jpeg[data.draw(st.integers(0, len(jpeg) - 1))] = data.draw(st.integers(0, 255))
     try:
         assert decode_rgb(bytes(jpeg)).mode == "RGB"
-    except PictureRefused as refused:
+    except ImageRefused as refused:
         assert refused.detail
 
 
@@ -109,7 +109,7 @@ def many_scans(side, num_more):
 
 
 def test_a_picture_of_thousands_of_scans_is_refused_before_it_is_decoded():
-    with pytest.raises(PictureRefused, match=r"5000 x 5000 pixels in \d+ scans, expected at most") as caught:
+    with pytest.raises(ImageRefused, match=r"5000 x 5000 pixels in \d+ scans, expected at most") as caught:
         decode_rgb(many_scans(5000, 5000))
     assert caught.value.reason == Reason.PICTURE_TOO_LARGE
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.learning.pictures import inputs
-from cdiscount_tasks.learning.pictures.inputs import PicturesInMemory, PicturesOnDisk, free_memory_bytes, hold_pictures
+from cdiscount_tasks.learning.pictures.inputs import ImagesInMemory, ImagesOnDisk, free_memory_bytes, hold_images
 from tests.material.tiny_catalogue import draw_jpeg
 
 
@@ -41,8 +41,8 @@ def hold(request, tmp_path):
     def held(images):
         batches, size = iter([images[:4], images[4:]]), images.shape[1]
         if request.param == "memory":
-            return PicturesInMemory(batches, len(images), size)
-        return PicturesOnDisk(batches, len(images), size, tmp_path / "spill" / "pixels")
+            return ImagesInMemory(batches, len(images), size)
+        return ImagesOnDisk(batches, len(images), size, tmp_path / "spill" / "pixels")
 
     return held
 
@@ -62,26 +62,26 @@ def test_pictures_are_moved_by_a_sixteenth_of_their_side_at_most(hold):
 
 
 def test_the_file_on_disk_is_gone_as_soon_as_it_is_open(tmp_path):
-    held = PicturesOnDisk(iter([pictures()]), 6, 32, tmp_path / "pixels")
+    held = ImagesOnDisk(iter([pictures()]), 6, 32, tmp_path / "pixels")
     assert list(tmp_path.iterdir()) == []
     assert np.array_equal(held.take(np.array([5]), np.array([False]), np.zeros((1, 2), int))[0], pictures()[5])
 
 
-@pytest.mark.parametrize(("free", "kind"), [(2**30, PicturesInMemory), (1000, PicturesOnDisk)])
+@pytest.mark.parametrize(("free", "kind"), [(2**30, ImagesInMemory), (1000, ImagesOnDisk)])
 def test_pictures_go_to_disk_where_memory_is_short(tmp_path, monkeypatch, free, kind, caplog):
     monkeypatch.setattr(inputs, "free_memory_bytes", lambda: free)
     with caplog.at_level("INFO"):
-        held = hold_pictures(Drawn, np.arange(0, 30, 2), 32, tmp_path)
+        held = hold_images(Drawn, np.arange(0, 30, 2), 32, tmp_path)
     assert type(held) is kind
-    assert ("their pixels go to a file" in caplog.text) == (kind is PicturesOnDisk)
+    assert ("their pixels go to a file" in caplog.text) == (kind is ImagesOnDisk)
 
 
 @pytest.mark.parametrize("processes_from", [0, 1000])
 def test_pictures_are_those_that_pillow_decodes_and_scales(tmp_path, monkeypatch, processes_from):
-    monkeypatch.setattr(inputs, "_PICTURES_WORTH_PROCESSES", processes_from)
+    monkeypatch.setattr(inputs, "_IMAGES_WORTH_PROCESSES", processes_from)
     monkeypatch.setattr(inputs, "_DECODED_AT_ONCE", 7)
     rows = np.array([3, 4, 20, *range(5, 15)])
-    found = hold_pictures(Drawn, rows, 32, tmp_path).take(np.arange(13), np.zeros(13, bool), np.zeros((13, 2), int))
+    found = hold_images(Drawn, rows, 32, tmp_path).take(np.arange(13), np.zeros(13, bool), np.zeros((13, 2), int))
     for row, picture in zip(rows.tolist(), found, strict=True):
         plain = Image.open(io.BytesIO(draw_jpeg(seed=row, size=40))).resize((32, 32), Image.Resampling.BILINEAR)
         assert np.array_equal(picture, np.asarray(plain))
@@ -94,7 +94,7 @@ class Torn(Drawn):
 
 def test_a_picture_that_no_longer_decodes_is_an_error(tmp_path):
     with pytest.raises(DataError, match=r"image 2 of the sample no longer decodes \(.*\); draw it again"):
-        hold_pictures(Torn, np.array([2, 3]), 32, tmp_path)
+        hold_images(Torn, np.array([2, 3]), 32, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ import re
 
 import numpy as np
 
+from cdiscount_tasks.pages.suspects import page
 from cdiscount_tasks.pages.suspects.page import render_suspects_page, show_listed
 from cdiscount_tasks.pages.suspects.rows import list_rows, listed_rows, write_list
 from tests.cdiscount_tasks.pages.suspects.test_rows import CLASSES, KEY, suspects
@@ -44,9 +45,10 @@ def test_the_page_is_the_same_whatever_came_in_as_suspect_and_whatever_at_random
     assert page_of(rows) == page_of(told_otherwise)
 
 
-def test_first_pictures_come_before_any_second_one_and_what_has_no_room_is_counted():
+def test_first_pictures_come_before_any_second_one_and_what_has_no_room_is_counted(monkeypatch):
     pictures = {product_id: [b"x" * 100, b"y" * 100] for product_id in LISTED["product_id"]}
-    shown = show_listed(LISTED, pictures, budget_bytes=100 * (len(LISTED) + 1))
+    monkeypatch.setattr(page, "PICTURE_BUDGET_BYTES", 100 * (len(LISTED) + 1))
+    shown = show_listed(LISTED, pictures)
     assert [len(one.product.pictures) for one in shown] == [2] + [1] * (len(LISTED) - 1)
     assert [one.product.num_left_out for one in shown] == [0] + [1] * (len(LISTED) - 1)
 

@@ -6,6 +6,7 @@ import pytest
 from cdiscount_tasks.labelling.fix_rows import read_fix_rows
 from cdiscount_tasks.labelling.reviews import read_judgements
 from cdiscount_tasks.labelling.rules import read_fixes
+from cdiscount_tasks.pages.suspects import rows as suspect_rows
 from cdiscount_tasks.pages.suspects.rows import choose_suspects, list_rows, show_suspects, write_list
 
 KEY = "0123456789abcdef"
@@ -63,13 +64,15 @@ def test_no_cell_begins_as_a_formula(path):
     assert all(not value.startswith("=") for row in csv.reader(path.open(encoding="utf-8")) for value in row)
 
 
-def test_the_page_shows_listed_suspects_one_of_each_group():
-    chosen = choose_suspects(suspects(), num_shown=3)
+def test_the_page_shows_listed_suspects_one_of_each_group(monkeypatch):
+    monkeypatch.setattr(suspect_rows, "NUM_SHOWN", 3)
+    chosen = choose_suspects(suspects())
     assert chosen["group_id"].tolist() == [0, 1, 2]
     assert (chosen["listed"] == "suspect").all()
 
 
-def test_pictures_beyond_the_budget_are_counted():
-    chosen = choose_suspects(suspects(), num_shown=1)
+def test_pictures_beyond_the_budget_are_counted(monkeypatch):
+    monkeypatch.setattr(suspect_rows, "NUM_SHOWN", 1)
+    chosen = choose_suspects(suspects())
     (shown,) = show_suspects(chosen, {1000: [b"small", b"x" * 500_000]})
     assert (len(shown.product.pictures), shown.product.num_left_out) == (1, 1)

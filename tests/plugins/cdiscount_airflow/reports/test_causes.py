@@ -62,6 +62,22 @@ def test_a_failed_task_is_told_with_its_own_sentence_its_advice_and_a_way_to_its
     assert log in page
 
 
+def test_a_run_that_failed_at_its_start_may_be_cleared_after_a_file_was_corrected(run):
+    run.begin("failed")
+    run.task("resolve_run", "failed", task_display_name="Resolve the run")
+    page = run.shown()
+
+    assert "then clear the failed task, which reads everything again" in page
+    assert "that it began with" not in page
+
+
+def test_a_run_that_failed_later_keeps_what_it_began_with(failed):
+    page = failed.shown()
+
+    assert "clear the failed task: the run continues from there" in page
+    assert "keeps the settings, label fixes, split file and category names that it began with" in page
+
+
 @pytest.mark.parametrize("place", ["", f"dags/{DAG_ID}/"])
 def test_the_lists_say_why_a_run_failed_to_who_may_read_its_logs(failed, client, root_app, auth_manager, place):
     from airflow.api_fastapi.auth.managers.models.resource_details import DagAccessEntity

@@ -1,0 +1,77 @@
+"""The calibration error, what it would be without chance, and its interval: arrays in, numbers out."""
+
+import numpy as np
+import numpy.typing as npt
+
+from cdiscount_tasks.learning.measuring.shares import CONFIDENCE, Floats
+
+_NUM_DRAWS = 2_000
+_SEED = 0
+_NUM_HALVINGS = 18  # of about twice the error found: below the six digits that are shown
+
+
+def _draw_noise(gaps: Floats, group_id: npt.NDArray[np.int64]) -> Floats:
+    """Draw how far off chance puts the gaps of all bins together, normal, with the covariance over groups.
+
+    Args:
+        gaps: float64, [n, num_bins]: each product's right (1) or wrong (0) minus its confidence, in its bin.
+        group_id: int64, [n].
+
+    Returns:
+        float64, [2,000, num_bins].
+    """
+    n, group = len(gaps), np.unique(group_id, return_inverse=True)[1]
+    sizes = np.bincount(group)
+    sums = np.zeros((len(sizes), gaps.shape[1]))
+    np.add.at(sums, group, gaps)
+    parts = sums - sizes[:, None] * (gaps.sum(axis=0) / n)
+    covariance = parts.T @ parts / n**2 * len(sizes) / (len(sizes) - 1)
+    variances, axes = np.linalg.eigh(covariance)
+    root = (axes * np.sqrt(np.maximum(variances, 0))) @ axes.T
+    return np.asarray(np.random.default_rng(_SEED).normal(size=(_NUM_DRAWS, gaps.shape[1])) @ root)
+
+
+def calibration_error(
+    gap: Floats, place: npt.NDArray[np.int64], group_id: npt.NDArray[np.int64]
+) -> tuple[float, float, tuple[float, float]]:
+    """Return the expected calibration error as found, without what chance adds to it, and the interval of the truth.
+
+    The error found is the sum over bins of n_bin / n * |accuracy - mean confidence|. Chance alone lifts it above 0, and
+    lifts draws of groups once more, so that percentiles of draws lie too high (Kumar et al. 2019, arXiv 1909.10155).
+    So a test is turned round: a true error is one of the interval if what was found is not unlikely under it, that
+    is neither among the 2.5 % smallest nor among the 2.5 % largest sums of |true gap + noise|. The true gaps are taken
+    as large as the bins' noise has it, with the signs found: spread like that, chance adds the least. The estimate is
+    the true error under which half of the sums are smaller.
+
+    How often it covers the truth is measured by `python -m benchmarks.belief.figure_coverage` (docs/measurements.md).
+
+    Args:
+        gap: [n], at least one: right (1) or wrong (0), minus the confidence.
+        place: [n], the bin, every one from 0 at least once.
+        group_id: int64, [n].
+
+    Returns:
+        The error as found; the estimate; low and high end of the 95 % interval, which holds both; NaN for a single
+        group, whose chance is unknown.
+    """
+    n = len(gap)
+    gaps = np.zeros((n, int(place.max()) + 1))
+    gaps[np.arange(n), place] = gap
+    found = gaps.sum(axis=0) / n
+    error = float(np.abs(found).sum())
+    if len(np.unique(group_id)) < 2:
+        return error, error, (float("nan"), float("nan"))
+    noise = _draw_noise(gaps, group_id)
+    spread = np.where(found < 0, -1, 1) * np.maximum(noise.std(axis=0), 1e-12)
+    shape = spread / np.abs(spread).sum()
+
+    def error_that_gives(share_of_smaller: float) -> float:
+        low, high = 0.0, error + float(np.abs(noise).sum(axis=1).max())
+        for _ in range(_NUM_HALVINGS):
+            middle = (low + high) / 2
+            smaller = np.mean(np.abs(middle * shape + noise).sum(axis=1) <= error)
+            low, high = (middle, high) if smaller > share_of_smaller else (low, middle)
+        return low
+
+    low, middle, high = (error_that_gives(share) for share in (0.5 + CONFIDENCE / 2, 0.5, 0.5 - CONFIDENCE / 2))
+    return error, middle, (min(low, error), max(min(1.0, high), error))

@@ -1,0 +1,126 @@
+"""How far a training is: a line now and then within an epoch, and one after each; and when a checkpoint is due."""
+
+import logging
+import math
+import time
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+import keras
+import psutil
+
+from cdiscount_tasks.learning.networks.state import Epoch, TrainingState
+from cdiscount_tasks.settings.training import TrainingConfig
+
+logger = logging.getLogger(__name__)
+
+PROGRESS_S = 30.0
+LATER_PROGRESS_S = 120.0
+FIRST_S = 3600.0
+"""Progress is logged every PROGRESS_S in the first FIRST_S of a training, then every LATER_PROGRESS_S: the log of a day
+stays below a megabyte."""
+
+ENOUGH_BATCHES = 20
+"""The speed is known from so many batches on, or from the second line: the first batch waits for compiling."""
+
+CHECKPOINT_S = 300.0
+"""A state is kept at the end of every epoch, and within one so many seconds after the last."""
+
+
+class Progress(NamedTuple):
+    """How far the running epoch is.
+
+    Attributes:
+        epoch: Its number, from 1.
+        num_seen: Its images that are learnt from.
+        num_images: All of them.
+        loss: Their mean loss since this process began or continued the epoch.
+        images_per_s: None: not known yet.
+        seconds_left: Of the whole training, at most: it may end early. None: not known yet.
+    """
+
+    epoch: int
+    num_seen: int
+    num_images: int
+    loss: float
+    images_per_s: float | None
+    seconds_left: float | None
+
+
+def _memory_gib() -> float:
+    return float(psutil.Process().memory_info().rss / 2**30)
+
+
+def log_progress(progress: Progress) -> None:
+    """Log how far the running epoch is."""
+    is_known = progress.seconds_left is not None
+    logger.info(
+        "epoch %d, image %d of %d: loss %.4f, %s, %.1f GiB of memory",
+        progress.epoch, progress.num_seen, progress.num_images, progress.loss,
+        f"{progress.images_per_s:.0f} images/s, {progress.seconds_left:.0f} s left at most" if is_known
+        else "the first batches",
+        _memory_gib(),
+    )  # fmt: skip
+
+
+def seconds_left(history: Sequence[Epoch], num_epochs: int) -> float:
+    """Return how long a training still takes at most, from the epochs that are over: it may end early."""
+    return sum(epoch.seconds for epoch in history) / len(history) * (num_epochs - len(history))
+
+
+def log_epoch(history: Sequence[Epoch], num_epochs: int) -> None:
+    """Log what the last epoch achieved."""
+    last = history[-1]
+    logger.info(
+        "epoch %d of %d: train loss %.4f, accuracy %.3f; validation (products) loss %.4f, accuracy %.3f; "
+        "%.0f images/s, %.0f s left at most, %.1f GiB of memory",
+        last.epoch, num_epochs, last.train_loss, last.train_accuracy, last.validation_loss, last.validation_accuracy,
+        last.images_per_s, seconds_left(history, num_epochs), _memory_gib(),
+    )  # fmt: skip
+
+
+class Pulse(keras.callbacks.Callback):  # type: ignore[misc]
+    """Within an epoch: holds the state's sums, and says now and then how far it is and that a checkpoint is due."""
+
+    def __init__(self, state: TrainingState, num_images: int, config: TrainingConfig, keep: Callable[[], None]) -> None:
+        """Begin an epoch, or what is left of it.
+
+        Args:
+            state: Changed batch by batch.
+            num_images: Of an epoch.
+            config: Epochs and batch size.
+            keep: Keeps a checkpoint.
+        """
+        super().__init__()
+        # Keras' logs are means since `fit` began; the sums of what went before a resume are added.
+        self._state, self._before, self._first_step = state, list(state.sums), state.step
+        self._num_images, self._config, self._keep = num_images, config, keep
+        self._started = self._logged = self._kept = time.monotonic()
+        self._first_ended, self._first_seen, self._num_logged = self._started, 0, 0
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Count a step."""
+        logs, now, state = logs or {}, time.monotonic(), self._state
+        state.step = self._first_step + batch + 1
+        end = min(state.step * self._config.batch_size, self._num_images)
+        seen = end - self._first_step * self._config.batch_size
+        since = [logs.get("loss", math.nan) * seen, logs.get("accuracy", math.nan) * seen, seen, now - self._started]
+        state.sums = [before + more for before, more in zip(self._before, since, strict=True)]
+        if batch == 0:
+            self._first_ended, self._first_seen = now, seen
+        if now - self._logged >= (PROGRESS_S if now - state.started < FIRST_S else LATER_PROGRESS_S):
+            self._logged = now
+            self._num_logged += 1
+            log_progress(self._progress(logs.get("loss", math.nan), batch, seen, now))
+        if now - self._kept >= CHECKPOINT_S and end < self._num_images:
+            self._keep()
+            self._kept = time.monotonic()
+
+    def _progress(self, loss: float, batch: int, seen: int, now: float) -> Progress:
+        epoch, end = len(self._state.history) + 1, self._first_step * self._config.batch_size + seen
+        timed = seen - self._first_seen  # the first batch waits for compiling: it tells nothing of the speed
+        rate = left_s = None
+        if timed and (batch >= ENOUGH_BATCHES or self._num_logged > 1):
+            rate = timed / (now - self._first_ended)
+            left_s = ((self._config.epochs - epoch + 1) * self._num_images - end) / rate
+        return Progress(epoch, end, self._num_images, loss, rate, left_s)

@@ -1,0 +1,87 @@
+"""Where a training is between two batches: kept now and then, and taken up again when its process has died."""
+
+import logging
+import time
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import keras
+import numpy as np
+
+from cdiscount_tasks.learning.networks.checkpoints import Checkpoints
+
+logger = logging.getLogger(__name__)
+
+
+class Epoch(NamedTuple):
+    """What an epoch achieved; the fields are columns of history.parquet."""
+
+    epoch: int
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float
+    validation_accuracy: float
+    learning_rate: float
+    seconds: float
+    images_per_s: float
+    num_resumes: int
+
+
+@dataclass
+class TrainingState:
+    """What a training has achieved, beside the network's and the optimiser's variables.
+
+    Attributes:
+        best_weights: Of the epoch with the lowest validation loss; the first ones before there is any.
+        history: The epochs that are over.
+        best_epoch: The number of the best one; 0: none yet.
+        step: Batches of the running epoch that are learnt from.
+        sums: Of the running epoch: loss and accuracy times examples, examples, seconds.
+        num_resumes: How often the running epoch was continued.
+        started: When this process began or took up the training, by its monotonic clock; not kept.
+    """
+
+    best_weights: list[np.ndarray]
+    history: list[Epoch] = field(default_factory=list)
+    best_epoch: int = 0
+    step: int = 0
+    sums: list[float] = field(default_factory=lambda: [0.0, 0.0, 0.0, 0.0])
+    num_resumes: int = 0
+    started: float = field(default_factory=time.monotonic)
+
+    def end_epoch(self, epoch: Epoch, network: keras.Model) -> None:
+        """Add the running epoch to the history, and hold the network's weights if it is the best so far."""
+        if all(epoch.validation_loss < past.validation_loss for past in self.history):
+            self.best_weights, self.best_epoch = network.get_weights(), epoch.epoch
+        self.history.append(epoch)
+        self.step, self.sums, self.num_resumes = 0, [0.0] * 4, 0
+
+
+def _all_variables(network: keras.Model) -> list[Any]:
+    """Return all that training changes: weights, batch statistics, states of seeds, the optimiser's slots."""
+    return [*network.variables, *network.optimizer.variables]
+
+
+def keep_state(checkpoints: Checkpoints, network: keras.Model, state: TrainingState) -> None:
+    """Write a checkpoint: what `take_up` needs to go on as if nothing had happened."""
+    facts = {"history": state.history, "best_epoch": state.best_epoch, "step": state.step, "sums": state.sums,
+             "num_resumes": state.num_resumes}  # fmt: skip
+    now = {f"now_{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(_all_variables(network))}
+    best = {f"best_{i}": weight for i, weight in enumerate(state.best_weights)}
+    checkpoints.save(facts, now | best)
+
+
+def take_up(checkpoints: Checkpoints, network: keras.Model) -> TrainingState:
+    """Put a compiled network and its optimiser into the newest state that was kept; without one, begin."""
+    state = TrainingState(network.get_weights())
+    kept = checkpoints.newest()
+    if kept is None:
+        return state
+    for number, variable in enumerate(_all_variables(network)):
+        variable.assign(kept.arrays[f"now_{number}"])
+    state.best_weights = [kept.arrays[f"best_{number}"] for number in range(len(state.best_weights))]
+    state.history = [Epoch(*row) for row in kept.facts["history"]]
+    state.best_epoch, state.step, state.sums = (kept.facts[name] for name in ("best_epoch", "step", "sums"))
+    state.num_resumes = kept.facts["num_resumes"] + 1
+    logger.info("resumed after %d epochs and %d steps", len(state.history), state.step)
+    return state

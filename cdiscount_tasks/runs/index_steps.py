@@ -1,0 +1,34 @@
+"""The steps of an index, which every DAG that reads the catalogue begins with.
+
+Each takes a sample and its run's id, or None for the catalogue as it is now, which the catalogue's own DAG indexes.
+"""
+
+from cdiscount_tasks.runs import steps, summaries
+from cdiscount_tasks.runs.catalogue import open_catalogue
+from cdiscount_tasks.runs.run import open_run
+from cdiscount_tasks.stages.index import ByteRange, merge_index, plan_ranges, scan_range
+from cdiscount_tasks.stages.inputs import IndexPlace
+
+
+def _place_of(sample_name: str | None, run_id: str) -> IndexPlace:
+    """Return what is indexed, and where to."""
+    return open_catalogue().index_place if sample_name is None else open_run(sample_name, run_id).index_place
+
+
+def plan(sample_name: str | None, run_id: str) -> list[ByteRange]:
+    """Cut the catalogue into byte ranges; none if it is indexed already."""
+    place = _place_of(sample_name, run_id)
+    return plan_ranges(place.catalogue_path, place.parent_dir)
+
+
+def scan(sample_name: str | None, run_id: str, byte_range: ByteRange) -> str:
+    """Scan a byte range, and return what was found in a line."""
+    place = _place_of(sample_name, run_id)
+    return summaries.of_range(scan_range(place.catalogue_path, byte_range, place.parent_dir, place.max_rejected_share))
+
+
+def merge(sample_name: str | None, run_id: str) -> str:
+    """Join the scanned ranges into the index, and return what it holds in a line."""
+    if sample_name is None:
+        return summaries.of_index(merge_index(*_place_of(None, run_id)))
+    return steps.make("index", sample_name, run_id)

@@ -1,0 +1,98 @@
+"""What a model predicted, by product and by image: the one reader of both files."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from cdiscount_tasks.tables import parquet, schemas
+from cdiscount_tasks.vocabulary import TEST
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PREDICTIONS, IMAGE_PREDICTIONS = "predictions.parquet", "image_predictions.parquet"
+"""Of an evaluation artifact; a report has a copy of the first."""
+
+_JUDGED = ("product_id", "split", "group_id", "class_index", "predicted")
+_OF_IMAGES = ("product_id", "split", "group_id", "class_index", "predicted", "probability_of_label")
+
+
+class Predictions(NamedTuple):
+    """The predictions of products.
+
+    Attributes:
+        products: Row for row as written: the columns of one value each, and `probability`, that of the class predicted.
+        top_classes: int64, [num_products, num_top], the most probable classes of each, the first one the most.
+    """
+
+    products: "pd.DataFrame"
+    top_classes: npt.NDArray[np.int64]
+
+
+def _matrix(column: pa.ChunkedArray, width: int) -> npt.NDArray[Any]:
+    """Return a column of lists of one length as a matrix."""
+    values = column.combine_chunks().flatten()
+    return np.asarray(values.to_numpy(zero_copy_only=False)).reshape(-1, width)
+
+
+def read_predictions(evaluation_dir: Path, num_classes: int) -> Predictions:
+    """Read what was predicted of validation and test products.
+
+    Args:
+        evaluation_dir: Finished evaluation artifact.
+        num_classes: Of the model, which decides what a row keeps.
+
+    Raises:
+        DataError: If the file is missing, damaged or of another number of classes.
+    """
+    schema = schemas.prediction_schema(num_classes, by_image=False)
+    table = parquet.read_table(evaluation_dir / PREDICTIONS, schema)
+    probabilities = _matrix(table["probabilities"], schema.field("probabilities").type.list_size)
+    if "top_classes" in table.column_names:
+        top_classes = _matrix(table["top_classes"], probabilities.shape[1]).astype(np.int64)
+    else:
+        top_classes = np.argsort(-probabilities, axis=1, kind="stable")[:, : schemas.NUM_TOP_CLASSES]
+    of_one_value = [field.name for field in schema if not pa.types.is_nested(field.type)]
+    products = table.select(of_one_value).to_pandas()
+    products["probability"] = probabilities.max(axis=1)
+    return Predictions(products, top_classes)
+
+
+def read_image_predictions(evaluation_dir: Path, num_classes: int) -> "pd.DataFrame":
+    """Read what was predicted of single images.
+
+    Args:
+        evaluation_dir: Finished evaluation artifact.
+        num_classes: Of the model, which decides what a row keeps.
+
+    Returns:
+        product_id, split, group_id, class_index, predicted and probability_of_label, row for row as written.
+
+    Raises:
+        DataError: If the file is missing, damaged or of another number of classes.
+    """
+    schema = schemas.prediction_schema(num_classes, by_image=True)
+    images: pd.DataFrame = parquet.read_table(evaluation_dir / IMAGE_PREDICTIONS, schema, _OF_IMAGES).to_pandas()
+    return images
+
+
+def read_judged(folder: Path) -> "pd.DataFrame":
+    """Read which test products were predicted right; how many classes the model has need not be known.
+
+    Args:
+        folder: An evaluation artifact, or a report.
+
+    Returns:
+        group_id, class_index and right, by product_id in the order of the file.
+
+    Raises:
+        DataError: If the file is missing, damaged or lacks a column.
+        OSError: If it cannot be read for now.
+    """
+    rows: pd.DataFrame = parquet.read_columns(folder / PREDICTIONS, _JUDGED).to_pandas()
+    rows = rows[rows["split"] == TEST].set_index("product_id")
+    rows["right"] = rows["class_index"] == rows["predicted"]
+    return rows[["group_id", "class_index", "right"]]

@@ -1,0 +1,47 @@
+import logging
+import re
+
+from cdiscount_tasks.learning.networks import progress
+from tests.material.small_trainings import CONFIG, train_small
+
+
+def test_how_far_an_epoch_is_is_told_with_speed_time_and_memory(monkeypatch, caplog):
+    monkeypatch.setattr(progress, "PROGRESS_S", 0.0)
+    with caplog.at_level(logging.INFO, progress.__name__):
+        train_small(CONFIG.model_copy(update={"epochs": 1}))
+    line = next(record.message for record in caplog.records if "image 16 of 24" in record.message)
+    assert all(word in line for word in ("epoch 1", "loss", "images/s", "s left at most", "GiB of memory"))
+
+
+def test_no_time_left_is_told_from_the_first_batch_which_waits_for_compiling(monkeypatch, caplog):
+    monkeypatch.setattr(progress, "PROGRESS_S", 0.0)
+    with caplog.at_level(logging.INFO, progress.__name__):
+        train_small(CONFIG.model_copy(update={"epochs": 1}))
+    first, second = [record.message for record in caplog.records if ", image " in record.message][:2]
+    assert "the first batches" in first and "left" not in first
+    rate, left = (float(word) for word in re.search(r"(\d+) images/s, (\d+) s left", second).groups())
+    assert left <= (24 - 16) / max(rate, 1) + 1
+
+
+JSON_BYTES = 330
+"""What Airflow's log adds to a message: time, level, logger, ids of DAG, run and task, file and line."""
+
+
+def test_the_log_of_a_training_of_a_day_stays_below_a_megabyte(monkeypatch, caplog):
+    monkeypatch.setattr(progress, "PROGRESS_S", 0.0)
+    with caplog.at_level(logging.INFO, progress.__name__):
+        train_small(CONFIG.model_copy(update={"epochs": 1}))
+    monkeypatch.undo()
+    lines = [record.message for record in caplog.records if record.name == progress.__name__]
+    longest = max(map(len, lines)) + 20  # of larger counts
+    most_epochs = 2 * 500  # of the classifying layer, then of the network
+    told = progress.FIRST_S / progress.PROGRESS_S + (86_400 - progress.FIRST_S) / progress.LATER_PROGRESS_S
+    assert (told + most_epochs) * (longest + JSON_BYTES) < 1e6
+
+
+def test_after_an_hour_progress_is_told_less_often(monkeypatch, caplog):
+    monkeypatch.setattr(progress, "PROGRESS_S", 0.0)
+    monkeypatch.setattr(progress, "FIRST_S", 0.0)
+    with caplog.at_level(logging.INFO, progress.__name__):
+        train_small(CONFIG.model_copy(update={"epochs": 1}))
+    assert not any("image 16 of 24" in record.message for record in caplog.records)

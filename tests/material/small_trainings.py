@@ -1,0 +1,43 @@
+"""Trainings of a second: drawn images whose class is their brightest channel, and a network of three convolutions."""
+
+import numpy as np
+
+from cdiscount_tasks.learning.networks.batches import Examples
+from cdiscount_tasks.learning.networks.training import train
+from cdiscount_tasks.learning.pictures.inputs import ImagesInMemory
+from cdiscount_tasks.settings.training import TrainingConfig
+
+CONFIG = TrainingConfig(network="plain_cnn", image_size=32, epochs=2, batch_size=8)
+
+
+def examples(num_images=24, num_classes=2, seed=0):
+    """Make pictures whose class is their brightest channel; every product has two."""
+    random = np.random.default_rng(seed)
+    class_index = np.arange(num_images) // 2 % num_classes
+    images = random.integers(0, 120, (num_images, 32, 32, 3), dtype=np.uint8)
+    images[np.arange(num_images), :, :, class_index] += 100
+    pictures = ImagesInMemory(iter([images]), num_images, 32)
+    return Examples(pictures, class_index.astype(np.int64), np.arange(num_images) // 2)
+
+
+class NothingKept:
+    """Checkpoints of a training that nobody continues."""
+
+    def save(self, *_):
+        return True
+
+    def newest(self):
+        return None
+
+
+def train_small(config=CONFIG, spoil=None, checkpoints=None, shown=None, build=None, listeners=()):
+    from cdiscount_tasks.machine.gpus import prepare_device
+
+    device = prepare_device(config.seed)
+    from cdiscount_tasks.learning.networks.build import build_network
+
+    network = build() if build else build_network(config.network, 32, 2)
+    if spoil:
+        spoil(network)
+    kept = checkpoints or NothingKept()
+    return train(network, shown or examples(), examples(12, seed=1), config, device, kept, listeners)
