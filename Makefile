@@ -1,8 +1,11 @@
 # One line each over tools/. Variables of the environment hold for all; GNU make 3.81 (as on macOS) is enough.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test campaigns bench pictures up down run compare dags lint types verify lock check
+.PHONY: help setup demo test campaigns bench pictures up down run compare dags lint types verify lock check quick
 PY := .venv/bin/python
+# A test and the processes that it starts keep their bytecode, or each of them compiles the project again. A file's tests
+# stay together, since they share what is made for them, and the files that take longest begin first (tests/conftest.py).
+PYTEST := env -u PYTHONDONTWRITEBYTECODE $(PY) -m pytest -n logical --dist loadfile --no-loadscope-reorder
 # What another Python project left in the shell would be loaded in place of the locked packages.
 unexport PYTHONHOME PYTHONPATH PYTHONSTARTUP PYTHONOPTIMIZE PYTHONWARNINGS PYTHONINSPECT
 export PYTHONUTF8 := 1
@@ -17,10 +20,13 @@ demo: setup ## both samples through a real Airflow on a drawn catalogue; prints 
 	@$(PY) -m tools.demo.demo
 
 test: setup ## all tests (ARGS="-k words" chooses)
-	@$(PY) -m pytest -n logical --dist loadfile $(ARGS)
+	@$(PYTEST) $(ARGS)
 
-check: lint types ## lint, types and every test that starts no Airflow, browser or training
-	@$(PY) -m pytest -n logical --dist loadfile -m "not airflow and not browser and not slow" $(ARGS)
+check: setup ## lint, types and the quick tests: no Airflow, no browser, no training
+	@$(MAKE) --no-print-directory -j 3 lint types quick
+
+quick: setup
+	@$(PYTEST) -m "not airflow and not browser and not training and not slow" $(ARGS)
 
 campaigns: setup ## the random tests with 40 times as many cases (CDISCOUNT_TEST_SCALE=... chooses)
 	@CDISCOUNT_TEST_SCALE=$${CDISCOUNT_TEST_SCALE:-40} $(PY) -m pytest tests/cdiscount_tasks tests/laws $(ARGS)

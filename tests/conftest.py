@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,7 @@ from cdiscount_tasks.stages.inputs import LabelFiles
 from tests.material.indexing import index_catalogue
 from tests.material.real_data import TEST_DATA_DIR
 from tests.material.tiny_catalogue import CATEGORIES, make_tiny_catalogue
-
-"""Real data, never part of the project; tests that need it skip where it is absent."""
+from tools.airflow.home import CONNECTION, airflow_environ, held_lock, migrate, sqlite_address
 
 TEST_SCALE = float(os.environ.get("CDISCOUNT_TEST_SCALE") or 1)
 """How many times as many random cases as usual are tried."""
@@ -37,35 +37,54 @@ TINY_LABELS = LabelConfig(categories=CATEGORIES, seed=3)
 MAX_REJECTED_SHARE = 0.5
 
 
-SLOW = (
-    "cdiscount_tasks/learning/networks/",
-    "cdiscount_tasks/machine/test_gpus",
-    "cdiscount_tasks/machine/test_weights",
-    "cdiscount_tasks/pages/",
-    "cdiscount_tasks/runs/test_changes",
-    "cdiscount_tasks/runs/test_compar",
-    "cdiscount_tasks/runs/test_steps",
-    "cdiscount_tasks/stages/",
+_TENSORFLOW_BEFORE = pytest.StashKey[bool]()
+
+LONGEST_FIRST = (
+    "whole/airflow_ui/",
+    "laws/test_extremes.py",
     "benchmarks/",
-    "demo/",
-    "laws/",
-    "plugins/test_evaluation_reports",
-    "tools/test_check_samples",
-    "tools/test_conf",
-    "tools/setup/",
-    "tools/airflow/",
-    "dags/",
+    "tools/airflow/test_dag_process.py",
     "whole/",
+    "cdiscount_tasks/stages/test_features.py",
+    "cdiscount_tasks/stages/test_report.py",
+    "tools/airflow/test_server.py",
+    "cdiscount_tasks/stages/test_saved_model.py",
+    "cdiscount_tasks/stages/",
+    "cdiscount_tasks/learning/",
+    "cdiscount_tasks/pages/",
 )
-"""Where tests train a network, start tools or read DAG files as Airflow does: `make check` leaves them out."""
+"""Files that take half a minute and more begin first: whoever runs them last would let the other cores wait."""
 
 
 def pytest_collection_modifyitems(items):
-    """Mark the tests that `make check` leaves out."""
+    """Mark the tests that `make check` leaves out by what they use, and order the files by what they cost."""
     here = Path(__file__).parent
     for item in items:
-        if item.path.relative_to(here).as_posix().startswith(SLOW):
-            item.add_marker(pytest.mark.slow)
+        if "browser" in item.fixturenames:
+            item.add_marker(pytest.mark.browser)
+        if "tensorflow" in item.fixturenames:
+            item.add_marker(pytest.mark.training)
+
+    def place(item):
+        path = item.path.relative_to(here).as_posix()
+        return next((n for n, start in enumerate(LONGEST_FIRST) if path.startswith(start)), len(LONGEST_FIRST))
+
+    items.sort(key=place)  # keeps the order within a file
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    item.stash[_TENSORFLOW_BEFORE] = "tensorflow" in sys.modules
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item):
+    """Refuse a test that loads TensorFlow and is not marked as one: `make check` is quick because of the marks."""
+    result = yield
+    loads = "tensorflow" in sys.modules and not item.stash[_TENSORFLOW_BEFORE]
+    if loads and item.get_closest_marker("training") is None:
+        pytest.fail("this test loads TensorFlow: mark it with pytest.mark.training", pytrace=False)
+    return result
 
 
 @pytest.fixture(scope="session")
@@ -137,13 +156,19 @@ def labels_dir(tiny_labels):
 
 
 @pytest.fixture(scope="session")
-def weights_path(tmp_path_factory):
-    """Return a file of weights for TINY_TRANSFER: random ones, which teach a test as much as ImageNet's."""
+def tensorflow():
+    """Load TensorFlow, which takes five seconds: whoever uses this, or a fixture that does, is marked `training`."""
     from cdiscount_tasks.machine.gpus import prepare_device
 
-    prepare_device(7)
+    prepare_device(0)
+
+
+@pytest.fixture(scope="session")
+def weights_path(tensorflow, tmp_path_factory):
+    """Return a file of weights for TINY_TRANSFER: random ones, which teach a test as much as ImageNet's."""
     import keras
 
+    keras.utils.set_random_seed(7)
     path = tmp_path_factory.mktemp("weights") / "mobilenet_v3_small_notop.weights.h5"
     keras.applications.MobileNetV3Small(include_top=False, weights=None, input_shape=(32, 32, 3)).save_weights(path)
     return path
@@ -163,7 +188,7 @@ def features_dir(tiny_features):
 
 
 @pytest.fixture(scope="session")
-def tiny_model(sample_dir, labels_dir, artifacts_dir):
+def tiny_model(tensorflow, sample_dir, labels_dir, artifacts_dir):
     """Return the result of training on the tiny sample."""
     from cdiscount_tasks.stages.model import train_model
 
@@ -186,6 +211,25 @@ def tiny_evaluation(sample_dir, labels_dir, model_dir, artifacts_dir):
 @pytest.fixture(scope="session")
 def evaluation_dir(tiny_evaluation):
     return Path(tiny_evaluation["path"])
+
+
+@pytest.fixture(scope="session")
+def give_database(tmp_path_factory):
+    """Return what puts a migrated database into an Airflow home: Airflow makes one in ten seconds, once for all."""
+    base = tmp_path_factory.getbasetemp()
+    made = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "migrated_home"
+
+    def give(home):
+        plain = {name: value for name, value in os.environ.items() if name != CONNECTION}
+        with held_lock(made.with_suffix(".lock"), wait=True):
+            migrate(made, airflow_environ(made, environ=plain))
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        shutil.copyfile(made / "airflow.db", home / "airflow.db")
+        stamp = (made / "migrated").read_text("utf-8")
+        here, there = sqlite_address(made / "airflow.db"), sqlite_address(home / "airflow.db")
+        (home / "migrated").write_text(stamp.replace(here, there), encoding="utf-8")
+
+    return give
 
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")

@@ -1,16 +1,23 @@
-"""Every benchmark runs at a tiny size, by its command, so that it does not rot. Its figures mean nothing here."""
+"""Every benchmark runs at a tiny size, so that it does not rot. Its figures mean nothing here."""
 
+import io
 import json
 import re
 import subprocess
 import sys
+import time
 from collections import Counter
+from contextlib import redirect_stdout, suppress
+from importlib import import_module
 
 import bson
 import pytest
 
 from benchmarks.__main__ import SPEED, _lines, keep
+from benchmarks.material.measure import Run
 from cdiscount_tasks.settings.environment import PROJECT_DIR
+
+pytestmark = [pytest.mark.slow, pytest.mark.training]
 
 TINY = {
     "benchmarks.belief.interval_coverage": (["--repeats", "20", "--without-bootstraps"], r"\(1000, 0.97\): \("),
@@ -22,7 +29,7 @@ TINY = {
         r"\| drawn wine \| descriptor \| 1316 \|",
     ),
     "benchmarks.endurance.index_kills": (["--gb", "0.002"], r"identity and tables differ after a scan: True"),
-    "benchmarks.endurance.large_sample": (["--images", "500", "--image-size", "32"], r'"num_train_images": \d'),
+    "benchmarks.endurance.large_sample": (["--images", "200", "--image-size", "32"], r'"num_train_images": \d'),
 }
 """Options, and what the output must hold."""
 
@@ -35,6 +42,14 @@ TINY_SPEED = {
 }
 
 
+PROCESSES = {
+    "index", "dag_parsing",  # each step is a process, since what it loads is measured
+    "benchmarks.endurance.index_kills", "benchmarks.endurance.large_sample",  # a step is killed, or limits its memory
+}  # fmt: skip
+"""What runs by its command here too. The others run in the test's process: at these sizes, a process of its own takes
+longer to load TensorFlow than to work."""
+
+
 def run(module: str, *options: object) -> str:
     command = [sys.executable, "-m", module, *map(str, options)]
     done = subprocess.run(command, cwd=PROJECT_DIR, capture_output=True, text=True, check=False)
@@ -42,14 +57,43 @@ def run(module: str, *options: object) -> str:
     return done.stdout
 
 
+def run_step_here(module: str, name: str, *arguments: object) -> Run:
+    """Run a step as `measure.run_step` does, without a process of its own."""
+    started, cpu_started = time.monotonic(), time.process_time()
+    with redirect_stdout(io.StringIO()) as printed:
+        getattr(import_module(module), name)(*map(str, arguments))
+    took = time.monotonic() - started, time.process_time() - cpu_started
+    *_, last = ["", *printed.getvalue().splitlines()]
+    return Run(*took, 1.0, json.loads(last) if last.startswith("{") else {})
+
+
+@pytest.fixture
+def run_here(monkeypatch, capsys):
+    """Return what runs a benchmark's `main` with its options, and all its steps, in this process."""
+    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "1")  # a step unsets it
+
+    def start(module: str, *options: object) -> str:
+        main = import_module(module).main
+        for name, loaded in list(sys.modules.items()):
+            if name.startswith("benchmarks.") and hasattr(loaded, "run_step"):
+                monkeypatch.setattr(loaded, "run_step", run_step_here)
+        monkeypatch.setattr(sys, "argv", [module, *map(str, options)])
+        with suppress(SystemExit):
+            main()
+        return capsys.readouterr().out
+
+    return start
+
+
 @pytest.fixture(scope="module")
 def few_real_products(real_data, tmp_path_factory):
-    """Return a catalogue of the real products of three categories, as many as planted faults may be 2 % of."""
+    """Return a catalogue of real products of three categories, as few as the planted faults may be 2 % of."""
     path = tmp_path_factory.mktemp("real") / "catalogue.bson"
     with real_data("clothing/catalogue.bson").open("rb") as file:
         products = list(bson.decode_file_iter(file))
-    largest = dict(Counter(product["category_id"] for product in products).most_common(3))
-    path.write_bytes(b"".join(bson.encode(product) for product in products if product["category_id"] in largest))
+    largest = [category_id for category_id, _ in Counter(one["category_id"] for one in products).most_common(3)]
+    few = [one for wanted in largest for one in [each for each in products if each["category_id"] == wanted][:220]]
+    path.write_bytes(b"".join(map(bson.encode, few)))
     return path
 
 
@@ -62,10 +106,11 @@ def test_every_benchmark_is_run_here():
 
 
 @pytest.mark.parametrize("name", TINY_SPEED)
-def test_a_benchmark_of_speed_fills_its_rows_and_keeps_those_of_others(name, tmp_path):
+def test_a_benchmark_of_speed_fills_its_rows_and_keeps_those_of_others(run_here, name, tmp_path):
     results = tmp_path / "results.json"
     results.write_text(json.dumps({name: {"before": {"figure": 1}}, "other": {"part": {"figure": 2}}}))
-    out = run("benchmarks", "--only", name, "--results", results, *TINY_SPEED[name].split())
+    options = ["--only", name, "--results", results, *TINY_SPEED[name].split()]
+    out = run("benchmarks", *options) if name in PROCESSES else run_here("benchmarks.__main__", *options)
     written = json.loads(results.read_text())
     assert written["other"] == {"part": {"figure": 2}}
     assert written[name].pop("before") == {"figure": 1}
@@ -79,18 +124,18 @@ def test_a_benchmark_of_speed_fills_its_rows_and_keeps_those_of_others(name, tmp
 
 
 @pytest.mark.parametrize("module", TINY)
-def test_a_benchmark_runs_at_a_tiny_size(module):
+def test_a_benchmark_runs_at_a_tiny_size(run_here, module):
     options, told = TINY[module]
-    assert re.search(told, run(module, *options))
+    assert re.search(told, (run if module in PROCESSES else run_here)(module, *options))
 
 
-def test_planted_faults_are_found_among_few_real_products(few_real_products):
-    assert "all conflicts" in run("benchmarks.belief.dirty", "--clean", few_real_products)
+def test_planted_faults_are_found_among_few_real_products(run_here, few_real_products):
+    assert "all conflicts" in run_here("benchmarks.belief.dirty", "--clean", few_real_products)
 
 
-def test_suspects_are_found_among_few_real_products(few_real_products, real_data):
+def test_suspects_are_found_among_few_real_products(run_here, few_real_products, real_data):
     real_data("weights")
-    assert "by_image" in run("benchmarks.belief.audit", "--clean", few_real_products)
+    assert "by_image" in run_here("benchmarks.belief.audit", "--clean", few_real_products)
 
 
 def test_kinds_of_features_are_compared_among_few_real_products(few_real_products):
@@ -98,16 +143,19 @@ def test_kinds_of_features_are_compared_among_few_real_products(few_real_product
     assert re.search(r"\| descriptor \| \d+ of \d+ ", out)
 
 
-def test_networks_are_compared_on_real_pictures(real_data, tmp_path):
+def test_networks_are_compared_on_real_pictures(run_here, real_data, tmp_path):
     real_data("clothing/catalogue.bson")
     knobs = json.dumps({"epochs": 1, "image_size": 32})
     options = ["--recipes", "small_cnn_12", "--knobs", knobs, "--seeds", 0, "--folder", tmp_path]
-    assert "| small_cnn_12 |" in run("benchmarks.belief.clothing", *options)
+    assert "| small_cnn_12 |" in run_here("benchmarks.belief.clothing", *options)
 
 
-def test_a_training_on_real_pictures_is_killed(real_data):
+def test_a_training_on_real_pictures_is_killed(run_here, real_data, monkeypatch):
+    from cdiscount_tasks.learning.networks import training
+
     real_data("clothing/catalogue.bson")
-    out = run("benchmarks.endurance.training_kills", "--kills", 1, "--epochs", 2, "--image-size", 32)
+    monkeypatch.setattr(training, "CHECKPOINT_S", training.CHECKPOINT_S)  # a step sets it
+    out = run_here("benchmarks.endurance.training_kills", "--kills", 1, "--epochs", 2, "--image-size", 32)
     assert "final weight arrays equal: True" in out
 
 

@@ -120,8 +120,9 @@ RUNS = ["manual as_drawn", "scheduled again", "manual touched", "scheduled chang
 
 
 @pytest.fixture(scope="module")
-def place(project_dir, tmp_path_factory):
+def place(project_dir, tmp_path_factory, give_database):
     place = Place(project_dir, tmp_path_factory.mktemp("catalogue"))
+    give_database(place.root / "airflow" / "template")
     demo_dir = place.root / "data" / "demo"
     place.start("-m", "demo", "--out", str(demo_dir), "--products", str(NUM_PRODUCTS))
     return place

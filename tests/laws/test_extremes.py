@@ -45,10 +45,16 @@ CASES = {
 
 
 @pytest.fixture(scope="module", params=CASES)
-def made(request, tmp_path_factory):
+def made(tensorflow, request, tmp_path_factory):
     """Return a case and its run."""
     place = tmp_path_factory.mktemp("extreme")
     return CASES[request.param], make_run(place, CASES[request.param])
+
+
+@pytest.fixture(scope="module")
+def ordinary(tmp_path_factory):
+    """Return the run that each case is compared with."""
+    return make_run(tmp_path_factory.mktemp("ordinary"), Extreme("right"), "ordinary")
 
 
 def test_a_run_at_an_end_has_its_report(made):
@@ -96,10 +102,9 @@ def test_no_page_at_an_end_shows_a_programs_word_for_nothing(made, name):
     assert not re.findall(r"\b1 (?:products|epochs|images|groups|pictures)\b|\b1 product are\b|\b1 epoch was\b", seen)
 
 
-def test_runs_at_an_end_can_be_compared(made, tmp_path):
+def test_runs_at_an_end_can_be_compared(made, ordinary, tmp_path):
     _, run = made
-    other = make_run(tmp_path / "other", Extreme("right"), "ordinary")
-    runs = [run.compared(), other.compared()]
+    runs = [run.compared(), ordinary.compared()]
     for number, some in enumerate((runs, [one._replace(features_dir=None) for one in runs])):
         out_dir = tmp_path / "reports" / "comparison" / str(number)
         write_comparison(some, None, out_dir, "no weights", "no random choices")

@@ -44,9 +44,8 @@ def artifact_dir(request, kind, tmp_path):
     return Path(shutil.copytree(request.getfixturevalue(f"{kind}_dir"), tmp_path / "copy"))
 
 
-KINDS = pytest.mark.parametrize(
-    "kind", ["index", "sample", "labels", "features", "model", "evaluation", "report", "page"]
-)
+TRAINED = [pytest.param(kind, marks=pytest.mark.training) for kind in ("features", "model", "evaluation", "report")]
+KINDS = pytest.mark.parametrize("kind", ["index", "sample", "labels", *TRAINED, "page"])
 
 
 def files_of(folder):

@@ -4,6 +4,8 @@ from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.settings.environment import PROJECT_DIR
 from tools.check_samples import build_dags, check_samples
 
+pytestmark = pytest.mark.airflow
+
 SOUND = "name: {name}\ntitle: Tea\ncategories: [11, 22]\ndefault_preset: smoke\npresets: {{smoke: {{}}}}\n"
 
 

@@ -1,19 +1,23 @@
 import os
 import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from cdiscount_tasks.settings.environment import PROJECT_DIR
+from tools import command, compare, run
 from tools.airflow.home import ToolError
 from tools.conf import as_in_the_form, read_conf
 
 SAMPLE = "name: {name}\ntitle: Tea\ncategories: [11, 22]\ndefault_preset: smoke\npresets: {{smoke: {{}}}}\n"
+TOOLS = {"run": run.run_sample, "compare": compare.compare_samples}
 
 
 @pytest.fixture
-def start(tmp_path):
-    """Start one of the tools with two samples and a file in place of a catalogue; returns what ended."""
+def place(tmp_path):
+    """Make two samples and a file in place of a catalogue; returns the settings of a machine that has these alone."""
     for folder in ("samples", "fixes"):
         (tmp_path / folder).mkdir()
     for name in ("tea", "coffee"):
@@ -25,15 +29,19 @@ def start(tmp_path):
     }  # fmt: skip
     own = {f"CDISCOUNT_{name}": str(tmp_path / path) for name, path in settings.items()}
     plain = {name: value for name, value in os.environ.items() if not name.startswith("CDISCOUNT_")}
+    return {**plain, **own, "AIRFLOW_HOME": str(tmp_path / "airflow")}
 
-    def run(tool, **environ):
-        command = [sys.executable, "-m", f"tools.{tool}"]
-        environ = {**plain, **own, "AIRFLOW_HOME": str(tmp_path / "airflow"), **environ}
-        return subprocess.run(command, cwd=PROJECT_DIR, env=environ, capture_output=True, text=True, check=False)
 
-    run.samples_dir = tmp_path / "samples"
-    run.home = tmp_path / "airflow"
-    return run
+@pytest.fixture
+def start(place, monkeypatch, capsys):
+    """Call what one of the tools calls, in this process: it says what it would say in its own; returns what ended."""
+
+    def call(tool, **environ):
+        monkeypatch.setattr(os, "environ", {**place, **environ})
+        return SimpleNamespace(returncode=command._outcome(TOOLS[tool]), stderr=capsys.readouterr().err)
+
+    call.home = Path(place["AIRFLOW_HOME"])
+    return call
 
 
 def assert_refused(done, home, words):
@@ -44,18 +52,28 @@ def assert_refused(done, home, words):
     assert not home.exists()
 
 
+@pytest.mark.parametrize("tool", TOOLS)
+def test_a_tool_ends_in_a_sentence_and_a_status_before_airflow_starts(place, tool):
+    command = [sys.executable, "-m", f"tools.{tool}"]
+    environ = {**place, "SAMPLE": "tea", "CONF": "{'epochs': 3}"}
+    done = subprocess.run(command, cwd=PROJECT_DIR, env=environ, capture_output=True, text=True, check=False)
+    assert_refused(done, Path(place["AIRFLOW_HOME"]), "CONF is \"{'epochs': 3}\", not JSON")
+
+
 @pytest.mark.parametrize(
     ("conf", "words"),
     [
         ('{"class_weights": "true"}', "class_weights is 'true', expected yes or no"),
         ('{"class_weights": 1}', "class_weights is 1, expected yes or no"),
         ('{"epochs": "3"}', "epochs is '3', expected integer 1 to 500; write it without quotes"),
+        ('{"epochs": 0}', "epochs is 0, expected integer 1 to 500"),
         ('{"epochs": 3.0}', "epochs is 3.0, expected integer 1 to 500"),
         ('{"epochs": true}', "epochs is True, expected integer"),
         ('{"learning_rate": "0.01"}', "learning_rate is '0.01', expected number above 0 and at most 1; write"),
         ('{"learning_rate": true}', "learning_rate is True, expected number"),
         ('{"learning_rate": NaN}', "learning_rate is nan"),
         ('{"epochs": 3, "epochs": 5}', "CONF has 'epochs' twice; leave one of them"),
+        ("epochs=1", "CONF is 'epochs=1', not JSON"),
         ('{"epoch": 3}', "epoch is not a known setting; did you mean epochs?"),
         ('{"preset": null}', "preset is None, expected one of smoke"),
         ('{"preset": ["smoke"]}', "preset is ['smoke'], expected one of smoke"),
@@ -72,6 +90,10 @@ def test_a_wrong_conf_of_a_run_ends_in_a_sentence_before_airflow_starts(start, c
 def test_a_preset_that_is_named_twice_is_refused(start):
     done = start("run", SAMPLE="tea", PRESET="smoke", CONF='{"preset": "long"}')
     assert_refused(done, start.home, "PRESET is 'smoke' and the preset of CONF 'long'; leave one of them")
+
+
+def test_a_preset_that_the_sample_does_not_have_is_refused(start):
+    assert_refused(start("run", SAMPLE="tea", PRESET="nope"), start.home, "preset is 'nope', expected one of smoke")
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,7 @@ def write_sample(folder, name, category_ids):
 
 
 @pytest.fixture(scope="module")
-def compared(tmp_path_factory):
+def compared(tensorflow, tmp_path_factory):
     """Return what comparison.json holds, and the page."""
     if not WEIGHTS_DIR.is_dir():
         pytest.skip(f"{WEIGHTS_DIR} is absent")

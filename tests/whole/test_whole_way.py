@@ -47,8 +47,9 @@ class Place:
 
 
 @pytest.fixture(scope="module")
-def place(project_dir, tmp_path_factory):
+def place(project_dir, tmp_path_factory, give_database):
     place = Place(project_dir, tmp_path_factory.mktemp("whole_way"))
+    give_database(place.root / "airflow" / "template")
     demo_dir = place.root / "data" / "demo"
     drawn = place.start("-m", "demo", "--out", str(demo_dir), "--products", str(NUM_PRODUCTS))
     assert drawn.returncode == 0, drawn.stderr
@@ -157,22 +158,3 @@ def test_a_run_that_fails_ends_with_the_sentence_of_its_task(place):
 
     assert told.returncode == 1
     assert told.stderr.splitlines()[-1].startswith("/nowhere.bson: no catalogue stands there")
-
-
-@pytest.mark.parametrize(
-    ("settings", "sentence"),
-    [
-        ({"SAMPLE": "beer"}, "SAMPLE is 'beer', expected one of: mixed_bag, wine"),
-        ({"SAMPLE": "wine", "PRESET": "nope"}, "preset is 'nope', expected one of baseline, original, smoke"),
-        ({"SAMPLE": "wine", "CONF": '{"epoch": 1}'}, "did you mean epochs"),
-        ({"SAMPLE": "wine", "CONF": '{"epochs": 0}'}, "epochs is 0, expected 1 to 500"),
-        ({"SAMPLE": "wine", "CONF": "epochs=1"}, "CONF is 'epochs=1', not JSON"),
-        ({"SAMPLE": "wine", "CONF": "[1]"}, "expected a JSON object"),
-    ],
-)
-def test_what_cannot_be_run_is_told_in_a_sentence(place, settings, sentence):
-    told = place.run_sample(**settings)
-
-    assert told.returncode == 1
-    assert sentence in told.stderr
-    assert "Traceback" not in told.stderr

@@ -187,6 +187,7 @@ def test_a_finished_run_that_cannot_be_read_for_a_moment_is_not_left_out(tmp_pat
         _read_run(environment, "wine", run_dir.name)
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("code", [errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EMFILE])
 def test_weights_that_cannot_be_kept_for_a_moment_are_tried_again(tmp_path, monkeypatch, code):
     import keras

@@ -41,6 +41,7 @@ def claimant(tmp_path):
         process.stdout.close()
 
 
+@pytest.mark.training
 def test_that_tensorflow_is_loaded_is_told_before_it_takes_its_seconds():
     said = """
         import logging, sys
@@ -180,6 +181,7 @@ print(json.dumps({"name": device.name, "rows": len(said), "accuracy": found.hist
 """
 
 
+@pytest.mark.training
 def test_several_devices_train_one_network_mirrored_and_predict_every_row_once(tmp_path):
     said = []
     for number in (1, 2):

@@ -56,6 +56,7 @@ def test_keras_own_cache_comes_next(folder, keras_home, named):
     assert find_weights("mobilenet_v2", folder if named else None) == cached
 
 
+@pytest.mark.training
 def test_a_file_that_is_nowhere_is_an_error_that_says_which_where_and_how_to_get_it(folder, keras_home):
     with pytest.raises(ConfigError) as caught:
         find_weights("mobilenet_v2", folder)
@@ -70,6 +71,7 @@ def test_a_file_that_is_nowhere_is_an_error_that_says_which_where_and_how_to_get
         assert words in said
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("right", [True, False])
 def test_a_file_is_fetched_once_and_its_hash_is_checked(tmp_path, keras_home, monkeypatch, right):
     weights_bytes = write_weights(tmp_path / "published.h5", "mobilenet_v2").read_bytes()
@@ -143,6 +145,7 @@ def test_a_file_that_cannot_be_read_for_now_is_no_damage(folder, monkeypatch):
         check_weights("mobilenet_v2", path)
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("network", PUBLISHED)
 def test_what_keras_builds_has_as_many_weights_as_are_expected(network, tmp_path):
     from cdiscount_tasks.machine.gpus import prepare_device

@@ -1,5 +1,6 @@
 import json
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -35,6 +36,17 @@ def test_every_finished_run_is_a_row_that_links_its_report(tmp_path):
         write_finished(tmp_path, f"run{number}", sample, at=FIRST_S + number * DAY_S)
 
     assert hrefs(written(tmp_path)) == ["bag/run2/report.html", "wine/run1/report.html", "wine/run0/report.html"]
+
+
+def test_reports_that_end_together_are_all_in_the_index(tmp_path):
+    def end(number):
+        write_finished(tmp_path, f"run{number}")
+        write_reports_index(tmp_path)
+
+    with ThreadPoolExecutor() as threads:
+        list(threads.map(end, range(6)))
+    page = (tmp_path / "index.html").read_text("utf-8")
+    assert sorted(hrefs(page)) == [f"wine/run{number}/report.html" for number in range(6)]
 
 
 def test_the_same_reports_give_the_same_bytes(tmp_path):

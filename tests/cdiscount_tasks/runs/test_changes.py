@@ -59,7 +59,7 @@ class Finished:
 
 
 @pytest.fixture(scope="module")
-def finished(tmp_path_factory, tiny_path):
+def finished(tensorflow, tmp_path_factory, tiny_path):
     made = Finished(tmp_path_factory.mktemp("retraining"), tiny_path)
     with pytest.MonkeyPatch.context() as patch:
         made.use(patch)

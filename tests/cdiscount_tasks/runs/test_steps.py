@@ -66,6 +66,7 @@ def test_every_input_of_a_step_is_made_before_it():
         made.add(step.name)
 
 
+@pytest.mark.training
 def test_a_made_up_step_is_seen_wherever_the_way_is_walked(colours, with_portrait):
     run = finish_run("colours", "r1")
 
@@ -77,6 +78,7 @@ def test_a_made_up_step_is_seen_wherever_the_way_is_walked(colours, with_portrai
     assert [one.config.run_id for one in finished.iter_finished_runs(read_environment(), "colours")] == ["r1"]
 
 
+@pytest.mark.training
 def test_a_finished_run_without_a_step_that_is_new_is_made_again(colours, monkeypatch):
     run = finish_run("colours", "r1")
     monkeypatch.setattr(steps, "STEPS", (*steps.STEPS[:3], PORTRAIT, *steps.STEPS[3:]))
@@ -92,6 +94,7 @@ def test_a_step_that_a_run_does_without_says_why(colours):
         steps.make("features", "colours", "r1")
 
 
+@pytest.mark.training
 def test_what_a_run_notes_names_no_absolute_path(colours):
     run = finish_run("colours", "r1")
 

@@ -21,6 +21,8 @@ from tests.conftest import TINY_LABELS
 from tests.material.audit_inputs import make_features
 from tests.material.report_inputs import WINE, make_inputs
 
+pytestmark = pytest.mark.slow
+
 CONFIG = LabelConfig(categories=None)
 
 

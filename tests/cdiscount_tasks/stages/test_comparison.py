@@ -11,6 +11,8 @@ from cdiscount_tasks.stages.comparison import write_comparison
 from tests.material.compared_runs import artifact, make_run
 from tests.material.html_page import HOSTILE, Page
 
+pytestmark = pytest.mark.slow
+
 NO_WEIGHTS = "no file with pretrained weights stands in CDISCOUNT_WEIGHTS; put one there"
 NO_RANDOM_CHOICES = "no level-2 name has 5 categories"
 

@@ -17,7 +17,7 @@ from tests.material.extreme_runs import Extreme, label_run, publish_model, told_
 
 
 @pytest.fixture(scope="module")
-def dirs(tmp_path_factory):
+def dirs(tensorflow, tmp_path_factory):
     return label_run(tmp_path_factory.mktemp("labelled"), Extreme())[1]
 
 

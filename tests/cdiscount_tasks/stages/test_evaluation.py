@@ -146,7 +146,7 @@ def test_above_256_classes_the_ten_most_probable_are_kept():
 
 
 @pytest.fixture(scope="module")
-def pooled(sample_dir, labels_dir, tmp_path_factory):
+def pooled(tensorflow, sample_dir, labels_dir, tmp_path_factory):
     """Return the result of evaluating a network that ends in global average pooling."""
     folder = tmp_path_factory.mktemp("pooled")
     training = TINY_TRAINING.model_copy(update={"network": "small_cnn", "epochs": 1})

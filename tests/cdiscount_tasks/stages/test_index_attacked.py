@@ -117,6 +117,7 @@ print(index.merge_index(path, parent_dir, 0.5)["num_products"])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("locks", ["locks", "no locks"])
 def test_runs_that_index_one_new_catalogue_at_once_do_not_disturb_each_other(tmp_path, locks):
     path = tmp_path / "train.bson"
@@ -242,6 +243,7 @@ for step in (lambda: index.scan_range(path, byte_range, parent_dir), lambda: ind
 as the kernel maps them, whatever is scanned."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "document",
     [

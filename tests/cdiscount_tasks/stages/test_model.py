@@ -58,6 +58,7 @@ def test_a_model_that_stands_is_found_and_not_trained_again(sample_dir, labels_d
     assert train_model(sample_dir, labels_dir, None, artifacts_dir, TINY_TRAINING) == {**tiny_model, "reused": True}
 
 
+@pytest.mark.training
 def test_labels_of_another_sample_are_an_error(sample_dir, labels_dir, tmp_path):
     half = tmp_path / "half"
     shutil.copytree(sample_dir, half)
@@ -76,6 +77,7 @@ def test_labels_of_another_sample_are_an_error(sample_dir, labels_dir, tmp_path)
         train_model(half, labels_dir, None, tmp_path, TINY_TRAINING.model_copy(update={"epochs": 1}))
 
 
+@pytest.mark.training
 def test_a_model_with_a_changed_byte_is_moved_aside_and_trained_anew(sample_dir, labels_dir, tmp_path):
     config = TINY_TRAINING.model_copy(update={"epochs": 1})
     made = Path(train_model(sample_dir, labels_dir, None, tmp_path, config)["path"]) / "model.keras"
@@ -87,6 +89,7 @@ def test_a_model_with_a_changed_byte_is_moved_aside_and_trained_anew(sample_dir,
     assert len(list(tmp_path.glob("model-*.damaged-*"))) == 1
 
 
+@pytest.mark.training
 def test_tensorboard_reads_the_figures_of_every_epoch(sample_dir, labels_dir, tmp_path):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from tensorboard.util.tensor_util import make_ndarray
@@ -100,6 +103,7 @@ def test_tensorboard_reads_the_figures_of_every_epoch(sample_dir, labels_dir, tm
         assert np.allclose([make_ndarray(point.tensor_proto) for point in points], history[name])
 
 
+@pytest.mark.training
 def test_a_training_that_diverged_leaves_no_states_behind(sample_dir, labels_dir, tmp_path, monkeypatch):
     from cdiscount_tasks.learning.networks import training
 

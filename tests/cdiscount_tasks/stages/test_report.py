@@ -64,6 +64,19 @@ def page(report):
     return Page((report[0] / "report.html").read_text("utf-8"))
 
 
+@pytest.fixture
+def standing(report, tmp_path):
+    """Return a copy of the report in a reports folder of the test's own, which the test may change."""
+    return shutil.copytree(report[0], tmp_path / report[0].parent.name / report[0].name)
+
+
+@pytest.fixture(scope="module")
+def poor(tmp_path_factory):
+    """Write the report of a model below the baseline, on pictures that are not drawn."""
+    folder = tmp_path_factory.mktemp("poor")
+    return write(make_inputs(folder / "in", accuracy=0.3, origin="file"), folder / "reports")
+
+
 def test_the_report_counts_what_people_found_right_and_what_they_could_not_tell(page):
     assert "2 products given another category by people, 4 confirmed as right, 0 taken out of learning, 1 unsure" in (
         page.text
@@ -131,8 +144,8 @@ def test_thresholds_are_those_of_the_evaluation_and_their_precision_is_counted_o
             assert found["precision"]["value"] == pytest.approx(precision, abs=1e-6)
 
 
-def test_a_precision_that_validation_does_not_reach_is_null_and_a_sentence(tmp_path):
-    out_dir, _ = write(make_inputs(tmp_path / "in", accuracy=0.3), tmp_path / "reports")
+def test_a_precision_that_validation_does_not_reach_is_null_and_a_sentence(poor):
+    out_dir, _ = poor
     thresholds = read_metrics(out_dir)["test"]["product"]["selective"]["thresholds"]
     assert [one["threshold"] for one in thresholds] == [None, None]
     assert all(one["precision"]["value"] is one["coverage"]["value"] is None for one in thresholds)
@@ -241,26 +254,25 @@ def test_why_a_run_has_no_features_is_said_wherever_they_are_missed(inputs, tmp_
     assert Page((out_dir / "report.html").read_text("utf-8")).text.count("/w/mobilenet_v2_notop.h5: does not open") == 4
 
 
-def share(inputs, reports_dir):
+@pytest.fixture(scope="module")
+def shared(inputs, tmp_path_factory):
+    """Write the report without pictures; returns its folder."""
     sample = inputs.config.sample.model_copy(update={"embed_pictures": False})
     config = inputs.config.model_copy(update={"sample": sample})
-    return write(dataclasses.replace(inputs, config=config), reports_dir)
+    return write(dataclasses.replace(inputs, config=config), tmp_path_factory.mktemp("shared"))[0]
 
 
-def test_without_embedded_pictures_no_page_holds_one_and_each_says_so(inputs, tmp_path):
-    out_dir, _ = share(inputs, tmp_path)
+def test_without_embedded_pictures_no_page_holds_one_and_each_says_so(shared):
     for name in ("report.html", "labels.html"):
-        text = (out_dir / name).read_text("utf-8")
+        text = (shared / name).read_text("utf-8")
         assert "data:image/jpeg" not in text and "<img" not in text
         assert "This file contains no picture of the catalogue" in Page(text).text
         assert "embed_pictures is false" in Page(text).text
-    assert "<svg" in (out_dir / "report.html").read_text("utf-8")
+    assert "<svg" in (shared / "report.html").read_text("utf-8")
 
 
-def test_embedding_pictures_or_not_changes_no_number(inputs, report, tmp_path):
-    out_dir, _ = share(inputs, tmp_path)
-    shared, with_pictures = read_metrics(out_dir), read_metrics(report[0])
-    assert shared["test"] == with_pictures["test"]
+def test_embedding_pictures_or_not_changes_no_number(report, shared):
+    assert read_metrics(shared)["test"] == read_metrics(report[0])["test"]
 
 
 def damage_picture_file(inputs, folder):
@@ -283,8 +295,8 @@ def test_pictures_that_cannot_be_read_are_told_and_the_figures_stand(inputs, rep
         assert "The pictures cannot be read" in page.text and not page.all("img")
 
 
-def test_a_model_below_the_baseline_is_told_so_and_real_pictures_carry_no_drawn_banner(tmp_path):
-    out_dir, result = write(make_inputs(tmp_path / "in", accuracy=0.3, origin="file"), tmp_path / "reports")
+def test_a_model_below_the_baseline_is_told_so_and_real_pictures_carry_no_drawn_banner(poor):
+    out_dir, result = poor
     text = Page((out_dir / "report.html").read_text("utf-8")).text
     assert result["product_accuracy_low"] < result["majority_baseline"]
     assert "Above the baseline" not in text
@@ -326,24 +338,23 @@ def test_a_knob_set_for_the_run_is_marked_and_stands_in_the_command(tmp_path):
     assert "overridden" in (out_dir / "report.html").read_text("utf-8")
 
 
-def test_a_report_that_stands_is_replaced_whole(inputs, tmp_path):
+def test_a_report_that_stands_is_replaced_whole(inputs, standing, tmp_path):
+    (standing / "report.html").write_text("old and damaged")
+    (standing / "left_over.txt").write_text("old")
     out_dir, _ = write(inputs, tmp_path)
-    (out_dir / "report.html").write_text("old and damaged")
-    (out_dir / "left_over.txt").write_text("old")
-    write(inputs, tmp_path)
+    assert out_dir == standing
     assert not (out_dir / "left_over.txt").exists()
     assert verify_artifact(out_dir) == 6
     assert [path.name for path in out_dir.parent.iterdir() if path.name.endswith(".part")] == []
 
 
-def test_a_failing_write_leaves_the_old_report_standing(inputs, tmp_path, monkeypatch):
-    out_dir, _ = write(inputs, tmp_path)
-    before = (out_dir / "manifest.json").read_bytes()
+def test_a_failing_write_leaves_the_old_report_standing(inputs, standing, tmp_path, monkeypatch):
+    before = (standing / "manifest.json").read_bytes()
     monkeypatch.setattr("cdiscount_tasks.stages.report.render_model_card", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         write(inputs, tmp_path)
-    assert (out_dir / "manifest.json").read_bytes() == before
-    assert verify_artifact(out_dir) == 6
+    assert (standing / "manifest.json").read_bytes() == before
+    assert verify_artifact(standing) == 6
 
 
 def test_who_reads_while_a_report_is_replaced_sees_the_old_one_or_the_new_one(tmp_path):
@@ -360,44 +371,38 @@ def test_who_reads_while_a_report_is_replaced_sees_the_old_one_or_the_new_one(tm
     assert verify_artifact(out_dir) == 1
 
 
-def test_where_folders_cannot_be_exchanged_a_report_is_replaced_all_the_same(inputs, tmp_path, monkeypatch):
+def test_where_folders_cannot_be_exchanged_a_report_is_replaced_all_the_same(inputs, standing, tmp_path, monkeypatch):
     monkeypatch.setattr("cdiscount_tasks.artifacts.publish.ctypes.CDLL", lambda _: None)
+    (standing / "left_over.txt").write_text("old")
     out_dir, _ = write(inputs, tmp_path)
-    (out_dir / "left_over.txt").write_text("old")
-    write(inputs, tmp_path)
+    assert out_dir == standing
     assert not (out_dir / "left_over.txt").exists()
     assert verify_artifact(out_dir) == 6
 
 
-def test_the_index_lists_finished_reports_by_sample_with_relative_links(inputs, tmp_path):
+def test_the_index_lists_finished_reports_by_sample_with_relative_links(report, tmp_path):
     for run_id in ("manual__1", "manual__2"):
-        write(inputs, tmp_path, run_id)
+        shutil.copytree(report[0], tmp_path / "wine" / run_folder(run_id))
+    write_reports_index(tmp_path)
     index = Page((tmp_path / "index.html").read_text("utf-8"))
     links = [attrs["href"] for attrs in index.all("a")]
     assert len(links) == 2 and all((tmp_path / link).is_file() for link in links)
     assert "drawn" in index.text and "Wine" in index.text
 
 
-def test_the_index_says_what_is_damaged_and_leaves_out_what_is_being_written(inputs, tmp_path):
-    out_dir, _ = write(inputs, tmp_path, "manual__1")
-    broken, _ = write(inputs, tmp_path, "manual__2")
+def test_the_index_says_what_is_damaged_and_leaves_out_what_is_being_written(report, tmp_path):
+    run_ids = [f"manual__{number}" for number in (1, 2, 3)]
+    out_dir, broken, _ = (shutil.copytree(report[0], tmp_path / "wine" / run_folder(run_id)) for run_id in run_ids)
     (broken / "predictions.parquet").unlink()
     part_dir = out_dir.parent / f".{out_dir.name}.0123.part"
     shutil.copytree(out_dir, part_dir)
     (tmp_path / "comparison" / "x").mkdir(parents=True)
     (tmp_path / "comparison" / "x" / "metrics.json").write_text("{}")
-    write(inputs, tmp_path, "manual__3")
+    write_reports_index(tmp_path)
     index = Page((tmp_path / "index.html").read_text("utf-8"))
     links = [attrs["href"] for attrs in index.all("a")]
-    assert [link.split("/")[1] for link in sorted(links)] == [run_folder(f"manual__{number}") for number in (1, 2, 3)]
+    assert [link.split("/")[1] for link in sorted(links)] == [run_folder(run_id) for run_id in run_ids]
     assert "cannot be read predictions.parquet: is missing" in index.text
-
-
-def test_reports_that_end_together_are_all_in_the_index(inputs, tmp_path):
-    run_ids = [f"manual__{number}" for number in range(3)]
-    with ThreadPoolExecutor() as threads:
-        list(threads.map(lambda run_id: write(inputs, tmp_path, run_id), run_ids))
-    assert len(Page((tmp_path / "index.html").read_text("utf-8")).all("a")) == 3
 
 
 def test_a_missing_artifact_is_told_before_anything_is_written(inputs, tmp_path):

@@ -9,6 +9,8 @@ from tests.material.html_page import HOSTILE, Page
 from tests.material.label_faults import OUTSIDE_CATEGORY, OUTSIDE_PRODUCT, faulty_product
 from tests.material.report_inputs import make_inputs
 
+pytestmark = pytest.mark.slow
+
 
 def read_labels_page(inputs, reports_dir):
     out_dir, _ = write(inputs, reports_dir)

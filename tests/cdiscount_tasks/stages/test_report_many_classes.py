@@ -16,6 +16,8 @@ from tests.material.synthetic_evaluation import (
     make_names,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def out_dir(tmp_path_factory):

@@ -16,6 +16,8 @@ from tests.material.audit_inputs import make_features
 from tests.material.hostile_names import hostile_names, plain_names, skeleton
 from tests.material.report_inputs import make_inputs
 
+pytestmark = pytest.mark.slow
+
 PAGES = ["report.html", "labels.html", "suspects.html"]
 NUM_FAMILIES = 40
 

@@ -19,6 +19,8 @@ from cdiscount_tasks.tables.schemas import CLASSES, prediction_schema
 from tests.conftest import TINY_TRAINING
 from tests.material.extreme_runs import Extreme, make_run
 
+pytestmark = pytest.mark.training
+
 ALONE = """
 import importlib.util
 assert importlib.util.find_spec("cdiscount_tasks") is None

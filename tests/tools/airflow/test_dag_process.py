@@ -17,12 +17,13 @@ pytestmark = pytest.mark.airflow
 
 
 @pytest.fixture(scope="module")
-def environ(tmp_path_factory):
+def environ(tmp_path_factory, give_database):
     """Return the settings of a place with a small demo catalogue, in a folder with signs that URLs read otherwise."""
     root = tmp_path_factory.mktemp("a ?b %41 #é")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("CDISCOUNT_", "AIRFLOW"))}
     mine = {"CDISCOUNT_DATA": "data", "CDISCOUNT_REPORTS": "reports", "AIRFLOW_HOME": "home", "KERAS_HOME": "keras"}
     environ = {**kept, **{name: str(root / folder) for name, folder in mine.items()}, "SAMPLE": "wine"}
+    give_database(root / "home" / "template")
     drawing = ["-m", "demo", "--out", str(root / "data" / "demo"), "--products", "300"]
     subprocess.run([sys.executable, *drawing], cwd=PROJECT_DIR, env=environ, capture_output=True, check=True)
     return environ

@@ -13,6 +13,8 @@ import pytest
 
 from tools.setup import setup
 
+pytestmark = pytest.mark.slow
+
 PIN = "--hash=sha256:" + "0" * 64
 
 

@@ -56,7 +56,8 @@ def running_airflow(root: Path, num_products: int) -> Iterator[RunningAirflow]:
     """Run an Airflow while the block lasts.
 
     Args:
-        root: For its home, data and reports; nothing else of this machine is read or written.
+        root: For its home, data and reports; nothing else of this machine is read or written. Its folder `airflow` is
+            the home; where that has a migrated database, it is used.
         num_products: Of the catalogue that is drawn for it.
     """
     home, port = root / "airflow", processes.free_port()
@@ -70,7 +71,7 @@ def running_airflow(root: Path, num_products: int) -> Iterator[RunningAirflow]:
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": ",".join(f"{role}:{role}" for role in PASSWORDS),
         "PYTHONPATH": str(PROJECT_DIR),
     }
-    home.mkdir(mode=0o700)
+    home.mkdir(mode=0o700, exist_ok=True)
     passwords_path(home).write_text(json.dumps(PASSWORDS))
     demo_dir = root / "data" / "demo"
     _start(environ, "-m", "demo", "--out", str(demo_dir), "--products", str(num_products))

@@ -23,8 +23,10 @@ MISTAKEN_DAG_ID, MISTAKEN_RUN_ID = "cdiscount_mixed_bag", "manual__mistaken"
 
 
 @pytest.fixture(scope="module")
-def airflow(browser, tmp_path_factory):
-    with running_airflow(tmp_path_factory.mktemp("airflow_ui"), NUM_PRODUCTS) as running:
+def airflow(browser, tmp_path_factory, give_database):
+    root = tmp_path_factory.mktemp("airflow_ui")
+    give_database(root / "airflow")
+    with running_airflow(root, NUM_PRODUCTS) as running:
         yield running
 
 

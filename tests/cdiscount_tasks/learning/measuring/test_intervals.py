@@ -76,6 +76,7 @@ def test_a_difference_of_accuracies_turned_round_has_the_same_interval_turned_ro
     assert [there[end] for end in ("low", "value", "high")] == [-back[end] for end in ("high", "value", "low")]
 
 
+@pytest.mark.slow
 def test_a_difference_of_accuracies_covers_the_truth_about_as_often_as_it_says():
     random = np.random.default_rng(0)
     groups, covered = np.repeat(np.arange(100), 2), 0

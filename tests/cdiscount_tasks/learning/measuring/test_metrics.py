@@ -300,6 +300,7 @@ def make_any(seed, num_classes, num_groups, is_sure):
     return random.integers(0, random.integers(1, num_classes + 1), n), probabilities, random.integers(0, num_groups, n)
 
 
+@pytest.mark.slow
 @given(st.integers(0, 2**32 - 1), st.integers(2, 7), st.integers(1, 30), st.booleans())
 @settings(max_examples=20, deadline=None)
 def test_every_figure_of_any_predictions_is_scikit_learns_and_lies_in_its_interval(seed, num_classes, num_groups, sure):
