@@ -108,6 +108,16 @@ def share_of_mark(maps: np.ndarray, place: np.ndarray, side: int, size: int) -> 
     return float(np.mean(shares))
 
 
+class _NothingKept:
+    """Checkpoints of a training that nobody continues."""
+
+    def save(self, *_: Any) -> bool:
+        return True
+
+    def newest(self) -> None:
+        return None
+
+
 def judge_maps(marked: Marked, network: NetworkName, epochs: int, seed: int) -> Judged:
     """Train a network to tell which images are marked, on 80 % of them, and judge its maps on the others."""
     from cdiscount_tasks.machine.gpus import prepare_device
@@ -118,7 +128,6 @@ def judge_maps(marked: Marked, network: NetworkName, epochs: int, seed: int) -> 
     from cdiscount_tasks.learning.networks.build import build_network
     from cdiscount_tasks.learning.networks.training import train
     from cdiscount_tasks.learning.pictures.inputs import ImagesInMemory
-    from tests.material.small_trainings import NothingKept
 
     size, num_images = marked.images.shape[1], len(marked.images)
     parts = np.split(np.arange(num_images), [int(0.7 * num_images), int(0.8 * num_images)])
@@ -128,7 +137,7 @@ def judge_maps(marked: Marked, network: NetworkName, epochs: int, seed: int) -> 
 
     config = TrainingConfig(network=network, image_size=size, epochs=epochs, batch_size=32)
     learnt, chosen = (Examples(hold(rows), marked.is_marked[rows], np.arange(len(rows))) for rows in parts[:2])
-    nowhere: Any = NothingKept()
+    nowhere: Any = _NothingKept()
     trained = train(build_network(network, size, 2), learnt, chosen, config, device, nowhere).network
     answers = np.asarray(trained(marked.images[parts[2]], training=False)).argmax(axis=1)
     truth = marked.is_marked[parts[2]]
