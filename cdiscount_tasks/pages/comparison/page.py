@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cdiscount_tasks.pages.comparison.random_choices_figure import draw_random_choices, letter
-from cdiscount_tasks.pages.parts.templating import page_css, templates
+from cdiscount_tasks.pages.parts.templating import render_page
 from cdiscount_tasks.pages.parts.words import class_names, number, signed
-from cdiscount_tasks.vocabulary import DRAWN_WARNING
 
 SCHEMA_VERSION = 1
 """Of comparison.json; docs/metrics-schema.md describes it."""
@@ -110,19 +109,14 @@ def render_comparison(facts: Mapping[str, Any], examples: Sequence[Mapping[int, 
     names = [class_names([pair["classes"][place] for pair in facts["pairs"]]) for place in range(len(facts["samples"]))]
     choices = facts["random_choices"]
     has_draws = bool(choices and (choices["alike"] or choices["unlike"]))
-    return (
-        templates(autoescape=True)
-        .get_template("comparison/page.html")
-        .render(
-            facts=facts,
-            names=names,
-            titles={sample["name"]: sample["title"] for sample in facts["samples"]},
-            examples=examples,
-            choices_figure=draw_random_choices(choices, [sample["name"] for sample in facts["samples"]])
-            if has_draws
-            else None,
-            choices_places=_places_in_choices(facts) if has_draws else [],
-            css=page_css(),
-            drawn_warning=DRAWN_WARNING,
-        )
+    return render_page(
+        "comparison/page.html",
+        facts=facts,
+        names=names,
+        titles={sample["name"]: sample["title"] for sample in facts["samples"]},
+        examples=examples,
+        choices_figure=draw_random_choices(choices, [sample["name"] for sample in facts["samples"]])
+        if has_draws
+        else None,
+        choices_places=_places_in_choices(facts) if has_draws else [],
     )

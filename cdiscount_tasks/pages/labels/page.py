@@ -8,8 +8,8 @@ from cdiscount_tasks.pages.labels.rows import LabelChoices, Listed, Picture, Pla
 from cdiscount_tasks.pages.parts import words
 from cdiscount_tasks.pages.parts.figures import bars
 from cdiscount_tasks.pages.parts.gallery import PictureShelf
-from cdiscount_tasks.pages.parts.templating import page_css, templates
-from cdiscount_tasks.vocabulary import DRAWN_WARNING, SPLITS
+from cdiscount_tasks.pages.parts.templating import render_page
+from cdiscount_tasks.vocabulary import SPLITS
 
 PICTURE_BUDGET_BYTES = 1_300_000
 """As base64 a third more: with it the page stays under 2 MB, whatever the pictures hold."""
@@ -102,35 +102,30 @@ def render_label_page(
     names = words.class_names(metrics["classes"])
     costs = metrics["labels"]["conflicts"].get("by_class") or []
     sizes = choices.group_sizes
-    return (
-        templates()
-        .get_template("labels/page.html")
-        .render(
-            metrics=metrics,
-            certificate=certificate,
-            labels=metrics["labels"],
-            near=certificate.get("near_duplicates"),
-            no_pictures=no_pictures,
-            names=names,
-            names_by_id={name.category_id: name for name in names},
-            choices=choices,
-            placeholders=join_placeholders(choices.placeholders, thumbnails),
-            pictures=embed_pictures(choices.pictures(), thumbnails),
-            shares=class_shares(metrics["classes"], certificate.get("class_shares")),
-            largest_of_class={group["class_index"]: group for group in certificate["largest_groups"]},
-            costs=sorted(costs, key=lambda row: (-row["num_images"], row["class_index"])),
-            sizes=bars(
-                "groupsizes",
-                "Groups by number of products",
-                [label for label, _ in sizes],
-                [n for _, n in sizes],
-                "products of the group",
-            ),
-            max_classes=MAX_CLASSES_IN_TABLE,
-            max_claims=MAX_CLAIMS_ON_CARD,
-            policies=POLICIES,
-            decisions=DECISIONS,
-            css=page_css(),
-            drawn_warning=DRAWN_WARNING,
-        )
+    return render_page(
+        "labels/page.html",
+        metrics=metrics,
+        certificate=certificate,
+        labels=metrics["labels"],
+        near=certificate.get("near_duplicates"),
+        no_pictures=no_pictures,
+        names=names,
+        names_by_id={name.category_id: name for name in names},
+        choices=choices,
+        placeholders=join_placeholders(choices.placeholders, thumbnails),
+        pictures=embed_pictures(choices.pictures(), thumbnails),
+        shares=class_shares(metrics["classes"], certificate.get("class_shares")),
+        largest_of_class={group["class_index"]: group for group in certificate["largest_groups"]},
+        costs=sorted(costs, key=lambda row: (-row["num_images"], row["class_index"])),
+        sizes=bars(
+            "groupsizes",
+            "Groups by number of products",
+            [label for label, _ in sizes],
+            [n for _, n in sizes],
+            "products of the group",
+        ),
+        max_classes=MAX_CLASSES_IN_TABLE,
+        max_claims=MAX_CLAIMS_ON_CARD,
+        policies=POLICIES,
+        decisions=DECISIONS,
     )

@@ -7,10 +7,9 @@ from typing import Any
 import pandas as pd
 
 from cdiscount_tasks.pages.parts.gallery import PictureShelf, ShownProduct
-from cdiscount_tasks.pages.parts.templating import page_css, templates
+from cdiscount_tasks.pages.parts.templating import render_page
 from cdiscount_tasks.pages.parts.words import class_names
 from cdiscount_tasks.pages.suspects.rows import ListRow
-from cdiscount_tasks.vocabulary import DRAWN_WARNING
 
 PICTURE_BUDGET_BYTES = 3_400_000
 """As base64 a third more: with it the page stays under 5 MB. The 250 rows of the longest list take 1 to 3 MB."""
@@ -96,15 +95,10 @@ def render_suspects_page(
         listed: In the order of label_suspects.csv.
         no_pictures: Why there are none, as a sentence.
     """
-    return (
-        templates()
-        .get_template("suspects/page.html")
-        .render(
-            metrics=metrics,
-            listed=listed,
-            name_of={name.category_id: name for name in class_names(metrics["classes"])},
-            no_pictures=no_pictures,
-            css=page_css(),
-            drawn_warning=DRAWN_WARNING,
-        )
+    return render_page(
+        "suspects/page.html",
+        metrics=metrics,
+        listed=listed,
+        name_of={name.category_id: name for name in class_names(metrics["classes"])},
+        no_pictures=no_pictures,
     )

@@ -2,13 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote
-
-import jinja2
 
 from cdiscount_airflow.links import task_log
 from cdiscount_airflow.reports.airflow_runs import AirflowRun, AirflowTask
@@ -17,8 +12,7 @@ from cdiscount_airflow.reports.listing import Lists, Section
 from cdiscount_airflow.reports.owners import CATALOGUE_DAG, COMPARISON_DAG
 from cdiscount_tasks.pages.overview.page import NUM_OPEN_RUNS
 from cdiscount_tasks.pages.overview.rows import FinishedPage, FinishedReport, UnreadableReport
-from cdiscount_tasks.pages.parts.templating import page_css, templates
-from cdiscount_tasks.vocabulary import DRAWN_WARNING
+from cdiscount_tasks.pages.parts.templating import render_page
 
 _TEMPLATES_DIR = Path(__file__).parent / "templates"
 _UNDER_WAY = ("running", "queued", "scheduled", "up_for_retry", "up_for_reschedule", "deferred", "restarting")
@@ -26,31 +20,8 @@ _UNDER_WAY = ("running", "queued", "scheduled", "up_for_retry", "up_for_reschedu
 LinkedT = TypeVar("LinkedT", bound=FinishedPage | FinishedReport | UnreadableReport)
 
 
-def _minute(moment: datetime | None) -> str:
-    return "" if moment is None else f"{moment:%Y-%m-%d %H:%M}"
-
-
-def _spoken(sentence: str) -> str:
-    """Begin a sentence large and end it with a stop."""
-    ends = sentence.endswith((".", "!", "?", "]", ":"))
-    return f"{sentence[:1].upper()}{sentence[1:]}{'' if ends or not sentence else '.'}"
-
-
-@cache
-def _templates() -> jinja2.Environment:
-    """Return the project's templates and filters, with those of the plugin beside them."""
-    project = templates(autoescape=True)
-    loaders = [jinja2.FileSystemLoader(_TEMPLATES_DIR), project.loader]
-    environment = project.overlay(loader=jinja2.ChoiceLoader([one for one in loaders if one is not None]))
-    environment.filters["minute"] = _minute
-    environment.filters["in_link"] = lambda text: quote(text, safe="")
-    environment.filters["spoken_out"] = _spoken
-    environment.globals["task_log"] = task_log
-    return environment
-
-
 def _render(name: str, **content: Any) -> str:
-    return _templates().get_template(name).render(css=page_css(), **content)
+    return render_page(name, beside=_TEMPLATES_DIR, **content)
 
 
 def _linked(row: LinkedT, root: str) -> LinkedT:
@@ -107,7 +78,6 @@ def list_page(
         num_open=NUM_OPEN_RUNS,
         any_drawn=lists.any_drawn,
         may_judge={section.dag_id for section in samples if section.has_list and may_edit(section.dag_id)},
-        drawn_warning=DRAWN_WARNING,
     )
 
 
@@ -131,6 +101,7 @@ def state_page(
     return _render(
         "state.html",
         run=run,
+        task_log=task_log,
         tasks=tasks,
         writes_reports=writes_reports,
         failed=failed,
@@ -146,7 +117,7 @@ def state_page(
 
 def bar_of(**content: Any) -> str:
     """Make the bar that stands above a report: `address`, `link`, `dag_id` and `downloads`."""
-    return _templates().get_template("bar.html").render(**content)
+    return _render("bar.html", **content)
 
 
 def refusal_page(status: int, sentence: str, login: str | None = None) -> str:
