@@ -2,21 +2,31 @@
 
 `python -m benchmarks.belief.figure_coverage` prints a table for docs/measurements.md: log-loss, gain over the majority
 baseline and macro F1, by the report's own functions, in test sets drawn as in `benchmarks.belief.interval_coverage`, of
-five classes of unequal size. A product's loss is exponential with mean 0.1 where it is right, and 1 plus one of mean 1
+five classes of unequal size. With `--write` it writes the least and the most covered into `coverage.json`, which the
+report's glossary reads. A product's loss is exponential with mean 0.1 where it is right, and 1 plus one of mean 1
 where it is wrong; a wrong answer is any other class. All the truths are known in closed form.
 """
 
 import argparse
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
+from benchmarks.material.measure import keep_part
 from cdiscount_tasks.learning.measuring.intervals import Figure, mean_figure
 from cdiscount_tasks.learning.measuring.metrics import f1_figures
+from cdiscount_tasks.pages.report.coverage import COVERAGE_PATH
 from tests.material.drawn_test_sets import Cell, draw_sizes
 
 CLASS_SHARES = np.array([0.55, 0.17, 0.12, 0.11, 0.05])
 NUM_CLASSES = len(CLASS_SHARES)
+CELLS = [
+    Cell(num_groups, accuracy, 0.9, has_large_group)
+    for has_large_group in (False, True)
+    for accuracy in (0.75, 0.90)
+    for num_groups in (40, 100, 300)
+]
 
 
 class Products(NamedTuple):
@@ -79,17 +89,25 @@ def main() -> None:
     """Read the options, simulate, print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=400)
-    repeats = parser.parse_args().repeats
+    parser.add_argument("--write", type=Path, nargs="?", const=COVERAGE_PATH, help="the file, if another one")
+    options = parser.parse_args()
     print(
         f"| correlation | large group | accuracy | groups | {' | '.join(truths(0.9))} |\n|---|---|---|---|---|---|---|"
     )
-    for has_large_group in (False, True):
-        for accuracy in (0.75, 0.90):
-            for num_groups in (40, 100, 300):
-                cell = Cell(num_groups, accuracy, 0.9, has_large_group)
-                values = " | ".join(f"{100 * share:.1f}" for share in measure(cell, repeats).values())
-                large = "10 %" if has_large_group else "none"
-                print(f"| {cell.correlation} | {large} | {accuracy:.2f} | {num_groups} | {values} |", flush=True)
+    results = []
+    for cell in CELLS:
+        results.append(measure(cell, options.repeats))
+        values = " | ".join(f"{100 * share:.1f}" for share in results[-1].values())
+        large = "10 %" if cell.has_large_group else "none"
+        print(f"| {cell.correlation} | {large} | {cell.accuracy:.2f} | {cell.num_groups} | {values} |", flush=True)
+    if options.write:
+        covered = {name: [result[name] for result in results] for name in results[0]}
+        part = {
+            "command": "python -m benchmarks.belief.figure_coverage --write",
+            "repeats": options.repeats,
+            "covered": {name: {"least": min(shares), "most": max(shares)} for name, shares in covered.items()},
+        }
+        keep_part(options.write, "figures", part)
 
 
 if __name__ == "__main__":

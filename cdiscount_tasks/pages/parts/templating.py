@@ -7,7 +7,7 @@ from typing import Any
 import jinja2
 
 from cdiscount_tasks.pages.parts import outside_text, words
-from cdiscount_tasks.pages.report.coverage import few_groups
+from cdiscount_tasks.pages.report import coverage
 from cdiscount_tasks.vocabulary import DRAWN_WARNING
 
 _TEMPLATES_DIR = Path(__file__).parents[1] / "templates"
@@ -34,7 +34,8 @@ def _templates(beside: Path | None) -> jinja2.Environment:
     )
     environment.filters |= {name: getattr(words, name) for name in _WORDS}
     environment.filters |= {
-        "few_groups": few_groups,
+        "coverage_of": coverage.of_figure,
+        "few_groups": coverage.few_groups,
         "markdown": outside_text.markdown,
         "plain": outside_text.plain,
         "in_link": words.in_link,

@@ -16,23 +16,23 @@ NO_FIGURE = "—"
 MINUS = "\N{MINUS SIGN}"
 
 _EXPLAINED: dict[str, str] = {
-    Reason.DOCUMENT_UNREADABLE: "The bytes are no valid BSON; the scan went on behind them.",
+    Reason.DOCUMENT_UNREADABLE: "The bytes are not valid BSON; the scan continued after them.",
     Reason.DOCUMENT_CUT: "The file ends inside the document.",
     Reason.ID_MISSING: "The document has no product id.",
-    Reason.ID_NOT_AN_INTEGER: "The product id is no whole number.",
+    Reason.ID_NOT_AN_INTEGER: "The product id is not a whole number.",
     Reason.ID_REPEATED: "An earlier document of the file has the same product id; the first one is kept.",
-    Reason.FIELD_REPEATED: "A field stands twice in the document.",
+    Reason.FIELD_REPEATED: "A field occurs twice in the document.",
     Reason.IMGS_MISSING: "The document has no list of pictures.",
     Reason.IMGS_EMPTY: "The list of pictures is empty.",
     Reason.IMGS_TOO_MANY: "The document has more than 4 pictures.",
     Reason.IMGS_NOT_PICTURES: "The list holds something other than pictures.",
-    Reason.CATEGORY_MISSING: "The document has no category, though others have.",
-    Reason.CATEGORY_NOT_AN_INTEGER: "The category is no whole number.",
+    Reason.CATEGORY_MISSING: "The document has no category, although others have one.",
+    Reason.CATEGORY_NOT_AN_INTEGER: "The category is not a whole number.",
     Reason.PICTURE_EMPTY: "The picture has 0 bytes.",
-    Reason.PICTURE_NOT_JPEG: "The bytes hold no JPEG frame header.",
+    Reason.PICTURE_NOT_JPEG: "The bytes have no JPEG frame header.",
     Reason.PICTURE_DAMAGED: "The picture cannot be decoded.",
     Reason.PICTURE_TOO_LARGE: "The picture has more pixels than any that a shop would show.",
-    Reason.PICTURE_OF_MANY_PRODUCTS: "A placeholder: so many products carry the picture that it shows none of them.",
+    Reason.PICTURE_OF_MANY_PRODUCTS: "A placeholder, such as “no photo”: too many products share the picture.",
     Reason.NO_IMAGE_LEFT: "None of the product's pictures could be used.",
     Reason.SMALL_CLASS: "The class has fewer than 3 groups, too few for three splits.",
     Reason.NOT_IN_SPLIT_FILE: "The split file does not name the product.",
@@ -124,7 +124,7 @@ def share(figure: Mapping[str, Any]) -> str:
 
 
 def points(figure: Mapping[str, Any], sign: int = 0) -> str:
-    """Return a difference of two shares in points: `+8.1 points (3.0 to 13.2)`; it stands amid a sentence.
+    """Return a difference of two shares in points: `+8.1 points (3.0 to 13.2)`; it fits into a sentence.
 
     Args:
         figure: `value`, `low` and `high` in [-1, 1]; None where undefined.
