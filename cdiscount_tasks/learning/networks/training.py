@@ -332,8 +332,9 @@ def _log_epoch(history: list[Epoch], num_epochs: int) -> None:
     last = history[-1]
     mean_s = sum(epoch.seconds for epoch in history) / len(history)
     logger.info(
-        "epoch %d of %d: train loss %.4f, accuracy %.3f; validation (products) loss %.4f, accuracy %.3f; "
+        "epoch %d of %d: train loss %.4f, accuracy %.1f %%; validation (products) loss %.4f, accuracy %.1f %%; "
         "%.0f images/s, %.0f s left at most, %.1f GiB of memory",
-        last.epoch, num_epochs, last.train_loss, last.train_accuracy, last.validation_loss, last.validation_accuracy,
-        last.images_per_s, mean_s * (num_epochs - last.epoch), psutil.Process().memory_info().rss / 2**30,
+        last.epoch, num_epochs, last.train_loss, 100 * last.train_accuracy,
+        last.validation_loss, 100 * last.validation_accuracy, last.images_per_s,
+        mean_s * (num_epochs - last.epoch), psutil.Process().memory_info().rss / 2**30,
     )  # fmt: skip
