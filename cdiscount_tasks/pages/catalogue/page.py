@@ -55,7 +55,7 @@ class Choice(NamedTuple):
 
 @dataclass(frozen=True)
 class ShownConflict:
-    """A picture that stands in several categories."""
+    """A picture that is in several categories."""
 
     picture: str | None
     num_images: int
@@ -161,7 +161,7 @@ def _unlike_window(rows: Sequence[CategoryRow], num_categories: int) -> Sequence
 
 
 def suggest_choices(rows: Sequence[CategoryRow], num_categories: int = 5) -> list[Choice]:
-    """Choose categories of nearly equal size: alike ones (of one level 2) and unlike ones (each of another level 1).
+    """Choose categories of nearly equal size: alike (all of one level 2) and unlike (each of a different level 1).
 
     Args:
         rows: All categories; those below FEWEST_PRODUCTS_TO_CHOOSE products are left out, unless few would be left.
@@ -209,7 +209,7 @@ def _figures(profile: Mapping[str, Any], levels: Sequence[Sequence[LevelRow]]) -
         ),
         "times": bars(
             "times",
-            "Different pictures by how often they stand",
+            "Different pictures by how often they occur",
             labels,
             [row["num_distinct"] for row in times],
             "times in the catalogue",

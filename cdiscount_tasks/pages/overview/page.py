@@ -1,4 +1,4 @@
-"""The index over all that stands in the reports folder: a row a run, a line a sample, and what changed."""
+"""The index over everything in the reports folder: a row a run, a line a sample, and what changed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from cdiscount_tasks.pages.parts.sparkline import Point, Sparkline, draw_sparkli
 from cdiscount_tasks.pages.parts.templating import render_page
 
 NUM_OPEN_RUNS = 12
-"""So many runs of a sample stand open; older ones are folded away, so that 300 runs stay readable."""
+"""How many runs of a sample are shown; older ones are folded away, so that 300 runs stay readable."""
 
 
 @dataclass(frozen=True)

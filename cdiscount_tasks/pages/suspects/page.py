@@ -1,4 +1,4 @@
-"""What the list of suspects is judged by: every row with its pictures, and nothing that tells its kind."""
+"""What the list of suspects is judged by: every row with its pictures, and nothing that shows its kind."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ PICTURE_BUDGET_BYTES = 3_400_000
 
 @dataclass(frozen=True)
 class ListedProduct:
-    """A product to judge. What the audit thinks of it beyond its suggestion is left out: it would tell its kind."""
+    """A product to judge. What the audit found beyond its suggestion is left out: it would show its kind."""
 
     product: ShownProduct
     category_id: int

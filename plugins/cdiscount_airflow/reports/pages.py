@@ -39,8 +39,8 @@ def _section(section: Section, root: str) -> Section:
 
 
 _NOTHING_YET = {
-    None: "There is no report yet that you may read. Open a sample's DAG and press Trigger: its report is listed here.",
-    CATALOGUE_DAG: "No page yet. Press Trigger: it writes the page of what the catalogue holds.",
+    None: "No report yet that your account may read. Open a sample's DAG and press Trigger: its report will be here.",
+    CATALOGUE_DAG: "No page yet. Press Trigger: the run writes a page of what the catalogue holds.",
     COMPARISON_DAG: "No comparison yet. Let two samples finish a run of the same preset, then press Trigger.",
 }
 
@@ -63,7 +63,12 @@ def list_page(
         may_edit: Whether the user may edit a DAG, and so judge its labels.
         why: Says why a run failed; empty: the user may not see it, or nothing is known.
     """
-    samples = [_section(one, root) for one in lists.samples]
+    broken = broken or {}
+    samples = [
+        _section(one, root)
+        for one in lists.samples
+        if one.reports or one.without_report or one.dag_id not in broken  # a broken file's sentence is all there is
+    ]
     kinds = {"comparison": lists.comparison, "catalogue": lists.catalogue}
     others = [(kind, _section(section, root)) for kind, section in kinds.items() if section]
     return _render(
@@ -72,7 +77,7 @@ def list_page(
         others=others,
         root=root,
         dag_id=dag_id,
-        broken=broken or {},
+        broken=broken,
         why=why,
         nothing_yet=_NOTHING_YET.get(dag_id, "This DAG writes no reports."),
         num_open=NUM_OPEN_RUNS,
@@ -93,10 +98,10 @@ def state_page(
         causes: Why tasks ended as they did; None: the user may not read their logs.
     """
 
-    def told(state: str) -> list[tuple[AirflowTask, Cause | None]]:
+    def with_causes(state: str) -> list[tuple[AirflowTask, Cause | None]]:
         return [(task, causes.of(task) if causes else None) for task in tasks or () if task.state == state]
 
-    failed, cause_of_run = told("failed"), causes.of_run() if causes else None
+    failed, cause_of_run = with_causes("failed"), causes.of_run() if causes else None
     ends = [cause for _, cause in failed] or [cause_of_run]
     return _render(
         "state.html",
@@ -105,7 +110,7 @@ def state_page(
         tasks=tasks,
         writes_reports=writes_reports,
         failed=failed,
-        retried=told("up_for_retry"),
+        retried=with_causes("up_for_retry"),
         stopped=all(cause is not None and cause.by_hand for cause in ends),
         cause_of_run=cause_of_run,
         skipped_since=causes.of_skipped(tasks or ()) if causes else "",
@@ -116,7 +121,7 @@ def state_page(
 
 
 def bar_of(**content: Any) -> str:
-    """Make the bar that stands above a report: `address`, `link`, `dag_id` and `downloads`."""
+    """Make the bar above a report: `address`, `link`, `dag_id` and `downloads`."""
     return _render("bar.html", **content)
 
 
