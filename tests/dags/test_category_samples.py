@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
+from cdiscount_tasks.vocabulary import DRAWN_WARNING
 from tests.material.heavy_packages import HEAVY
 
 STORY = [
@@ -167,8 +168,8 @@ def test_the_pages_say_that_the_demo_catalogue_is_drawn(read_dags, write_sample)
     drawn, _ = read_dags(folder)
     real, _ = read_dags(folder, CDISCOUNT_CATALOGUE="/data/train.bson")
 
-    assert "Drawn pictures" in drawn["cdiscount_tea"].doc_md
-    assert "Drawn pictures" not in real["cdiscount_tea"].doc_md
+    assert DRAWN_WARNING in drawn["cdiscount_tea"].doc_md
+    assert DRAWN_WARNING not in real["cdiscount_tea"].doc_md
 
 
 def test_a_broken_yaml_leaves_the_others_working(read_dags, write_sample):

@@ -86,7 +86,7 @@ def last_words(home: Path, run: RunWatch, task: dict[str, Any]) -> str:
         folder /= f"map_index={task['map_index']}"
     path = folder / f"attempt={task['try_number']}.log"
     if not path.exists():
-        return f"(no log stands at {path})"
+        return f"(no log at {path})"
     events = filter(None, map(_event, path.read_text(encoding="utf-8", errors="replace").splitlines()))
     return "\n".join(["", f"the end of {path}:", *list(events)[-_NUM_LAST_WORDS:]])
 

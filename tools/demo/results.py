@@ -2,29 +2,22 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from cdiscount_tasks.pages.parts.words import points
 from cdiscount_tasks.reports.headline import read_headline, sentence
 from cdiscount_tasks.runs import steps
 from cdiscount_tasks.runs.run import Run
 
-NO_RANDOM_CHOICES_IN_DEMO = "the demo leaves them out to save time; make compare draws them, where weights stand"
-
-
-def _percent(figure: dict[str, Any], scale: str = " %") -> str:
-    if figure["value"] is None:
-        return "undefined"
-    interval = f" [{100 * figure['low']:.1f}, {100 * figure['high']:.1f}]" if figure["low"] is not None else ""
-    return f"{100 * figure['value']:.1f}{scale}{interval}"
+NO_RANDOM_CHOICES_IN_DEMO = "the demo leaves them out to save time; make compare draws them, if there are weights"
 
 
 def headline(run: Run) -> list[str]:
-    """Return the lines that tell a run's accuracy, the baseline beside it, and where the report stands."""
+    """Return the lines with a run's accuracy, the baseline beside it, and where the report is."""
     return [sentence(read_headline(run.report_dir)), f"    {run.report_dir / 'report.html'}"]
 
 
 def reused_stages(run: Run) -> list[str]:
-    """Return the stages whose artifact stood already."""
+    """Return the stages whose artifact existed already."""
     noted = run.recorded()
     return [step.name for step in steps.STEPS if noted.get(step.name, {}).get("reused")]
 
@@ -68,4 +61,4 @@ def difference(run_a: Run, run_b: Run) -> str:
         sides += [(products["predicted"] == products["class_index"]).to_numpy(), products["group_id"].to_numpy()]
     figure = difference_of_accuracies(*sides)
     titles = f"{run_a.config.sample.title} minus {run_b.config.sample.title}"
-    return f"{titles}: {_percent(dict(figure), ' points')} (95 % interval)"
+    return f"{titles}: {points(figure)}, with the 95 % interval"
