@@ -291,7 +291,7 @@ def test_a_folder_without_samples_is_an_import_error_that_names_it(read_dags, tm
     dags, errors = read_dags(tmp_path / "nowhere")
 
     assert set(dags) == OTHER_DAGS
-    assert "nowhere: no sample" in next(iter(errors.values()))
+    assert "nowhere has no sample" in next(iter(errors.values()))
 
 
 @pytest.mark.parametrize("dag_file", ["category_samples", "catalogue", "sample_comparison"])

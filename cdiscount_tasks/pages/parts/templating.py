@@ -11,8 +11,8 @@ from cdiscount_tasks.pages.report import coverage
 from cdiscount_tasks.vocabulary import DRAWN_WARNING
 
 _TEMPLATES_DIR = Path(__file__).parents[1] / "templates"
-_WORDS = ("number", "signed", "points", "interval", "share", "percent", "percent_interval", "count", "duration",
-          "minute", "spoken", "sentence", "explained")  # fmt: skip
+_WORDS = ("number", "signed", "points", "distance", "interval", "share", "percent", "percent_interval", "count",
+          "duration", "minute", "spoken", "sentence", "explained")  # fmt: skip
 
 
 def page_css() -> str:

@@ -142,6 +142,11 @@ def points(figure: Mapping[str, Any], sign: int = 0) -> str:
     return f"{said} points ({low} to {high})"
 
 
+def distance(value: float | None) -> str:
+    """Return how far two shares are apart, in points: `11.3 points`; a dash where it is undefined."""
+    return NO_FIGURE if value is None else f"{100 * value:.1f} points"
+
+
 def minute(moment: datetime | None) -> str:
     """Return a time to the minute; empty where there is none."""
     return "" if moment is None else f"{moment:%Y-%m-%d %H:%M}"

@@ -47,6 +47,7 @@ def test_a_difference_is_written_in_points_and_turned_round_by_its_sign():
     assert words.points(gap, -1) == "8.1 points (3.0 to 13.2)"
     assert words.points(figure(0.081)) == "+8.1 points"
     assert words.points(figure(None)) == "undefined"
+    assert (words.distance(0.113), words.distance(None)) == ("11.3 points", words.NO_FIGURE)
 
 
 @pytest.mark.parametrize(("text", "said"), [("no weights", "No weights."), ("Why?", "Why?"), ("", "")])
