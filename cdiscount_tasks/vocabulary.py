@@ -27,8 +27,10 @@ DRAWN_COMMENT = b"drawn by cdiscount_tasks.demo"
 """The JPEG comment in every picture of a drawn catalogue: wherever the file goes, what is made from it says so."""
 
 
-DRAWN_WARNING = "Drawn pictures: these figures show that the pipeline works, not how hard the real categories are."
-
+DRAWN_WARNING = (
+    "Demo data: a program drew the pictures. The figures show that the pipeline works; they say nothing about real "
+    "products."
+)
 
 CLASS_NAMES = "class_names.json"
 """Of a model artifact: what each class is called, by class index, for whoever uses the model elsewhere."""

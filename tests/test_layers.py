@@ -10,7 +10,7 @@ PROJECT_DIR = Path(__file__).resolve().parents[1]
 PACKAGE = "cdiscount_tasks"
 FREE_TO_ALL = {"errors", "vocabulary"}
 ROOMS = {
-    "runs": {"stages", "reports", "index", "artifacts", "catalogue", "labelling", "machine", "settings"},
+    "runs": {"stages", "reports", "pages", "index", "artifacts", "catalogue", "labelling", "machine", "settings"},
     "stages": {
         "reports", "pages", "labelling", "learning", "index", "catalogue", "tables", "artifacts", "machine", "settings",
     },
@@ -33,8 +33,10 @@ NARROW = {
     ("catalogue", "tables"): {"numbers", "csv_text"},
     ("learning", "artifacts"): {"hashes"},
     ("pages", "learning"): {"measuring"},
+    ("runs", "pages"): {"parts"},
 }
-"""Of these rooms only some modules: which categories an index has, arrays of numbers, rows of text, and so on."""
+"""Of these rooms only some modules: which categories an index has, arrays of numbers, rows of text, the hash of a file,
+what is shown, how a number is written."""
 
 MAY_OPEN_FILES = {
     "labelling/reviewed_lists.py",
@@ -42,6 +44,7 @@ MAY_OPEN_FILES = {
     "learning/pictures/inputs.py",
     "pages/parts/templating.py",
     "pages/report/class_table.py",
+    "pages/report/coverage.py",
 }
 """Of pages, labelling and learning: everything else is handed what it works on, or reads it through `tables`."""
 

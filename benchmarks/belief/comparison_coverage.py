@@ -1,6 +1,7 @@
 """How often the comparison's 95 % intervals cover the truth, in simulated samples whose products come in groups.
 
 `python -m benchmarks.belief.comparison_coverage` (`--repeats 50` for a look) prints the table of docs/measurements.md.
+With `--write` it writes how often the interval of a difference covered into `coverage.json`, which the page reads.
 
 Two samples of five classes are drawn anew in each repeat: groups of products as in `interval_coverage`, products of one
 to four images, of which the first is a picture of the whole group. Features are points around their class's place:
@@ -12,13 +13,16 @@ and the difference of two. It is the mean over all repeats, which a split by cha
 """
 
 import argparse
+from pathlib import Path
 from typing import NamedTuple, cast
 
 import numpy as np
 
+from benchmarks.material.measure import keep_part
 from cdiscount_tasks.learning.features.equal_size import Judged, accuracy_figure, difference_figure, judge_samples
 from cdiscount_tasks.learning.features.matching import Material, match_sizes, pair_classes
 from cdiscount_tasks.learning.measuring.intervals import Figure
+from cdiscount_tasks.pages.report.coverage import COVERAGE_PATH
 from tests.material.drawn_test_sets import NUM_IMAGES_SHARES, draw_usual_sizes
 
 NUM_FEATURES = 16
@@ -111,16 +115,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=300, help="pairs of samples drawn for each cell")
     parser.add_argument("--groups", type=int, help="of each sample, in every cell")
+    parser.add_argument("--cells", type=int, default=len(CELLS), help="the first so many")
+    parser.add_argument("--write", type=Path, nargs="?", const=COVERAGE_PATH, help="the file, if another one")
     options = parser.parse_args()
-    cells = [cell._replace(num_groups=options.groups or cell.num_groups) for cell in CELLS]
+    cells = [cell._replace(num_groups=options.groups or cell.num_groups) for cell in CELLS[: options.cells]]
+    covered_of = []
     for number, cell in enumerate(cells):
         results = measure(cell, options.repeats)
+        covered_of.append({"num_groups": cell.num_groups, "apart": cell.apart, "covered": results["difference"][0]})
         if number == 0:
             print(f"| groups of each sample | {' | '.join(results)} |\n|{'---|' * (1 + len(results))}")
         told = " | ".join(
             f"{100 * covered:.1f} ({width:.3f}) of {truth:.3f}" for covered, width, truth in results.values()
         )
         print(f"| {cell.num_groups:,} | {told} |", flush=True)
+    if options.write:
+        command = f"python -m benchmarks.belief.comparison_coverage --cells {options.cells} --write"
+        keep_part(options.write, "comparison", {"command": command, "repeats": options.repeats, "cells": covered_of})
 
 
 if __name__ == "__main__":

@@ -7,19 +7,24 @@ where it is right, and 1 plus one of mean 1 where it is wrong; a wrong answer is
 Beta(8, 1.2) where it is right and of Beta(3, 2) where it is wrong, the other classes share the rest; the model is off
 by as much as follows from that. All truths are known, the calibration error's by numeric integration over the bins.
 
-Where the report gives no interval, none is counted; a cell in which fewer than half of the test sets have one is empty.
+With `--write` it writes the least and the most covered from 300 groups on into `coverage.json`, which the report's
+glossary reads. Where the report gives no interval, none is counted; a cell in which fewer than half of the test sets
+have one is empty.
 """
 
 import argparse
 from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from scipy import stats
 
+from benchmarks.material.measure import keep_part
 from cdiscount_tasks.learning.measuring.intervals import Figure, mean_figure
 from cdiscount_tasks.learning.measuring.metrics import f1_figures, squared_errors
 from cdiscount_tasks.learning.measuring.reliability import FEWEST_IN_BIN, MAX_BINS, error_figure
+from cdiscount_tasks.pages.report.coverage import COVERAGE_PATH, ENOUGH_GROUPS
 from tests.material.drawn_test_sets import Cell, draw_sizes
 
 CLASS_SHARES = np.array([0.55, 0.17, 0.12, 0.11, 0.05])
@@ -27,6 +32,12 @@ NUM_CLASSES = len(CLASS_SHARES)
 RIGHT_SHAPE, WRONG_SHAPE = (8.0, 1.2), (3.0, 2.0)
 OF_RIGHT, OF_WRONG = stats.beta(*RIGHT_SHAPE), stats.beta(*WRONG_SHAPE)
 """Confidences of right and of wrong answers."""
+CELLS = [
+    Cell(num_groups, accuracy, 0.9, has_large_group)
+    for has_large_group in (False, True)
+    for accuracy in (0.75, 0.90)
+    for num_groups in (100, 300, 1_000, 3_000)
+]
 
 
 class Products(NamedTuple):
@@ -129,17 +140,25 @@ def main() -> None:
     """Read the options, simulate, print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=400)
-    repeats = parser.parse_args().repeats
+    parser.add_argument("--write", type=Path, nargs="?", const=COVERAGE_PATH, help="the file, if another one")
+    options = parser.parse_args()
     names = list(truths(0.9))
     print(f"| correlation | large group | accuracy | groups | {' | '.join(names)} |\n|{'---|' * (4 + len(names))}")
-    for has_large_group in (False, True):
-        for accuracy in (0.75, 0.90):
-            for num_groups in (100, 300, 1_000, 3_000):
-                cell = Cell(num_groups, accuracy, 0.9, has_large_group)
-                shares = measure(cell, repeats).values()
-                values = " | ".join("no interval" if np.isnan(one) else f"{100 * one:.1f}" for one in shares)
-                large = "10 %" if has_large_group else "none"
-                print(f"| {cell.correlation} | {large} | {accuracy:.2f} | {num_groups:,} | {values} |", flush=True)
+    results = {}
+    for cell in CELLS:
+        results[cell] = measure(cell, options.repeats)
+        values = " | ".join("no interval" if np.isnan(one) else f"{100 * one:.1f}" for one in results[cell].values())
+        large = "10 %" if cell.has_large_group else "none"
+        print(f"| {cell.correlation} | {large} | {cell.accuracy:.2f} | {cell.num_groups:,} | {values} |", flush=True)
+    if options.write:
+        enough = [result for cell, result in results.items() if cell.num_groups >= ENOUGH_GROUPS]
+        covered = {name: [result[name] for result in enough if not np.isnan(result[name])] for name in names}
+        part = {
+            "command": "python -m benchmarks.belief.figure_coverage --write",
+            "repeats": options.repeats,
+            "covered": {name: {"least": min(shares), "most": max(shares)} for name, shares in covered.items()},
+        }
+        keep_part(options.write, "figures", part)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
 """How often 95 % intervals cover the truth, in simulated test sets whose products come in groups.
 
 `python -m benchmarks.belief.interval_coverage` (20 minutes; `--repeats 100` for a look) prints the tables of
-docs/measurements.md and, for `pages/report/coverage.py`, how often the report's interval covered.
+docs/measurements.md. With `--write` it writes how often the report's interval covered into `coverage.json`, which the
+report reads.
 
 The truth is what a report claims: the accuracy that the model would have on the whole population of products that the
 test groups are drawn from, each product counting once. A simulated test set has a fixed number of groups, drawn anew
@@ -12,9 +13,13 @@ with the probability `correlation`, else by itself. In every second cell one mor
 """
 
 import argparse
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from benchmarks.material.measure import keep_part
+from cdiscount_tasks.pages.report.coverage import COVERAGE_PATH
 from tests.material.drawn_test_sets import (
     ACCURACIES,
     BOOTSTRAPS,
@@ -48,11 +53,22 @@ def _print_methods(results: dict[Cell, dict[str, tuple[float, float]]], names: l
         print(f"| {name} | {' | '.join(columns)} |")
 
 
+def _of_report(results: dict[Cell, dict[str, tuple[float, float]]]) -> list[dict[str, Any]]:
+    """Return the least and the most that the report's interval covered, by number of groups and accuracy."""
+    found = []
+    for num_groups in NUMS_GROUPS:
+        for accuracy in ACCURACIES:
+            same = [result[SCORE][0] for cell, result in results.items() if cell[:2] == (num_groups, accuracy)]
+            found.append({"num_groups": num_groups, "accuracy": accuracy, "least": min(same), "most": max(same)})
+    return found
+
+
 def main() -> None:
     """Read the options, simulate, print the tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=1_000)
     parser.add_argument("--without-bootstraps", action="store_true", help="a minute instead of 15")
+    parser.add_argument("--write", type=Path, nargs="?", const=COVERAGE_PATH, help="the file, if another one")
     options = parser.parse_args()
     names = [*METHODS, *(() if options.without_bootstraps else BOOTSTRAPS)]
     print(f"| correlation | large group | accuracy | groups | {' | '.join(names)} |")
@@ -63,11 +79,14 @@ def main() -> None:
         _print_row(cell, results[cell])
     print()
     _print_methods(results, names)
-    print("\ncdiscount_tasks/pages/report/coverage.py:")
-    for num_groups in NUMS_GROUPS:
-        for accuracy in ACCURACIES:
-            same = [result[SCORE][0] for cell, result in results.items() if cell[:2] == (num_groups, accuracy)]
-            print(f"    ({num_groups}, {accuracy}): ({min(same):.3f}, {max(same):.3f}),")
+    of_report = _of_report(results)
+    print("\n| groups | accuracy | least covered | most covered |\n|---|---|---|---|")
+    for row in of_report:
+        covered = " | ".join(f"{100 * row[end]:.1f}" for end in ("least", "most"))
+        print(f"| {row['num_groups']:,} | {row['accuracy']:.2f} | {covered} |")
+    if options.write:
+        command = "python -m benchmarks.belief.interval_coverage --write"
+        keep_part(options.write, "accuracy", {"command": command, "repeats": options.repeats, "cells": of_report})
 
 
 if __name__ == "__main__":

@@ -85,3 +85,9 @@ def plain_read_s(path: Path) -> float:
 def median(values: list[float]) -> float:
     """Return the median, rounded for people."""
     return round(statistics.median(values), 3)
+
+
+def keep_part(path: Path, name: str, part: dict[str, Any]) -> None:
+    """Write one part of a JSON file anew; the others stay as they are."""
+    parts = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+    path.write_text(json.dumps(parts | {name: part}, indent=2) + "\n", encoding="utf-8")

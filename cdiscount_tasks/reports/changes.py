@@ -75,7 +75,7 @@ def _fixes_since(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[st
 def what_differs(before: FinishedReport, after: FinishedReport) -> tuple[str, ...]:
     """Say what is different between two runs beside their accuracy: catalogue, fixes, weights, settings, versions."""
     was, now = before.settings, after.settings
-    told = [] if was.get("catalogue_id") == now.get("catalogue_id") else ["another catalogue"]
+    told = [] if was.get("catalogue_id") == now.get("catalogue_id") else ["a different catalogue"]
     told += _fixes_since(was, now)
     # Where one has none, it trained from scratch without features: nothing that its accuracy depends on.
     if None not in (was.get("weights"), now.get("weights")) and was["weights"] != now["weights"]:
@@ -89,7 +89,7 @@ def what_differs(before: FinishedReport, after: FinishedReport) -> tuple[str, ..
 
 def _against(before: FinishedReport, after: FinishedReport) -> str:
     when = f"{before.finished:%Y-%m-%d %H:%M}"
-    return when if before.kind == after.kind else f"another kind of run: {before.preset_words}, {when}"
+    return when if before.kind == after.kind else f"a run with different settings: {before.preset_words}, {when}"
 
 
 def as_change(stored: Mapping[str, Any], before: FinishedReport, after: FinishedReport) -> Change:
@@ -97,7 +97,8 @@ def as_change(stored: Mapping[str, Any], before: FinishedReport, after: Finished
     num, common = stored["num_products"], stored["num_common"]
     notes = {
         "same_predictions": "the same predictions",
-        "paired": f"the same {num:,} test products",
+        "paired": f"the same {num:,} test products"
+        + ("" if stored["low"] is not None else ", each right or wrong in both runs, so there is no interval"),
         "other_products": f"other test products: {common:,} of {num:,} are the same, so there is no interval",
         "unreadable": UNREADABLE,
         "other_categories": "the same test products in other categories, so there is no interval",

@@ -1,9 +1,11 @@
 """What a report says, in few words: for messages, for the events of Airflow's assets, for the terminal."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypedDict
 
 from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.pages.parts.words import percent, share
 from cdiscount_tasks.reports.metrics import read_metrics
 
 
@@ -89,20 +91,20 @@ def preset_in_words(headline: Headline) -> str:
     return headline["preset"] + (f" with {knobs}" if knobs else "")
 
 
-def percent_with_interval(value: float | None, low: float | None = None, high: float | None = None) -> str:
-    """Return a share in percent with its interval, such as `74.0 % [66.7, 80.9]`."""
-    if value is None:
-        return "undefined"
-    interval = "" if low is None or high is None else f" [{100 * low:.1f}, {100 * high:.1f}]"
-    return f"{100 * value:.1f} %{interval}"
+def accuracy_in_words(result: Mapping[str, Any]) -> str:
+    """Say a product accuracy with its interval, such as `73.6 %, 66.2 to 79.9`.
+
+    Args:
+        result: `product_accuracy`, `product_accuracy_low` and `product_accuracy_high`, in [0, 1]; None where undefined.
+    """
+    ends = {"value": "", "low": "_low", "high": "_high"}
+    return share({part: result[f"product_accuracy{end}"] for part, end in ends.items()})
 
 
 def sentence(headline: Headline) -> str:
     """Say what the model is worth, and what answering without looking would be worth."""
-    accuracy = percent_with_interval(
-        headline["product_accuracy"], headline["product_accuracy_low"], headline["product_accuracy_high"]
-    )
     return (
-        f"{headline['title']}: product accuracy {accuracy} (95 % interval; {headline['num_test_products']} test "
-        f"products); always the largest class: {percent_with_interval(headline['majority_baseline'])}"
+        f"{headline['title']}: product accuracy {accuracy_in_words(headline)} (95 % interval, "
+        f"{headline['num_test_products']:,} test products); always answering the largest class: "
+        f"{percent(headline['majority_baseline'])}"
     )

@@ -16,7 +16,7 @@ ResultT = TypeVar("ResultT", bound=Mapping[str, Any])
 def run_folder(run_id: str) -> str:
     """Return the folder name of a run: Airflow's run ids hold characters that folders and links cannot.
 
-    They have up to 250 characters, and a folder's name 255 bytes: of long ones the beginning stands.
+    They have up to 250 characters, and a folder's name at most 255 bytes: of long ids only the beginning is kept.
 
     Raises:
         ConfigError: If the id cannot be written as UTF-8.

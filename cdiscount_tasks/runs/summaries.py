@@ -1,10 +1,13 @@
 """One line about what a stage left, for the grid's XCom and as a task's last line in the log.
 
-Each function takes the stage's result, whose counts it tells.
+Each function takes the stage's result, whose counts it reports.
 """
 
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from cdiscount_tasks.pages.parts.words import percent, points
+from cdiscount_tasks.reports.headline import accuracy_in_words
 
 Result = Mapping[str, Any]
 
@@ -17,10 +20,6 @@ def _count(number: int, noun: str) -> str:
 
 def _megabytes(num_bytes: int) -> str:
     return f"{num_bytes / 1e6:,.1f} MB"
-
-
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
 
 
 def _again(result: Result) -> str:
@@ -82,7 +81,7 @@ def of_features(result: Result) -> str:
 
 def of_model(result: Result) -> str:
     """Tell how the training went."""
-    judged = f"validation accuracy {_percent(result['validation_accuracy'])} (loss {result['validation_loss']:.3f})"
+    judged = f"validation accuracy {percent(result['validation_accuracy'])} (loss {result['validation_loss']:.3f})"
     epochs = f"best epoch {result['best_epoch']} of {result['num_epochs']}"
     learnt = f"{result['network']} learnt from {_count(result['num_train_images'], 'image')} on {result['device']}"
     return f"{judged} in {epochs}; {learnt}{_again(result)}"
@@ -91,25 +90,28 @@ def of_model(result: Result) -> str:
 def of_evaluation(result: Result) -> str:
     """Tell a first look at the test products; the report has figures with intervals."""
     tested = f"{_count(result['num_test_products'], 'product')} with {_count(result['num_test_images'], 'image')}"
-    return f"test accuracy {_percent(result['test_product_accuracy'])}: {tested}{_again(result)}"
+    return f"test accuracy {percent(result['test_product_accuracy'])}: {tested}{_again(result)}"
 
 
 def of_audit(result: Result) -> str:
     """Tell how many labels other products contradict, and what careless splits would have added."""
     suspects = f"{_count(result['num_suspects'], 'suspect')} among {_count(result['num_products_judged'], 'product')}"
     leaks = {"product": result["leak_by_product"], "image": result["leak_by_image"]}
-    told = [f"{100 * leak:+.1f} points (by {split})" for split, leak in leaks.items() if leak is not None]
-    leak = f"; a leaky split would change the accuracy by {' and '.join(told)}" if told else ""
+    changes = [
+        f"{points({'value': leak, 'low': None, 'high': None})} (by {split})"
+        for split, leak in leaks.items()
+        if leak is not None
+    ]
+    leak = f"; a leaky split would change the accuracy by {' and '.join(changes)}" if changes else ""
     return f"{suspects}{leak}{_again(result)}"
 
 
 def of_report(result: Result) -> str:
     """Tell the headline."""
-    interval = f"[{100 * result['product_accuracy_low']:.1f}, {100 * result['product_accuracy_high']:.1f}]"
     return (
-        f"product accuracy {_percent(result['product_accuracy'])} {interval} on "
-        f"{_count(result['num_test_products'], 'test product')}; always the largest class: "
-        f"{_percent(result['majority_baseline'])}"
+        f"product accuracy {accuracy_in_words(result)}, on {_count(result['num_test_products'], 'test product')}; "
+        "always answering the largest class: "
+        f"{percent(result['majority_baseline'])}"
     )
 
 

@@ -27,8 +27,8 @@ class RandomChoicesConfig(Frozen):
         default=60,
         ge=10,
         le=500,
-        description="Of each of the up to 200 categories that random choices are made of; smaller categories are left "
-        "out, and time grows with it.",
+        description="Products of each of the up to 200 categories for random choices. Smaller categories are left out; "
+        "time grows with the number.",
     )
     seed: int = Field(default=0, ge=0)
 

@@ -24,25 +24,25 @@ class TrainingConfig(Frozen):
     )
     weights: Literal["none", "imagenet"] = Field(
         default="none",
-        description="What the network starts from. imagenet: pretrained weights (a network of keras.applications); its "
+        description="What the network starts from. imagenet: pretrained weights (a network of keras.applications). Its "
         "features are computed once, a classifying layer learns from them, then the network itself may be tuned.",
     )
     image_size: int = Field(
         default=96,
         ge=32,
         le=512,
-        description="Side in pixels that pictures are scaled to. The catalogue's are 180; time grows with the square.",
+        description="Side in pixels that pictures are scaled to. The catalogue's have 180; time grows with the square.",
     )
     epochs: int = Field(
         default=30,
         ge=1,
         le=500,
-        description="Passes over the train split, at most. With pretrained weights: of the classifying layer.",
+        description="Most passes over the train split. With pretrained weights: passes of the classifying layer.",
     )
     mirrored_features: YesOrNo = Field(
         default=False,
-        description="Whether the classifying layer also learns from every picture's mirror image: the frozen network "
-        "runs twice as long. Tuning mirrors pictures in any case.",
+        description="Whether the classifying layer also learns from every picture's mirror image, which doubles "
+        "the time of the frozen network. Tuning always mirrors pictures.",
     )
     fine_tune_epochs: int = Field(
         default=0, ge=0, le=500, description="Passes that tune the pretrained network itself; 0: it stays frozen."
@@ -70,15 +70,15 @@ class TrainingConfig(Frozen):
     )
     class_weights: YesOrNo = Field(
         default=False,
-        description="Whether every class counts the same while learning, however few images it has. It helped nobody "
-        "who reported it on this catalogue.",
+        description="Whether every class counts the same while learning, however few images it has. On this "
+        "catalogue nobody has reported a gain from it.",
     )
     gpus: int = Field(
         default=1,
         ge=1,
         le=16,
         title="GPUs",
-        description="GPUs that one training takes, where the machine has any; slots of the pool.",
+        description="GPUs for one training, if the machine has any. It takes as many slots of the pool.",
     )
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = Field(
         default="auto", description="auto: half precision on GPUs that have units for it, float32 elsewhere."

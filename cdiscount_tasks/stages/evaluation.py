@@ -25,6 +25,7 @@ from cdiscount_tasks.learning.measuring.metrics import squared_errors
 from cdiscount_tasks.learning.pictures.images import RESIZE_RULE
 from cdiscount_tasks.learning.pictures.inputs import Inputs, hold_images
 from cdiscount_tasks.machine.gpus import prepare_device
+from cdiscount_tasks.pages.parts.words import percent
 from cdiscount_tasks.tables.parquet import read_table, write_table
 from cdiscount_tasks.tables.predictions import IMAGE_PREDICTIONS, PREDICTIONS
 from cdiscount_tasks.tables.sample_images import SampleImages, rows_of
@@ -148,10 +149,12 @@ def _choose_calibration(products: pd.DataFrame, probabilities: np.ndarray) -> Ca
     groups = products["group_id"].to_numpy(np.int64)
     chosen = choose_calibration(probabilities[on_validation], true[on_validation], groups[on_validation])
     reached = {one["target_precision"]: one["threshold"] for one in chosen["thresholds"]}
-    chosen_for = [f"{target:.0%} at {'none' if least is None else f'{least:.3f}'}" for target, least in reached.items()]
+    found = [
+        f"{percent(target, 0)}: {'never' if least is None else percent(least)}" for target, least in reached.items()
+    ]
     logger.info(
-        "chosen on %d validation products: temperature %.3f, least confidence for a precision of %s",
-        chosen["num_validation_products"], chosen["temperature"], ", ".join(chosen_for),
+        "chosen on %d validation products: temperature %.3f, answers from this confidence on for a precision of %s",
+        chosen["num_validation_products"], chosen["temperature"], ", ".join(found),
     )  # fmt: skip
     return chosen
 

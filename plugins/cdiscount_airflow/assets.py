@@ -58,7 +58,7 @@ def schedule_tags(sample: SampleConfig) -> list[str]:
 
 
 def schedule_in_words(sample: SampleConfig) -> list[str]:
-    """Return what a person has to know of when a sample's DAG runs by itself, each a Markdown paragraph."""
+    """Return what a person has to know about when a sample's DAG runs by itself, each a Markdown paragraph."""
     schedule, times = sample.schedule, times_in_words(sample)
     if not times:
         return ["**Runs by itself**: never"]
@@ -66,18 +66,18 @@ def schedule_in_words(sample: SampleConfig) -> list[str]:
         then = "Each of these runs trains, with a seed of its own (`retrain: always`)."
     else:
         then = (
-            "Such a run is skipped where nothing changed since the last finished one of its preset; its task *Notice "
+            "Such a run is skipped if nothing changed since the last finished run of its preset; its task *Notice "
             "changes* says what to change. A run that you trigger is never skipped."
         )
     unpaused = "**Unpausing** waits for the next of these times."
     if schedule.cron:
         unpaused += (
-            " Only after a pause that followed a scheduled run does one run start at once, for the last time of the "
-            "cron expression that was missed."
+            " After a pause that followed a scheduled run, one run starts at once, for the last time that was missed."
         )
     if schedule.on_new_index:
         unpaused += (
-            " A catalogue that was indexed during a pause starts none; one that the last finished run used trains none."
+            " A catalogue that was indexed during the pause starts no run, and one that the last finished run used is "
+            "not trained on again."
         )
     return [f"**Runs by itself**: {', and '.join(times)}, once the DAG is unpaused. {then}", unpaused]
 

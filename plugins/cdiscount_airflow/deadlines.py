@@ -1,6 +1,6 @@
-"""By when a run should have finished: Airflow shows whether it did, and a run that is late is told while it continues.
+"""By when a run should have finished: Airflow shows whether it did, and a late run is reported while it continues.
 
-A timeout ends what it measures; a deadline only tells.
+A timeout ends what it measures; a deadline only reports.
 """
 
 import logging
@@ -26,7 +26,7 @@ def tell_late(title: str, hours: float, context: dict[str, Any] | None = None) -
     run = (context or {}).get("dag_run") or {}
     run_id = run.get("dag_run_id") or run.get("run_id") if isinstance(run, dict) else getattr(run, "run_id", None)
     logger.warning(
-        "%s: run %s has not finished %g hours after it was queued; it continues: look for what it waits for "
+        "%s: run %s has not finished %g hours after it was queued; it continues. Look what it waits for "
         "(a slot of the pool `gpu`, a task that is tried again), or raise schedule.deadline_hours in the sample's YAML",
         title, run_id, hours,
     )  # fmt: skip

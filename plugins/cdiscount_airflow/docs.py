@@ -1,5 +1,7 @@
 """The pages that Airflow shows for the project's DAGs: what one makes, what to press, where to read; then the rest."""
 
+from collections.abc import Sequence
+
 from cdiscount_airflow.assets import schedule_in_words, times_in_words
 from cdiscount_airflow.forms import preset_purpose, preset_summary
 from cdiscount_tasks.runs.categories import doubts_of_names
@@ -14,8 +16,10 @@ _FAILED = (
 )
 
 
-def _drawn(environment: Environment) -> list[str]:
-    return [f"> {DRAWN_WARNING}", ""] if environment.uses_demo_catalogue else []
+def _page(title: str, purpose: str, steps: Sequence[str], environment: Environment, facts: Sequence[str]) -> str:
+    """Put a page together: what the DAG makes, what to press, where to read; then the rest."""
+    drawn = [f"> {DRAWN_WARNING}", ""] if environment.uses_demo_catalogue else []
+    return "\n".join([f"# {title}", "", purpose, "", *steps, _FAILED, "", *drawn, *facts])
 
 
 def description_of(sample: SampleConfig, environment: Environment) -> str:
@@ -41,81 +45,68 @@ def page_of(sample: SampleConfig, environment: Environment) -> str:
     """Return a sample's page."""
     categories = "every category" if sample.categories == "all" else f"{len(sample.categories)} chosen"
     took = durations_of(environment, sample.name)
-    presets = [f"| {name} | {preset_summary(preset, took.get(name))} |" for name, preset in sample.presets.items()]
     hours = sample.schedule.deadline_hours
-    lines = [
-        f"# {sample.title}",
-        "",
-        "Trains a classifier that names a product's category from its pictures, and reports how good it is.",
-        "",
+    steps = [
         f"- Press **Trigger**, choose {_choice(sample, environment)}.",
         "- Read the report in the run's tab **Report**; all of them are under **Reports** in the navigation.",
-        _FAILED,
-        "",
-        *_drawn(environment),
+    ]
+    facts = [
         *(f"> **Check the categories**: {doubt}.\n" for doubt in doubts_of_names(sample, environment)),
         sample.description,
         "",
         "| preset | what it is |",
         "|---|---|",
-        *presets,
+        *(f"| {name} | {preset_summary(preset, took.get(name))} |" for name, preset in sample.presets.items()),
         "",
         f"- **Categories**: {categories}",
         *(f"- {sentence}" for sentence in schedule_in_words(sample)),
         *([f"- **Deadline**: {hours:g} hours after a run was queued"] if hours else []),
         f"- **Settings**: `{environment.samples_dir / sample.name}.yaml`",
         "- **A run** freezes its config, indexes the catalogue (once for all samples), draws the sample's products, "
-        "fixes their labels, trains a network, evaluates it by product, and writes the report. The same settings train "
-        "nothing twice.",
+        "fixes their labels, trains a network, evaluates it by product, and writes the report. Nothing is trained "
+        "twice with the same settings.",
         "- **Every task's log** ends with its result in one line.",
     ]
-    return "\n".join(lines)
+    purpose = "Trains a classifier that names a product's category from its pictures, and reports how good it is."
+    return _page(sample.title, purpose, steps, environment, facts)
 
 
 def catalogue_page(environment: Environment) -> str:
     """Return the page of the catalogue's DAG."""
-    lines = [
-        "# The catalogue",
-        "",
-        "Writes a page of what the catalogue holds: categories, copies, conflicts, pictures.",
-        "",
-        "- Press **Trigger**: the page takes a minute, and an index on the first time.",
+    steps = [
+        "- Press **Trigger**: the page takes a minute; the first time, the catalogue is indexed before.",
         "- Read it in the run's tab **Report**; all pages are in this DAG's tab **Reports**.",
-        _FAILED,
-        "",
-        *_drawn(environment),
-        "- **By itself**, once unpaused, it looks every hour, 15 minutes before the full hour (`45 * * * *`, UTC), "
-        "whether the catalogue is new, whether its content changed, or whether its page is out of date (other names, "
-        "other samples). If not, the run is skipped. While something still writes to the file, it waits.",
+    ]
+    facts = [
+        "- **By itself**, once unpaused, it checks every hour, 15 minutes before the full hour (`45 * * * *`, UTC), "
+        "whether the catalogue is new or changed, or its page is out of date (new names, a new sample); if not, the "
+        "run is skipped. It waits while something still writes to the file.",
         "- **A new catalogue** is published as the asset `catalogue_index`, on which a sample's DAG runs by itself "
         "with `schedule: {on_new_index: true}`. A file that was only touched or moved publishes nothing.",
         f"- **Catalogue**: `{environment.catalogue_path}` (`CDISCOUNT_CATALOGUE`)",
         f"- **Names**: `{environment.names_path or 'none: ids are shown'}` (`CDISCOUNT_CATEGORY_NAMES`)",
         f"- **Pages**: `{environment.reports_dir / 'catalogue'}`",
     ]
-    return "\n".join(lines)
+    purpose = "Writes a page of what the catalogue holds: categories, copies, conflicts, pictures."
+    return _page("The catalogue", purpose, steps, environment, facts)
 
 
 def comparison_page(environment: Environment) -> str:
     """Return the page of the comparison's DAG."""
-    lines = [
-        "# Samples compared",
-        "",
-        "Tells how much harder look-alike categories are than unlike ones, at equal size.",
-        "",
-        "- First let two samples finish a run of the same preset.",
+    steps = [
+        "- First let two samples finish a run with the same preset.",
         "- Press **Trigger**; without a choice it compares the last finished run of each.",
         "- Read the comparison in the run's tab **Report**; all of them are in this DAG's tab **Reports**.",
-        _FAILED,
-        "",
-        *_drawn(environment),
-        "- **How**: the categories are paired by size and cut to equally many groups and pictures; a logistic head on "
-        "frozen features judges them over five seeds, and the networks are shown beside. Where the catalogue has many "
-        "categories, random choices of five, alike and unlike, tell what holds at large.",
+    ]
+    facts = [
+        "- **How**: the categories are paired by size and cut to the same number of groups and pictures. A logistic "
+        "classifier on frozen features judges them with five seeds; the page shows the networks too. If the catalogue "
+        "has many categories, random choices of five, alike and unlike, show what holds in general.",
         "- **By itself**, once unpaused, it runs whenever a sample has a new report.",
-        "- **Not compared** are runs of different presets, networks or catalogues: a run that started by itself is "
-        "skipped then, one that you trigger fails, with every reason and with the runs that could be compared.",
+        "- **Not compared** are runs of different presets, networks or catalogues. A comparison that started by itself "
+        "is then skipped; one that you trigger fails, and says why and which runs can be compared.",
         f"- **Pages**: `{environment.reports_dir / 'comparison'}`",
         f"- **Weights**: `{environment.weights_dir or 'the cache of Keras'}` (`CDISCOUNT_WEIGHTS`)",
     ]
-    return "\n".join(lines)
+    purpose = "Measures how much harder look-alike categories are than unlike ones, at equal size."
+    return _page("Samples compared", purpose, steps, environment, facts)

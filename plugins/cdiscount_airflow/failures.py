@@ -11,7 +11,7 @@ REASON_KEY = "reason"
 """The XCom in which a task that fails or is skipped leaves `reason` and `advice`; removed before each try."""
 
 BROKEN_TAG = "broken"
-"""Of a DAG that stands in for a sample whose file cannot be read; its description says why."""
+"""Of a DAG that takes the place of a sample whose file cannot be read; its description says why."""
 
 NO_REASON = "it gave no reason: its process was killed, or its machine was lost"
 _ADVICE = re.compile(r"\*\*If it fails\*\*(.*?)(?:\n\s*\n|\Z)", re.DOTALL)
@@ -29,7 +29,7 @@ def reason_of(error: Any, time_limit: Any = None) -> str:
         return NO_REASON
     if isinstance(error, AirflowTaskTimeout):
         return f"it took longer than its time limit of {time_limit} and was ended"
-    # The project's own sentences come as AirflowFailException, whose name tells a reader nothing.
+    # The project's own sentences come as AirflowFailException, whose name says nothing to a reader.
     text = str(error) if isinstance(error, AirflowException | str) else f"{type(error).__name__}: {error}"
     return text if len(text) <= _LONGEST_REASON else f"{text[:_LONGEST_REASON]} [...]"
 

@@ -38,9 +38,11 @@ SECTIONS = {
     ),
     "Machine": ("gpus", "precision"),
 }
-"""The knobs of the form by section. Airflow shows sections closed, so that what must be seen stands in none."""
+"""The knobs of the form by section. Airflow shows sections closed, so what must be seen is in none."""
 
-_PRESET_MEANS = "A complete set of training knobs. What you set below overrides it; an empty field keeps its value."
+_PRESET_MEANS = (
+    "A complete set of training settings. A field that you set below replaces its value; an empty field keeps it."
+)
 _AS_IN_PRESET = {"None": "as in the preset"}
 # What a JSON schema says about a number or a choice; the rest of pydantic's schema is of no use in a form.
 _KEPT = ("enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
@@ -116,11 +118,11 @@ def _knob_schema(schema: Mapping[str, Any]) -> dict[str, Any]:
 def _knob_param(sample: SampleConfig, section: str, name: str, schema: Mapping[str, Any]) -> Param:
     """Turn a field of TrainingConfig into a Param that may be left empty."""
     bounds = bounds_in_words(TrainingConfig, name)
-    told = [schema["description"], f"Expected: {bounds}." if bounds else "", _presets_in_words(sample, name)]
+    said = [schema["description"], f"Expected: {bounds}." if bounds else "", _presets_in_words(sample, name)]
     return Param(
         None,
         title=TrainingConfig.model_fields[name].title or name.replace("_", " ").capitalize(),
-        description=" ".join(filter(None, told)),
+        description=" ".join(filter(None, said)),
         section=section,
         **_knob_schema(schema),
     )
@@ -144,7 +146,7 @@ def _check_keys(conf: Mapping[str, Any] | None, known: Sequence[str]) -> None:
         if key not in known:
             close = difflib.get_close_matches(str(key), known, n=3)
             hint = f"did you mean {' or '.join(close)}?" if close else f"known are {', '.join(known)}"
-            raise ConfigError(f"{key!r} is no setting of this run; {hint}")
+            raise ConfigError(f"{key!r} is not a setting of this run; {hint}")
 
 
 def refuse_conf(conf: Mapping[str, Any] | None) -> None:
@@ -173,7 +175,7 @@ def overrides_of(params: Mapping[str, Any], conf: Mapping[str, Any] | None) -> d
 
 
 def _samples_param(known: Sequence[str]) -> Param:
-    """Offer the samples that stand; where there are too few to choose from, the first task says so."""
+    """Offer the samples that exist; if there are too few to choose from, the first task says so."""
     default = DEFAULT_SAMPLES if len(known) < 2 or set(DEFAULT_SAMPLES) <= set(known) else known[:2]
     choices: dict[str, Any] = (
         {"items": {"type": "string", "enum": list(known)}, "examples": list(known)} if len(known) >= 2 else {}
@@ -190,7 +192,7 @@ def _samples_param(known: Sequence[str]) -> Param:
 
 
 def comparison_params(known: Sequence[str]) -> dict[str, Param]:
-    """Return the trigger form of the comparison: which samples, which of their runs, how large the random choices is.
+    """Return the trigger form of the comparison: which samples, which of their runs, how large the random choices are.
 
     Args:
         known: The names of the samples that can be chosen.
@@ -203,7 +205,7 @@ def comparison_params(known: Sequence[str]) -> dict[str, Param]:
             type=["null", "object"],
             title="Runs",
             description='By sample the id of a finished run, such as {"wine": "manual__2026-11-23T17:00:00+00:00"}. '
-            "Of a sample that is not named, its last finished run.",
+            "A sample that is not named takes part with its last finished run.",
         ),
         "products_per_category": Param(
             products["default"],

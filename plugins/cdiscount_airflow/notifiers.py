@@ -1,7 +1,7 @@
 """Messages about finished reports and failed tasks: into the task's log, and by e-mail where that is wanted.
 
-They are called by the tasks themselves, so that what they say stands in the task's log. Only where a task's process was
-lost does Airflow's dag-processor call them: the log is its own then, an e-mail comes all the same.
+The tasks call them, so that the messages are in the task's log. Only if a task's process was lost does Airflow's
+dag-processor call them: the message is then in the log of the dag-processor, and an e-mail comes as always.
 """
 
 import html
@@ -23,7 +23,7 @@ _LONGEST_SUBJECT = 150
 
 
 class Message(NamedTuple):
-    """What is told.
+    """A message.
 
     Attributes:
         subject: One line.
@@ -42,7 +42,7 @@ def _report_page(context: Any) -> str:
 
 
 def report_message(context: Any) -> Message:
-    """Say what a report that was just written says, and where it is to be read.
+    """Say what a report that was just written says, and where to read it.
 
     Args:
         context: Of the task that wrote it, in a sample's DAG.
@@ -135,13 +135,13 @@ class EmailNotifier(BaseNotifier):
         except (AirflowException, OSError, ValueError) as error:
             raise ConfigError(
                 f"no e-mail could be sent to {', '.join(self.to)} ({type(error).__name__}: {error}); look at the "
-                "connection smtp_default (AIRFLOW_CONN_SMTP_DEFAULT, with from_email), or take email out of "
+                "connection smtp_default (AIRFLOW_CONN_SMTP_DEFAULT, with from_email), or remove email from "
                 "CDISCOUNT_NOTIFY"
             ) from error
 
 
 def notifiers(environment: Environment, compose: Callable[[Any], Message]) -> list[BaseNotifier]:
-    """Return who tells what `compose` makes of a task's context, as the machine's settings want it.
+    """Return who sends what `compose` makes of a task's context, as the machine's settings want it.
 
     Args:
         environment: Its `notify` names the ways.

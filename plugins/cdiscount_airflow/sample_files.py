@@ -1,4 +1,4 @@
-"""The YAML files that DAGs are made from, and the DAG that stands in for one that is broken."""
+"""The YAML files that DAGs are made from, and the DAG that takes the place of a broken one."""
 
 import hashlib
 import logging
@@ -19,7 +19,7 @@ from cdiscount_tasks.settings.strict_yaml import shown_path
 logger = logging.getLogger(__name__)
 
 _LONGEST_ID = 200
-"""Airflow takes 250 characters; the notes of a run add theirs."""
+"""Airflow takes 250 characters; the notes of a run add some."""
 
 
 def build_dags(samples_dir: Path, build: Callable[[SampleConfig], DAG]) -> dict[str, DAG]:
@@ -33,11 +33,11 @@ def build_dags(samples_dir: Path, build: Callable[[SampleConfig], DAG]) -> dict[
         The DAGs by id.
 
     Raises:
-        ConfigError: If the folder is missing or holds no sample: an empty list of DAGs would not tell why.
+        ConfigError: If the folder is missing or holds no sample: an empty list of DAGs would not say why.
     """
     paths = sample_paths(samples_dir)
     if not paths:
-        raise ConfigError(f"{samples_dir}: no sample (*.yaml) stands there; CDISCOUNT_SAMPLES sets the folder")
+        raise ConfigError(f"{samples_dir} has no sample (*.yaml); CDISCOUNT_SAMPLES sets the folder")
     dags: dict[str, DAG] = {}
     broken: list[tuple[Path, str]] = []
     for path in paths:
@@ -73,7 +73,7 @@ def broken_dag_id(path: Path, taken: Collection[str] = ()) -> str:
 
 
 def broken_dag(path: Path, sentence: str, dag_id: str) -> DAG:
-    """Return a DAG that tells what is wrong with a sample's file; the other samples' DAGs stay as they are."""
+    """Return a DAG that says what is wrong with a sample's file; the other samples' DAGs stay as they are."""
     name = shown_path(Path(path.name))
 
     @dag(
@@ -84,7 +84,7 @@ def broken_dag(path: Path, sentence: str, dag_id: str) -> DAG:
         catchup=False,
         default_args={"owner": "cdiscount", "retries": 0},
         tags=["cdiscount", BROKEN_TAG],
-        doc_md=f"# {name} is broken\n\n```\n{sentence}\n```\n\nMend the file: this page follows within a minute.",
+        doc_md=f"# {name} is broken\n\n```\n{sentence}\n```\n\nCorrect the file: this page follows within a minute.",
         auto_register=False,
     )
     def broken() -> None:

@@ -15,12 +15,13 @@ import pytest
 
 from benchmarks.__main__ import SPEED, _lines, keep
 from benchmarks.material.measure import Run
+from cdiscount_tasks.pages.report.coverage import COVERAGE_PATH
 from cdiscount_tasks.settings.environment import PROJECT_DIR
 
 pytestmark = [pytest.mark.slow, pytest.mark.training]
 
 TINY = {
-    "benchmarks.belief.interval_coverage": (["--repeats", "20", "--without-bootstraps"], r"\(1000, 0.97\): \("),
+    "benchmarks.belief.interval_coverage": (["--repeats", "20", "--without-bootstraps"], r"\| 1,000 \| 0.97 \| \d"),
     "benchmarks.belief.figure_coverage": (["--repeats", "1"], r"\| 0.9 \| 10 % \| 0.90 \| 3,000 \|"),
     "benchmarks.belief.promises": (["--repeats", "1"], r"\| 99 % \| 10,000 \| "),
     "benchmarks.belief.comparison_coverage": (["--repeats", "1", "--groups", "40"], r"\| 40 \| \d"),
@@ -127,6 +128,24 @@ def test_a_benchmark_of_speed_fills_its_rows_and_keeps_those_of_others(run_here,
 def test_a_benchmark_runs_at_a_tiny_size(run_here, module):
     options, told = TINY[module]
     assert re.search(told, (run if module in PROCESSES else run_here)(module, *options))
+
+
+@pytest.mark.parametrize(
+    ("module", "options", "part"),
+    [
+        ("interval_coverage", ["--repeats", 20, "--without-bootstraps"], "accuracy"),
+        ("figure_coverage", ["--repeats", 1], "figures"),
+        ("comparison_coverage", ["--repeats", 1, "--groups", 40, "--cells", 1], "comparison"),
+    ],
+)
+def test_a_benchmark_writes_its_part_of_what_the_pages_say_of_intervals(run_here, module, options, part, tmp_path):
+    path = tmp_path / "coverage.json"
+    path.write_text('{"other": {}}')
+    run_here(f"benchmarks.belief.{module}", *options, "--write", path)
+    written, held = json.loads(path.read_text()), json.loads(COVERAGE_PATH.read_text())
+    assert written["other"] == {}
+    assert written[part].keys() == held[part].keys()
+    assert f"benchmarks.belief.{module}" in held[part]["command"]
 
 
 def test_planted_faults_are_found_among_few_real_products(run_here, few_real_products):

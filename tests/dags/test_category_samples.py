@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 import yaml
 
+from cdiscount_tasks.vocabulary import DRAWN_WARNING
 from tests.material.heavy_packages import HEAVY
 
 STORY = [
@@ -167,8 +168,8 @@ def test_the_pages_say_that_the_demo_catalogue_is_drawn(read_dags, write_sample)
     drawn, _ = read_dags(folder)
     real, _ = read_dags(folder, CDISCOUNT_CATALOGUE="/data/train.bson")
 
-    assert "Drawn pictures" in drawn["cdiscount_tea"].doc_md
-    assert "Drawn pictures" not in real["cdiscount_tea"].doc_md
+    assert DRAWN_WARNING in drawn["cdiscount_tea"].doc_md
+    assert DRAWN_WARNING not in real["cdiscount_tea"].doc_md
 
 
 def test_categories_that_the_names_lack_are_told_before_a_run_is_triggered(read_dags, write_sample, tmp_path):
@@ -300,7 +301,7 @@ def test_a_folder_without_samples_is_an_import_error_that_names_it(read_dags, tm
     dags, errors = read_dags(tmp_path / "nowhere")
 
     assert set(dags) == OTHER_DAGS
-    assert "nowhere: no sample" in next(iter(errors.values()))
+    assert "nowhere has no sample" in next(iter(errors.values()))
 
 
 def test_the_dag_files_parse_without_heavy_libraries(project_dir, tmp_path):

@@ -94,7 +94,7 @@ def test_at_large_categories_of_one_level_2_name_are_harder(compared):
     facts, _ = compared
     assert facts["random_choices"]["gap"]["low"] > 0
     assert (len(facts["random_choices"]["alike"]), len(facts["random_choices"]["unlike"])) == (30, 30)
-    assert "At large, five random categories of one level-2 name are " in facts["answer"]
+    assert "In general, five random categories of one level-2 name are " in facts["answer"]
 
 
 def test_both_samples_stand_in_the_random_choices_where_they_belong(compared):

@@ -2,20 +2,13 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from cdiscount_tasks.pages.parts.words import points
 from cdiscount_tasks.reports.headline import read_headline, sentence
 from cdiscount_tasks.runs import steps
 from cdiscount_tasks.runs.run import Run
 
-NO_RANDOM_CHOICES_IN_DEMO = "the demo leaves them out to save time; make compare draws them, where weights stand"
-
-
-def _percent(figure: dict[str, Any], scale: str = " %") -> str:
-    if figure["value"] is None:
-        return "undefined"
-    interval = f" [{100 * figure['low']:.1f}, {100 * figure['high']:.1f}]" if figure["low"] is not None else ""
-    return f"{100 * figure['value']:.1f}{scale}{interval}"
+NO_RANDOM_CHOICES_IN_DEMO = "the demo leaves them out to save time; make compare draws them, if there are weights"
 
 
 def headline(run: Run) -> list[str]:
@@ -63,4 +56,4 @@ def difference(run_a: Run, run_b: Run) -> str:
     sides = [one[column].to_numpy() for one in judged for column in ("right", "group_id")]
     figure = difference_of_accuracies(*sides)
     titles = f"{run_a.config.sample.title} minus {run_b.config.sample.title}"
-    return f"{titles}: {_percent(dict(figure), ' points')} (95 % interval)"
+    return f"{titles}: {points(figure)}, with the 95 % interval"

@@ -196,7 +196,7 @@ def difference_of_accuracies(
     """Return the accuracy on a minus that on b, two samples without a common product.
 
     Its interval is made of those of the two accuracies (Newcombe 1998, Statistics in Medicine 17, method 10): each end
-    lies as far off as the two ends that push it there, squared and added. Turned round it is the same.
+    lies as far off as the two ends that push it there, squared and added. Swapping a and b turns its sign.
 
     Args:
         correct_a: bool, [num_a], at least one. The others accordingly.

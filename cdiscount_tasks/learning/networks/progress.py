@@ -72,10 +72,11 @@ def log_epoch(history: Sequence[Epoch], num_epochs: int) -> None:
     """Log what the last epoch achieved."""
     last = history[-1]
     logger.info(
-        "epoch %d of %d: train loss %.4f, accuracy %.3f; validation (products) loss %.4f, accuracy %.3f; "
+        "epoch %d of %d: train loss %.4f, accuracy %.1f %%; validation (products) loss %.4f, accuracy %.1f %%; "
         "%.0f images/s, %.0f s left at most, %.1f GiB of memory",
-        last.epoch, num_epochs, last.train_loss, last.train_accuracy, last.validation_loss, last.validation_accuracy,
-        last.images_per_s, seconds_left(history, num_epochs), _memory_gib(),
+        last.epoch, num_epochs, last.train_loss, 100 * last.train_accuracy,
+        last.validation_loss, 100 * last.validation_accuracy, last.images_per_s,
+        seconds_left(history, num_epochs), _memory_gib(),
     )  # fmt: skip
 
 

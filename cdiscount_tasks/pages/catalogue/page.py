@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 from cdiscount_tasks.pages.parts.figures import Curve, bars, histogram, rank_sizes
 from cdiscount_tasks.pages.parts.gallery import ShownProduct
 from cdiscount_tasks.pages.parts.outside_text import plain
-from cdiscount_tasks.pages.parts.templating import page_css, templates
+from cdiscount_tasks.pages.parts.templating import render_page
 from cdiscount_tasks.pages.parts.words import ClassName, class_name
-from cdiscount_tasks.vocabulary import DRAWN_WARNING, REAL_CATALOGUE_IMAGES, REAL_CATALOGUE_PRODUCTS
+from cdiscount_tasks.vocabulary import REAL_CATALOGUE_IMAGES, REAL_CATALOGUE_PRODUCTS
 
 NUM_LARGEST = 20
 MAX_CATEGORIES_IN_TABLE = 300
@@ -55,7 +55,7 @@ class Choice(NamedTuple):
 
 @dataclass(frozen=True)
 class ShownConflict:
-    """A picture that stands in several categories."""
+    """A picture that is in several categories."""
 
     picture: str | None
     num_images: int
@@ -161,7 +161,7 @@ def _unlike_window(rows: Sequence[CategoryRow], num_categories: int) -> Sequence
 
 
 def suggest_choices(rows: Sequence[CategoryRow], num_categories: int = 5) -> list[Choice]:
-    """Choose categories of nearly equal size: alike ones (of one level 2) and unlike ones (each of another level 1).
+    """Choose categories of nearly equal size: alike (all of one level 2) and unlike (each of a different level 1).
 
     Args:
         rows: All categories; those below FEWEST_PRODUCTS_TO_CHOOSE products are left out, unless few would be left.
@@ -209,7 +209,7 @@ def _figures(profile: Mapping[str, Any], levels: Sequence[Sequence[LevelRow]]) -
         ),
         "times": bars(
             "times",
-            "Different pictures by how often they stand",
+            "Different pictures by how often they occur",
             labels,
             [row["num_distinct"] for row in times],
             "times in the catalogue",
@@ -233,24 +233,19 @@ def render_catalogue(
     """
     levels = levels_of(rows)
     by_size = sorted(rows, key=lambda row: (-row.num_products, row.category_id))
-    return (
-        templates()
-        .get_template("catalogue/page.html")
-        .render(
-            profile=profile,
-            index=index,
-            levels=[level[:NUM_LARGEST] for level in levels],
-            level_sizes=[len(level) for level in levels],
-            categories=[(short_name(row), row) for row in by_size[:MAX_CATEGORIES_IN_TABLE]],
-            num_categories_left_out=max(0, len(rows) - MAX_CATEGORIES_IN_TABLE),
-            names={row.category_id: short_name(row) for row in rows},
-            choices=[(choice, [(short_name(row), row) for row in choice.rows]) for choice in suggest_choices(rows)],
-            fewest_to_choose=FEWEST_PRODUCTS_TO_CHOOSE,
-            figures=_figures(profile, levels),
-            pictures=pictures,
-            real_products=REAL_CATALOGUE_PRODUCTS,
-            real_images=REAL_CATALOGUE_IMAGES,
-            drawn_warning=DRAWN_WARNING,
-            css=page_css(),
-        )
+    return render_page(
+        "catalogue/page.html",
+        profile=profile,
+        index=index,
+        levels=[level[:NUM_LARGEST] for level in levels],
+        level_sizes=[len(level) for level in levels],
+        categories=[(short_name(row), row) for row in by_size[:MAX_CATEGORIES_IN_TABLE]],
+        num_categories_left_out=max(0, len(rows) - MAX_CATEGORIES_IN_TABLE),
+        names={row.category_id: short_name(row) for row in rows},
+        choices=[(choice, [(short_name(row), row) for row in choice.rows]) for choice in suggest_choices(rows)],
+        fewest_to_choose=FEWEST_PRODUCTS_TO_CHOOSE,
+        figures=_figures(profile, levels),
+        pictures=pictures,
+        real_products=REAL_CATALOGUE_PRODUCTS,
+        real_images=REAL_CATALOGUE_IMAGES,
     )

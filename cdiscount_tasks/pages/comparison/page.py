@@ -4,9 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from cdiscount_tasks.pages.comparison.random_choices_figure import draw_random_choices, letter
-from cdiscount_tasks.pages.parts.templating import page_css, templates
-from cdiscount_tasks.pages.parts.words import class_names, number, signed
-from cdiscount_tasks.vocabulary import DRAWN_WARNING
+from cdiscount_tasks.pages.parts.templating import render_page
+from cdiscount_tasks.pages.parts.words import class_names, percent, points
+from cdiscount_tasks.pages.report.coverage import of_difference
 
 SCHEMA_VERSION = 1
 """Of comparison.json; docs/metrics-schema.md describes it."""
@@ -16,12 +16,6 @@ _SMALL_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "
 
 def _spoken(count: int) -> str:
     return _SMALL_NUMBERS[count] if count < len(_SMALL_NUMBERS) else f"{count:,}"
-
-
-def _points(figure: Mapping[str, Any], sign: int = 1) -> str:
-    """Return a difference of accuracies in points with its interval; `sign` -1 turns it round."""
-    ends = sorted(100 * sign * figure[end] for end in ("low", "high"))
-    return f"{100 * sign * figure['value']:.1f} points [{ends[0]:.1f}, {ends[1]:.1f}]".replace("-", signed(-1)[0])
 
 
 def _apart(facts: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any], int]:
@@ -36,19 +30,19 @@ def _apart(facts: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, An
 
 
 def _at_large(facts: Mapping[str, Any]) -> str:
-    """Say what the random choices tells of look-alike categories, or of whom alone the answer tells."""
+    """Say what random choices of categories show of look-alike categories, or what the answer is limited to."""
     gap = facts["random_choices"] and facts["random_choices"]["gap"]
     if not gap:
-        return f"This tells of these {_spoken(len(facts['samples']))} samples alone."
+        return f"This holds for these {_spoken(len(facts['samples']))} samples only."
     if gap["low"] <= 0 <= gap["high"]:
         return (
-            "At large, random categories of one level-2 name are not shown to differ from those of different level-1 "
-            f"names: {_points(gap)}."
+            "In general, five random categories of one level-2 name are not shown to be harder or easier than five of "
+            f"different level-1 names: {points(gap)}."
         )
     harder = "harder" if gap["value"] > 0 else "easier"
     sign = 1 if gap["value"] > 0 else -1
     return (
-        f"At large, five random categories of one level-2 name are {_points(gap, sign)} {harder} than five of "
+        f"In general, five random categories of one level-2 name are {points(gap, sign)} {harder} than five of "
         "different level-1 names."
     )
 
@@ -61,24 +55,24 @@ def answer(facts: Mapping[str, Any]) -> str:
     """
     samples = facts["samples"]
     if facts["features"] is None:
-        networks = ", ".join(f"{one['title']} {number(one['network_accuracy']['value'])}" for one in samples)
+        networks = ", ".join(f"{one['title']} {percent(one['network_accuracy']['value'])}" for one in samples)
         return f"The networks, one run each: {networks}. Not answered at equal size: {facts['no_features']}."
     hardest, easiest, figure, sign = _apart(facts)
-    values = f"{number(hardest['accuracy']['value'])} against {number(easiest['accuracy']['value'])}"
+    values = f"{percent(hardest['accuracy']['value'])} against {percent(easiest['accuracy']['value'])}"
     num_pairs = _spoken(len(facts["pairs"]))
     if figure["low"] <= 0 <= figure["high"]:
         found = (
             f"At equal size, no difference is shown between {hardest['title']} and {easiest['title']}: {values}, "
-            f"{_points(figure, sign)} apart."
+            f"{points(figure, sign)} apart."
         )
     elif len(samples) > 2:
         found = (
             f"At equal size, {hardest['title']} is the hardest and {easiest['title']} the easiest: {values}, "
-            f"{_points(figure, sign)} apart."
+            f"{points(figure, sign)} apart."
         )
     else:
         found = (
-            f"At equal size, the {num_pairs} categories of {hardest['title']} are {_points(figure, sign)} harder than "
+            f"At equal size, the {num_pairs} categories of {hardest['title']} are {points(figure, sign)} harder than "
             f"those of {easiest['title']}: {values}."
         )
     return f"{found} {_at_large(facts)}"
@@ -110,19 +104,15 @@ def render_comparison(facts: Mapping[str, Any], examples: Sequence[Mapping[int, 
     names = [class_names([pair["classes"][place] for pair in facts["pairs"]]) for place in range(len(facts["samples"]))]
     choices = facts["random_choices"]
     has_draws = bool(choices and (choices["alike"] or choices["unlike"]))
-    return (
-        templates(autoescape=True)
-        .get_template("comparison/page.html")
-        .render(
-            facts=facts,
-            names=names,
-            titles={sample["name"]: sample["title"] for sample in facts["samples"]},
-            examples=examples,
-            choices_figure=draw_random_choices(choices, [sample["name"] for sample in facts["samples"]])
-            if has_draws
-            else None,
-            choices_places=_places_in_choices(facts) if has_draws else [],
-            css=page_css(),
-            drawn_warning=DRAWN_WARNING,
-        )
+    return render_page(
+        "comparison/page.html",
+        facts=facts,
+        coverage_of_difference=of_difference(),
+        names=names,
+        titles={sample["name"]: sample["title"] for sample in facts["samples"]},
+        examples=examples,
+        choices_figure=draw_random_choices(choices, [sample["name"] for sample in facts["samples"]])
+        if has_draws
+        else None,
+        choices_places=_places_in_choices(facts) if has_draws else [],
     )

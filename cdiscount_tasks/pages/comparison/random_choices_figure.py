@@ -7,7 +7,8 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from cdiscount_tasks.pages.parts.figures import FIRST, INK, SECOND, STYLE, Curve, inline
+from cdiscount_tasks.pages.parts.figures import FIRST, INK, SECOND, STYLE, Curve, inline, label_in_percent
+from cdiscount_tasks.pages.parts.words import percent
 
 _SPREAD = 0.13
 _ROWS = ("alike", "unlike")
@@ -20,7 +21,7 @@ def letter(place: int) -> str:
 
 
 def _heights(values: Sequence[float]) -> np.ndarray:
-    """Part dots that would hide one another, by their rank: no chance, the same figure each time."""
+    """Move dots apart that would hide others, by their rank: the same figure each time."""
     ranks = np.argsort(np.argsort(values, kind="stable"), kind="stable")
     return np.asarray((ranks % 5 - 2) * _SPREAD / 2)
 
@@ -30,10 +31,12 @@ def _in_words(choices: Mapping[str, Any], names: Sequence[str]) -> str:
     for kind in ("alike", "unlike"):
         values = [one["accuracy"]["value"] for one in choices[kind]]
         if values:
-            half = f"half of them below {float(np.median(values)):.3f}"
-            parts.append(f"{len(values)} draws {_LABELS[kind]}: {min(values):.3f} to {max(values):.3f}, {half}")
+            half = f"half of them below {percent(float(np.median(values)))}"
+            parts.append(
+                f"{len(values)} draws {_LABELS[kind]}: {percent(min(values))} to {percent(max(values))}, {half}"
+            )
     parts += [
-        f"sample {letter(place)} at {choices['samples'][name]['accuracy']['value']:.3f}"
+        f"sample {letter(place)} at {percent(choices['samples'][name]['accuracy']['value'])}"
         for place, name in enumerate(names)
         if name in choices["samples"]
     ]
@@ -68,6 +71,7 @@ def draw_random_choices(choices: Mapping[str, Any], names: Sequence[str]) -> Cur
                 axes.annotate(letter(place), (value, 0), (7, 6), textcoords="offset points", fontsize=12)
         axes.set_yticks([*height_of.values(), 0], [*(_LABELS[kind] for kind in rows), "the samples"])
         axes.set_ylim(-0.5, len(rows) + 0.5)
+        label_in_percent(axes.xaxis)
         axes.set_xlabel("accuracy, each group counted once")
         axes.grid(axis="y", visible=False)
         axes.grid(axis="x", visible=True)

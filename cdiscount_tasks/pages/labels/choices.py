@@ -1,4 +1,4 @@
-"""The label page's choices: which rows and pictures stand for a count. Data frames in, keys of pictures out."""
+"""The label page's choices: which rows and pictures illustrate a count. Data frames in, keys of pictures out."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -40,7 +40,7 @@ def _describe_group(products: pd.DataFrame, images: pd.DataFrame) -> Group:
     shared = num_products[num_products > 1].sort_values(ascending=False, kind="stable")
     first_of_picture = images.drop_duplicates("pixel_hash").set_index("pixel_hash")
     ties = [Tie(picture_of(first_of_picture.loc[look]), int(shared[look])) for look in shared.index[:NUM_TIES]]
-    # A member shows what is its own, where it has something: the shared picture stands above already.
+    # A member shows what is its own, where it has something: the shared picture is above already.
     own_first = images.assign(is_shared=images["pixel_hash"].isin(shared.index))
     own_first = own_first.sort_values(["product_id", "is_shared", "image_number"]).drop_duplicates("product_id")
     members = [
@@ -134,7 +134,7 @@ def choose_conflicts(conflicts: pd.DataFrame, claims: pd.DataFrame, images: pd.D
 
 
 def choose_copies(images: pd.DataFrame) -> Listed[Copies]:
-    """Choose the pictures that stand most often in the sample.
+    """Choose the pictures that occur most often in the sample.
 
     Args:
         images: labels/images.parquet.
@@ -175,8 +175,8 @@ def _with_reasons_of_images(rejected: pd.DataFrame) -> pd.DataFrame:
     images = images.sort_values(["product_id", "image_number"])
     spoken = images["reason"].replace({Reason.PICTURE_OF_MANY_PRODUCTS: "placeholder"})
     spoken = spoken.str.removeprefix("picture_").str.replace("_", " ")
-    told = ("picture " + (images["image_number"] + 1).astype(str) + ": " + spoken).groupby(images["product_id"])
-    reasons = rejected["product_id"].map(told.agg("; ".join))
+    details = ("picture " + (images["image_number"] + 1).astype(str) + ": " + spoken).groupby(images["product_id"])
+    reasons = rejected["product_id"].map(details.agg("; ".join))
     has_none = (rejected["reason"] == Reason.NO_IMAGE_LEFT) & reasons.notna()
     return rejected.assign(detail=rejected["detail"].mask(has_none, reasons))
 
@@ -211,7 +211,7 @@ def choose_rejected(rejected: pd.DataFrame) -> list[RejectedKind]:
 def choose_fixes(products: pd.DataFrame, images: pd.DataFrame) -> Listed[Fix]:
     """Choose products that people relabelled, then those that they took out, then those that they confirmed.
 
-    A fixed product of which copies contradict every picture is no longer known from the tables: counts.json tells.
+    A fixed product of which copies contradict every picture is no longer known from the tables: counts.json has it.
 
     Args:
         products: labels/products.parquet.

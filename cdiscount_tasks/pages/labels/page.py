@@ -6,10 +6,10 @@ from typing import Any
 from cdiscount_tasks.pages.labels.choices import NUM_SHOWN
 from cdiscount_tasks.pages.labels.rows import LabelChoices, Listed, Picture, Placeholder
 from cdiscount_tasks.pages.parts import words
-from cdiscount_tasks.pages.parts.figures import bars
+from cdiscount_tasks.pages.parts.figures import Curve, bars
 from cdiscount_tasks.pages.parts.gallery import PictureShelf
-from cdiscount_tasks.pages.parts.templating import page_css, templates
-from cdiscount_tasks.vocabulary import DRAWN_WARNING, SPLITS
+from cdiscount_tasks.pages.parts.templating import render_page
+from cdiscount_tasks.vocabulary import SPLITS
 
 PICTURE_BUDGET_BYTES = 1_300_000
 """As base64 a third more: with it the page stays under 2 MB, whatever the pictures hold."""
@@ -20,20 +20,20 @@ MAX_CLAIMS_ON_CARD = 5
 
 POLICIES = {
     "drop_image": "the picture itself is not learnt from",
-    "keep": "the picture is learnt with every category that claims it",
-    "majority": "its products are learnt with the category that most products claim",
+    "keep": "the picture is learnt with every category that it is filed under",
+    "majority": "its products are learnt with the category that most of them have",
 }
 DECISIONS = {
     "dropped_from_training": "not learnt from",
     "kept": "learnt as given",
-    "relabelled": "learnt with the commonest category",
+    "relabelled": "learnt with the most common category",
     "settled_by_fix": "settled by a person",
     "not_in_train": "only measured",
 }
 
 
 def embed_pictures(pictures: Iterable[Picture], thumbnails: Mapping[Picture, bytes]) -> dict[Picture, str]:
-    """Return data URIs within the page's budget; a picture that stands twice is paid for twice.
+    """Return data URIs within the page's budget; a picture that is shown twice counts twice.
 
     Args:
         pictures: In the order of the page.
@@ -84,6 +84,11 @@ def class_shares(
     return sorted(rows, key=lambda row: (-row["num_products"], row["class_index"]))
 
 
+def _group_sizes(sizes: Sequence[tuple[str, int]]) -> Curve:
+    labels, counts = [label for label, _ in sizes], [number for _, number in sizes]
+    return bars("groupsizes", "Groups by number of products", labels, counts, "products of the group")
+
+
 def render_label_page(
     metrics: Mapping[str, Any],
     choices: LabelChoices,
@@ -100,37 +105,26 @@ def render_label_page(
     """
     certificate = metrics["split_certificate"]
     names = words.class_names(metrics["classes"])
-    costs = metrics["labels"]["conflicts"].get("by_class") or []
-    sizes = choices.group_sizes
-    return (
-        templates()
-        .get_template("labels/page.html")
-        .render(
-            metrics=metrics,
-            certificate=certificate,
-            labels=metrics["labels"],
-            near=certificate.get("near_duplicates"),
-            no_pictures=no_pictures,
-            names=names,
-            names_by_id={name.category_id: name for name in names},
-            choices=choices,
-            placeholders=join_placeholders(choices.placeholders, thumbnails),
-            pictures=embed_pictures(choices.pictures(), thumbnails),
-            shares=class_shares(metrics["classes"], certificate.get("class_shares")),
-            largest_of_class={group["class_index"]: group for group in certificate["largest_groups"]},
-            costs=sorted(costs, key=lambda row: (-row["num_images"], row["class_index"])),
-            sizes=bars(
-                "groupsizes",
-                "Groups by number of products",
-                [label for label, _ in sizes],
-                [n for _, n in sizes],
-                "products of the group",
-            ),
-            max_classes=MAX_CLASSES_IN_TABLE,
-            max_claims=MAX_CLAIMS_ON_CARD,
-            policies=POLICIES,
-            decisions=DECISIONS,
-            css=page_css(),
-            drawn_warning=DRAWN_WARNING,
-        )
+    labels = metrics["labels"]
+    costs = labels["conflicts"].get("by_class") or []
+    return render_page(
+        "labels/page.html",
+        metrics=metrics,
+        certificate=certificate,
+        labels=labels,
+        near=certificate.get("near_duplicates"),
+        no_pictures=no_pictures,
+        names=names,
+        names_by_id={name.category_id: name for name in names},
+        choices=choices,
+        placeholders=join_placeholders(choices.placeholders, thumbnails),
+        pictures=embed_pictures(choices.pictures(), thumbnails),
+        shares=class_shares(metrics["classes"], certificate.get("class_shares")),
+        largest_of_class={group["class_index"]: group for group in certificate["largest_groups"]},
+        costs=sorted(costs, key=lambda row: (-row["num_images"], row["class_index"])),
+        sizes=_group_sizes(choices.group_sizes),
+        max_classes=MAX_CLASSES_IN_TABLE,
+        max_claims=MAX_CLAIMS_ON_CARD,
+        policies=POLICIES,
+        decisions=DECISIONS,
     )

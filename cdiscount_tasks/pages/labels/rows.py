@@ -79,7 +79,7 @@ class Conflict(NamedTuple):
 
 
 class Copies(NamedTuple):
-    """A picture that stands many times in the sample."""
+    """A picture that occurs many times in the sample."""
 
     picture: Picture
     num_images: int
@@ -138,7 +138,7 @@ class LabelChoices:
     fixes: Listed[Fix]
 
     def pictures(self) -> Iterator[Picture]:
-        """Yield every picture in the order of the page, as often as it stands there."""
+        """Yield every picture in the order of the page, as often as it is shown."""
         for group in (*self.largest_groups.shown, *self.other_groups.shown):
             yield from (tie.picture for tie in group.ties.shown)
             yield from (member.picture for member in group.members.shown)

@@ -1,4 +1,4 @@
-"""The index over all that stands in the reports folder: a row a run, a line a sample, and what changed."""
+"""The index over everything in the reports folder: a row a run, a line a sample, and what changed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -6,11 +6,10 @@ from itertools import groupby
 
 from cdiscount_tasks.pages.overview.rows import FinishedPage, FinishedReport, SkippedRun, UnreadableReport
 from cdiscount_tasks.pages.parts.sparkline import Point, Sparkline, draw_sparkline
-from cdiscount_tasks.pages.parts.templating import page_css, templates
-from cdiscount_tasks.vocabulary import DRAWN_WARNING
+from cdiscount_tasks.pages.parts.templating import render_page
 
 NUM_OPEN_RUNS = 12
-"""So many runs of a sample stand open; older ones are folded away, so that 300 runs stay readable."""
+"""How many runs of a sample are shown; older ones are folded away, so that 300 runs stay readable."""
 
 
 @dataclass(frozen=True)
@@ -87,18 +86,13 @@ def render_index(
     """
     samples = runs_by_sample(reports, skips)
     read = [report for report in reports if isinstance(report, FinishedReport)]
-    return (
-        templates(autoescape=True)
-        .get_template("overview/page.html")
-        .render(
-            samples=samples,
-            num_open=NUM_OPEN_RUNS,
-            num_reports=len(read),
-            num_unreadable=len(reports) - len(read),
-            catalogues=newest_first(catalogues),
-            comparisons=newest_first(comparisons),
-            css=page_css(),
-            drawn_warning=DRAWN_WARNING,
-            any_drawn=any(report.drawn for report in read),
-        )
+    return render_page(
+        "overview/page.html",
+        samples=samples,
+        num_open=NUM_OPEN_RUNS,
+        num_reports=len(read),
+        num_unreadable=len(reports) - len(read),
+        catalogues=newest_first(catalogues),
+        comparisons=newest_first(comparisons),
+        any_drawn=any(report.drawn for report in read),
     )

@@ -109,7 +109,7 @@ class FinishedReport:
 
     @property
     def started_by(self) -> str:
-        """Say who started the run, as far as its id tells."""
+        """Say who started the run, as far as its id shows."""
         return STARTED_BY.get(self.run_id.split("__")[0], "")
 
 
@@ -119,7 +119,7 @@ class UnreadableReport:
 
     Attributes:
         sample: Name of the folder's parent.
-        link: Of its report.html, if one stands there.
+        link: Of its report.html, if there is one.
         folder: The run's folder.
         finished: When it was last written to, in UTC.
         reason: What is wrong and what to do, as a sentence.
@@ -197,7 +197,7 @@ def report_row(metrics: Mapping[str, Any], link: str, finished: datetime) -> Fin
         finished: When it was, in UTC.
 
     Raises:
-        KeyError, TypeError: If a field is missing or of another type: the file is damaged.
+        KeyError, TypeError: If a field is missing or of a wrong type: the file is damaged.
     """
     test, lineage = metrics["test"], metrics["lineage"]
     return FinishedReport(

@@ -11,10 +11,10 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator, NullFormatter, StrMethodFormatter
+from matplotlib.ticker import MaxNLocator, NullFormatter, PercentFormatter, StrMethodFormatter
 
 from cdiscount_tasks.pages.parts.outside_text import plain
-from cdiscount_tasks.pages.parts.words import count
+from cdiscount_tasks.pages.parts.words import count, percent
 
 # Stand-ins that the drawing uses and the page replaces: the same figure then serves light, dark and print.
 _COLOURS = {
@@ -79,6 +79,11 @@ def inline(figure: Figure, name: str, alt: str) -> str:
     )
 
 
+def label_in_percent(axis: Any) -> None:
+    """Label the ticks of an axis that shows shares."""
+    axis.set_major_formatter(PercentFormatter(1, symbol=" %"))
+
+
 def _mark_events(axes: Any, history: pd.DataFrame) -> None:
     """Mark where the network itself began to be tuned, and the epochs that were continued after an interruption."""
     if "phase" in history:
@@ -98,9 +103,9 @@ def _curve(
 ) -> Curve:
     epochs = history["epoch"].to_numpy()
     labels = ("train", "validation") if len(columns) > 1 else ("",)
-    ends = ", ".join(
-        f"{label} {history[column].iloc[-1]:.3g}".strip() for label, column in zip(labels, columns, strict=True)
-    )
+    last = [float(history[column].iloc[-1]) for column in columns]
+    said = [percent(value) if name == "accuracy" else f"{value:.3g}" for value in last]
+    ends = ", ".join(f"{label} {value}".strip() for label, value in zip(labels, said, strict=True))
     alt = f"{title} over {count(len(epochs), 'epoch')}, at the end: {ends}."
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(4.4, 2.9), layout="constrained")
@@ -118,6 +123,8 @@ def _curve(
         if len(epochs) == 1:
             axes.set_xlim(epochs[0] - 0.5, epochs[0] + 0.5)
         axes.ticklabel_format(axis="y", style="sci", scilimits=(-2, 4))
+        if name == "accuracy":
+            label_in_percent(axes.yaxis)
         if labels[0]:
             axes.legend(frameon=False, handlelength=2.4, fontsize=10)
         return Curve(title, inline(figure, name, alt), alt)
@@ -149,8 +156,8 @@ def bars(name: str, title: str, labels: Sequence[str], values: Sequence[int], wo
         values: Counts.
         wording: Of the horizontal axis.
     """
-    told = ", ".join(f"{label}: {value:,}" for label, value in zip(labels, values, strict=True))
-    alt = f"{title}: {told}."
+    said = ", ".join(f"{label}: {value:,}" for label, value in zip(labels, values, strict=True))
+    alt = f"{title}: {said}."
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(4.4, 2.9), layout="constrained")
         axes = figure.subplots()

@@ -14,7 +14,7 @@ def _data_uri(picture: bytes) -> str:
 
 @dataclass(frozen=True)
 class ShownProduct:
-    """A product with its pictures; None stands for one that cannot be shown."""
+    """A product with its pictures; None: a picture that cannot be shown."""
 
     product_id: int
     category_id: int | None

@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from cdiscount_tasks.pages.parts.words import percent, percent_interval
+
 _WIDTH, _HEIGHT, _MARGIN = 640, 96, 8
 _LEAST_SPAN = 0.05
 """Of accuracy: less than five points never fill the height, so that chance does not look like a slope."""
@@ -74,12 +76,14 @@ def _span(points: Sequence[Point]) -> tuple[float, float]:
 
 def _alt(points: Sequence[Point], mine: Sequence[Point]) -> str:
     last = mine[-1]
-    interval = "" if last.low is None or last.high is None else f", interval {last.low:.3f} to {last.high:.3f}"
+    ends = {"low": last.low, "high": last.high}
+    interval = "" if None in ends.values() else f", interval {percent_interval(ends)}"
     others = f"; {len(points) - len(mine)} of other presets or knobs" if len(points) > len(mine) else ""
     values = [point.value for point in mine]
     return (
-        f"Product accuracy of {len(mine)} runs with preset {last.preset}, oldest to newest: first {values[0]:.3f}, "
-        f"lowest {min(values):.3f}, highest {max(values):.3f}, last {last.value:.3f}{interval}{others}."
+        f"Product accuracy of {len(mine)} runs with preset {last.preset}, oldest to newest: "
+        f"first {percent(values[0])}, lowest {percent(min(values))}, highest {percent(max(values))}, "
+        f"last {percent(last.value)}{interval}{others}."
     )
 
 

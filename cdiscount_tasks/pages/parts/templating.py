@@ -2,36 +2,54 @@
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import jinja2
 
 from cdiscount_tasks.pages.parts import outside_text, words
-from cdiscount_tasks.pages.report.coverage import few_groups
+from cdiscount_tasks.pages.report import coverage
+from cdiscount_tasks.vocabulary import DRAWN_WARNING
 
 _TEMPLATES_DIR = Path(__file__).parents[1] / "templates"
+_WORDS = ("number", "signed", "points", "distance", "interval", "share", "percent", "percent_interval", "count",
+          "duration", "minute", "spoken", "sentence", "explained")  # fmt: skip
 
 
 def page_css() -> str:
-    """Return the style sheet that stands in every page."""
+    """Return the style sheet that every page holds."""
     return (_TEMPLATES_DIR / "parts/page.css").read_text(encoding="utf-8")
 
 
 @cache
-def templates(*, autoescape: bool = True) -> jinja2.Environment:
+def _templates(beside: Path | None) -> jinja2.Environment:
     """Return the templates, with the filters that say numbers in words."""
     environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES_DIR),
-        autoescape=autoescape,
+        loader=jinja2.FileSystemLoader([_TEMPLATES_DIR, *([beside] if beside else [])]),
+        autoescape=lambda name: name is None or not name.endswith(".md"),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
         keep_trailing_newline=True,
         finalize=outside_text.shown,
     )
-    for name in ("number", "signed", "interval", "count", "percent", "duration", "spoken", "explained"):
-        environment.filters[name] = getattr(words, name)
-    environment.filters["few_groups"] = few_groups
-    for name in ("markdown", "plain"):
-        environment.filters[name] = getattr(outside_text, name)
-    environment.filters["python"] = ascii  # a text as Python's source has it
+    environment.filters |= {name: getattr(words, name) for name in _WORDS}
+    environment.filters |= {
+        "coverage_of": coverage.of_figure,
+        "few_groups": coverage.few_groups,
+        "markdown": outside_text.markdown,
+        "plain": outside_text.plain,
+        "in_link": words.in_link,
+        "python": ascii,  # a text as Python's source has it
+    }
     return environment
+
+
+def render_page(name: str, beside: Path | None = None, **content: Any) -> str:
+    """Fill in a page's template, with the style sheet and the warning about drawn pictures at hand.
+
+    Args:
+        name: Of the template. One that ends in `.md` is Markdown, whose texts the template escapes itself.
+        beside: A further folder of templates; its pages may use the package's macros.
+        content: What the template names.
+    """
+    return _templates(beside).get_template(name).render(css=page_css(), drawn_warning=DRAWN_WARNING, **content)

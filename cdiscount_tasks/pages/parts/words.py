@@ -2,7 +2,9 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from cdiscount_tasks.pages.parts.outside_text import plain
 from cdiscount_tasks.vocabulary import Reason
@@ -14,23 +16,23 @@ NO_FIGURE = "—"
 MINUS = "\N{MINUS SIGN}"
 
 _EXPLAINED: dict[str, str] = {
-    Reason.DOCUMENT_UNREADABLE: "The bytes are no valid BSON; the scan went on behind them.",
+    Reason.DOCUMENT_UNREADABLE: "The bytes are not valid BSON; the scan continued after them.",
     Reason.DOCUMENT_CUT: "The file ends inside the document.",
     Reason.ID_MISSING: "The document has no product id.",
-    Reason.ID_NOT_AN_INTEGER: "The product id is no whole number.",
+    Reason.ID_NOT_AN_INTEGER: "The product id is not a whole number.",
     Reason.ID_REPEATED: "An earlier document of the file has the same product id; the first one is kept.",
-    Reason.FIELD_REPEATED: "A field stands twice in the document.",
+    Reason.FIELD_REPEATED: "A field occurs twice in the document.",
     Reason.IMGS_MISSING: "The document has no list of pictures.",
     Reason.IMGS_EMPTY: "The list of pictures is empty.",
     Reason.IMGS_TOO_MANY: "The document has more than 4 pictures.",
     Reason.IMGS_NOT_PICTURES: "The list holds something other than pictures.",
-    Reason.CATEGORY_MISSING: "The document has no category, though others have.",
-    Reason.CATEGORY_NOT_AN_INTEGER: "The category is no whole number.",
+    Reason.CATEGORY_MISSING: "The document has no category, although others have one.",
+    Reason.CATEGORY_NOT_AN_INTEGER: "The category is not a whole number.",
     Reason.PICTURE_EMPTY: "The picture has 0 bytes.",
-    Reason.PICTURE_NOT_JPEG: "The bytes hold no JPEG frame header.",
+    Reason.PICTURE_NOT_JPEG: "The bytes have no JPEG frame header.",
     Reason.PICTURE_DAMAGED: "The picture cannot be decoded.",
     Reason.PICTURE_TOO_LARGE: "The picture has more pixels than any that a shop would show.",
-    Reason.PICTURE_OF_MANY_PRODUCTS: "A placeholder: so many products carry the picture that it shows none of them.",
+    Reason.PICTURE_OF_MANY_PRODUCTS: "A placeholder, such as “no photo”: too many products share the picture.",
     Reason.NO_IMAGE_LEFT: "None of the product's pictures could be used.",
     Reason.SMALL_CLASS: "The class has fewer than 3 groups, too few for three splits.",
     Reason.NOT_IN_SPLIT_FILE: "The split file does not name the product.",
@@ -100,8 +102,54 @@ def count(value: int | None, what: str = "", plural: str = "") -> str:
 
 
 def percent(share: float | None, digits: int = 1) -> str:
-    """Return a share as a percentage."""
-    return NO_FIGURE if share is None else f"{100 * share:.{digits}f} %"
+    """Return a share as a percentage: `73.6 %`; a dash where it is undefined."""
+    return NO_FIGURE if share is None else f"{100 * share:z.{digits}f} %"
+
+
+def percent_interval(figure: Mapping[str, Any]) -> str:
+    """Return the interval of a share in per cent: `66.2 to 79.9`."""
+    return interval({end: None if figure[end] is None else 100 * figure[end] for end in ("low", "high")}, 1)
+
+
+def share(figure: Mapping[str, Any]) -> str:
+    """Return a share with its interval as pages, logs and messages write it: `73.6 %, 66.2 to 79.9`.
+
+    Args:
+        figure: `value`, `low` and `high` in [0, 1]; None where undefined.
+    """
+    if figure["value"] is None:
+        return "undefined"
+    has_interval = figure["low"] is not None and figure["high"] is not None
+    return percent(figure["value"]) + (f", {percent_interval(figure)}" if has_interval else "")
+
+
+def points(figure: Mapping[str, Any], sign: int = 0) -> str:
+    """Return a difference of two shares in points: `+8.1 points (3.0 to 13.2)`; it fits into a sentence.
+
+    Args:
+        figure: `value`, `low` and `high` in [-1, 1]; None where undefined.
+        sign: 1 or -1 multiplies it and leaves out the plus, where the sentence says which of the two is larger.
+    """
+    if figure["value"] is None:
+        return "undefined"
+    said = signed(100 * (sign or 1) * figure["value"])
+    if sign:
+        said = said.removeprefix("+")
+    if figure["low"] is None or figure["high"] is None:
+        return f"{said} points"
+    ends = sorted(100 * (sign or 1) * figure[end] for end in ("low", "high"))
+    low, high = (signed(end) if not sign else signed(end).removeprefix("+") for end in ends)
+    return f"{said} points ({low} to {high})"
+
+
+def distance(value: float | None) -> str:
+    """Return how far two shares are apart, in points: `11.3 points`; a dash where it is undefined."""
+    return NO_FIGURE if value is None else f"{100 * value:.1f} points"
+
+
+def minute(moment: datetime | None) -> str:
+    """Return a time to the minute; empty where there is none."""
+    return "" if moment is None else f"{moment:%Y-%m-%d %H:%M}"
 
 
 def duration(seconds: float | None) -> str:
@@ -120,6 +168,17 @@ def duration(seconds: float | None) -> str:
 def spoken(identifier: str) -> str:
     """Return a reason such as `id_repeated` as words."""
     return identifier.replace("_", " ")
+
+
+def sentence(text: str) -> str:
+    """Return a text with a capital at its beginning and a stop at its end."""
+    ends = text.endswith((".", "!", "?", "]", ":"))
+    return f"{text[:1].upper()}{text[1:]}{'' if ends or not text else '.'}"
+
+
+def in_link(text: str) -> str:
+    """Return a text as one part of an address."""
+    return quote(text, safe="")
 
 
 def explained(reason: str) -> str:

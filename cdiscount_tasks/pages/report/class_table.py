@@ -70,8 +70,8 @@ def _draw_f1(judged: Sequence[ClassFigures]) -> Curve:
     counts = [0] * _NUM_BINS
     for one in judged:
         counts[min(int(_NUM_BINS * (one["f1"]["value"] or 0)), _NUM_BINS - 1)] += 1
-    labels = [f"{place / _NUM_BINS:.1f}" for place in range(_NUM_BINS)]
-    return bars("f1", "Classes by F1", labels, counts, "F1, from this value on")
+    labels = [f"{100 * place // _NUM_BINS}" for place in range(_NUM_BINS)]
+    return bars("f1", "Classes by F1", labels, counts, "F1 in %, from this value on")
 
 
 def choose_classes(per_class: Sequence[ClassFigures]) -> ClassChoice:

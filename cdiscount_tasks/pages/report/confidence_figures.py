@@ -6,11 +6,14 @@ from typing import Any
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
-from cdiscount_tasks.pages.parts.figures import FIRST, INK, SECOND, STYLE, Curve, inline
+from cdiscount_tasks.pages.parts.figures import FIRST, INK, SECOND, STYLE, Curve, inline, label_in_percent
+from cdiscount_tasks.pages.parts.words import percent
 
 
 def _calibration(name: str, title: str, bins: Sequence[Mapping[str, Any]], error: float) -> Curve:
-    alt = f"{title}: accuracy by mean confidence in {len(bins)} bins; they are {error:.3f} apart on average."
+    alt = (
+        f"{title}: accuracy by mean confidence in {len(bins)} bins; they are {100 * error:.1f} points apart on average."
+    )
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(4.4, 3.3), layout="constrained")
         axes = figure.subplots()
@@ -24,6 +27,8 @@ def _calibration(name: str, title: str, bins: Sequence[Mapping[str, Any]], error
         axes.errorbar(confidences, values, reach, color=FIRST, fmt="o-", ms=4.5, lw=1.5, elinewidth=1, capsize=2)
         axes.set_xlim(-0.02, 1.02)
         axes.set_ylim(-0.02, 1.02)
+        label_in_percent(axes.xaxis)
+        label_in_percent(axes.yaxis)
         axes.set_xlabel("confidence")
         axes.set_ylabel("accuracy")
         return Curve(title, inline(figure, name, alt), alt)
@@ -32,7 +37,8 @@ def _calibration(name: str, title: str, bins: Sequence[Mapping[str, Any]], error
 def _risk_coverage(selective: Mapping[str, Any]) -> Curve:
     points, title = selective["risk_coverage"], "Mistakes among the answers"
     halves = [point for point in points if point["coverage"] >= 0.5]
-    alt = f"{title} by share answered: {points[-1]['risk']:.3f} of all, {halves[0]['risk']:.3f} of the surer half."
+    of_all, of_half = percent(points[-1]["risk"]), percent(halves[0]["risk"])
+    alt = f"{title} by share answered: {of_all} of all, {of_half} of the surer half."
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(4.4, 3.3), layout="constrained")
         axes = figure.subplots()
@@ -44,6 +50,8 @@ def _risk_coverage(selective: Mapping[str, Any]) -> Curve:
             axes.plot(*place, marker, color=SECOND, ms=7, label=label, linestyle="none")
         axes.set_xlim(0, 1.02)
         axes.set_ylim(bottom=0)
+        label_in_percent(axes.xaxis)
+        label_in_percent(axes.yaxis)
         axes.set_xlabel("share of products answered")
         axes.set_ylabel("share of mistakes")
         if chosen:

@@ -1,27 +1,74 @@
-"""What simulations say of the 95 % interval of an accuracy: how often it really covers the truth."""
+"""What simulations say of the report's 95 % intervals: how often they really contain the true value.
 
+The figures are in `coverage.json` beside this file. `benchmarks.belief` measures and writes them: `interval_coverage`
+those of the accuracy, `figure_coverage` those of figures that are no shares, `comparison_coverage` that of the
+difference of two samples.
+"""
+
+import json
 from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+from cdiscount_tasks.pages.parts.words import percent
+
+COVERAGE_PATH = Path(__file__).with_name("coverage.json")
 ENOUGH_GROUPS = 300
 GOAL = (0.93, 0.97)
 
-MEASURED_COVERAGE = {
-    (40, 0.75): (0.945, 0.967),
-    (40, 0.90): (0.953, 0.967),
-    (40, 0.97): (0.959, 0.970),
-    (100, 0.75): (0.948, 0.954),
-    (100, 0.90): (0.946, 0.965),
-    (100, 0.97): (0.950, 0.969),
-    (300, 0.75): (0.946, 0.962),
-    (300, 0.90): (0.953, 0.965),
-    (300, 0.97): (0.950, 0.965),
-    (1_000, 0.75): (0.944, 0.961),
-    (1_000, 0.90): (0.948, 0.964),
-    (1_000, 0.97): (0.946, 0.964),
-}
-"""By number of groups and accuracy, the least and the most covered over four kinds of simulated test sets (correlations
-0.5 and 0.9, a group of 10 % or none), 1,000 each: printed by `python -m benchmarks.belief.interval_coverage`."""
+
+@cache
+def measured() -> dict[str, Any]:
+    """Return what `coverage.json` holds.
+
+    Returns:
+        `accuracy`: its `cells`, each with num_groups, accuracy, and the `least` and `most` covered over several kinds
+        of simulated test sets. `figures`: of each figure `least` and `most`. `comparison`: its `cells`, each with
+        num_groups and how often the interval of a difference `covered`. All: the `command`, and `repeats` of each kind.
+    """
+    held: dict[str, Any] = json.loads(COVERAGE_PATH.read_text(encoding="utf-8"))
+    return held
+
+
+def of_figure(name: str) -> str:
+    """Say in how many of 100 simulated test sets a figure's interval contained the true value: `84 to 92`.
+
+    Args:
+        name: `log-loss`, `macro F1` or `gain over the baseline`.
+    """
+    found = measured()["figures"]["covered"][name]
+    return f"{100 * found['least']:.0f} to {100 * found['most']:.0f}"
+
+
+def of_difference() -> str:
+    """Say how often the interval of a comparison's difference contained the true one in simulations."""
+    cells = measured()["comparison"]["cells"]
+    covered = sorted(cell["covered"] for cell in cells)
+    groups = " to ".join(f"{number:,}" for number in sorted({cell["num_groups"] for cell in cells}))
+    return (
+        f"The interval of a difference {_verdict(covered[0], covered[-1])}: in simulated samples of {groups} groups it "
+        f"contained the true difference in {_range(covered[0], covered[-1])} of the draws."
+    )
+
+
+def _verdict(least: float, most: float) -> str:
+    if least < GOAL[0]:
+        return "can be too narrow"
+    return "can be wider than needed" if most > GOAL[1] else "is wide, and keeps its promise"
+
+
+def _range(least: float, most: float) -> str:
+    return f"{percent(least).removesuffix(' %')} to {percent(most)}"
+
+
+def _nearest(value: float, num_groups: int) -> Mapping[str, Any]:
+    """Return the cell of the next fewer groups (the fewest, if none has fewer) and the nearest accuracy."""
+    cells = measured()["accuracy"]["cells"]
+    numbers = sorted({cell["num_groups"] for cell in cells})
+    near_groups = max([number for number in numbers if number <= num_groups], default=numbers[0])
+    same: list[Mapping[str, Any]] = [cell for cell in cells if cell["num_groups"] == near_groups]
+    return min(same, key=lambda cell: abs(cell["accuracy"] - value))
 
 
 def few_groups(accuracy: Mapping[str, Any]) -> str:
@@ -36,15 +83,17 @@ def few_groups(accuracy: Mapping[str, Any]) -> str:
     value, num_groups = accuracy["value"], accuracy["num_groups"]
     if value is None:
         return ""
-    measured_groups = sorted({groups for groups, _ in MEASURED_COVERAGE})
-    near_groups = max([groups for groups in measured_groups if groups <= num_groups], default=measured_groups[0])
-    near_accuracy = min((share for _, share in MEASURED_COVERAGE), key=lambda share: abs(share - value))
-    least, most = MEASURED_COVERAGE[near_groups, near_accuracy]
-    if num_groups >= ENOUGH_GROUPS and least >= GOAL[0] and most <= GOAL[1]:
+    cell = _nearest(value, num_groups)
+    groups = f"{num_groups:,} independent group{'' if num_groups == 1 else 's'}"
+    if num_groups < cell["num_groups"]:
+        return (
+            f"{groups}: take the interval as a rough guide. It was checked by simulations of {cell['num_groups']:,} "
+            "groups or more."
+        )
+    if num_groups >= ENOUGH_GROUPS and GOAL[0] <= cell["least"] and cell["most"] <= GOAL[1]:
         return ""
-    fewer = "" if num_groups >= measured_groups[0] else " Fewer than that were not simulated."
+    least, most = cell["least"], cell["most"]
     return (
-        f"Few groups ({num_groups:,}): in simulated test sets of {near_groups:,} groups with an accuracy of "
-        f"{near_accuracy:.2f}, the 95 % interval covered the truth in {100 * least:.1f} to {100 * most:.1f} % of them."
-        f"{fewer}"
+        f"{groups}: the interval {_verdict(least, most)}. In simulations of {cell['num_groups']:,} groups it contained "
+        f"the true accuracy in {_range(least, most)} of the test sets."
     )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from cdiscount_tasks.pages.parts.words import ClassName, count, number
+from cdiscount_tasks.pages.parts.words import ClassName, count, percent
 from cdiscount_tasks.pages.report.coverage import ENOUGH_GROUPS
 
 
@@ -25,13 +25,15 @@ def _faults(metrics: Mapping[str, Any]) -> Iterator[Step]:
     """Yield what has to be mended before any figure is of use."""
     if not metrics["verdict"]["certified"]:
         yield Step(
-            "Use none of these figures", "Splits share pictures: the test asks for what was learnt.", "#certificate"
+            "Use none of these figures",
+            "Splits share pictures, so the test asks about pictures that were learnt.",
+            "#certificate",
         )
     low, baseline = metrics["test"]["product"]["accuracy"]["low"], metrics["test"]["baseline"]["majority"]["value"]
     if not metrics["verdict"]["above_baseline"] and None not in (low, baseline) and low > baseline:
         yield Step(
             "Test on products like those of train",
-            "The class that is largest in train is rare in test, so that being better than always answering it shows "
+            "The class that is largest in train is rare in test, so being better than always answering it shows "
             "nothing: give the split file a test with every class in about the shares of train.",
             "#certificate",
         )
@@ -39,26 +41,26 @@ def _faults(metrics: Mapping[str, Any]) -> Iterator[Step]:
         yield Step(
             "Do not use this model",
             "It is not shown to be better than always answering the largest class: train for more epochs, with a lower "
-            "learning rate or another preset.",
+            "learning rate or with a different preset.",
             "#curves",
         )
 
 
 def _training(metrics: Mapping[str, Any]) -> Iterator[Step]:
-    """Yield what another training might bring."""
+    """Yield what a different training might bring."""
     leak, model, found = metrics["leak"], metrics["model"], metrics["test"]["image"]["accuracy"]["value"]
     if leak["reason"] is None and not model["input"]["weights"] and found is not None:
         certified = leak["accuracy"]["certified"]
         if certified["low"] is not None and certified["low"] > found:
             yield Step(
                 "Start from a pretrained network",
-                f"A plain classifier on frozen {leak['network']} features gets {number(certified['value'])} of single "
-                f"pictures right, this network {number(found)}: take a preset with weights, such as transfer.",
+                f"A plain classifier on frozen {leak['network']} features gets {percent(certified['value'])} of single "
+                f"pictures right, this network {percent(found)}: take a preset with weights, such as transfer.",
                 "#leak",
             )
     if model["best_epoch"] == model["num_epochs"]:
         why = (
-            "There was one epoch alone: whether more would help is not known yet."
+            "There was only one epoch, so nobody knows yet whether more would help."
             if model["num_epochs"] == 1
             else f"The last of {model['num_epochs']:,} epochs was the best: the validation loss was still falling."
         )
@@ -81,7 +83,7 @@ def _data(metrics: Mapping[str, Any], names: list[ClassName]) -> Iterator[Step]:
         yield Step(
             "Look at the pair that is confused most",
             f"{names[worst['true']].short} is taken for {names[worst['predicted']].short} "
-            f"{count(worst['n'], 'time')}, {100 * worst['share']:.0f} % of its test products.",
+            f"{count(worst['n'], 'time')}, {percent(worst['share'])} of its test products.",
             "#pairs",
         )
     num_groups = product["accuracy"]["num_groups"]

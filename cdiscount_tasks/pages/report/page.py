@@ -9,13 +9,12 @@ import pandas as pd
 
 from cdiscount_tasks.pages.parts import words
 from cdiscount_tasks.pages.parts.figures import heat, learning_curves
-from cdiscount_tasks.pages.parts.templating import page_css, templates
+from cdiscount_tasks.pages.parts.templating import render_page
 from cdiscount_tasks.pages.report.cases import Galleries
 from cdiscount_tasks.pages.report.class_table import choose_classes, worst_first
 from cdiscount_tasks.pages.report.confidence_figures import draw_confidence
 from cdiscount_tasks.pages.report.next_steps import next_steps
 from cdiscount_tasks.pages.suspects.rows import Suspect
-from cdiscount_tasks.vocabulary import DRAWN_WARNING
 
 MAX_CLASSES_IN_HEATMAP = 30
 MAX_CLASSES_IN_CARD = 100
@@ -71,28 +70,23 @@ def render_report(
     num_classes = len(metrics["classes"])
     blocks = product["confusion"].get("blocks")
     in_full = num_classes <= MAX_CLASSES_IN_HEATMAP
-    return (
-        templates(autoescape=True)
-        .get_template("report/page.html")
-        .render(
-            metrics=metrics,
-            names=names,
-            name_of={name.category_id: name for name in names},
-            css=page_css(),
-            drawn_warning=DRAWN_WARNING,
-            class_choice=choose_classes(product["per_class"]),
-            cells=heat(product["confusion"]["matrix"]) if in_full else None,
-            block_cells=heat(blocks["matrix"]) if blocks and not in_full else None,
-            curves=learning_curves(history, metrics["model"]["best_epoch"]),
-            confidence_curves=draw_confidence(product),
-            history=history.to_dict("records"),
-            galleries=galleries,
-            steps=next_steps(metrics, names),
-            suspects=suspects,
-            class_sizes=_class_sizes(metrics["classes"]),
-            uniform_log_loss=math.log(num_classes),
-            config_json=_config_json(metrics["lineage"]["config"]),
-        )
+    return render_page(
+        "report/page.html",
+        metrics=metrics,
+        names=names,
+        name_of={name.category_id: name for name in names},
+        class_choice=choose_classes(product["per_class"]),
+        cells=heat(product["confusion"]["matrix"]) if in_full else None,
+        block_cells=heat(blocks["matrix"]) if blocks and not in_full else None,
+        curves=learning_curves(history, metrics["model"]["best_epoch"]),
+        confidence_curves=draw_confidence(product),
+        history=history.to_dict("records"),
+        galleries=galleries,
+        steps=next_steps(metrics, names),
+        suspects=suspects,
+        class_sizes=_class_sizes(metrics["classes"]),
+        uniform_log_loss=math.log(num_classes),
+        config_json=_config_json(metrics["lineage"]["config"]),
     )
 
 
@@ -103,14 +97,10 @@ def render_model_card(metrics: Mapping[str, Any], model_dir: str | None = None) 
         metrics: What metrics.json holds.
         model_dir: The model artifact, absolute, for the lines that use it; None: it was saved by an older version.
     """
-    return (
-        templates(autoescape=False)
-        .get_template("report/model_card.md")
-        .render(
-            metrics=metrics,
-            names=words.class_names(metrics["classes"]),
-            drawn_warning=DRAWN_WARNING,
-            model_dir=model_dir,
-            per_class=worst_first(metrics["test"]["product"]["per_class"])[:MAX_CLASSES_IN_CARD],
-        )
+    return render_page(
+        "report/model_card.md",
+        metrics=metrics,
+        names=words.class_names(metrics["classes"]),
+        model_dir=model_dir,
+        per_class=worst_first(metrics["test"]["product"]["per_class"])[:MAX_CLASSES_IN_CARD],
     )

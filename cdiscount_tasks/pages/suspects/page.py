@@ -1,4 +1,4 @@
-"""What the list of suspects is judged by: every row with its pictures, and nothing that tells its kind."""
+"""What the list of suspects is judged by: every row with its pictures, and nothing that shows its kind."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -7,10 +7,9 @@ from typing import Any
 import pandas as pd
 
 from cdiscount_tasks.pages.parts.gallery import PictureShelf, ShownProduct
-from cdiscount_tasks.pages.parts.templating import page_css, templates
+from cdiscount_tasks.pages.parts.templating import render_page
 from cdiscount_tasks.pages.parts.words import class_names
 from cdiscount_tasks.pages.suspects.rows import ListRow
-from cdiscount_tasks.vocabulary import DRAWN_WARNING
 
 PICTURE_BUDGET_BYTES = 3_400_000
 """As base64 a third more: with it the page stays under 5 MB. The 250 rows of the longest list take 1 to 3 MB."""
@@ -18,7 +17,7 @@ PICTURE_BUDGET_BYTES = 3_400_000
 
 @dataclass(frozen=True)
 class ListedProduct:
-    """A product to judge. What the audit thinks of it beyond its suggestion is left out: it would tell its kind."""
+    """A product to judge. What the audit found beyond its suggestion is left out: it would show its kind."""
 
     product: ShownProduct
     category_id: int
@@ -93,15 +92,10 @@ def render_suspects_page(
         listed: In the order of label_suspects.csv.
         no_pictures: Why there are none, as a sentence.
     """
-    return (
-        templates()
-        .get_template("suspects/page.html")
-        .render(
-            metrics=metrics,
-            listed=listed,
-            name_of={name.category_id: name for name in class_names(metrics["classes"])},
-            no_pictures=no_pictures,
-            css=page_css(),
-            drawn_warning=DRAWN_WARNING,
-        )
+    return render_page(
+        "suspects/page.html",
+        metrics=metrics,
+        listed=listed,
+        name_of={name.category_id: name for name in class_names(metrics["classes"])},
+        no_pictures=no_pictures,
     )

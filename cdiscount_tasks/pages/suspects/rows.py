@@ -64,7 +64,7 @@ def show_suspects(chosen: pd.DataFrame, pictures: Mapping[int, Sequence[bytes | 
 
 
 def listed_rows(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows that a person is asked to look at, by product_id: an order that tells nothing of them.
+    """Return the rows that a person is asked to look at, by product_id: an order that shows nothing about them.
 
     Args:
         rows: suspects.parquet.

@@ -57,7 +57,7 @@ class Reader:
         """
         for dag_id in dag_ids:
             if not self.may_read(dag_id):
-                raise HTTPException(403, f"You may not read the runs of the DAG {dag_id}.")
+                raise HTTPException(403, f"Your account may not read the runs of the DAG {dag_id}.")
 
     def require_edit(self, dag_id: str) -> None:
         """Refuse what changes a DAG's data to those who may not edit the DAG, whether it exists or not.
@@ -67,7 +67,9 @@ class Reader:
         """
         self.require(dag_id)
         if not self.may_edit(dag_id):
-            raise HTTPException(403, f"You may not edit the DAG {dag_id}, and so not judge its labels.")
+            raise HTTPException(
+                403, f"Only people who may edit the DAG {dag_id} can judge its labels; your account may not."
+            )
 
 
 ReaderDep = Annotated[Reader, Depends(Reader)]

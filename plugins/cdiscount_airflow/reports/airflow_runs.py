@@ -18,7 +18,7 @@ from cdiscount_airflow.reports.owners import PREFIX
 from cdiscount_tasks.pages.overview.rows import STARTED_BY
 
 NUM_NEWEST_RUNS = 200
-"""So many runs of a DAG are looked at for those without a report."""
+"""How many runs of a DAG are searched for those without a report."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,7 @@ class AirflowTask:
         name: As the grid shows it, with the byte range or sample of a mapped one.
         state: Airflow's; None: it has not been looked at.
         tries: How often it was begun.
+        started, ended: Of its newest try; None: this try has not begun, or not ended.
         map_index: Of a mapped task's instance; -1: it is not mapped.
     """
 
@@ -103,6 +104,10 @@ _TASK: tuple[Any, ...] = (
 )
 
 
+_NOT_BEGUN = (None, "None", "scheduled", "queued", "upstream_failed")
+"""States in which a task's newest try has not begun."""
+
+
 def _with_notes() -> Any:
     return select(*_RUN).outerjoin(DagRunNote, DagRunNote.dag_run_id == DagRun.id)
 
@@ -115,7 +120,7 @@ def dag_ids() -> list[str]:
 
 
 def faults() -> dict[str, str]:
-    """Return what is wrong with the files that broken DAGs stand in for, by DAG."""
+    """Return what is wrong with the files whose place broken DAGs take, by DAG."""
     wanted = select(DagModel.dag_id, DagModel.description).join(DagTag, DagTag.dag_id == DagModel.dag_id)
     wanted = wanted.where(DagTag.name == BROKEN_TAG, DagModel.is_stale.is_(False)).order_by(DagModel.dag_id)
     wanted = wanted.where(DagModel.dag_id.startswith(PREFIX, autoescape=True))
@@ -151,7 +156,7 @@ def tasks_of(dag_id: str, run_id: str) -> list[AirflowTask]:
 
 
 def page_of(dag_id: str, run_id: str, task_ids: Iterable[str]) -> str | None:
-    """Return the name of the folder that a task wrote its page to; None: none has noted one."""
+    """Return the name of the folder that a task wrote its page to; None: no task has noted one."""
     wanted = XComModel.get_many(run_id=run_id, key=PAGE_KEY, task_ids=list(task_ids), dag_ids=dag_id)
     with create_session() as session:
         rows: list[Any] = list(session.scalars(wanted))
@@ -166,5 +171,6 @@ def _run(row: Any) -> AirflowRun:
 def _task(row: Any, name: str) -> AirflowTask:
     mapped = "" if row.map_index < 0 else f" ({row.rendered_map_index or row.map_index})"
     state = row.state and str(row.state)
-    tries = row.try_number or 0
-    return AirflowTask(row.task_id, f"{name}{mapped}", state, tries, row.start_date, row.end_date, row.map_index)
+    # Of a task that was cleared, Airflow keeps the times of the try before.
+    started, ended = (None, None) if state in _NOT_BEGUN else (row.start_date, row.end_date)
+    return AirflowTask(row.task_id, f"{name}{mapped}", state, row.try_number or 0, started, ended, row.map_index)

@@ -54,7 +54,7 @@ _PAGE_OF_RUN = {
 """Of the DAGs that write a page: its folder's parent, its name, and the task that notes its folder."""
 
 _BLOCK_BYTES = 1 << 20
-_NO_FILE = "No finished report names this file. Reports are made whole: it may be written anew."
+_NO_FILE = "This file is not part of a finished report. If the report is being written again, look again in a minute."
 
 app = FastAPI(
     title="Evaluation reports",
@@ -69,14 +69,14 @@ app.include_router(judging)
 
 @app.middleware("http")
 async def show_fault(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    """Say what is wrong with the machine's settings, and of another fault where to look, as a page like the others."""
+    """Say what is wrong with the machine's settings, and where to look for any other fault, as a page."""
     try:
         return await call_next(request)
     except ConfigError as error:
         sentence = str(error)
         logger.warning("%s", sentence)
     except Exception:
-        sentence = "The page could not be made: the log of Airflow's API server says why."
+        sentence = "The page could not be made. The log of Airflow's API server says why."
         logger.exception("%s", request.url.path)
     return HTMLResponse(pages.refusal_page(500, sentence), 500)
 
@@ -94,7 +94,7 @@ async def add_headers(request: Request, call_next: Callable[[Request], Awaitable
 
 @app.exception_handler(StarletteHTTPException)
 async def show_refusal(request: Request, error: StarletteHTTPException) -> HTMLResponse:
-    """Say what was refused, as a page: it stands in a frame of Airflow's UI. Who is not signed in gets a way to."""
+    """Say what was refused, as a page for the frame of Airflow's UI; who is not signed in gets a link to do so."""
     sentence = "No page has this address." if error.detail == "Not Found" else error.detail
     login = _login(request) if error.status_code == 401 or error.detail == _OTHER_SERVERS_TOKEN else None
     return HTMLResponse(pages.refusal_page(error.status_code, sentence, login), error.status_code, error.headers)
@@ -148,7 +148,7 @@ def list_where_pages_link_to(reader: ReaderDep) -> str:
 
 @app.get("/dags/{dag_id}/", response_class=HTMLResponse)
 def list_dag(dag_id: str, reader: ReaderDep) -> str:
-    """List what a DAG has written and has going."""
+    """List the finished and the running runs of a DAG."""
     reader.require(dag_id)
     lists = listing.list_dag(_reports_dir(), dag_id, reader.may_read)
     broken = {one: sentence for one, sentence in airflow_runs.faults().items() if one == dag_id}
@@ -165,7 +165,7 @@ def show_run(dag_id: str, run_id: str, reader: ReaderDep) -> Response:
         return RedirectResponse(f"../../../../files/{quote(report)}")
     run = airflow_runs.run_of(dag_id, run_id)
     if run is None:
-        raise HTTPException(404, f"Airflow knows no run {run_id} of the DAG {dag_id}, and no report of it stands.")
+        raise HTTPException(404, f"Airflow has no run {run_id} of the DAG {dag_id}, and there is no report of it.")
     tasks = airflow_runs.tasks_of(dag_id, run_id) if reader.may_read_tasks(dag_id) else None
     causes = _causes(reader, run)
     writes_reports = sample_of(dag_id) is not None or dag_id in _PAGE_OF_RUN
@@ -177,7 +177,7 @@ def _samples_dir() -> Path:
 
 
 def _report_of(dag_id: str, run_id: str) -> str | None:
-    """Return where a run's page stands below the reports folder; None: it does not."""
+    """Return where a run's page is below the reports folder; None: it has none."""
     sample = sample_of(dag_id)
     if sample is not None:
         place = sample, run_folder(run_id), "report.html"
@@ -224,7 +224,7 @@ def serve_model(sample: str, model: str, name: str, request: Request, reader: Re
     reader.require(sample_dag_of(sample))
     file = bar.find_model_file(_samples_dir(), sample, model, name)
     if file is None:
-        raise HTTPException(404, "No finished model names this file: it was removed, or its run failed.")
+        raise HTTPException(404, "This file is not part of a finished model. The model was removed, or its run failed.")
     return _answer(request, file)
 
 

@@ -22,7 +22,7 @@ MARKER = '<div class="page">'
 _MODEL_FOLDER = re.compile(r"model-[A-Za-z0-9._-]+")
 _WHAT = {
     "predictions.parquet": "each product's prediction",
-    "label_suspects.csv": "labels to look at",
+    "label_suspects.csv": "labels to judge",
     "classes.csv": "figures by class",
     "metrics.json": "all figures, for programs",
     "MODEL_CARD.md": "the model in short",
@@ -66,7 +66,7 @@ def find_model_file(samples_dir: Path, sample: str, model: str, name: str) -> Se
     """Return a file of a sample's model that its manifest names, or None.
 
     Args:
-        samples_dir: Where the samples' artifacts stand.
+        samples_dir: Where the samples' artifacts are.
         sample: Whose model it is.
         model: The artifact's folder.
         name: The file's name.
@@ -94,9 +94,9 @@ def bar(request: Request, reports_dir: Path, samples_dir: Path, group: str, fold
     """Return the bar of a page, as HTML.
 
     Args:
-        request: For the page; it tells how the reader reaches this server.
+        request: For the page; it has the address by which the reader reaches this server.
         reports_dir: CDISCOUNT_REPORTS.
-        samples_dir: Where the samples' artifacts stand.
+        samples_dir: Where the samples' artifacts are.
         group: A sample's name, `catalogue` or `comparison`.
         folder: The report's folder.
     """

@@ -24,19 +24,18 @@ BY_HAND = (
 """The events of Airflow's audit log with which a person sets a state."""
 
 OF_AIRFLOW = {
-    "heartbeat timeout": "Its process was lost: no sign of life came from it. Its machine was restarted or switched "
-    "off, or the process was killed, most often for lack of memory.",
-    "state mismatch": "Its process ended before it could say how: it was killed, most often for lack of memory, or its "
-    "machine was lost.",
-    "stuck in queued tries exceeded": "No worker took it in time. Look whether one runs, and whether its pool has a "
+    "heartbeat timeout": "Its process was lost: its machine was restarted or switched off, or the process was "
+    "killed, most often for lack of memory.",
+    "state mismatch": "Its process was killed, most often for lack of memory, or its machine was lost.",
+    "stuck in queued tries exceeded": "No worker took it in time. Check that a worker runs, and that its pool has a "
     "free slot.",
-    "fail task": "Airflow stopped it, since another task of the run had failed.",
+    "fail task": "Airflow stopped it because a different task of the run had failed.",
 }
 """The events with which Airflow itself ends a task, as sentences."""
 
 WITHOUT_REASON = (
-    "It ended without giving a reason. Its process was killed, most often for lack of memory, or it failed before its "
-    "own work began; the last lines of its log show how far it came."
+    "It ended without giving a reason: its process was killed, most often for lack of memory, or it failed before its "
+    "own work began. The last lines of its log show how far it came."
 )
 _SLACK = timedelta(seconds=30)
 """A state that a person sets is written a moment after the audit log's line."""
@@ -93,10 +92,10 @@ def _events(run: AirflowRun) -> list[_Event]:
 def _sets_failed(event: _Event) -> bool:
     """Tell whether a person's request set the state `failed`; a note that is changed comes as the same event."""
     try:
-        told = json.loads(event.extra)
+        sent = json.loads(event.extra)
     except ValueError:
         return False
-    return event.name in BY_HAND and '"failed"' in json.dumps([told])
+    return event.name in BY_HAND and '"failed"' in json.dumps([sent])
 
 
 def _is_of(event: _Event, task: AirflowTask) -> bool:
@@ -111,7 +110,7 @@ def _by_hand(event: _Event, name_person: bool) -> Cause:
     who = f"by {event.owner}" if name_person and event.owner else "by a person"
     return Cause(
         f"Stopped {who} at {event.at:%Y-%m-%d %H:%M} UTC: it was marked as failed.",
-        "Nothing is wrong with it: clear it, and the run continues from there.",
+        "Clear the task, and the run continues from there.",
         by_hand=True,
     )
 
@@ -128,7 +127,7 @@ class Causes:
         self._reasons, self._events, self._name_person = _reasons(run), _events(run), name_person
 
     def of(self, task: AirflowTask) -> Cause:
-        """Return why a task failed, or waits for another try."""
+        """Return why a task failed, or waits for its next try."""
         own = [event for event in self._events if _is_of(event, task)]
         stopped = next(filter(_sets_failed, own), None)
         if stopped is not None:
@@ -137,7 +136,7 @@ class Causes:
         if left is not None:
             return Cause(str(left.get("reason", "")), str(left.get("advice", "")))
         sentence = next((OF_AIRFLOW[event.name] for event in own if event.name in OF_AIRFLOW), WITHOUT_REASON)
-        return Cause(sentence, "Clear it: what is finished is used again.")
+        return Cause(sentence, "Clear the task: what is finished is used again.")
 
     def of_failed_run(self, tasks: Sequence[AirflowTask]) -> str:
         """Say in a sentence why a run failed: why its first failed task did, or why it was ended itself."""

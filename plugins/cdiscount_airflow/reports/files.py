@@ -1,4 +1,4 @@
-"""The files of the reports folder that may be served: what a manifest names, where it stands, and nothing else."""
+"""The files of the reports folder that may be served: what a manifest names, where it is, and nothing else."""
 
 import re
 import tempfile
@@ -25,7 +25,7 @@ class ServedFile(NamedTuple):
     """A file to be served.
 
     Attributes:
-        path: Where it stands.
+        path: Where it is.
         media_type: As its name says.
         content_hash: From its manifest.
     """
@@ -36,7 +36,7 @@ class ServedFile(NamedTuple):
 
 
 def folder_of(reports_dir: Path, group: str, folder: str) -> Path | None:
-    """Return a folder below the reports folder; None: there is none, or a link stands in its place."""
+    """Return a folder below the reports folder; None: it is missing, or a link."""
     if not (_PLAIN_NAME.fullmatch(group) and _PLAIN_NAME.fullmatch(folder)):
         return None
     root = reports_dir.resolve()
@@ -70,7 +70,7 @@ def find_file(reports_dir: Path, group: str, folder: str, name: str) -> ServedFi
 
 
 def names_in(reports_dir: Path, group: str, folder: str) -> list[str]:
-    """Return the names of the files of a folder that may be served; none where no finished artifact stands."""
+    """Return the names of the files of a folder that may be served; none without a finished artifact."""
     report_dir = folder_of(reports_dir, group, folder)
     if report_dir is None:
         return []

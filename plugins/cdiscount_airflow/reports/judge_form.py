@@ -42,13 +42,13 @@ class Posted(NamedTuple):
 
 
 def token_of(request: Request, page: str) -> str:
-    """Return the token of a page for the signed-in session: another site knows neither it nor what it is made of."""
+    """Return the token of a page for the signed-in session, which a different site cannot know."""
     session = request.headers.get("authorization") or request.cookies.get(COOKIE_NAME_JWT_TOKEN) or ""
     return hmac.digest(session.encode(), f"judge {page}".encode(), "sha256").hex()
 
 
 def comes_from_elsewhere(request: Request) -> bool:
-    """Tell whether the browser says that another site sent the form."""
+    """Say whether the browser reports that a different site sent the form."""
     return request.headers.get("sec-fetch-site", "same-origin") != "same-origin"
 
 
@@ -77,14 +77,14 @@ def encoded(choice: Choice) -> str:
 def _decoded(text: str) -> Choice:
     verdict, _, number = text.partition(":")
     if verdict not in (NOT_LOOKED_AT, *VERDICTS) or not (number == "" or is_whole_number(number)):
-        raise HTTPException(400, "The form was changed on its way. Nothing was saved: open the page again.")
+        raise HTTPException(400, "The form was changed on its way. Nothing was saved. Open the page again.")
     return Choice(verdict, int(number) if number else None)
 
 
 def _other(card: Card, text: str, found: SuspectList) -> Choice | str:
     """Return the choice of another category, or a sentence on what is missing."""
     if not text:
-        return "You chose another category: say which one."
+        return "You chose “another category”: say which one."
     if text.casefold() == NONE_OF_THESE:
         return Choice(OTHER_CATEGORY)
     ids = [int(text)] if is_whole_number(text) else ids_of(text, found.classes)
@@ -106,10 +106,10 @@ def _fields(body: bytes) -> dict[str, str]:
             max_num_fields=_MOST_FIELDS,
         )
     except ValueError as error:
-        raise HTTPException(400, "The form cannot be read. Nothing was saved: open the page again.") from error
+        raise HTTPException(400, "The form cannot be read. Nothing was saved. Open the page again.") from error
     fields = dict(pairs)
     if len(fields) != len(pairs):
-        raise HTTPException(400, "The form has a field twice. Nothing was saved: open the page again.")
+        raise HTTPException(400, "The form has a field twice. Nothing was saved. Open the page again.")
     return fields
 
 
@@ -156,5 +156,5 @@ def _add_other(posted: Posted, card: Card, text: str, found: SuspectList) -> Non
             posted.chosen[card.product_id] = other
     elif chosen == before and isinstance(other, Choice):
         # Who names a category and forgets the button must not lose it.
-        posted.faults[card.product_id] = "You named another category: choose “another category” too, or take it out."
+        posted.faults[card.product_id] = "You named a category: choose “another category” too, or remove the name."
         posted.chosen[card.product_id] = other

@@ -24,7 +24,7 @@ class SuspectList:
 
     Attributes:
         key: Names the list.
-        cards: Its rows, in order; nothing tells which were drawn at random.
+        cards: Its rows, in order; nothing marks those that were drawn at random.
         products: The same with their pictures.
         names: Of the sample's categories, by id, in order.
         no_pictures: Why there are none, as a sentence.
@@ -71,7 +71,7 @@ def find_list(reports_dir: Path, sample: str, folder: str) -> SuspectList | None
     try:
         said = json.loads(file.path.read_bytes())
         if said["schema_version"] != _SCHEMA_VERSION:
-            raise DataError(f"{file.path} is of another version of this project; trigger a new run")
+            raise DataError(f"{file.path} was written by a different version of this project; trigger a new run")
         return _list_of(said)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise DataError(f"{file.path} cannot be read; trigger a new run") from error

@@ -63,7 +63,7 @@ def _list_of(sample: str, folder: str) -> SuspectList:
     if found is None:
         raise HTTPException(
             404,
-            "This report has no list that can be judged here: trigger a new run of the sample, whose report has one.",
+            "This report has no list that can be judged here. Trigger a new run of the sample: its report has one.",
         )
     return found
 
@@ -160,7 +160,7 @@ def show_page(sample: str, folder: str, request: Request, reader: ReaderDep, pag
         data = read_bytes(path)
         in_file = choices_in(data, path, found)
     except DataError as error:
-        raise HTTPException(409, f"The fixes file must be mended before labels can be judged here. {error}.") from error
+        raise HTTPException(409, f"Correct the fixes file first; then labels can be judged here. {error}.") from error
     return _show(request, _Page(sample, folder, found, number, in_file, in_file, _hash(data)))
 
 
@@ -235,7 +235,7 @@ def _answer(sample: str, folder: str, request: Request, reader: Reader, page: st
 
     expected = judge_form.token_of(request, _token_page(sample, folder, number))
     if not hmac.compare_digest(expected.encode(), posted.token.encode()):
-        return again(403, "Nothing is saved yet: your session is a new one. Press Save again.", {})
+        return again(403, "Nothing is saved yet, because you signed in again. Press Save again.", {})
     if posted.faults:
         return again(422, "Nothing is saved yet: look at the marked cards, then press Save again:", posted.faults)
     try:
@@ -244,10 +244,10 @@ def _answer(sample: str, folder: str, request: Request, reader: Reader, page: st
         return again(409, f"Nothing was saved. {error}.", {})
     if saving.conflicts:
         notes = {
-            product_id: f"Meanwhile somebody saved: {_spoken(choice, found)}. Your own choice is marked; Save takes it."
+            product_id: f"Meanwhile somebody saved: {_spoken(choice, found)}. Your choice is marked; Save keeps yours."
             for product_id, choice in saving.conflicts.items()
         }
-        message = "Nothing is saved yet: somebody judged some of these products meanwhile. Look at the marked cards:"
+        message = "Nothing is saved yet: meanwhile somebody judged some of these products. Look at the marked cards:"
         return again(409, message, notes, saving)
     logger.info("%s judged %d products of list %s: %s", reader.name, saving.num_saved, found.key, path)
     last = -(-len(found.cards) // CARDS_OF_PAGE)

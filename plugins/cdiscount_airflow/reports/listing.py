@@ -43,7 +43,7 @@ class Section:
         earlier: Those that failed or ended without a report before that.
         num_left_out: So many more of those.
         known: What Airflow knows of the runs that have a report, by the name of their folder.
-        pages: Of the catalogue's DAG and of the comparison's: what stands of them.
+        pages: Of the catalogue's DAG and of the comparison's: their finished pages.
         has_list: Whether a report has a list of label suspects that can be judged.
     """
 
@@ -77,7 +77,7 @@ class Lists:
 def _read(reports_dir: Path, folder: Path, finished: datetime) -> Report:
     """Read a report's folder once for each time that it was written.
 
-    It belongs to the sample in whose folder it stands, whatever it says: that is the one the user may read.
+    It belongs to the sample in whose folder it is, whatever its metrics.json says: that is the one the user may read.
     """
     return replace(read_report(reports_dir, folder, finished), sample=folder.parent.name)
 
@@ -102,7 +102,7 @@ def _pages(reports_dir: Path, pages: Sequence[FinishedPage], may_read: MayRead) 
 
 
 def _is_news(run: AirflowRun, newest: datetime | None) -> bool:
-    """Tell whether a run without a report stands above the finished ones: it has not ended, or failed after them.
+    """Say whether a run without a report is listed above the finished ones: it has not ended, or failed after them.
 
     One that ended well without a report was skipped; the sentence above the table says why.
     """
@@ -177,7 +177,7 @@ def list_dag(reports_dir: Path, dag_id: str, may_read: MayRead) -> Lists:
 
     Args:
         reports_dir: CDISCOUNT_REPORTS.
-        dag_id: One that the user may read; another project's has an empty list.
+        dag_id: One that the user may read; a DAG of a different project has an empty list.
         may_read: Tells of other DAGs whether the user may read them: a comparison shows several samples.
     """
     sample = sample_of(dag_id)

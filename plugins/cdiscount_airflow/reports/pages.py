@@ -2,13 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import quote
-
-import jinja2
 
 from cdiscount_airflow.links import task_log
 from cdiscount_airflow.reports.airflow_runs import AirflowRun, AirflowTask
@@ -17,8 +12,7 @@ from cdiscount_airflow.reports.listing import Lists, Section
 from cdiscount_airflow.reports.owners import CATALOGUE_DAG, COMPARISON_DAG
 from cdiscount_tasks.pages.overview.page import NUM_OPEN_RUNS
 from cdiscount_tasks.pages.overview.rows import FinishedPage, FinishedReport, UnreadableReport
-from cdiscount_tasks.pages.parts.templating import page_css, templates
-from cdiscount_tasks.vocabulary import DRAWN_WARNING
+from cdiscount_tasks.pages.parts.templating import render_page
 
 _TEMPLATES_DIR = Path(__file__).parent / "templates"
 _UNDER_WAY = ("running", "queued", "scheduled", "up_for_retry", "up_for_reschedule", "deferred", "restarting")
@@ -26,31 +20,8 @@ _UNDER_WAY = ("running", "queued", "scheduled", "up_for_retry", "up_for_reschedu
 LinkedT = TypeVar("LinkedT", bound=FinishedPage | FinishedReport | UnreadableReport)
 
 
-def _minute(moment: datetime | None) -> str:
-    return "" if moment is None else f"{moment:%Y-%m-%d %H:%M}"
-
-
-def _spoken(sentence: str) -> str:
-    """Begin a sentence large and end it with a stop."""
-    ends = sentence.endswith((".", "!", "?", "]", ":"))
-    return f"{sentence[:1].upper()}{sentence[1:]}{'' if ends or not sentence else '.'}"
-
-
-@cache
-def _templates() -> jinja2.Environment:
-    """Return the project's templates and filters, with those of the plugin beside them."""
-    project = templates(autoescape=True)
-    loaders = [jinja2.FileSystemLoader(_TEMPLATES_DIR), project.loader]
-    environment = project.overlay(loader=jinja2.ChoiceLoader([one for one in loaders if one is not None]))
-    environment.filters["minute"] = _minute
-    environment.filters["in_link"] = lambda text: quote(text, safe="")
-    environment.filters["spoken_out"] = _spoken
-    environment.globals["task_log"] = task_log
-    return environment
-
-
 def _render(name: str, **content: Any) -> str:
-    return _templates().get_template(name).render(css=page_css(), **content)
+    return render_page(name, beside=_TEMPLATES_DIR, **content)
 
 
 def _linked(row: LinkedT, root: str) -> LinkedT:
@@ -68,8 +39,8 @@ def _section(section: Section, root: str) -> Section:
 
 
 _NOTHING_YET = {
-    None: "There is no report yet that you may read. Open a sample's DAG and press Trigger: its report is listed here.",
-    CATALOGUE_DAG: "No page yet. Press Trigger: it writes the page of what the catalogue holds.",
+    None: "No report yet that your account may read. Open a sample's DAG and press Trigger: its report will be here.",
+    CATALOGUE_DAG: "No page yet. Press Trigger: the run writes a page of what the catalogue holds.",
     COMPARISON_DAG: "No comparison yet. Let two samples finish a run of the same preset, then press Trigger.",
 }
 
@@ -92,7 +63,12 @@ def list_page(
         may_edit: Whether the user may edit a DAG, and so judge its labels.
         why: Says why a run failed; empty: the user may not see it, or nothing is known.
     """
-    samples = [_section(one, root) for one in lists.samples]
+    broken = broken or {}
+    samples = [
+        _section(one, root)
+        for one in lists.samples
+        if one.reports or one.without_report or one.dag_id not in broken  # a broken file's sentence is all there is
+    ]
     kinds = {"comparison": lists.comparison, "catalogue": lists.catalogue}
     others = [(kind, _section(section, root)) for kind, section in kinds.items() if section]
     return _render(
@@ -101,13 +77,12 @@ def list_page(
         others=others,
         root=root,
         dag_id=dag_id,
-        broken=broken or {},
+        broken=broken,
         why=why,
         nothing_yet=_NOTHING_YET.get(dag_id, "This DAG writes no reports."),
         num_open=NUM_OPEN_RUNS,
         any_drawn=lists.any_drawn,
         may_judge={section.dag_id for section in samples if section.has_list and may_edit(section.dag_id)},
-        drawn_warning=DRAWN_WARNING,
     )
 
 
@@ -127,18 +102,19 @@ def state_page(
         causes: Why tasks ended as they did; None: the user may not read their logs.
     """
 
-    def told(state: str) -> list[tuple[AirflowTask, Cause | None]]:
+    def with_causes(state: str) -> list[tuple[AirflowTask, Cause | None]]:
         return [(task, causes.of(task) if causes else None) for task in tasks or () if task.state == state]
 
-    failed, cause_of_run = told("failed"), causes.of_run() if causes else None
+    failed, cause_of_run = with_causes("failed"), causes.of_run() if causes else None
     ends = [cause for _, cause in failed] or [cause_of_run]
     return _render(
         "state.html",
         run=run,
+        task_log=task_log,
         tasks=tasks,
         writes_reports=writes_reports,
         failed=failed,
-        retried=told("up_for_retry"),
+        retried=with_causes("up_for_retry"),
         stopped=all(cause is not None and cause.by_hand for cause in ends),
         nothing_frozen=any(task.task_id in _FREEZES for task, _ in failed),
         keeps_inputs=run.dag_id != CATALOGUE_DAG,
@@ -151,8 +127,8 @@ def state_page(
 
 
 def bar_of(**content: Any) -> str:
-    """Make the bar that stands above a report: `address`, `link`, `dag_id` and `downloads`."""
-    return _templates().get_template("bar.html").render(**content)
+    """Make the bar above a report: `address`, `link`, `dag_id` and `downloads`."""
+    return _render("bar.html", **content)
 
 
 def refusal_page(status: int, sentence: str, login: str | None = None) -> str:

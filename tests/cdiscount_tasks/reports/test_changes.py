@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from cdiscount_tasks.artifacts.hashes import hash_file
-from cdiscount_tasks.reports.changes import CHANGE_FILE, with_changes
+from cdiscount_tasks.reports.changes import CHANGE_FILE, as_change, with_changes
 from cdiscount_tasks.reports.folders import oldest_first, read_report, report_folders
 from cdiscount_tasks.reports.overview import write_reports_index
 from tests.material.finished_reports import write_finished
@@ -87,7 +87,7 @@ def test_a_run_of_the_same_words_with_other_settings_in_its_preset_is_another_ki
 
     change = reports.newest().change
 
-    assert change.against == "another kind of run: smoke, 2026-09-21 14:13"
+    assert change.against == "a run with different settings: smoke, 2026-09-21 14:13"
     assert "image size 64 -> 96" in change.since
 
 
@@ -97,7 +97,7 @@ def test_where_nothing_is_comparable_it_says_what_it_compares_with(reports):
 
     change = reports.newest().change
 
-    assert change.against == "another kind of run: smoke with epochs 2, 2026-09-21 14:13"
+    assert change.against == "a run with different settings: smoke with epochs 2, 2026-09-21 14:13"
     assert change.since == ("epochs 2 -> 8",)
 
 
@@ -114,7 +114,7 @@ def test_another_seed_of_the_training_is_comparable_and_named(reports):
 @pytest.mark.parametrize(
     ("before", "after", "words"),
     [
-        ({}, {"catalogue_id": "beef"}, "another catalogue"),
+        ({}, {"catalogue_id": "beef"}, "a different catalogue"),
         ({"weights": "a"}, {"weights": "b"}, "other pretrained weights"),
         ({"num_fixes": 3}, {"num_fixes": 2}, "1 label fix fewer"),
         ({}, {"labels": {"conflicts": "keep"}}, "conflicts drop_image -> keep"),
@@ -135,6 +135,14 @@ def test_of_comparable_runs_one_of_the_same_catalogue_is_taken(reports):
     change = reports.newest().change
 
     assert (change.against, change.note) == ("2026-09-21 14:13", "the same predictions")
+
+
+def test_two_runs_that_err_at_the_same_products_say_why_there_is_no_interval(reports):
+    reports.add("a")
+    run = reports.newest()
+    stored = {"how": "paired", "points": 0.0, "low": None, "high": None, "num_products": 200, "num_common": 200}
+    note = as_change(stored, run, run).note
+    assert note == "the same 200 test products, each right or wrong in both runs, so there is no interval"
 
 
 def test_the_same_products_in_other_categories_are_not_paired(reports):

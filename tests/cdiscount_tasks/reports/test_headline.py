@@ -3,7 +3,7 @@ import json
 import pytest
 
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.reports.headline import percent_with_interval, preset_in_words, read_headline, sentence
+from cdiscount_tasks.reports.headline import accuracy_in_words, preset_in_words, read_headline, sentence
 from tests.material.finished_reports import change_metrics, write_finished
 
 
@@ -45,12 +45,16 @@ def test_the_verdict_is_told_in_words(tmp_path, above_baseline, certified, verdi
 
 def test_the_sentence_has_the_baseline_beside_the_accuracy(tmp_path):
     assert sentence(read_headline(write_finished(tmp_path))) == (
-        "Wine: product accuracy 75.0 % [65.0, 85.0] (95 % interval; 4 test products); always the largest class: 50.0 %"
+        "Wine: product accuracy 75.0 %, 65.0 to 85.0 (95 % interval, 4 test products); "
+        "always answering the largest class: 50.0 %"
     )
 
 
 def test_what_is_undefined_is_no_number():
-    assert (percent_with_interval(None), percent_with_interval(0.5, None, None)) == ("undefined", "50.0 %")
+    nothing = {"product_accuracy": None, "product_accuracy_low": None, "product_accuracy_high": None}
+
+    assert accuracy_in_words(nothing) == "undefined"
+    assert accuracy_in_words({**nothing, "product_accuracy": 0.5}) == "50.0 %"
 
 
 def test_a_damaged_metrics_json_says_what_to_do(tmp_path):

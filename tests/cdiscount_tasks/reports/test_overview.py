@@ -88,7 +88,7 @@ def test_a_change_of_preset_is_told(tmp_path):
     write_finished(tmp_path, "a")
     write_finished(tmp_path, "b", at=FIRST_S + DAY_S, preset="baseline")
 
-    assert "against another kind of run: smoke, 2026-09-21 14:13" in rows_of(written(tmp_path))[0]
+    assert "against a run with different settings: smoke, 2026-09-21 14:13" in rows_of(written(tmp_path))[0]
 
 
 def test_the_first_run_has_nothing_before_it(tmp_path):

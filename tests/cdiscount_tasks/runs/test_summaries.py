@@ -55,12 +55,13 @@ REPORT = {
         (
             summaries.of_audit,
             AUDIT,
-            "1 suspect among 542 products; a leaky split would change the accuracy by -0.4 points (by product)",
+            "1 suspect among 542 products; "
+            "a leaky split would change the accuracy by \N{MINUS SIGN}0.4 points (by product)",
         ),
         (
             summaries.of_report,
             REPORT,
-            "product accuracy 66.0 % [52.4, 77.4] on 94 test products; always the largest class: 55.3 %",
+            "product accuracy 66.0 %, 52.4 to 77.4, on 94 test products; always answering the largest class: 55.3 %",
         ),
         (summaries.of_ranges, [], "the catalogue is indexed already"),
         (summaries.of_ranges, [{"start": 0, "stop": 33142500}], "33.1 MB to scan in 1 range"),

@@ -58,7 +58,7 @@ def test_the_answer_says_which_is_harder_and_of_whom_it_tells(written):
     assert result["answer"] == facts["answer"]
     assert facts["answer"].startswith("At equal size, the five categories of Wine are ")
     assert "harder than those of Bag" in facts["answer"]
-    assert facts["answer"].endswith("This tells of these two samples alone.")
+    assert facts["answer"].endswith("This holds for these two samples only.")
 
 
 def test_the_page_opens_with_the_answer_and_says_why_there_is_no_random_choices(page, written):
@@ -200,7 +200,7 @@ def test_a_random_choices_is_shown_with_the_samples_in_it(place, runs, tmp_path)
     )
     out_dir, _, facts = compare(place, runs, random_choices_dir, no_random_choices="")
     page = Page((out_dir / "comparison.html").read_text("utf-8"))
-    assert "five random categories of one level-2 name are 20.0 points [15.0, 25.0] harder" in facts["answer"]
+    assert "five random categories of one level-2 name are 20.0 points (15.0 to 25.0) harder" in facts["answer"]
     assert "12 of 30 alike choices are harder" in page.text
     assert "30 of 30 alike choices are harder, 21 of 30 unlike ones" in page.text
     assert MINUS not in facts["answer"]

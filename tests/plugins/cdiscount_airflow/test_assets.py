@@ -55,10 +55,10 @@ def test_both_are_joined():
         ({}, ["**Runs by itself**: never"], ["Unpausing"]),
         (
             {"cron": "0 3 * * 1"},
-            ["cron `0 3 * * 1` (UTC), once", "skipped where nothing changed", "at once"],
+            ["cron `0 3 * * 1` (UTC), once", "skipped if nothing changed", "at once"],
             ["indexed"],
         ),
-        ({"on_new_index": True}, ["when a new catalogue has been indexed, once", "a pause starts none"], ["cron"]),
+        ({"on_new_index": True}, ["when a new catalogue has been indexed, once", "the pause starts no run"], ["cron"]),
         ({"cron": "0 3 * * 1", "retrain": "always"}, ["with a seed of its own"], ["is skipped"]),
     ],
 )

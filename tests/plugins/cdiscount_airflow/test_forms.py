@@ -125,7 +125,7 @@ def test_the_form_takes_what_the_config_takes(right):
 
 
 def test_an_unknown_key_is_refused_with_names_that_are_close():
-    with pytest.raises(ConfigError, match="'epoch' is no setting of this run; did you mean epochs"):
+    with pytest.raises(ConfigError, match="'epoch' is not a setting of this run; did you mean epochs"):
         forms.overrides_of(filled(), {"epoch": 3})
 
 
@@ -170,7 +170,7 @@ def test_a_folder_without_samples_leaves_the_comparison_a_form():
 
 
 def test_an_unknown_key_of_a_comparison_is_refused():
-    with pytest.raises(ConfigError, match="'sample' is no setting of this run; did you mean samples"):
+    with pytest.raises(ConfigError, match="'sample' is not a setting of this run; did you mean samples"):
         forms.comparison_settings(comparison_form(["mixed_bag", "wine"]), {"sample": ["wine"]})
 
 

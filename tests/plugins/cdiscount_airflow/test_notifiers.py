@@ -80,7 +80,7 @@ def test_a_report_tells_accuracy_verdict_and_where_it_stands(tmp_path, monkeypat
 
     message = notifiers.report_message(context_of())
 
-    assert message.subject.startswith("Wine: product accuracy 75.0 % [65.0, 85.0] (95 % interval; 4 test products)")
+    assert message.subject.startswith("Wine: product accuracy 75.0 %, 65.0 to 85.0 (95 % interval, 4 test products)")
     assert message.lines[0].endswith("the split is certified.")
     assert f"Report: {folder / 'report.html'}" in message.lines
     assert message.lines[-1] == "http://127.0.0.1:8080/dags/cdiscount_wine/runs/manual__1/plugin/evaluation-report"

@@ -43,6 +43,11 @@ def write_wheel(folder: Path, name: str) -> str:
     return f"{name}==1.0 \\\n    --hash=sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}\n    # via test\n"
 
 
+def test_the_readme_names_the_sizes_that_the_set_up_does():
+    readme = (setup.PROJECT_DIR / "README.md").read_text(encoding="utf-8")
+    assert f"TensorFlow alone is {setup.TENSORFLOW_GB} GB; up to {setup.VENV_GB} GB of disk in all" in readme
+
+
 def start(project_dir: Path, **variables: str) -> "subprocess.Popen[str]":
     """Start a set-up in a process of its own."""
     code = f"from pathlib import Path; from tools.setup import setup; setup.main(Path({str(project_dir)!r}))"

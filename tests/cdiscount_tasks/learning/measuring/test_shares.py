@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from cdiscount_tasks.learning.measuring import intervals, shares
-from cdiscount_tasks.pages.report.coverage import GOAL, MEASURED_COVERAGE
+from cdiscount_tasks.pages.report.coverage import GOAL, measured
 from tests.conftest import TEST_SCALE
 from tests.material import drawn_test_sets
 from tests.material.drawn_test_sets import Cell
@@ -135,10 +135,11 @@ def test_in_a_simulation_of_300_groups_the_interval_covers_the_truth_in_93_to_97
 
 @pytest.mark.parametrize("num_groups", drawn_test_sets.NUMS_GROUPS if TEST_SCALE > 1 else [40, 100])
 def test_the_coverage_that_the_page_tells_is_found_again(num_groups):
-    for accuracy in drawn_test_sets.ACCURACIES:
-        same = [cell for cell in drawn_test_sets.cells() if cell[:2] == (num_groups, accuracy)]
-        covered = [coverage(cell, 1_000) for cell in same]
-        assert (min(covered), max(covered)) == pytest.approx(MEASURED_COVERAGE[num_groups, accuracy], abs=0.012)
+    for held in measured()["accuracy"]["cells"]:
+        if held["num_groups"] == num_groups:
+            same = [cell for cell in drawn_test_sets.cells() if cell[:2] == (num_groups, held["accuracy"])]
+            covered = [coverage(cell, 1_000) for cell in same]
+            assert (min(covered), max(covered)) == pytest.approx((held["least"], held["most"]), abs=0.012)
 
 
 @pytest.mark.parametrize("method", ["Wilson by single products", drawn_test_sets.SINGLE_IMAGES])

@@ -29,20 +29,20 @@ def facts(accuracies, differences, gap=None):
 def test_the_first_sample_may_be_the_harder_one():
     told = answer(facts({"wine": 0.84, "bag": 0.92}, {("wine", "bag"): figure(-0.08, -0.11, -0.05)}))
     assert told == (
-        "At equal size, the five categories of Wine are 8.0 points [5.0, 11.0] harder than those of Bag: 0.840 against "
-        "0.920. This tells of these two samples alone."
+        "At equal size, the five categories of Wine are 8.0 points (5.0 to 11.0) harder than those of Bag: "
+        "84.0 % against 92.0 %. This holds for these two samples only."
     )
 
 
 def test_the_second_sample_may_be_the_harder_one():
     told = answer(facts({"bag": 0.92, "wine": 0.84}, {("bag", "wine"): figure(0.08, 0.05, 0.11)}))
-    assert "of Wine are 8.0 points [5.0, 11.0] harder than those of Bag" in told
+    assert "of Wine are 8.0 points (5.0 to 11.0) harder than those of Bag" in told
 
 
 def test_an_interval_over_zero_is_no_difference():
     told = answer(facts({"wine": 0.91, "bag": 0.92}, {("wine", "bag"): figure(-0.01, -0.04, 0.02)}))
     assert told.startswith(
-        "At equal size, no difference is shown between Wine and Bag: 0.910 against 0.920, 1.0 points ["
+        "At equal size, no difference is shown between Wine and Bag: 91.0 % against 92.0 %, 1.0 points ("
     )
 
 
@@ -51,13 +51,16 @@ def test_an_interval_over_zero_is_no_difference():
     [
         (
             figure(0.2, 0.1, 0.3),
-            "five random categories of one level-2 name are 20.0 points [10.0, 30.0] harder than five",
+            "five random categories of one level-2 name are 20.0 points (10.0 to 30.0) harder than five",
         ),
         (
             figure(-0.2, -0.3, -0.1),
-            "five random categories of one level-2 name are 20.0 points [10.0, 30.0] easier than",
+            "five random categories of one level-2 name are 20.0 points (10.0 to 30.0) easier than",
         ),
-        (figure(0.0, -0.1, 0.1), "are not shown to differ from those of different level-1 names: 0.0 points"),
+        (
+            figure(0.0, -0.1, 0.1),
+            "are not shown to be harder or easier than five of different level-1 names: 0.0 points",
+        ),
     ],
 )
 def test_the_random_choices_answers_for_the_catalogue(gap, words):
@@ -66,9 +69,9 @@ def test_the_random_choices_answers_for_the_catalogue(gap, words):
 
 def test_without_features_the_answer_says_that_there_is_none():
     without = copy.deepcopy(facts({"a": 0.8, "b": 0.9}, {}))
-    without |= {"features": None, "no_features": "no weights stand there"}
+    without |= {"features": None, "no_features": "no weights are there"}
     assert answer(without) == (
-        "The networks, one run each: A 0.700, B 0.700. Not answered at equal size: no weights stand there."
+        "The networks, one run each: A 70.0 %, B 70.0 %. Not answered at equal size: no weights are there."
     )
 
 
@@ -82,8 +85,8 @@ def choices(alike, unlike):
 
 def test_the_figure_of_the_random_choices_says_in_words_what_it_shows():
     alt = draw_random_choices(choices([0.5, 0.6, 0.8], [0.9, 0.95]), ["bag", "wine"]).alt
-    assert "3 draws of one level-2 name: 0.500 to 0.800, half of them below 0.600" in alt
-    assert "sample B at 0.600" in alt and "sample A" not in alt
+    assert "3 draws of one level-2 name: 50.0 % to 80.0 %, half of them below 60.0 %" in alt
+    assert "sample B at 60.0 %" in alt and "sample A" not in alt
 
 
 def test_a_random_choices_of_one_kind_has_no_empty_row():

@@ -64,7 +64,7 @@ def test_a_run_without_an_interval_takes_the_band_away():
 
 def test_the_words_tell_first_lowest_highest_and_last():
     alt = draw_sparkline(points([0.75, 0.6, 0.9, 0.8])).alt
-    for word in ("4 runs", "first 0.750", "lowest 0.600", "highest 0.900", "last 0.800", "0.750 to 0.850"):
+    for word in ("4 runs", "first 75.0 %", "lowest 60.0 %", "highest 90.0 %", "last 80.0 %", "75.0 to 85.0"):
         assert word in alt
 
 

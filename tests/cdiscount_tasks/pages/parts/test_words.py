@@ -30,6 +30,31 @@ def test_a_figure_that_rounds_to_zero_has_no_sign():
     assert words.number(-0.0006) == "-0.001"
 
 
+def figure(value, low=None, high=None):
+    return {"value": value, "low": low, "high": high}
+
+
+def test_a_share_is_written_in_per_cent_with_one_decimal_and_its_interval():
+    assert words.share(figure(0.7358, 0.6624, 0.7991)) == "73.6 %, 66.2 to 79.9"
+    assert words.share(figure(0.5)) == "50.0 %"
+    assert words.share(figure(None)) == "undefined"
+    assert words.percent_interval(figure(0.5)) == "no interval"
+
+
+def test_a_difference_is_written_in_points_and_turned_round_by_its_sign():
+    gap = figure(-0.081, -0.132, -0.03)
+    assert words.points(gap) == "\N{MINUS SIGN}8.1 points (\N{MINUS SIGN}13.2 to \N{MINUS SIGN}3.0)"
+    assert words.points(gap, -1) == "8.1 points (3.0 to 13.2)"
+    assert words.points(figure(0.081)) == "+8.1 points"
+    assert words.points(figure(None)) == "undefined"
+    assert (words.distance(0.113), words.distance(None)) == ("11.3 points", words.NO_FIGURE)
+
+
+@pytest.mark.parametrize(("text", "said"), [("no weights", "No weights."), ("Why?", "Why?"), ("", "")])
+def test_a_sentence_begins_large_and_ends_with_a_stop(text, said):
+    assert words.sentence(text) == said
+
+
 def test_classes_that_share_a_name_are_told_apart_by_their_ids():
     names = words.class_names([make_class("VIN", 1), make_class("VIN", 2), make_class("EAU", 3)])
     assert [name.short for name in names] == ["VIN (1)", "VIN (2)", "EAU"]

@@ -45,8 +45,8 @@ def test_the_same_figures_give_the_same_svg_and_share_no_id():
 
 def test_figures_say_in_words_what_they_show():
     as_predicted, _, risk = draw_confidence(make_product())
-    assert "0.100 apart" in as_predicted.alt and as_predicted.alt in as_predicted.svg
-    assert "0.200 of all, 0.020 of the surer half" in risk.alt
+    assert "10.0 points apart" in as_predicted.alt and as_predicted.alt in as_predicted.svg
+    assert "20.0 % of all, 2.0 % of the surer half" in risk.alt
 
 
 @pytest.mark.parametrize(("num_answered", "marked"), [((0, 0), []), ((0, 9), ["95 %"]), ((9, 9), ["99 %", "95 %"])])

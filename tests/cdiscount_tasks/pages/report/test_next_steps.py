@@ -63,7 +63,7 @@ def test_each_figure_that_is_amiss_leads_to_its_advice(change, advice):
 
 def test_the_most_confused_pair_is_named():
     metrics = changed(test__product__confusion={"pairs": [{"true": 1, "predicted": 0, "n": 12, "share": 0.364}]})
-    assert next_steps(metrics, NAMES)[0].why == "WHITE is taken for RED 12 times, 36 % of its test products."
+    assert next_steps(metrics, NAMES)[0].why == "WHITE is taken for RED 12 times, 36.4 % of its test products."
 
 
 @pytest.mark.parametrize(
@@ -71,7 +71,7 @@ def test_the_most_confused_pair_is_named():
     [
         ({"suspects__num_listed": 1}, "1 product is listed, and no list"),
         ({"suspects__num_listed": 2}, "2 products are listed, and no list"),
-        ({"model__best_epoch": 1, "model__num_epochs": 1}, "There was one epoch alone: whether more would help"),
+        ({"model__best_epoch": 1, "model__num_epochs": 1}, "There was only one epoch, so nobody knows yet whether"),
         ({"model__best_epoch": 8}, "The last of 8 epochs was the best: the validation loss was still falling."),
     ],
 )

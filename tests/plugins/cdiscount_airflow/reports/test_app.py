@@ -3,7 +3,7 @@ import os
 import re
 import shutil
 import zipfile
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from urllib.parse import quote, urljoin
 
@@ -395,7 +395,7 @@ def test_nothing_can_be_written(client, method):
     [
         ("their_dag", "This DAG writes no reports."),
         ("cdiscount_tea", "Press <b>Trigger</b> and choose a preset"),
-        ("cdiscount_catalogue", "Press Trigger: it writes the page of what the catalogue holds."),
+        ("cdiscount_catalogue", "Press Trigger: the run writes a page of what the catalogue holds."),
         ("cdiscount_sample_comparison", "Let two samples finish a run of the same preset, then press Trigger."),
     ],
 )
@@ -440,7 +440,7 @@ def test_a_run_that_nobody_knows_is_told(client):
     answer = client().get(f"{PREFIX}/dags/cdiscount_wine/runs/manual__x/")
 
     assert answer.status_code == 404
-    assert "Airflow knows no run manual__x" in answer.text
+    assert "Airflow has no run manual__x" in answer.text
 
 
 def ask_state(client, database, state, *tasks, run_id="manual__2026-11-25T16:00:00+00:00"):
@@ -465,11 +465,28 @@ def test_a_running_run_tells_which_task_runs(client, database):
     assert "1 of 3 tasks done" in answer.text
 
 
+@pytest.mark.parametrize("state", [None, "scheduled", "queued", "upstream_failed"])
+def test_a_cleared_task_that_has_not_begun_again_shows_no_times_of_the_try_before(client, database, state):
+    began, ended = datetime(2026, 11, 25, 9, 7, tzinfo=UTC), datetime(2026, 11, 25, 9, 9, tzinfo=UTC)
+    times = {"start_date": began, "end_date": ended}
+    answer = ask_state(
+        client,
+        database,
+        "running",
+        ("fix_labels", "Fix the labels", "success", {**times, "start_date": began - timedelta(hours=1)}),
+        ("train_model", "Train the model", state, times),
+    )
+
+    assert "2026-11-25 08:07" in answer.text
+    assert answer.text.count("2026-11-25 09:09") == 1
+    assert "2026-11-25 09:07" not in answer.text
+
+
 @pytest.mark.parametrize(
     ("state", "words"),
     [
-        ("queued", "Not yet: this run is queued"),
-        ("success", "no report of it is in the reports folder"),
+        ("queued", "Queued: no report yet"),
+        ("success", "its report is not in the reports folder"),
         ("failed", "None of its tasks failed"),
     ],
 )

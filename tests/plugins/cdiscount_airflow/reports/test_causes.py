@@ -114,15 +114,15 @@ def test_each_part_of_a_mapped_task_has_its_own_sentence_and_log(run):
 def test_a_process_that_was_killed_is_told_as_that(failed):
     page = failed.shown()
 
-    assert "It ended without giving a reason. Its process was killed" in page
+    assert "It ended without giving a reason: its process was killed" in page
     assert "says what is wrong" not in page
 
 
 @pytest.mark.parametrize(
     ("event", "words"),
     [
-        ("heartbeat timeout", "no sign of life"),
-        ("state mismatch", "ended before it could say how"),
+        ("heartbeat timeout", "Its process was lost"),
+        ("state mismatch", "Its process was killed, most often"),
         ("stuck in queued tries exceeded", "No worker took it in time"),
     ],
 )
@@ -183,7 +183,7 @@ def test_a_reader_without_the_right_to_logs_does_not_see_the_sentence(failed, au
     page = failed.shown("viewer")
 
     assert "secret sentence" not in page
-    assert "not the logs of its tasks" in page
+    assert "which your account may not read" in page
 
 
 def test_who_stopped_a_run_is_named_to_those_alone_who_may_see_what_others_did(failed, auth_manager):
@@ -210,7 +210,7 @@ def test_a_running_run_tells_why_a_task_is_tried_again(run):
     run.left("train_model", "OSError: the disk was busy")
     page = run.shown()
 
-    assert "Train the model failed in try 1, and is tried again" in page
+    assert "Train the model failed in try 1 and will be tried again" in page
     assert "OSError: the disk was busy." in page
 
 
@@ -251,5 +251,5 @@ def test_tasks_are_listed_in_the_dags_order_and_only_finished_ones_count_as_done
 def test_what_did_not_run_is_grey(failed):
     page = failed.shown()
 
-    assert re.search('<span class="badge plain">. not run: a task before it failed</span>', page)
+    assert re.search('<span class="badge plain">. not run: an earlier task failed</span>', page)
     assert page.count('class="badge no"') == 2  # the run and the task that failed

@@ -252,7 +252,7 @@ def test_a_newer_list_keeps_what_was_judged_in_an_older_one(client, fixes_path, 
     ("changes", "status", "words"),
     [
         ({"verdict-1": "other"}, 422, "say which one"),
-        ({"category-1": "7"}, 422, "You named another category"),
+        ({"category-1": "7"}, 422, "You named a category"),
         ({"verdict-1": "other", "category-1": "999"}, 422, "999 is no category of this sample"),
         ({"verdict-99": "catalogue"}, 400, "Product 99 is not in this list"),
         ({"was-1": "catalogue:x"}, 400, "changed on its way"),
