@@ -14,11 +14,13 @@ class Step(NamedTuple):
         what: To do, in few words.
         why: The figure that says so, as a sentence.
         link: To the part of the page, or the file beside it, that shows it.
+        gain: What it may bring, in few words.
     """
 
     what: str
     why: str
     link: str
+    gain: str
 
 
 def _faults(metrics: Mapping[str, Any]) -> Iterator[Step]:
@@ -28,6 +30,7 @@ def _faults(metrics: Mapping[str, Any]) -> Iterator[Step]:
             "Use none of these figures",
             "Splits share pictures, so the test asks about pictures that were learnt.",
             "#certificate",
+            "figures that can be believed",
         )
     low, baseline = metrics["test"]["product"]["accuracy"]["low"], metrics["test"]["baseline"]["majority"]["value"]
     if not metrics["verdict"]["above_baseline"] and None not in (low, baseline) and low > baseline:
@@ -36,6 +39,7 @@ def _faults(metrics: Mapping[str, Any]) -> Iterator[Step]:
             "The class that is largest in train is rare in test, so being better than always answering it shows "
             "nothing: give the split file a test with every class in about the shares of train.",
             "#certificate",
+            "a baseline that means something",
         )
     elif not metrics["verdict"]["above_baseline"]:
         yield Step(
@@ -43,6 +47,7 @@ def _faults(metrics: Mapping[str, Any]) -> Iterator[Step]:
             "It is not shown to be better than always answering the largest class: train for more epochs, with a lower "
             "learning rate or with a different preset.",
             "#curves",
+            "a model that is better than guessing",
         )
 
 
@@ -57,6 +62,7 @@ def _training(metrics: Mapping[str, Any]) -> Iterator[Step]:
                 f"A plain classifier on frozen {leak['network']} features gets {percent(certified['value'])} of single "
                 f"pictures right, this network {percent(found)}: take a preset with weights, such as transfer.",
                 "#leak",
+                f"about {100 * (certified['value'] - found):.0f} points",
             )
     if model["best_epoch"] == model["num_epochs"]:
         why = (
@@ -64,7 +70,7 @@ def _training(metrics: Mapping[str, Any]) -> Iterator[Step]:
             if model["num_epochs"] == 1
             else f"The last of {model['num_epochs']:,} epochs was the best: the validation loss was still falling."
         )
-        yield Step("Train for more epochs", why, "#curves")
+        yield Step("Train for more epochs", why, "#curves", "unknown until tried")
 
 
 def _data(metrics: Mapping[str, Any], names: list[ClassName]) -> Iterator[Step]:
@@ -76,6 +82,7 @@ def _data(metrics: Mapping[str, Any], names: list[ClassName]) -> Iterator[Step]:
             "Judge the label suspects",
             f"{listed} listed, and no list of this sample has come back yet: the next run learns from what you find.",
             "suspects.html",
+            f"up to {percent(suspects['num_suspects'] / suspects['num_products_judged'])} of the labels mended",
         )
     pairs = product["confusion"]["pairs"]
     if pairs:
@@ -85,6 +92,7 @@ def _data(metrics: Mapping[str, Any], names: list[ClassName]) -> Iterator[Step]:
             f"{names[worst['true']].short} is taken for {names[worst['predicted']].short} "
             f"{count(worst['n'], 'time')}, {percent(worst['share'])} of its test products.",
             "#pairs",
+            f"at most {100 * worst['n'] / product['accuracy']['n']:.1f} points",
         )
     num_groups = product["accuracy"]["num_groups"]
     few = sum(one["too_few_to_judge"] for one in product["per_class"])
@@ -95,6 +103,7 @@ def _data(metrics: Mapping[str, Any], names: list[ClassName]) -> Iterator[Step]:
             f"Test has {count(num_groups, 'group')}{small}: four times as many would halve the intervals. Take more "
             "products of each category, where the catalogue has them, or a larger share for test.",
             "#classes",
+            "intervals half as wide",
         )
 
 

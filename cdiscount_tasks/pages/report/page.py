@@ -10,6 +10,7 @@ import pandas as pd
 from cdiscount_tasks.pages.parts import words
 from cdiscount_tasks.pages.parts.figures import heat, learning_curves
 from cdiscount_tasks.pages.parts.templating import render_page
+from cdiscount_tasks.pages.report.answers import answers
 from cdiscount_tasks.pages.report.cases import Galleries
 from cdiscount_tasks.pages.report.class_table import choose_classes, worst_first
 from cdiscount_tasks.pages.report.confidence_figures import draw_confidence
@@ -82,6 +83,7 @@ def render_report(
         confidence_curves=draw_confidence(product),
         history=history.to_dict("records"),
         galleries=galleries,
+        answers=answers(metrics, names),
         steps=next_steps(metrics, names),
         suspects=suspects,
         class_sizes=_class_sizes(metrics["classes"]),
