@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-from cdiscount_tasks.pages.parts.words import ClassName, count, percent, percent_interval, points
+from cdiscount_tasks.pages.parts.words import ClassName, count, percent, points
 
 _MOSTLY = 0.5
 """From this share of the wrong answers on, contradictions of the catalogue are the main cause."""
@@ -121,8 +121,8 @@ def cause(metrics: Mapping[str, Any]) -> Answer:
     if wrong <= 0:
         return Answer("cause", question, True, "Nothing is wrong here", "Every test product was recognised.", more)
     said = (
-        f"{percent(wrong)} of the answers are wrong. {percent(unavoidable)} cannot be avoided: the same picture is filed "
-        "under several categories."
+        f"{percent(wrong)} of the answers are wrong. {percent(unavoidable)} cannot be avoided: the same picture is "
+        "filed under several categories."
     )
     mostly = "Mostly the data" if unavoidable >= _MOSTLY * wrong else "Mostly the model, as far as can be seen"
     return Answer("cause", question, None, mostly, said, more)

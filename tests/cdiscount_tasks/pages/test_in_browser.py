@@ -86,6 +86,7 @@ def look(tab, width, scheme):
 
     tab.set_viewport_size({"width": width, "height": 900})
     tab.emulate_media(color_scheme=scheme)
+    tab.evaluate("document.querySelectorAll('details.topic').forEach(topic => { topic.open = true })")
     rules = {"runOnly": {"type": "rule", "values": COLOUR_RULES}} if scheme == "dark" else {}
     found = Axe().run(tab, options={"resultTypes": ["violations"], **rules}).response["violations"]
     grave = [
@@ -144,3 +145,21 @@ def test_a_page_asks_for_nothing_but_itself(visits, paths, name):
 @pytest.mark.parametrize("name", PAGES)
 def test_the_browser_has_nothing_to_complain_of(visits, name):
     assert visits(name).complaints == []
+
+
+def test_a_link_of_the_contents_opens_the_topic_that_holds_its_part(browser, paths):
+    tab = browser.new_page()
+    tab.goto(paths["report"].as_uri())
+    part = tab.locator("#leak")
+    assert not part.is_visible()
+    tab.click("nav.contents a[href='#leak']")
+    part.wait_for(state="visible", timeout=5000)
+    tab.close()
+
+
+def test_on_paper_every_topic_is_unfolded(browser, paths):
+    tab = browser.new_page()
+    tab.goto(paths["report"].as_uri())
+    tab.emulate_media(media="print")
+    assert tab.locator("#glossary").bounding_box()["height"] > 100
+    tab.close()

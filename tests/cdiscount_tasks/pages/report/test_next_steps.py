@@ -15,7 +15,7 @@ GOOD = {
         "accuracy": {"certified": {**FIGURE, "value": 0.7, "low": 0.6}},
     },
     "model": {"input": {"weights": None}, "best_epoch": 5, "num_epochs": 8},
-    "suspects": {"num_listed": 0, "reviews": {"lists": []}},
+    "suspects": {"num_listed": 0, "num_suspects": 9, "num_products_judged": 90, "reviews": {"lists": []}},
     "test": {
         "image": {"accuracy": FIGURE},
         "baseline": {"majority": {**FIGURE, "value": 0.55}},

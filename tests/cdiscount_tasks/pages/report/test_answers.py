@@ -1,0 +1,99 @@
+import copy
+
+import pytest
+
+from cdiscount_tasks.pages.parts.words import ClassName
+from cdiscount_tasks.pages.report.answers import answers
+
+NAMES = [ClassName("RED", "RED", 1), ClassName("WHITE", "WHITE", 2)]
+FIGURE = {"value": 0.9, "low": 0.88, "high": 0.92, "n": 500, "num_groups": 400}
+MORE = {"value": 0.09, "low": 0.03, "high": 0.15, "n": 500, "num_groups": 400}
+GOOD = {
+    "verdict": {"certified": True, "above_baseline": True, "champion": None},
+    "split_certificate": {"shared_content_hashes": 0, "shared_pixel_hashes": 0},
+    "leak": {"reason": None, "inflation": {"by_image": MORE}},
+    "model": {"num_classes_predicted": 2},
+    "suspects": {"num_suspects": 5, "num_products_judged": 100},
+    "test": {
+        "baseline": {"majority": {**FIGURE, "value": 0.55}, "largest_in_test": {**FIGURE, "value": 0.95}, "gain": MORE},
+        "product": {
+            "accuracy": FIGURE,
+            "ceiling": {"value": 0.99},
+            "confusion": {"pairs": [{"true": 0, "predicted": 1, "n": 12, "share": 0.24}]},
+            "per_class": [{"too_few_to_judge": False}, {"too_few_to_judge": True}],
+        },
+    },
+}
+
+
+def answered(name, **values):
+    """Return one answer to the good metrics with some values changed, by dotted name with `__` for the dot."""
+    metrics = copy.deepcopy(GOOD)
+    for dotted, value in values.items():
+        *way, last = dotted.split("__")
+        place = metrics
+        for part in way:
+            place = place[part]
+        place[last] = value
+    return next(answer for answer in answers(metrics, NAMES) if answer.name == name)
+
+
+def test_the_questions_come_in_the_order_in_which_a_reader_asks_them():
+    assert [answer.name for answer in answers(GOOD, NAMES)] == ["trust", "better", "fails", "cause"]
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "good", "words"),
+    [
+        ("trust", {}, True, "would lie between 88.0 % and 92.0 %"),
+        ("trust", {"verdict__certified": False, "split_certificate__shared_pixel_hashes": 3}, False, "share 3 picture"),
+        ("trust", {"test__product__accuracy__low": None}, None, "No interval"),
+        ("better", {}, True, "right for 55.0 %; the model gains +9.0 points"),
+        ("better", {"verdict__above_baseline": False}, False, "largest in test gives 95.0 %"),
+        (
+            "better",
+            {"verdict__above_baseline": False, "test__baseline__majority__value": 0.9},
+            False,
+            "90.0 %; that may be as good",
+        ),
+        (
+            "better",
+            {"verdict__above_baseline": False, "test__baseline__majority__value": 0.99},
+            False,
+            "Always answering the largest class would be better",
+        ),
+        ("better", {"test__baseline__majority__value": None}, None, "No interval"),
+        ("fails", {}, None, "12 test products, 24.0 % of its class"),
+        ("fails", {"test__product__confusion__pairs": []}, True, "Every test product was recognised"),
+        ("cause", {}, None, "10.0 % of the answers are wrong. 1.0 % cannot be avoided"),
+        ("cause", {"test__product__accuracy__value": 1.0}, True, "Every test product was recognised"),
+        ("cause", {"test__product__ceiling__value": None}, None, "Nothing was measured"),
+    ],
+)
+def test_an_answer_says_the_figure_that_it_comes_from(name, change, good, words):
+    answer = answered(name, **change)
+    assert answer.good is good
+    assert words in answer.sentence
+
+
+def test_what_a_careless_split_would_have_said_stands_below_the_trust():
+    assert "would have reported more: +9.0 points" in answered("trust").more
+    assert "is not shown to report more" in answered("trust", leak__inflation__by_image__low=-0.01).more
+    assert "not computed: no weights" in answered("trust", leak__reason="no weights").more
+
+
+def test_a_model_of_one_answer_is_named():
+    answer = answered(
+        "better", verdict__above_baseline=False, test__baseline__majority__value=0.9, model__num_classes_predicted=1
+    )
+    assert "one class for everything" in answer.sentence
+
+
+def test_contradictions_are_the_main_cause_where_they_make_half_of_the_mistakes():
+    assert answered("cause", test__product__ceiling__value=0.94).short == "Mostly the data"
+    assert answered("cause").short != "Mostly the data"
+
+
+def test_suspects_are_a_suspicion_and_absent_without_an_audit():
+    assert "5.0 % of the judged labels look wrong (5 products)" in answered("cause").more
+    assert answered("cause", suspects=None).more == ""
