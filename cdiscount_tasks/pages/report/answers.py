@@ -35,8 +35,13 @@ def _careless(leak: Mapping[str, Any]) -> str:
         return f"What a careless split would have reported is not computed: {leak['reason']}."
     by_image = leak["inflation"]["by_image"]
     if by_image["low"] is None or by_image["low"] <= 0:
-        return f"A careless split is not shown to report more here: {points(by_image)}."
-    return f"A careless split, which puts copies on both sides, would have reported more: {points(by_image)}."
+        return (
+            f"A careless split is not shown to report more here: {points(by_image)}, measured with a simple classifier."
+        )
+    return (
+        f"A careless split, which puts copies on both sides, would have reported more: {points(by_image)}, measured with a "
+        "simple classifier."
+    )
 
 
 def trust(metrics: Mapping[str, Any]) -> Answer:
