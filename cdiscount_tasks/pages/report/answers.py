@@ -39,8 +39,8 @@ def _careless(leak: Mapping[str, Any]) -> str:
             f"A careless split is not shown to report more here: {points(by_image)}, measured with a simple classifier."
         )
     return (
-        f"A careless split, which puts copies on both sides, would have reported more: {points(by_image)}, measured with a "
-        "simple classifier."
+        f"A careless split, which puts copies on both sides, would have reported more: {points(by_image)}, measured "
+        "with a simple classifier."
     )
 
 
