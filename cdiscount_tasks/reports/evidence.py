@@ -151,7 +151,7 @@ def _read_twins(
     features_dir: Path | None, no_features: str, labels_dir: Path, images: pd.DataFrame, product_ids: Sequence[int]
 ) -> tuple[dict[int, list[TwinRow]], str | None]:
     if features_dir is None:
-        return {}, f"They are found by the features of a pretrained network, which were not computed: {no_features}."
+        return {}, f"They are found by the features of the pictures, which were not computed: {no_features}."
     try:
         return _find_twins(features_dir, labels_dir, images, product_ids), None
     except DataError as error:

@@ -12,7 +12,7 @@ from cdiscount_tasks.vocabulary import DRAWN_WARNING
 
 _TEMPLATES_DIR = Path(__file__).parents[1] / "templates"
 _WORDS = ("number", "signed", "points", "distance", "interval", "share", "percent", "percent_interval", "count",
-          "duration", "minute", "spoken", "sentence", "explained")  # fmt: skip
+          "duration", "minute", "spoken", "sentence", "explained", "features_named")  # fmt: skip
 
 
 def page_css() -> str:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from cdiscount_tasks.pages.parts.outside_text import plain
+from cdiscount_tasks.settings.networks import BACKBONES, DESCRIPTOR
 from cdiscount_tasks.vocabulary import Reason
 
 _LONGEST_NAME = 60
@@ -163,6 +164,17 @@ def duration(seconds: float | None) -> str:
     if hours:
         return f"{hours} h {rest_min:02d} min"
     return f"{minutes} min {rest_s:02d} s" if minutes else f"{rest_s} s"
+
+
+def features_named(network: str) -> str:
+    """Name what looked at the pictures: `features of MobileNetV2, trained on ImageNet`, or the project's descriptor.
+
+    Args:
+        network: As a features artifact names it.
+    """
+    if network == DESCRIPTOR:
+        return "the descriptor of shapes and colours that comes with the project"
+    return f"features of {BACKBONES[network].application if network in BACKBONES else network}, trained on ImageNet"
 
 
 def spoken(identifier: str) -> str:

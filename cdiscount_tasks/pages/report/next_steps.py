@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from cdiscount_tasks.pages.parts.words import ClassName, count, percent
+from cdiscount_tasks.pages.parts.words import ClassName, count, features_named, percent
 from cdiscount_tasks.pages.report.coverage import ENOUGH_GROUPS
 
 
@@ -59,7 +59,7 @@ def _training(metrics: Mapping[str, Any]) -> Iterator[Step]:
         if certified["low"] is not None and certified["low"] > found:
             yield Step(
                 "Start from a pretrained network",
-                f"A plain classifier on frozen {leak['network']} features gets {percent(certified['value'])} of single "
+                f"A plain classifier on {features_named(leak['network'])} gets {percent(certified['value'])} of single "
                 f"pictures right, this network {percent(found)}: take a preset with weights, such as transfer.",
                 "#leak",
                 f"about {100 * (certified['value'] - found):.0f} points",
