@@ -7,7 +7,7 @@ themselves, so that this file parses in a moment.
 
 from datetime import timedelta
 
-from airflow.sdk import DAG, TriggerRule, chain, dag
+from airflow.sdk import DAG, chain, dag
 from cdiscount_airflow import assets, deadlines, docs, forms, notifiers, sample_files
 from cdiscount_airflow.links import link_report
 from cdiscount_airflow.tasks.index import index_catalogue
@@ -91,11 +91,12 @@ def fix_labels(sample_name, run_id=None) -> str:
     execution_timeout=timedelta(days=1),
 )
 def extract_features(sample_name, run_id=None) -> str:
-    """Let a pretrained network look at every picture once: the preset's, or one whose file is here.
+    """Look at every picture once: with the preset's pretrained network, or with one whose file is here.
 
-    Skipped where the preset trains from scratch and this machine has no weights: none are fetched.
+    Where the preset trains from scratch and this machine has no weights, none are fetched: the descriptor of shapes
+    and colours that comes with the project looks at the pictures, on the CPU.
 
-    **Reads** the sample's pictures and the ImageNet weights.
+    **Reads** the sample's pictures, and the ImageNet weights.
     **Leaves** a feature vector of each picture, and of its mirror image where the preset wants that.
     **If it fails** because the weights do not fit, look at the file that the log names, in `CDISCOUNT_WEIGHTS`.
     """
@@ -107,7 +108,6 @@ def extract_features(sample_name, run_id=None) -> str:
     pool="gpu",
     retries=3,
     execution_timeout=timedelta(days=3),
-    trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,  # features may be skipped, labels may not
 )
 def train_model(sample_name, run_id=None) -> str:
     """Train the preset's network on the train split.
@@ -135,8 +135,6 @@ def evaluate_model(sample_name, run_id=None) -> str:
 def audit_labels(sample_name, run_id=None) -> str:
     """Find labels that other products contradict, and price what a leaky split would have reported.
 
-    Skipped with the features.
-
     **Reads** the features, the labels, and which lists of suspects people have been through.
     **Leaves** each product's out-of-sample probability, and accuracies under three kinds of split.
     **If it fails**, clear the task: the features stand.
@@ -144,10 +142,8 @@ def audit_labels(sample_name, run_id=None) -> str:
     return make("audit", sample_name, run_id)
 
 
-# Without features the audit is skipped, and the report says so.
 @stage_task(
     task_display_name="Write the report",
-    trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS,
     on_success_callback=notifiers.notifiers(read_environment(), notifiers.report_message),
 )
 def write_report(sample_name, run_id=None, outlet_events=None) -> str:

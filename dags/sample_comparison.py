@@ -53,10 +53,11 @@ def resolve_comparison(params=None, dag_run=None, run_id=None) -> list:
     map_index_template=MAP_INDEX_NAME,
 )
 def extract_features(sample_name: str, run_id=None) -> str:
-    """Let one frozen network look at a sample's pictures; its run has done so already where weights stood.
+    """Look at a sample's pictures as at those of the others; as a rule its run has done so already.
 
-    **Reads** the sample's pictures and the ImageNet weights.
-    **Leaves** a feature vector of each picture; skipped where no weights stand on this machine.
+    **Reads** the sample's pictures, and the ImageNet weights where this machine has any; else the descriptor of shapes
+    and colours that comes with the project looks at them.
+    **Leaves** a feature vector of each picture.
     **If it fails** because the weights do not fit, look at the file that the log names, in `CDISCOUNT_WEIGHTS`.
     """
     from cdiscount_tasks.runs import comparison_steps
@@ -70,7 +71,7 @@ def draw_categories(run_id=None) -> str:
     """Take some products of many categories out of the catalogue.
 
     **Reads** the index, the names CSV and the byte ranges of these products.
-    **Leaves** their pictures; skipped where the catalogue has too few categories, or no weights stand here.
+    **Leaves** their pictures; skipped where the catalogue has too few categories.
     **If it fails** because the catalogue is not the indexed one, trigger the samples anew, then compare again.
     """
     from cdiscount_tasks.runs import comparison_steps
@@ -93,9 +94,9 @@ def tie_groups(run_id=None) -> str:
 
 @stage_task(task_display_name="Extract their features", pool="gpu", retries=3, execution_timeout=timedelta(hours=12))
 def extract_their_features(run_id=None) -> str:
-    """Let the frozen network look at every picture of the pooled draw once.
+    """Look at every picture of the pooled draw once, as at those of the samples.
 
-    **Reads** the pictures and the ImageNet weights.
+    **Reads** the pictures, and the ImageNet weights where this machine has any.
     **Leaves** a feature vector of each picture.
     **If it fails**, clear the task.
     """
@@ -117,7 +118,7 @@ def judge_choices(run_id=None) -> str:
     return comparison_steps.judge_choices(run_id)
 
 
-# Features and random choices may be skipped; the page is written without them, and says what is missing.
+# Random choices may be skipped; the page is written without them, and says why.
 @stage_task(task_display_name="Write the comparison", trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
 def write_comparison(run_id=None) -> str:
     """Write the page.

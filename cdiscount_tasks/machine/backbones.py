@@ -13,13 +13,12 @@ logger = logging.getLogger(__name__)
 # Clothing, 4,232 images by mobilenet_v2: a head on its features is right in 72 %, 79 % and 80 % of images (5 folds
 # by group) at 96, 128 and 160 pixels, for 27, 30 and 46 s of one core.
 REFERENCE_IMAGE_SIZE = 128
-_NO_FILE = "this needs pretrained weights (9 MB); README, 'Start from a pretrained network', says how"
 HOW_TO_GET_WEIGHTS = (
-    "no file with pretrained weights is in the folder that CDISCOUNT_WEIGHTS names or in Keras' cache: download "
+    "features are computed by the descriptor that comes with the project; a pretrained network's tell more: download "
     f"{PUBLISHED['mobilenet_v2'].url} (9 MB) into a folder, start Airflow again with CDISCOUNT_WEIGHTS set to that "
     "folder, and trigger again"
 )
-"""For the terminal and the logs: what people do about `_NO_FILE`, which pages say in short."""
+"""Where no file of weights is in the folder that CDISCOUNT_WEIGHTS names or in Keras' cache."""
 
 
 class Backbone(NamedTuple):
@@ -61,7 +60,7 @@ def reference_backbone(weights_dir: Path | None) -> Backbone | None:
         weights_dir: What CDISCOUNT_WEIGHTS names; None: nothing.
 
     Returns:
-        The backbone; None where no weights are found, for the reason that `why_no_backbone` gives.
+        The backbone; None where no file can be used: `tell_reference` says why, and the descriptor takes its place.
 
     Raises:
         ConfigError: If the folder does not exist.
@@ -76,21 +75,6 @@ def tell_reference(weights_dir: Path | None) -> None:
         logger.warning("not used: %s", fault)
     if backbone is None and not faults:
         logger.info("%s", HOW_TO_GET_WEIGHTS)
-
-
-def why_no_backbone(weights_dir: Path | None) -> str:
-    """Say, as a sentence without its stop, why a run that trains from scratch has no features.
-
-    Args:
-        weights_dir: What CDISCOUNT_WEIGHTS names; None: nothing.
-    """
-    try:
-        backbone, faults = _look(weights_dir)
-    except ConfigError as error:
-        return str(error)
-    if backbone is not None:
-        return f"{backbone.weights_path} was not there, or not whole, when this run looked for it; trigger again"
-    return f"pretrained weights cannot be used: {' '.join(faults)}" if faults else _NO_FILE
 
 
 def backbone_of(training: TrainingConfig, weights_dir: Path | None) -> Backbone | None:

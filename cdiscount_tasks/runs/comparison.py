@@ -16,7 +16,7 @@ from cdiscount_tasks.artifacts.locks import lock
 from cdiscount_tasks.artifacts.manifest import read_manifest
 from cdiscount_tasks.artifacts.notes import note_result, noted_folders
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.machine.backbones import Backbone, tell_reference, why_no_backbone
+from cdiscount_tasks.machine.backbones import Backbone, tell_reference
 from cdiscount_tasks.runs.comparable import choose_comparison
 from cdiscount_tasks.runs.folders import run_folder
 from cdiscount_tasks.runs.run import Run, open_run
@@ -91,13 +91,8 @@ class Comparison:
 
     @property
     def backbone(self) -> Backbone | None:
-        """Return what all features are made with; None: this machine has no weights to use."""
+        """Return what looks at all pictures; None: no weights can be used, and the descriptor does."""
         return self.runs[0].backbone
-
-    @property
-    def no_backbone(self) -> str:
-        """Return why there is no backbone, as a sentence without its stop."""
-        return why_no_backbone(self.environment.weights_dir)
 
     @property
     def compared(self) -> list[ComparedRun]:

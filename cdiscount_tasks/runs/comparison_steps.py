@@ -4,9 +4,11 @@ Each takes the comparison's run id, notes what it made beside the comparison's c
 are imported inside: their libraries take seconds.
 """
 
-from cdiscount_tasks.errors import StepLeftOut
+from cdiscount_tasks.artifacts.manifest import read_manifest
+from cdiscount_tasks.errors import DataError, StepLeftOut
 from cdiscount_tasks.runs import summaries
-from cdiscount_tasks.runs.comparison import open_comparison
+from cdiscount_tasks.runs.comparison import Comparison, open_comparison
+from cdiscount_tasks.runs.steps import features_plan
 from cdiscount_tasks.settings.comparison import ComparisonNotes
 from cdiscount_tasks.stages.inputs import LabelFiles
 
@@ -15,36 +17,22 @@ RANDOM_CHOICES = "random_choices"
 
 
 def extract_features(run_id: str, sample_name: str) -> str:
-    """Make the features of a compared sample, or find them.
-
-    Raises:
-        StepLeftOut: If this machine has no weights; the page repeats why.
-    """
-    from cdiscount_tasks.stages import features
-
+    """Make the features of a compared sample, or find them."""
     comparison = open_comparison(run_id)
-    run, backbone = comparison.compared_of(sample_name), comparison.backbone
-    if backbone is None:
-        comparison.note(ComparisonNotes(no_features=comparison.no_backbone))
-        raise StepLeftOut(comparison.no_backbone)
-    extracted = features.extract_features(
-        run.sample_dir, run.labels_dir, backbone.weights_path, run.labels_dir.parent, backbone.config
-    )
-    return summaries.of_features(comparison.record(f"features_{sample_name}", extracted))
+    run = comparison.compared_of(sample_name)
+    plan = features_plan(comparison.backbone, run.sample_dir, run.labels_dir, run.labels_dir.parent)
+    return summaries.of_features(comparison.record(f"features_{sample_name}", plan.make()))
 
 
 def draw_categories(run_id: str) -> str:
     """Draw some products of many categories.
 
     Raises:
-        StepLeftOut: If this machine has no weights, or the catalogue has too few categories; the page repeats why.
+        StepLeftOut: If the catalogue has too few categories; the page repeats why.
     """
     from cdiscount_tasks.stages import random_choices, sample
 
     comparison = open_comparison(run_id)
-    if comparison.backbone is None:
-        comparison.note(ComparisonNotes(no_random_choices=comparison.no_backbone))
-        raise StepLeftOut(comparison.no_backbone)
     pool = random_choices.choose_categories(
         comparison.index_dir, comparison.names_path, comparison.compared, comparison.config.random_choices
     )
@@ -78,21 +66,11 @@ def tie_groups(run_id: str) -> str:
 
 
 def extract_pooled_features(run_id: str) -> str:
-    """Make the features of the drawn products.
-
-    Raises:
-        StepLeftOut: If the weights were removed since the comparison began.
-    """
-    from cdiscount_tasks.stages import features
-
+    """Make the features of the drawn products."""
     comparison = open_comparison(run_id)
-    backbone, at = comparison.backbone, comparison.folders()
-    if backbone is None:
-        raise StepLeftOut("the weights that were here when the comparison began are gone")
-    extracted = features.extract_features(
-        at[POOLED_SAMPLE], at[POOLED_LABELS], backbone.weights_path, comparison.artifacts_dir, backbone.config
-    )
-    return summaries.of_features(comparison.record(POOLED_FEATURES, extracted))
+    at = comparison.folders()
+    plan = features_plan(comparison.backbone, at[POOLED_SAMPLE], at[POOLED_LABELS], comparison.artifacts_dir)
+    return summaries.of_features(comparison.record(POOLED_FEATURES, plan.make()))
 
 
 def judge_choices(run_id: str) -> str:
@@ -117,12 +95,28 @@ def page_folder(run_id: str) -> str:
     return open_comparison(run_id).out_dir.name
 
 
+def _check_alike(comparison: Comparison) -> None:
+    """Refuse features of two kinds: weights came or went between the tasks that made them."""
+    made = [path for step, path in comparison.folders().items() if "features" in step]
+    kinds = sorted({read_manifest(path)["config"]["network"] for path in made})
+    if len(kinds) > 1:
+        raise DataError(
+            f"{comparison.comparison_dir}: the features were computed by {' and '.join(kinds)}, since pretrained "
+            "weights came or went meanwhile; trigger a new comparison"
+        )
+
+
 def write_comparison(run_id: str) -> str:
-    """Write the page, and list it in the index of reports."""
+    """Write the page, and list it in the index of reports.
+
+    Raises:
+        DataError: If not all features are of one kind.
+    """
     from cdiscount_tasks.reports.overview import write_reports_index
     from cdiscount_tasks.stages import comparison as stage
 
     comparison = open_comparison(run_id)
+    _check_alike(comparison)
     written = stage.write_comparison(
         comparison.compared,
         comparison.folders().get(RANDOM_CHOICES),

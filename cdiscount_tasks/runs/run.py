@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from cdiscount_tasks.artifacts.notes import note_result, noted_folders, noted_results
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.labelling.reviewed_lists import copies_among
-from cdiscount_tasks.machine.backbones import Backbone, backbone_of, why_no_backbone
+from cdiscount_tasks.machine.backbones import Backbone, backbone_of
 from cdiscount_tasks.machine.weights import find_weights
 from cdiscount_tasks.runs.folders import index_parent_dir, run_folder
 from cdiscount_tasks.settings.environment import Environment, read_environment
@@ -18,6 +18,7 @@ from cdiscount_tasks.stages.inputs import IndexPlace, LabelFiles, Pretrained, Re
 
 NAMES_COPY, FIXES_COPY, SPLIT_COPY = "category_names.csv", "label_fixes.csv", "split.csv"
 _KEEPS_COPY = "; this run keeps the copy that it began with: mend the file and trigger a new run"
+_NOT_COMPUTED = "an older version made this run, and computed features only with pretrained weights; trigger a new run"
 
 ResultT = TypeVar("ResultT", bound=Mapping[str, Any])
 
@@ -73,18 +74,13 @@ class Run:
 
     @property
     def backbone(self) -> Backbone | None:
-        """Return what the run's features are made with; None: it trains from scratch, and has no weights to use."""
+        """Return what looks at the run's pictures; None: no weights can be used, and the descriptor does."""
         return backbone_of(self.config.training, self.environment.weights_dir)
-
-    @property
-    def no_backbone(self) -> str:
-        """Return why the run can make no features, as a sentence without its stop; empty where it can."""
-        return "" if self.backbone else why_no_backbone(self.environment.weights_dir)
 
     @property
     def no_features(self) -> str:
         """Return why the run has no features, as a sentence without its stop; empty where it has."""
-        return "" if "features" in self.folders() else why_no_backbone(self.environment.weights_dir)
+        return "" if "features" in self.folders() else _NOT_COMPUTED
 
     def pretrained(self, features_dir: Path | None) -> Pretrained | None:
         """Return what a transfer starts from, given its features; None: the run trains from scratch."""

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.errors import StepLeftOut
+from cdiscount_tasks.machine.backbones import Backbone
 from cdiscount_tasks.runs import summaries
 from cdiscount_tasks.runs.run import Run, open_run
 
@@ -87,21 +88,26 @@ def _labels(run: Run, at: Folders) -> Plan:
     return Plan(partial(labels.labels_recipe, *inputs, rules), make)
 
 
-def _without_backbone(run: Run) -> str | None:
-    return run.no_backbone or None
+def features_plan(backbone: Backbone | None, sample_dir: Path, labels_dir: Path, artifacts_dir: Path) -> Plan:
+    """Plan the features of a sample's pictures: by a pretrained network, or by what needs none."""
+    if backbone is None:
+        from cdiscount_tasks.stages import description
+
+        return Plan(
+            partial(description.description_recipe, sample_dir, labels_dir),
+            partial(description.describe_pictures, sample_dir, labels_dir, artifacts_dir),
+        )
+    from cdiscount_tasks.stages import features
+
+    inputs = sample_dir, labels_dir, backbone.weights_path
+    return Plan(
+        partial(features.features_recipe, *inputs, backbone.config),
+        partial(features.extract_features, *inputs, artifacts_dir, backbone.config),
+    )
 
 
 def _features(run: Run, at: Folders) -> Plan:
-    from cdiscount_tasks.stages import features
-
-    backbone = run.backbone
-    if backbone is None:
-        raise StepLeftOut(run.no_backbone)
-    inputs = at["sample"], at["labels"], backbone.weights_path
-    return Plan(
-        partial(features.features_recipe, *inputs, backbone.config),
-        partial(features.extract_features, *inputs, run.artifacts_dir, backbone.config),
-    )
+    return features_plan(run.backbone, at["sample"], at["labels"], run.artifacts_dir)
 
 
 def _audit(run: Run, at: Folders) -> Plan:
@@ -155,8 +161,8 @@ STEPS = (
     Step("index", (), _index, summaries.of_index, by_content=True),
     Step("sample", ("index",), _sample, summaries.of_sample),
     Step("labels", ("index", "sample"), _labels, summaries.of_labels),
-    Step("features", ("sample", "labels"), _features, summaries.of_features, _without_backbone, needed=False),
-    Step("audit", ("labels", "features"), _audit, summaries.of_audit, _without_backbone, needed=False),
+    Step("features", ("sample", "labels"), _features, summaries.of_features, needed=False),
+    Step("audit", ("labels", "features"), _audit, summaries.of_audit, needed=False),
     Step("model", ("sample", "labels", "features"), _model, summaries.of_model, needed=False),
     Step("evaluation", ("sample", "labels", "model"), _evaluation, summaries.of_evaluation),
     Step(

@@ -74,7 +74,7 @@ def of_labels(result: Result) -> str:
 
 
 def of_features(result: Result) -> str:
-    """Tell what the frozen network computed."""
+    """Tell what the frozen network, or the descriptor, computed."""
     vectors = f"{_count(result['num_features'], 'feature')} of {_count(result['num_images'], 'image')}"
     return f"{vectors} by {result['network']} on {result['device']}{_again(result)}"
 

@@ -13,6 +13,9 @@ FROM_SCRATCH: Mapping[str, str] = {
 }
 """The networks that this project builds itself, with what the trigger form says of each."""
 
+DESCRIPTOR = "descriptor"
+"""What stands in a features artifact for a network where no pretrained one spoke (learning/features/descriptor.py)."""
+
 _KERAS_URL = "https://storage.googleapis.com/tensorflow/keras-applications"
 
 

@@ -24,7 +24,7 @@ def test_the_comparison_tells_the_story_in_order(dag):
     assert all(dag.get_task(task_id).upstream_task_ids for task_id in STORY[1:])
 
 
-def test_the_page_is_written_though_features_and_random_choices_were_skipped(dag):
+def test_the_page_is_written_though_random_choices_were_skipped(dag):
     written = dag.get_task("write_comparison")
     assert written.trigger_rule == "none_failed_min_one_success"
     assert {"resolve_comparison", "extract_features", "judge_choices"} <= set(written.upstream_task_ids)

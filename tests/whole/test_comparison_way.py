@@ -1,7 +1,8 @@
-"""The whole way of a comparison without Airflow, on a drawn category tree, with real features where weights stand."""
+"""The whole way of a comparison without Airflow, on a drawn category tree: by the descriptor, and by a network."""
 
 import csv
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,10 +10,12 @@ import yaml
 
 from cdiscount_tasks.catalogue.names import read_category_names
 from cdiscount_tasks.catalogue.ranges import ByteRange
+from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.learning.features.random_choices import TreeCategory, choose_draws, choose_pool
+from cdiscount_tasks.runs import comparison_steps
 from cdiscount_tasks.runs.comparison import start_comparison
 from cdiscount_tasks.settings.comparison import RandomChoicesConfig
-from cdiscount_tasks.stages import comparison, features, index, labels, random_choices, sample
+from cdiscount_tasks.stages import index, random_choices
 from tests.material.html_page import Page
 from tests.material.real_data import TEST_DATA_DIR
 from tests.material.tree_catalogue import category_id, write_tree_catalogue
@@ -31,57 +34,70 @@ def write_sample(folder, name, category_ids):
 
 
 @pytest.fixture(scope="module")
-def compared(tensorflow, tmp_path_factory):
-    """Return what comparison.json holds, and the page."""
-    if not WEIGHTS_DIR.is_dir():
-        pytest.skip(f"{WEIGHTS_DIR} is absent")
+def place(tensorflow, tmp_path_factory):
+    """Finish a run of either sample, without weights."""
     place = tmp_path_factory.mktemp("tree")
     catalogue_path, names_path = write_tree_catalogue(place / "catalogue", num_products=NUM_PRODUCTS)
     (place / "samples").mkdir()
     write_sample(place / "samples", "siblings", SIBLINGS)
     write_sample(place / "samples", "strangers", STRANGERS)
-    paths = {"CATALOGUE": catalogue_path, "CATEGORY_NAMES": names_path, "WEIGHTS": WEIGHTS_DIR}
+    paths = {"CATALOGUE": catalogue_path, "CATEGORY_NAMES": names_path}
     paths |= {name: place / name.lower() for name in ("DATA", "SAMPLES", "REPORTS", "LABEL_FIXES")}
     paths["LABEL_FIXES"].mkdir()
     with pytest.MonkeyPatch.context() as patch:
         for name, path in paths.items():
             patch.setenv(f"CDISCOUNT_{name}", str(path))
+        patch.delenv("CDISCOUNT_WEIGHTS", raising=False)
+        patch.setenv("KERAS_HOME", str(place / "keras"))  # no weights, whatever this machine has
         finish_run("siblings", "manual__siblings")
         finish_run("strangers", "manual__strangers")
-        yield compare()
+        yield place
 
 
-def compare():
-    own = start_comparison("c", ["siblings", "strangers"], random_choices={"products_per_category": NUM_PRODUCTS})
-    backbone = own.backbone
-    for run in own.compared:
-        extracted = features.extract_features(
-            run.sample_dir, run.labels_dir, backbone.weights_path, run.labels_dir.parent, backbone.config
-        )
-        own.record(f"features_{run.sample}", extracted)
-    pool = random_choices.choose_categories(own.index_dir, own.names_path, own.compared, own.config.random_choices)
-    drawn = sample.draw_sample(own.index_dir, own.catalogue_path, own.artifacts_dir, own.draw_config(pool.category_ids))
-    sample_dir = Path(own.record("pooled_sample", drawn)["path"])
-    files = own.runs[0].label_files
-    fixed = labels.fix_labels(own.index_dir, sample_dir, files, own.artifacts_dir, own.label_config())
-    labels_dir = Path(own.record("pooled_labels", fixed)["path"])
-    extracted = features.extract_features(
-        sample_dir, labels_dir, backbone.weights_path, own.artifacts_dir, backbone.config
-    )
-    own.record("pooled_features", extracted)
-    judged = random_choices.judge_random_choices(
-        own.index_dir,
-        own.names_path,
-        own.pooled_draw,
-        own.compared,
-        own.artifacts_dir,
-        own.config.random_choices,
-        pool.notes,
-    )
-    own.record("random_choices", judged)
-    comparison.write_comparison(own.compared, own.folders()["random_choices"], own.out_dir)
+@pytest.fixture(scope="module", params=["descriptor", "mobilenet_v2"])
+def compared(place, request):
+    """Return what comparison.json holds, and the page."""
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param != "descriptor":
+            if not WEIGHTS_DIR.is_dir():
+                pytest.skip(f"{WEIGHTS_DIR} is absent")
+            patch.setenv("CDISCOUNT_WEIGHTS", str(WEIGHTS_DIR))
+        facts, page = compare(request.param)
+        assert facts["features"]["network"] == request.param
+        yield facts, page
+
+
+def compare(run_id):
+    """Make every step of a comparison."""
+    samples = ["siblings", "strangers"]
+    own = start_comparison(run_id, samples, random_choices={"products_per_category": NUM_PRODUCTS})
+    for name in samples:
+        comparison_steps.extract_features(run_id, name)
+    for make in (
+        comparison_steps.draw_categories,
+        comparison_steps.tie_groups,
+        comparison_steps.extract_pooled_features,
+        comparison_steps.judge_choices,
+        comparison_steps.write_comparison,
+    ):
+        make(run_id)
     facts = json.loads((own.out_dir / "comparison.json").read_text("utf-8"))
     return facts, Page((own.out_dir / "comparison.html").read_text("utf-8"))
+
+
+def test_features_of_two_kinds_are_not_compared(place):
+    own = start_comparison("mixed", ["siblings", "strangers"])
+    for name in ("siblings", "strangers"):
+        comparison_steps.extract_features("mixed", name)
+    other = own.artifacts_dir / "features-other"
+    shutil.copytree(own.folders()["features_siblings"], other)
+    manifest = json.loads((other / "manifest.json").read_text("utf-8"))
+    manifest["config"]["network"] = "mobilenet_v2"
+    (other / "manifest.json").write_text(json.dumps(manifest))
+    own.record("features_siblings", {"path": str(other)})
+
+    with pytest.raises(DataError, match=r"computed by descriptor and mobilenet_v2, .* trigger a new comparison"):
+        comparison_steps.write_comparison("mixed")
 
 
 def test_siblings_are_harder_than_strangers_at_equal_size(compared):

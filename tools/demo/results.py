@@ -1,14 +1,16 @@
 """What a finished run is worth, as it is printed at the end of a demo."""
 
+import json
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
+from cdiscount_tasks.errors import StepLeftOut
 from cdiscount_tasks.pages.parts.words import points
 from cdiscount_tasks.reports.headline import read_headline, sentence
-from cdiscount_tasks.runs import steps
+from cdiscount_tasks.runs import comparison_steps, steps
+from cdiscount_tasks.runs.comparison import start_comparison
 from cdiscount_tasks.runs.run import Run
-
-NO_RANDOM_CHOICES_IN_DEMO = "the demo leaves them out to save time; make compare draws them, if there are weights"
 
 
 def headline(run: Run) -> list[str]:
@@ -23,27 +25,24 @@ def reused_stages(run: Run) -> list[str]:
 
 
 def compare(runs: Sequence[Run]) -> tuple[str, Path]:
-    """Put finished runs side by side in the comparison of their samples, with the features that they have.
+    """Compare the samples of finished runs, as the DAG of the comparison does.
 
     Returns:
         The answer, and the page.
     """
-    # Here, not above: pandas, SciPy and scikit-learn take seconds, which every call of the tools would pay.
-    from cdiscount_tasks.reports.overview import write_reports_index  # noqa: PLC0415
-    from cdiscount_tasks.runs.comparison import start_comparison  # noqa: PLC0415
-    from cdiscount_tasks.stages.comparison import write_comparison  # noqa: PLC0415
-
     samples = [run.config.sample.name for run in runs]
-    wanted = {run.config.sample.name: run.config.run_id for run in runs}
-    comparison = start_comparison(runs[0].config.run_id, samples, wanted)
-    features = {run.config.sample.name: run.folders().get("features") for run in runs}
-    for sample, features_dir in features.items():
-        if features_dir:
-            comparison.record(f"features_{sample}", {"path": str(features_dir)})
-    missing = "" if all(features.values()) else comparison.no_backbone
-    written = write_comparison(comparison.compared, None, comparison.out_dir, missing, NO_RANDOM_CHOICES_IN_DEMO)
-    write_reports_index(comparison.environment.reports_dir)
-    return written["answer"], comparison.out_dir / "comparison.html"
+    run_id = runs[0].config.run_id
+    comparison = start_comparison(run_id, samples, {run.config.sample.name: run.config.run_id for run in runs})
+    for sample in samples:
+        comparison_steps.extract_features(run_id, sample)
+    with suppress(StepLeftOut):  # the page says why
+        comparison_steps.draw_categories(run_id)
+        comparison_steps.tie_groups(run_id)
+        comparison_steps.extract_pooled_features(run_id)
+        comparison_steps.judge_choices(run_id)
+    comparison_steps.write_comparison(run_id)
+    facts = json.loads((comparison.out_dir / "comparison.json").read_text(encoding="utf-8"))
+    return facts["answer"], comparison.out_dir / "comparison.html"
 
 
 def difference(run_a: Run, run_b: Run) -> str:

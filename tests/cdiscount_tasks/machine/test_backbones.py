@@ -2,8 +2,7 @@ import pytest
 
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.machine import weights
-from cdiscount_tasks.machine.backbones import backbone_of, reference_backbone, tell_reference, why_no_backbone
-from cdiscount_tasks.settings.environment import PROJECT_DIR
+from cdiscount_tasks.machine.backbones import backbone_of, reference_backbone, tell_reference
 from cdiscount_tasks.settings.training import TrainingConfig
 from tests.material.weights_files import write_weights
 
@@ -63,20 +62,20 @@ def test_a_folder_that_does_not_exist_is_an_error(tmp_path):
         reference_backbone(tmp_path / "none")
 
 
-def test_a_damaged_file_stops_no_run_that_trains_from_scratch_and_is_named_in_the_reason(folder, caplog):
+def test_a_damaged_file_stops_no_run_that_trains_from_scratch_and_is_named_in_the_log(folder, caplog):
     damaged = write_weights(folder / "mobilenet_v2_notop.h5")
     damaged.write_bytes(damaged.read_bytes()[:-1000])
     assert backbone_of(TrainingConfig(), folder) is None
     tell_reference(folder)
     assert f"not used: {damaged}: does not open as the HDF5 file" in caplog.text
-    assert why_no_backbone(folder).startswith(f"pretrained weights cannot be used: {damaged}: does not open")
 
 
-def test_two_files_for_one_network_stop_no_run_that_trains_from_scratch(folder):
+def test_two_files_for_one_network_stop_no_run_that_trains_from_scratch(folder, caplog):
     for name in ("mobilenet_v2_notop.h5", "mobilenet_v2_1_notop.h5"):
         (folder / name).touch()
     assert reference_backbone(folder) is None
-    assert "has several files for mobilenet_v2" in why_no_backbone(folder)
+    tell_reference(folder)
+    assert "has several files for mobilenet_v2" in caplog.text
 
 
 def test_a_damaged_file_leaves_the_next_known_network(folder):
@@ -92,13 +91,10 @@ def test_a_transfer_refuses_a_damaged_file_at_once(folder):
         backbone_of(training, folder)
 
 
-def test_without_any_file_the_reason_is_short_and_the_log_says_what_to_download_and_what_to_set(folder, caplog):
-    reason = why_no_backbone(folder)
-    assert reason == "this needs pretrained weights (9 MB); README, 'Start from a pretrained network', says how"
-    assert "\n## Start from a pretrained network\n" in (PROJECT_DIR / "README.md").read_text("utf-8")
-
+def test_without_any_file_the_log_says_what_looks_at_the_pictures_what_to_download_and_what_to_set(folder, caplog):
     with caplog.at_level("INFO", "cdiscount_tasks"):
         assert reference_backbone(folder) is None  # silent: each step looks for itself
         tell_reference(folder)
     (told,) = [record.getMessage() for record in caplog.records]
+    assert told.startswith("features are computed by the descriptor that comes with the project")
     assert "_no_top.h5 (9 MB) into a folder, start Airflow again with CDISCOUNT_WEIGHTS set" in told

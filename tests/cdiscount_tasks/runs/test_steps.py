@@ -6,6 +6,7 @@ from cdiscount_tasks.artifacts.manifest import read_manifest
 from cdiscount_tasks.artifacts.publish import Made, build_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.errors import StepLeftOut
+from cdiscount_tasks.learning.features import descriptor
 from cdiscount_tasks.runs import changes, finished, steps
 from cdiscount_tasks.settings.environment import PROJECT_DIR, read_environment
 from tests.cdiscount_tasks.runs.test_changes import Finished
@@ -87,11 +88,23 @@ def test_a_finished_run_without_a_step_that_is_new_is_made_again(colours, monkey
     assert not list(finished.iter_finished_runs(read_environment(), "colours"))
 
 
-def test_a_step_that_a_run_does_without_says_why(colours):
+def test_a_step_that_a_run_does_without_says_why(colours, monkeypatch):
     begin_run("colours", "r1")
+    portrait = PORTRAIT._replace(left_out=lambda _run: "nobody asked for it")
+    monkeypatch.setattr(steps, "STEPS", (*steps.STEPS, portrait))
 
-    with pytest.raises(StepLeftOut, match="this needs pretrained weights"):
-        steps.make("features", "colours", "r1")
+    with pytest.raises(StepLeftOut, match="nobody asked for it"):
+        steps.make("portrait", "colours", "r1")
+
+
+def test_without_weights_the_descriptor_looks_at_the_pictures(colours):
+    run = finish_run("colours", "r1")
+
+    config = read_manifest(run.folders()["features"])["config"]
+    assert (config["network"], config["descriptor_version"]) == ("descriptor", descriptor.VERSION)
+    assert descriptor.PARAMETERS.items() <= config.items()
+    assert "audit" in run.folders()
+    assert not run.no_features
 
 
 @pytest.mark.training

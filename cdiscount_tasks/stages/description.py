@@ -1,0 +1,109 @@
+"""Labels -> features, where no pretrained network can be had: each picture's shapes and colours.
+
+The same artifact as `features.py` makes, for the same readers; its config says which of the two it is.
+"""
+
+import logging
+from functools import partial
+from importlib import metadata
+from pathlib import Path
+from typing import Any, TypedDict, cast
+
+import numpy as np
+import pyarrow as pa
+
+from cdiscount_tasks.artifacts.publish import build_artifact
+from cdiscount_tasks.artifacts.recipe import Recipe
+from cdiscount_tasks.learning.features import descriptor
+from cdiscount_tasks.learning.pictures.images import load_images
+from cdiscount_tasks.machine.cores import map_in_processes
+from cdiscount_tasks.settings.networks import DESCRIPTOR
+from cdiscount_tasks.tables.features import vector_lists
+from cdiscount_tasks.tables.parquet import TableWriter, read_table
+from cdiscount_tasks.tables.sample_images import SampleImages, rows_of
+from cdiscount_tasks.tables.schemas import LABEL_IMAGES, features_schema
+
+logger = logging.getLogger(__name__)
+
+VERSION = 1
+
+_PICTURES_AT_ONCE = 4096
+_PICTURES_WORTH_PROCESSES = 8000
+_ROWS_PER_GROUP = 4096
+
+
+class DescriptionResult(TypedDict):
+    """What was described; `network` is the descriptor, which has no weights."""
+
+    path: str
+    network: str
+    num_images: int
+    num_features: int
+    weights_xxh3_128: None
+    device: str
+    reused: bool
+
+
+def _describe_rows(sample_dir: Path, rows: np.ndarray) -> np.ndarray:
+    return descriptor.describe(load_images(SampleImages(sample_dir), rows, descriptor.IMAGE_SIDE))
+
+
+def _write_description(sample_dir: Path, labels_dir: Path, part_dir: Path) -> dict[str, Any]:
+    images = read_table(labels_dir / "images.parquet", LABEL_IMAGES, ["product_id", "image_number"])
+    keys = {name: images[name].to_numpy() for name in images.column_names}
+    rows = rows_of(sample_dir, keys["product_id"], keys["image_number"])
+    logger.info("%d numbers of shapes and colours of each of %d pictures", descriptor.NUM_FEATURES, len(rows))
+    schema = features_schema(descriptor.NUM_FEATURES, mirrored=False)
+    pieces = [slice(first, first + _PICTURES_AT_ONCE) for first in range(0, len(rows), _PICTURES_AT_ONCE)]
+    described = map_in_processes(
+        partial(_describe_rows, sample_dir),
+        [rows[some] for some in pieces],
+        worth_it=len(rows) > _PICTURES_WORTH_PROCESSES,
+    )
+    with TableWriter(part_dir / "features.parquet", schema, _ROWS_PER_GROUP) as writer:
+        for some, vectors in zip(pieces, described, strict=True):
+            columns = [images[name][some].combine_chunks() for name in images.column_names]
+            writer.write(pa.table([*columns, vector_lists(vectors)], schema=schema))
+    return {
+        "network": DESCRIPTOR,
+        "num_images": len(rows),
+        "num_features": descriptor.NUM_FEATURES,
+        "weights_xxh3_128": None,
+        "device": "cpu",
+    }
+
+
+def description_recipe(sample_dir: Path, labels_dir: Path) -> Recipe:
+    """Return what decides the description of a sample's pictures."""
+    return Recipe(
+        stage="features",
+        version=VERSION,
+        config={
+            "network": DESCRIPTOR,
+            "image_size": descriptor.IMAGE_SIDE,
+            "descriptor_version": descriptor.VERSION,
+            **descriptor.PARAMETERS,
+        },
+        inputs={"sample": sample_dir, "labels": labels_dir},
+        files={},
+        libraries={name: metadata.version(name) for name in ("numpy", "pillow")},
+    )
+
+
+def describe_pictures(sample_dir: Path, labels_dir: Path, artifacts_dir: Path) -> DescriptionResult:
+    """Describe every picture that the labels keep by its shapes and colours; needs no file, and learns nothing.
+
+    Args:
+        sample_dir: Finished sample artifact: the pictures.
+        labels_dir: Finished labels artifact: which of them are kept.
+        artifacts_dir: Where the features artifact will be, named by its key.
+
+    Returns:
+        The artifact's path and counts. `features.parquet` has a row an image, row for row as labels' `images.parquet`.
+
+    Raises:
+        DataError: If a picture no longer decodes.
+    """
+    recipe = description_recipe(sample_dir, labels_dir)
+    write = partial(_write_description, sample_dir, labels_dir)
+    return cast(DescriptionResult, build_artifact(recipe.dir_in(artifacts_dir), recipe, write))
