@@ -80,7 +80,7 @@ class _Inputs:
         certificate: certificate.json.
         counts: counts.json.
         model_input: input.json.
-        audit: What the audit of the labels found; None: there is none, for lack of a backbone.
+        audit: What the audit of the labels found; None: there is none, in a run of an older version.
         profile: profile.json of the index.
     """
 

@@ -1,6 +1,7 @@
 import pytest
 
 from cdiscount_tasks.pages.parts import words
+from cdiscount_tasks.settings.networks import DESCRIPTOR
 
 
 def make_class(name, category_id=1000003400):
@@ -74,3 +75,15 @@ def test_a_name_of_control_characters_gives_way_to_the_id():
 def test_a_name_without_end_is_cut_in_full_as_well():
     (name,) = words.class_names([make_class("X" * 5000)])
     assert len(name.full) == 300
+
+
+@pytest.mark.parametrize(
+    ("network", "text"),
+    [
+        ("mobilenet_v2", "features of MobileNetV2, trained on ImageNet"),
+        ("one_that_is_gone", "features of one_that_is_gone, trained on ImageNet"),
+        (DESCRIPTOR, "the descriptor of shapes and colours that comes with the project"),
+    ],
+)
+def test_what_looked_at_the_pictures_is_named(network, text):
+    assert words.features_named(network) == text
