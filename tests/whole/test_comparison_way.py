@@ -2,7 +2,6 @@
 
 import csv
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -16,6 +15,7 @@ from cdiscount_tasks.runs import comparison_steps
 from cdiscount_tasks.runs.comparison import start_comparison
 from cdiscount_tasks.settings.comparison import RandomChoicesConfig
 from cdiscount_tasks.stages import index, random_choices
+from tests.material.audit_inputs import make_features
 from tests.material.html_page import Page
 from tests.material.real_data import TEST_DATA_DIR
 from tests.material.tree_catalogue import category_id, write_tree_catalogue
@@ -87,13 +87,8 @@ def compare(run_id):
 
 def test_features_of_two_kinds_are_not_compared(place):
     own = start_comparison("mixed", ["siblings", "strangers"])
-    for name in ("siblings", "strangers"):
-        comparison_steps.extract_features("mixed", name)
-    other = own.artifacts_dir / "features-other"
-    shutil.copytree(own.folders()["features_siblings"], other)
-    manifest = json.loads((other / "manifest.json").read_text("utf-8"))
-    manifest["config"]["network"] = "mobilenet_v2"
-    (other / "manifest.json").write_text(json.dumps(manifest))
+    comparison_steps.extract_features("mixed", "strangers")
+    other = make_features(own.compared_of("siblings").labels_dir, own.artifacts_dir)  # as if by mobilenet_v2
     own.record("features_siblings", {"path": str(other)})
 
     with pytest.raises(DataError, match=r"computed by descriptor and mobilenet_v2, .* trigger a new comparison"):
