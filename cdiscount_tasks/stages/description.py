@@ -5,15 +5,14 @@ The same artifact as `features.py` makes, for the same readers; its config says 
 
 import logging
 from functools import partial
-from importlib import metadata
 from pathlib import Path
-from typing import Any, TypedDict, cast
 
 import numpy as np
 import pyarrow as pa
 
-from cdiscount_tasks.artifacts.publish import build_artifact
-from cdiscount_tasks.artifacts.recipe import Recipe
+from cdiscount_tasks.artifacts.make import Result, make
+from cdiscount_tasks.artifacts.publish import Made
+from cdiscount_tasks.artifacts.recipe import Recipe, versions
 from cdiscount_tasks.learning.features import descriptor
 from cdiscount_tasks.learning.pictures.images import load_images
 from cdiscount_tasks.machine.cores import map_in_processes
@@ -32,23 +31,21 @@ _PICTURES_WORTH_PROCESSES = 8000
 _ROWS_PER_GROUP = 4096
 
 
-class DescriptionResult(TypedDict):
+class DescriptionResult(Result):
     """What was described; `network` is the descriptor, which has no weights."""
 
-    path: str
     network: str
     num_images: int
     num_features: int
     weights_xxh3_128: None
     device: str
-    reused: bool
 
 
 def _describe_rows(sample_dir: Path, rows: np.ndarray) -> np.ndarray:
     return descriptor.describe(load_images(SampleImages(sample_dir), rows, descriptor.IMAGE_SIDE))
 
 
-def _write_description(sample_dir: Path, labels_dir: Path, part_dir: Path) -> dict[str, Any]:
+def _write_description(sample_dir: Path, labels_dir: Path, part_dir: Path) -> Made:
     images = read_table(labels_dir / "images.parquet", LABEL_IMAGES, ["product_id", "image_number"])
     keys = {name: images[name].to_numpy() for name in images.column_names}
     rows = rows_of(sample_dir, keys["product_id"], keys["image_number"])
@@ -64,13 +61,8 @@ def _write_description(sample_dir: Path, labels_dir: Path, part_dir: Path) -> di
         for some, vectors in zip(pieces, described, strict=True):
             columns = [images[name][some].combine_chunks() for name in images.column_names]
             writer.write(pa.table([*columns, vector_lists(vectors)], schema=schema))
-    return {
-        "network": DESCRIPTOR,
-        "num_images": len(rows),
-        "num_features": descriptor.NUM_FEATURES,
-        "weights_xxh3_128": None,
-        "device": "cpu",
-    }
+    counts = {"network": DESCRIPTOR, "num_images": len(rows), "num_features": descriptor.NUM_FEATURES}
+    return Made({**counts, "weights_xxh3_128": None, "device": "cpu"})
 
 
 def description_recipe(sample_dir: Path, labels_dir: Path) -> Recipe:
@@ -86,7 +78,7 @@ def description_recipe(sample_dir: Path, labels_dir: Path) -> Recipe:
         },
         inputs={"sample": sample_dir, "labels": labels_dir},
         files={},
-        libraries={name: metadata.version(name) for name in ("numpy", "pillow")},
+        libraries=versions("numpy", "pillow"),
     )
 
 
@@ -106,4 +98,4 @@ def describe_pictures(sample_dir: Path, labels_dir: Path, artifacts_dir: Path) -
     """
     recipe = description_recipe(sample_dir, labels_dir)
     write = partial(_write_description, sample_dir, labels_dir)
-    return cast(DescriptionResult, build_artifact(recipe.dir_in(artifacts_dir), recipe, write))
+    return make(DescriptionResult, recipe, artifacts_dir, write)

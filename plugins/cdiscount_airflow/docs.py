@@ -100,8 +100,8 @@ def comparison_page(environment: Environment) -> str:
     ]
     facts = [
         "- **How**: the categories are paired by size and cut to the same number of groups and pictures. A logistic "
-        "classifier on the pictures' features judges them with five seeds; the page shows the networks too. If the catalogue "
-        "has many categories, random choices of five, alike and unlike, show what holds in general.",
+        "classifier on the pictures' features judges them with five seeds; the page shows the networks too. If the "
+        "catalogue has many categories, random choices of five, alike and unlike, show what holds in general.",
         "- **By itself**, once unpaused, it runs whenever a sample has a new report.",
         "- **Not compared** are runs of different presets, networks or catalogues. A comparison that started by itself "
         "is then skipped; one that you trigger fails, and says why and which runs can be compared.",
