@@ -66,7 +66,7 @@ def test_a_tool_ends_in_a_sentence_and_a_status_before_airflow_starts(place, too
         ('{"class_weights": "true"}', "class_weights is 'true', expected yes or no"),
         ('{"class_weights": 1}', "class_weights is 1, expected yes or no"),
         ('{"epochs": "3"}', "epochs is '3', expected integer 1 to 500; write it without quotes"),
-        ('{"epochs": 0}', "epochs is 0, expected integer 1 to 500"),
+        ('{"epochs": 0}', "epochs is 0, expected 1 to 500"),
         ('{"epochs": 3.0}', "epochs is 3.0, expected integer 1 to 500"),
         ('{"epochs": true}', "epochs is True, expected integer"),
         ('{"learning_rate": "0.01"}', "learning_rate is '0.01', expected number above 0 and at most 1; write"),

@@ -53,6 +53,7 @@ def test_y_values_lie_row_for_row_beside_the_predictions(images, labels_dir):
     assert values[columns].equals(images[columns])
 
 
+@pytest.mark.training
 @pytest.mark.parametrize("table", ["products", "images"])
 def test_probabilities_add_up_and_the_largest_is_predicted(request, table):
     rows = request.getfixturevalue(table)
