@@ -42,3 +42,10 @@ def test_one_group_tells_nothing_of_chance():
     error, value, interval = calibration_error(np.array([0.3, -0.1]), np.array([0, 1]), np.array([5, 5]))
     assert (error, value) == (pytest.approx(0.2), pytest.approx(0.2))
     assert np.isnan(interval).all()
+
+
+def test_bins_of_few_groups_leave_no_interval_and_keep_the_estimate():
+    gap, place, group_id = draw_gaps(0.1, 0)
+    _, value, interval = calibration_error(gap, place, group_id // 3)
+    assert np.isnan(interval).all()
+    assert value > 0
