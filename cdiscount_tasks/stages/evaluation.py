@@ -46,8 +46,6 @@ VERSION = 5
 _OF_THIS_VERSION = {"mistakes": 24, "pairs": 10, "of_pair": 3}
 """How many products VERSION stands for; where `choices` says another number, it counts in the key."""
 
-_AGAIN = "remove {} and run again from train_model"
-
 _KEY_COLUMNS = ["split", "group_id", "class_index", "conflicted"]
 
 
@@ -96,6 +94,8 @@ def _load_model(model_dir: Path) -> tuple[Any, dict[str, Any]]:
     verify_artifact(model_dir)
     import keras
 
+    from cdiscount_tasks.learning.networks.soundness import check_network
+
     contract = read_json(model_dir / "input.json")
     if contract.get("resize") != RESIZE_RULE:
         raise DataError(
@@ -106,40 +106,15 @@ def _load_model(model_dir: Path) -> tuple[Any, dict[str, Any]]:
     path.read_bytes()  # what the system cannot read for now is no damage: its error passes, and a retry may succeed
     try:
         network = keras.saving.load_model(path, compile=False, safe_mode=True)
-        sides = network.input_shape[1:3]
     except MemoryError:
         raise
     except Exception as error:  # a damaged file gives Keras', zip's and HDF5's errors of any kind, RecursionError too
         raise DataError(
             f"{path}: cannot be loaded ({type(error).__name__}: {' '.join(str(error).split())[:200]}), though it "
-            f"has the bytes that were published; {_AGAIN.format(model_dir)}"
+            f"has the bytes that were published; remove {model_dir} and run again from train_model"
         ) from error
-    if sides != (contract.get("image_size"),) * 2:
-        raise DataError(
-            f"{path}: takes pictures of {sides[0]} x {sides[1]} pixels, but input.json beside it says "
-            f"{contract.get('image_size')}; {_AGAIN.format(model_dir)}"
-        )
-    bad = [weight.path for weight in network.weights if not np.isfinite(keras.ops.convert_to_numpy(weight)).all()]
-    if bad:
-        raise DataError(
-            f"{path}: {len(bad)} of {len(network.weights)} weights are no finite numbers ({bad[0]}); "
-            f"{_AGAIN.format(model_dir)}"
-        )
+    check_network(network, contract.get("image_size"), path)
     return network, contract
-
-
-def _check_answers(probabilities: np.ndarray, num_classes: int, path: Path) -> None:
-    """Refuse answers that are no probabilities: a figure made from them would be about nothing."""
-    if probabilities.shape[1] != num_classes:
-        raise DataError(
-            f"{path}: answers with {probabilities.shape[1]} classes, expected {num_classes}; "
-            f"{_AGAIN.format(path.parent)}"
-        )
-    num_bad = int((~np.isfinite(probabilities).all(axis=1)).sum())
-    if num_bad:
-        raise DataError(
-            f"{path}: {num_bad} of its {len(probabilities)} answers are no finite numbers; {_AGAIN.format(path.parent)}"
-        )
 
 
 def _choose_calibration(products: pd.DataFrame, probabilities: np.ndarray) -> Calibration:
@@ -282,6 +257,7 @@ def evaluate_model(sample_dir: Path, labels_dir: Path, model_dir: Path, artifact
     def write(part_dir: Path) -> Made:
         device = prepare_device(seed=0)
         from cdiscount_tasks.learning.networks.predict import predict_images  # after the device is set up
+        from cdiscount_tasks.learning.networks.soundness import check_answers
 
         network, contract = _load_model(model_dir)
         judged = _read_judged(labels_dir, model_dir)
@@ -290,7 +266,7 @@ def evaluate_model(sample_dir: Path, labels_dir: Path, model_dir: Path, artifact
         pictures = hold_images(partial(SampleImages, sample_dir), rows, contract["image_size"], part_dir)
         logger.info("predicting %d images of %d products on %s", len(images), len(products), device.name)
         of_images = predict_images(network, pictures, flip=True)
-        _check_answers(of_images, judged.num_classes, model_dir / "model.keras")
+        check_answers(of_images, judged.num_classes, model_dir / "model.keras")
         of_products = joint_probabilities(of_images, judged.product_of_image)
         _write_predictions(part_dir, judged, of_products, of_images)
         tested = _tested(products, of_products)

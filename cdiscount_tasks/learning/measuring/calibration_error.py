@@ -35,6 +35,24 @@ def _draw_noise(gaps: Floats, group_id: npt.NDArray[np.int64]) -> Floats:
     return np.asarray(np.random.default_rng(_SEED).normal(size=(_NUM_DRAWS, gaps.shape[1])) @ root)
 
 
+def _error_that_gives(share_of_smaller: float, gaps_like: Floats, noise: Floats, error: float) -> float:
+    """Return the true error under which this share of the sums of |true gap + noise| is at most the error found.
+
+    Args:
+        share_of_smaller: In (0, 1).
+        gaps_like: float64, [num_bins]: how the true error is spread over the bins.
+        noise: float64, [2,000, num_bins].
+        error: As found.
+    """
+    shape = gaps_like / max(float(np.abs(gaps_like).sum()), 1e-12)
+    low, high = 0.0, error + float(np.abs(noise).sum(axis=1).max())
+    for _ in range(_NUM_HALVINGS):
+        middle = (low + high) / 2
+        smaller = np.mean(np.abs(middle * shape + noise).sum(axis=1) <= error)
+        low, high = (middle, high) if smaller > share_of_smaller else (low, middle)
+    return low
+
+
 def calibration_error(
     gap: Floats, place: npt.NDArray[np.int64], group_id: npt.NDArray[np.int64]
 ) -> tuple[float, float, tuple[float, float]]:
@@ -69,18 +87,8 @@ def calibration_error(
         return error, error, (float("nan"), float("nan"))
     noise = _draw_noise(gaps, group_id)
     spread = np.where(found < 0, -1, 1) * np.maximum(noise.std(axis=0), 1e-12)
-
-    def error_that_gives(share_of_smaller: float, gaps_like: Floats) -> float:
-        shape = gaps_like / max(float(np.abs(gaps_like).sum()), 1e-12)
-        low, high = 0.0, error + float(np.abs(noise).sum(axis=1).max())
-        for _ in range(_NUM_HALVINGS):
-            middle = (low + high) / 2
-            smaller = np.mean(np.abs(middle * shape + noise).sum(axis=1) <= error)
-            low, high = (middle, high) if smaller > share_of_smaller else (low, middle)
-        return low
-
-    low = error_that_gives(0.5 + CONFIDENCE / 2, found)
-    middle, high = (error_that_gives(share, spread) for share in (0.5, 0.5 - CONFIDENCE / 2))
+    low = _error_that_gives(0.5 + CONFIDENCE / 2, found, noise, error)
+    middle, high = (_error_that_gives(share, spread, noise, error) for share in (0.5, 0.5 - CONFIDENCE / 2))
     if n**2 / (sizes**2).sum() < FEWEST_GROUPS_IN_BIN * len(found):
         return error, middle, (float("nan"), float("nan"))
     return error, middle, (min(low, middle, error), max(min(1.0, high), error))

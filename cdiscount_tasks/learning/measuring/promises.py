@@ -133,6 +133,17 @@ def _no_threshold(target_precision: float, num_products: int, reason: str) -> Th
     )
 
 
+def _threshold(target_precision: float, level: float, num_answered: int, precision: float, n: int) -> Threshold:
+    return Threshold(
+        target_precision=target_precision,
+        threshold=level,
+        num_answered=num_answered,
+        precision=round(precision, 6),
+        coverage=round(num_answered / n, 6),
+        note=None,
+    )
+
+
 def choose_threshold(
     confidence: npt.NDArray[Any],
     correct: npt.NDArray[np.bool_],
@@ -159,25 +170,17 @@ def choose_threshold(
     independent = independent_answers(confidence, correct, group_id) if n else np.zeros(0)
     tested = _places_to_test(answered, independent, fewest) if n else np.zeros(0, np.int64)
     if len(tested) == 0:
-        told = f"they tell as much as {independent.max(initial=0):,.0f} independent ones"
-        reason = f"{told}, and {np.ceil(fewest):,.0f}, all answered right, are the fewest that can promise it"
+        reason = (
+            f"they tell as much as {independent.max(initial=0):,.0f} independent ones, and {np.ceil(fewest):,.0f}, all "
+            "answered right, are the fewest that can promise it"
+        )
         return _no_threshold(target_precision, n, reason)
     shares = right / answered
     failed = chance_of_so_few_mistakes(independent[tested], shares[tested], target_precision) > 1 - CERTAINTY
     num_passed = int(np.argmax(failed)) if failed.any() else len(tested)
     if num_passed == 0:
-        first = tested[0]
-        reason = (
-            f"of the {answered[first]:,} that it is surest of, {100 * shares[first]:.1f} % are right, which is not "
-            f"enough to be {100 * CERTAINTY:.0f} % certain"
-        )
-        return _no_threshold(target_precision, n, reason)
+        surest, share = answered[tested[0]], 100 * shares[tested[0]]
+        reason = f"of the {surest:,} that it is surest of, {share:.1f} % are right, which is not enough to be "
+        return _no_threshold(target_precision, n, f"{reason}{100 * CERTAINTY:.0f} % certain")
     last = int(tested[num_passed - 1])
-    return Threshold(
-        target_precision=target_precision,
-        threshold=float(levels[last]),
-        num_answered=int(answered[last]),
-        precision=round(float(shares[last]), 6),
-        coverage=round(float(answered[last] / n), 6),
-        note=None,
-    )
+    return _threshold(target_precision, float(levels[last]), int(answered[last]), float(shares[last]), n)
