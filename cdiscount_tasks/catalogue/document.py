@@ -55,7 +55,10 @@ class Broken(NamedTuple):
 
 
 class _NoProduct(Exception):  # noqa: N818 - a reason, caught in this module
-    """Why a valid document is not a product."""
+    """Why a valid document is not a product.
+
+    The detail is stored in rejected.parquet: with other words the index would need a new VERSION, and a new scan.
+    """
 
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(detail)
@@ -84,7 +87,7 @@ def _pictures_of(data: bytes | bytearray, imgs: Element) -> list[tuple[int, int]
         raise _NoProduct(Reason.IMGS_TOO_MANY, f"imgs has {len(pictures)} entries, expected 1 to 4")
     whole = [picture for picture in pictures if picture is not None]
     if len(whole) < len(pictures):
-        raise _NoProduct(Reason.IMGS_NOT_PICTURES, "an entry of imgs is not a document with one binary field picture")
+        raise _NoProduct(Reason.IMGS_NOT_PICTURES, "an entry of imgs is no document with one binary field picture")
     return whole
 
 
@@ -93,7 +96,7 @@ def _category_of(data: bytes | bytearray, field: Element) -> int:
     if category_id is None:
         detail = f"category_id is of BSON type {field.kind}, expected int32 or int64"
     elif category_id == NO_CATEGORY:
-        detail = f"category_id is {category_id}, which represents a missing one"
+        detail = f"category_id is {category_id}, which stands for a missing one"
     else:
         return category_id
     raise _NoProduct(Reason.CATEGORY_NOT_AN_INTEGER, detail)
@@ -109,7 +112,7 @@ def _read_fields(data: bytes | bytearray, first: int, last: int) -> Product | Re
     product_id = read_integer(data, fields.get(b"_id", _MISSING))
     try:
         if again := repeated & {b"_id", b"imgs", b"category_id"}:
-            raise _NoProduct(Reason.FIELD_REPEATED, f"field {min(again).decode()} occurs more than once")
+            raise _NoProduct(Reason.FIELD_REPEATED, f"field {min(again).decode()} stands more than once")
         if b"_id" not in fields:
             raise _NoProduct(Reason.ID_MISSING, "the document has no field _id")
         if product_id is None:

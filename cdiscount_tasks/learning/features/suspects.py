@@ -170,7 +170,6 @@ def choose_list(
     verdicts: Verdicts,
     is_known: Bools,
     seed: int,
-    most: int = MOST_LISTED,
     listed_before: npt.NDArray[np.str_] | None = None,
 ) -> ReviewList:
     """Choose the most suspect products, and among them a fifth that nothing speaks against, drawn at random.
@@ -182,14 +181,13 @@ def choose_list(
         verdicts: Of the products.
         is_known: bool, [num_products]: people have looked at it already, or it was not judged; it is not listed.
         seed: Of the random ones.
-        most: Suspects at most.
         listed_before: The kind of each product in an earlier list, [num_products]; None: there was no such list.
     """
     ranked = np.argsort(verdicts.quality, kind="stable")
     before = np.full(len(ranked), NOT_LISTED, dtype="<U7") if listed_before is None else listed_before
     offered = {kind: ranked[((before == kind) & ~is_known)[ranked]] for kind in (SUSPECT, RANDOM)}
     is_new = ~is_known & (before == NOT_LISTED)
-    suspects = np.concatenate([offered[SUSPECT], ranked[(verdicts.is_suspect & is_new)[ranked]]])[:most]
+    suspects = np.concatenate([offered[SUSPECT], ranked[(verdicts.is_suspect & is_new)[ranked]]])[:MOST_LISTED]
     suspects = suspects[np.argsort(verdicts.quality[suspects], kind="stable")]
     unsuspected = np.flatnonzero(~verdicts.is_suspect & is_new)
     num_random = round(len(suspects) * RANDOM_SHARE / (1 - RANDOM_SHARE)) - len(offered[RANDOM])

@@ -103,12 +103,12 @@ def test_a_repeated_field_is_refused_whatever_else_is_repeated():
         b"\x10" + name + b"\x00" + struct.pack("<i", 8) for name in (b"category_id", b"foo", b"foo")
     )
     found = read_any(struct.pack("<i", len(body) + 5) + body + b"\x00")
-    assert (found.reason, found.detail) == (Reason.FIELD_REPEATED, "field category_id occurs more than once")
+    assert (found.reason, found.detail) == (Reason.FIELD_REPEATED, "field category_id stands more than once")
 
 
 def test_the_number_that_represents_a_missing_category_is_no_category():
     found = read_any(encode(7, [b"a"], bson.Int64(-(2**63))))
-    assert (found.reason, "represents a missing one" in found.detail) == (Reason.CATEGORY_NOT_AN_INTEGER, True)
+    assert (found.reason, "stands for a missing one" in found.detail) == (Reason.CATEGORY_NOT_AN_INTEGER, True)
 
 
 def test_a_search_accepts_no_product_of_very_many_fields():

@@ -305,7 +305,7 @@ def test_a_model_below_the_baseline_is_told_so_and_real_pictures_carry_no_drawn_
 def test_a_split_that_shares_pictures_is_not_certified(tmp_path):
     out_dir, _ = write(make_inputs(tmp_path / "in", num_products=200, shared=3), tmp_path / "reports")
     assert read_metrics(out_dir)["verdict"]["certified"] is False
-    assert "Split not certified" in Page((out_dir / "report.html").read_text("utf-8")).text
+    assert "No: the split leaks" in Page((out_dir / "report.html").read_text("utf-8")).text
 
 
 def test_hostile_category_names_stay_text_in_the_page_and_in_the_model_card(tmp_path, page):

@@ -78,7 +78,7 @@ def test_the_split_is_told_in_words_beside_what_random_ones_would_have_leaked(in
     assert "The split can be believed" in page.text
     assert certificate["leak"] == {"by_product": 0.312, "by_image": 0.447}
     assert "31.2 % of the test products would have shared a picture with train" in page.text
-    assert "44.7 % of the test pictures would have stood in train as well" in page.text
+    assert "44.7 % of the test pictures would have been in train as well" in page.text
 
 
 def test_a_list_says_how_much_of_it_is_shown(inputs, page):
@@ -103,7 +103,7 @@ def test_a_line_of_the_fixes_file_can_be_written_from_a_conflicts_card(inputs, p
 
 
 def test_near_duplicates_are_told_with_the_doubt_that_belongs_to_them(page):
-    assert "4.1 % of the test products look nearly like something in train" in page.text
+    assert "4.1 % of the test products look nearly like a train product" in page.text
     assert "if they are different things that look alike, nothing is wrong" in page.text
     assert "more than 5 % of the sample" in page.text
 
@@ -116,7 +116,7 @@ def test_a_picture_that_does_not_decode_is_told_in_words(inputs, page):
 
 
 def test_fixes_are_shown_with_the_reminder_that_measured_splits_stay(page):
-    assert "People gave 2 products another category, confirmed the category of 1 product and took 1" in page.text
+    assert "People gave 2 products a different category, confirmed the category of 1 product and took 1" in page.text
     assert (
         "Of 1 of those they were unsure. Of 3 products in lists of suspects they said that the catalogue" in page.text
     )
