@@ -170,10 +170,10 @@ def test_networks_are_compared_on_real_pictures(run_here, real_data, tmp_path):
 
 
 def test_a_training_on_real_pictures_is_killed(run_here, real_data, monkeypatch):
-    from cdiscount_tasks.learning.networks import training
+    from cdiscount_tasks.learning.networks import progress
 
     real_data("clothing/catalogue.bson")
-    monkeypatch.setattr(training, "CHECKPOINT_S", training.CHECKPOINT_S)  # a step sets it
+    monkeypatch.setattr(progress, "CHECKPOINT_S", progress.CHECKPOINT_S)  # a step sets it
     out = run_here("benchmarks.endurance.training_kills", "--kills", 1, "--epochs", 2, "--image-size", 32)
     assert "final weight arrays equal: True" in out
 
