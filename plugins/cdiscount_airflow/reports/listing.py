@@ -74,19 +74,19 @@ class Lists:
 
 
 @lru_cache(maxsize=2048)
-def _read(reports_dir: Path, folder: Path, finished: datetime) -> Report:
+def _read(reports_dir: Path, folder: Path, written: datetime) -> Report:
     """Read a report's folder once for each time that it was written.
 
     It belongs to the sample in whose folder it is, whatever its metrics.json says: that is the one the user may read.
     """
-    return replace(read_report(reports_dir, folder, finished), sample=folder.parent.name)
+    return replace(read_report(reports_dir, folder, written), sample=folder.parent.name)
 
 
 def _reports(reports_dir: Path, wanted: MayRead) -> list[Report]:
     """Read the reports of the DAGs that are wanted; a link among the folders is left out."""
     reports = [
-        _read(reports_dir, folder, finished)
-        for folder, finished in report_folders(reports_dir)
+        _read(reports_dir, folder, written)
+        for folder, written in report_folders(reports_dir)
         if wanted(sample_dag_of(folder.parent.name)) and folder_of(reports_dir, folder.parent.name, folder.name)
     ]
     return with_changes(reports_dir, oldest_first(reports))

@@ -1,5 +1,4 @@
 import json
-import os
 import re
 import shutil
 import zipfile
@@ -15,7 +14,7 @@ from cdiscount_tasks.reports.folders import SKIP_NOTE
 from cdiscount_tasks.reports.overview import write_reports_index
 from cdiscount_tasks.runs.comparison import comparison_folder
 from cdiscount_tasks.runs.folders import run_folder
-from tests.material.finished_reports import write_finished
+from tests.material.finished_reports import finish_at, write_finished
 from tests.plugins.cdiscount_airflow.reports.conftest import FINISHED, OTHER, PREFIX, SCRIPT, SECRET, write_page
 
 WINE = f"{PREFIX}/files/wine/{run_folder(FINISHED)}"
@@ -142,7 +141,7 @@ def test_of_the_same_samples_the_newest_comparison_is_listed(client, reports_dir
     facts = {"title": "Wine and Mixed bag", "origin": "file", "answer": "Newer.", "samples": ["wine", "mixed_bag"]}
     old_dir = reports_dir / "comparison" / "wine-mixed_bag"
     write_page(old_dir, "comparison", "comparison.html", {**facts, "answer": "Older."})
-    os.utime(old_dir / "manifest.json", (1_790_000_000,) * 2)
+    finish_at(old_dir, 1_790_000_000)
     write_page(
         reports_dir / "comparison" / comparison_folder(["wine", "mixed_bag"]), "comparison", "comparison.html", facts
     )
