@@ -26,7 +26,7 @@ def compare_runs() -> None:
     reports_dir = read_environment().reports_dir
     check_writable(reports_dir, "CDISCOUNT_REPORTS")
     result = compare_two_runs(reports_dir, sample_name, wanted)
-    say(f"A: {result['title'].replace(' and ', ', B: ', 1)}")
+    say(f"A and B: {result['title']}")
     say(result["answer"])
     say(f"    {Path(result['path']) / 'compare.html'}")
 

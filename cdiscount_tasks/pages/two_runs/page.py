@@ -35,8 +35,8 @@ def answer(facts: Mapping[str, Any]) -> str:
 
 
 def run_in_words(run: Mapping[str, Any]) -> str:
-    """Say which run it is, such as `smoke with epochs 2, 2026-11-23 17:00`."""
-    return f"{run['preset']}, {run['finished']}"
+    """Say which run it is, such as `smoke with epochs 2 (2026-11-23 17:00 UTC)`."""
+    return f"{run['preset']} ({run['finished']})"
 
 
 def title_of(facts: Mapping[str, Any]) -> str:

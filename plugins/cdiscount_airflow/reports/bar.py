@@ -107,7 +107,28 @@ def bar(request: Request, reports_dir: Path, samples_dir: Path, group: str, fold
         address=f"{airflow_url(request)}{place}",
         link=f"{up_to_airflow(request)}{place}",
         dag_id=dag_id,
+        root="../../../",
         downloads=_downloads(reports_dir, samples_dir, group, folder, model),
+    )
+
+
+def bar_of_pair(request: Request, sample: str, page: ServedFile) -> str:
+    """Return the bar of a page of two runs of a sample, as HTML.
+
+    Args:
+        request: For the page; it has the address by which the reader reaches this server.
+        sample: Of both runs.
+        page: The page's file.
+    """
+    figures = page.path.with_name("compare.json")
+    found = [(page.path, "?download=1", "this page in one file, to send"), (figures, "", "all figures, for programs")]
+    place = f"plugin/{NAV_VIEW}{quote(request.url.path)}"
+    return bar_of(
+        address=f"{airflow_url(request)}{place}",
+        link=f"{up_to_airflow(request)}{place}",
+        dag_id=sample_dag_of(sample),
+        root="../../../../",
+        downloads=[Download(path.name, f"{path.name}{end}", what, path.stat().st_size) for path, end, what in found],
     )
 
 

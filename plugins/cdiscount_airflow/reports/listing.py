@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cdiscount_airflow.reports import airflow_runs
 from cdiscount_airflow.reports.airflow_runs import AirflowRun
-from cdiscount_airflow.reports.files import find_file, folder_of
+from cdiscount_airflow.reports.files import find_file, find_pair_file, folder_of
 from cdiscount_airflow.reports.judged_lists import LIST_FILE
 from cdiscount_airflow.reports.owners import CATALOGUE_DAG, COMPARISON_DAG, dags_of_folder, sample_dag_of, sample_of
 from cdiscount_tasks.pages.overview.page import SampleRuns, newest_first, runs_by_sample
@@ -19,6 +19,7 @@ from cdiscount_tasks.reports.folders import (
     catalogue_pages,
     comparison_pages,
     oldest_first,
+    pair_pages,
     read_report,
     read_skips,
     report_folders,
@@ -101,6 +102,16 @@ def _pages(reports_dir: Path, pages: Sequence[FinishedPage], may_read: MayRead) 
     return newest_first(kept)
 
 
+def _pairs(reports_dir: Path, may_read: MayRead) -> list[FinishedPage]:
+    """Return pages of two runs of a sample, which are for those who may read the sample's reports."""
+    kept = []
+    for page in pair_pages(reports_dir):
+        sample, _, folder, name = page.link.split("/")
+        if may_read(sample_dag_of(sample)) and find_pair_file(reports_dir, sample, folder, name):
+            kept.append(page)
+    return newest_first(kept)
+
+
 def _is_news(run: AirflowRun, newest: datetime | None) -> bool:
     """Say whether a run without a report is listed above the finished ones: it has not ended, or failed after them.
 
@@ -134,7 +145,8 @@ def _section(
 
 
 def _sample_sections(reports_dir: Path, may_read: MayRead, dag_ids: Sequence[str]) -> list[Section]:
-    by_sample = {one.name: one for one in runs_by_sample(_reports(reports_dir, may_read), read_skips(reports_dir))}
+    found = runs_by_sample(_reports(reports_dir, may_read), read_skips(reports_dir), _pairs(reports_dir, may_read))
+    by_sample = {one.name: one for one in found}
     folders = {name: {path.name for path in (reports_dir / name).iterdir()} for name in by_sample}
     names = sorted(by_sample.keys() | {name for name in map(sample_of, dag_ids) if name})
     return [

@@ -31,9 +31,12 @@ def _linked(row: LinkedT, root: str) -> LinkedT:
 
 def _section(section: Section, root: str) -> Section:
     runs = section.reports
+    if runs:
+        rows, pairs = ([_linked(one, root) for one in listed] for listed in (runs.rows, runs.pairs))
+        runs = replace(runs, rows=rows, pairs=pairs)
     return replace(
         section,
-        reports=runs and replace(runs, rows=[_linked(row, root) for row in runs.rows]),
+        reports=runs,
         pages=[_linked(page, root) for page in section.pages],
     )
 
@@ -127,7 +130,7 @@ def state_page(
 
 
 def bar_of(**content: Any) -> str:
-    """Make the bar above a report: `address`, `link`, `dag_id` and `downloads`."""
+    """Make the bar above a report: `address`, `link`, `dag_id`, `downloads`, and `root`, the way to the app's root."""
     return _render("bar.html", **content)
 
 

@@ -32,7 +32,7 @@ def test_the_page_has_the_answer_both_reports_and_every_category(tmp_path, out_d
     facts = json.loads((out_dir / "compare.json").read_text("utf-8"))
     assert verify_artifact(out_dir) == 2
     assert result["answer"] == facts["answer"] and result["answer"] in page
-    assert result["title"] == "smoke, 2026-09-21 14:13 UTC and smoke, 2026-09-22 14:13 UTC"
+    assert result["title"] == "smoke (2026-09-21 14:13 UTC) and smoke (2026-09-22 14:13 UTC)"
     for link in ("../../first/report.html", "../../second/report.html"):
         assert (out_dir / link).resolve().is_file() and f'href="{link}"' in page
     assert all(one["level3"] in page for one in CLASSES)

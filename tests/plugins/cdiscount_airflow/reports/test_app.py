@@ -152,6 +152,57 @@ def test_of_the_same_samples_the_newest_comparison_is_listed(client, reports_dir
     assert client("admin").get(f"{PREFIX}/files/comparison/wine-mixed_bag/comparison.html").status_code == 200
 
 
+@pytest.fixture
+def pair(reports_dir):
+    """Return what gives the address of a page of two runs of a sample."""
+    for sample in ("wine", "mixed_bag"):
+        facts = {"title": "smoke and baseline", "answer": f"B is better than A in {sample}."}
+        out_dir = reports_dir / sample / "compare" / "a--b"
+        write_page(out_dir, "two_runs", "compare.html", facts, compare_dot_json="{}")
+    return f"{PREFIX}/files/{{}}/compare/a--b/compare.html".format
+
+
+def test_a_page_of_two_runs_is_listed_under_its_sample_and_opens_from_there(client, pair):
+    for page in (f"{PREFIX}/", f"{PREFIX}/files/index.html", f"{PREFIX}/dags/cdiscount_wine/"):
+        (link,) = re.findall('href="([^"]*wine/compare[^"]*)"', client().get(page).text)
+        assert urljoin(page, link) == pair("wine")
+    assert client().get(pair("wine")).status_code == 200
+    assert "better than A in mixed_bag" not in client().get(f"{PREFIX}/dags/cdiscount_wine/").text
+
+
+def test_the_bar_above_a_page_of_two_runs_leads_to_the_sample_and_to_its_figures(client, pair):
+    page = client().get(pair("wine")).text
+    links = [urljoin(pair("wine"), link) for link in re.findall('href="([^"]*)"', page)]
+
+    assert f"{PREFIX}/dags/cdiscount_wine/" in links
+    assert pair("wine").replace(".html", ".json") in links
+    saved = client().get(f"{pair('wine')}?download=1")
+    assert saved.headers["content-disposition"] == 'attachment; filename="compare.html"'
+
+
+def test_a_page_of_two_runs_is_for_those_who_may_read_its_sample(no_mixed_bag, client, pair):
+    assert [client("viewer").get(pair(sample)).status_code for sample in ("wine", "mixed_bag")] == [200, 403]
+    assert client(None).get(pair("wine")).status_code == 401
+    assert "mixed_bag" not in client("viewer").get(f"{PREFIX}/").text
+
+
+@pytest.mark.parametrize(
+    "name", ["secret.txt", "manifest.json", "..%2Fsecret.txt", "%2e%2e/%2e%2e/index.html", "there_is_none.html"]
+)
+def test_only_what_the_manifest_of_a_page_of_two_runs_names_is_served(client, reports_dir, pair, name):
+    (reports_dir / "wine" / "compare" / "a--b" / "secret.txt").write_text(SECRET)
+    answer = client().get(pair("wine").replace("compare.html", name))
+    assert answer.status_code == 404 and SECRET not in answer.text
+
+
+def test_a_folder_of_pages_of_two_runs_that_is_a_link_is_not_followed(client, reports_dir, pair):
+    (reports_dir / "wine" / "compare").rename(reports_dir.parent / "elsewhere")
+    (reports_dir / "wine" / "compare").symlink_to(reports_dir.parent / "elsewhere")
+
+    assert client().get(pair("wine")).status_code == 404
+    assert "better than A in wine" not in client().get(f"{PREFIX}/").text
+
+
 def test_the_list_says_of_a_change_what_the_file_says(client, reports_dir):
     for name, every, at in (("a", 4, 1_790_000_000), ("b", 10, 1_790_100_000)):
         right = [number % every > 0 for number in range(200)]
