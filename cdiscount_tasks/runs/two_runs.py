@@ -11,23 +11,11 @@ from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.reports.folders import PAIRS, REPORTS_SETTING, report_folders
 from cdiscount_tasks.reports.metrics import read_metrics
 from cdiscount_tasks.reports.overview import write_reports_index
-from cdiscount_tasks.runs.folders import run_folder
+from cdiscount_tasks.runs.folders import pair_folder, run_folder
 from cdiscount_tasks.runs.run import open_run
 from cdiscount_tasks.stages.two_runs import TwoRunsResult, write_two_runs
 
 logger = logging.getLogger(__name__)
-
-_LONGEST_RUN = 100
-_DIGEST = len("-012345")
-
-
-def pair_folder(first: str, second: str) -> str:
-    """Return the folder name of a page of two runs, given the names of theirs; of long ones the middle is left out."""
-    names = (
-        name if len(name) <= _LONGEST_RUN else f"{name[: _LONGEST_RUN - _DIGEST]}{name[-_DIGEST:]}"
-        for name in (first, second)
-    )
-    return "--".join(names)
 
 
 def _choose_reports(reports_dir: Path, sample_name: str, wanted: Sequence[str]) -> tuple[Path, Path]:

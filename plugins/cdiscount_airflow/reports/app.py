@@ -24,6 +24,7 @@ from cdiscount_airflow.reports.files import HTML, ServedFile, find_file, find_pa
 from cdiscount_airflow.reports.judging import router as judging
 from cdiscount_airflow.reports.judging import with_forms
 from cdiscount_airflow.reports.owners import CATALOGUE_DAG, COMPARISON_DAG, dags_of_folder, sample_dag_of, sample_of
+from cdiscount_airflow.reports.pairs import router as pairs
 from cdiscount_tasks.artifacts.hashes import hash_json
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.runs.folders import run_folder
@@ -65,6 +66,7 @@ app = FastAPI(
     redirect_slashes=False,
 )
 app.include_router(judging)
+app.include_router(pairs)
 
 
 @app.middleware("http")

@@ -145,6 +145,11 @@ def refusal_page(status: int, sentence: str, login: str | None = None) -> str:
     return _render("refusal.html", status=status, sentence=sentence, login=login)
 
 
+def pair_choice_page(**content: Any) -> str:
+    """Make the page on which two runs are ticked: `sample`, `dag_id`, `runs`, and the folders `a`, `b` if `chosen`."""
+    return _render("pairs.html", **content)
+
+
 def judge_page(name: str, **content: Any) -> str:
     """Make a page of those that labels are judged on, `judge.html` or `judge_lists.html`."""
     return _render(name, **content)

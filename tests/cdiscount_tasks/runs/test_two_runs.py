@@ -1,8 +1,8 @@
 import pytest
 
 from cdiscount_tasks.errors import ConfigError
-from cdiscount_tasks.runs.folders import run_folder
-from cdiscount_tasks.runs.two_runs import compare_two_runs, pair_folder
+from cdiscount_tasks.runs.folders import pair_folder, run_folder
+from cdiscount_tasks.runs.two_runs import compare_two_runs
 from tests.material.finished_reports import write_finished
 from tests.material.paired_reports import CLASSES
 

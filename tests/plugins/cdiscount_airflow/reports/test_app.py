@@ -170,6 +170,58 @@ def test_a_page_of_two_runs_is_listed_under_its_sample_and_opens_from_there(clie
     assert "better than A in mixed_bag" not in client().get(f"{PREFIX}/dags/cdiscount_wine/").text
 
 
+@pytest.fixture
+def two_runs(reports_dir):
+    """Return the folders of two runs of wine."""
+    write_finished(reports_dir, "second", "wine", right=(True, True, True, True), run_id="manual__second")
+    return run_folder(FINISHED), "second"
+
+
+def choose(client, folders):
+    one, other = folders
+    return client("viewer").get(f"{PREFIX}/pairs/wine/", params={"a": one, "b": other})
+
+
+def test_of_two_runs_that_are_ticked_the_page_is_shown_in_whichever_order(client, reports_dir, two_runs):
+    facts = {"title": "smoke and smoke", "answer": "No difference."}
+    folder = f"{two_runs[0]}--{two_runs[1]}"
+    write_page(reports_dir / "wine" / "compare" / folder, "two_runs", "compare.html", facts)
+
+    for folders in (two_runs, two_runs[::-1]):
+        answer = choose(client, folders)
+        shown = urljoin(f"{PREFIX}/pairs/wine/", answer.headers["location"])
+        assert (answer.status_code, shown) == (303, f"{PREFIX}/files/wine/compare/{folder}/compare.html")
+
+
+def test_of_two_runs_without_a_page_the_command_is_said(client, two_runs):
+    answer = choose(client, two_runs)
+
+    assert f'make compare-runs SAMPLE=wine RUNS="{" ".join(two_runs)}"' in answer.text
+    assert len(re.findall('<input type="radio"[^>]* checked>', answer.text)) == 2
+
+
+@pytest.mark.parametrize("folders", [("second", "second"), ("second", ""), ('"; reboot #', "second"), ("..", "second")])
+def test_anything_but_two_runs_of_the_sample_gives_no_command(client, two_runs, folders):
+    answer = choose(client, folders)
+
+    assert answer.status_code == 200
+    assert "make compare-runs" not in answer.text and "Choose two different runs" in answer.text
+
+
+def test_the_page_to_tick_two_runs_is_linked_from_the_list_and_may_send_its_form(client, two_runs):
+    link = re.search('href="([^"]*pairs[^"]*)"', client().get(f"{PREFIX}/dags/cdiscount_wine/").text)[1]
+    answer = client().get(urljoin(f"{PREFIX}/dags/cdiscount_wine/", link))
+
+    assert "form-action 'self'" in answer.headers["content-security-policy"]
+    assert answer.text.count('type="radio"') == 4
+
+
+def test_two_runs_are_ticked_by_those_who_may_read_the_sample(no_mixed_bag, client):
+    assert [client(role).get(f"{PREFIX}/pairs/mixed_bag/").status_code for role in ("viewer", "admin")] == [403, 200]
+    assert client(None).get(f"{PREFIX}/pairs/wine/").status_code == 401
+    assert client("admin").get(f"{PREFIX}/pairs/catalogue/").status_code == 404
+
+
 def test_the_bar_above_a_page_of_two_runs_leads_to_the_sample_and_to_its_figures(client, pair):
     page = client().get(pair("wine")).text
     links = [urljoin(pair("wine"), link) for link in re.findall('href="([^"]*)"', page)]
