@@ -32,8 +32,8 @@ def _linked(row: LinkedT, root: str) -> LinkedT:
 def _section(section: Section, root: str) -> Section:
     runs = section.reports
     if runs:
-        rows, pairs = ([_linked(one, root) for one in listed] for listed in (runs.rows, runs.pairs))
-        runs = replace(runs, rows=rows, pairs=pairs)
+        rows = [_linked(row, root) for row in runs.rows]
+        runs = replace(runs, rows=rows, pairs=[_linked(pair, root) for pair in runs.pairs])
     return replace(
         section,
         reports=runs,
