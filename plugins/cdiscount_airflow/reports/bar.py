@@ -29,6 +29,8 @@ _WHAT = {
     "categories.csv": "figures by category",
     "profile.json": "all figures, for programs",
     "comparison.json": "all figures, for programs",
+    "compare.json": "all figures, for programs",
+    "compare.html": "this page in one file, to send",
     "report.html": "this report in one file, to send",
 }
 
@@ -107,7 +109,6 @@ def bar(request: Request, reports_dir: Path, samples_dir: Path, group: str, fold
         address=f"{airflow_url(request)}{place}",
         link=f"{up_to_airflow(request)}{place}",
         dag_id=dag_id,
-        root="../../../",
         downloads=_downloads(reports_dir, samples_dir, group, folder, model),
     )
 
@@ -120,15 +121,23 @@ def bar_of_pair(request: Request, sample: str, page: ServedFile) -> str:
         sample: Of both runs.
         page: The page's file.
     """
-    figures = page.path.with_name("compare.json")
-    found = [(page.path, "?download=1", "this page in one file, to send"), (figures, "", "all figures, for programs")]
+    folder = page.path.parent
+    names = names_in(folder.parents[1], folder.parent.name, folder.name)
     place = f"plugin/{NAV_VIEW}{quote(request.url.path)}"
     return bar_of(
         address=f"{airflow_url(request)}{place}",
         link=f"{up_to_airflow(request)}{place}",
         dag_id=sample_dag_of(sample),
         root="../../../../",
-        downloads=[Download(path.name, f"{path.name}{end}", what, path.stat().st_size) for path, end, what in found],
+        downloads=[
+            Download(
+                name,
+                f"{quote(name)}{'?download=1' if name.endswith('.html') else ''}",
+                _WHAT.get(name, ""),
+                (folder / name).stat().st_size,
+            )
+            for name in names
+        ],
     )
 
 

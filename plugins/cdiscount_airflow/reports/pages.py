@@ -129,9 +129,9 @@ def state_page(
     )
 
 
-def bar_of(**content: Any) -> str:
-    """Make the bar above a report: `address`, `link`, `dag_id`, `downloads`, and `root`, the way to the app's root."""
-    return _render("bar.html", **content)
+def bar_of(root: str = "../../../", **content: Any) -> str:
+    """Make the bar above a report: `address`, `link`, `dag_id` and `downloads`; `root` is the way to the app's root."""
+    return _render("bar.html", root=root, **content)
 
 
 def refusal_page(status: int, sentence: str, login: str | None = None) -> str:
