@@ -1,7 +1,7 @@
 # One line each over tools/. Variables of the environment hold for all; GNU make 3.81 (as on macOS) is enough.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test campaigns bench pictures up down run compare dags lint types verify lock check quick
+.PHONY: help setup demo test campaigns bench pictures up down run compare compare-runs dags lint types verify lock check quick
 PY := .venv/bin/python
 # A test and the processes that it starts keep their bytecode, or each of them compiles the project again. A file's tests
 # stay together, since they share what is made for them, and the files that take longest begin first (tests/conftest.py).
@@ -11,7 +11,7 @@ unexport PYTHONHOME PYTHONPATH PYTHONSTARTUP PYTHONOPTIMIZE PYTHONWARNINGS PYTHO
 export PYTHONUTF8 := 1
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1	\2/p' Makefile | expand -t 18
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1	\2/p' Makefile | expand -t 22
 
 setup: ## .venv with the packages of the hashed locks (PYTHON=... chooses the Python)
 	@sh tools/setup/setup.sh
@@ -48,6 +48,9 @@ run: setup ## one DAG run in one process: SAMPLE=wine PRESET=smoke CONF='{"epoch
 
 compare: setup ## samples beside each other in one process: CONF='{"samples": ["wine", "mixed_bag"]}'
 	@$(PY) -m tools.compare
+
+compare-runs: setup ## two runs of a sample side by side: SAMPLE=wine RUNS="manual__1 manual__2"
+	@$(PY) -m tools.compare_runs
 
 lint: setup ## ruff with its Airflow rules, and every sample's YAML
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m tools.check_samples

@@ -9,6 +9,8 @@ import json
 import logging
 import stat
 import uuid
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -59,6 +61,37 @@ def read_manifest(artifact_dir: Path) -> dict[str, Any]:
             was = "is missing" if found is None else f"has {found} bytes"
             raise DataError(f"{file}: {was}, expected {expected} bytes; remove {artifact_dir} and run again")
     return cast(dict[str, Any], manifest)
+
+
+def _finished_at(manifest: Any) -> datetime | None:
+    try:
+        return datetime.fromisoformat(manifest["finished_at"]).astimezone(UTC)
+    except DAMAGE:
+        return None
+
+
+def finished_at(manifest: Mapping[str, Any], written: datetime) -> datetime:
+    """Return when an artifact was finished, in UTC, as its manifest says it: a copied folder has other file times.
+
+    Args:
+        manifest: As read.
+        written: When its file was written, for an artifact of an older version, whose manifest does not say.
+    """
+    return _finished_at(manifest) or written
+
+
+def when_finished(artifact_dir: Path) -> datetime:
+    """Return when an artifact was finished, in UTC, whether it is whole or not.
+
+    Raises:
+        OSError: If its manifest is missing or cannot be read.
+    """
+    path = artifact_dir / MANIFEST
+    written = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    try:
+        return finished_at(json.loads(path.read_bytes()), written)
+    except DAMAGE:
+        return written
 
 
 def verify_artifact(artifact_dir: Path) -> int:

@@ -13,6 +13,7 @@ import shutil
 import time
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, ExitStack
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -123,6 +124,7 @@ def _make(
             "result": dict(made.counts),
             "duration_s": round(time.monotonic() - started + made.seconds_before, 3),
             "peak_memory_mib": peak_memory_mib(),
+            "finished_at": datetime.now(UTC).isoformat(timespec="milliseconds"),
         }
         _publish(part_dir, out_dir, manifest, place)
     except BaseException:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from cdiscount_tasks.artifacts.json_files import DAMAGE
-from cdiscount_tasks.artifacts.manifest import MANIFEST, read_manifest
+from cdiscount_tasks.artifacts.manifest import MANIFEST, finished_at, read_manifest
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.pages.overview.rows import FinishedPage, FinishedReport, SkippedRun, UnreadableReport, report_row
 from cdiscount_tasks.reports.metrics import METRICS, damaged, read_metrics
@@ -17,6 +17,9 @@ logger = logging.getLogger(__name__)
 
 PAGES = ("catalogue", "comparison")
 """The folders beside those of the samples."""
+
+PAIRS, PAIR_PAGE = "compare", "compare.html"
+"""Beside a sample's reports: the folder of pages of two of its runs, a folder each; the name of such a page."""
 
 REPORTS_SETTING = "CDISCOUNT_REPORTS"
 """The environment variable that moves the reports folder, for sentences about a full or unwritable disk."""
@@ -34,12 +37,19 @@ def _row_of(metrics: dict[str, Any], folder: Path, link: str, finished: datetime
         raise damaged(folder, error) from error
 
 
-def read_report(reports_dir: Path, folder: Path, finished: datetime) -> Report:
-    """Read one run's folder; what is no report of this schema becomes a row that says so."""
+def read_report(reports_dir: Path, folder: Path, written: datetime) -> Report:
+    """Read one run's folder; what is no report of this schema becomes a row that says so.
+
+    Args:
+        reports_dir: The folder of all reports.
+        folder: The run's.
+        written: When it was last written to, in UTC: when the run finished, where its manifest does not say.
+    """
     report = folder / "report.html"
     link = report.relative_to(reports_dir).as_posix()
+    finished = written
     try:
-        read_manifest(folder)
+        finished = finished_at(read_manifest(folder), written)
         return _row_of(read_metrics(folder), folder, link, finished)
     except DataError as error:
         reason = str(error).replace(f"{folder}/", "").replace(str(folder), "the folder")
@@ -54,7 +64,10 @@ def _is_hidden(path: Path, reports_dir: Path) -> bool:
 
 
 def report_folders(reports_dir: Path) -> list[tuple[Path, datetime]]:
-    """Return the folder of every run that has one, and when it was last written to, in UTC."""
+    """Return the folder of every run that has one, and when it was last written to, in UTC.
+
+    That is not when the run finished, which `read_report` finds: of a copied folder, it is when it was copied.
+    """
     found = []
     for folder in sorted({path.parent for name in (METRICS, MANIFEST) for path in reports_dir.glob(f"*/*/{name}")}):
         if _is_hidden(folder, reports_dir) or folder.parent.name in PAGES:
@@ -88,24 +101,29 @@ def read_skips(reports_dir: Path) -> list[SkippedRun]:
 
 
 def finished_pages(reports_dir: Path, stage: str, pattern: str) -> Iterator[FinishedPage]:
-    """Give the pages of a stage that stand whole: `catalogue_page` or `comparison`."""
+    """Give the pages of a stage that stand whole: `catalogue_page`, `comparison` or `two_runs`."""
     for path in sorted(reports_dir.glob(pattern)):
         if _is_hidden(path, reports_dir):
             continue
         try:
-            finished = (path.parent / MANIFEST).stat().st_mtime
+            written = datetime.fromtimestamp((path.parent / MANIFEST).stat().st_mtime, UTC)
             manifest = read_manifest(path.parent)
         except (DataError, OSError) as error:
             logger.warning("the index of reports leaves one out: %s", error)
             continue
         if manifest.get("stage") == stage:
             link = path.relative_to(reports_dir).as_posix()
-            yield FinishedPage(link, datetime.fromtimestamp(finished, UTC), manifest["result"])
+            yield FinishedPage(link, finished_at(manifest, written), manifest["result"])
 
 
 def catalogue_pages(reports_dir: Path) -> list[FinishedPage]:
     """Return the pages of catalogues."""
     return list(finished_pages(reports_dir, "catalogue_page", "catalogue/*/catalogue.html"))
+
+
+def pair_pages(reports_dir: Path) -> list[FinishedPage]:
+    """Return the pages of two runs of a sample side by side."""
+    return list(finished_pages(reports_dir, "two_runs", f"*/{PAIRS}/*/{PAIR_PAGE}"))
 
 
 def comparison_pages(reports_dir: Path) -> list[FinishedPage]:

@@ -32,6 +32,7 @@ from cdiscount_tasks.reports.folders import (
     catalogue_pages,
     comparison_pages,
     oldest_first,
+    pair_pages,
     read_report,
     read_skips,
     report_folders,
@@ -110,7 +111,7 @@ def write_reports_index(reports_dir: Path) -> None:
         _store_changes(reports_dir, reports)
         rows = with_changes(reports_dir, reports)
         pages = catalogue_pages(reports_dir), comparison_pages(reports_dir)
-        page = render_index(rows, *pages, read_skips(reports_dir))
+        page = render_index(rows, *pages, read_skips(reports_dir), pair_pages(reports_dir))
         aside.write_text(page, encoding="utf-8")
 
     setting = REPORTS_SETTING

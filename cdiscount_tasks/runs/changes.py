@@ -16,7 +16,7 @@ import xxhash
 from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
 from cdiscount_tasks.artifacts.files import replace_file
 from cdiscount_tasks.artifacts.json_files import write_json
-from cdiscount_tasks.artifacts.manifest import MANIFEST, read_manifest
+from cdiscount_tasks.artifacts.manifest import read_manifest, when_finished
 from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.runs import steps
@@ -231,8 +231,7 @@ def _no_news(run: Run, seen: Run | None) -> str | None:
 
 
 def _report_of(run: Run) -> str:
-    finished = datetime.fromtimestamp((run.report_dir / MANIFEST).stat().st_mtime, UTC)
-    return f"report of {finished:%Y-%m-%d %H:%M} UTC"
+    return f"report of {when_finished(run.report_dir):%Y-%m-%d %H:%M} UTC"
 
 
 def reason_to_skip(run: Run, *, by_new_index: bool = False) -> str | None:

@@ -5,7 +5,7 @@ import logging
 from collections.abc import Iterator
 
 from cdiscount_tasks.artifacts.json_files import DAMAGE
-from cdiscount_tasks.artifacts.manifest import MANIFEST, read_manifest
+from cdiscount_tasks.artifacts.manifest import MANIFEST, read_manifest, when_finished
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.runs import steps
 from cdiscount_tasks.runs.run import Run, open_run
@@ -33,8 +33,8 @@ def _read_run(environment: Environment, sample_name: str, folder: str) -> Run | 
 
 def iter_finished_runs(environment: Environment, sample_name: str) -> Iterator[Run]:
     """Yield a sample's runs whose report and artifacts stand, the one first whose report was finished last."""
-    manifests = (environment.reports_dir / sample_name).glob(f"*/{MANIFEST}")
-    found = [(path.stat().st_mtime, path.parent.name) for path in manifests if not path.parent.name.startswith(".")]
+    folders = [path.parent for path in (environment.reports_dir / sample_name).glob(f"*/{MANIFEST}")]
+    found = [(when_finished(folder), folder.name) for folder in folders if not folder.name.startswith(".")]
     for _, folder in sorted(found, reverse=True):
         if (run := _read_run(environment, sample_name, folder)) is not None:
             yield run

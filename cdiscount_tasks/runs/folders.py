@@ -10,6 +10,9 @@ import xxhash
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.settings.environment import Environment
 
+_LONGEST_RUN, _DIGEST = 100, len("-012345")
+"""Of a run's folder in the name of a folder of two runs: how much is kept, and of its end."""
+
 ResultT = TypeVar("ResultT", bound=Mapping[str, Any])
 
 
@@ -28,6 +31,15 @@ def run_folder(run_id: str) -> str:
             f"the run id {run_id!a} has half a character in it; trigger the run under another id"
         ) from error
     return f"{re.sub(r'[^A-Za-z0-9._-]', '-', run_id)[:200]}-{digest[:6]}"
+
+
+def pair_folder(first: str, second: str) -> str:
+    """Return the folder name of a page of two runs, given the names of theirs; of long ones the middle is left out."""
+    names = (
+        name if len(name) <= _LONGEST_RUN else f"{name[: _LONGEST_RUN - _DIGEST]}{name[-_DIGEST:]}"
+        for name in (first, second)
+    )
+    return "--".join(names)
 
 
 def report_dir_of(environment: Environment, sample_name: str, run_id: str) -> Path:

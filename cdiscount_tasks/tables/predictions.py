@@ -86,7 +86,7 @@ def read_judged(folder: Path) -> "pd.DataFrame":
         folder: An evaluation artifact, or a report.
 
     Returns:
-        group_id, class_index and right, by product_id in the order of the file.
+        group_id, class_index, predicted and right, by product_id in the order of the file.
 
     Raises:
         DataError: If the file is missing, damaged or lacks a column.
@@ -95,4 +95,4 @@ def read_judged(folder: Path) -> "pd.DataFrame":
     rows: pd.DataFrame = parquet.read_columns(folder / PREDICTIONS, _JUDGED).to_pandas()
     rows = rows[rows["split"] == TEST].set_index("product_id")
     rows["right"] = rows["class_index"] == rows["predicted"]
-    return rows[["group_id", "class_index", "right"]]
+    return rows[["group_id", "class_index", "predicted", "right"]]

@@ -2,11 +2,13 @@
 
 import json
 import os
+from datetime import UTC, datetime
 
 import numpy as np
 
-from cdiscount_tasks.artifacts.hashes import hash_file
-from cdiscount_tasks.artifacts.json_files import write_json
+from cdiscount_tasks.artifacts.hashes import hash_file, hash_json
+from cdiscount_tasks.artifacts.json_files import read_json, write_json
+from cdiscount_tasks.artifacts.manifest import MANIFEST
 from cdiscount_tasks.artifacts.publish import Made, rebuild_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.tables import parquet, schemas
@@ -32,6 +34,15 @@ def write_predictions(path, right, first_id=100, first_class=0):
         **{name: np.full(num, 0.5) for name in ("squared_error", "confidence", "confidence_in_label")},
     }
     parquet.write_table(path, columns, schemas.prediction_schema(2, by_image=False))
+
+
+def finish_at(artifact_dir, at):
+    """Let an artifact have been finished at a time, in seconds since 1970: by its manifest, and by its files."""
+    path = artifact_dir / MANIFEST
+    manifest = {**read_json(path), "finished_at": datetime.fromtimestamp(at, UTC).isoformat(), "self_hash": None}
+    write_json(path, {**manifest, "self_hash": hash_json(manifest)})
+    for file in artifact_dir.iterdir():
+        os.utime(file, (at, at))
 
 
 def write_finished(
@@ -81,8 +92,7 @@ def write_finished(
         return Made({})
 
     rebuild_artifact(out_dir, Recipe("report", 1, {"folder": folder}), write)
-    for path in out_dir.iterdir():
-        os.utime(path, (at, at))
+    finish_at(out_dir, at)
     return out_dir
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
+from cdiscount_tasks.pages.overview.ranking import Ranking, rank_runs
 from cdiscount_tasks.pages.overview.rows import FinishedPage, FinishedReport, SkippedRun, UnreadableReport
 from cdiscount_tasks.pages.parts.sparkline import Point, Sparkline, draw_sparkline
 from cdiscount_tasks.pages.parts.templating import render_page
@@ -14,13 +15,19 @@ NUM_OPEN_RUNS = 12
 
 @dataclass(frozen=True)
 class SampleRuns:
-    """A sample's section: its runs, the newest first, and the line of their accuracies."""
+    """A sample's section: its runs, the newest first, the line of their accuracies, and pages of two runs each."""
 
     name: str
     title: str
     rows: Sequence[FinishedReport | UnreadableReport]
     sparkline: Sparkline | None = field(repr=False)
     skip: SkippedRun | None = None
+    pairs: Sequence[FinishedPage] = ()
+
+    @property
+    def ranking(self) -> Ranking | None:
+        """Return the runs by accuracy; None: there are no two to choose from."""
+        return rank_runs([row for row in self.rows if isinstance(row, FinishedReport)])
 
     @property
     def missing(self) -> list[str]:
@@ -29,7 +36,12 @@ class SampleRuns:
         return list(dict.fromkeys(reasons))
 
 
-def _sample_runs(name: str, rows: Sequence[FinishedReport | UnreadableReport], skip: SkippedRun | None) -> SampleRuns:
+def _sample_runs(
+    name: str,
+    rows: Sequence[FinishedReport | UnreadableReport],
+    skip: SkippedRun | None,
+    pairs: Sequence[FinishedPage],
+) -> SampleRuns:
     read = [row for row in rows if isinstance(row, FinishedReport)]
     points = [
         Point(
@@ -44,23 +56,27 @@ def _sample_runs(name: str, rows: Sequence[FinishedReport | UnreadableReport], s
         if run.accuracy["value"] is not None
     ]
     is_told = skip is not None and skip.at > rows[0].finished  # what has a newer report is no news
-    return SampleRuns(name, read[0].title if read else name, rows, draw_sparkline(points), skip if is_told else None)
+    title = read[0].title if read else name
+    return SampleRuns(name, title, rows, draw_sparkline(points), skip if is_told else None, pairs)
 
 
 def runs_by_sample(
-    reports: Sequence[FinishedReport | UnreadableReport], skips: Sequence[SkippedRun] = ()
+    reports: Sequence[FinishedReport | UnreadableReport],
+    skips: Sequence[SkippedRun] = (),
+    pairs: Sequence[FinishedPage] = (),
 ) -> list[SampleRuns]:
     """Return each sample's section, by name, with its newest run first.
 
     Args:
         reports: Of all samples, in any order.
         skips: The run of each sample that was skipped last, if any.
+        pairs: Pages of two runs of a sample each; that of a sample without a run is left out.
     """
     newest_first = sorted(reports, key=lambda report: (report.finished, report.link or ""), reverse=True)
     by_sample = sorted(newest_first, key=lambda report: report.sample)
     skipped = {skip.sample: skip for skip in skips}
     return [
-        _sample_runs(name, list(rows), skipped.get(name))
+        _sample_runs(name, list(rows), skipped.get(name), [pair for pair in pairs if pair.link.split("/")[0] == name])
         for name, rows in groupby(by_sample, key=lambda report: report.sample)
     ]
 
@@ -75,6 +91,7 @@ def render_index(
     catalogues: Sequence[FinishedPage] = (),
     comparisons: Sequence[FinishedPage] = (),
     skips: Sequence[SkippedRun] = (),
+    pairs: Sequence[FinishedPage] = (),
 ) -> str:
     """Make the index page: comparisons, runs by sample with the newest first, catalogues.
 
@@ -83,8 +100,9 @@ def render_index(
         catalogues: Pages of catalogues.
         comparisons: Comparisons of samples.
         skips: The run of each sample that was skipped last, if any; shown where no report is newer.
+        pairs: Pages of two runs of a sample each.
     """
-    samples = runs_by_sample(reports, skips)
+    samples = runs_by_sample(reports, skips, newest_first(pairs))
     read = [report for report in reports if isinstance(report, FinishedReport)]
     return render_page(
         "overview/page.html",

@@ -67,6 +67,7 @@ class FinishedReport:
             `versions`, as far as its metrics.json has them.
         trained: Whether it trained or whose model it used, in words.
         change: Against an earlier run of the sample; None: it is the first.
+        cost: Of all its steps, in words; empty: no price was set.
     """
 
     sample: str
@@ -88,6 +89,7 @@ class FinishedReport:
     settings: Mapping[str, Any] = field(default_factory=dict)
     trained: str = ""
     change: Change | None = None
+    cost: str = ""
 
     @property
     def folder(self) -> str:
@@ -188,6 +190,12 @@ def _settings(metrics: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def _cost(metrics: Mapping[str, Any]) -> str:
+    resources = metrics.get("resources") or {}
+    cost = (resources.get("total") or {}).get("cost")
+    return "" if cost is None else f"{cost:.2f} {resources['prices']['currency']}"
+
+
 def report_row(metrics: Mapping[str, Any], link: str, finished: datetime) -> FinishedReport:
     """Take out of a metrics.json what the index shows.
 
@@ -218,4 +226,5 @@ def report_row(metrics: Mapping[str, Any], link: str, finished: datetime) -> Fin
         predictions_hash=str(lineage["files"]["predictions.parquet"]),
         no_features=(metrics.get("leak") or {}).get("reason"),
         settings=_settings(metrics),
+        cost=_cost(metrics),
     )

@@ -20,10 +20,11 @@ from cdiscount_airflow.reports import airflow_runs, bar, listing, pages
 from cdiscount_airflow.reports.access import Reader, ReaderDep
 from cdiscount_airflow.reports.addresses import up_to_airflow
 from cdiscount_airflow.reports.causes import Causes
-from cdiscount_airflow.reports.files import HTML, ServedFile, find_file, names_in, zip_chunks
+from cdiscount_airflow.reports.files import HTML, ServedFile, find_file, find_pair_file, names_in, zip_chunks
 from cdiscount_airflow.reports.judging import router as judging
 from cdiscount_airflow.reports.judging import with_forms
 from cdiscount_airflow.reports.owners import CATALOGUE_DAG, COMPARISON_DAG, dags_of_folder, sample_dag_of, sample_of
+from cdiscount_airflow.reports.pairs import router as pairs
 from cdiscount_tasks.artifacts.hashes import hash_json
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.runs.folders import run_folder
@@ -65,6 +66,7 @@ app = FastAPI(
     redirect_slashes=False,
 )
 app.include_router(judging)
+app.include_router(pairs)
 
 
 @app.middleware("http")
@@ -202,6 +204,19 @@ def serve_file(
     above = None
     if file.media_type == HTML and not download:
         above = bar.bar(request, reports_dir, _samples_dir(), group, folder)
+    return _answer(request, file, above)
+
+
+@app.get("/files/{sample}/compare/{folder}/{name}")
+def serve_pair(
+    sample: str, folder: str, name: str, request: Request, reader: ReaderDep, download: bool = False
+) -> Response:
+    """Serve a file of a page of two runs of a sample, to those who may read the sample's reports."""
+    reader.require(sample_dag_of(sample))
+    file = find_pair_file(_reports_dir(), sample, folder, name)
+    if file is None:
+        raise HTTPException(404, _NO_FILE)
+    above = bar.bar_of_pair(request, sample, file) if file.media_type == HTML and not download else None
     return _answer(request, file, above)
 
 

@@ -29,6 +29,8 @@ _WHAT = {
     "categories.csv": "figures by category",
     "profile.json": "all figures, for programs",
     "comparison.json": "all figures, for programs",
+    "compare.json": "all figures, for programs",
+    "compare.html": "this page in one file, to send",
     "report.html": "this report in one file, to send",
 }
 
@@ -108,6 +110,34 @@ def bar(request: Request, reports_dir: Path, samples_dir: Path, group: str, fold
         link=f"{up_to_airflow(request)}{place}",
         dag_id=dag_id,
         downloads=_downloads(reports_dir, samples_dir, group, folder, model),
+    )
+
+
+def bar_of_pair(request: Request, sample: str, page: ServedFile) -> str:
+    """Return the bar of a page of two runs of a sample, as HTML.
+
+    Args:
+        request: For the page; it has the address by which the reader reaches this server.
+        sample: Of both runs.
+        page: The page's file.
+    """
+    folder = page.path.parent
+    names = names_in(folder.parents[1], folder.parent.name, folder.name)
+    place = f"plugin/{NAV_VIEW}{quote(request.url.path)}"
+    return bar_of(
+        address=f"{airflow_url(request)}{place}",
+        link=f"{up_to_airflow(request)}{place}",
+        dag_id=sample_dag_of(sample),
+        root="../../../../",
+        downloads=[
+            Download(
+                name,
+                f"{quote(name)}{'?download=1' if name.endswith('.html') else ''}",
+                _WHAT.get(name, ""),
+                (folder / name).stat().st_size,
+            )
+            for name in names
+        ],
     )
 
 

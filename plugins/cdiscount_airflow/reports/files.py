@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from cdiscount_tasks.artifacts.manifest import read_manifest
 from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.reports.folders import PAIRS
 
 HTML = "text/html; charset=utf-8"
 _MEDIA_TYPES = {
@@ -67,6 +68,13 @@ def find_file(reports_dir: Path, group: str, folder: str, name: str) -> ServedFi
     if named is None or path.is_symlink() or not path.is_file():
         return None
     return ServedFile(path, _MEDIA_TYPES.get(path.suffix, "application/octet-stream"), named["xxh3_128"])
+
+
+def find_pair_file(reports_dir: Path, sample: str, folder: str, name: str) -> ServedFile | None:
+    """Return a file of a page of two runs of a sample, or None; the arguments are those of `find_file`."""
+    if folder_of(reports_dir, sample, PAIRS) is None:
+        return None
+    return find_file(reports_dir / sample, PAIRS, folder, name)
 
 
 def names_in(reports_dir: Path, group: str, folder: str) -> list[str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cdiscount_airflow.reports import airflow_runs
 from cdiscount_airflow.reports.airflow_runs import AirflowRun
-from cdiscount_airflow.reports.files import find_file, folder_of
+from cdiscount_airflow.reports.files import find_file, find_pair_file, folder_of
 from cdiscount_airflow.reports.judged_lists import LIST_FILE
 from cdiscount_airflow.reports.owners import CATALOGUE_DAG, COMPARISON_DAG, dags_of_folder, sample_dag_of, sample_of
 from cdiscount_tasks.pages.overview.page import SampleRuns, newest_first, runs_by_sample
@@ -19,6 +19,7 @@ from cdiscount_tasks.reports.folders import (
     catalogue_pages,
     comparison_pages,
     oldest_first,
+    pair_pages,
     read_report,
     read_skips,
     report_folders,
@@ -74,19 +75,19 @@ class Lists:
 
 
 @lru_cache(maxsize=2048)
-def _read(reports_dir: Path, folder: Path, finished: datetime) -> Report:
+def _read(reports_dir: Path, folder: Path, written: datetime) -> Report:
     """Read a report's folder once for each time that it was written.
 
     It belongs to the sample in whose folder it is, whatever its metrics.json says: that is the one the user may read.
     """
-    return replace(read_report(reports_dir, folder, finished), sample=folder.parent.name)
+    return replace(read_report(reports_dir, folder, written), sample=folder.parent.name)
 
 
 def _reports(reports_dir: Path, wanted: MayRead) -> list[Report]:
     """Read the reports of the DAGs that are wanted; a link among the folders is left out."""
     reports = [
-        _read(reports_dir, folder, finished)
-        for folder, finished in report_folders(reports_dir)
+        _read(reports_dir, folder, written)
+        for folder, written in report_folders(reports_dir)
         if wanted(sample_dag_of(folder.parent.name)) and folder_of(reports_dir, folder.parent.name, folder.name)
     ]
     return with_changes(reports_dir, oldest_first(reports))
@@ -97,6 +98,16 @@ def _pages(reports_dir: Path, pages: Sequence[FinishedPage], may_read: MayRead) 
     for page in pages:
         group, folder, _ = page.link.split("/")
         if all(map(may_read, dags_of_folder(reports_dir, group, folder))) and folder_of(reports_dir, group, folder):
+            kept.append(page)
+    return newest_first(kept)
+
+
+def _pairs(reports_dir: Path, may_read: MayRead) -> list[FinishedPage]:
+    """Return pages of two runs of a sample, which are for those who may read the sample's reports."""
+    kept = []
+    for page in pair_pages(reports_dir):
+        sample, _, folder, name = page.link.split("/")
+        if may_read(sample_dag_of(sample)) and find_pair_file(reports_dir, sample, folder, name):
             kept.append(page)
     return newest_first(kept)
 
@@ -134,7 +145,8 @@ def _section(
 
 
 def _sample_sections(reports_dir: Path, may_read: MayRead, dag_ids: Sequence[str]) -> list[Section]:
-    by_sample = {one.name: one for one in runs_by_sample(_reports(reports_dir, may_read), read_skips(reports_dir))}
+    found = runs_by_sample(_reports(reports_dir, may_read), read_skips(reports_dir), _pairs(reports_dir, may_read))
+    by_sample = {one.name: one for one in found}
     folders = {name: {path.name for path in (reports_dir / name).iterdir()} for name in by_sample}
     names = sorted(by_sample.keys() | {name for name in map(sample_of, dag_ids) if name})
     return [

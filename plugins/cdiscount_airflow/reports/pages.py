@@ -31,9 +31,12 @@ def _linked(row: LinkedT, root: str) -> LinkedT:
 
 def _section(section: Section, root: str) -> Section:
     runs = section.reports
+    if runs:
+        rows = [_linked(row, root) for row in runs.rows]
+        runs = replace(runs, rows=rows, pairs=[_linked(pair, root) for pair in runs.pairs])
     return replace(
         section,
-        reports=runs and replace(runs, rows=[_linked(row, root) for row in runs.rows]),
+        reports=runs,
         pages=[_linked(page, root) for page in section.pages],
     )
 
@@ -126,9 +129,9 @@ def state_page(
     )
 
 
-def bar_of(**content: Any) -> str:
-    """Make the bar above a report: `address`, `link`, `dag_id` and `downloads`."""
-    return _render("bar.html", **content)
+def bar_of(root: str = "../../../", **content: Any) -> str:
+    """Make the bar above a report: `address`, `link`, `dag_id` and `downloads`; `root` is the way to the app's root."""
+    return _render("bar.html", root=root, **content)
 
 
 def refusal_page(status: int, sentence: str, login: str | None = None) -> str:
@@ -140,6 +143,11 @@ def refusal_page(status: int, sentence: str, login: str | None = None) -> str:
         login: Where to sign in; None: that would not help.
     """
     return _render("refusal.html", status=status, sentence=sentence, login=login)
+
+
+def pair_choice_page(**content: Any) -> str:
+    """Make the page on which two runs are ticked: `sample`, `dag_id`, `runs`, and the folders `a`, `b` if `chosen`."""
+    return _render("pairs.html", **content)
 
 
 def judge_page(name: str, **content: Any) -> str:

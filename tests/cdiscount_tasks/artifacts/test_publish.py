@@ -1,9 +1,11 @@
 import errno
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ import pytest
 from cdiscount_tasks.artifacts import publish
 from cdiscount_tasks.artifacts.disk_faults import disk_faults_told  # fmt: skip
 from cdiscount_tasks.artifacts.files import replace_file  # fmt: skip
-from cdiscount_tasks.artifacts.manifest import MANIFEST, read_manifest, verify_artifact  # fmt: skip
+from cdiscount_tasks.artifacts.manifest import MANIFEST, read_manifest, verify_artifact, when_finished  # fmt: skip
 from cdiscount_tasks.artifacts.publish import Made, build_artifact, rebuild_artifact  # fmt: skip
 from cdiscount_tasks.artifacts.recipe import Recipe  # fmt: skip
 from cdiscount_tasks.errors import ConfigError, DataError
@@ -69,6 +71,29 @@ def test_an_artifact_has_its_files_and_a_manifest(out_dir):
 def test_an_artifact_that_stands_is_found_and_not_made_again(out_dir):
     build_artifact(out_dir, RECIPE, write_data)
     assert build_artifact(out_dir, RECIPE, never) == {"path": str(out_dir), "num_rows": 5, "reused": True}
+
+
+def test_the_manifest_says_when_it_was_finished_and_no_key_counts_it(out_dir):
+    before = datetime.now(UTC) - timedelta(milliseconds=1)
+    build_artifact(out_dir, RECIPE, write_data)
+    manifest = read_manifest(out_dir)
+    assert before <= datetime.fromisoformat(manifest["finished_at"]) <= datetime.now(UTC)
+    assert "finished_at" not in RECIPE.as_json()
+    assert manifest["identity"] == RECIPE.key
+
+
+def test_a_copied_artifact_was_finished_when_the_first_one_was(out_dir, tmp_path):
+    build_artifact(out_dir, RECIPE, write_data)
+    shutil.copytree(out_dir, tmp_path / "copy")
+    os.utime(tmp_path / "copy" / MANIFEST, (1, 1))
+    assert when_finished(tmp_path / "copy") == when_finished(out_dir)
+
+
+@pytest.mark.parametrize("text", ["{}", "[]", "{", '{"finished_at": 7}', '{"finished_at": "soon"}'])
+def test_an_artifact_whose_manifest_says_no_time_was_finished_when_its_file_was_written(tmp_path, text):
+    (tmp_path / MANIFEST).write_text(text)
+    os.utime(tmp_path / MANIFEST, (1_790_000_000,) * 2)
+    assert when_finished(tmp_path) == datetime.fromtimestamp(1_790_000_000, UTC)
 
 
 def test_the_manifest_says_what_decided_the_content(out_dir):

@@ -14,6 +14,7 @@ from cdiscount_tasks.stages.catalogue_page import write_catalogue_page
 from cdiscount_tasks.stages.comparison import write_comparison
 from cdiscount_tasks.stages.inputs import Reviews
 from cdiscount_tasks.stages.report import write_report
+from cdiscount_tasks.stages.two_runs import write_two_runs
 from tests.cdiscount_tasks.stages.test_report import write
 from tests.material.audit_inputs import make_features
 from tests.material.compared_runs import make_run
@@ -22,7 +23,7 @@ from tests.material.report_inputs import make_inputs
 
 pytestmark = pytest.mark.browser
 
-PAGES = ["report", "labels", "suspects", "catalogue", "comparison", "index", "many classes"]
+PAGES = ["report", "labels", "suspects", "catalogue", "comparison", "two runs", "index", "many classes"]
 LOOKS = [(1100, "light"), (1100, "dark"), (360, "light"), (360, "dark")]
 COLOUR_RULES = ["color-contrast", "link-in-text-block"]
 """All that can differ by night, which changes colours alone: a test below watches that."""
@@ -65,6 +66,12 @@ def paths(tmp_path_factory, index_dir, tiny_path):
     names = hostile_names(101)
     many = make_inputs(place / "many", num_products=800, names=names, families=names[:30])
     many_dir, _ = write(many, reports_dir, "manual__many")
+    again = make_inputs(place / "again", accuracy=0.6)
+    again_dir, _ = write(again, reports_dir, "manual__again")
+    pair_dir = reports_dir / "wine" / "compare" / "audited--again"
+    pair_dir.parent.mkdir()
+    write_two_runs((out_dir, again_dir), pair_dir, {name: again.dirs[name] for name in ("sample", "labels")})
+    write_reports_index(reports_dir)
     catalogue_dir = reports_dir / "catalogue" / "tiny"
     write_catalogue_page(index_dir, tiny_path, None, [], catalogue_dir)
     runs = [make_run(place, "red", num_products=200), make_run(place, "bag", apart=5.0, seed=1, num_products=200)]
@@ -76,6 +83,7 @@ def paths(tmp_path_factory, index_dir, tiny_path):
         "suspects": out_dir / "suspects.html",
         "catalogue": catalogue_dir / "catalogue.html",
         "comparison": comparison_dir / "comparison.html",
+        "two runs": pair_dir / "compare.html",
         "index": reports_dir / "index.html",
         "many classes": many_dir / "report.html",
     }
@@ -86,7 +94,7 @@ def look(tab, width, scheme):
 
     tab.set_viewport_size({"width": width, "height": 900})
     tab.emulate_media(color_scheme=scheme)
-    tab.evaluate("document.querySelectorAll('details.topic').forEach(topic => { topic.open = true })")
+    tab.evaluate("document.querySelectorAll('details.topic, details.ranking').forEach(topic => { topic.open = true })")
     rules = {"runOnly": {"type": "rule", "values": COLOUR_RULES}} if scheme == "dark" else {}
     found = Axe().run(tab, options={"resultTypes": ["violations"], **rules}).response["violations"]
     grave = [

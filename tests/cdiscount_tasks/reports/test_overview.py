@@ -1,11 +1,15 @@
 import json
+import os
 import re
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
-from cdiscount_tasks.artifacts.manifest import verify_artifact
+from cdiscount_tasks.artifacts.hashes import hash_json
+from cdiscount_tasks.artifacts.json_files import write_json
+from cdiscount_tasks.artifacts.manifest import MANIFEST, verify_artifact
 from cdiscount_tasks.pages.parts.words import MINUS
 from cdiscount_tasks.reports.changes import CHANGE_FILE
 from cdiscount_tasks.reports.overview import write_reports_index
@@ -21,9 +25,14 @@ def written(reports_dir):
     return (reports_dir / "index.html").read_text("utf-8")
 
 
+def without_ranking(page):
+    """Return a page less the tables that list the same runs a second time, by accuracy."""
+    return re.sub(r'<details class="ranking">.*?</details>', "", page, flags=re.DOTALL)
+
+
 def rows_of(page):
     """Return the text of each run's row, in order."""
-    rows = re.findall(r'<tr><th scope="row".*?</tr>', page, flags=re.DOTALL)
+    rows = re.findall(r'<tr><th scope="row".*?</tr>', without_ranking(page), flags=re.DOTALL)
     return [" ".join(re.sub(r"<[^>]*>", " ", row).split()) for row in rows]
 
 
@@ -35,7 +44,8 @@ def test_every_finished_run_is_a_row_that_links_its_report(tmp_path):
     for number, sample in enumerate(("wine", "wine", "bag")):
         write_finished(tmp_path, f"run{number}", sample, at=FIRST_S + number * DAY_S)
 
-    assert hrefs(written(tmp_path)) == ["bag/run2/report.html", "wine/run1/report.html", "wine/run0/report.html"]
+    links = hrefs(without_ranking(written(tmp_path)))
+    assert links == ["bag/run2/report.html", "wine/run1/report.html", "wine/run0/report.html"]
 
 
 def test_reports_that_end_together_are_all_in_the_index(tmp_path):
@@ -45,7 +55,7 @@ def test_reports_that_end_together_are_all_in_the_index(tmp_path):
 
     with ThreadPoolExecutor() as threads:
         list(threads.map(end, range(6)))
-    page = (tmp_path / "index.html").read_text("utf-8")
+    page = without_ranking((tmp_path / "index.html").read_text("utf-8"))
     assert sorted(hrefs(page)) == [f"wine/run{number}/report.html" for number in range(6)]
 
 
@@ -54,6 +64,41 @@ def test_the_same_reports_give_the_same_bytes(tmp_path):
         write_finished(tmp_path, f"run{number}", right=np.arange(40) % (number + 2) > 0, at=FIRST_S + number * DAY_S)
 
     assert written(tmp_path) == written(tmp_path)
+
+
+def copied(reports_dir, folder, names):
+    """Copy a reports folder as a transfer does that keeps no times: each run is new, those named first the newest."""
+    shutil.copytree(reports_dir, folder, copy_function=shutil.copyfile)
+    for number, name in enumerate(names):
+        for path in (folder / name).iterdir():
+            os.utime(path, (FIRST_S + 90 * DAY_S - number, FIRST_S + 90 * DAY_S - number))
+    return folder
+
+
+def test_a_copied_folder_keeps_the_order_and_the_times_of_its_runs(tmp_path):
+    names = [f"wine/run{number}" for number in range(4)]
+    for number in range(4):
+        write_finished(tmp_path / "made", f"run{number}", at=FIRST_S + number * DAY_S)
+    before = written(tmp_path / "made")
+
+    assert written(copied(tmp_path / "made", tmp_path / "copy", names)) == before
+
+
+def test_a_run_whose_manifest_says_no_time_is_listed_at_the_time_of_its_file(tmp_path):
+    write_finished(tmp_path, "new", at=FIRST_S + 2 * DAY_S)
+    folder = write_finished(tmp_path, "old", at=FIRST_S)
+    manifest = json.loads((folder / MANIFEST).read_text("utf-8"))
+    del manifest["finished_at"]
+    write_json(folder / MANIFEST, {**manifest, "self_hash": hash_json({**manifest, "self_hash": None})})
+    os.utime(folder / MANIFEST, (FIRST_S + 3 * DAY_S,) * 2)
+
+    assert hrefs(without_ranking(written(tmp_path))) == ["wine/old/report.html", "wine/new/report.html"]
+
+
+def test_the_index_shows_the_title_of_a_sample_and_its_name_beside_it(tmp_path):
+    write_finished(tmp_path, sample="red_or_white", title="Wine: red or white")
+
+    assert '<bdi>Wine: red or white</bdi> <span class="soft small">red_or_white</span></h2>' in written(tmp_path)
 
 
 def test_a_change_is_paired_where_the_test_products_are_the_same(tmp_path):

@@ -1,7 +1,5 @@
 """A sample and its folders, and finished runs of two samples as far as those look that choose among runs."""
 
-import os
-
 import pytest
 import yaml
 
@@ -9,6 +7,7 @@ from cdiscount_tasks.artifacts.publish import Made, build_artifact, rebuild_arti
 from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.runs.start import start_run
 from tests.material.colours_sample import SETTINGS, Place
+from tests.material.finished_reports import finish_at
 from tests.material.tiny_catalogue import BLUE, YELLOW
 
 FIRST_S = 1_790_000_000
@@ -33,7 +32,7 @@ class Runs:
         run.report_dir.parent.mkdir(parents=True, exist_ok=True)
         run.record("report", rebuild_artifact(run.report_dir, Recipe("report", 1, {}, {}, {}, {}), lambda _: Made({})))
         at = FIRST_S + self.number
-        os.utime(run.report_dir / "manifest.json", (at, at))
+        finish_at(run.report_dir, at)
         return run
 
 

@@ -27,6 +27,8 @@ def make_report(sample="wine", day=23, link="wine/a/report.html", drawn=False):
 
 
 def links(page):
+    """Return where a page leads, less the tables that list the same runs a second time, by accuracy."""
+    page = re.sub(r'<details class="ranking">.*?</details>', "", page, flags=re.DOTALL)
     return [link for link in re.findall(r'href="([^"]+)"', page) if not link.startswith("#")]
 
 

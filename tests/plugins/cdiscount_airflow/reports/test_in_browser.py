@@ -8,11 +8,13 @@ import uvicorn
 from cdiscount_airflow.reports.airflow_runs import AirflowRun, AirflowTask
 from cdiscount_airflow.reports.bar import Download, with_bar
 from cdiscount_airflow.reports.causes import Causes
-from cdiscount_airflow.reports.pages import bar_of, list_page, refusal_page, state_page
+from cdiscount_airflow.reports.pages import bar_of, list_page, pair_choice_page, refusal_page, state_page
 from fastapi import Response
 from fastapi.responses import HTMLResponse
 
+from cdiscount_tasks.runs.folders import pair_folder, run_folder
 from tests.cdiscount_tasks.pages.test_in_browser import LOOKS, look
+from tests.material.finished_reports import write_finished
 from tests.plugins.cdiscount_airflow.reports.conftest import FINISHED, PREFIX, SCRIPT, write_page
 from tools.airflow.api import wait_until
 from tools.airflow.processes import free_port
@@ -79,8 +81,29 @@ def test_a_file_is_saved_from_the_frame_and_the_report_stays(browser, served, to
     context.close()
 
 
+def test_two_runs_are_ticked_in_the_frame_and_their_page_is_shown(browser, served, reports_dir, token_of):
+    write_finished(reports_dir, "second", "wine", run_id="manual__second")
+    folder = pair_folder(run_folder(FINISHED), "second")
+    facts = {"title": "smoke and smoke", "answer": "No difference."}
+    write_page(reports_dir / "wine" / "compare" / folder, "two_runs", "compare.html", facts)
+    context = browser.new_context()
+    context.add_cookies([{"name": "_token", "value": token_of("viewer"), "url": served.url}])
+    tab = context.new_page()
+    tab.goto(f"{served.url}/frame?src={PREFIX}/dags/cdiscount_wine/")
+    frame = tab.frame_locator("iframe")
+
+    frame.get_by_role("link", name="Put two runs side by side").click()
+    frame.locator("input[name=a]").first.check()
+    frame.locator("input[name=b]").last.check()
+    frame.get_by_role("button", name="Show").click()
+
+    frame.get_by_role("link", name="All reports of cdiscount_wine").wait_for()
+    assert folder in tab.frames[1].url
+    context.close()
+
+
 def make_pages(reports_dir, database):
-    from cdiscount_airflow.reports.listing import list_all
+    from cdiscount_airflow.reports.listing import list_all, list_dag
 
     database.add_run("cdiscount_wine", "manual__2026-11-25T16:00:00+00:00", "running")
     database.add_run("cdiscount_mixed_bag", "manual__failed", "failed")
@@ -90,9 +113,14 @@ def make_pages(reports_dir, database):
     files = [Download("label_suspects.csv", "label_suspects.csv", "labels to look at", 12_000)]
     address = f"http://127.0.0.1:8080/dags/cdiscount_wine/runs/{FINISHED}/plugin/evaluation-report"
     bar = bar_of(address=address, link="../", dag_id="cdiscount_wine", downloads=files)
+    write_finished(reports_dir, "second", "wine", run_id="manual__second")
+    runs = list_dag(reports_dir, "cdiscount_wine", lambda _: True).samples[0].reports.rows
     refusal = refusal_page(403, "You may not read the runs of the DAG cdiscount_wine.")
     return {
         "below a bar": with_bar(refusal.encode(), bar.replace("<details>", "<details open>")).decode(),
+        "two runs to tick": pair_choice_page(
+            sample="wine", dag_id="cdiscount_wine", runs=runs, a="second", b=runs[1].folder, chosen=True
+        ),
         "list": list_page(list_all(reports_dir, lambda _: True), root=""),
         "state": state_page(run, tasks, writes_reports=True, causes=Causes(run, name_person=True)),
         "refusal": refusal,
@@ -100,7 +128,7 @@ def make_pages(reports_dir, database):
     }
 
 
-@pytest.mark.parametrize("name", ["below a bar", "list", "state", "refusal", "login"])
+@pytest.mark.parametrize("name", ["below a bar", "list", "two runs to tick", "state", "refusal", "login"])
 def test_a_page_is_fit_for_everyone_at_every_width_by_day_and_by_night(
     browser,
     reports_dir,

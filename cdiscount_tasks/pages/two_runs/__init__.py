@@ -1,0 +1,1 @@
+"""Two runs of a sample side by side, as a page."""
