@@ -41,6 +41,7 @@ what is shown, how a number is written."""
 MAY_OPEN_FILES = {
     "labelling/reviewed_lists.py",
     "learning/networks/checkpoints.py",
+    "learning/networks/training_folder.py",
     "learning/pictures/inputs.py",
     "pages/parts/templating.py",
     "pages/report/class_table.py",

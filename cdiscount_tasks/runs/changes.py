@@ -123,6 +123,8 @@ def _in_words(name: str, was: str, now: str) -> str:
         return "the catalogue's content changed"
     if name == "version":
         return f"the code of this step changed (version {was} -> {now})"
+    if name == "config.stopped_after_epoch":
+        return f"that training was stopped by hand after epoch {was}, and this one ends by itself"
     words = name.removeprefix("config.").removeprefix("libraries.").replace(".", " ").replace("_", " ")
     before, after = (None if text == _ABSENT else json.loads(text) for text in (was, now))
     if isinstance(before, list) and isinstance(after, list):
