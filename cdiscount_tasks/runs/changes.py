@@ -193,8 +193,13 @@ def find_change(run: Run, last: Run) -> Difference | None:
     return Difference("writes a report", f"that run has {gone}, and now they cannot be made") if gone else None
 
 
-def _has_presets_knobs(run: Run) -> bool:
-    """Tell whether a run trained as its preset says; a seed is no knob: `retrain: always` gives each run its own."""
+def _trained_as_preset_says(run: Run) -> bool:
+    """Tell whether a run has its preset's knobs, and nobody stopped its training.
+
+    A seed is no knob: `retrain: always` gives each run its own.
+    """
+    if run.stopped_after_epoch is not None:
+        return False
     knobs = {"seed": 0}
     preset = run.config.sample.presets[run.config.preset]
     return run.config.training.model_copy(update=knobs) == preset.model_copy(update=knobs)
@@ -203,7 +208,7 @@ def _has_presets_knobs(run: Run) -> bool:
 def _last_finished(run: Run) -> tuple[Run | None, Run | None]:
     """Return the run to compare with, and the last finished one of whatever preset.
 
-    The first is of the same preset, and if there is one, without knobs that a person tried.
+    The first is of the same preset, and if there is one, without knobs that a person tried and trained to its end.
     """
     newest = of_preset = None
     for other in iter_finished_runs(run.environment, run.config.sample.name):
@@ -212,7 +217,7 @@ def _last_finished(run: Run) -> tuple[Run | None, Run | None]:
         newest = newest or other
         if other.config.preset == run.config.preset:
             of_preset = of_preset or other
-            if _has_presets_knobs(other):
+            if _trained_as_preset_says(other):
                 return other, newest
     return of_preset, newest
 
