@@ -44,7 +44,7 @@ def note_duration(run: "Run") -> None:
     from cdiscount_tasks.reports.metrics import read_metrics
 
     metrics = read_metrics(run.report_dir)
-    if metrics["lineage"]["overrides"] or "stopped" in metrics["model"]:
+    if metrics["lineage"]["overrides"] or "stopped" in metrics.get("model", {}):
         return
     path = _note_path(run.environment, run.config.sample.name)
     with lock(path.with_name(f".{_NOTE}.lock"), _NOTE):

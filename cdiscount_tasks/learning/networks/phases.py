@@ -9,13 +9,13 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from cdiscount_tasks.artifacts.training_folder import is_stop_wanted
 from cdiscount_tasks.learning.networks.batches import Examples
 from cdiscount_tasks.learning.networks.build import build_head, build_network, put_head_on, thaw
 from cdiscount_tasks.learning.networks.checkpoints import Checkpoints
 from cdiscount_tasks.learning.networks.progress import Watch
 from cdiscount_tasks.learning.networks.state import Epoch
 from cdiscount_tasks.learning.networks.training import Trained, train
-from cdiscount_tasks.learning.networks.training_folder import is_stop_wanted
 from cdiscount_tasks.learning.pictures.inputs import Inputs, Vectors
 from cdiscount_tasks.machine.gpus import Device
 from cdiscount_tasks.machine.tensorboard import EpochLogs

@@ -10,13 +10,13 @@ from typing import Any, NamedTuple
 import keras
 import psutil
 
-from cdiscount_tasks.learning.networks.state import Epoch, TrainingState
-from cdiscount_tasks.learning.networks.training_folder import (
+from cdiscount_tasks.artifacts.training_folder import (
     STOP,
     TrainingProgress,
     is_stop_wanted,
     write_progress,
 )
+from cdiscount_tasks.learning.networks.state import Epoch, TrainingState
 from cdiscount_tasks.settings.training import TrainingConfig
 
 logger = logging.getLogger(__name__)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from cdiscount_airflow.reports.airflow_runs import AirflowRun, AirflowTask
 from cdiscount_airflow.reports.owners import sample_of
-from cdiscount_tasks.learning.networks.training_folder import (
+from cdiscount_tasks.artifacts.training_folder import (
     PROGRESS,
     STOP,
     TrainingProgress,

@@ -13,7 +13,7 @@ from fastapi.responses import RedirectResponse
 from cdiscount_airflow.reports import airflow_runs, judge_form
 from cdiscount_airflow.reports.access import Reader, ReaderDep
 from cdiscount_airflow.reports.progress import training_dir_of
-from cdiscount_tasks.learning.networks.training_folder import want_stop
+from cdiscount_tasks.artifacts.training_folder import want_stop
 from cdiscount_tasks.settings.environment import read_environment
 
 logger = logging.getLogger(__name__)

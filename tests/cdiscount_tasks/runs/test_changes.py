@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from cdiscount_tasks.artifacts.notes import note_result
-from cdiscount_tasks.learning.networks.training_folder import want_stop
+from cdiscount_tasks.artifacts.training_folder import want_stop
 from cdiscount_tasks.runs import steps
 from cdiscount_tasks.runs.changes import differences, note_skip, reason_to_skip, seed_by_itself
 from cdiscount_tasks.runs.durations import durations_of

@@ -146,8 +146,8 @@ def test_a_training_that_fails_publishes_nothing_and_is_continued_by_the_next(
 @pytest.fixture
 def stop_after_first_epoch(monkeypatch):
     """Let somebody stop every training in its first epoch."""
+    from cdiscount_tasks.artifacts.training_folder import want_stop
     from cdiscount_tasks.learning.networks import training
-    from cdiscount_tasks.learning.networks.training_folder import want_stop
 
     def judge_and_stop(network, validation, state, judge=training._judge_epoch):
         for folder in stopped_in:

@@ -4,10 +4,10 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from cdiscount_tasks.artifacts.training_folder import want_stop
 from cdiscount_tasks.learning.networks import phases
 from cdiscount_tasks.learning.networks.state import Epoch
 from cdiscount_tasks.learning.networks.training import Trained
-from cdiscount_tasks.learning.networks.training_folder import want_stop
 from cdiscount_tasks.settings.training import TrainingConfig
 
 CONFIG = TrainingConfig(network="mobilenet_v2", weights="imagenet", image_size=96, epochs=10, fine_tune_epochs=5)

@@ -4,13 +4,13 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
+from cdiscount_tasks.artifacts.training_folder import read_progress, want_stop
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.learning.networks import progress, training
 from cdiscount_tasks.learning.networks.batches import Examples
 from cdiscount_tasks.learning.networks.checkpoints import Checkpoints
 from cdiscount_tasks.learning.networks.progress import Watch
 from cdiscount_tasks.learning.networks.training import product_loss
-from cdiscount_tasks.learning.networks.training_folder import read_progress, want_stop
 from tests.material.small_trainings import CONFIG, examples, train_small
 
 

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from cdiscount_tasks.artifacts.publish import Made, rebuild_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
-from cdiscount_tasks.learning.networks.training_folder import write_progress
+from cdiscount_tasks.artifacts.training_folder import write_progress
 from cdiscount_tasks.runs.folders import run_folder
 from cdiscount_tasks.runs.training_note import note_training
 from tests.material.finished_reports import write_finished

@@ -18,7 +18,7 @@ from cdiscount_airflow.reports.progress import RunningTraining
 from fastapi import Response
 from fastapi.responses import HTMLResponse
 
-from cdiscount_tasks.learning.networks.training_folder import STOP, write_progress
+from cdiscount_tasks.artifacts.training_folder import STOP, write_progress
 from tests.cdiscount_tasks.pages.test_in_browser import LOOKS, look
 from tests.material.training_progress import PROGRESS_OF_EPOCH_8
 from tests.plugins.cdiscount_airflow.reports.conftest import FINISHED, PREFIX, RUNNING, SCRIPT, write_page

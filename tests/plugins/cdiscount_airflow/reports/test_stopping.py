@@ -3,7 +3,7 @@ from urllib.parse import quote, urlencode
 
 import pytest
 
-from cdiscount_tasks.learning.networks.training_folder import STOP, write_progress
+from cdiscount_tasks.artifacts.training_folder import STOP, write_progress
 from cdiscount_tasks.runs.folders import run_folder
 from cdiscount_tasks.runs.training_note import note_training
 from tests.material.training_progress import PROGRESS_OF_EPOCH_8

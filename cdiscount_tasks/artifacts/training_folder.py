@@ -1,13 +1,16 @@
 """What is beside a training's checkpoints for people: how far it is, and the wish that it ends. Loads nothing heavy.
 
-Airflow's API server reads the one and writes the other, while a worker trains.
+The folder is `model-<key>.training`, beside the artifact that it becomes. Airflow's API server reads the one and
+writes the other, while a worker trains.
 """
 
 import json
 import logging
-import os
 from pathlib import Path
 from typing import TypedDict
+
+from cdiscount_tasks.artifacts.files import replace_file
+from cdiscount_tasks.artifacts.json_files import DAMAGE, write_json
 
 logger = logging.getLogger(__name__)
 
@@ -50,11 +53,9 @@ _MAY_LACK = ("last_epoch", "last_accuracy", "best_epoch", "best_accuracy", "seco
 
 def write_progress(training_dir: Path, progress: TrainingProgress) -> None:
     """Put a training's progress in place in one step; a disk that is full costs this note, not the training."""
-    aside = training_dir / f".{PROGRESS}.{os.getpid()}"
     try:
         training_dir.mkdir(parents=True, exist_ok=True)
-        aside.write_text(json.dumps(progress, sort_keys=True), encoding="utf-8")
-        aside.replace(training_dir / PROGRESS)
+        replace_file(training_dir / PROGRESS, lambda aside: write_json(aside, progress))
     except OSError as error:
         logger.warning("%s: how far the training is could not be noted (%s); training continues", training_dir, error)
 
@@ -73,7 +74,7 @@ def read_progress(training_dir: Path) -> TrainingProgress | None:
             and all(found[name] is None or isinstance(found[name], int | float) for name in _MAY_LACK)
         )
         return TrainingProgress(**{name: found[name] for name in TrainingProgress.__annotations__}) if fits else None  # type: ignore[typeddict-item]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, *DAMAGE):
         return None
 
 

@@ -2,8 +2,8 @@ import json
 
 import pytest
 
-from cdiscount_tasks.learning.networks.training_folder import PROGRESS, is_stop_wanted, read_progress, want_stop
-from cdiscount_tasks.learning.networks.training_folder import write_progress as write
+from cdiscount_tasks.artifacts.training_folder import PROGRESS, is_stop_wanted, read_progress, want_stop
+from cdiscount_tasks.artifacts.training_folder import write_progress as write
 from tests.material.training_progress import PROGRESS_OF_EPOCH_8
 
 
