@@ -31,12 +31,12 @@ NARROW = {
     ("runs", "index"): {"profile_file"},
     ("index", "artifacts"): {"json_files"},
     ("catalogue", "tables"): {"numbers", "csv_text"},
-    ("learning", "artifacts"): {"hashes"},
+    ("learning", "artifacts"): {"hashes", "training_folder"},
     ("pages", "learning"): {"measuring"},
     ("runs", "pages"): {"parts"},
 }
 """Of these rooms only some modules: which categories an index has, arrays of numbers, rows of text, the hash of a file,
-what is shown, how a number is written."""
+what a training tells who watches it, what is shown, how a number is written."""
 
 MAY_OPEN_FILES = {
     "labelling/reviewed_lists.py",

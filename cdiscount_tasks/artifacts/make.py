@@ -26,8 +26,14 @@ ResultT = TypeVar("ResultT", bound=Mapping[str, Any])
 
 
 def _declared(result: type[ResultT], found: Mapping[str, Any]) -> ResultT:
-    """Return of what is known of an artifact what the result declares; the rest is read in its manifest."""
-    return cast(ResultT, {name: found[name] for name in get_type_hints(result)})
+    """Return of what is known of an artifact what the result declares; the rest is read in its manifest.
+
+    What it declares as NotRequired may be missing.
+    """
+    may_lack: frozenset[str] = getattr(result, "__optional_keys__", frozenset())
+    return cast(
+        ResultT, {name: found[name] for name in get_type_hints(result) if name in found or name not in may_lack}
+    )
 
 
 def make(

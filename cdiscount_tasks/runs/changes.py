@@ -29,6 +29,7 @@ logger = logging.getLogger(__name__)
 ALWAYS = "always"
 _MOST_TOLD = 4
 _ABSENT = "absent"
+_NETWORK = "config.network"
 _DOES = {
     "features": "extracts features",
     "evaluation": "evaluates",
@@ -123,6 +124,8 @@ def _in_words(name: str, was: str, now: str) -> str:
         return "the catalogue's content changed"
     if name == "version":
         return f"the code of this step changed (version {was} -> {now})"
+    if name == "config.stopped_after_epoch":
+        return f"that training was stopped by hand after epoch {was}, and this one ends by itself"
     words = name.removeprefix("config.").removeprefix("libraries.").replace(".", " ").replace("_", " ")
     before, after = (None if text == _ABSENT else json.loads(text) for text in (was, now))
     if isinstance(before, list) and isinstance(after, list):
@@ -143,9 +146,12 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
         Such as `epochs 8 -> 30`, by name; empty: they decide the same.
     """
     was, found = dict(_leaves(_deciding(before))), dict(_leaves(_deciding(now)))
+    names = was.keys() | found.keys()
+    if was.get(_NETWORK) != found.get(_NETWORK):
+        names = was.keys() & found.keys()  # what only one of two networks has says nothing more
     return [
         _in_words(name, was.get(name, _ABSENT), found.get(name, _ABSENT))
-        for name in sorted(was.keys() | found.keys())
+        for name in sorted(names, key=lambda name: (name != _NETWORK, name))
         if was.get(name) != found.get(name)
     ]
 
@@ -191,8 +197,13 @@ def find_change(run: Run, last: Run) -> Difference | None:
     return Difference("writes a report", f"that run has {gone}, and now they cannot be made") if gone else None
 
 
-def _has_presets_knobs(run: Run) -> bool:
-    """Tell whether a run trained as its preset says; a seed is no knob: `retrain: always` gives each run its own."""
+def _trained_as_preset_says(run: Run) -> bool:
+    """Tell whether a run has its preset's knobs, and nobody stopped its training.
+
+    A seed is no knob: `retrain: always` gives each run its own.
+    """
+    if run.stopped_after_epoch is not None:
+        return False
     knobs = {"seed": 0}
     preset = run.config.sample.presets[run.config.preset]
     return run.config.training.model_copy(update=knobs) == preset.model_copy(update=knobs)
@@ -201,7 +212,7 @@ def _has_presets_knobs(run: Run) -> bool:
 def _last_finished(run: Run) -> tuple[Run | None, Run | None]:
     """Return the run to compare with, and the last finished one of whatever preset.
 
-    The first is of the same preset, and if there is one, without knobs that a person tried.
+    The first is of the same preset, and if there is one, without knobs that a person tried and trained to its end.
     """
     newest = of_preset = None
     for other in iter_finished_runs(run.environment, run.config.sample.name):
@@ -210,7 +221,7 @@ def _last_finished(run: Run) -> tuple[Run | None, Run | None]:
         newest = newest or other
         if other.config.preset == run.config.preset:
             of_preset = of_preset or other
-            if _has_presets_knobs(other):
+            if _trained_as_preset_says(other):
                 return other, newest
     return of_preset, newest
 

@@ -78,7 +78,11 @@ def reasons_against(runs: Sequence[Run]) -> list[str]:
             reasons.append(
                 f"{_named(first)} has preset {preset}, {_named(run)} has preset {run.config.preset}: {again}"
             )
-        one, other = first.config.training.model_dump(), run.config.training.model_dump()
+        # A training that was stopped is none of its preset's epochs, as one with a knob of its own is not.
+        one, other = (
+            {**each.config.training.model_dump(), "stopped_after_epoch": each.stopped_after_epoch}
+            for each in (first, run)
+        )
         knobs = [knob for knob in one if knob not in _MAY_DIFFER and one[knob] != other[knob]]
         if knobs:
             told = ", ".join(f"{knob} {one[knob]} and {other[knob]}" for knob in knobs)

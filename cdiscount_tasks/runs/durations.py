@@ -32,7 +32,9 @@ def durations_of(environment: Environment, sample_name: str) -> dict[str, float]
 
 
 def note_duration(run: "Run") -> None:
-    """Note how long the stages of a run took that has its report; one with knobs of its own says nothing of a preset.
+    """Note how long the stages of a run took that has its report.
+
+    One with knobs of its own, or whose training was stopped by hand, says nothing of a preset.
 
     What was used again counts as long as it took to make: that is what a run from nothing takes.
     """
@@ -42,7 +44,7 @@ def note_duration(run: "Run") -> None:
     from cdiscount_tasks.reports.metrics import read_metrics
 
     metrics = read_metrics(run.report_dir)
-    if metrics["lineage"]["overrides"]:
+    if metrics["lineage"]["overrides"] or "stopped" in metrics.get("model", {}):
         return
     path = _note_path(run.environment, run.config.sample.name)
     with lock(path.with_name(f".{_NOTE}.lock"), _NOTE):

@@ -108,6 +108,11 @@ class Run:
         """Return the results noted so far, by step; their paths are relative: `folders` has them whole."""
         return noted_results(self.run_dir)
 
+    @property
+    def stopped_after_epoch(self) -> int | None:
+        """Return the epoch after which somebody stopped the run's training; None: nobody did, or it is not over."""
+        return self.recorded().get("model", {}).get("stopped_after_epoch")
+
     def folders(self) -> dict[str, Path]:
         """Return where the artifacts are that the run has used or made so far, by step."""
         noted = noted_folders(self.run_dir, self.environment.work_dir)

@@ -15,6 +15,7 @@ from cdiscount_tasks.errors import StepLeftOut
 from cdiscount_tasks.machine.backbones import Backbone
 from cdiscount_tasks.runs import summaries
 from cdiscount_tasks.runs.run import Run, open_run
+from cdiscount_tasks.runs.training_note import note_training
 
 Folders = Mapping[str, Path]
 """Where the artifacts of a run are, by step; a step that was left out is missing."""
@@ -124,12 +125,15 @@ def _model(run: Run, at: Folders) -> Plan:
 
     inputs, training = (at["sample"], at["labels"]), run.config.training
     starts_from = at["features"] if training.weights != "none" else None
-    return Plan(
-        partial(model.model_recipe, *inputs, starts_from, training),
-        lambda: model.train_model(
-            *inputs, run.pretrained(starts_from), run.artifacts_dir, training, run.environment.tensorboard_dir
-        ),
-    )
+    stopped = run.stopped_after_epoch
+
+    def make() -> Mapping[str, Any]:
+        note_training(run.run_dir, model.training_folder(*inputs, starts_from, run.artifacts_dir, training))
+        pretrained, tensorboard_dir = run.pretrained(starts_from), run.environment.tensorboard_dir
+        note = partial(run.record, "model")
+        return model.train_model(*inputs, pretrained, run.artifacts_dir, training, tensorboard_dir, stopped, note)
+
+    return Plan(partial(model.model_recipe, *inputs, starts_from, training, stopped), make)
 
 
 def _evaluation(run: Run, at: Folders) -> Plan:

@@ -2,15 +2,18 @@
 
 A training that is killed leaves its states in `model-<key>.training/`; whoever trains that model next goes on from the
 newest one that is whole, and the folder goes when the model is published.
+
+A training that somebody stopped makes a different model, with a key of its own: the key of the complete one stays free.
 """
 
 import logging
 import shutil
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NotRequired
 
 import numpy as np
 import pandas as pd
@@ -36,6 +39,8 @@ from cdiscount_tasks.tables.schemas import CLASSES, HISTORY, LABEL_IMAGES, LABEL
 from cdiscount_tasks.vocabulary import CLASS_NAMES, TRAIN, VALIDATION
 
 if TYPE_CHECKING:  # importing Keras takes ten seconds, for nothing where the model exists already
+    import keras
+
     from cdiscount_tasks.learning.networks.phases import SplitImages, Training
 
 logger = logging.getLogger(__name__)
@@ -44,7 +49,12 @@ VERSION = 5
 
 
 class ModelResult(Result):
-    """What training achieved."""
+    """What training achieved.
+
+    Attributes:
+        stopped_after_epoch: The epoch after which it was stopped by hand; missing: it ended by itself.
+        num_epochs_planned: How many epochs it would have had, at most; missing as well.
+    """
 
     network: str
     num_parameters: int
@@ -59,6 +69,15 @@ class ModelResult(Result):
     device: str
     device_memory_gib: float
     precision: str
+    stopped_after_epoch: NotRequired[int]
+    num_epochs_planned: NotRequired[int]
+
+
+class _Stopped(Exception):  # noqa: N818 - an answer, not a fault
+    """The training ended after a different epoch than the artifact says that is being made; its own is published."""
+
+    def __init__(self, result: ModelResult) -> None:
+        self.result = result
 
 
 def _read_split(sample_dir: Path, labels_dir: Path, split: str, image_size: int, spill_dir: Path) -> "SplitImages":
@@ -91,7 +110,12 @@ def _class_names(labels_dir: Path) -> list[str]:
 
 
 def _set_up(
-    sample_dir: Path, labels_dir: Path, config: TrainingConfig, training_dir: Path, tensorboard_dir: Path | None
+    sample_dir: Path,
+    labels_dir: Path,
+    config: TrainingConfig,
+    training_dir: Path,
+    tensorboard_dir: Path | None,
+    ends_after: int | None,
 ) -> "Training":
     device = prepare_device(config.seed, config.gpus, config.precision)
     from cdiscount_tasks.learning.networks.phases import Places, Training  # after the device is set up
@@ -100,18 +124,25 @@ def _set_up(
     learnt, judged = (
         _read_split(sample_dir, labels_dir, split, config.image_size, training_dir) for split in (TRAIN, VALIDATION)
     )
-    return Training((learnt, judged), num_classes, config, device, Places(training_dir, tensorboard_dir))
+    return Training((learnt, judged), num_classes, config, device, Places(training_dir, tensorboard_dir, ends_after))
+
+
+def _train(training: "Training", pretrained: Pretrained | None) -> "keras.Model":
+    if pretrained is None:
+        return training.from_scratch()
+    return training.transfer(pretrained.weights_path, partial(read_features, pretrained.features_dir))
 
 
 def _write_model(
-    part_dir: Path, training: "Training", labels_dir: Path, pretrained: Pretrained | None, config: TrainingConfig
+    part_dir: Path,
+    training: "Training",
+    network: "keras.Model",
+    labels_dir: Path,
+    pretrained: Pretrained | None,
+    config: TrainingConfig,
 ) -> Made:
     from cdiscount_tasks.learning.networks.build import without_training
 
-    if pretrained is None:
-        network = training.from_scratch()
-    else:
-        network = training.transfer(pretrained.weights_path, partial(read_features, pretrained.features_dir))
     without_training(network).save(part_dir / "model.keras")
     write_table(part_dir / "history.parquet", training.history(), HISTORY)
     shutil.copyfile(labels_dir / "classes.parquet", part_dir / "classes.parquet")
@@ -169,15 +200,37 @@ def _check_pretrained(
         )
 
 
-def model_recipe(sample_dir: Path, labels_dir: Path, features_dir: Path | None, config: TrainingConfig) -> Recipe:
-    """Return what decides a model; features_dir is None where it is trained from scratch."""
+def model_recipe(
+    sample_dir: Path,
+    labels_dir: Path,
+    features_dir: Path | None,
+    config: TrainingConfig,
+    stopped_after_epoch: int | None = None,
+) -> Recipe:
+    """Return what decides a model.
+
+    Args:
+        sample_dir: Finished sample artifact.
+        labels_dir: Finished labels artifact.
+        features_dir: What a transfer starts from; None: it is trained from scratch.
+        config: The preset's knobs.
+        stopped_after_epoch: The epoch after which it is stopped; None: it ends by itself.
+    """
+    stopped = {} if stopped_after_epoch is None else {"stopped_after_epoch": stopped_after_epoch}
     return Recipe(
         stage="model",
         version=VERSION,
-        config=config.model_dump(mode="json"),
+        config=config.model_dump(mode="json") | stopped,
         inputs={"sample": sample_dir, "labels": labels_dir} | ({"features": features_dir} if features_dir else {}),
         libraries=versions("keras", "tensorflow", "pillow"),
     )
+
+
+def training_folder(
+    sample_dir: Path, labels_dir: Path, features_dir: Path | None, artifacts_dir: Path, config: TrainingConfig
+) -> Path:
+    """Return where a training's checkpoints are while it runs, and how far it is; the file `stop` there ends it."""
+    return model_recipe(sample_dir, labels_dir, features_dir, config).dir_in(artifacts_dir).with_suffix(".training")
 
 
 def train_model(
@@ -187,6 +240,8 @@ def train_model(
     artifacts_dir: Path,
     config: TrainingConfig,
     tensorboard_dir: Path | None = None,
+    stopped_after_epoch: int | None = None,
+    note: Callable[[ModelResult], object] = lambda _: None,
 ) -> ModelResult:
     """Train a network on what the labels allow to be learnt from.
 
@@ -197,6 +252,10 @@ def train_model(
         artifacts_dir: Where the model artifact will stand, named by its key; its checkpoints lie beside it meanwhile.
         config: The preset's knobs.
         tensorboard_dir: Where TensorBoard's logs go; None: nowhere.
+        stopped_after_epoch: Where the training was stopped when it ran first: the same model is found, or trained to
+            there again; None: it ends by itself, or when somebody stops it.
+        note: Called with the result before the checkpoints are removed: who is cut off later must know what was made,
+            since a stopped training would otherwise begin anew.
 
     Returns:
         The artifact's path and figures.
@@ -210,12 +269,29 @@ def train_model(
     if tensorboard_dir is not None:
         check_tensorboard(tensorboard_dir)
     _check_pretrained(pretrained, sample_dir, labels_dir, config)
-    recipe = model_recipe(sample_dir, labels_dir, pretrained.features_dir if pretrained else None, config)
-    training_dir = recipe.dir_in(artifacts_dir).with_suffix(".training")
+    inputs = sample_dir, labels_dir, pretrained.features_dir if pretrained else None
+    training_dir = training_folder(*inputs, artifacts_dir, config)
+
+    def find_or_make(ended_after: int | None, write: Callable[[Path], Made]) -> ModelResult:
+        return make(ModelResult, model_recipe(*inputs, config, ended_after), artifacts_dir, write, every_byte=True)
 
     def write(part_dir: Path) -> Made:
-        training = _set_up(sample_dir, labels_dir, config, training_dir, tensorboard_dir)
-        return _write_model(part_dir, training, labels_dir, pretrained, config)
+        began = time.monotonic()
+        training = _set_up(sample_dir, labels_dir, config, training_dir, tensorboard_dir, stopped_after_epoch)
+        network = _train(training, pretrained)
+        save = partial(_write_model, training=training, network=network, labels_dir=labels_dir, pretrained=pretrained,
+                       config=config)  # fmt: skip
+        if training.stopped_after_epoch == stopped_after_epoch:
+            return save(part_dir)
+        took_s = time.monotonic() - began
+        # Within the lock of the key that was asked for: who waits for it must not take up checkpoints that go.
+        made = find_or_make(training.stopped_after_epoch, lambda own_dir: save(own_dir)._replace(seconds_before=took_s))
+        raise _Stopped(made)
 
     with _removed_when_over(training_dir):
-        return make(ModelResult, recipe, artifacts_dir, write, every_byte=True)
+        try:
+            result = find_or_make(stopped_after_epoch, write)
+        except _Stopped as stopped:
+            result = stopped.result
+        note(result)
+        return result

@@ -30,7 +30,7 @@ class NothingKept:
         return None
 
 
-def train_small(config=CONFIG, spoil=None, checkpoints=None, shown=None, build=None, listeners=()):
+def train_small(config=CONFIG, spoil=None, checkpoints=None, shown=None, build=None, listeners=(), watch=None):
     from cdiscount_tasks.machine.gpus import prepare_device
 
     device = prepare_device(config.seed)
@@ -40,4 +40,4 @@ def train_small(config=CONFIG, spoil=None, checkpoints=None, shown=None, build=N
     if spoil:
         spoil(network)
     kept = checkpoints or NothingKept()
-    return train(network, shown or examples(), examples(12, seed=1), config, device, kept, listeners)
+    return train(network, shown or examples(), examples(12, seed=1), config, device, kept, listeners, watch)

@@ -9,9 +9,11 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from cdiscount_tasks.artifacts.training_folder import is_stop_wanted
 from cdiscount_tasks.learning.networks.batches import Examples
 from cdiscount_tasks.learning.networks.build import build_head, build_network, put_head_on, thaw
 from cdiscount_tasks.learning.networks.checkpoints import Checkpoints
+from cdiscount_tasks.learning.networks.progress import Watch
 from cdiscount_tasks.learning.networks.state import Epoch
 from cdiscount_tasks.learning.networks.training import Trained, train
 from cdiscount_tasks.learning.pictures.inputs import Inputs, Vectors
@@ -50,15 +52,23 @@ class SplitImages(NamedTuple):
 
 
 class Places(NamedTuple):
-    """Where a training leaves something beside its model.
+    """Where a training leaves something beside its model, and where it is stopped.
 
     Attributes:
         training_dir: For its checkpoints; its name tells one model from another.
         tensorboard_dir: For TensorBoard's logs; None: nowhere.
+        ends_after: The epoch after which it was stopped when it ran first; None: it ends by itself, or when stopped.
     """
 
     training_dir: Path
     tensorboard_dir: Path | None
+    ends_after: int | None = None
+
+    def is_stopped_before(self, phase: str, num_epochs: int) -> bool:
+        """Tell whether a phase that has not begun is left out, now that so many epochs are over."""
+        if self.ends_after is not None:
+            return num_epochs >= self.ends_after
+        return is_stop_wanted(self.training_dir) and not any((self.training_dir / phase).glob("*.npz"))
 
     def checkpoints(self, phase: str, device: Device) -> Checkpoints:
         """Return where the states of a phase are kept."""
@@ -87,6 +97,8 @@ class Training:
         self._config, self._device, self._places = config, device, places
         self._phases: list[tuple[str, Trained]] = []
         self._kept = -1  # the phase whose network is published
+        self._left_out = False  # whether a phase was left out by hand
+        self._num_planned = 0  # epochs of all phases, at most
 
     def _learn(self, phase: str, network: keras.Model, examples: Sequence[Examples], config: TrainingConfig) -> None:
         train_examples, validation_examples = examples
@@ -97,8 +109,29 @@ class Training:
         )  # fmt: skip
         checkpoints = self._places.checkpoints(phase, self._device)
         listeners = self._places.listeners(phase)
-        trained = train(network, train_examples, validation_examples, config, self._device, checkpoints, listeners)
+        watch = self._watch(phase, config)
+        self._num_planned = watch.num_epochs
+        logger.info("to end it after a running epoch and keep the best one, make the file %s", watch.stop_path)
+        trained = train(
+            network, train_examples, validation_examples, config, self._device, checkpoints, listeners, watch
+        )
         self._phases.append((phase, trained))
+
+    def _watch(self, phase: str, config: TrainingConfig) -> Watch:
+        later = self._config.fine_tune_epochs if phase == HEAD else 0
+        num_epochs = self._num_over + config.epochs + later
+        places = self._places
+        return Watch(places.training_dir, phase, self._num_over, num_epochs, not later, places.ends_after)
+
+    @property
+    def _num_over(self) -> int:
+        return sum(len(trained.history) for _, trained in self._phases)
+
+    @property
+    def stopped_after_epoch(self) -> int | None:
+        """Return the epoch, counted over all phases, after which it was stopped by hand; None: it ended by itself."""
+        by_hand = self._left_out or any(trained.by_hand for _, trained in self._phases)
+        return self._num_over if by_hand else None
 
     def from_scratch(self) -> keras.Model:
         """Train a network that knows nothing yet."""
@@ -120,12 +153,19 @@ class Training:
         keras.utils.set_random_seed(self._config.seed)
         build = partial(self._build_with, head, weights_path)
         network = build()
-        if self._config.fine_tune_epochs:
+        if self._config.fine_tune_epochs and not self._ends_before_tuning():
             self._tune(network)
             if self._tuning_harmed():
                 self._kept = 0
                 network = build()
         return network
+
+    def _ends_before_tuning(self) -> bool:
+        if self.stopped_after_epoch is None:
+            self._left_out = self._places.is_stopped_before(FINE_TUNE, self._num_over)
+            if self._left_out:
+                logger.info("it was stopped by hand: the network is not tuned")
+        return self.stopped_after_epoch is not None
 
     def _learn_head(self, vectors: np.ndarray) -> keras.Model:
         with self._device.scope():
@@ -167,6 +207,7 @@ class Training:
         _, kept = self._phases[self._kept]
         epochs_of = [trained.history for _, trained in self._phases]
         return {
+            **self._stopped(),
             "num_train_images": len(self._splits[0].places),
             "num_epochs": sum(map(len, epochs_of)),
             "best_epoch": sum(map(len, epochs_of[: self._kept])) + kept.best_epoch,
@@ -179,6 +220,12 @@ class Training:
             "device_memory_gib": self._device.memory_gib,
             "precision": self._device.precision,
         }
+
+    def _stopped(self) -> dict[str, int]:
+        """Return where it was stopped by hand and how many epochs it would have had; nothing if it ended by itself."""
+        if self.stopped_after_epoch is None:
+            return {}
+        return {"stopped_after_epoch": self.stopped_after_epoch, "num_epochs_planned": self._num_planned}
 
 
 def _best(trained: Trained) -> Epoch:

@@ -4,11 +4,18 @@ import logging
 import math
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import keras
 import psutil
 
+from cdiscount_tasks.artifacts.training_folder import (
+    STOP,
+    TrainingProgress,
+    is_stop_wanted,
+    write_progress,
+)
 from cdiscount_tasks.learning.networks.state import Epoch, TrainingState
 from cdiscount_tasks.settings.training import TrainingConfig
 
@@ -80,10 +87,76 @@ def log_epoch(history: Sequence[Epoch], num_epochs: int) -> None:
     )  # fmt: skip
 
 
+class Watch(NamedTuple):
+    """Who watches one phase of a training through files of its folder, and may end it there.
+
+    Attributes:
+        training_dir: The training's folder.
+        phase: As in history.parquet.
+        epochs_before: Epochs of the phases before.
+        num_epochs: Of all phases, at most.
+        is_last_phase: Whether no other follows.
+        ends_after: The epoch, counted over all phases, after which the training ends without being asked, since it was
+            stopped by hand there when it was trained first; None: after no such epoch.
+    """
+
+    training_dir: Path
+    phase: str
+    epochs_before: int
+    num_epochs: int
+    is_last_phase: bool
+    ends_after: int | None = None
+
+    @property
+    def stop_path(self) -> Path:
+        """Return the file that ends the training after its running epoch."""
+        return self.training_dir / STOP
+
+    def wants_end(self, num_over: int) -> bool:
+        """Tell whether the training ends by hand, now that so many epochs of the phase are over."""
+        if self.ends_after is not None:
+            return self.epochs_before + num_over >= self.ends_after
+        return is_stop_wanted(self.training_dir)
+
+    def note(self, history: Sequence[Epoch], best_epoch: int, num_epochs: int, running: Progress | None = None) -> None:
+        """Note how far the training is, for who watches.
+
+        Args:
+            history: The phase's epochs that are over.
+            best_epoch: The phase's best one, from 1; 0: none yet.
+            num_epochs: Of the phase, at most.
+            running: How far the running epoch is; None: it has not begun, or nothing is known.
+        """
+        last, best = history[-1] if history else None, history[best_epoch - 1] if best_epoch else None
+        left_s = running.seconds_left if running else None
+        if left_s is None and history:
+            left_s = seconds_left(history, num_epochs)
+        write_progress(self.training_dir, TrainingProgress(
+            phase=self.phase,
+            is_last_phase=self.is_last_phase,
+            epoch=self.epochs_before + min(len(history) + 1, num_epochs),
+            num_epochs=self.num_epochs,
+            num_seen=running.num_seen if running else 0,
+            num_images=running.num_images if running else 0,
+            last_epoch=last and self.epochs_before + last.epoch,
+            last_accuracy=last and last.validation_accuracy,
+            best_epoch=best and self.epochs_before + best.epoch,
+            best_accuracy=best and best.validation_accuracy,
+            seconds_left=left_s,
+        ))  # fmt: skip
+
+
 class Pulse(keras.callbacks.Callback):  # type: ignore[misc]
     """Within an epoch: holds the state's sums, and says now and then how far it is and that a checkpoint is due."""
 
-    def __init__(self, state: TrainingState, num_images: int, config: TrainingConfig, keep: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        state: TrainingState,
+        num_images: int,
+        config: TrainingConfig,
+        keep: Callable[[], None],
+        tell: Callable[[Progress], None] = log_progress,
+    ) -> None:
         """Begin an epoch, or what is left of it.
 
         Args:
@@ -91,11 +164,12 @@ class Pulse(keras.callbacks.Callback):  # type: ignore[misc]
             num_images: Of an epoch.
             config: Epochs and batch size.
             keep: Keeps a checkpoint.
+            tell: Says now and then how far the epoch is.
         """
         super().__init__()
         # Keras' logs are means since `fit` began; the sums of what went before a resume are added.
         self._state, self._before, self._first_step = state, list(state.sums), state.step
-        self._num_images, self._config, self._keep = num_images, config, keep
+        self._num_images, self._config, self._keep, self._tell = num_images, config, keep, tell
         self._started = self._logged = self._kept = time.monotonic()
         self._first_ended, self._first_seen, self._num_logged = self._started, 0, 0
 
@@ -112,7 +186,7 @@ class Pulse(keras.callbacks.Callback):  # type: ignore[misc]
         if now - self._logged >= (PROGRESS_S if now - state.started < FIRST_S else LATER_PROGRESS_S):
             self._logged = now
             self._num_logged += 1
-            log_progress(self._progress(logs.get("loss", math.nan), batch, seen, now))
+            self._tell(self._progress(logs.get("loss", math.nan), batch, seen, now))
         if now - self._kept >= CHECKPOINT_S and end < self._num_images:
             self._keep()
             self._kept = time.monotonic()

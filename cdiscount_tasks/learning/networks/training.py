@@ -16,12 +16,15 @@ from cdiscount_tasks.learning.networks.batches import EpochBatches, Examples, cl
 from cdiscount_tasks.learning.networks.checkpoints import Checkpoints
 from cdiscount_tasks.learning.networks.objective import compile_network
 from cdiscount_tasks.learning.networks.predict import predict_images
-from cdiscount_tasks.learning.networks.progress import Pulse, log_epoch
+from cdiscount_tasks.learning.networks.progress import Progress, Pulse, Watch, log_epoch, log_progress
 from cdiscount_tasks.learning.networks.state import Epoch, TrainingState, keep_state, take_up
 from cdiscount_tasks.machine.gpus import Device
 from cdiscount_tasks.settings.training import TrainingConfig
 
 logger = logging.getLogger(__name__)
+
+
+_BY_HAND = "it was stopped by hand"
 
 
 class Trained(NamedTuple):
@@ -31,6 +34,7 @@ class Trained(NamedTuple):
     history: list[Epoch]
     best_epoch: int
     num_classes_predicted: int
+    by_hand: bool = False  # it was stopped while more epochs were to come
 
 
 def product_loss(probabilities: np.ndarray, class_index: np.ndarray) -> tuple[float, float]:
@@ -120,21 +124,32 @@ def _judge_epoch(network: keras.Model, validation: _Validation, state: TrainingS
     )
 
 
-def _why_it_ends(state: TrainingState, config: TrainingConfig) -> str:
+def _why_it_ends(state: TrainingState, config: TrainingConfig, watch: Watch | None) -> str:
     """Return why no further epoch is trained, for the log; empty: there is one more."""
     if len(state.history) >= config.epochs:
         return f"all {config.epochs} epochs are over"
     if len(state.history) - state.best_epoch >= config.early_stopping_patience:
         return f"no lower validation loss for {config.early_stopping_patience} epochs"
+    # Only between two epochs: one that was cut off within an epoch ends it first, as it would have without the cut.
+    if watch and state.history and state.step == 0 and watch.wants_end(len(state.history)):
+        return _BY_HAND
     return ""
 
 
-def _with_best_weights(network: keras.Model, state: TrainingState, validation: _Validation) -> Trained:
+def _tell(watch: Watch | None, state: TrainingState, num_epochs: int, running: Progress | None = None) -> None:
+    """Log how far the running epoch is, if it runs, and note it for who watches."""
+    if running:
+        log_progress(running)
+    if watch:
+        watch.note(state.history, state.best_epoch, num_epochs, running)
+
+
+def _with_best_weights(network: keras.Model, state: TrainingState, validation: _Validation, by_hand: bool) -> Trained:
     network.set_weights(state.best_weights)
     num_predicted = validation.judge(network)[2]
     if num_predicted == 1:
         logger.warning("the model predicts one class for every validation product: it has learnt nothing of use")
-    return Trained(network, state.history, state.best_epoch, num_predicted)
+    return Trained(network, state.history, state.best_epoch, num_predicted, by_hand)
 
 
 def train(
@@ -145,8 +160,9 @@ def train(
     device: Device,
     checkpoints: Checkpoints,
     listeners: Sequence[Callable[[Epoch], None]] = (),
+    watch: Watch | None = None,
 ) -> Trained:
-    """Train a network until its epochs are over, or the validation loss over products no longer falls.
+    """Train a network until its epochs are over, the validation loss over products no longer falls, or it is stopped.
 
     Args:
         network: From what the examples' inputs are to class probabilities.
@@ -156,6 +172,7 @@ def train(
         device: What it runs on.
         checkpoints: Where states are kept, and continued from.
         listeners: Each is called with every epoch that is over, before its checkpoint is written.
+        watch: Who is shown how far it is, and may end it after a running epoch; None: nobody.
 
     Returns:
         The network with the weights of the best epoch.
@@ -168,12 +185,15 @@ def train(
     validation = _Validation(validation_examples)
     state = take_up(checkpoints, network)
     keep = partial(keep_state, checkpoints, network, state)
-    while not (reason := _why_it_ends(state, config)):
-        _learn(network, train_examples, config, state, Pulse(state, len(train_examples), config, keep))
+    tell = partial(_tell, watch, state, config.epochs)
+    tell()
+    while not (reason := _why_it_ends(state, config, watch)):
+        _learn(network, train_examples, config, state, Pulse(state, len(train_examples), config, keep, tell))
         state.end_epoch(_judge_epoch(network, validation, state), network)
         log_epoch(state.history, config.epochs)
         for listen in listeners:
             listen(state.history[-1])
         keep()
+        tell()
     logger.info("%s: training ends", reason)
-    return _with_best_weights(network, state, validation)
+    return _with_best_weights(network, state, validation, reason == _BY_HAND)

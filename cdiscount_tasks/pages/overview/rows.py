@@ -10,6 +10,9 @@ from typing import Any
 NO_KNOBS = frozenset({"seed", "gpus"})
 """Settings of a training that leave two runs comparable: with `retrain: always` each run has a seed of its own."""
 
+STOPPED_AFTER = "stopped_after_epoch"
+"""Among a run's training settings: where somebody stopped it; missing where it ended by itself."""
+
 STARTED_BY = {
     "manual": "started by hand",
     "scheduled": "started by its schedule",
@@ -98,9 +101,11 @@ class FinishedReport:
 
     @property
     def preset_words(self) -> str:
-        """Say with which settings it was trained, such as `smoke with epochs 2`."""
+        """Say with which settings it was trained, such as `smoke with epochs 2`, and whether it was stopped."""
         knobs = ", ".join(f"{knob} {value}" for knob, value in self.overrides.items())
-        return f"{self.preset} with {knobs}" if knobs else self.preset
+        epoch = (self.settings.get("training") or {}).get(STOPPED_AFTER)
+        stopped = f", stopped by hand after epoch {epoch}" if epoch is not None else ""
+        return f"{self.preset}{f' with {knobs}' if knobs else ''}{stopped}"
 
     @cached_property
     def kind(self) -> str:
@@ -179,8 +184,10 @@ def _settings(metrics: Mapping[str, Any]) -> dict[str, Any]:
     """Take out of a metrics.json what may be different between two runs."""
     lineage = metrics["lineage"]
     config, fixes = lineage.get("config") or {}, (metrics.get("labels") or {}).get("human_fixes") or {}
+    stopped = (metrics.get("model") or {}).get("stopped")
     return {
-        "training": dict(config.get("training") or {}),
+        # A training that was stopped is joined with none that ended by itself: it is a setting as others are.
+        "training": {**(config.get("training") or {}), **({STOPPED_AFTER: stopped["after_epoch"]} if stopped else {})},
         "data": {**(config.get("draw") or {}), **(config.get("labels") or {})},
         "catalogue_id": metrics["catalogue"].get("catalogue_id"),
         "num_fixes": sum(int(fixes.get(name) or 0) for name in ("num_relabelled", "num_confirmed", "num_excluded")),

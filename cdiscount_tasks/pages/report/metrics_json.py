@@ -137,6 +137,14 @@ class ReportFacts:
     profile: Mapping[str, Any]
 
 
+def _model(result: Mapping[str, Any], model_input: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the figures of the training; `stopped` only where somebody stopped it."""
+    figures = {**{fact: result.get(fact) for fact in _MODEL_FACTS}, "input": model_input}
+    if "stopped_after_epoch" in result:
+        figures["stopped"] = {"after_epoch": result["stopped_after_epoch"], "of": result["num_epochs_planned"]}
+    return figures
+
+
 def summarise(facts: ReportFacts) -> dict[str, Any]:
     """Put together what metrics.json holds: the same facts give the same bytes."""
     config, manifests, validation = facts.config, facts.manifests, facts.validation
@@ -161,7 +169,7 @@ def summarise(facts: ReportFacts) -> dict[str, Any]:
         "split_certificate": facts.certificate,
         "labels": facts.counts,
         **facts.audited,
-        "model": {**{fact: model.get(fact) for fact in _MODEL_FACTS}, "input": facts.model_input},
+        "model": _model(model, facts.model_input),
         "resources": account(manifests, config.prices),
         "durations_s": {**durations_s, "total": round(sum(durations_s.values()), 3)},
         "lineage": _lineage(facts.artifacts, manifests, config),

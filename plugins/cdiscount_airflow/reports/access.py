@@ -59,17 +59,19 @@ class Reader:
             if not self.may_read(dag_id):
                 raise HTTPException(403, f"Your account may not read the runs of the DAG {dag_id}.")
 
-    def require_edit(self, dag_id: str) -> None:
+    def require_edit(self, dag_id: str, what: str = "judge its labels") -> None:
         """Refuse what changes a DAG's data to those who may not edit the DAG, whether it exists or not.
+
+        Args:
+            dag_id: Of the DAG.
+            what: What is refused, for the sentence.
 
         Raises:
             HTTPException: 403.
         """
         self.require(dag_id)
         if not self.may_edit(dag_id):
-            raise HTTPException(
-                403, f"Only people who may edit the DAG {dag_id} can judge its labels; your account may not."
-            )
+            raise HTTPException(403, f"Only people who may edit the DAG {dag_id} can {what}; your account may not.")
 
 
 ReaderDep = Annotated[Reader, Depends(Reader)]

@@ -25,6 +25,9 @@ from cdiscount_airflow.reports.judging import router as judging
 from cdiscount_airflow.reports.judging import with_forms
 from cdiscount_airflow.reports.owners import CATALOGUE_DAG, COMPARISON_DAG, dags_of_folder, sample_dag_of, sample_of
 from cdiscount_airflow.reports.pairs import router as pairs
+from cdiscount_airflow.reports.progress import training_of
+from cdiscount_airflow.reports.stopping import router as stopping
+from cdiscount_airflow.reports.stopping import stop_token
 from cdiscount_tasks.artifacts.hashes import hash_json
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.runs.folders import run_folder
@@ -54,6 +57,9 @@ _PAGE_OF_RUN = {
 }
 """Of the DAGs that write a page: its folder's parent, its name, and the task that notes its folder."""
 
+_RENEWED = {"Refresh": str(pages.RENEWED_S)}
+"""A page in a sandbox may not renew itself by a `meta` element; that its server asks for it is heeded."""
+
 _BLOCK_BYTES = 1 << 20
 _NO_FILE = "This file is not part of a finished report. If the report is being written again, look again in a minute."
 
@@ -67,6 +73,7 @@ app = FastAPI(
 )
 app.include_router(judging)
 app.include_router(pairs)
+app.include_router(stopping)
 
 
 @app.middleware("http")
@@ -159,7 +166,7 @@ def list_dag(dag_id: str, reader: ReaderDep) -> str:
 
 
 @app.get("/dags/{dag_id}/runs/{run_id}/")
-def show_run(dag_id: str, run_id: str, reader: ReaderDep) -> Response:
+def show_run(dag_id: str, run_id: str, request: Request, reader: ReaderDep) -> Response:
     """Lead to a run's report, or say how far the run is."""
     reader.require(dag_id)
     report = _report_of(dag_id, run_id)
@@ -171,7 +178,11 @@ def show_run(dag_id: str, run_id: str, reader: ReaderDep) -> Response:
     tasks = airflow_runs.tasks_of(dag_id, run_id) if reader.may_read_tasks(dag_id) else None
     causes = _causes(reader, run)
     writes_reports = sample_of(dag_id) is not None or dag_id in _PAGE_OF_RUN
-    return HTMLResponse(pages.state_page(run, tasks, writes_reports, causes))
+    training, token = training_of(_samples_dir(), run, tasks), None
+    if training is not None and not training.ends and reader.may_edit(dag_id):
+        request.state.shows_form, token = True, stop_token(request, dag_id, run_id)
+    page = pages.state_page(run, tasks, writes_reports, causes, training, token)
+    return HTMLResponse(page, headers=_RENEWED if run.state == "running" else None)
 
 
 def _samples_dir() -> Path:

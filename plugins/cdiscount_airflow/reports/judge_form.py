@@ -96,7 +96,12 @@ def _other(card: Card, text: str, found: SuspectList) -> Choice | str:
     return Choice(SUGGESTION_RIGHT) if ids[0] == card.suggested else Choice(OTHER_CATEGORY, ids[0])
 
 
-def _fields(body: bytes) -> dict[str, str]:
+def read_fields(body: bytes) -> dict[str, str]:
+    """Return the fields of a posted form by name.
+
+    Raises:
+        HTTPException: 400, if it is no form, or has a field twice.
+    """
     try:
         pairs = parse_qsl(
             body.decode("ascii"),
@@ -126,7 +131,7 @@ def read_form(body: bytes, found: SuspectList) -> Posted:
     Raises:
         HTTPException: 400, if it is not one that a page of this list can send.
     """
-    fields = _fields(body)
+    fields = read_fields(body)
     cards = {str(card.product_id): card for card in found.cards}
     posted = Posted(fields.pop("token", ""), fields.pop("seen", ""), fields.pop("go", "") == "next", {}, {}, {})
     others = {name: fields.pop(name).strip() for name in list(fields) if name.startswith("category-")}

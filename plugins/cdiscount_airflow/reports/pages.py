@@ -10,9 +10,13 @@ from cdiscount_airflow.reports.airflow_runs import AirflowRun, AirflowTask
 from cdiscount_airflow.reports.causes import Cause, Causes
 from cdiscount_airflow.reports.listing import Lists, Section
 from cdiscount_airflow.reports.owners import CATALOGUE_DAG, COMPARISON_DAG
+from cdiscount_airflow.reports.progress import RunningTraining
 from cdiscount_tasks.pages.overview.page import NUM_OPEN_RUNS
 from cdiscount_tasks.pages.overview.rows import FinishedPage, FinishedReport, UnreadableReport
 from cdiscount_tasks.pages.parts.templating import render_page
+
+RENEWED_S = 15
+"""The page of a run that is under way is asked for again after so many seconds."""
 
 _TEMPLATES_DIR = Path(__file__).parent / "templates"
 _UNDER_WAY = ("running", "queued", "scheduled", "up_for_retry", "up_for_reschedule", "deferred", "restarting")
@@ -94,7 +98,12 @@ _FREEZES = ("resolve_run", "resolve_comparison")
 
 
 def state_page(
-    run: AirflowRun, tasks: Sequence[AirflowTask] | None, writes_reports: bool, causes: Causes | None = None
+    run: AirflowRun,
+    tasks: Sequence[AirflowTask] | None,
+    writes_reports: bool,
+    causes: Causes | None = None,
+    training: RunningTraining | None = None,
+    stop_token: str | None = None,
 ) -> str:
     """Make the page of a run that has no report, or none yet.
 
@@ -103,6 +112,8 @@ def state_page(
         tasks: Its tasks; None: the user may not see them.
         writes_reports: Whether its DAG writes any.
         causes: Why tasks ended as they did; None: the user may not read their logs.
+        training: How far its training is; None: none is under way.
+        stop_token: Of the form that stops the training; None: the user may not, or it ends already.
     """
 
     def with_causes(state: str) -> list[tuple[AirflowTask, Cause | None]]:
@@ -115,6 +126,9 @@ def state_page(
         run=run,
         task_log=task_log,
         tasks=tasks,
+        training=training,
+        stop_token=stop_token,
+        renewed_s=RENEWED_S,
         writes_reports=writes_reports,
         failed=failed,
         retried=with_causes("up_for_retry"),

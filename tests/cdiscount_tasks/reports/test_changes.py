@@ -91,6 +91,18 @@ def test_a_run_of_the_same_words_with_other_settings_in_its_preset_is_another_ki
     assert "image size 64 -> 96" in change.since
 
 
+def test_a_run_that_was_stopped_by_hand_is_another_kind_than_complete_ones(reports):
+    reports.add("before")
+    reports.add("stopped", every=2, model={"stopped": {"after_epoch": 3, "of": 8}})
+
+    stopped = reports.newest()
+
+    assert stopped.preset_words == "smoke, stopped by hand after epoch 3"
+    assert stopped.change.against == "a run with different settings: smoke, 2026-09-21 14:13"
+    reports.add("again")
+    assert reports.newest().change.against == "2026-09-21 14:13"
+
+
 def test_where_nothing_is_comparable_it_says_what_it_compares_with(reports):
     reports.add("trial", every=2, training={"epochs": 2})
     reports.add("plain")

@@ -8,8 +8,14 @@ from importlib import metadata
 import pytest
 import yaml
 
+from cdiscount_tasks.artifacts.notes import note_result
+from cdiscount_tasks.artifacts.training_folder import want_stop
+from cdiscount_tasks.runs import steps
 from cdiscount_tasks.runs.changes import differences, note_skip, reason_to_skip, seed_by_itself
+from cdiscount_tasks.runs.durations import durations_of
+from cdiscount_tasks.runs.folders import run_folder
 from cdiscount_tasks.runs.run import open_run
+from cdiscount_tasks.runs.training_note import noted_training
 from cdiscount_tasks.stages import evaluation, labels
 from tests.material.colours_sample import NAMES, SETTINGS
 from tests.material.tiny_catalogue import BLUE, CATEGORIES, RED
@@ -164,6 +170,40 @@ def test_of_one_preset_a_run_with_knobs_of_its_own_is_not_compared(change, told)
         shutil.rmtree(trial.report_dir)
 
 
+def test_a_run_that_was_stopped_by_hand_is_not_compared_where_a_complete_one_is(change, told):
+    trial = finish_run("colours", "stopped-trial")
+    found = {**trial.recorded()["model"], "path": str(trial.folders()["model"]), "stopped_after_epoch": 1}
+    note_result(trial.run_dir, trial.environment.work_dir, "model", found)
+    try:
+        assert told().startswith("nothing changed since run first")
+    finally:
+        shutil.rmtree(trial.report_dir)
+
+
+def test_a_stopped_run_goes_to_its_report_which_says_so_and_the_next_run_trains_to_the_end(change, told, monkeypatch):
+    from cdiscount_tasks.learning.networks import training
+
+    def judge_and_stop(network, validation, state, judge=training._judge_epoch):
+        (folder,) = change.folder.glob("data/samples/colours/model-*.training")
+        assert noted_training(runs_dir() / run_folder("stopped")) == folder
+        assert want_stop(folder)
+        return judge(network, validation, state)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "_judge_epoch", judge_and_stop)
+        run = finish_run("colours", "stopped", preset="long")
+    says = "stopped by hand after epoch 1 of 50"
+    metrics = json.loads((run.report_dir / "metrics.json").read_text())
+    assert metrics["model"]["stopped"] == {"after_epoch": 1, "of": 50}
+    assert all(says in (run.report_dir / name).read_text() for name in ("report.html", "MODEL_CARD.md"))
+    assert "long, stopped by hand after epoch 1" in (change.folder / "reports" / "index.html").read_text()
+    assert run.folders()["model"].name == metrics["lineage"]["artifacts"]["model"]["name"]
+    assert steps.make("model", "colours", "stopped").endswith("(reused)")
+    assert "long" not in durations_of(run.environment, "colours")
+    told_words = "that training was stopped by hand after epoch 1, and this one ends by itself"
+    assert told(preset="long") == f"trains: against run stopped {told_words}"
+
+
 @pytest.mark.parametrize("settings", [{"tags": ["a"]}, {"schedule": {"cron": "0 4 * * 1"}}])
 def test_what_decides_no_result_retrains_nothing(change, told, settings):
     change.write(**settings)
@@ -218,7 +258,8 @@ def test_another_version_of_a_stage_goes_on(change, told, monkeypatch):
 
 
 def test_another_version_of_a_library_goes_on(change, told, monkeypatch):
-    monkeypatch.setattr(metadata, "version", lambda _: "0.0")
+    known = metadata.version
+    monkeypatch.setattr(metadata, "version", lambda name: "0.0" if name == "keras" else known(name))
 
     assert re.search(r"trains: against run first .*keras \S+ -> 0\.0", told())
 
@@ -227,7 +268,9 @@ def test_weights_that_are_there_now_go_on(change, told, monkeypatch):
     write_weights(change.folder / "weights" / "mobilenet_v2_notop.h5")
     monkeypatch.setenv("CDISCOUNT_WEIGHTS", str(change.folder / "weights"))
 
-    assert told() == "extracts features: against run first that run has no features, and now they can be made"
+    assert told().startswith(
+        "extracts features: against run first network descriptor -> mobilenet_v2, image size 64 -> 128"
+    )
 
 
 def test_a_model_that_is_gone_goes_on(change, told):

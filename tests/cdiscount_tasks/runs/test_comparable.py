@@ -2,6 +2,7 @@ import json
 
 import pytest
 
+from cdiscount_tasks.artifacts.notes import note_result
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.runs.comparable import NotComparableError, reasons_against
 from cdiscount_tasks.runs.comparison import start_comparison
@@ -76,6 +77,12 @@ def test_the_runs_that_the_refusal_offers_are_accepted(runs):
 def test_another_network_of_the_same_preset_is_refused(runs):
     first, second = runs.finish("colours", "a", network="plain_cnn"), runs.finish("lights", "b")
     assert "trained with network plain_cnn and small_cnn" in reasons_against([first, second])[0]
+
+
+def test_a_training_that_was_stopped_by_hand_is_compared_with_no_complete_one(runs):
+    first, second = runs.finish("colours", "a"), runs.finish("lights", "b")
+    note_result(second.run_dir, second.environment.work_dir, "model", {"stopped_after_epoch": 7})
+    assert "trained with stopped_after_epoch None and 7" in reasons_against([first, second])[0]
 
 
 def test_another_catalogue_is_refused(runs):

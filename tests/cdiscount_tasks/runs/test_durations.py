@@ -13,11 +13,11 @@ def environment(tmp_path):
     return read_environment({"CDISCOUNT_DATA": str(tmp_path), "CDISCOUNT_CATALOGUE": str(tmp_path / "train.bson")})
 
 
-def finished(tmp_path, environment, preset, seconds, overrides=None):
+def finished(tmp_path, environment, preset, seconds, overrides=None, **more):
     """Return a run that has its report, with as much of it as the note reads."""
     lineage = {"overrides": overrides or {}}
     report_dir = write_finished(
-        tmp_path / "reports", preset, preset=preset, durations_s={"total": seconds}, lineage=lineage
+        tmp_path / "reports", preset, preset=preset, durations_s={"total": seconds}, lineage=lineage, **more
     )
     (environment.work_dir / "samples" / "wine").mkdir(parents=True, exist_ok=True)
     config = SimpleNamespace(preset=preset, sample=SimpleNamespace(name="wine"))
@@ -33,6 +33,12 @@ def test_the_last_run_of_each_preset_is_remembered(tmp_path, environment):
 
 def test_a_run_with_knobs_of_its_own_says_nothing_of_its_preset(tmp_path, environment):
     note_duration(finished(tmp_path, environment, "smoke", 9.0, {"epochs": 1}))
+
+    assert durations_of(environment, "wine") == {}
+
+
+def test_a_run_that_was_stopped_by_hand_says_nothing_of_its_preset(tmp_path, environment):
+    note_duration(finished(tmp_path, environment, "smoke", 9.0, model={"stopped": {"after_epoch": 1, "of": 5}}))
 
     assert durations_of(environment, "wine") == {}
 

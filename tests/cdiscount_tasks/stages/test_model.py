@@ -9,7 +9,7 @@ from cdiscount_tasks.artifacts.hashes import hash_json
 from cdiscount_tasks.artifacts.json_files import write_json
 from cdiscount_tasks.artifacts.manifest import read_manifest, verify_artifact
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.stages.model import train_model
+from cdiscount_tasks.stages.model import model_recipe, train_model, training_folder
 from cdiscount_tasks.tables.parquet import read_table
 from cdiscount_tasks.tables.schemas import CLASSES, HISTORY, LABEL_IMAGES
 from tests.conftest import TINY_TRAINING
@@ -141,3 +141,66 @@ def test_a_training_that_fails_publishes_nothing_and_is_continued_by_the_next(
     assert not list(tmp_path.glob("*.training"))
     one, other = load_weights(model_dir), load_weights(again["path"])
     assert all(np.array_equal(a, b) for a, b in zip(one, other, strict=True))
+
+
+@pytest.fixture
+def stop_after_first_epoch(monkeypatch):
+    """Let somebody stop every training in its first epoch."""
+    from cdiscount_tasks.artifacts.training_folder import want_stop
+    from cdiscount_tasks.learning.networks import training
+
+    def judge_and_stop(network, validation, state, judge=training._judge_epoch):
+        for folder in stopped_in:
+            want_stop(folder)
+        return judge(network, validation, state)
+
+    stopped_in = []
+    monkeypatch.setattr(training, "_judge_epoch", judge_and_stop)
+    return stopped_in.append
+
+
+@pytest.mark.training
+def test_a_stopped_training_has_a_key_of_its_own_and_leaves_that_of_the_complete_one_free(
+    sample_dir, labels_dir, model_dir, tmp_path, stop_after_first_epoch
+):
+    inputs = sample_dir, labels_dir, None
+    training_dir = training_folder(*inputs, tmp_path, TINY_TRAINING)
+    stop_after_first_epoch(training_dir)
+    noted = []
+    found = train_model(*inputs, tmp_path, TINY_TRAINING, note=lambda _: noted.append(training_dir.exists()))
+    assert (found["stopped_after_epoch"], found["num_epochs"], found["num_epochs_planned"]) == (1, 1, 2)
+    assert read_manifest(Path(found["path"]))["config"]["stopped_after_epoch"] == 1
+    assert noted == [True]
+    assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == [Path(found["path"]).name] != [model_dir.name]
+    assert found["path"] == str(model_recipe(*inputs, TINY_TRAINING, 1).dir_in(tmp_path))
+    again = train_model(*inputs, tmp_path, TINY_TRAINING, stopped_after_epoch=1)
+    assert again == {**found, "reused": True}
+
+
+@pytest.mark.training
+def test_a_stopped_model_that_is_gone_is_trained_to_there_again(
+    sample_dir, labels_dir, tmp_path, stop_after_first_epoch
+):
+    inputs = sample_dir, labels_dir, None
+    stop_after_first_epoch(training_folder(*inputs, tmp_path, TINY_TRAINING))
+    found = Path(train_model(*inputs, tmp_path, TINY_TRAINING)["path"])
+    weights = load_weights(found)
+    shutil.rmtree(found)
+    again = train_model(*inputs, tmp_path, TINY_TRAINING, stopped_after_epoch=1)
+    assert again["path"] == str(found)
+    assert all(np.array_equal(a, b) for a, b in zip(weights, load_weights(found), strict=True))
+
+
+@pytest.mark.training
+def test_a_training_that_was_stopped_and_killed_before_it_was_published_ends_the_same(
+    sample_dir, labels_dir, tmp_path, monkeypatch, stop_after_first_epoch
+):
+    from cdiscount_tasks.stages import model
+
+    inputs = sample_dir, labels_dir, None
+    stop_after_first_epoch(training_folder(*inputs, tmp_path, TINY_TRAINING))
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="went away"):
+        patch.setattr(model, "_write_model", lambda *_, **__: (_ for _ in ()).throw(RuntimeError("went away")))
+        train_model(*inputs, tmp_path, TINY_TRAINING)
+    assert train_model(*inputs, tmp_path, TINY_TRAINING)["stopped_after_epoch"] == 1
+    assert not list(tmp_path.glob("*.training"))

@@ -4,10 +4,12 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
+from cdiscount_tasks.artifacts.training_folder import read_progress, want_stop
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.learning.networks import progress, training
 from cdiscount_tasks.learning.networks.batches import Examples
 from cdiscount_tasks.learning.networks.checkpoints import Checkpoints
+from cdiscount_tasks.learning.networks.progress import Watch
 from cdiscount_tasks.learning.networks.training import product_loss
 from tests.material.small_trainings import CONFIG, examples, train_small
 
@@ -209,3 +211,66 @@ def test_a_training_whose_epochs_are_over_is_not_trained_again(undisturbed, tmp_
 def test_a_checkpoint_of_another_training_is_not_resumed(undisturbed, tmp_path):
     train_survivor(SURVIVOR.model_copy(update={"seed": 5}), checkpoints=Checkpoints(tmp_path, "another"))
     assert all(same_arrays(undisturbed, train_survivor(checkpoints=Checkpoints(tmp_path, "k"))))
+
+
+def watch(folder, **more):
+    return Watch(folder, "train", epochs_before=0, num_epochs=3, is_last_phase=True, **more)
+
+
+def stop_in_epoch(folder, number):
+    """Return a listener that stands for a person who wants the training to end while an epoch runs."""
+    return lambda epoch: epoch.epoch == number and want_stop(folder)
+
+
+def test_a_stopped_training_ends_after_the_running_epoch_with_the_best_weights_so_far(undisturbed, tmp_path, caplog):
+    caplog.set_level(logging.INFO, training.__name__)
+    found = train_survivor(watch=watch(tmp_path), listeners=[stop_in_epoch(tmp_path, 2)])
+    same = train_survivor(watch=watch(tmp_path / "other", ends_after=2))
+    assert found.by_hand and len(found.history) == 2
+    assert [one.validation_loss for one in found.history] == [one.validation_loss for one in undisturbed.history[:2]]
+    assert found.history[found.best_epoch - 1].validation_loss == min(one.validation_loss for one in found.history)
+    assert "it was stopped by hand: training ends" in caplog.text
+    assert same.by_hand and all(same_arrays(found, same))
+
+
+def test_a_training_that_died_after_it_was_stopped_ends_at_the_same_epoch(tmp_path):
+    kept = Checkpoints(tmp_path / "train", "k")
+    found = train_survivor(watch=watch(tmp_path), listeners=[stop_in_epoch(tmp_path, 2)], checkpoints=kept)
+    with killed_after(0):  # not one step more
+        again = train_survivor(watch=watch(tmp_path), checkpoints=kept)
+    assert again.by_hand and len(again.history) == 2
+    assert all(same_arrays(found, again))
+
+
+def test_an_epoch_that_was_cut_off_is_trained_to_its_end_before_a_stop_counts(tmp_path, monkeypatch):
+    monkeypatch.setattr(progress, "CHECKPOINT_S", 0.0)
+    kept = Checkpoints(tmp_path / "train", "k")
+    with pytest.raises(KilledError), killed_after(7):
+        train_survivor(watch=watch(tmp_path), checkpoints=kept)
+    want_stop(tmp_path)
+    again = train_survivor(watch=watch(tmp_path), checkpoints=kept)
+    assert again.by_hand and len(again.history) == 2
+
+
+def test_a_stop_in_the_last_epoch_shortens_nothing(tmp_path):
+    found = train_small(watch=watch(tmp_path), listeners=[stop_in_epoch(tmp_path, 2)])
+    assert len(found.history) == 2 and not found.by_hand
+
+
+def test_who_watches_reads_the_epoch_and_the_accuracies_so_far(tmp_path, monkeypatch):
+    monkeypatch.setattr(progress, "PROGRESS_S", 0.0)
+    seen = []
+
+    def write_and_look(folder, noted, write=progress.write_progress):
+        write(folder, noted)
+        seen.append(read_progress(folder))
+
+    monkeypatch.setattr(progress, "write_progress", write_and_look)
+    found = train_small(CONFIG.model_copy(update={"epochs": 3}), watch=watch(tmp_path))
+    first, last = seen[0], seen[-1]
+    assert (first["epoch"], first["num_epochs"], first["last_accuracy"], first["seconds_left"]) == (1, 3, None, None)
+    assert any((one["epoch"], one["num_seen"], one["num_images"]) == (2, 16, 24) for one in seen)
+    assert (last["epoch"], last["last_epoch"], last["seconds_left"]) == (3, 3, 0)
+    best = found.history[found.best_epoch - 1]
+    assert (last["best_epoch"], last["best_accuracy"]) == (best.epoch, best.validation_accuracy)
+    assert [path.name for path in tmp_path.iterdir()] == ["progress.json"]

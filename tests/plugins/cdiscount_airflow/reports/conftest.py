@@ -11,14 +11,38 @@ from starlette.testclient import TestClient
 
 from cdiscount_tasks.artifacts.publish import Made, rebuild_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
+from cdiscount_tasks.artifacts.training_folder import write_progress
 from cdiscount_tasks.runs.folders import run_folder
+from cdiscount_tasks.runs.training_note import note_training
 from tests.material.finished_reports import write_finished
+from tests.material.training_progress import PROGRESS_OF_EPOCH_8
 
 FINISHED = "manual__2026-11-25T15:17:00.123+00:00"
 OTHER = "scheduled__2026-11-24T03:00:00+00:00"
+RUNNING = "manual__2026-11-25T16:00:00+00:00"
 SECRET = "the secret of another folder"
 SCRIPT = "<script>parent.document.documentElement.dataset.owned = 'yes'</script>"
 PREFIX = "/evaluation_reports"
+
+
+def begin_training(data_dir, database, state="running"):
+    """Write what a run of wine has on disk in the eighth epoch of its training; returns the training's folder."""
+    samples_dir = data_dir / "samples" / "wine"
+    training_dir, run_dir = samples_dir / "model-0123456789abcdef.training", samples_dir / "runs" / run_folder(RUNNING)
+    run_dir.mkdir(parents=True)
+    write_progress(training_dir, PROGRESS_OF_EPOCH_8)
+    note_training(run_dir, training_dir)
+    database.add_run("cdiscount_wine", RUNNING, "running")
+    database.add_task("cdiscount_wine", RUNNING, "train_model", state, task_display_name="Train the model")
+    return training_dir
+
+
+@pytest.fixture
+def training_dir(reports_dir, database, tmp_path, monkeypatch):
+    """Return the folder of a training in its eighth epoch."""
+    monkeypatch.setenv("CDISCOUNT_DATA", str(tmp_path / "data"))
+    monkeypatch.setenv("CDISCOUNT_CATALOGUE", str(tmp_path / "train.bson"))
+    return begin_training(tmp_path / "data", database)
 
 
 def write_page(out_dir, stage, name, facts, **files):

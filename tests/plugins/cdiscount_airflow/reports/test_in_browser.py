@@ -1,21 +1,29 @@
 """The plugin's pages in a browser: what a report's script can do, and how the lists look on a desk and a telephone."""
 
 import threading
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
+from urllib.parse import quote
 
 import pytest
 import uvicorn
+from cdiscount_airflow.reports import app
 from cdiscount_airflow.reports.airflow_runs import AirflowRun, AirflowTask
 from cdiscount_airflow.reports.bar import Download, with_bar
 from cdiscount_airflow.reports.causes import Causes
 from cdiscount_airflow.reports.pages import bar_of, list_page, pair_choice_page, refusal_page, state_page
+from cdiscount_airflow.reports.progress import RunningTraining
 from fastapi import Response
 from fastapi.responses import HTMLResponse
 
+from cdiscount_tasks.artifacts.training_folder import STOP, write_progress
 from cdiscount_tasks.runs.folders import pair_folder, run_folder
 from tests.cdiscount_tasks.pages.test_in_browser import LOOKS, look
 from tests.material.finished_reports import write_finished
-from tests.plugins.cdiscount_airflow.reports.conftest import FINISHED, PREFIX, SCRIPT, write_page
+from tests.material.training_progress import PROGRESS_OF_EPOCH_8
+from tests.plugins.cdiscount_airflow.reports.conftest import FINISHED, PREFIX, RUNNING, SCRIPT, write_page
 from tools.airflow.api import wait_until
 from tools.airflow.processes import free_port
 
@@ -102,6 +110,25 @@ def test_two_runs_are_ticked_in_the_frame_and_their_page_is_shown(browser, serve
     context.close()
 
 
+def test_in_airflows_frame_the_tab_renews_itself_and_its_button_stops_the_training(
+    browser, served, token_of, training_dir, monkeypatch
+):
+    monkeypatch.setitem(app._RENEWED, "Refresh", "1")
+    context = browser.new_context()
+    context.add_cookies([{"name": "_token", "value": token_of("admin"), "url": served.url}])
+    tab = context.new_page()
+    tab.goto(f"{served.url}/frame?src={PREFIX}/dags/cdiscount_wine/runs/{quote(RUNNING, safe='')}/")
+    frame = tab.frame_locator("iframe")
+    frame.get_by_text("Epoch 8 of 30").wait_for()
+    write_progress(training_dir, {**PROGRESS_OF_EPOCH_8, "epoch": 9})
+    frame.get_by_text("Epoch 9 of 30").wait_for()
+    monkeypatch.setitem(app._RENEWED, "Refresh", "60")
+    frame.get_by_role("button", name="Stop and keep").click()
+    frame.get_by_text("Somebody stopped this training").wait_for()
+    context.close()
+    assert (training_dir / STOP).is_file()
+
+
 def make_pages(reports_dir, database):
     from cdiscount_airflow.reports.listing import list_all, list_dag
 
@@ -109,6 +136,9 @@ def make_pages(reports_dir, database):
     database.add_run("cdiscount_mixed_bag", "manual__failed", "failed")
     run = AirflowRun("cdiscount_wine", FINISHED, "failed", None, None, None)
     tasks = [AirflowTask("train_model", "Train the model", "failed", 4, None, None)]
+    going = replace(run, state="running", started=datetime(2026, 11, 26, 9, 7, tzinfo=UTC))
+    training = RunningTraining(PROGRESS_OF_EPOCH_8, going.started, Path("model-0.training/stop"), ends=False)
+    at_work = [AirflowTask("train_model", "Train the model", "running", 1, going.started, None)]
     tasks += [AirflowTask("index_catalogue.scan_range", "Scan (0 to 268,435,456)", "up_for_retry", 1, None, None)]
     files = [Download("label_suspects.csv", "label_suspects.csv", "labels to look at", 12_000)]
     address = f"http://127.0.0.1:8080/dags/cdiscount_wine/runs/{FINISHED}/plugin/evaluation-report"
@@ -123,12 +153,13 @@ def make_pages(reports_dir, database):
         ),
         "list": list_page(list_all(reports_dir, lambda _: True), root=""),
         "state": state_page(run, tasks, writes_reports=True, causes=Causes(run, name_person=True)),
+        "training": state_page(going, at_work, writes_reports=True, training=training, stop_token="0" * 64),
         "refusal": refusal,
         "login": refusal_page(401, "Not authenticated", "../api/v2/auth/login?next=x"),
     }
 
 
-@pytest.mark.parametrize("name", ["below a bar", "list", "two runs to tick", "state", "refusal", "login"])
+@pytest.mark.parametrize("name", ["below a bar", "list", "two runs to tick", "state", "training", "refusal", "login"])
 def test_a_page_is_fit_for_everyone_at_every_width_by_day_and_by_night(
     browser,
     reports_dir,
