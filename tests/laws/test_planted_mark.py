@@ -14,7 +14,7 @@ def draw_clouds(num_images, size):
 
 
 def test_the_maps_of_a_network_that_knows_a_mark_peak_in_the_mark():
-    case = judge_maps(plant_marks(draw_clouds(240, 64), 0), "small_cnn", 8, 0)
+    case = judge_maps(plant_marks(draw_clouds(240, 64), 0), "small_cnn", 12, 0)
     assert case.num_maps >= 10
     assert case.accuracy > 0.9
     assert case.peaks > 0.8

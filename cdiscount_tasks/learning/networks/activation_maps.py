@@ -59,7 +59,7 @@ def _cut(network: keras.Model) -> _Halves | None:
 
 def has_maps(network: keras.Model) -> bool:
     """Tell whether a network has a feature map of at least 7 x 7 places, and ends in a dense layer."""
-    return isinstance(network.layers[-1], layers.Dense) and _cut(network) is not None
+    return bool(network.layers) and isinstance(network.layers[-1], layers.Dense) and _cut(network) is not None
 
 
 def _map_batch(halves: _Halves, dense: Any, images: np.ndarray, class_index: np.ndarray) -> np.ndarray:
