@@ -32,8 +32,8 @@ NUM_TWINS = 3
 MOST_ASKED = 8_192
 """Pictures of mistakes whose nearest train product is sought: as vectors of 1,280 numbers 42 MB."""
 
-MOST_COMPARED = 2_000_000_000
-"""Pairs of such a picture and one that was learnt from; at 1,280 numbers each about two minutes of two cores."""
+MOST_COMPARED = 1_000_000_000
+"""Pairs of such a picture and one that was learnt from; at 1,280 numbers each a minute and a half of two busy cores."""
 
 _LARGEST_SIDE = 180
 """Pixels; larger pictures are made smaller as they come, so that few megabytes are held."""

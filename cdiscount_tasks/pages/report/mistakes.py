@@ -141,8 +141,17 @@ def list_mistakes(
     columns = ("product_id", "num_images", "class_index", "predicted", "probability", "confidence")
     values = zip(*(wrong[name].tolist() for name in columns), strict=True)
     return [
-        Mistake(product_id, *others, _levels_in_common(classes[others[1]], classes[others[2]]), nearest.get(product_id))
-        for product_id, *others in values
+        Mistake(
+            product_id=product_id,
+            num_images=num_images,
+            true=true,
+            predicted=predicted,
+            confidence=probability,
+            tempered_confidence=confidence,
+            levels_in_common=_levels_in_common(classes[true], classes[predicted]),
+            nearest=nearest.get(product_id),
+        )
+        for product_id, num_images, true, predicted, probability, confidence in values
     ]
 
 
@@ -176,20 +185,22 @@ def mistakes_csv(mistakes: Sequence[Mistake], classes: Sequence[Mapping[str, Any
 
 
 def _filters(rows: Sequence[Mistake], names: Sequence[ClassName]) -> list[Filter]:
-    """Return the filters by which rows differ, each with the options that leave any row."""
+    """Return the filters by which rows differ, each with the options that leave any row; classes by frequency."""
     bands, levels = dict(enumerate(said for _, said in _BANDS)), dict(enumerate(_IN_COMMON))
     of_class: dict[int, ClassName | str] = dict(enumerate(names))
     asked: list[tuple[str, str, list[int], Mapping[int, ClassName | str]]] = [
         ("true", "Catalogue", [one.true for one in rows], of_class),
         ("said", "Model", [one.predicted for one in rows], of_class),
         ("band", "Confidence", [one.band for one in rows], bands),
-        ("level", "Both categories share", [one.levels_in_common for one in rows], levels),
+        ("level", "Both share", [one.levels_in_common for one in rows], levels),
     ]
     found = []
     for key, legend, values, labels in asked:
         counts = Counter(values)
-        if len(counts) > 1:
-            found.append(Filter(key, legend, [Option(one, labels[one], counts[one]) for one in sorted(counts)]))
+        by_frequency = labels is of_class
+        order = sorted(counts, key=lambda one: (-counts[one] if by_frequency else 0, one))
+        if len(order) > 1:
+            found.append(Filter(key, legend, [Option(one, labels[one], counts[one]) for one in order]))
     return found
 
 
