@@ -4,7 +4,7 @@ What cannot be read does not keep the figures from being told: the page then say
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from PIL import Image
 
 from cdiscount_tasks.artifacts.manifest import read_manifest
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.learning.features.neighbours import Candidates, find_nearest
+from cdiscount_tasks.learning.features.neighbours import Candidates, find_nearest, find_nearest_one
 from cdiscount_tasks.learning.measuring.choices import ProductChoices
 from cdiscount_tasks.learning.pictures.images import ImageRefused, decode_rgb
 from cdiscount_tasks.pages.labels.rows import Picture
@@ -29,6 +29,12 @@ from cdiscount_tasks.vocabulary import TRAIN
 logger = logging.getLogger(__name__)
 
 NUM_TWINS = 3
+MOST_ASKED = 8_192
+"""Pictures of mistakes whose nearest train product is sought: as vectors of 1,280 numbers 42 MB."""
+
+MOST_COMPARED = 1_000_000_000
+"""Pairs of such a picture and one that was learnt from; at 1,280 numbers each a minute and a half of two busy cores."""
+
 _LARGEST_SIDE = 180
 """Pixels; larger pictures are made smaller as they come, so that few megabytes are held."""
 
@@ -118,33 +124,52 @@ def _read_maps(evaluation_dir: Path, network: str) -> tuple[dict[Picture, npt.ND
     }, None
 
 
-def _find_twins(
-    features_dir: Path, labels_dir: Path, images: pd.DataFrame, product_ids: Sequence[int]
-) -> dict[int, list[TwinRow]]:
+class _Pictures:
+    """The pictures of some products and those that were learnt from, as vectors.
+
+    Attributes:
+        images: Rows of the labels' images.parquet.
+        queries: float32, [num_queries, num_features]: of the products that are asked about.
+        product_of_query: int64, [num_queries]: place in `product_ids`.
+        product_ids: Those asked about that have any picture, ascending.
+    """
+
+    def __init__(self, features_dir: Path, labels_dir: Path, images: pd.DataFrame, product_ids: Sequence[int]) -> None:
+        columns = ["product_id", "group_id", "train_class_index"]
+        products = parquet.read_table(labels_dir / "products.parquet", schemas.LABEL_PRODUCTS, columns).to_pandas()
+        self.images, self._features_dir = images, features_dir
+        self._products = products.set_index("product_id")
+        asked = np.flatnonzero(images["product_id"].isin(product_ids))
+        found = [vectors for _, vectors in iter_features(features_dir, asked, len(images))]
+        self.queries = np.concatenate(found) if found else np.empty((0, 0), np.float32)
+        self.product_of_query, ids = pd.factorize(images["product_id"].to_numpy()[asked])
+        self.product_ids: list[int] = ids.tolist()
+
+    def iter_learnt(self) -> Iterator[Candidates]:
+        """Read what was learnt from, some 20 MB at a time."""
+        learnt = np.flatnonzero(self.images["learnt"] & (self.images["split"] == TRAIN))
+        group_of_row = self._products["group_id"].reindex(self.images["product_id"]).to_numpy()
+        for rows, vectors in iter_features(self._features_dir, learnt, len(self.images)):
+            yield Candidates(rows, group_of_row[rows], vectors)
+
+    def twin(self, row: int, similarity: float) -> TwinRow:
+        """Return a learnt picture that was found to be near."""
+        found = self.images.iloc[row]
+        product_id = int(found["product_id"])
+        class_index = int(self._products["train_class_index"][product_id])
+        return TwinRow(Picture(product_id, int(found["image_number"])), class_index, similarity)
+
+
+def _find_twins(pictures: _Pictures) -> dict[int, list[TwinRow]]:
     """Find the nearest pictures among those that were learnt from, one of each group of products."""
-    columns = ["product_id", "group_id", "train_class_index"]
-    products = parquet.read_table(labels_dir / "products.parquet", schemas.LABEL_PRODUCTS, columns).to_pandas()
-    products = products.set_index("product_id")
-    asked = np.flatnonzero(images["product_id"].isin(product_ids))
-    learnt = np.flatnonzero(images["learnt"] & (images["split"] == TRAIN))
-    found = list(iter_features(features_dir, asked, len(images)))
-    if not found:
+    if not pictures.product_ids:
         return {}
-    product_of_query, asked_ids = pd.factorize(images["product_id"].to_numpy()[asked])
-    group_of_row = products["group_id"].reindex(images["product_id"]).to_numpy()
-    batches = (
-        Candidates(rows, group_of_row[rows], vectors)
-        for rows, vectors in iter_features(features_dir, learnt, len(images))
-    )
-    nearest = find_nearest(np.concatenate([vectors for _, vectors in found]), product_of_query, batches, NUM_TWINS)
-    twins: dict[int, list[TwinRow]] = {}
-    for product_id, neighbours in zip(asked_ids.tolist(), nearest, strict=True):
-        for one in neighbours:
-            row = images.iloc[one.row]
-            class_index = int(products["train_class_index"][row["product_id"]])
-            picture = Picture(int(row["product_id"]), int(row["image_number"]))
-            twins.setdefault(product_id, []).append(TwinRow(picture, class_index, one.similarity))
-    return twins
+    nearest = find_nearest(pictures.queries, pictures.product_of_query, pictures.iter_learnt(), NUM_TWINS)
+    return {
+        product_id: [pictures.twin(one.row, one.similarity) for one in neighbours]
+        for product_id, neighbours in zip(pictures.product_ids, nearest, strict=True)
+        if neighbours
+    }
 
 
 def _read_twins(
@@ -153,10 +178,46 @@ def _read_twins(
     if features_dir is None:
         return {}, f"They are found by the features of the pictures, which were not computed: {no_features}."
     try:
-        return _find_twins(features_dir, labels_dir, images, product_ids), None
+        return _find_twins(_Pictures(features_dir, labels_dir, images, product_ids)), None
     except DataError as error:
         logger.warning("nearest train products are left out of the page: %s", error)
         return {}, f"The features cannot be read: {error}."
+
+
+def _as_many_as_asked(images: pd.DataFrame, product_ids: Sequence[int], num_pictures: int) -> list[int]:
+    """Return the first products that have together no more than so many pictures."""
+    counts = images["product_id"].value_counts().reindex(list(product_ids), fill_value=0)
+    return list(product_ids[: int((counts.cumsum() <= num_pictures).sum())])
+
+
+def read_nearest(
+    dirs: Mapping[str, Path], product_ids: Sequence[int], twins: Mapping[int, Sequence[TwinRow]]
+) -> dict[int, TwinRow]:
+    """Find the nearest train product of mistakes: of as many as MOST_ASKED and MOST_COMPARED allow, and of those shown.
+
+    Args:
+        dirs: As for `read_evidence`.
+        product_ids: The mistakes, the most important first.
+        twins: Of the mistakes that the page shows, as it shows them.
+
+    Returns:
+        The nearest by product; empty where there are no features, or they cannot be read (which the page says).
+    """
+    shown = {product_id: found[0] for product_id, found in twins.items() if found}
+    if "features" not in dirs:
+        return shown
+    columns = ["product_id", "image_number", "split", "learnt"]
+    images = parquet.read_table(dirs["labels"] / "images.parquet", schemas.LABEL_IMAGES, columns).to_pandas()
+    num_learnt = int((images["learnt"] & (images["split"] == TRAIN)).sum())
+    asked = _as_many_as_asked(images, product_ids, min(MOST_ASKED, MOST_COMPARED // max(num_learnt, 1)))
+    try:
+        pictures = _Pictures(dirs["features"], dirs["labels"], images, asked)
+        rows, similarity = find_nearest_one(pictures.queries, pictures.product_of_query, pictures.iter_learnt())
+    except DataError as error:
+        logger.warning("nearest train products are left out of mistakes.csv: %s", error)
+        return shown
+    found = zip(pictures.product_ids, rows.tolist(), similarity.tolist(), strict=True)
+    return {product_id: pictures.twin(row, near) for product_id, row, near in found if row >= 0} | shown
 
 
 def read_evidence(

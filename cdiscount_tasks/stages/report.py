@@ -33,8 +33,9 @@ from cdiscount_tasks.pages.parts.thumbnails import make_thumbnail
 from cdiscount_tasks.pages.report.cases import show_galleries
 from cdiscount_tasks.pages.report.class_table import write_classes
 from cdiscount_tasks.pages.report.metrics_json import ReportFacts, summarise
+from cdiscount_tasks.pages.report.mistakes import list_mistakes, mistakes_csv, order_mistakes
 from cdiscount_tasks.pages.report.page import render_model_card, render_report
-from cdiscount_tasks.reports.evidence import read_evidence, read_small_pictures
+from cdiscount_tasks.reports.evidence import read_evidence, read_nearest, read_small_pictures
 from cdiscount_tasks.reports.metrics import METRICS
 from cdiscount_tasks.reports.suspects import make_suspect_texts
 from cdiscount_tasks.settings.run import RunConfig
@@ -46,7 +47,7 @@ from cdiscount_tasks.vocabulary import CLASS_NAMES, TEST, VALIDATION
 
 logger = logging.getLogger(__name__)
 
-VERSION = 8
+VERSION = 9
 
 
 class ReportResult(TypedDict):
@@ -193,10 +194,16 @@ def _make_texts(
     embed_pictures = config.sample.embed_pictures
     choices = choose_shown(inputs.tested)
     evidence = read_evidence(dirs, choices, config.training.network, no_features, embed_pictures=embed_pictures)
+    wrong = order_mistakes(inputs.tested)
+    nearest = read_nearest(dirs, wrong["product_id"].tolist(), evidence.twins)
+    mistakes = list_mistakes(wrong, metrics["classes"], nearest)
     suspects = make_suspect_texts(dirs, inputs.audit, inputs.classes, metrics, embed_pictures=embed_pictures)
     usable = str(dirs["model"].absolute()) if (dirs["model"] / CLASS_NAMES).exists() else None
     return {
-        "report.html": render_report(metrics, inputs.history, show_galleries(choices, evidence), suspects.shown),
+        "report.html": render_report(
+            metrics, inputs.history, show_galleries(choices, evidence), suspects.shown, mistakes
+        ),
+        "mistakes.csv": mistakes_csv(mistakes, metrics["classes"]),
         "labels.html": _make_label_page(dirs, metrics, embed_pictures=embed_pictures),
         "MODEL_CARD.md": render_model_card(metrics, usable),
         **suspects.files,

@@ -14,6 +14,7 @@ from cdiscount_tasks.pages.report.answers import answers
 from cdiscount_tasks.pages.report.cases import Galleries
 from cdiscount_tasks.pages.report.class_table import choose_classes, worst_first
 from cdiscount_tasks.pages.report.confidence_figures import draw_confidence
+from cdiscount_tasks.pages.report.mistakes import Mistake, mistake_table
 from cdiscount_tasks.pages.report.next_steps import next_steps
 from cdiscount_tasks.pages.suspects.rows import Suspect
 
@@ -57,6 +58,7 @@ def render_report(
     history: pd.DataFrame,
     galleries: Galleries,
     suspects: Sequence[Suspect] = (),
+    mistakes: Sequence[Mistake] = (),
 ) -> str:
     """Make the report page: one file, no script, no network.
 
@@ -65,6 +67,7 @@ def render_report(
         history: The model's history.parquet.
         galleries: The products that are shown.
         suspects: The most suspect labels.
+        mistakes: All of test, the most confident first.
     """
     names = words.class_names(metrics["classes"])
     product = metrics["test"]["product"]
@@ -86,6 +89,7 @@ def render_report(
         answers=answers(metrics, names),
         steps=next_steps(metrics, names),
         suspects=suspects,
+        mistake_table=mistake_table(mistakes, names),
         class_sizes=_class_sizes(metrics["classes"]),
         uniform_log_loss=math.log(num_classes),
         config_json=_config_json(metrics["lineage"]["config"]),

@@ -24,6 +24,7 @@ _WHAT = {
     "predictions.parquet": "each product's prediction",
     "label_suspects.csv": "labels to judge",
     "classes.csv": "figures by class",
+    "mistakes.csv": "each mistake on test",
     "metrics.json": "all figures, for programs",
     "MODEL_CARD.md": "the model in short",
     "categories.csv": "figures by category",

@@ -165,6 +165,41 @@ def test_a_link_of_the_contents_opens_the_topic_that_holds_its_part(browser, pat
     tab.close()
 
 
+def test_mistakes_are_filtered_sorted_and_shown_again_without_a_script(browser, paths):
+    tab = browser.new_context(java_script_enabled=False).new_page()
+    tab.goto(paths["report"].as_uri())
+    tab.click("summary:has-text('Products in pictures')")
+    tab.click("details.mistakes-table > summary")
+    rows = tab.locator(".sift tbody tr:visible")
+    num_all = rows.count()
+    button = tab.locator("input[name='true']:not([value='all'])").first
+    value = button.get_attribute("value")
+    button.check()
+    tab.keyboard.press("Enter")  # sends nothing, so the choice stays
+    assert 0 < rows.count() < num_all
+    assert {row.get_attribute("data-true") for row in rows.all()} == {value}
+    tab.check("#sift-order-said")
+    assert tab.locator("[data-order]:visible").get_attribute("data-order") == "said"
+    assert 0 < rows.count() < num_all
+    tab.click("button[type='reset']")
+    assert rows.count() == num_all
+    tab.context.close()
+
+
+@pytest.mark.parametrize("name", ["report", "many classes"])
+def test_axe_finds_nothing_serious_in_the_table_of_mistakes(browser, paths, name):
+    tab = browser.new_page()
+    tab.goto(paths[name].as_uri())
+    tab.evaluate(
+        "document.querySelectorAll('details').forEach(part => { part.open = part.matches('.topic, #mistakes *') })"
+    )
+    assert tab.locator("#mistakes table:visible").count() > 0
+    for width, scheme in LOOKS:
+        assert look(tab, width, scheme).violations == []
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
+    tab.close()
+
+
 def test_on_paper_every_topic_is_unfolded(browser, paths):
     tab = browser.new_page()
     tab.goto(paths["report"].as_uri())

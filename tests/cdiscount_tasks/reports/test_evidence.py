@@ -4,7 +4,8 @@ import pytest
 
 from cdiscount_tasks.learning.measuring.choices import choose_shown
 from cdiscount_tasks.pages.labels.rows import Picture
-from cdiscount_tasks.reports.evidence import NUM_TWINS, read_evidence
+from cdiscount_tasks.reports import evidence as module
+from cdiscount_tasks.reports.evidence import NUM_TWINS, read_evidence, read_nearest
 from cdiscount_tasks.tables import parquet, schemas
 from cdiscount_tasks.tables.features import iter_features, read_features
 from tests.material.report_inputs import make_inputs
@@ -88,3 +89,37 @@ def test_some_features_are_those_of_all_whatever_the_row_groups(inputs, tmp_path
     assert np.concatenate([some for some, _ in found]).tolist() == rows.tolist()
     whole = read_features(tmp_path / "features")[rows, 0]
     assert np.array_equal(np.concatenate([vectors for _, vectors in found]), whole)
+
+
+@pytest.fixture(scope="module")
+def mistaken(inputs):
+    """Return the ids of all mistakes on test."""
+    test = inputs.products[inputs.products["split"] == "test"]
+    return test.loc[test["class_index"] != test["predicted"], "product_id"].tolist()
+
+
+def test_every_mistake_has_its_nearest_train_product_and_it_is_the_one_that_the_page_shows(
+    inputs, choices, mistaken, tmp_path
+):
+    write_features(tmp_path / "features", inputs.images)
+    dirs = {**inputs.dirs, "features": tmp_path / "features"}
+    nearest = read_nearest(dirs, mistaken, {})
+    assert sorted(nearest) == sorted(mistaken) != []
+    twins = evidence_of(inputs, choices, tmp_path / "features").twins
+    for product_id, (first, *_) in twins.items():
+        assert nearest[product_id].picture == first.picture
+        assert nearest[product_id].similarity == pytest.approx(first.similarity, abs=1e-6)
+    assert read_nearest(dirs, mistaken, twins).items() >= {one: found[0] for one, found in twins.items()}.items()
+
+
+def test_beyond_the_bound_the_least_confident_mistakes_have_no_nearest_product(inputs, mistaken, tmp_path, monkeypatch):
+    write_features(tmp_path / "features", inputs.images)
+    num_images = inputs.products.set_index("product_id")["num_images"][mistaken].tolist()
+    monkeypatch.setattr(module, "MOST_ASKED", sum(num_images[:2]))
+    assert list(read_nearest({**inputs.dirs, "features": tmp_path / "features"}, mistaken, {})) == sorted(mistaken[:2])
+
+
+def test_without_features_and_with_those_of_other_pictures_no_mistake_has_a_nearest_product(inputs, mistaken, tmp_path):
+    assert read_nearest(inputs.dirs, mistaken, {}) == {}
+    write_features(tmp_path / "features", inputs.images.iloc[:-1])
+    assert read_nearest({**inputs.dirs, "features": tmp_path / "features"}, mistaken, {}) == {}

@@ -1,3 +1,4 @@
+import csv
 import dataclasses
 import json
 import re
@@ -90,11 +91,12 @@ def test_a_report_holds_its_files_and_a_manifest_that_verifies(report):
         "labels.html",
         "manifest.json",
         "metrics.json",
+        "mistakes.csv",
         "predictions.parquet",
         "report.html",
     ]
     assert sorted(path.name for path in out_dir.iterdir()) == files
-    assert verify_artifact(out_dir) == 6
+    assert verify_artifact(out_dir) == 7
 
 
 def test_the_result_repeats_the_headline_of_metrics_json(report):
@@ -238,6 +240,29 @@ def test_a_mistake_gallery_holds_mistakes_alone(inputs, report):
     products = inputs.products.set_index("product_id")
     shown = products.loc[list(pictures_by_product(section_of(report[0], "mistakes")))]
     assert (shown["class_index"] != shown["predicted"]).all()
+
+
+def read_mistakes(out_dir):
+    with (out_dir / "mistakes.csv").open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_mistakes_csv_has_every_mistake_on_test(inputs, report):
+    test = inputs.products[inputs.products["split"] == "test"]
+    wrong = test[test["class_index"] != test["predicted"]]
+    rows = read_mistakes(report[0])
+    assert sorted(int(row["product_id"]) for row in rows) == sorted(wrong["product_id"])
+    assert all(row["category_id"] != row["predicted_category_id"] for row in rows)
+    assert not any(row["nearest_train_product_id"] for row in rows)
+    assert [float(row["confidence"]) for row in rows] == sorted(
+        (float(row["confidence"]) for row in rows), reverse=True
+    )
+
+
+def test_with_features_every_mistake_has_its_nearest_train_product(inputs, audited):
+    split = dict(zip(inputs.products["product_id"], inputs.products["split"], strict=True))
+    rows = read_mistakes(audited)
+    assert rows and {split[int(row["nearest_train_product_id"])] for row in rows} == {"train"}
 
 
 def test_what_an_older_evaluation_and_a_run_without_features_lack_is_said(page):

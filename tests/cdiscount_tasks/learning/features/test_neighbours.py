@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from cdiscount_tasks.learning.features.neighbours import Candidates, find_nearest
+from cdiscount_tasks.learning.features.neighbours import _AT_ONCE, Candidates, find_nearest, find_nearest_one
 
 
 def batches_of(vectors, group_id, size):
@@ -63,3 +63,24 @@ def test_nothing_asked_and_nothing_to_find_give_nothing():
     none = np.zeros((0, 2), np.float32)
     assert find_nearest(none, np.zeros(0, np.int64), iter([]), 3) == []
     assert find_nearest(np.ones((1, 2), np.float32), np.array([0]), iter([]), 3) == [[]]
+
+
+@pytest.mark.parametrize("size", [7, 1000])
+def test_the_one_nearest_is_the_first_of_the_nearest(size):
+    random = np.random.default_rng(5)
+    vectors, group_id = random.normal(size=(200, 8)).astype(np.float32), np.arange(200)
+    vectors[150] = vectors[3]  # equals: the first row is taken
+    num_products = _AT_ONCE + 3
+    product_of_query = np.repeat(np.arange(num_products), random.integers(1, 5, num_products))
+    queries = random.normal(size=(len(product_of_query), 8)).astype(np.float32)
+    queries[0] = vectors[3]
+    rows, similarity = find_nearest_one(queries, product_of_query, batches_of(vectors, group_id, size))
+    firsts = [found[0] for found in find_nearest(queries, product_of_query, batches_of(vectors, group_id, size), 1)]
+    assert rows.tolist() == [one.row for one in firsts] and rows[0] == 3
+    assert np.allclose(similarity, [one.similarity for one in firsts], atol=1e-6)
+
+
+def test_without_candidates_or_questions_no_row_is_found():
+    queries, of_one = np.ones((1, 2), np.float32), np.zeros(1, np.int64)
+    assert find_nearest_one(queries, of_one, [])[0].tolist() == [-1]
+    assert find_nearest_one(queries[:0], of_one[:0], [])[0].tolist() == []
