@@ -13,8 +13,8 @@ def draw_clouds(num_images, size):
     return np.clip(128 + 60 * soft / soft.std(), 0, 255).astype(np.uint8)
 
 
-def test_the_maps_of_a_network_that_knows_a_mark_peak_in_the_mark():
-    case = judge_maps(plant_marks(draw_clouds(240, 64), 0), "small_cnn", 12, 0)
+def test_the_maps_of_a_network_that_knows_a_mark_peak_in_the_mark(tensorflow):
+    case = judge_maps(plant_marks(draw_clouds(480, 64), 0), "small_cnn", 10, 0)
     assert case.num_maps >= 10
     assert case.accuracy > 0.9
     assert case.peaks > 0.8
