@@ -31,7 +31,7 @@ from tools.verify import verify
 SAMPLES = ("wine", "mixed_bag")
 ON_GPU = ("train_model", "evaluate_model")
 _LONGEST_WAIT_S = 3 * 3600
-_WAY = ("sample", "labels", "model", "evaluation")
+_WAY = ("sample", "labels", "features", "model", "evaluation", "audit")
 
 
 class Span(NamedTuple):

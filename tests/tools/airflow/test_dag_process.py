@@ -69,7 +69,7 @@ def told(environ):
 def test_a_run_names_the_settings_that_it_does_not_use_and_then_says_that_it_starts(told):
     first, second, *_ = told.splitlines()
 
-    assert first.startswith("not used, since they are another Airflow project's")
+    assert first.startswith("ignored (set for another Airflow project")
     assert "AIRFLOW__CORE__PLUGINS_FOLDER" in first
     assert second == "starting Airflow in this process (10 to 30 s)"
 
@@ -88,7 +88,7 @@ def test_of_a_runs_config_a_terminal_shows_what_differs_from_the_preset(told):
 
     (resolved,) = [lines for lines in paragraphs if lines[:1] == ["Resolve the run"]]
     assert resolved[-1] == "  preset smoke with epochs 1 (preset: 8)"
-    assert len(resolved) == 2 or "pretrained weights" in resolved[1], resolved  # where none are
+    assert len(resolved) == 2 or "pretrained network" in resolved[1], resolved  # where none are
 
 
 def test_a_mapped_task_is_headed_by_its_name(told):

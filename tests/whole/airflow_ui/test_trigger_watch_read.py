@@ -135,7 +135,7 @@ def all_ran(airflow, finished):
 
 def accuracy_shown(visitor):
     """Return the accuracy that the report in the visitor's window opens with."""
-    return visitor.report.locator("#verdict .headline strong").inner_text()
+    return visitor.report.locator("#trust .headline strong").inner_text()
 
 
 def test_the_form_says_what_each_preset_means_and_keeps_the_knobs_closed(triggered):
