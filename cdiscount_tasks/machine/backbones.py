@@ -15,8 +15,8 @@ logger = logging.getLogger(__name__)
 REFERENCE_IMAGE_SIZE = 128
 HOW_TO_GET_WEIGHTS = (
     "features are computed by the descriptor that comes with the project; those of a pretrained network find more: "
-    f"download {PUBLISHED['mobilenet_v2'].url} (9 MB) into a folder, start Airflow again with CDISCOUNT_WEIGHTS set to that "
-    "folder, and trigger again"
+    f"download {PUBLISHED['mobilenet_v2'].url} (9 MB) into a folder, start Airflow again with CDISCOUNT_WEIGHTS set to "
+    "that folder, and trigger again"
 )
 """Where no file of weights is in the folder that CDISCOUNT_WEIGHTS names or in Keras' cache."""
 
