@@ -70,6 +70,7 @@ TESTED_ELSEWHERE = {
     "plugins/cdiscount_airflow/reports/judged_lists": "reports/test_judging",
     "plugins/cdiscount_airflow/reports/listing": "reports/test_app",
     "plugins/cdiscount_airflow/reports/pages": "reports/test_app",
+    "plugins/cdiscount_airflow/reports/progress": "reports/test_stopping, reports/test_in_browser",
     "plugins/cdiscount_airflow/tasks/index": "dags/test_catalogue",
     "tools/airflow/dag_in_terminal": "airflow/test_dag_process",
     "tools/airflow/up": "airflow/test_server, whole/airflow_ui",
