@@ -202,7 +202,7 @@ def test_the_task_that_writes_the_report_leads_to_it(finished, admin):
 
 
 def test_a_key_that_is_no_knob_fails_the_first_task_with_the_one_that_was_meant(mistaken_log):
-    assert "'epoch' is no setting of this run; did you mean epochs" in mistaken_log
+    assert "'epoch' is not a setting of this run; did you mean epochs" in mistaken_log
 
 
 def test_the_tab_of_a_failed_run_says_why_and_leads_to_the_log(mistaken_log, admin):
@@ -210,7 +210,7 @@ def test_the_tab_of_a_failed_run_says_why_and_leads_to_the_log(mistaken_log, adm
     admin.main.get_by_role("link", name="Report", exact=True).click()
     text = admin.read()
     assert "Resolve the run failed" in text
-    assert "'epoch' is no setting of this run; did you mean epochs?" in text
+    assert "'epoch' is not a setting of this run; did you mean epochs?" in text
     admin.report.get_by_role("link", name="the log of Resolve the run").click()
     admin.report.get_by_test_id("virtualized-list").filter(has_text="did you mean epochs").wait_for()
 
@@ -241,7 +241,7 @@ def test_a_link_to_a_report_leads_who_is_not_signed_in_to_the_login_and_back(fin
     assert tab.goto(link).status == 401
     tab.get_by_role("link", name="Sign in to Airflow").click()
     sign_in(tab, "viewer")
-    tab.locator("#verdict").wait_for(timeout=WAIT_MS)
+    tab.locator("#trust").wait_for(timeout=WAIT_MS)
     assert tab.url == link
     tab.context.close()
 
