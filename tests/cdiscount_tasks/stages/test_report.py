@@ -368,7 +368,7 @@ def test_a_report_that_stands_is_replaced_whole(inputs, standing, tmp_path):
     out_dir, _ = write(inputs, tmp_path)
     assert out_dir == standing
     assert not (out_dir / "left_over.txt").exists()
-    assert verify_artifact(out_dir) == 6
+    assert verify_artifact(out_dir) == 7
     assert [path.name for path in out_dir.parent.iterdir() if path.name.endswith(".part")] == []
 
 
@@ -378,7 +378,7 @@ def test_a_failing_write_leaves_the_old_report_standing(inputs, standing, tmp_pa
     with pytest.raises(ZeroDivisionError):
         write(inputs, tmp_path)
     assert (standing / "manifest.json").read_bytes() == before
-    assert verify_artifact(standing) == 6
+    assert verify_artifact(standing) == 7
 
 
 def test_who_reads_while_a_report_is_replaced_sees_the_old_one_or_the_new_one(tmp_path):
@@ -401,7 +401,7 @@ def test_where_folders_cannot_be_exchanged_a_report_is_replaced_all_the_same(inp
     out_dir, _ = write(inputs, tmp_path)
     assert out_dir == standing
     assert not (out_dir / "left_over.txt").exists()
-    assert verify_artifact(out_dir) == 6
+    assert verify_artifact(out_dir) == 7
 
 
 def test_the_index_lists_finished_reports_by_sample_with_relative_links(report, tmp_path):
