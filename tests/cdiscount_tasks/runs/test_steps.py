@@ -97,6 +97,7 @@ def test_a_step_that_a_run_does_without_says_why(colours, monkeypatch):
         steps.make("portrait", "colours", "r1")
 
 
+@pytest.mark.training
 def test_without_weights_the_descriptor_looks_at_the_pictures(colours):
     run = finish_run("colours", "r1")
 
