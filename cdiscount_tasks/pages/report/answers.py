@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from cdiscount_tasks.pages.parts.words import ClassName, count, percent, points
 
 _MOSTLY = 0.5
-"""From this share of the wrong answers on, contradictions of the catalogue are the main cause."""
+"""From this share of the wrong answers on, a cause is named as one that may explain most of them."""
 
 
 class Answer(NamedTuple):
@@ -116,7 +116,7 @@ def cause(metrics: Mapping[str, Any]) -> Answer:
     if product["accuracy"]["value"] is None or ceiling is None:
         return Answer("cause", question, None, "Too few products to say", "Nothing was measured on test.", "")
     unavoidable = 1 - ceiling
-    more = ""
+    share, more = 0.0, ""
     if suspects and suspects["num_products_judged"]:
         share = suspects["num_suspects"] / suspects["num_products_judged"]
         more = (
@@ -129,7 +129,12 @@ def cause(metrics: Mapping[str, Any]) -> Answer:
         f"{percent(wrong)} of the answers are wrong. {percent(unavoidable)} cannot be avoided: the same picture is "
         "filed under several categories."
     )
-    mostly = "Mostly the data" if unavoidable >= _MOSTLY * wrong else "Mostly the model, as far as can be seen"
+    if unavoidable >= _MOSTLY * wrong:
+        mostly = "Mostly the data"
+    elif share >= _MOSTLY * wrong:
+        mostly = "Open: judge the label suspects first"
+    else:
+        mostly = "Mostly the model, as far as can be seen"
     return Answer("cause", question, None, mostly, said, more)
 
 

@@ -91,7 +91,12 @@ def test_a_model_of_one_answer_is_named():
 
 def test_contradictions_are_the_main_cause_where_they_make_half_of_the_mistakes():
     assert answered("cause", test__product__ceiling__value=0.94).short == "Mostly the data"
-    assert answered("cause").short != "Mostly the data"
+    assert answered("cause", suspects=None).short == "Mostly the model, as far as can be seen"
+
+
+def test_the_cause_is_open_where_suspects_could_explain_half_of_the_mistakes():
+    assert answered("cause").short == "Open: judge the label suspects first"
+    assert answered("cause", suspects__num_suspects=4).short == "Mostly the model, as far as can be seen"
 
 
 def test_suspects_are_a_suspicion_and_absent_without_an_audit():

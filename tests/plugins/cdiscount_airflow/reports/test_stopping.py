@@ -77,7 +77,7 @@ def test_a_training_that_is_over_is_told(client, training_dir):
     assert "Epoch" not in session.get(TAB).text
 
 
-@pytest.mark.parametrize("folder", ["../../other/model-0.training", "model-0", "/tmp/model-0.training", 7, None])
+@pytest.mark.parametrize("folder", ["../../other/model-0.training", "model-0", "/elsewhere/model-0.training", 7, None])
 def test_a_note_that_names_another_folder_is_none(client, training_dir, folder):
     note = training_dir.parent / "runs" / run_folder(RUNNING) / "training.json"
     note.write_text(f'{{"folder": {folder!r}}}'.replace("'", '"').replace("None", "null"))
