@@ -402,6 +402,7 @@ def evaluate():
     return run
 
 
+@pytest.mark.training
 @law
 def test_y_values_line_up_with_the_predictions_and_give_the_same_confusion(labelled, evaluate, case):
     found = labelled(case)
