@@ -39,7 +39,7 @@ TESTED_ELSEWHERE = {
     "cdiscount_tasks/index/part_writer": "stages/test_index_attacked",
     "cdiscount_tasks/index/rows": "stages/test_catalogue_page, stages/test_index",
     "cdiscount_tasks/labelling/judging": "plugins/cdiscount_airflow/reports/test_judging",
-    "cdiscount_tasks/labelling/keeping": "stages/test_labels",
+    "cdiscount_tasks/labelling/keeping": "stages/test_labels, stages/test_labels_left_out",
     "cdiscount_tasks/learning/features/matched": "stages/test_comparison",
     "cdiscount_tasks/learning/networks/phases": "stages/test_model",
     "cdiscount_tasks/learning/networks/state": "learning/networks/test_training, test_checkpoints",
