@@ -1,4 +1,8 @@
-"""The tiny sample's labels with other rules or files, and labels of catalogues made in a test."""
+"""What tests of one stage share in several files.
+
+Of the labels: the tiny sample's with other rules or files, and those of catalogues made in a test. Of the report: one,
+written once for all that only read it.
+"""
 
 from pathlib import Path
 
@@ -9,6 +13,7 @@ from cdiscount_tasks.stages.inputs import LabelFiles
 from cdiscount_tasks.stages.labels import fix_labels
 from cdiscount_tasks.stages.sample import draw_sample
 from tests.conftest import TINY_LABELS
+from tests.material.html_page import Page
 from tests.material.indexing import index_catalogue
 from tests.material.label_tables import read
 
@@ -42,3 +47,25 @@ def label_catalogue(tmp_path):
         return fix_labels(index_dir, sample_dir, files, tmp_path, LabelConfig(**{"categories": None, **rules}))
 
     return run
+
+
+@pytest.fixture(scope="session")
+def inputs(tmp_path_factory):
+    """Return the artifacts of a run of wine with 600 products; tests must not change them."""
+    from tests.material.report_inputs import make_inputs
+
+    return make_inputs(tmp_path_factory.mktemp("wine"), num_products=600)
+
+
+@pytest.fixture(scope="session")
+def report(inputs, tmp_path_factory):
+    """Return the folder of that run's report, which tests must not change, and the result of writing it."""
+    from tests.material.written_reports import write
+
+    return write(inputs, tmp_path_factory.mktemp("reports"))
+
+
+@pytest.fixture(scope="session")
+def page(report):
+    """Return the page of that report, taken apart."""
+    return Page((report[0] / "report.html").read_text("utf-8"))

@@ -5,7 +5,6 @@ import json
 
 import pytest
 
-from tests.cdiscount_tasks.stages.test_report import write
 from tests.material.html_page import Page
 from tests.material.synthetic_evaluation import (
     NUM_CATEGORIES,
@@ -15,6 +14,7 @@ from tests.material.synthetic_evaluation import (
     make_evaluation,
     make_names,
 )
+from tests.material.written_reports import write
 
 pytestmark = pytest.mark.slow
 
