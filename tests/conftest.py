@@ -46,7 +46,7 @@ LONGEST_FIRST = (
     "tools/airflow/test_dag_process.py",
     "whole/",
     "cdiscount_tasks/stages/test_features.py",
-    "cdiscount_tasks/stages/test_report.py",
+    "cdiscount_tasks/stages/test_report",
     "tools/airflow/test_server.py",
     "cdiscount_tasks/stages/test_saved_model.py",
     "cdiscount_tasks/stages/",

@@ -180,13 +180,12 @@ def start_comparison(
 
     Args:
         run_id: Airflow's, any text.
-        samples: Their names, in the order of the page.
-        runs: The run of a sample, by its id or its folder; of a sample that is not named, the last finished one.
-        random_choices: Settings of RandomChoicesConfig; what it leaves out keeps its default.
+        samples: Their names; this and what follows is as in `choose_comparison`.
+        runs: The run of a sample.
+        random_choices: How categories are drawn at random.
 
     Raises:
-        ConfigError: If a setting is wrong.
-        NotComparableError: If a sample has no finished run, or the runs may not be compared; with every reason.
+        ConfigError: As in `choose_comparison`.
     """
     environment = read_environment()
     comparison_dir = environment.work_dir / "comparison" / "runs" / run_folder(run_id)

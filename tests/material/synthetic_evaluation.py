@@ -13,41 +13,22 @@ from typing import Any, cast
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
 import xxhash
 from PIL import Image
 
 from cdiscount_tasks.artifacts.json_files import write_json
 from cdiscount_tasks.artifacts.publish import Made, build_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
-from cdiscount_tasks.learning.measuring.calibration import choose_calibration, tempered
-from cdiscount_tasks.learning.measuring.metrics import squared_errors
 from cdiscount_tasks.settings.run import RunConfig
 from cdiscount_tasks.settings.sample import DrawConfig, LabelConfig, SampleConfig
 from cdiscount_tasks.settings.training import TrainingConfig
 from cdiscount_tasks.tables import parquet, schemas
 from cdiscount_tasks.vocabulary import SPLITS
 from tests.material.synthetic_catalogue import IMAGES_PER_PRODUCT
-
-NUM_LEVEL1, NUM_LEVEL2, NUM_LEVEL3 = 49, 483, 5263
-NUM_CATEGORIES = 5270
-"""Seven more than names of level 3: as in Kaggle's category_names.csv, names are not unique."""
+from tests.material.synthetic_names import NUM_CATEGORIES, make_names
+from tests.material.synthetic_predictions import draw_neighbours, write_predictions
 
 _NUM_PICTURES = 500
-_GOODS = [
-    "TABLE", "CHAISE", "LAMPE", "TAPIS", "RIDEAU", "COUSSIN", "VASE", "MIROIR", "ARMOIRE", "LIT", "COUETTE", "DRAP",
-    "SERVIETTE", "ASSIETTE", "VERRE", "COUTEAU", "POELE", "FOUR", "GRILLE-PAIN", "CAFETIERE", "ROBOT", "MIXEUR",
-    "ASPIRATEUR", "PERCEUSE", "VIS", "CLOU", "PEINTURE", "ROBINET", "CARRELAGE", "ECROU", "SAC", "MONTRE", "BAGUE",
-    "COLLIER", "CHEMISE", "PANTALON", "JUPE", "ROBE", "MANTEAU", "CHAUSSURE", "BOTTE", "CHAPEAU", "LIVRE", "DISQUE",
-    "JEU", "POUPEE", "PUZZLE", "VELO", "BALLON", "RAQUETTE", "TENTE", "PNEU", "BATTERIE", "ESSUIE-GLACE", "CLAVIER",
-    "ECRAN", "CABLE", "CASQUE", "ENCEINTE", "CARTE-MERE", "OBJECTIF",
-]  # fmt: skip
-_OF = ["A", "EN", "DE", "POUR", "SANS", "AVEC"]
-_KINDS = [
-    "BOIS", "METAL", "VERRE", "COTON", "LAINE", "CUIR", "PLASTIQUE", "ENFANT", "BEBE", "HOMME", "FEMME", "CUISINE",
-    "JARDIN", "BUREAU", "VOITURE", "MOTO", "SALON", "CHAMBRE", "VOYAGE", "SPORT", "FETE", "NOEL", "ETE", "HIVER",
-    "CHIEN", "CHAT", "CHEVAL", "OISEAU", "POISSON", "MUSIQUE", "PHOTO", "ECOLE", "D'ATELIER", "D'ETUDE",
-]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -56,46 +37,6 @@ class Evaluation:
 
     dirs: dict[str, Path]
     config: RunConfig
-
-
-def make_names(num_categories: int = NUM_CATEGORIES, seed: int = 0) -> pd.DataFrame:
-    """Return category_id and three names of each category, in a tree of the catalogue's shape.
-
-    Some names carry quotes or trailing spaces, and a few of level 3 are shared, as in the catalogue.
-    """
-    random = np.random.default_rng(seed)
-
-    def name(number: int) -> str:
-        number, goods = divmod(number, len(_GOODS))
-        number, kind = divmod(number, len(_KINDS))
-        text = f"{_GOODS[goods]} {_OF[number % len(_OF)]} {_KINDS[kind]}"
-        more = number // len(_OF)
-        return f"{text} N°{more}" if more else text
-
-    def names(count: int) -> list[str]:
-        wanted = random.permutation(len(_GOODS) * len(_KINDS) * len(_OF))[:count]
-        found = [name(int(number)) for number in wanted]
-        return [f'{one} "LUXE"' if place % 97 == 5 else one for place, one in enumerate(found)]
-
-    level1, level2, level3 = (names(count) for count in (NUM_LEVEL1, NUM_LEVEL2, NUM_LEVEL3))
-    # A few large families and many small ones; every name is used.
-    above2 = np.concatenate([np.arange(NUM_LEVEL1), _skewed(NUM_LEVEL1, NUM_LEVEL2 - NUM_LEVEL1, random)])
-    above3 = np.concatenate([np.arange(NUM_LEVEL2), _skewed(NUM_LEVEL2, NUM_CATEGORIES - NUM_LEVEL2, random)])
-    own = np.concatenate([np.arange(NUM_LEVEL3), np.arange(NUM_CATEGORIES - NUM_LEVEL3)])
-    table = pd.DataFrame(
-        {
-            "category_id": 1_000_000_000 + 17 * np.arange(NUM_CATEGORIES),
-            "level1": [level1[above2[parent]] for parent in above3],
-            "level2": [level2[parent] for parent in above3],
-            "level3": [level3[place] + (" " if place % 113 == 7 else "") for place in own],
-        }
-    )
-    return table.head(num_categories)
-
-
-def _skewed(num: int, size: int, random: np.random.Generator) -> np.ndarray:
-    shares = 1 / (np.arange(num) + 5.0)
-    return random.choice(num, size, p=shares / shares.sum())
 
 
 def _pictures(random: np.random.Generator) -> list[bytes]:
@@ -132,62 +73,6 @@ def _draw_products(names: pd.DataFrame, num_products: int, random: np.random.Gen
             "num_images": random.choice([1, 2, 3, 4], num_products, p=IMAGES_PER_PRODUCT),
         }
     )
-
-
-def _neighbours(names: pd.DataFrame, num_neighbours: int, random: np.random.Generator) -> np.ndarray:
-    """Return classes that each is taken for, [num_classes, num_neighbours], most of them near in the tree."""
-    order = np.lexsort([names["level2"], names["level1"]])
-    place = np.empty(len(names), np.int64)
-    place[order] = np.arange(len(names))
-    near = random.geometric(0.15, (len(names), num_neighbours)) * random.choice([-1, 1], (len(names), num_neighbours))
-    far = random.integers(1, max(2, len(names)), (len(names), num_neighbours))
-    step = np.where(random.random((len(names), num_neighbours)) < 0.8, near, far)
-    return order[(place[:, None] + step) % len(names)]
-
-
-def _probabilities(true: np.ndarray, neighbours: np.ndarray, random: np.random.Generator) -> dict[str, np.ndarray]:
-    """Return the most probable classes of each row and their probabilities; the rest of the classes get none."""
-    width = neighbours.shape[1] + 1
-    candidates = np.concatenate([true[:, None], neighbours[true]], axis=1)
-    never = (candidates % 53 == 11) & (np.arange(width) > 0)
-    scores = random.gumbel(size=candidates.shape) * 1.6
-    scores[:, 0] += 2.2 - 2.5 * (true % 53 == 11)
-    scores[never] = -30
-    order = np.argsort(-scores, axis=1, kind="stable")
-    scores, top = np.take_along_axis(scores, order, axis=1), np.take_along_axis(candidates, order, axis=1)
-    # Every hundredth row is as sure as float32 can be: probabilities of exactly 1 and 0.
-    scores[::100, 1:] = -200
-    values = np.exp(scores - scores[:, :1])
-    values = (values / values.sum(axis=1, keepdims=True)).astype(np.float32)
-    of_label = np.where(order == 0, values, 0).sum(axis=1, dtype=np.float32)
-    return {"top": top, "values": values, "of_label": of_label, "label_place": np.argmin(order, axis=1)}
-
-
-def _fixed(values: np.ndarray, kind: pa.DataType) -> pa.FixedSizeListArray:
-    return pa.FixedSizeListArray.from_arrays(pa.array(values.ravel(), kind), values.shape[1])
-
-
-def _write_predictions(part_dir: Path, products: pd.DataFrame, neighbours: np.ndarray, seed: int) -> None:
-    random, num_classes = np.random.default_rng(seed + 1), len(neighbours)
-    judged = products[products["split"] != "train"].reset_index(drop=True)
-    images = judged.loc[judged.index.repeat(judged["num_images"])].reset_index(drop=True)
-    images["image_number"] = images.groupby("product_id").cumcount()
-    for name, rows, by_image in (("predictions", judged, False), ("image_predictions", images, True)):
-        found = _probabilities(rows["class_index"].to_numpy(), neighbours, random)
-        columns: dict[str, Any] = {key: rows[key].to_numpy() for key in rows.columns}
-        columns |= {"predicted": found["top"][:, 0], "probability_of_label": found["of_label"]}
-        columns["top_classes"] = _fixed(found["top"], pa.int16())
-        columns["probabilities"] = _fixed(found["values"], pa.float32())
-        if not by_image:
-            on_validation = (rows["split"] == "validation").to_numpy()
-            of_validation = (found["values"], found["label_place"], rows["group_id"].to_numpy())
-            calibration = choose_calibration(*(one[on_validation] for one in of_validation))
-            write_json(part_dir / "calibration.json", calibration)
-            confidence, in_label = tempered(found["values"], found["label_place"], calibration["temperature"])
-            columns["squared_error"] = squared_errors(found["values"], found["label_place"]).astype(np.float32)
-            columns |= {"confidence": confidence, "confidence_in_label": in_label}
-        schema = schemas.prediction_schema(num_classes, by_image)
-        parquet.write_table(part_dir / f"{name}.parquet", {key: columns[key] for key in schema.names}, schema)
 
 
 def _class_table(names: pd.DataFrame, products: pd.DataFrame) -> pd.DataFrame:
@@ -312,7 +197,7 @@ def make_evaluation(
     random = np.random.default_rng(seed)
     names = make_names(num_categories, seed)
     products = _draw_products(names, num_products, random)
-    neighbours = _neighbours(names, schemas.NUM_TOP_CLASSES - 1, random)
+    neighbours = draw_neighbours(names, schemas.NUM_TOP_CLASSES - 1, random)
     pictures = _pictures(random)
     images = products.loc[products.index.repeat(products["num_images"])].reset_index(drop=True)
     images["image_number"] = images.groupby("product_id").cumcount()
@@ -374,7 +259,7 @@ def make_evaluation(
         return {**counts, **progress, "device": "cpu", "device_memory_gib": 15.6, "precision": "float32"}
 
     def evaluation(part_dir: Path) -> dict[str, Any]:
-        _write_predictions(part_dir, products, neighbours, seed)
+        write_predictions(part_dir, products, neighbours, seed)
         return {"num_test_products": int((products["split"] == "test").sum())}
 
     dirs: dict[str, Path] = {}

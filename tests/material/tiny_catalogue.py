@@ -75,6 +75,19 @@ class TinyCatalogue:
         return Path(path)
 
 
+def catalogue_of(rows):
+    """Make a catalogue of (product_id, category_id, seeds of its pictures)."""
+    made = TinyCatalogue()
+    for product_id, category_id, seeds in rows:
+        made.add(product_id, category_id, [draw_jpeg(RED, seed, size=16) for seed in seeds])
+    return made
+
+
+def plain(category_id, num_products, first):
+    """Return rows for `catalogue_of`: products of one picture each, which no other product has."""
+    return [(first + number, category_id, [first + number]) for number in range(num_products)]
+
+
 def make_tiny_catalogue():
     """Make the catalogue: 64 plain products, then what is planted; the file is not in the order of ids."""
     made = TinyCatalogue()

@@ -15,11 +15,11 @@ from cdiscount_tasks.stages.comparison import write_comparison
 from cdiscount_tasks.stages.inputs import Reviews
 from cdiscount_tasks.stages.report import write_report
 from cdiscount_tasks.stages.two_runs import write_two_runs
-from tests.cdiscount_tasks.stages.test_report import write
 from tests.material.audit_inputs import make_features
 from tests.material.compared_runs import make_run
 from tests.material.hostile_names import hostile_names
 from tests.material.report_inputs import make_inputs
+from tests.material.written_reports import write
 
 pytestmark = pytest.mark.browser
 

@@ -15,7 +15,7 @@ from cdiscount_tasks.stages import catalogue_page
 from cdiscount_tasks.stages.catalogue_page import page_stands, write_catalogue_page
 from cdiscount_tasks.stages.inputs import SampleChoice
 from cdiscount_tasks.vocabulary import DRAWN_WARNING
-from tests.cdiscount_tasks.stages.test_report import HOSTILE, Page
+from tests.material.html_page import HOSTILE, Page
 from tests.material.indexing import index_catalogue
 from tests.material.tiny_catalogue import BLUE, CATEGORIES, GREEN, RED, draw_jpeg, encode
 

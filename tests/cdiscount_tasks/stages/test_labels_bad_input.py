@@ -14,23 +14,15 @@ from bson.int64 import Int64
 from PIL import Image
 
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.settings.sample import DrawConfig, LabelConfig, SplitConfig
+from cdiscount_tasks.settings.sample import SplitConfig
 from cdiscount_tasks.stages.inputs import LabelFiles
 from cdiscount_tasks.stages.labels import fix_labels
-from cdiscount_tasks.stages.sample import draw_sample
-from cdiscount_tasks.tables import parquet, schemas
 from cdiscount_tasks.vocabulary import SPLITS
 from tests.conftest import TINY_LABELS
-from tests.material.indexing import index_catalogue
+from tests.material.label_tables import read
 from tests.material.tiny_catalogue import BLUE, GREEN, RED, YELLOW, TinyCatalogue, draw_jpeg, encode, undecodable
 
 FIXED_SPLIT = SplitConfig(file="splits.csv")
-
-
-def read(labels_dir, name):
-    of_file = {"products": schemas.LABEL_PRODUCTS, "images": schemas.LABEL_IMAGES, "rejected": schemas.REJECTED,
-               "conflicts": schemas.CONFLICTS}  # fmt: skip
-    return parquet.read_table(Path(labels_dir) / f"{name}.parquet", of_file[name]).to_pandas()
 
 
 @pytest.fixture
@@ -48,21 +40,6 @@ def fix(index_dir, sample_dir, tmp_path):
         return fix_labels(
             index_dir, sample_dir, LabelFiles(**files), tmp_path / "labels", TINY_LABELS.model_copy(update=rules)
         )
-
-    return run
-
-
-@pytest.fixture
-def label(tmp_path):
-    """Index, draw and label a catalogue made in the test."""
-
-    def run(made, files=LabelFiles(), **rules):  # noqa: B008 - it never changes
-        path = made.write(tmp_path / "made.bson")
-        index_dir = Path(index_catalogue(path, tmp_path / "index")["path"])
-        sample_dir = Path(
-            draw_sample(index_dir, path, tmp_path, DrawConfig(categories=rules.get("categories")))["path"]
-        )
-        return fix_labels(index_dir, sample_dir, files, tmp_path, LabelConfig(**{"categories": None, **rules}))
 
     return run
 
@@ -207,56 +184,56 @@ def damaged_jpeg(*drawn, **how):
     return undecodable(draw_jpeg(*drawn, **how))
 
 
-def test_a_class_that_vanishes_because_no_picture_of_it_decodes_is_an_error_that_names_it(label):
+def test_a_class_that_vanishes_because_no_picture_of_it_decodes_is_an_error_that_names_it(label_catalogue):
     made = three_classes()
     plain(made, BLUE, 6, 300, damaged_jpeg)
     with pytest.raises(DataError, match=rf"fewer than 3 groups .*: {BLUE} \({BLUE}: 0\); take them out of the sample"):
-        label(made)
+        label_catalogue(made)
 
 
-def test_a_class_that_vanished_may_be_left_out_and_all_its_products_are_rows(label):
+def test_a_class_that_vanished_may_be_left_out_and_all_its_products_are_rows(label_catalogue):
     made = three_classes()
     plain(made, BLUE, 6, 300, damaged_jpeg)
-    path = label(made, small_classes="reject")["path"]
+    path = label_catalogue(made, small_classes="reject")["path"]
     rejected = read(path, "rejected")
     of_products = rejected[rejected["image_number"].isna()]
     assert of_products[["product_id", "reason"]].to_numpy().tolist() == [[n, "no_image_left"] for n in range(300, 306)]
     assert set(read(path, "products")["category_id"]) == {RED, GREEN}
 
 
-def test_a_class_that_vanishes_as_placeholders_is_an_error_that_names_it(label):
+def test_a_class_that_vanishes_as_placeholders_is_an_error_that_names_it(label_catalogue):
     made = three_classes()
     for number in range(300, 306):
         made.add(number, BLUE, [draw_jpeg(BLUE, 1, size=16)])
     with pytest.raises(DataError, match=rf"fewer than 3 groups .*: {BLUE} \({BLUE}: 0\)"):
-        label(made, max_products_per_image=5)
+        label_catalogue(made, max_products_per_image=5)
 
 
-def test_a_class_that_the_split_file_leaves_out_is_an_error_that_names_it(label, tmp_path):
+def test_a_class_that_the_split_file_leaves_out_is_an_error_that_names_it(label_catalogue, tmp_path):
     made = three_classes()
     plain(made, BLUE, 6, 300)
     path = tmp_path / "splits.csv"
     named = [*range(100, 112), *range(200, 212)]
     path.write_text("product_id,split\n" + "".join(f"{p},{SPLITS[p % 3]}\n" for p in named))
     with pytest.raises(DataError, match=f"splits.csv: leaves category {BLUE} without a product in train"):
-        label(made, LabelFiles(split_path=path), split=FIXED_SPLIT)
+        label_catalogue(made, LabelFiles(split_path=path), split=FIXED_SPLIT)
 
 
 @pytest.mark.parametrize("num_groups", [1, 2])
-def test_fewer_groups_than_splits_are_an_error_that_names_the_class_and_says_what_to_do(label, num_groups):
+def test_fewer_groups_than_splits_are_an_error_that_names_the_class_and_says_what_to_do(label_catalogue, num_groups):
     made = three_classes()
     for number in range(8):
         made.add(300 + number, BLUE, [draw_jpeg(BLUE, number % num_groups, size=16)])
     with pytest.raises(DataError, match=rf"fewer than 3 groups .*: {BLUE} \({BLUE}: {num_groups}\); .*, or set small"):
-        label(made)
+        label_catalogue(made)
 
 
-def test_classes_that_are_one_group_together_are_an_error(label):
+def test_classes_that_are_one_group_together_are_an_error(label_catalogue):
     made = TinyCatalogue()
     for number in range(24):
         made.add(100 + number, (RED, GREEN)[number % 2], [draw_jpeg(RED, 1, size=16), draw_jpeg(RED, number, size=16)])
     with pytest.raises(DataError, match="fewer than 3 groups"):
-        label(made)
+        label_catalogue(made)
 
 
 GOOD = draw_jpeg(YELLOW, 1)
@@ -280,11 +257,11 @@ PICTURES = {
 
 
 @pytest.mark.parametrize("kind", PICTURES)
-def test_each_odd_picture_is_rejected_with_its_reason_or_kept(label, tmp_path, kind):
+def test_each_odd_picture_is_rejected_with_its_reason_or_kept(label_catalogue, tmp_path, kind):
     picture, reason = PICTURES[kind]
     made = three_classes()
     made.add(900, RED, [picture, draw_jpeg(RED, 9000)])
-    labels_dir = label(made)["path"]
+    labels_dir = label_catalogue(made)["path"]
     index_dir = next((tmp_path / "index").glob("index-*"))
     rejected = [*read(index_dir, "rejected").itertuples(), *read(labels_dir, "rejected").itertuples()]
     assert [(row.product_id, row.image_number, row.reason) for row in rejected] == (
@@ -307,39 +284,39 @@ DOCUMENTS = {
 
 
 @pytest.mark.parametrize("kind", DOCUMENTS)
-def test_each_odd_document_is_rejected_with_its_reason_or_kept(label, tmp_path, kind):
+def test_each_odd_document_is_rejected_with_its_reason_or_kept(label_catalogue, tmp_path, kind):
     document, reason = DOCUMENTS[kind]
     made = three_classes()
     made.documents.append(document)
-    products = read(label(made)["path"], "products").set_index("product_id")
+    products = read(label_catalogue(made)["path"], "products").set_index("product_id")
     rejected = read(next((tmp_path / "index").glob("index-*")), "rejected")
     assert rejected["reason"].tolist() == ([reason] if reason else [])
     assert len(products) == 24 + (reason is None)
     assert products.loc[100, "category_id"] == RED
 
 
-def test_an_unknown_category_of_one_product_is_an_error_or_left_out(label):
+def test_an_unknown_category_of_one_product_is_an_error_or_left_out(label_catalogue):
     made = three_classes()
     made.add(900, 1999999999, [GOOD])
     with pytest.raises(DataError, match=r"fewer than 3 groups .*: 1999999999 \(1999999999: 1\)"):
-        label(made)
-    rejected = read(label(made, small_classes="reject")["path"], "rejected")
+        label_catalogue(made)
+    rejected = read(label_catalogue(made, small_classes="reject")["path"], "rejected")
     assert rejected[["product_id", "reason"]].to_numpy().tolist() == [[900, "small_class"]]
 
 
 @pytest.mark.parametrize(("other", "conflicted"), [(RED, False), (GREEN, True)])
-def test_a_shared_image_is_one_group_and_a_conflict_where_the_categories_differ(label, other, conflicted):
+def test_a_shared_image_is_one_group_and_a_conflict_where_the_categories_differ(label_catalogue, other, conflicted):
     made = three_classes()
     made.add(900, other, [draw_jpeg(RED, 100, size=16), GOOD])
-    path = label(made)["path"]
+    path = label_catalogue(made)["path"]
     products = read(path, "products").set_index("product_id")
     assert products.loc[900, "group_id"] == products.loc[100, "group_id"] == 100
     assert products.loc[[100, 900], "conflicted"].tolist() == [conflicted] * 2
     assert len(read(path, "conflicts")) == conflicted
 
 
-def test_a_wrong_category_without_a_copy_is_kept_as_given(label):
+def test_a_wrong_category_without_a_copy_is_kept_as_given(label_catalogue):
     made = three_classes()
     made.add(900, GREEN, [GOOD])
-    row = read(label(made)["path"], "products").set_index("product_id").loc[900]
+    row = read(label_catalogue(made)["path"], "products").set_index("product_id").loc[900]
     assert (row["category_id"], row["rule"], row["conflicted"]) == (GREEN, "as_given", False)

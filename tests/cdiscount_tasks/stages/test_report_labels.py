@@ -4,10 +4,10 @@ import re
 import pytest
 
 from cdiscount_tasks.tables.labels import read_label_tables
-from tests.cdiscount_tasks.stages.test_report import write
 from tests.material.html_page import HOSTILE, Page
 from tests.material.label_faults import OUTSIDE_CATEGORY, OUTSIDE_PRODUCT, faulty_product
 from tests.material.report_inputs import make_inputs
+from tests.material.written_reports import write
 
 pytestmark = pytest.mark.slow
 

@@ -5,16 +5,10 @@ import json
 
 import pytest
 
-from tests.cdiscount_tasks.stages.test_report import write
 from tests.material.html_page import Page
-from tests.material.synthetic_evaluation import (
-    NUM_CATEGORIES,
-    NUM_LEVEL1,
-    NUM_LEVEL2,
-    NUM_LEVEL3,
-    make_evaluation,
-    make_names,
-)
+from tests.material.synthetic_evaluation import make_evaluation
+from tests.material.synthetic_names import NUM_CATEGORIES, NUM_LEVEL1, NUM_LEVEL2, NUM_LEVEL3, make_names
+from tests.material.written_reports import write
 
 pytestmark = pytest.mark.slow
 

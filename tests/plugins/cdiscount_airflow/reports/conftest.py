@@ -4,6 +4,7 @@ import shutil
 import uuid
 from datetime import UTC, datetime
 from types import SimpleNamespace
+from urllib.parse import quote
 
 import pytest
 from fastapi import FastAPI
@@ -23,6 +24,19 @@ RUNNING = "manual__2026-11-25T16:00:00+00:00"
 SECRET = "the secret of another folder"
 SCRIPT = "<script>parent.document.documentElement.dataset.owned = 'yes'</script>"
 PREFIX = "/evaluation_reports"
+WINE = f"{PREFIX}/files/wine/{run_folder(FINISHED)}"
+MIXED_BAG = f"{PREFIX}/files/mixed_bag/{run_folder(OTHER)}"
+RUN = f"{PREFIX}/dags/cdiscount_wine/runs/{quote(FINISHED, safe='')}/"
+PAGES = [
+    f"{PREFIX}/",
+    f"{PREFIX}/files/index.html",
+    f"{PREFIX}/dags/cdiscount_wine/",
+    f"{PREFIX}/dags/cdiscount_sample_comparison/",
+    f"{PREFIX}/dags/cdiscount_catalogue/",
+    f"{WINE}/report.html",
+    f"{PREFIX}/files/comparison/wine-mixed_bag/comparison.html",
+    f"{PREFIX}/files/catalogue/0123abcd/catalogue.html",
+]
 
 
 def begin_training(data_dir, database, state="running"):
@@ -185,6 +199,20 @@ def root_app(reports_dir, database, auth_manager):
     for one in APPS:
         root.mount(one["url_prefix"], one["app"])
     return root
+
+
+@pytest.fixture
+def no_mixed_bag(root_app, auth_manager):
+    """Put an auth manager in force that lets viewers read every DAG but one."""
+    from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleAuthManager
+
+    class RefusesOneDag(SimpleAuthManager):
+        def is_authorized_dag(self, *, method, user, access_entity=None, details=None):
+            if details and details.id == "cdiscount_mixed_bag" and user.role == "viewer":
+                return False
+            return super().is_authorized_dag(method=method, user=user, access_entity=access_entity, details=details)
+
+    auth_manager(RefusesOneDag)
 
 
 @pytest.fixture

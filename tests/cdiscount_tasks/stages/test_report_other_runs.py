@@ -1,0 +1,69 @@
+"""Reports of runs unlike the usual one: a poor model, a leak, hostile names, many classes, a knob set by hand."""
+
+import re
+
+import pytest
+
+from cdiscount_tasks.vocabulary import DRAWN_WARNING
+from tests.material.html_page import HOSTILE, Page
+from tests.material.report_inputs import make_inputs
+from tests.material.written_reports import read_metrics, write
+
+
+@pytest.fixture(scope="module")
+def poor(tmp_path_factory):
+    """Write the report of a model below the baseline, on pictures that are not drawn."""
+    folder = tmp_path_factory.mktemp("poor")
+    return write(make_inputs(folder / "in", accuracy=0.3, origin="file"), folder / "reports")
+
+
+def test_a_precision_that_validation_does_not_reach_is_null_and_a_sentence(poor):
+    out_dir, _ = poor
+    thresholds = read_metrics(out_dir)["test"]["product"]["selective"]["thresholds"]
+    assert [one["threshold"] for one in thresholds] == [None, None]
+    assert all(one["precision"]["value"] is one["coverage"]["value"] is None for one in thresholds)
+    for sentence in (one["note"] for one in thresholds):
+        assert sentence in Page((out_dir / "report.html").read_text("utf-8")).text
+
+
+def test_a_model_below_the_baseline_is_told_so_and_real_pictures_carry_no_drawn_banner(poor):
+    out_dir, result = poor
+    text = Page((out_dir / "report.html").read_text("utf-8")).text
+    assert result["product_accuracy_low"] < result["majority_baseline"]
+    assert "Above the baseline" not in text
+    assert DRAWN_WARNING not in text and "share it only where you may share the catalogue" in text
+
+
+def test_a_split_that_shares_pictures_is_not_certified(tmp_path):
+    out_dir, _ = write(make_inputs(tmp_path / "in", num_products=200, shared=3), tmp_path / "reports")
+    assert read_metrics(out_dir)["verdict"]["certified"] is False
+    assert "No: the split leaks" in Page((out_dir / "report.html").read_text("utf-8")).text
+
+
+def test_hostile_category_names_stay_text_in_the_page_and_in_the_model_card(tmp_path, page):
+    out_dir, _ = write(make_inputs(tmp_path / "in", names=HOSTILE), tmp_path / "reports")
+    hostile = Page((out_dir / "report.html").read_text("utf-8"))
+    assert {tag for tag, _ in hostile.elements} <= {tag for tag, _ in page.elements}
+    assert not any(name.startswith("on") for _, attrs in hostile.elements for name in attrs)
+    assert HOSTILE[0] in hostile.text and "{{ 7*7 }}" in hostile.text
+    card = (out_dir / "MODEL_CARD.md").read_text("utf-8")
+    assert "<script>" not in card and "](javascript" not in card
+    rows = [line for line in card.splitlines() if line.startswith("|")]
+    assert all(len(re.findall(r"(?<!\\)\|", row)) in {3, 5, 7} for row in rows)
+
+
+def test_300_classes_give_a_small_page_with_pairs_instead_of_a_matrix(tmp_path):
+    names = [f"CATEGORIE {number}" for number in range(300)]
+    out_dir, _ = write(make_inputs(tmp_path / "in", num_products=2_500, names=names), tmp_path / "reports")
+    text = (out_dir / "report.html").read_text("utf-8")
+    assert read_metrics(out_dir)["test"]["product"]["confusion"]["matrix"] is None
+    assert "classes.csv" in text and 'class="heat dense"' not in text and 'class="heat blocks"' in text
+    assert len(text) < 2_000_000
+
+
+def test_a_knob_set_for_the_run_is_marked_and_stands_in_the_command(tmp_path):
+    out_dir, _ = write(make_inputs(tmp_path / "in", num_products=200, epochs=3), tmp_path / "reports")
+    lineage = read_metrics(out_dir)["lineage"]
+    assert lineage["overrides"] == {"epochs": 3}
+    assert lineage["command"] == "make run SAMPLE=wine PRESET=smoke CONF='{\"epochs\": 3}'"
+    assert "overridden" in (out_dir / "report.html").read_text("utf-8")
