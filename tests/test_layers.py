@@ -1,6 +1,7 @@
 """The rooms of the package: each imports only what is below it. The README's table of packages is checked here too."""
 
 import ast
+import functools
 import re
 from pathlib import Path
 
@@ -64,6 +65,7 @@ def room_of(path):
     return path.relative_to(PROJECT_DIR / PACKAGE).parts[0].removesuffix(".py")
 
 
+@functools.cache
 def imported_names(path):
     """Return the full names of all that a file imports, wherever in the file it does so."""
     names = []

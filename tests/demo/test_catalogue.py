@@ -131,6 +131,7 @@ def test_names_are_in_the_real_layout(drawn: Drawn) -> None:
     assert text.count("VIN - ALCOOL - LIQUIDES,VIN,") == 3
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_bytes_whatever_the_number_of_processes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,6 +147,7 @@ def test_the_same_seed_gives_the_same_bytes_whatever_the_number_of_processes(
     assert alone != other
 
 
+@pytest.mark.slow
 def test_an_existing_catalogue_is_reused_until_it_is_touched_or_other_parameters_come(tmp_path: Path) -> None:
     first = draw_catalogue(tmp_path, num_products=MIN_PRODUCTS)
     assert not first["reused"]

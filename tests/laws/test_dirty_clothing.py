@@ -5,6 +5,8 @@ import pytest
 from cdiscount_tasks.vocabulary import SPLITS
 from tests.material import dirty_clothing as dirty
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def planted_file(real_data, tmp_path_factory):

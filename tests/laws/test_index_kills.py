@@ -18,6 +18,8 @@ from cdiscount_tasks.stages import index
 from tests.material.indexing import index_catalogue
 from tests.material.tiny_catalogue import RED, draw_jpeg, encode
 
+pytestmark = pytest.mark.slow
+
 BLOCK_BYTES = 1 << 19
 TABLES = ("images.parquet", "products.parquet", "rejected.parquet")
 WORKER = f"""

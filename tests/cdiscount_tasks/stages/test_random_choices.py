@@ -9,6 +9,8 @@ from cdiscount_tasks.stages.random_choices import NO_NAMES, choose_categories, j
 from cdiscount_tasks.tables import parquet, schemas
 from tests.material.compared_runs import artifact, make_pooled_draw
 
+pytestmark = pytest.mark.slow
+
 CONFIG = RandomChoicesConfig(products_per_category=20)
 FAMILIES = {f"D{department}": [1000 * department + place for place in range(1, 7)] for department in range(1, 7)}
 IDS = sorted(one for ids in FAMILIES.values() for one in ids)
