@@ -89,9 +89,9 @@ class FoundInList(NamedTuple):
         """Return the counts and shares as cells of a table."""
         num_judged, num_wrong, num_listed, num_found = self
         by_chance = num_listed * num_wrong / num_judged
-        precision, recall = num_found / max(1, num_listed), num_found / max(1, num_wrong)
+        precision, recall = 100 * num_found / max(1, num_listed), 100 * num_found / max(1, num_wrong)
         counts = f"{num_judged:,} | {num_wrong} | {num_listed} | {num_found} | {by_chance:.1f}"
-        return f"{counts} | {precision:.1%} | {num_wrong / num_judged:.1%} | {recall:.0%}"
+        return f"{counts} | {precision:.1f} % | {100 * num_wrong / num_judged:.1f} % | {recall:.0f} %"
 
 
 def find_in_list(rows: pd.DataFrame, drawn_as: dict[int, set[int]]) -> Iterator[tuple[str, FoundInList]]:
@@ -113,7 +113,7 @@ def find_in_list(rows: pd.DataFrame, drawn_as: dict[int, set[int]]) -> Iterator[
         yield kind, FoundInList(len(rows), int(wrong.sum()), int(listed.sum()), int((wrong & listed).sum()))
 
 
-def plan_of_drawn(num_products: int) -> dict[int, set[int]]:
+def read_plan(num_products: int) -> dict[int, set[int]]:
     """Return the categories that the pictures of each good product of the demo were drawn as, by product_id."""
     plan = plan_catalogue(num_products, seed=0)
     shown = {
@@ -124,13 +124,13 @@ def plan_of_drawn(num_products: int) -> dict[int, set[int]]:
     return {i: {CATEGORIES[number].category_id for number in numbers} for i, numbers in shown.items()}
 
 
-def relabel(catalogue: Path, categories: tuple[int, ...], out: Path, share: float = MORE_WRONG) -> None:
+def relabel(catalogue: Path, categories: tuple[int, ...], out: Path) -> None:
     """Write a catalogue in which a share of the products of some categories carry a different one of these."""
     with catalogue.open("rb") as file:
         documents = list(bson.decode_file_iter(file))
     places = [place for place, document in enumerate(documents) if document.get("category_id") in categories]
     random = np.random.default_rng(0)
-    for place in random.choice(places, round(share * len(places)), replace=False):
+    for place in random.choice(places, round(MORE_WRONG * len(places)), replace=False):
         others = [category for category in categories if category != documents[place]["category_id"]]
         documents[place]["category_id"] = others[int(random.integers(len(others)))]
     out.write_bytes(b"".join(map(bson.encode, documents)))
@@ -151,7 +151,7 @@ def _audit_by_descriptor(catalogue: Path, categories: tuple[int, ...], folder: P
 def print_drawn(num_products: int, folder: Path) -> None:
     """Print how many of the demo's wrong labels are among the listed suspects, as drawn and with more of them."""
     drawn = Path(draw_catalogue(folder / "demo", num_products=num_products)["catalogue_path"])
-    drawn_as = plan_of_drawn(num_products)
+    drawn_as = read_plan(num_products)
     print("| sample | labels | wrong is | judged | wrong | listed | found | by chance | precision | random | recall |")
     print("|---|---|---|---|---|---|---|---|---|---|---|")
     for name in DEMO_SAMPLES:
@@ -159,7 +159,7 @@ def print_drawn(num_products: int, folder: Path) -> None:
         categories = tuple(sorted(category for category in chosen if isinstance(category, int)))
         dirty = folder / f"{name}.bson"
         relabel(drawn, categories, dirty)
-        for labels, catalogue in (("as drawn", drawn), (f"{MORE_WRONG:.0%} more wrong", dirty)):
+        for labels, catalogue in (("as drawn", drawn), (f"{100 * MORE_WRONG:.0f} % more wrong", dirty)):
             rows = _audit_by_descriptor(catalogue, categories, folder / f"{name}-{catalogue.stem}")
             for kind, found in find_in_list(rows, drawn_as):
                 print(f"| {name} | {labels} | {kind} | {found} |", flush=True)

@@ -21,7 +21,7 @@ from cdiscount_tasks.settings.environment import PROJECT_DIR
 pytestmark = [pytest.mark.slow, pytest.mark.training]
 
 TINY = {
-    "benchmarks.belief.audit": (["--drawn", "300"], r"\| mixed_bag \| 2% more wrong \| no picture of its category \| "),
+    "benchmarks.belief.audit": (["--drawn", "300"], r"\| mixed_bag \| 2 % more wrong \| no picture of its category \|"),
     "benchmarks.belief.interval_coverage": (["--repeats", "20", "--without-bootstraps"], r"\| 1,000 \| 0.97 \| \d"),
     "benchmarks.belief.figure_coverage": (["--repeats", "1"], r"\| 0.9 \| 10 % \| 0.90 \| 3,000 \|"),
     "benchmarks.belief.promises": (["--repeats", "1"], r"\| 99 % \| 10,000 \| "),
