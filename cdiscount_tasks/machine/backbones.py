@@ -14,7 +14,8 @@ logger = logging.getLogger(__name__)
 # by group) at 96, 128 and 160 pixels, for 27, 30 and 46 s of one core.
 REFERENCE_IMAGE_SIZE = 128
 HOW_TO_GET_WEIGHTS = (
-    "features are computed by the descriptor that comes with the project; those of a pretrained network find more: "
+    "features are computed by the descriptor that comes with the project; those of a pretrained network tell "
+    "categories apart better: "
     f"download {PUBLISHED['mobilenet_v2'].url} (9 MB) into a folder, start Airflow again with CDISCOUNT_WEIGHTS set to "
     "that folder, and trigger again"
 )

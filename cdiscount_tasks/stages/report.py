@@ -47,7 +47,7 @@ from cdiscount_tasks.vocabulary import CLASS_NAMES, TEST, VALIDATION
 
 logger = logging.getLogger(__name__)
 
-VERSION = 9
+VERSION = 10
 
 
 class ReportResult(TypedDict):
@@ -146,11 +146,14 @@ def _measure(inputs: _Inputs, split: str) -> dict[str, Any]:
     return {**measured, "image": measuring.measure_images(images)}
 
 
-def _describe_audit(audit: AuditTables | None, no_features: str) -> dict[str, Any]:
+def _describe_audit(audit: AuditTables | None, tested: pd.DataFrame, no_features: str) -> dict[str, Any]:
     """Return what metrics.json says of the leak and the suspects."""
     if audit is None:
         return {"leak": {"reason": no_features, **unknown_price()}, "suspects": None}
     found = {name: count for name, count in audit.counts.items() if name.startswith("num_")}
+    wrong = tested.loc[tested["predicted"] != tested["class_index"], "product_id"]
+    suspect = audit.suspects.loc[audit.suspects["is_suspect"], "product_id"]
+    found |= {"num_mistakes": len(wrong), "num_mistakes_suspect": int(wrong.isin(suspect).sum())}
     return {"leak": audit.leak, "suspects": {"list": audit.key, **found, "reviews": audit.reviews}}
 
 
@@ -169,7 +172,7 @@ def _measure_all(inputs: _Inputs, config: RunConfig, no_features: str) -> dict[s
         certificate=inputs.certificate,
         counts=inputs.counts,
         model_input=inputs.model_input,
-        audited=_describe_audit(inputs.audit, no_features),
+        audited=_describe_audit(inputs.audit, inputs.tested, no_features),
         artifacts=inputs.names,
         manifests=inputs.manifests,
         config=config,

@@ -36,6 +36,7 @@ def _templates(beside: Path | None) -> jinja2.Environment:
     environment.filters |= {
         "coverage_of": coverage.of_figure,
         "few_groups": coverage.few_groups,
+        "needs_care": coverage.needs_care,
         "markdown": outside_text.markdown,
         "plain": outside_text.plain,
         "in_link": words.in_link,

@@ -1,12 +1,15 @@
 """The head of the report: five questions that every reader has, each answered in a sentence."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from cdiscount_tasks.pages.parts.words import ClassName, count, percent, points
 
 _MOSTLY = 0.5
 """From this share of the wrong answers on, a cause is named as one that may explain most of them."""
+_FEWEST_OF_A_PATTERN = 5
+"""Fewer products than this, confused in the same way, may be chance."""
+_MOST_NAMED = 3
 
 
 class Answer(NamedTuple):
@@ -36,11 +39,12 @@ def _careless(leak: Mapping[str, Any]) -> str:
     by_image = leak["inflation"]["by_image"]
     if by_image["low"] is None or by_image["low"] <= 0:
         return (
-            f"A careless split is not shown to report more here: {points(by_image)}, measured with a simple classifier."
+            "A careless split, which puts copies on both sides, would have reported about as much here: "
+            f"{points(by_image)} of single pictures, measured with a simple classifier."
         )
     return (
-        f"A careless split, which puts copies on both sides, would have reported more: {points(by_image)}, measured "
-        "with a simple classifier."
+        f"A careless split, which puts copies on both sides, would have reported more: {points(by_image)} of single "
+        "pictures, measured with a simple classifier."
     )
 
 
@@ -59,13 +63,15 @@ def trust(metrics: Mapping[str, Any]) -> Answer:
     if accuracy["low"] is None:
         return Answer("trust", question, None, "Too few products to say", "No interval can be given.", "")
     return Answer(
-        "trust", question, True, "Yes, within its interval",
-        f"No picture of test was learnt. With other test products the accuracy would lie between "
-        f"{percent(accuracy['low'])} and {percent(accuracy['high'])}.", _careless(metrics["leak"]),
+        "trust", question, True, "Yes, for products like these",
+        f"No test picture was used in training. The accuracy on products like these is very likely between "
+        f"{percent(accuracy['low'])} and {percent(accuracy['high'])}.",
+        f"{_careless(metrics['leak'])} The interval covers the choice of test products, not retraining: another seed "
+        "moves the accuracy by some points, too.",
     )  # fmt: skip
 
 
-def better(metrics: Mapping[str, Any]) -> Answer:
+def better(metrics: Mapping[str, Any], names: list[ClassName]) -> Answer:
     """Is the model better than guessing, and than the champion?"""
     accuracy, baseline = metrics["test"]["product"]["accuracy"], metrics["test"]["baseline"]
     majority = baseline["majority"]["value"]
@@ -76,8 +82,8 @@ def better(metrics: Mapping[str, Any]) -> Answer:
     if metrics["verdict"]["above_baseline"]:
         return Answer(
             "better", question, True, "Yes",
-            f"Always answering the largest class is right for {percent(majority)}; the model gains "
-            f"{points(baseline['gain'])}.", champion,
+            f"Always answering {names[baseline['majority_class_index']].short}, the largest class of train, is right "
+            f"for {percent(majority)}; the model gains {points(baseline['gain'])}.", champion,
         )  # fmt: skip
     if accuracy["low"] > majority:
         largest = percent(baseline["largest_in_test"]["value"])
@@ -99,13 +105,31 @@ def fails(metrics: Mapping[str, Any], names: list[ClassName]) -> Answer:
     pairs, question = metrics["test"]["product"]["confusion"]["pairs"], "Where does it fail?"
     if not pairs:
         return Answer("fails", question, True, "Nowhere in this test", "Every test product was recognised.", "")
-    worst = pairs[0]
-    few = sum(one["too_few_to_judge"] for one in metrics["test"]["product"]["per_class"])
+    worst, accuracy = pairs[0], metrics["test"]["product"]["accuracy"]
+    num_wrong = round(accuracy["n"] * (1 - accuracy["value"]))
+    wrong = f"{num_wrong:,} of {count(accuracy['n'], 'answer')} {'is' if num_wrong == 1 else 'are'} wrong"
+    also = sum(pair["n"] == worst["n"] for pair in pairs) - 1
+    as_often = f", and {count(also, 'other pair', 'other pairs')} as often" if also else ""
+    has_pattern = worst["n"] >= _FEWEST_OF_A_PATTERN
     return Answer(
-        "fails", question, None, f"{names[worst['true']].short} taken for {names[worst['predicted']].short}",
-        f"{count(worst['n'], 'test product')}, {percent(worst['share'])} of its class: no pair is confused more often.",
-        f"{count(few, 'class has', 'classes have')} too few test products to be judged alone." if few else "",
+        "fails", question, None, _taken(worst, names) if has_pattern else "Here and there: no pattern can be seen",
+        f"{wrong}; most often {_taken(worst, names)}: {worst['n']:,} of the "
+        f"{count(round(worst['n'] / worst['share']), 'test product')} of {names[worst['true']].short}{as_often}.",
+        _too_few(metrics["test"]["product"]["per_class"], names),
     )  # fmt: skip
+
+
+def _taken(pair: Mapping[str, Any], names: list[ClassName]) -> str:
+    return f"{names[pair['true']].short} taken for {names[pair['predicted']].short}"
+
+
+def _too_few(per_class: Sequence[Mapping[str, Any]], names: list[ClassName]) -> str:
+    """Say which classes have too few test products; empty if none has."""
+    few = [name.short for name, one in zip(names, per_class, strict=True) if one["too_few_to_judge"]]
+    if not few:
+        return ""
+    listed = ", ".join(few[:_MOST_NAMED]) + (f" and {len(few) - _MOST_NAMED:,} more" if len(few) > _MOST_NAMED else "")
+    return f"{count(len(few), 'class has', 'classes have')} too few test products to be judged alone: {listed}."
 
 
 def cause(metrics: Mapping[str, Any]) -> Answer:
@@ -115,27 +139,40 @@ def cause(metrics: Mapping[str, Any]) -> Answer:
     wrong, ceiling = 1 - (product["accuracy"]["value"] or 0), product["ceiling"]["value"]
     if product["accuracy"]["value"] is None or ceiling is None:
         return Answer("cause", question, None, "Too few products to say", "Nothing was measured on test.", "")
-    unavoidable = 1 - ceiling
-    share, more = 0.0, ""
-    if suspects and suspects["num_products_judged"]:
-        share = suspects["num_suspects"] / suspects["num_products_judged"]
-        more = (
-            f"{percent(share)} of the judged labels look wrong ({count(suspects['num_suspects'], 'product')}): that is "
-            "suspicion, not proof."
-        )
     if wrong <= 0:
-        return Answer("cause", question, True, "Nothing is wrong here", "Every test product was recognised.", more)
-    said = (
-        f"{percent(wrong)} of the answers are wrong. {percent(unavoidable)} cannot be avoided: the same picture is "
-        "filed under several categories."
-    )
+        return Answer("cause", question, True, "Nothing is wrong here", "Every test product was recognised.", "")
+    unavoidable = 1 - ceiling
+    said = f"{percent(wrong)} of the answers are wrong."
+    if unavoidable > 0:
+        said += f" {percent(unavoidable)} cannot be avoided: the same picture is filed under several categories."
+    else:
+        said += " No picture is filed under several categories, so none of that is a contradiction of the catalogue."
     if unavoidable >= _MOSTLY * wrong:
         mostly = "Mostly the data"
-    elif share >= _MOSTLY * wrong:
+    elif labels_first(metrics):
         mostly = "Open: judge the label suspects first"
     else:
         mostly = "Mostly the model, as far as can be seen"
-    return Answer("cause", question, None, mostly, said, more)
+    return Answer("cause", question, None, mostly, said + _suspicion(suspects), "")
+
+
+def labels_first(metrics: Mapping[str, Any]) -> bool:
+    """Return whether at least half of the wrong answers are to products whose label looks wrong itself."""
+    suspects = metrics["suspects"]
+    return bool(suspects and suspects["num_mistakes"]) and (
+        suspects["num_mistakes_suspect"] >= _MOSTLY * suspects["num_mistakes"]
+    )
+
+
+def _suspicion(suspects: Mapping[str, Any] | None) -> str:
+    """Say how many of the wrong answers are to products whose label looks wrong."""
+    if not suspects or not suspects["num_mistakes"]:
+        return ""
+    found, num_mistakes = suspects["num_mistakes_suspect"], suspects["num_mistakes"]
+    return (
+        f" Of the {count(num_mistakes, 'wrong answer')}, {found:,} {'goes' if found == 1 else 'go'} to products whose "
+        "label looks wrong itself: that is suspicion, not proof."
+    )
 
 
 def answers(metrics: Mapping[str, Any], names: list[ClassName]) -> list[Answer]:
@@ -145,4 +182,4 @@ def answers(metrics: Mapping[str, Any], names: list[ClassName]) -> list[Answer]:
         metrics: What metrics.json holds.
         names: Of the classes.
     """
-    return [trust(metrics), better(metrics), fails(metrics, names), cause(metrics)]
+    return [trust(metrics), better(metrics, names), fails(metrics, names), cause(metrics)]

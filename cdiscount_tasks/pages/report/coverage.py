@@ -55,7 +55,7 @@ def of_difference() -> str:
 def _verdict(least: float, most: float) -> str:
     if least < GOAL[0]:
         return "can be too narrow"
-    return "can be wider than needed" if most > GOAL[1] else "is wide, and keeps its promise"
+    return "can be wider than needed" if most > GOAL[1] else "is as wide as it should be"
 
 
 def _range(least: float, most: float) -> str:
@@ -69,6 +69,14 @@ def _nearest(value: float, num_groups: int) -> Mapping[str, Any]:
     near_groups = max([number for number in numbers if number <= num_groups], default=numbers[0])
     same: list[Mapping[str, Any]] = [cell for cell in cells if cell["num_groups"] == near_groups]
     return min(same, key=lambda cell: abs(cell["accuracy"] - value))
+
+
+def needs_care(accuracy: Mapping[str, Any]) -> bool:
+    """Return whether simulations found the interval of such an accuracy too narrow, or never tried so few groups."""
+    if accuracy["value"] is None:
+        return False
+    cell = _nearest(accuracy["value"], accuracy["num_groups"])
+    return bool(accuracy["num_groups"] < cell["num_groups"] or cell["least"] < GOAL[0])
 
 
 def few_groups(accuracy: Mapping[str, Any]) -> str:

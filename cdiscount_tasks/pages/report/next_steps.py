@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from cdiscount_tasks.pages.parts.words import ClassName, count, features_named, percent
+from cdiscount_tasks.pages.report.answers import labels_first
 from cdiscount_tasks.pages.report.coverage import ENOUGH_GROUPS
 
 
@@ -51,8 +52,8 @@ def _faults(metrics: Mapping[str, Any]) -> Iterator[Step]:
         )
 
 
-def _training(metrics: Mapping[str, Any]) -> Iterator[Step]:
-    """Yield what a different training might bring."""
+def _pretrained(metrics: Mapping[str, Any]) -> Iterator[Step]:
+    """Yield what beginning with pretrained weights is known to bring."""
     leak, model, found = metrics["leak"], metrics["model"], metrics["test"]["image"]["accuracy"]["value"]
     if leak["reason"] is None and not model["input"]["weights"] and found is not None:
         certified = leak["accuracy"]["certified"]
@@ -64,26 +65,46 @@ def _training(metrics: Mapping[str, Any]) -> Iterator[Step]:
                 "#leak",
                 f"about {100 * (certified['value'] - found):.0f} points",
             )
+
+
+def _longer(metrics: Mapping[str, Any]) -> Iterator[Step]:
+    """Yield a longer training, where the last epoch was the best."""
+    model = metrics["model"]
     if model["best_epoch"] == model["num_epochs"]:
         why = (
             "There was only one epoch, so nobody knows yet whether more would help."
             if model["num_epochs"] == 1
-            else f"The last of {model['num_epochs']:,} epochs was the best: the validation loss was still falling."
+            else f"The last of {model['num_epochs']:,} epochs had the lowest validation loss, so more may help a "
+            f"little: raise {_epochs_knob(metrics)}."
         )
-        yield Step("Train for more epochs", why, "#curves", "unknown until tried")
+        yield Step("Train for more epochs", why, "#curves", "gain not known")
 
 
-def _data(metrics: Mapping[str, Any], names: list[ClassName]) -> Iterator[Step]:
-    """Yield what people can look at or add."""
-    suspects, product = metrics["suspects"], metrics["test"]["product"]
+def _epochs_knob(metrics: Mapping[str, Any]) -> str:
+    """Return the name of the knob that makes a training longer."""
+    training = metrics["lineage"]["config"]["training"]
+    return "fine_tune_epochs" if training["weights"] != "none" and training["fine_tune_epochs"] else "epochs"
+
+
+def _suspects(metrics: Mapping[str, Any]) -> Iterator[Step]:
+    """Yield the list of labels that look wrong, until somebody has been through one."""
+    suspects = metrics["suspects"]
     if suspects and suspects["num_listed"] and not suspects["reviews"]["lists"]:
-        listed = count(suspects["num_listed"], "product is", "products are")
+        num_drawn = suspects["num_listed"] - suspects["num_suspects_listed"]
+        listed = count(suspects["num_suspects_listed"], "label looks", "labels look")
+        drawn = f", and {num_drawn:,} drawn at random beside them show how many labels are wrong" if num_drawn else ""
         yield Step(
             "Judge the label suspects",
-            f"{listed} listed, and no list of this sample has come back yet: the next run learns from what you find.",
+            f"{listed} wrong{drawn}. Nobody has judged a list of this sample yet; the next run learns from what you "
+            "find.",
             "suspects.html",
             f"up to {percent(suspects['num_suspects'] / suspects['num_products_judged'])} of the labels mended",
         )
+
+
+def _products(metrics: Mapping[str, Any], names: list[ClassName]) -> Iterator[Step]:
+    """Yield what people can look at or add."""
+    product = metrics["test"]["product"]
     pairs = product["confusion"]["pairs"]
     if pairs:
         worst = pairs[0]
@@ -114,4 +135,6 @@ def next_steps(metrics: Mapping[str, Any], names: list[ClassName]) -> list[Step]
         metrics: What metrics.json holds.
         names: Of the classes.
     """
-    return [*_faults(metrics), *_training(metrics), *_data(metrics, names)]
+    pretrained, suspects = list(_pretrained(metrics)), list(_suspects(metrics))
+    first = [*suspects, *pretrained] if labels_first(metrics) else [*pretrained, *suspects]
+    return [*_faults(metrics), *first, *_longer(metrics), *_products(metrics, names)]

@@ -13,9 +13,14 @@ GOOD = {
     "split_certificate": {"shared_content_hashes": 0, "shared_pixel_hashes": 0},
     "leak": {"reason": None, "inflation": {"by_image": MORE}},
     "model": {"num_classes_predicted": 2},
-    "suspects": {"num_suspects": 5, "num_products_judged": 100},
+    "suspects": {"num_suspects": 5, "num_products_judged": 100, "num_mistakes": 50, "num_mistakes_suspect": 26},
     "test": {
-        "baseline": {"majority": {**FIGURE, "value": 0.55}, "largest_in_test": {**FIGURE, "value": 0.95}, "gain": MORE},
+        "baseline": {
+            "majority": {**FIGURE, "value": 0.55},
+            "largest_in_test": {**FIGURE, "value": 0.95},
+            "gain": MORE,
+            "majority_class_index": 1,
+        },
         "product": {
             "accuracy": FIGURE,
             "ceiling": {"value": 0.99},
@@ -45,10 +50,10 @@ def test_the_questions_come_in_the_order_in_which_a_reader_asks_them():
 @pytest.mark.parametrize(
     ("name", "change", "good", "words"),
     [
-        ("trust", {}, True, "would lie between 88.0 % and 92.0 %"),
+        ("trust", {}, True, "is very likely between 88.0 % and 92.0 %"),
         ("trust", {"verdict__certified": False, "split_certificate__shared_pixel_hashes": 3}, False, "share 3 picture"),
         ("trust", {"test__product__accuracy__low": None}, None, "No interval"),
-        ("better", {}, True, "right for 55.0 %; the model gains +9.0 points"),
+        ("better", {}, True, "WHITE, the largest class of train, is right for 55.0 %; the model gains +9.0 points"),
         ("better", {"verdict__above_baseline": False}, False, "largest in test gives 95.0 %"),
         (
             "better",
@@ -63,9 +68,15 @@ def test_the_questions_come_in_the_order_in_which_a_reader_asks_them():
             "Always answering the largest class would be better",
         ),
         ("better", {"test__baseline__majority__value": None}, None, "No interval"),
-        ("fails", {}, None, "12 test products, 24.0 % of its class"),
+        (
+            "fails",
+            {},
+            None,
+            "50 of 500 answers are wrong; most often RED taken for WHITE: 12 of the 50 test products of RED.",
+        ),
         ("fails", {"test__product__confusion__pairs": []}, True, "Every test product was recognised"),
         ("cause", {}, None, "10.0 % of the answers are wrong. 1.0 % cannot be avoided"),
+        ("cause", {"test__product__ceiling__value": 1.0}, None, "No picture is filed under several categories"),
         ("cause", {"test__product__accuracy__value": 1.0}, True, "Every test product was recognised"),
         ("cause", {"test__product__ceiling__value": None}, None, "Nothing was measured"),
     ],
@@ -78,7 +89,7 @@ def test_an_answer_says_the_figure_that_it_comes_from(name, change, good, words)
 
 def test_what_a_careless_split_would_have_said_stands_below_the_trust():
     assert "would have reported more: +9.0 points" in answered("trust").more
-    assert "is not shown to report more" in answered("trust", leak__inflation__by_image__low=-0.01).more
+    assert "would have reported about as much here" in answered("trust", leak__inflation__by_image__low=-0.01).more
     assert "not computed: no weights" in answered("trust", leak__reason="no weights").more
 
 
@@ -96,9 +107,18 @@ def test_contradictions_are_the_main_cause_where_they_make_half_of_the_mistakes(
 
 def test_the_cause_is_open_where_suspects_could_explain_half_of_the_mistakes():
     assert answered("cause").short == "Open: judge the label suspects first"
-    assert answered("cause", suspects__num_suspects=4).short == "Mostly the model, as far as can be seen"
+    assert answered("cause", suspects__num_mistakes_suspect=24).short == "Mostly the model, as far as can be seen"
 
 
 def test_suspects_are_a_suspicion_and_absent_without_an_audit():
-    assert "5.0 % of the judged labels look wrong (5 products)" in answered("cause").more
-    assert answered("cause", suspects=None).more == ""
+    assert "Of the 50 wrong answers, 26 go to products whose label looks wrong" in answered("cause").sentence
+    assert "suspicion" not in answered("cause", suspects=None).sentence
+
+
+def test_single_mistakes_are_no_pattern_and_pairs_that_are_confused_as_often_are_counted():
+    pairs = [{"true": 0, "predicted": 1, "n": 2, "share": 0.2}, {"true": 1, "predicted": 0, "n": 2, "share": 0.1}]
+    few = answered("fails", test__product__confusion__pairs=pairs)
+    assert few.short == "Here and there: no pattern can be seen"
+    assert "RED taken for WHITE: 2 of the 10 test products of RED, and 1 other pair as often." in few.sentence
+    assert few.more == "1 class has too few test products to be judged alone: WHITE."
+    assert answered("fails").short == "RED taken for WHITE"

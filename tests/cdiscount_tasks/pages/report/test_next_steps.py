@@ -15,7 +15,16 @@ GOOD = {
         "accuracy": {"certified": {**FIGURE, "value": 0.7, "low": 0.6}},
     },
     "model": {"input": {"weights": None}, "best_epoch": 5, "num_epochs": 8},
-    "suspects": {"num_listed": 0, "num_suspects": 9, "num_products_judged": 90, "reviews": {"lists": []}},
+    "lineage": {"config": {"training": {"weights": "none", "fine_tune_epochs": 3}}},
+    "suspects": {
+        "num_listed": 0,
+        "num_suspects_listed": 0,
+        "num_suspects": 9,
+        "num_products_judged": 90,
+        "num_mistakes": 8,
+        "num_mistakes_suspect": 3,
+        "reviews": {"lists": []},
+    },
     "test": {
         "image": {"accuracy": FIGURE},
         "baseline": {"majority": {**FIGURE, "value": 0.55}},
@@ -69,15 +78,44 @@ def test_the_most_confused_pair_is_named():
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"suspects__num_listed": 1}, "1 product is listed, and no list"),
-        ({"suspects__num_listed": 2}, "2 products are listed, and no list"),
+        (
+            {"suspects__num_listed": 3, "suspects__num_suspects_listed": 1},
+            "1 label looks wrong, and 2 drawn at random beside them show how many labels are wrong.",
+        ),
+        ({"suspects__num_listed": 2, "suspects__num_suspects_listed": 2}, "2 labels look wrong. Nobody has judged"),
         ({"model__best_epoch": 1, "model__num_epochs": 1}, "There was only one epoch, so nobody knows yet whether"),
-        ({"model__best_epoch": 8}, "The last of 8 epochs was the best: the validation loss was still falling."),
+        ({"model__best_epoch": 8}, "The last of 8 epochs had the lowest validation loss"),
     ],
 )
 def test_advice_claims_no_more_than_the_counts_say(change, sentence):
     (step,) = next_steps(changed(**change), NAMES)
     assert step.why.startswith(sentence)
+
+
+@pytest.mark.parametrize(
+    ("training", "knob"),
+    [
+        ({"weights": "none", "fine_tune_epochs": 3}, "epochs"),
+        ({"weights": "imagenet", "fine_tune_epochs": 0}, "epochs"),
+        ({"weights": "imagenet", "fine_tune_epochs": 3}, "fine_tune_epochs"),
+    ],
+)
+def test_the_knob_that_makes_a_training_longer_is_named(training, knob):
+    (step,) = next_steps(changed(model__best_epoch=8, lineage__config__training=training), NAMES)
+    assert step.why.endswith(f": raise {knob}.")
+
+
+def test_the_suspects_come_first_where_half_of_the_wrong_answers_have_one():
+    change = {"model__best_epoch": 8, "suspects__num_listed": 2, "suspects__num_suspects_listed": 2}
+    change |= {"test__image__accuracy": {**FIGURE, "value": 0.5}}
+    few, many = (next_steps(changed(**change, suspects__num_mistakes_suspect=n), NAMES) for n in (3, 4))
+    pretrained, suspects, longer = (
+        "Start from a pretrained network",
+        "Judge the label suspects",
+        "Train for more epochs",
+    )
+    assert [step.what for step in few] == [pretrained, suspects, longer]
+    assert [step.what for step in many] == [suspects, pretrained, longer]
 
 
 def test_a_network_that_began_with_weights_is_not_told_to():
