@@ -7,6 +7,8 @@ from cdiscount_tasks.pages.parts.words import ClassName, count, percent, points
 
 _MOSTLY = 0.5
 """From this share of the wrong answers on, a cause is named as one that may explain most of them."""
+_MANY = 0.25
+"""From this share of the wrong answers on, people should look at the labels before anything else."""
 _FEWEST_OF_A_PATTERN = 5
 """Fewer products than this, confused in the same way, may be chance."""
 _MOST_NAMED = 3
@@ -38,13 +40,10 @@ def _careless(leak: Mapping[str, Any]) -> str:
         return f"What a careless split would have reported is not computed: {leak['reason']}."
     by_image = leak["inflation"]["by_image"]
     if by_image["low"] is None or by_image["low"] <= 0:
-        return (
-            "A careless split, which puts copies on both sides, would have reported about as much here: "
-            f"{points(by_image)} of single pictures, measured with a simple classifier."
-        )
+        return f"A careless split would have reported about as much here: {points(by_image)} by a simple classifier."
     return (
-        f"A careless split, which puts copies on both sides, would have reported more: {points(by_image)} of single "
-        "pictures, measured with a simple classifier."
+        "A careless split, with copies of test pictures in training, would have reported more: "
+        f"{points(by_image)} by a simple classifier."
     )
 
 
@@ -66,8 +65,8 @@ def trust(metrics: Mapping[str, Any]) -> Answer:
         "trust", question, True, "Yes, for products like these",
         f"No test picture was used in training. The accuracy on products like these is very likely between "
         f"{percent(accuracy['low'])} and {percent(accuracy['high'])}.",
-        f"{_careless(metrics['leak'])} The interval covers the choice of test products, not retraining: another seed "
-        "moves the accuracy by some points, too.",
+        f"{_careless(metrics['leak'])} The interval covers the choice of test products, not retraining: "
+        "how far another seed moves the accuracy is not measured.",
     )  # fmt: skip
 
 
@@ -76,7 +75,11 @@ def better(metrics: Mapping[str, Any], names: list[ClassName]) -> Answer:
     accuracy, baseline = metrics["test"]["product"]["accuracy"], metrics["test"]["baseline"]
     majority = baseline["majority"]["value"]
     question = "Is it better than guessing?"
-    champion = "There is no champion yet that it could be compared with." if not metrics["verdict"]["champion"] else ""
+    champion = (
+        "No model was accepted before: there is no champion yet to compare it with."
+        if not metrics["verdict"]["champion"]
+        else ""
+    )
     if majority is None or accuracy["low"] is None:
         return Answer("better", question, None, "Too few products to say", "No interval can be given.", champion)
     if metrics["verdict"]["above_baseline"]:
@@ -108,11 +111,12 @@ def fails(metrics: Mapping[str, Any], names: list[ClassName]) -> Answer:
     worst, accuracy = pairs[0], metrics["test"]["product"]["accuracy"]
     num_wrong = round(accuracy["n"] * (1 - accuracy["value"]))
     wrong = f"{num_wrong:,} of {count(accuracy['n'], 'answer')} {'is' if num_wrong == 1 else 'are'} wrong"
-    also = sum(pair["n"] == worst["n"] for pair in pairs) - 1
-    as_often = f", and {count(also, 'other pair', 'other pairs')} as often" if also else ""
+    also = [_taken(pair, names) for pair in pairs[1:] if pair["n"] == worst["n"]]
+    as_often = f"; {also[0]} as often" if len(also) == 1 else f"; {len(also)} other pairs as often" if also else ""
     has_pattern = worst["n"] >= _FEWEST_OF_A_PATTERN
+    no_pattern = f"{count(num_wrong, 'mistake')}: too few to show a pattern"
     return Answer(
-        "fails", question, None, _taken(worst, names) if has_pattern else "Here and there: no pattern can be seen",
+        "fails", question, None, _taken(worst, names) if has_pattern else no_pattern,
         f"{wrong}; most often {_taken(worst, names)}: {worst['n']:,} of the "
         f"{count(round(worst['n'] / worst['share']), 'test product')} of {names[worst['true']].short}{as_often}.",
         _too_few(metrics["test"]["product"]["per_class"], names),
@@ -129,7 +133,8 @@ def _too_few(per_class: Sequence[Mapping[str, Any]], names: list[ClassName]) -> 
     if not few:
         return ""
     listed = ", ".join(few[:_MOST_NAMED]) + (f" and {len(few) - _MOST_NAMED:,} more" if len(few) > _MOST_NAMED else "")
-    return f"{count(len(few), 'class has', 'classes have')} too few test products to be judged alone: {listed}."
+    classes = count(len(names), "class has", "classes have")
+    return f"{len(few):,} of {classes} too few test products to be judged alone: {listed}."
 
 
 def cause(metrics: Mapping[str, Any]) -> Answer:
@@ -145,22 +150,22 @@ def cause(metrics: Mapping[str, Any]) -> Answer:
     said = f"{percent(wrong)} of the answers are wrong."
     if unavoidable > 0:
         said += f" {percent(unavoidable)} cannot be avoided: the same picture is filed under several categories."
-    else:
-        said += " No picture is filed under several categories, so none of that is a contradiction of the catalogue."
     if unavoidable >= _MOSTLY * wrong:
         mostly = "Mostly the data"
     elif labels_first(metrics):
-        mostly = "Open: judge the label suspects first"
+        mostly = (
+            f"Open: {suspects['num_mistakes_suspect']:,} of {suspects['num_mistakes']:,} mistakes may be wrong labels"
+        )
     else:
         mostly = "Mostly the model, as far as can be seen"
     return Answer("cause", question, None, mostly, said + _suspicion(suspects), "")
 
 
 def labels_first(metrics: Mapping[str, Any]) -> bool:
-    """Return whether at least half of the wrong answers are to products whose label looks wrong itself."""
+    """Return whether many of the wrong answers are to products whose label looks wrong itself."""
     suspects = metrics["suspects"]
     return bool(suspects and suspects["num_mistakes"]) and (
-        suspects["num_mistakes_suspect"] >= _MOSTLY * suspects["num_mistakes"]
+        suspects["num_mistakes_suspect"] >= _MANY * suspects["num_mistakes"]
     )
 
 

@@ -75,7 +75,7 @@ def _longer(metrics: Mapping[str, Any]) -> Iterator[Step]:
             "There was only one epoch, so nobody knows yet whether more would help."
             if model["num_epochs"] == 1
             else f"The last of {model['num_epochs']:,} epochs had the lowest validation loss, so more may help a "
-            f"little: raise {_epochs_knob(metrics)}."
+            f"little: raise {_epochs_knob(metrics)} when you trigger the next run."
         )
         yield Step("Train for more epochs", why, "#curves", "gain not known")
 
@@ -91,14 +91,13 @@ def _suspects(metrics: Mapping[str, Any]) -> Iterator[Step]:
     suspects = metrics["suspects"]
     if suspects and suspects["num_listed"] and not suspects["reviews"]["lists"]:
         num_drawn = suspects["num_listed"] - suspects["num_suspects_listed"]
-        listed = count(suspects["num_suspects_listed"], "label looks", "labels look")
-        drawn = f", and {num_drawn:,} drawn at random beside them show how many labels are wrong" if num_drawn else ""
+        drawn = f", and {num_drawn:,} drawn at random to estimate how many labels are wrong" if num_drawn else ""
         yield Step(
             "Judge the label suspects",
-            f"{listed} wrong{drawn}. Nobody has judged a list of this sample yet; the next run learns from what you "
-            "find.",
+            f"Look at {count(suspects['num_suspects_listed'], 'label that looks', 'labels that look')} wrong{drawn}. "
+            "Nobody has done so yet; the next run learns from your corrections.",
             "suspects.html",
-            f"up to {percent(suspects['num_suspects'] / suspects['num_products_judged'])} of the labels mended",
+            f"{count(suspects['num_suspects_listed'], 'label')} to check",
         )
 
 

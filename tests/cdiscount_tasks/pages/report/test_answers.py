@@ -76,7 +76,7 @@ def test_the_questions_come_in_the_order_in_which_a_reader_asks_them():
         ),
         ("fails", {"test__product__confusion__pairs": []}, True, "Every test product was recognised"),
         ("cause", {}, None, "10.0 % of the answers are wrong. 1.0 % cannot be avoided"),
-        ("cause", {"test__product__ceiling__value": 1.0}, None, "No picture is filed under several categories"),
+        ("cause", {"test__product__ceiling__value": 1.0}, None, "10.0 % of the answers are wrong. Of the 50"),
         ("cause", {"test__product__accuracy__value": 1.0}, True, "Every test product was recognised"),
         ("cause", {"test__product__ceiling__value": None}, None, "Nothing was measured"),
     ],
@@ -105,9 +105,9 @@ def test_contradictions_are_the_main_cause_where_they_make_half_of_the_mistakes(
     assert answered("cause", suspects=None).short == "Mostly the model, as far as can be seen"
 
 
-def test_the_cause_is_open_where_suspects_could_explain_half_of_the_mistakes():
-    assert answered("cause").short == "Open: judge the label suspects first"
-    assert answered("cause", suspects__num_mistakes_suspect=24).short == "Mostly the model, as far as can be seen"
+def test_the_cause_is_open_where_suspects_could_explain_a_quarter_of_the_mistakes():
+    assert answered("cause").short == "Open: 26 of 50 mistakes may be wrong labels"
+    assert answered("cause", suspects__num_mistakes_suspect=12).short == "Mostly the model, as far as can be seen"
 
 
 def test_suspects_are_a_suspicion_and_absent_without_an_audit():
@@ -118,7 +118,7 @@ def test_suspects_are_a_suspicion_and_absent_without_an_audit():
 def test_single_mistakes_are_no_pattern_and_pairs_that_are_confused_as_often_are_counted():
     pairs = [{"true": 0, "predicted": 1, "n": 2, "share": 0.2}, {"true": 1, "predicted": 0, "n": 2, "share": 0.1}]
     few = answered("fails", test__product__confusion__pairs=pairs)
-    assert few.short == "Here and there: no pattern can be seen"
-    assert "RED taken for WHITE: 2 of the 10 test products of RED, and 1 other pair as often." in few.sentence
-    assert few.more == "1 class has too few test products to be judged alone: WHITE."
+    assert few.short == "50 mistakes: too few to show a pattern"
+    assert "RED taken for WHITE: 2 of the 10 test products of RED; WHITE taken for RED as often." in few.sentence
+    assert few.more == "1 of 2 classes have too few test products to be judged alone: WHITE."
     assert answered("fails").short == "RED taken for WHITE"

@@ -22,7 +22,7 @@ GOOD = {
         "num_suspects": 9,
         "num_products_judged": 90,
         "num_mistakes": 8,
-        "num_mistakes_suspect": 3,
+        "num_mistakes_suspect": 1,
         "reviews": {"lists": []},
     },
     "test": {
@@ -80,9 +80,12 @@ def test_the_most_confused_pair_is_named():
     [
         (
             {"suspects__num_listed": 3, "suspects__num_suspects_listed": 1},
-            "1 label looks wrong, and 2 drawn at random beside them show how many labels are wrong.",
+            "Look at 1 label that looks wrong, and 2 drawn at random to estimate how many labels are wrong.",
         ),
-        ({"suspects__num_listed": 2, "suspects__num_suspects_listed": 2}, "2 labels look wrong. Nobody has judged"),
+        (
+            {"suspects__num_listed": 2, "suspects__num_suspects_listed": 2},
+            "Look at 2 labels that look wrong. Nobody has done so",
+        ),
         ({"model__best_epoch": 1, "model__num_epochs": 1}, "There was only one epoch, so nobody knows yet whether"),
         ({"model__best_epoch": 8}, "The last of 8 epochs had the lowest validation loss"),
     ],
@@ -102,13 +105,13 @@ def test_advice_claims_no_more_than_the_counts_say(change, sentence):
 )
 def test_the_knob_that_makes_a_training_longer_is_named(training, knob):
     (step,) = next_steps(changed(model__best_epoch=8, lineage__config__training=training), NAMES)
-    assert step.why.endswith(f": raise {knob}.")
+    assert step.why.endswith(f": raise {knob} when you trigger the next run.")
 
 
-def test_the_suspects_come_first_where_half_of_the_wrong_answers_have_one():
+def test_the_suspects_come_first_where_a_quarter_of_the_wrong_answers_have_one():
     change = {"model__best_epoch": 8, "suspects__num_listed": 2, "suspects__num_suspects_listed": 2}
     change |= {"test__image__accuracy": {**FIGURE, "value": 0.5}}
-    few, many = (next_steps(changed(**change, suspects__num_mistakes_suspect=n), NAMES) for n in (3, 4))
+    few, many = (next_steps(changed(**change, suspects__num_mistakes_suspect=n), NAMES) for n in (1, 2))
     pretrained, suspects, longer = (
         "Start from a pretrained network",
         "Judge the label suspects",
