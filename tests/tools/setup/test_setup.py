@@ -191,11 +191,14 @@ def test_an_environment_whose_python_is_gone_is_not_current(project_dir):
     assert (gone, setup.is_current(project_dir)) == (False, True)
 
 
-def test_nothing_is_installed_into_what_a_link_leads_to(tmp_path):
+def test_nothing_is_installed_into_what_a_link_leads_to(tmp_path, monkeypatch):
+    """The Python ends at once: what is tried here is the place, and an environment takes three seconds to make."""
     (tmp_path / "theirs").mkdir()
     (tmp_path / ".venv").symlink_to(tmp_path / "theirs")
     write_locks(tmp_path)
-    setup.make_venv(tmp_path)
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))
+    with pytest.raises(SystemExit, match="false -m venv fails and says above why"):
+        setup.make_venv(tmp_path)
     assert not (tmp_path / ".venv").is_symlink()
     assert not list((tmp_path / "theirs").iterdir())
 
