@@ -24,10 +24,11 @@ FETCHED_GB, TENSORFLOW_GB, VENV_GB = 0.86, 0.57, 2.8  # measured on Linux x86-64
 def read_stamps(project_dir: Path) -> tuple[list[bytes], list[bytes]]:
     """Return the stamp in `.venv` and the one that it must have: Python's version, the locks' hash, the place."""
     digest = hashlib.sha256(b"".join((project_dir / name).read_bytes() for name in LOCKS)).hexdigest()
-    version = f"{sys.version_info[0]}.{sys.version_info[1]}"
-    path = project_dir / ".venv" / "setup.stamp"
-    found = path.read_bytes().split(b" ", 2) if path.is_file() else []
-    return found, [version.encode(), digest.encode(), os.fsencode(project_dir)]
+    wanted = f"{sys.version_info[0]}.{sys.version_info[1]} {digest} ".encode() + os.fsencode(project_dir)
+    path, python = project_dir / ".venv" / "setup.stamp", project_dir / ".venv" / "bin" / "python"
+    # `python` is a link: where the Python that `.venv` was made with is gone, its stamp says nothing.
+    found = path.read_bytes() if path.is_file() and python.exists() else b""
+    return found.split(b" ", 2), wanted.split(b" ", 2)
 
 
 def is_current(project_dir: Path) -> bool:
@@ -58,18 +59,13 @@ def check_disk(project_dir: Path) -> None:
         sys.exit(f"{project_dir}: {free_gb:.1f} GB are free, expected at least {needed_gb:.1f} GB; free space there")
 
 
-def starts(python: Path) -> bool:
-    """Tell whether a Python runs: that of a `.venv` does not once the one it was made with is gone."""
-    return python.exists() and not subprocess.run([python, "-I", "-c", ""], capture_output=True, check=False).returncode
-
-
 def make_venv(project_dir: Path) -> None:
-    """Make `.venv`; one that was finished, runs and has this Python and this place is kept, whatever its locks."""
+    """Make `.venv`; one that was finished and has this Python and this place is kept, whatever its locks."""
     venv_dir = project_dir / ".venv"
     if venv_dir.is_symlink():
         venv_dir.unlink()  # never install into what it leads to
     found, wanted = read_stamps(project_dir)
-    if found[::2] == wanted[::2] and starts(venv_dir / "bin" / "python"):
+    if found[::2] == wanted[::2]:
         return
     if venv_dir.exists():
         print(f"removing {venv_dir}: it is unfinished, was moved, or has a different Python")
@@ -78,15 +74,16 @@ def make_venv(project_dir: Path) -> None:
         sys.exit(f"{venv_dir}: {sys.executable} -m venv fails and says above why; look there for rights and free space")
 
 
-def install(project_dir: Path, *options: str) -> None:
+def install(project_dir: Path, *locks: str) -> None:
     """Install locks with pip, each file checked against its hashes; a broken download is resumed."""
     kept = {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
-    # The temporary files are on the project's disk: TensorFlow's wheel is larger than many a /tmp.
-    environment = {**PATIENCE, **kept, "PIP_USER": "0", "TMPDIR": str(project_dir / ".setup" / "tmp")}
+    # Many a /tmp is smaller than TensorFlow's wheel; what a killed pip leaves in `.venv` is removed together with it.
+    environment = {**PATIENCE, **kept, "PIP_USER": "0", "TMPDIR": str(project_dir / ".venv")}
     # Byte code is compiled where a module is first imported: compiling all of it takes 20 s and 200 MB.
     how = ["--require-hashes", "--no-deps", "--only-binary=:all:", "--no-compile", "--disable-pip-version-check"]
     how += [] if sys.stdout.isatty() else ["--quiet", "--no-input"]
-    command = [str(project_dir / ".venv" / "bin" / "python"), "-I", "-m", "pip", "install", *how, *options]
+    how += [f"--requirement={name}" for name in locks]
+    command = [str(project_dir / ".venv" / "bin" / "python"), "-I", "-m", "pip", "install", *how]
     # pip inherits the lock's open file, so that the lock lasts as long as the pip of a killed set-up.
     if subprocess.run(command, cwd=project_dir, env=environment, close_fds=False, check=False).returncode != 0:
         sys.exit("\nset-up stopped: pip says above why; if it is the network, check HTTPS_PROXY and PIP_INDEX_URL")
@@ -97,16 +94,13 @@ def set_up(project_dir: Path) -> None:
     print(f"set-up of {project_dir / '.venv'} with Python {platform.python_version()} ({sys.executable})")
     check_disk(project_dir)
     make_venv(project_dir)
-    stamp_path, temporary_dir = project_dir / ".venv" / "setup.stamp", project_dir / ".setup" / "tmp"
-    stamp_path.unlink(missing_ok=True)
-    temporary_dir.mkdir(exist_ok=True)
+    (project_dir / ".venv" / "setup.stamp").unlink(missing_ok=True)
     # pip first: the one that Python brings may be too old to resume a download.
     for pip in re.findall(r"(?m)^pip==.*\n(?:[ #].*\n)*", (project_dir / LOCKS[1]).read_text("utf-8")):
-        (temporary_dir / "pip.txt").write_text(pip, "utf-8")
-        install(project_dir, "-r", str(temporary_dir / "pip.txt"))
-    install(project_dir, *(word for name in LOCKS for word in ("-r", name)))
-    stamp_path.write_bytes(b" ".join(read_stamps(project_dir)[1]))
-    shutil.rmtree(temporary_dir)
+        (project_dir / ".venv" / "pip.txt").write_text(pip, "utf-8")
+        install(project_dir, ".venv/pip.txt")
+    install(project_dir, *LOCKS)
+    (project_dir / ".venv" / "setup.stamp").write_bytes(b" ".join(read_stamps(project_dir)[1]))
     print("set-up finished")
 
 
@@ -122,7 +116,7 @@ def main(project_dir: Path = PROJECT_DIR) -> None:
             except BlockingIOError:
                 print("waiting: another set-up is at work in this folder")
                 fcntl.flock(lock, fcntl.LOCK_EX)
-            if not is_current(project_dir) or not starts(project_dir / ".venv" / "bin" / "python"):
+            if not is_current(project_dir):
                 set_up(project_dir)
     except OSError as error:
         sys.exit(f"\n{error.filename or project_dir}: {error.strerror}; look there for rights and free space")

@@ -1,10 +1,6 @@
 #!/bin/sh
-# `make setup`: nothing at all where `.venv` is as the locks say, else tools/setup/setup.py.
+# `make setup`, in the project's folder: nothing at all where `.venv` is as the locks say, else tools/setup/setup.py.
 set -eu
-unset CDPATH PYTHONHOME
-cd "$(dirname "$0")/../.."
-if [ -z "${PYTHON:-}" ] && .venv/bin/python -I -S tools/setup/setup.py --check 2>/dev/null; then
-    exit 0
-fi
+[ -z "${PYTHON:-}" ] && .venv/bin/python -I -S tools/setup/setup.py --check 2>/dev/null && exit
 PYTHON=$(sh tools/setup/find_python.sh)
 exec "$PYTHON" -I -u tools/setup/setup.py

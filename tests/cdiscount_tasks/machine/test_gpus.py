@@ -4,12 +4,14 @@ import subprocess
 import sys
 import textwrap
 
+import numpy as np
 import pytest
 
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.machine import gpus as devices
 from cdiscount_tasks.machine.gpus import claim_gpus, list_gpus
 from cdiscount_tasks.settings.environment import PROJECT_DIR
+from cdiscount_tasks.settings.training import TrainingConfig
 
 ENVIRON = {**os.environ, "PYTHONPATH": str(PROJECT_DIR)}
 CLAIM = """
@@ -147,51 +149,50 @@ def test_a_lock_of_another_user_that_can_only_be_read_is_a_lock(tmp_path):
     assert claim_gpus(2, GPUS, tmp_path) == GPUS
 
 
-MIRRORED = """
+def train_small_network(checkpoints_dir):
+    """Train on whatever devices this process has; returns what became of it."""
+    import keras
+
+    from cdiscount_tasks.learning.networks.batches import Examples
+    from cdiscount_tasks.learning.networks.checkpoints import Checkpoints
+    from cdiscount_tasks.learning.networks.predict import predict_images
+    from cdiscount_tasks.learning.networks.training import train
+    from cdiscount_tasks.learning.pictures.inputs import ImagesInMemory
+
+    device = devices.prepare_device(0)
+    classes = np.arange(40) % 2
+    images = np.random.default_rng(0).integers(0, 120, (40, 32, 32, 3), dtype=np.uint8)
+    images[np.arange(40), :, :, classes] += 100
+    shown = Examples(ImagesInMemory(iter([images]), 40, 32), classes.astype(np.int64), np.arange(40))
+    with device.scope():
+        inputs = keras.Input((32, 32, 3), dtype="uint8")
+        x = keras.layers.Conv2D(8, 3, strides=4, activation="relu")(keras.layers.Rescaling(1 / 255)(inputs))
+        outputs = keras.layers.Dense(2, activation="softmax")(keras.layers.GlobalAveragePooling2D()(x))
+        network = keras.Model(inputs, outputs)
+    config = TrainingConfig(epochs=2, batch_size=8, learning_rate=0.01)
+    found = train(network, shown, shown, config, device, Checkpoints(checkpoints_dir, "k"))
+    said = predict_images(found.network, shown.inputs, flip=True)
+    loss = [epoch.train_loss for epoch in found.history]
+    return {"name": device.name, "rows": len(said), "loss": loss, "mirrored": device.strategy is not None}
+
+
+ON_TWO_DEVICES = """
 import json, sys
 from pathlib import Path
-import numpy as np
 import tensorflow as tf
 cpu = tf.config.list_physical_devices("CPU")[0]
-tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * int(sys.argv[1]))
-from cdiscount_tasks.settings.training import TrainingConfig
-from cdiscount_tasks.machine.gpus import prepare_device
-device = prepare_device(0)
-import keras
-from cdiscount_tasks.learning.networks.batches import Examples
-from cdiscount_tasks.learning.pictures.inputs import ImagesInMemory
-from cdiscount_tasks.learning.networks.predict import predict_images
-from cdiscount_tasks.learning.networks.checkpoints import Checkpoints
-from cdiscount_tasks.learning.networks.training import train
-rng = np.random.default_rng(0)
-classes = np.arange(40) % 2
-images = rng.integers(0, 120, (40, 32, 32, 3), dtype=np.uint8)
-images[np.arange(40), :, :, classes] += 100
-shown = Examples(ImagesInMemory(iter([images]), 40, 32), classes.astype(np.int64), np.arange(40))
-with device.scope():
-    inputs = keras.Input((32, 32, 3), dtype="uint8")
-    x = keras.layers.Conv2D(8, 3, strides=4, activation="relu")(keras.layers.Rescaling(1 / 255)(inputs))
-    outputs = keras.layers.Dense(2, activation="softmax")(keras.layers.GlobalAveragePooling2D()(x))
-    network = keras.Model(inputs, outputs)
-config = TrainingConfig(epochs=2, batch_size=8, learning_rate=0.01)
-found = train(network, shown, shown, config, device, Checkpoints(Path(sys.argv[2]), "k"))
-said = predict_images(found.network, shown.inputs, flip=True)
-print(json.dumps({"name": device.name, "rows": len(said), "accuracy": found.history[-1].train_accuracy,
-                  "loss": [epoch.train_loss for epoch in found.history], "mirrored": device.strategy is not None}))
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+from tests.cdiscount_tasks.machine.test_gpus import train_small_network
+print(json.dumps(train_small_network(Path(sys.argv[1]))))
 """
 
 
-@pytest.mark.training
-def test_several_devices_train_one_network_mirrored_and_predict_every_row_once(tmp_path):
-    said = []
-    for number in (1, 2):
-        run = subprocess.run(
-            [sys.executable, "-c", textwrap.dedent(MIRRORED), str(number), str(tmp_path / str(number))],
-            capture_output=True, text=True, check=False, env=ENVIRON,
-        )  # fmt: skip
-        assert run.returncode == 0, run.stderr[-2000:]
-        said.append(json.loads(run.stdout.splitlines()[-1]))
-    one, two = said
+def test_several_devices_train_one_network_mirrored_and_predict_every_row_once(tensorflow, tmp_path):
+    one = train_small_network(tmp_path / "one")
+    command = [sys.executable, "-c", ON_TWO_DEVICES, str(tmp_path / "two")]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, env=ENVIRON)
+    assert run.returncode == 0, run.stderr[-2000:]
+    two = json.loads(run.stdout.splitlines()[-1])
     assert (one["mirrored"], two["mirrored"], two["rows"]) == (False, True, 40)
     assert "2 logical devices" in two["name"]
     # The same batches, summed in another order.

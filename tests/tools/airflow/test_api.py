@@ -33,7 +33,7 @@ def api(monkeypatch):
 
         server = HTTPServer(("127.0.0.1", 0), Handler)
         servers.append(server)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         return airflow_api.AirflowApi(server.server_port, "password"), left
 
     yield start

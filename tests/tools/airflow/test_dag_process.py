@@ -29,6 +29,9 @@ def environ(tmp_path_factory, give_database):
     return environ
 
 
+STOPPED = "\nstopped: everything that this program had started is ended\n"
+
+
 def start(environ, **settings):
     return subprocess.Popen(
         [sys.executable, "-m", "tools.run"],
@@ -124,37 +127,69 @@ def read_until(run, words):
     pytest.fail(f"the run ended without {words!r}: {run.stderr.read()[-2000:]}")
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_a_signal_ends_a_run_in_its_training(environ, told, number):
-    run = start(environ, CONF='{"epochs": 400, "seed": 5}')
-    read_until(run, "epoch 1 of 400")
-    pass_by(run.stdout)
-    started = time.monotonic()
-    run.send_signal(number)
-    complaint = run.stderr.read()
-
-    assert run.wait(20) == 128 + number
-    assert time.monotonic() - started < 15
-    assert complaint == "\nstopped: everything that this program had started is ended\n"
-    assert processes_of(environ) == []
-    assert not list(Path(environ["AIRFLOW_HOME"]).glob("run-*"))
+def homes_of_runs(environ):
+    return sorted(Path(environ["AIRFLOW_HOME"]).glob("run-*"))
 
 
-def test_what_a_killed_run_started_ends_and_the_next_one_removes_its_home(environ, told):
-    run = start(environ, CONF='{"epochs": 400, "seed": 6}')
-    read_until(run, "Train the model")
-    pass_by(run.stdout)
-    run.kill()
-    run.wait()
-    assert len(list(Path(environ["AIRFLOW_HOME"]).glob("run-*"))) == 1
-
+def test_what_a_killed_run_started_ends_and_a_signal_ends_the_next_one_in_its_training(environ, told):
+    conf = '{"epochs": 400, "seed": 5}'
+    killed = start(environ, CONF=conf)
+    read_until(killed, "Train the model")
+    pass_by(killed.stdout)
+    killed.kill()
+    killed.wait()
+    (left,) = homes_of_runs(environ)
     deadline = time.monotonic() + 60
     while processes_of(environ) and time.monotonic() < deadline:
         time.sleep(0.2)
     assert processes_of(environ) == []
-    again = start(environ, CONF='{"epochs": 1}')
-    assert again.communicate(timeout=300) and again.returncode == 0
-    assert not list(Path(environ["AIRFLOW_HOME"]).glob("run-*"))
+
+    run = start(environ, CONF=conf)
+    read_until(run, "epoch 1 of 400")
+    pass_by(run.stdout)
+    (own,) = homes_of_runs(environ)
+    assert own != left  # the next run has removed it
+    started = time.monotonic()
+    run.terminate()
+    complaint = run.stderr.read()
+
+    assert run.wait(20) == 128 + signal.SIGTERM
+    assert time.monotonic() - started < 15
+    assert complaint == STOPPED
+    assert processes_of(environ) == []
+    assert homes_of_runs(environ) == []
+
+
+DEAF_WITH_A_CHILD = """
+import signal, subprocess, sys, time
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+subprocess.Popen([sys.executable, "-c", "import time; print('at work', flush=True); time.sleep(600)"], process_group=0)
+time.sleep(600)
+"""
+STARTER = """
+import os, sys
+from tools.airflow import dag_process
+from tools.command import exit_status
+dag_process._STEPS = ((2, 0.3), (9, 5.0))
+sys.exit(exit_status(lambda: dag_process._pass_on([sys.executable, "-c", sys.argv[1]], os.environ)))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_each_signal_ends_all_that_a_run_has_started(tmp_path, number):
+    """What stands in Airflow's place ignores Ctrl-C and has a child in a process group of its own, as a task is."""
+    environ = {**os.environ, "AIRFLOW_HOME": str(tmp_path)}
+    command = [sys.executable, "-c", STARTER, DEAF_WITH_A_CHILD]
+    run = subprocess.Popen(
+        command, cwd=PROJECT_DIR, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    read_until(run, "at work")
+    assert len(processes_of(environ)) == 3
+    run.send_signal(number)
+    _, complaint = run.communicate(timeout=20)
+
+    assert (run.returncode, complaint) == (128 + number, STOPPED)
+    assert processes_of(environ) == []
 
 
 def test_a_port_that_is_none_is_refused_in_a_sentence(environ):

@@ -87,8 +87,9 @@ def make(target, home, port, root, **settings):
 
 
 @pytest.mark.airflow
-def test_up_runs_a_private_airflow_and_down_leaves_nothing(tmp_path):
+def test_up_runs_a_private_airflow_and_down_leaves_nothing(tmp_path, give_database):
     home, port = tmp_path / "airflow", processes.free_port()
+    give_database(home)
     try:
         # As behind a company's proxy, which nothing on this machine may be asked through.
         proxies = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9", "no_proxy": ""}

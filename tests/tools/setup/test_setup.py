@@ -96,10 +96,10 @@ def made(tmp_path_factory, wheels_dir):
 @pytest.fixture
 def project_dir(made):
     """The project that was set up; its locks and its stamp are put back."""
-    lock, stamp = (made / setup.LOCKS[0]).read_text(), (made / ".venv" / "setup.stamp").read_bytes()
+    before = {made / name: (made / name).read_bytes() for name in (*setup.LOCKS, ".venv/setup.stamp")}
     yield made
-    write_locks(made, lock)
-    (made / ".venv" / "setup.stamp").write_bytes(stamp)
+    for path, content in before.items():
+        path.write_bytes(content)
 
 
 def test_the_projects_locks_name_no_host_and_hash_every_package():
@@ -179,11 +179,26 @@ def test_an_environment_that_was_copied_is_made_anew(made, tmp_path):
     assert str(tmp_path) in subprocess.check_output([tmp_path / "copy" / ".venv" / "bin" / "pip", "-V"], text=True)
 
 
-def test_nothing_is_installed_into_what_a_link_leads_to(tmp_path):
+def test_an_environment_whose_python_is_gone_is_not_current(project_dir):
+    """What `.venv/bin/python` leads to is removed when a distribution is upgraded, or a Python of pyenv deleted."""
+    python = project_dir / ".venv" / "bin" / "python"
+    leads_to = python.readlink()
+    python.unlink()
+    python.symlink_to(project_dir / "no python")
+    gone = setup.is_current(project_dir)
+    python.unlink()
+    python.symlink_to(leads_to)
+    assert (gone, setup.is_current(project_dir)) == (False, True)
+
+
+def test_nothing_is_installed_into_what_a_link_leads_to(tmp_path, monkeypatch):
+    """The Python ends at once: what is tried here is the place, and an environment takes three seconds to make."""
     (tmp_path / "theirs").mkdir()
     (tmp_path / ".venv").symlink_to(tmp_path / "theirs")
     write_locks(tmp_path)
-    setup.make_venv(tmp_path)
+    monkeypatch.setattr(sys, "executable", shutil.which("false"))
+    with pytest.raises(SystemExit, match="false -m venv fails and says above why"):
+        setup.make_venv(tmp_path)
     assert not (tmp_path / ".venv").is_symlink()
     assert not list((tmp_path / "theirs").iterdir())
 
