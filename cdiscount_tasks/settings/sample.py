@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.settings.frozen import Frozen, _FromList
+from cdiscount_tasks.settings.promotion import PromotionConfig
 from cdiscount_tasks.settings.sample_folder import check_file_name
 from cdiscount_tasks.settings.sentences import all_sentences, in_short
 from cdiscount_tasks.settings.strict_yaml import read_yaml, shown_path
@@ -190,6 +191,7 @@ class SampleConfig(LabelRules):
         description="Whether the report's pages hold pictures of the catalogue; without them a report can be shared.",
     )
     schedule: ScheduleConfig = ScheduleConfig()
+    promotion: PromotionConfig = PromotionConfig()
     default_preset: str = "baseline"
     presets: dict[Annotated[str, Field(pattern=r"^[a-z0-9_]+$", max_length=64)], TrainingConfig] = Field(min_length=1)
 
