@@ -10,6 +10,7 @@ from datetime import timedelta
 from airflow.sdk import DAG, chain, dag
 from cdiscount_airflow import assets, deadlines, docs, forms, notifiers, sample_files
 from cdiscount_airflow.links import link_report
+from cdiscount_airflow.tasks.approval import AskApprover
 from cdiscount_airflow.tasks.index import index_catalogue
 from cdiscount_airflow.tasks.stage_task import DEFAULT_ARGS, is_scheduled, skip_task, stage_task
 
@@ -142,6 +143,20 @@ def audit_labels(sample_name, run_id=None) -> str:
     return make("audit", sample_name, run_id)
 
 
+@stage_task(task_display_name="Judge the model", retries=2, execution_timeout=timedelta(hours=12))
+def judge_model(sample_name, run_id=None) -> str:
+    """Compare the model with the champion, product by product.
+
+    Validation screens, test decides: only where validation speaks for the new model are test products looked at, and
+    each such look counts. The first model must be better than always answering the largest class.
+
+    **Reads** the answers of both models to the same products, and the registry.
+    **Leaves** the verdict with its reasons; the registry counts the look.
+    **If it fails**, clear the task: the same look is not counted twice.
+    """
+    return make("judgement", sample_name, run_id)
+
+
 @stage_task(
     task_display_name="Write the report",
     on_success_callback=notifiers.notifiers(read_environment(), notifiers.report_message),
@@ -160,6 +175,25 @@ def write_report(sample_name, run_id=None, outlet_events=None) -> str:
     summary = make("report", sample_name, run_id)
     assets.publish_report(outlet_events, read_headline(open_run(sample_name, run_id).report_dir))
     return summary
+
+
+@stage_task(task_display_name="Promote the model", retries=2, trigger_rule="none_failed")
+def promote_model(sample_name, run_id=None, outlet_events=None) -> str:
+    """Make the model the champion where the judgement, the gates and people say so.
+
+    Before the champion changes, a fresh process loads the model's file and repeats recorded answers.
+
+    **Reads** the judgement, and what a person answered.
+    **Leaves** a line in the sample's history, and where the champion changed, an event of its asset.
+    **If it fails** because the champion is another one by now, clear the task *Judge the model*.
+    """
+    from cdiscount_tasks.runs import deciding
+    from cdiscount_tasks.runs.run import open_run
+
+    decision = deciding.decide(open_run(sample_name, run_id))
+    if decision.outcome == "promoted":
+        assets.publish_champion(outlet_events, sample_name, deciding.facts_of(decision))
+    return deciding.told(decision)
 
 
 def sample_dag(sample: SampleConfig) -> DAG:
@@ -190,7 +224,10 @@ def sample_dag(sample: SampleConfig) -> DAG:
         model, evaluation = train_model.override(pool_slots=gpus)(name), evaluate_model(name)
         audit, written = audit_labels(name), write_report.override(outlets=[assets.report_of(name)])(name)
         report = link_report(written)
-        chain(indexed, notice_changes(name), draw_sample(name), labels, model, evaluation, report)
+        asked = AskApprover(task_id="ask_approver", task_display_name="Ask a person", sample_name=name)
+        promoted = promote_model.override(outlets=[assets.champion_changes(name)])(name)
+        chain(indexed, notice_changes(name), draw_sample(name), labels, model, evaluation, judge_model(name), report)
+        chain(report, asked, promoted)
         chain(labels, features, [model, audit])
         chain(audit, report)
 

@@ -43,7 +43,7 @@ _DOES = {
 _PASSING = frozenset(
     {"run_id", "started", "catalogue_path", "catalogue_fingerprint", "inputs", "input_sources", "versions"}
 )
-_PASSING_OF_SAMPLE = frozenset({"tags", "schedule", "presets", "default_preset"})
+_PASSING_OF_SAMPLE = frozenset({"tags", "schedule", "promotion", "presets", "default_preset"})
 
 
 class Difference(NamedTuple):
@@ -79,7 +79,7 @@ def _recipes(run: Run, at: Folders) -> Iterator[Recipe]:
         at: Where the artifacts are; each is looked at only when the one before was found to be what the run needs.
     """
     for step in steps.STEPS:
-        if not step.by_content and not step.left_out(run):
+        if not step.by_content and not step.by_registry and not step.left_out(run):
             yield step.plan(run, at).recipe()
 
 

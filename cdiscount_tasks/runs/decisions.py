@@ -33,6 +33,7 @@ class Candidate(Recorded):
         preset: Of the run.
         model, evaluation, labels, sample: Artifacts, relative to the work folder.
         report: The report's folder, relative to the reports folder.
+        origin: Whether its catalogue's pictures are drawn: such a model is never compared with one of real ones.
         accuracy: On the test products, as a share.
     """
 
@@ -44,6 +45,7 @@ class Candidate(Recorded):
     labels: str
     sample: str
     report: str
+    origin: Literal["file", "drawn"]
     accuracy: float = Field(ge=0, le=1)
 
     @property

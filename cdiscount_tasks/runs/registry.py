@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from cdiscount_tasks.artifacts.manifest import read_manifest
 from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.runs import history as files
 from cdiscount_tasks.runs.decisions import Candidate, Decision, Entry, Promotion, RecordedModel, last_promotion
@@ -97,6 +98,7 @@ def candidate_of(run: Run) -> Candidate:
         run_id=run.config.run_id,
         preset=run.config.preset,
         report=run.report_dir.relative_to(run.environment.reports_dir).as_posix(),
+        origin=read_manifest(folders["index"])["result"]["origin"],
         accuracy=run.recorded()["evaluation"]["test_product_accuracy"],
         **at,
     )

@@ -46,6 +46,8 @@ class Step(NamedTuple):
         plan: Gives its plan for a run, and for the folders of its inputs, which need not be this run's own.
         summary: Says a result in a line.
         left_out: Says why a run does without it; None: it is made.
+        by_registry: What it makes depends on who is champion at that time, which decides no other step but the report:
+            a scheduled run is not started for it.
         by_content: Later steps count what it holds, not what it was made from: the index of a catalogue that was moved
             is another artifact of the same content.
         needed: Whether a run without its artifact is not finished. The model is not: reports and comparisons read its
@@ -58,6 +60,7 @@ class Step(NamedTuple):
     summary: Callable[[Mapping[str, Any]], str]
     left_out: Callable[[Run], str | None] = _always
     by_content: bool = False
+    by_registry: bool = False
     needed: bool = True
 
 
@@ -145,6 +148,12 @@ def _evaluation(run: Run, at: Folders) -> Plan:
     )
 
 
+def _judgement(run: Run, at: Folders) -> Plan:
+    from cdiscount_tasks.runs import judging
+
+    return Plan(partial(judging.recipe_of, run, at), partial(judging.judge_run, run, at))
+
+
 def _report(run: Run, at: Folders) -> Plan:
     from cdiscount_tasks.reports.overview import write_reports_index
     from cdiscount_tasks.runs.durations import note_duration
@@ -170,8 +179,16 @@ STEPS = (
     Step("model", ("sample", "labels", "features"), _model, summaries.of_model, needed=False),
     Step("evaluation", ("sample", "labels", "model"), _evaluation, summaries.of_evaluation),
     Step(
+        "judgement",
+        ("index", "sample", "labels", "model", "evaluation"),
+        _judgement,
+        summaries.of_judgement,
+        by_registry=True,
+        needed=False,
+    ),
+    Step(
         "report",
-        ("index", "sample", "labels", "features", "audit", "model", "evaluation"),
+        ("index", "sample", "labels", "features", "audit", "model", "evaluation", "judgement"),
         _report,
         summaries.of_report,
     ),

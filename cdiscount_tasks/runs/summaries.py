@@ -133,3 +133,12 @@ def of_random_choices(result: Result) -> str:
 def of_comparison(result: Result) -> str:
     """Tell the answer."""
     return f"{result['title']}: {result['answer']}"
+
+
+def of_judgement(result: Result) -> str:
+    """Tell what the judgement says."""
+    verdict = result["verdict"].replace("_", " ")
+    found = f", {100 * result['difference']:+.1f} points" if result["difference"] is not None else ""
+    look = f" (look {result['look']})" if result["look"] else ""
+    then = "is to become the champion" if result["promotes"] else "does not become the champion"
+    return f"{verdict}{found}{look}: {then}{_again(result)}"

@@ -114,6 +114,20 @@ def read_image_probabilities(evaluation_dir: Path, num_classes: int) -> ImagePro
     return ImageProbabilities(images, classes, probabilities)
 
 
+def read_answers(evaluation_dir: Path) -> "pd.DataFrame":
+    """Read what was answered to each product; how many classes the model has need not be known.
+
+    Returns:
+        product_id, split, group_id, class_index and predicted, row for row as written.
+
+    Raises:
+        DataError: If the file is missing, damaged or lacks a column.
+        OSError: If it cannot be read for now.
+    """
+    rows: pd.DataFrame = parquet.read_columns(evaluation_dir / PREDICTIONS, _JUDGED).to_pandas()
+    return rows
+
+
 def read_judged(folder: Path) -> "pd.DataFrame":
     """Read which test products were predicted right; how many classes the model has need not be known.
 
@@ -127,7 +141,7 @@ def read_judged(folder: Path) -> "pd.DataFrame":
         DataError: If the file is missing, damaged or lacks a column.
         OSError: If it cannot be read for now.
     """
-    rows: pd.DataFrame = parquet.read_columns(folder / PREDICTIONS, _JUDGED).to_pandas()
+    rows = read_answers(folder)
     rows = rows[rows["split"] == TEST].set_index("product_id")
     rows["right"] = rows["class_index"] == rows["predicted"]
     return rows[["group_id", "class_index", "predicted", "right"]]

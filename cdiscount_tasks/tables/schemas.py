@@ -126,6 +126,16 @@ HISTORY = pa.schema(
     ]
 )
 
+JUDGED_PRODUCTS = pa.schema(
+    [
+        pa.field("product_id", pa.int64(), nullable=False),
+        pa.field("group_id", pa.int64(), nullable=False),
+        pa.field("category_id", pa.int64(), nullable=False),
+        pa.field("is_new", pa.bool_(), nullable=False),
+        pa.field("right_challenger", pa.bool_(), nullable=False),
+        pa.field("right_champion", pa.bool_(), nullable=False),
+    ]
+)
 SUSPECTS = pa.schema(
     [
         pa.field("product_id", pa.int64(), nullable=False),

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk import Asset, AssetAny, AssetOrTimeSchedule, CronTriggerTimetable
+from airflow.sdk import Asset, AssetAlias, AssetAny, AssetOrTimeSchedule, CronTriggerTimetable
 
 from cdiscount_tasks.settings.sample import SampleConfig
 
@@ -22,6 +22,27 @@ RUN_TYPES = ("manual", "scheduled", "asset_triggered", "asset_materialization", 
 def report_of(sample_name: str) -> Asset:
     """Return the asset of a sample's newest report; the sample's own DAG publishes it."""
     return Asset(name=f"report_{sample_name}", uri=f"cdiscount://reports/{sample_name}", group="cdiscount")
+
+
+def champion_of(sample_name: str) -> Asset:
+    """Return the asset of a sample's champion; it has an event for each change, by a promotion."""
+    return Asset(name=f"champion_{sample_name}", uri=f"cdiscount://champions/{sample_name}", group="cdiscount")
+
+
+def champion_changes(sample_name: str) -> AssetAlias:
+    """Return the outlet of the task that may change the champion: it makes an event only where it says so."""
+    return AssetAlias(name=f"champion_changes_{sample_name}", group="cdiscount")
+
+
+def publish_champion(outlet_events: Any, sample_name: str, facts: Mapping[str, Any]) -> None:
+    """Make the event of a new champion.
+
+    Args:
+        outlet_events: Of a task that has `champion_changes` among its outlets.
+        sample_name: Whose.
+        facts: Of the decision.
+    """
+    outlet_events[champion_changes(sample_name)].add(champion_of(sample_name), extra=dict(facts))
 
 
 def any_report_of(sample_names: Iterable[str]) -> AssetAny:

@@ -114,6 +114,8 @@ def run_dag_here(dags_dir: Path, dag_id: str, conf: dict[str, Any]) -> str:
     for task in bag.dags[dag_id].tasks:
         task.on_execute_callback = [shown.begin]
         task.on_failure_callback = [note]
+        if hasattr(task, "can_ask"):
+            task.can_ask = False
         # What failed in front of a person is not tried again behind his back.
         of_mapped = getattr(task, "partial_kwargs", None)
         if of_mapped is None:

@@ -1,0 +1,91 @@
+"""Gates: what keeps a model from becoming the champion, whatever else speaks for it."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from cdiscount_tasks.settings.promotion import Gates
+
+
+class Costs(NamedTuple):
+    """What a model costs: images per second of its evaluation, and the bytes of its file; None: not known."""
+
+    images_per_s: float | None
+    num_bytes: int | None
+
+
+class GateFacts(NamedTuple):
+    """What the gates look at.
+
+    Attributes:
+        macro_f1: On test; None: undefined.
+        calibration_error: On test; None: undefined.
+        challenger: Its costs.
+        champion: The champion's; None: there is none.
+        fallen: Names of the classes that are shown to have fallen; None: not looked at.
+    """
+
+    macro_f1: float | None
+    calibration_error: float | None
+    challenger: Costs
+    champion: Costs | None
+    fallen: Sequence[str] | None
+
+
+class Gate(NamedTuple):
+    """What one gate says.
+
+    Attributes:
+        name: The setting.
+        limit: What is asked for; None: nothing, it is shown alone.
+        value: What was found; None: not known.
+        passes: False blocks the promotion.
+        sentence: What is asked for, and what was found.
+    """
+
+    name: str
+    limit: float | bool | None
+    value: float | None
+    passes: bool
+    sentence: str
+
+
+def _gate(name: str, limit: float | None, value: float | None, what: str, *, at_least: bool) -> Gate:
+    """Judge a number against its limit; one that is not known blocks where something is asked for."""
+    found = "not known" if value is None else f"{value:.3g}"
+    if limit is None:
+        return Gate(name, None, value, True, f"{what}: {found}; nothing is asked for.")
+    passes = value is not None and (value >= limit if at_least else value <= limit)
+    return Gate(name, limit, value, passes, f"{what}: {found}, {'at least' if at_least else 'at most'} {limit:.3g}.")
+
+
+def _ratio(first: float | None, second: float | None) -> float | None:
+    return first / second if first is not None and second else None
+
+
+def judge_gates(rules: Gates, facts: GateFacts) -> tuple[Gate, ...]:
+    """Judge every gate; those that ask for nothing are shown.
+
+    Args:
+        rules: Of the sample's YAML.
+        facts: What was found. Gates that compare with the champion pass where there is none.
+    """
+    found = [
+        _gate("least_macro_f1", rules.least_macro_f1, facts.macro_f1, "Macro F1 on test", at_least=True),
+        _gate(
+            "most_calibration_error", rules.most_calibration_error, facts.calibration_error,
+            "Calibration error on test", at_least=False,
+        ),
+    ]  # fmt: skip
+    if facts.champion is not None:
+        speed = _ratio(facts.challenger.images_per_s, facts.champion.images_per_s)
+        size = _ratio(facts.challenger.num_bytes, facts.champion.num_bytes)
+        found += [
+            _gate("least_speed", rules.least_speed, speed, "Images per second, champion's = 1", at_least=True),
+            _gate("most_size", rules.most_size, size, "Bytes of the model's file, champion's = 1", at_least=False),
+        ]
+    if facts.fallen is not None:
+        fallen = ", ".join(facts.fallen) or "none"
+        passes = not (rules.no_class_falls and facts.fallen)
+        sentence = f"Classes that are shown to be recognised less often than by the champion: {fallen}."
+        found.append(Gate("no_class_falls", rules.no_class_falls, float(len(facts.fallen)), passes, sentence))
+    return tuple(found)

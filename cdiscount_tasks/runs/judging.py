@@ -1,0 +1,150 @@
+"""The judgement of a run's model: against whom, at which look, and what the registry records of it before and after."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from cdiscount_tasks.artifacts.manifest import read_manifest
+from cdiscount_tasks.artifacts.recipe import Recipe
+from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.runs import looks, registry
+from cdiscount_tasks.runs.decisions import Candidate, Entry, Look, Promotion, promotions
+from cdiscount_tasks.runs.run import Run
+from cdiscount_tasks.stages import evaluation
+from cdiscount_tasks.stages.judgement import (
+    JudgementResult,
+    Opponent,
+    TheLook,
+    judge_model,
+    judgement_recipe,
+    screen_model,
+)
+from cdiscount_tasks.tables.judged_products import JudgedModel, category_ids_of
+
+Folders = Mapping[str, Path]
+
+
+class _Sides(NamedTuple):
+    """Who is compared with whom; `reasons`: why they cannot be."""
+
+    challenger: JudgedModel
+    opponent: Opponent | None
+    reasons: tuple[str, ...]
+
+
+def _is_evidence(made: Promotion) -> bool:
+    return registry.verdict_of(made) in ("first", "better")
+
+
+def _asked(run: Run, at: Folders, candidate: Candidate) -> JudgedModel:
+    """Return an earlier model with its answers to this run's products, which it is asked for where they are others.
+
+    A model of other categories keeps the answers that it gave: it is compared on the products of then.
+    """
+    root = run.environment.work_dir
+    model = JudgedModel(*(root / part for part in (candidate.labels, candidate.model, candidate.evaluation)))
+    if model.labels_dir == at["labels"] or category_ids_of(model.model_dir) != category_ids_of(at["labels"]):
+        return model
+    found = evaluation.evaluate_model(at["sample"], at["labels"], model.model_dir, run.artifacts_dir)
+    return model._replace(evaluation_dir=Path(found["path"]))
+
+
+def _reasons_against(at: Folders, champion: Candidate, champion_dir: Path) -> tuple[str, ...]:
+    """Return why this run's model and the champion cannot be compared; empty: they can."""
+    reasons = []
+    origin = read_manifest(at["index"])["result"]["origin"]
+    if origin != champion.origin:
+        drawn, real = "drawn pictures", "pictures of products"
+        mine, its = (drawn, real) if origin == "drawn" else (real, drawn)
+        reasons.append(f"This model learnt from {mine}, the champion from {its}: the two are never compared.")
+    if not set(category_ids_of(at["labels"])) & set(category_ids_of(champion_dir)):
+        reasons.append("The two models have no category in common.")
+    if at["model"] == champion_dir:
+        reasons.append("This run's model is the champion itself.")
+    return tuple(reasons)
+
+
+def _sides(run: Run, at: Folders) -> _Sides:
+    """Find the champion and ask it; one that cannot be used is a reason, and keeps no run from its report."""
+    challenger = JudgedModel(at["labels"], at["model"], at["evaluation"])
+    name = run.config.sample.name
+    made = promotions(registry.history(name, run.environment))
+    if not made:
+        return _Sides(challenger, None, ())
+    candidate = made[-1].candidate
+    try:
+        champion = registry.champion(name, run.environment)
+        reasons = _reasons_against(at, candidate, run.environment.work_dir / candidate.model)
+        anchor = next((one for one in reversed(made) if _is_evidence(one)), made[-1])
+        opponent = Opponent(
+            _asked(run, at, candidate) if not reasons else _as_recorded(run, candidate),
+            None if anchor.candidate == candidate or reasons else _asked(run, at, anchor.candidate),
+            made[-1].number,
+            {"run_id": candidate.run_id, "report": candidate.report, "accuracy": candidate.accuracy,
+             "since": champion.since if champion else None, "preset": candidate.preset},
+        )  # fmt: skip
+    except DataError as error:
+        return _Sides(challenger, None, (f"The champion cannot be compared with: {error}.",))
+    return _Sides(challenger, opponent, reasons)
+
+
+def _as_recorded(run: Run, candidate: Candidate) -> JudgedModel:
+    root = run.environment.work_dir
+    return JudgedModel(*(root / part for part in (candidate.labels, candidate.model, candidate.evaluation)))
+
+
+def _the_look(run: Run, entries: Sequence[Entry], number: int) -> TheLook:
+    before = [entry for entry in entries if isinstance(entry, Look) and entry.look < number]
+    return TheLook(number, tuple(run.environment.work_dir / entry.judgement for entry in before))
+
+
+def _recipe(run: Run, sides: _Sides, look: TheLook | None) -> Recipe:
+    return judgement_recipe(sides.challenger, sides.opponent, look, sides.reasons, run.config.sample.promotion)
+
+
+def _screened(run: Run, sides: _Sides) -> bool:
+    if sides.opponent is None or sides.reasons:
+        return False
+    return screen_model(sides.challenger, sides.opponent, run.config.sample.promotion).passes
+
+
+def recipe_of(run: Run, at: Folders) -> Recipe:
+    """Return what would decide the judgement, were it made now; records nothing."""
+    sides = _sides(run, at)
+    if not _screened(run, sides):
+        return _recipe(run, sides, None)
+    entries = registry.history(run.config.sample.name, run.environment)
+    number = looks.next_look(entries, at["evaluation"].name).number
+    return _recipe(run, sides, _the_look(run, entries, number))
+
+
+def judge_run(run: Run, at: Folders) -> JudgementResult:
+    """Judge a run's model against the champion of now; a look at test products is recorded before they are looked at.
+
+    Args:
+        run: Whose model.
+        at: Finished artifacts: index, sample, labels, model, evaluation.
+
+    Raises:
+        DataError: If the registry or an artifact of the run is damaged.
+    """
+    sides, name = _sides(run, at), run.config.sample.name
+    look = None
+    if sides.opponent is not None and _screened(run, sides):
+        entries = registry.history(name, run.environment)
+
+        def place(number: int) -> str:
+            folder = _recipe(run, sides, _the_look(run, entries, number)).dir_in(run.artifacts_dir)
+            return folder.relative_to(run.environment.work_dir).as_posix()
+
+        recorded = looks.record_look(
+            name,
+            at["evaluation"].name,
+            sides.opponent.decision,
+            place,
+            {"challenger": at["evaluation"].name, "champion": sides.opponent.champion.evaluation_dir.name},
+            run.environment,
+        )
+        look = _the_look(run, registry.history(name, run.environment), recorded.look)
+    config = run.config.sample.promotion
+    return judge_model(sides.challenger, sides.opponent, look, sides.reasons, run.artifacts_dir, config)

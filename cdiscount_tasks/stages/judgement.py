@@ -1,0 +1,275 @@
+"""Answers of a new model and of the champion -> judgement: is there evidence that the new one is better?"""
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from cdiscount_tasks.artifacts.json_files import read_json, write_json
+from cdiscount_tasks.artifacts.make import Result, make
+from cdiscount_tasks.artifacts.manifest import read_manifest
+from cdiscount_tasks.artifacts.publish import Made
+from cdiscount_tasks.artifacts.recipe import Recipe, versions
+from cdiscount_tasks.learning.measuring.calibration import Calibration
+from cdiscount_tasks.learning.measuring.gates import Costs, Gate, GateFacts, judge_gates
+from cdiscount_tasks.learning.measuring.intervals import share_figure
+from cdiscount_tasks.learning.measuring.judgements import Judged, Judgement, Screened
+from cdiscount_tasks.learning.measuring.metrics import f1_figures
+from cdiscount_tasks.learning.measuring.promotion import judge, judge_first, not_comparable, screen
+from cdiscount_tasks.learning.measuring.reliability import measure_calibration
+from cdiscount_tasks.settings.promotion import PromotionConfig
+from cdiscount_tasks.tables.judged_products import JudgedModel, category_ids_of, read_common_products
+from cdiscount_tasks.tables.parquet import read_columns, read_table, write_table
+from cdiscount_tasks.tables.predictions import IMAGE_PREDICTIONS, read_answers, read_predictions
+from cdiscount_tasks.tables.schemas import CLASSES, JUDGED_PRODUCTS
+from cdiscount_tasks.vocabulary import TEST, TRAIN, VALIDATION
+
+logger = logging.getLogger(__name__)
+
+VERSION = 1
+JUDGEMENT, JUDGED = "judgement.json", "products.parquet"
+
+
+class Opponent(NamedTuple):
+    """Whom a new model is judged against.
+
+    Attributes:
+        champion: The model in use.
+        anchor: The last champion that was promoted on evidence of its own; None: it is the champion.
+        decision: That made the champion, in the registry.
+        facts: What the pages say of the champion: run_id, report, since, accuracy.
+    """
+
+    champion: JudgedModel
+    anchor: JudgedModel | None
+    decision: int
+    facts: Mapping[str, Any]
+
+    @property
+    def models(self) -> dict[str, JudgedModel]:
+        """Return the models that are asked, by name."""
+        return {"champion": self.champion, **({"anchor": self.anchor} if self.anchor else {})}
+
+
+class TheLook(NamedTuple):
+    """A look at test products.
+
+    Attributes:
+        number: From 1.
+        seen: Judgement artifacts of the looks before it: their products are not new.
+    """
+
+    number: int
+    seen: tuple[Path, ...]
+
+
+class JudgementResult(Result):
+    """The verdict, whether the model is to be promoted, and the difference on test; null: test was not looked at."""
+
+    verdict: str
+    promotes: bool
+    difference: float | None
+    look: int | None
+    reason: str
+
+
+def _judged(rows: pd.DataFrame, is_new: np.ndarray) -> Judged:
+    return Judged(
+        right_challenger=rows["right_challenger"].to_numpy(bool),
+        right_champion=rows["right_champion"].to_numpy(bool),
+        group_id=rows["group_id"].to_numpy(np.int64),
+        class_id=rows["category_id"].to_numpy(np.int64),
+        is_new=is_new,
+        right_anchor=rows["right_anchor"].to_numpy(bool) if "right_anchor" in rows else None,
+    )
+
+
+def _on_validation(challenger: JudgedModel, opponent: Opponent) -> Judged:
+    rows = read_common_products(challenger, opponent.models, VALIDATION)
+    return _judged(rows, np.zeros(len(rows), bool))
+
+
+def screen_model(challenger: JudgedModel, opponent: Opponent, config: PromotionConfig) -> Screened:
+    """Say whether validation lets the test products be looked at; reads no answer to a test product for it.
+
+    Args:
+        challenger: The new model.
+        opponent: Champion and anchor.
+        config: Of the sample.
+
+    Raises:
+        DataError: If an artifact is missing or damaged.
+    """
+    return screen(_on_validation(challenger, opponent), config.promote_when)
+
+
+def _is_new(rows: pd.DataFrame, look: TheLook) -> np.ndarray:
+    """Return which products no look before has seen; none where a judgement of then is not there any more."""
+    seen: set[int] = set()
+    for folder in look.seen:
+        path = folder / JUDGED
+        if not path.exists():
+            logger.warning("%s was removed: no product counts as new, which costs level", folder)
+            return np.zeros(len(rows), bool)
+        seen |= set(read_table(path, JUDGED_PRODUCTS, ["product_id"])["product_id"].to_pylist())
+    return (~rows["product_id"].isin(seen)).to_numpy() if look.seen else np.zeros(len(rows), bool)
+
+
+def _judge_first(challenger: JudgedModel) -> Judgement:
+    answers = read_answers(challenger.evaluation_dir)
+    classes = read_table(challenger.labels_dir / "classes.parquet", CLASSES).to_pandas()
+    largest = int(classes[f"num_products_{TRAIN}"].to_numpy().argmax())
+    test = answers[answers["split"] == TEST]
+    true = test["class_index"].to_numpy()
+    return judge_first(test["predicted"].to_numpy() == true, test["group_id"].to_numpy(np.int64), true == largest)
+
+
+def _costs(model: JudgedModel) -> Costs:
+    manifest = read_manifest(model.evaluation_dir)
+    num_images = read_columns(model.evaluation_dir / IMAGE_PREDICTIONS, ["product_id"]).num_rows
+    seconds = manifest["duration_s"]
+    path = model.model_dir / "model.keras"
+    return Costs(num_images / seconds if seconds else None, path.stat().st_size if path.exists() else None)
+
+
+def _gates(
+    challenger: JudgedModel, opponent: Opponent | None, judgement: Judgement, config: PromotionConfig
+) -> tuple[Gate, ...]:
+    num_classes = len(category_ids_of(challenger.model_dir))
+    products, _ = read_predictions(challenger.evaluation_dir, num_classes)
+    tested = products[products["split"] == TEST]
+    true, predicted, groups = (tested[name].to_numpy(np.int64) for name in ("class_index", "predicted", "group_id"))
+    calibration: Any = read_json(challenger.evaluation_dir / "calibration.json")
+    names = dict(
+        read_table(challenger.labels_dir / "classes.parquet", CLASSES, ["category_id", "level3"]).to_pandas().to_numpy()
+    )
+    fallen = [str(names[change.class_id]) for change in judgement.class_changes if change.fallen]
+    return judge_gates(
+        config.gates,
+        GateFacts(
+            macro_f1=f1_figures(true, predicted, groups, num_classes)[0]["value"],
+            calibration_error=_calibration_error(tested, calibration),
+            challenger=_costs(challenger),
+            champion=_costs(opponent.champion) if opponent else None,
+            fallen=fallen if judgement.looked and opponent else None,
+        ),
+    )
+
+
+def _calibration_error(tested: pd.DataFrame, calibration: Calibration) -> float | None:
+    value: float | None = measure_calibration(tested, calibration)["calibration"]["error"]["value"]
+    return value
+
+
+def _plain(value: Any) -> Any:
+    """Return named tuples as JSON has them; what is no number is null."""
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
+    if isinstance(value, Mapping):
+        return {f"{name:g}" if isinstance(name, float) else str(name): _plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _described(
+    judgement: Judgement, gates: Sequence[Gate], opponent: Opponent | None, rows: pd.DataFrame
+) -> dict[str, Any]:
+    """Return what judgement.json holds."""
+    right = {name: rows[f"right_{name}"].to_numpy(bool) for name in ("challenger", "champion")}
+    groups = rows["group_id"].to_numpy(np.int64)
+    blocked = [gate.sentence for gate in gates if not gate.passes]
+    return {
+        **_plain(judgement),
+        "evidence": judgement.promotes,
+        "promotes": judgement.promotes and not blocked,
+        "blocked": blocked,
+        "gates": _plain(gates),
+        "champion": dict(opponent.facts, decision=opponent.decision) if opponent else None,
+        "accuracy": {name: _plain(share_figure(of, groups)) for name, of in right.items()} if len(rows) else None,
+        "only_challenger": int((right["challenger"] & ~right["champion"]).sum()),
+        "only_champion": int((right["champion"] & ~right["challenger"]).sum()),
+        "num_new": int(rows["is_new"].sum()),
+    }
+
+
+def judgement_recipe(
+    challenger: JudgedModel,
+    opponent: Opponent | None,
+    look: TheLook | None,
+    reasons: Sequence[str],
+    config: PromotionConfig,
+) -> Recipe:
+    """Return what decides a judgement."""
+    models = {"challenger": challenger, **(opponent.models if opponent else {})}
+    inputs = {f"{part}_{name}": folder for name, model in models.items() for part, folder in zip(
+        ("labels", "model", "evaluation"), model, strict=True)}  # fmt: skip
+    rules = config.model_dump(mode="json", include={"promote_when", "gates"})
+    decided = {"decision": opponent.decision if opponent else None, "look": look and look.number}
+    seen = [folder.name for folder in look.seen] if look else []
+    return Recipe(
+        stage="judgement",
+        version=VERSION,
+        config={**rules, **decided, "seen": seen, "reasons": list(reasons)},
+        inputs=inputs,
+        libraries=versions("numpy", "pandas", "scipy"),
+    )
+
+
+def judge_model(
+    challenger: JudgedModel,
+    opponent: Opponent | None,
+    look: TheLook | None,
+    reasons: Sequence[str],
+    artifacts_dir: Path,
+    config: PromotionConfig,
+) -> JudgementResult:
+    """Judge a new model.
+
+    Args:
+        challenger: The new model.
+        opponent: Champion and anchor; None: there is no champion, and the model must beat the majority baseline.
+        look: Which look at the test products it is, recorded before; None: `screen_model` did not let it be one.
+        reasons: Why the two cannot be compared, as sentences; empty: they can.
+        artifacts_dir: Where the judgement artifact will stand, named by its key.
+        config: Of the sample.
+
+    Returns:
+        The verdict. `judgement.json` says all that it rests on; `products.parquet` has a row a test product that was
+        looked at.
+
+    Raises:
+        DataError: If an artifact is missing or damaged.
+    """
+
+    def write(part_dir: Path) -> Made:
+        rows = pd.DataFrame({name: pd.Series(dtype="bool") for name in JUDGED_PRODUCTS.names})
+        if reasons:
+            judgement = not_comparable(reasons)
+        elif opponent is None:
+            judgement = _judge_first(challenger)
+        elif look is None:
+            judgement = judge(_on_validation(challenger, opponent), None, None, config.promote_when)
+        else:
+            rows = read_common_products(challenger, opponent.models, TEST)
+            rows["is_new"] = _is_new(rows, look)
+            test = _judged(rows, rows["is_new"].to_numpy(bool))
+            judgement = judge(_on_validation(challenger, opponent), test, look.number, config.promote_when)
+        gates = _gates(challenger, opponent, judgement, config)
+        facts = _described(judgement, gates, opponent, rows)
+        write_json(part_dir / JUDGEMENT, facts)
+        write_table(part_dir / JUDGED, rows[JUDGED_PRODUCTS.names], JUDGED_PRODUCTS)
+        first = judgement.comparisons[0] if judgement.comparisons else None
+        return Made({
+            "verdict": judgement.verdict, "promotes": facts["promotes"], "look": judgement.look,
+            "difference": _plain(first.test.value) if first else None, "reason": judgement.reasons[-1],
+        })  # fmt: skip
+
+    recipe = judgement_recipe(challenger, opponent, look, reasons, config)
+    return make(JudgementResult, recipe, artifacts_dir, write)

@@ -1,0 +1,85 @@
+"""The products on which two models may be compared: both were asked, and neither learnt from them or their groups."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import pandas as pd
+
+from cdiscount_tasks.tables import parquet, schemas
+from cdiscount_tasks.tables.predictions import read_answers
+from cdiscount_tasks.vocabulary import TEST, TRAIN, VALIDATION
+
+
+class JudgedModel(NamedTuple):
+    """A model and what it answered: finished artifacts.
+
+    Attributes:
+        labels_dir: Of the products that it learnt from.
+        model_dir: The model.
+        evaluation_dir: Its answers; of the same products, or of those of a newer catalogue.
+    """
+
+    labels_dir: Path
+    model_dir: Path
+    evaluation_dir: Path
+
+
+_LEARNT_BEFORE = {VALIDATION: (TRAIN,), TEST: (TRAIN, VALIDATION)}
+"""By the split that is judged: which splits a model has seen of its own products before."""
+
+
+def category_ids_of(folder: Path) -> list[int]:
+    """Return the categories of a labels or model artifact, by class index."""
+    ids: list[int] = parquet.read_table(folder / "classes.parquet", schemas.CLASSES)["category_id"].to_pylist()
+    return ids
+
+
+def _right(model: JudgedModel, products: pd.DataFrame) -> pd.Series:
+    """Return whether a model has each product right, by product_id; missing where it was not asked.
+
+    Args:
+        model: Whose answers.
+        products: Has category_id, the true one; by product_id.
+    """
+    answers = read_answers(model.evaluation_dir).set_index("product_id")
+    category_ids = pd.Series(category_ids_of(model.model_dir))
+    answered = answers["predicted"].map(category_ids).reindex(products.index)
+    right: pd.Series = answered.eq(products["category_id"]).where(answered.notna())
+    return right
+
+
+def read_common_products(challenger: JudgedModel, others: Mapping[str, JudgedModel], split: str) -> pd.DataFrame:
+    """Read which products of a split every model has right.
+
+    Left out are products of a group from which one of the other models learnt (for test, validated on, too), products
+    that one of them was not asked about, and those of a category that one of them does not know.
+
+    Args:
+        challenger: Its labels say split, group and category of each product.
+        others: By name, such as `champion`.
+        split: `validation` or `test`.
+
+    Returns:
+        product_id ascending, group_id, category_id, right_challenger, and `right_<name>` of each other: bool.
+
+    Raises:
+        DataError: If a file is missing or damaged.
+    """
+    columns = ["product_id", "group_id", "category_id", "split"]
+    path = challenger.labels_dir / "products.parquet"
+    labels = parquet.read_table(path, schemas.LABEL_PRODUCTS, columns).to_pandas()
+    products = labels[labels["split"] == split].set_index("product_id").sort_index()
+    known = set(category_ids_of(challenger.model_dir))
+    for model in others.values():
+        known &= set(category_ids_of(model.model_dir))
+        if model.labels_dir != challenger.labels_dir:
+            own = parquet.read_table(model.labels_dir / "products.parquet", schemas.LABEL_PRODUCTS, columns).to_pandas()
+            seen = own.loc[own["split"].isin(_LEARNT_BEFORE[split]), "product_id"]
+            seen_groups = labels.loc[labels["product_id"].isin(seen), "group_id"]
+            products = products[~products["group_id"].isin(seen_groups)]
+    products = products[products["category_id"].isin(known)]
+    right = {f"right_{name}": _right(model, products) for name, model in {"challenger": challenger, **others}.items()}
+    found = products.drop(columns="split").assign(**right).dropna(subset=list(right))
+    common: pd.DataFrame = found.astype(dict.fromkeys(right, bool)).reset_index()
+    return common

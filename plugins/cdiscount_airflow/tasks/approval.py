@@ -1,0 +1,63 @@
+"""The task that asks a person whether a model may become the champion."""
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.providers.standard.operators.hitl import HITLOperator
+from cdiscount_airflow.links import run_tab
+
+PROMOTE, KEEP = "Promote", "Keep the champion"
+
+
+class AskApprover(HITLOperator):
+    """Asks where the run's frozen config wants it, and waits without a worker and without a slot of a pool.
+
+    A YAML that changes meanwhile changes nothing: who may answer and for how long was frozen when the run began. Where
+    nobody is to be asked, or the evidence does not promote the model, the task ends at once.
+    """
+
+    template_fields = ()
+
+    def __init__(self, *, sample_name: str, **kwargs: Any) -> None:
+        super().__init__(
+            subject="Is this model to become the champion?", options=[PROMOTE, KEEP], defaults=KEEP, **kwargs
+        )
+        self.sample_name = sample_name
+        self.can_ask = True
+        """False where no UI is at hand: `make run`."""
+
+    def execute(self, context: Any) -> str:
+        """Ask, or say in a line why nobody is asked."""
+        from cdiscount_tasks.runs import approval
+        from cdiscount_tasks.runs.run import open_run
+
+        dag_id, run_id = context["ti"].dag_id, context["run_id"]
+        run = open_run(self.sample_name, run_id)
+        if reason := approval.reason_not_to_ask(run):
+            self.log.info("nobody is asked: %s", reason)
+            return reason
+        if not self.can_ask:
+            return approval.note_unasked(run)
+        question = approval.question_of(run)
+        self.subject = question.subject
+        self.body = f"{question.body}\n\n[The report](/{run_tab(dag_id, run_id)})"
+        self.assigned_users = [{"id": user, "name": user} for user in run.config.sample.promotion.approvers] or None
+        self.response_timeout = timedelta(hours=run.config.sample.promotion.approval_hours)
+        return str(super().execute(context))  # raises what makes the task wait
+
+    def execute_complete(self, context: Any, event: dict[str, Any]) -> str:
+        """Note who answered what; a time that ran out means no."""
+        from cdiscount_tasks.runs import approval
+        from cdiscount_tasks.runs.run import open_run
+
+        answer = super().execute_complete(context, event)
+        user = answer["responded_by_user"]
+        line: str = approval.note_answer(
+            open_run(self.sample_name, context["run_id"]),
+            approved=answer["chosen_options"] == [PROMOTE],
+            who=str(user["name"] if user else ""),
+            answer=", ".join(answer["chosen_options"]),
+            at=answer["responded_at"].isoformat(timespec="seconds"),
+        )
+        self.log.info("%s", line)
+        return line
