@@ -2,13 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from cdiscount_tasks.artifacts.manifest import read_manifest
 from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.runs import looks, registry
-from cdiscount_tasks.runs.decisions import Candidate, Entry, Look, Promotion, promotions
+from cdiscount_tasks.runs.decisions import Candidate, Entry, Look, Promotion, RollBack, promotions
 from cdiscount_tasks.runs.run import Run
 from cdiscount_tasks.stages import evaluation
 from cdiscount_tasks.stages.judgement import (
@@ -30,10 +30,6 @@ class _Sides(NamedTuple):
     challenger: JudgedModel
     opponent: Opponent | None
     reasons: tuple[str, ...]
-
-
-def _is_evidence(made: Promotion) -> bool:
-    return registry.verdict_of(made) in ("first", "better")
 
 
 def _asked(run: Run, at: Folders, candidate: Candidate) -> JudgedModel:
@@ -64,6 +60,39 @@ def _reasons_against(at: Folders, champion: Candidate, champion_dir: Path) -> tu
     return tuple(reasons)
 
 
+def _as_recorded(run: Run, candidate: Candidate) -> JudgedModel:
+    root = run.environment.work_dir
+    return JudgedModel(*(root / part for part in (candidate.labels, candidate.model, candidate.evaluation)))
+
+
+def _described(made: Sequence[Promotion]) -> dict[str, Any]:
+    """Return what pages say of the champion, and of those before it."""
+    candidate = made[-1].candidate
+    champions = [
+        {
+            "decision": one.number,
+            "at": one.at,
+            "run_id": one.candidate.run_id,
+            "report": one.candidate.report,
+            "accuracy": one.candidate.accuracy,
+            "verdict": registry.verdict_of(one),
+            "back_to": one.back_to if isinstance(one, RollBack) else None,
+            "who": one.who,
+        }
+        for one in made
+    ]
+    facts = candidate.model_dump(include={"run_id", "preset", "report", "accuracy"})
+    return {**facts, "since": made[-1].at, "champions": champions}
+
+
+def _anchor(run: Run, at: Folders, made: Sequence[Promotion]) -> JudgedModel | None:
+    """Return the last champion that was promoted on evidence of its own, where it matters and is not the champion."""
+    if run.config.sample.promotion.promote_when == "better":
+        return None
+    anchor = next((one for one in reversed(made) if registry.verdict_of(one) in ("first", "better")), made[-1])
+    return None if anchor.candidate == made[-1].candidate else _asked(run, at, anchor.candidate)
+
+
 def _sides(run: Run, at: Folders) -> _Sides:
     """Find the champion and ask it; one that cannot be used is a reason, and keeps no run from its report."""
     challenger = JudgedModel(at["labels"], at["model"], at["evaluation"])
@@ -71,26 +100,17 @@ def _sides(run: Run, at: Folders) -> _Sides:
     made = promotions(registry.history(name, run.environment))
     if not made:
         return _Sides(challenger, None, ())
-    candidate = made[-1].candidate
+    candidate, number = made[-1].candidate, made[-1].number
     try:
-        champion = registry.champion(name, run.environment)
+        registry.champion(name, run.environment)  # whole, and the one that was promoted
         reasons = _reasons_against(at, candidate, run.environment.work_dir / candidate.model)
-        anchor = next((one for one in reversed(made) if _is_evidence(one)), made[-1])
-        opponent = Opponent(
-            _asked(run, at, candidate) if not reasons else _as_recorded(run, candidate),
-            None if anchor.candidate == candidate or reasons else _asked(run, at, anchor.candidate),
-            made[-1].number,
-            {"run_id": candidate.run_id, "report": candidate.report, "accuracy": candidate.accuracy,
-             "since": champion.since if champion else None, "preset": candidate.preset},
-        )  # fmt: skip
+        if reasons:
+            opponent = Opponent(_as_recorded(run, candidate), None, number, _described(made))
+        else:
+            opponent = Opponent(_asked(run, at, candidate), _anchor(run, at, made), number, _described(made))
     except DataError as error:
         return _Sides(challenger, None, (f"The champion cannot be compared with: {error}.",))
     return _Sides(challenger, opponent, reasons)
-
-
-def _as_recorded(run: Run, candidate: Candidate) -> JudgedModel:
-    root = run.environment.work_dir
-    return JudgedModel(*(root / part for part in (candidate.labels, candidate.model, candidate.evaluation)))
 
 
 def _the_look(run: Run, entries: Sequence[Entry], number: int) -> TheLook:

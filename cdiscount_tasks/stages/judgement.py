@@ -77,14 +77,19 @@ class JudgementResult(Result):
     reason: str
 
 
+def _right(rows: pd.DataFrame, name: str) -> np.ndarray:
+    return (rows[f"answer_{name}"] == rows["category_id"]).to_numpy(bool)
+
+
 def _judged(rows: pd.DataFrame, is_new: np.ndarray) -> Judged:
+    right = {name: _right(rows, name) for name in ("challenger", "champion", "anchor") if f"answer_{name}" in rows}
     return Judged(
-        right_challenger=rows["right_challenger"].to_numpy(bool),
-        right_champion=rows["right_champion"].to_numpy(bool),
+        right_challenger=right["challenger"],
+        right_champion=right["champion"],
         group_id=rows["group_id"].to_numpy(np.int64),
         class_id=rows["category_id"].to_numpy(np.int64),
         is_new=is_new,
-        right_anchor=rows["right_anchor"].to_numpy(bool) if "right_anchor" in rows else None,
+        right_anchor=right.get("anchor"),
     )
 
 
@@ -182,7 +187,7 @@ def _described(
     judgement: Judgement, gates: Sequence[Gate], opponent: Opponent | None, rows: pd.DataFrame
 ) -> dict[str, Any]:
     """Return what judgement.json holds."""
-    right = {name: rows[f"right_{name}"].to_numpy(bool) for name in ("challenger", "champion")}
+    right = {name: _right(rows, name) for name in ("challenger", "champion")}
     groups = rows["group_id"].to_numpy(np.int64)
     blocked = [gate.sentence for gate in gates if not gate.passes]
     return {
@@ -249,7 +254,7 @@ def judge_model(
     """
 
     def write(part_dir: Path) -> Made:
-        rows = pd.DataFrame({name: pd.Series(dtype="bool") for name in JUDGED_PRODUCTS.names})
+        rows = JUDGED_PRODUCTS.empty_table().to_pandas()
         if reasons:
             judgement = not_comparable(reasons)
         elif opponent is None:

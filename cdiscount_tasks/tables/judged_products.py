@@ -35,22 +35,20 @@ def category_ids_of(folder: Path) -> list[int]:
     return ids
 
 
-def _right(model: JudgedModel, products: pd.DataFrame) -> pd.Series:
-    """Return whether a model has each product right, by product_id; missing where it was not asked.
+def _answered(model: JudgedModel, products: pd.DataFrame) -> pd.Series:
+    """Return which category each product was said to have, by product_id; missing where the model was not asked.
 
     Args:
         model: Whose answers.
-        products: Has category_id, the true one; by product_id.
+        products: By product_id.
     """
     answers = read_answers(model.evaluation_dir).set_index("product_id")
-    category_ids = pd.Series(category_ids_of(model.model_dir))
-    answered = answers["predicted"].map(category_ids).reindex(products.index)
-    right: pd.Series = answered.eq(products["category_id"]).where(answered.notna())
-    return right
+    answered: pd.Series = answers["predicted"].map(pd.Series(category_ids_of(model.model_dir))).reindex(products.index)
+    return answered
 
 
 def read_common_products(challenger: JudgedModel, others: Mapping[str, JudgedModel], split: str) -> pd.DataFrame:
-    """Read which products of a split every model has right.
+    """Read what every model says of the products of a split.
 
     Left out are products of a group from which one of the other models learnt (for test, validated on, too), products
     that one of them was not asked about, and those of a category that one of them does not know.
@@ -61,7 +59,8 @@ def read_common_products(challenger: JudgedModel, others: Mapping[str, JudgedMod
         split: `validation` or `test`.
 
     Returns:
-        product_id ascending, group_id, category_id, right_challenger, and `right_<name>` of each other: bool.
+        product_id ascending, group_id, category_id, the true one, `answer_challenger` and `answer_<name>` of each other:
+        int64.
 
     Raises:
         DataError: If a file is missing or damaged.
@@ -79,7 +78,7 @@ def read_common_products(challenger: JudgedModel, others: Mapping[str, JudgedMod
             seen_groups = labels.loc[labels["product_id"].isin(seen), "group_id"]
             products = products[~products["group_id"].isin(seen_groups)]
     products = products[products["category_id"].isin(known)]
-    right = {f"right_{name}": _right(model, products) for name, model in {"challenger": challenger, **others}.items()}
-    found = products.drop(columns="split").assign(**right).dropna(subset=list(right))
-    common: pd.DataFrame = found.astype(dict.fromkeys(right, bool)).reset_index()
+    answers = {f"answer_{name}": _answered(one, products) for name, one in {"challenger": challenger, **others}.items()}
+    found = products.drop(columns="split").assign(**answers).dropna(subset=list(answers))
+    common: pd.DataFrame = found.astype(dict.fromkeys(answers, "int64")).reset_index()
     return common

@@ -132,8 +132,8 @@ JUDGED_PRODUCTS = pa.schema(
         pa.field("group_id", pa.int64(), nullable=False),
         pa.field("category_id", pa.int64(), nullable=False),
         pa.field("is_new", pa.bool_(), nullable=False),
-        pa.field("right_challenger", pa.bool_(), nullable=False),
-        pa.field("right_champion", pa.bool_(), nullable=False),
+        pa.field("answer_challenger", pa.int64(), nullable=False),
+        pa.field("answer_champion", pa.int64(), nullable=False),
     ]
 )
 SUSPECTS = pa.schema(
