@@ -11,15 +11,17 @@ from cdiscount_tasks.runs import looks, registry
 from cdiscount_tasks.runs.decisions import Candidate, Entry, Look, Promotion, RollBack, promotions
 from cdiscount_tasks.runs.run import Run
 from cdiscount_tasks.stages import evaluation
+from cdiscount_tasks.stages.inputs import JudgedModel
 from cdiscount_tasks.stages.judgement import (
     JudgementResult,
     Opponent,
     TheLook,
+    has_categories_of,
     judge_model,
     judgement_recipe,
+    reasons_against,
     screen_model,
 )
-from cdiscount_tasks.tables.judged_products import JudgedModel, category_ids_of
 
 Folders = Mapping[str, Path]
 
@@ -37,27 +39,23 @@ def _asked(run: Run, at: Folders, candidate: Candidate) -> JudgedModel:
 
     A model of other categories keeps the answers that it gave: it is compared on the products of then.
     """
-    root = run.environment.work_dir
-    model = JudgedModel(*(root / part for part in (candidate.labels, candidate.model, candidate.evaluation)))
-    if model.labels_dir == at["labels"] or category_ids_of(model.model_dir) != category_ids_of(at["labels"]):
+    model = _as_recorded(run, candidate)
+    if model.labels_dir == at["labels"] or not has_categories_of(model.model_dir, at["labels"]):
         return model
     found = evaluation.evaluate_model(at["sample"], at["labels"], model.model_dir, run.artifacts_dir)
     return model._replace(evaluation_dir=Path(found["path"]))
 
 
-def _reasons_against(at: Folders, champion: Candidate, champion_dir: Path) -> tuple[str, ...]:
+def _reasons(at: Folders, candidate: Candidate, challenger: JudgedModel, champion: JudgedModel) -> tuple[str, ...]:
     """Return why this run's model and the champion cannot be compared; empty: they can."""
-    reasons = []
-    origin = read_manifest(at["index"])["result"]["origin"]
-    if origin != champion.origin:
-        drawn, real = "drawn pictures", "pictures of products"
-        mine, its = (drawn, real) if origin == "drawn" else (real, drawn)
-        reasons.append(f"This model learnt from {mine}, the champion from {its}: the two are never compared.")
-    if not set(category_ids_of(at["labels"])) & set(category_ids_of(champion_dir)):
-        reasons.append("The two models have no category in common.")
-    if at["model"] == champion_dir:
-        reasons.append("This run's model is the champion itself.")
-    return tuple(reasons)
+    origin, reasons = read_manifest(at["index"])["result"]["origin"], []
+    if origin != candidate.origin:
+        kinds = {"drawn": "drawn pictures", "file": "pictures of products"}
+        reasons.append(
+            f"This model learnt from {kinds[origin]}, the champion from {kinds[candidate.origin]}: such models are "
+            "never compared."
+        )
+    return (*reasons, *reasons_against(challenger, champion))
 
 
 def _as_recorded(run: Run, candidate: Candidate) -> JudgedModel:
@@ -103,9 +101,10 @@ def _sides(run: Run, at: Folders) -> _Sides:
     candidate, number = made[-1].candidate, made[-1].number
     try:
         registry.champion(name, run.environment)  # whole, and the one that was promoted
-        reasons = _reasons_against(at, candidate, run.environment.work_dir / candidate.model)
+        recorded = _as_recorded(run, candidate)
+        reasons = _reasons(at, candidate, challenger, recorded)
         if reasons:
-            opponent = Opponent(_as_recorded(run, candidate), None, number, _described(made))
+            opponent = Opponent(recorded, None, number, _described(made))
         else:
             opponent = Opponent(_asked(run, at, candidate), _anchor(run, at, made), number, _described(made))
     except DataError as error:

@@ -79,3 +79,17 @@ class ModelClass(NamedTuple):
     level1: str
     level2: str
     level3: str
+
+
+class JudgedModel(NamedTuple):
+    """A model and what it answered: finished artifacts.
+
+    Attributes:
+        labels_dir: Of the products that it learnt from.
+        model_dir: The model.
+        evaluation_dir: Its answers; to the same products, or to those of a newer catalogue.
+    """
+
+    labels_dir: Path
+    model_dir: Path
+    evaluation_dir: Path

@@ -22,9 +22,10 @@ from cdiscount_tasks.learning.measuring.metrics import f1_figures
 from cdiscount_tasks.learning.measuring.promotion import judge, judge_first, not_comparable, screen
 from cdiscount_tasks.learning.measuring.reliability import measure_calibration
 from cdiscount_tasks.settings.promotion import PromotionConfig
-from cdiscount_tasks.tables.judged_products import JudgedModel, category_ids_of, read_common_products
-from cdiscount_tasks.tables.parquet import read_columns, read_table, write_table
-from cdiscount_tasks.tables.predictions import IMAGE_PREDICTIONS, read_answers, read_predictions
+from cdiscount_tasks.stages.inputs import JudgedModel
+from cdiscount_tasks.tables.judged_products import category_ids_of, read_common_products
+from cdiscount_tasks.tables.parquet import read_table, write_table
+from cdiscount_tasks.tables.predictions import count_images, read_answers, read_predictions
 from cdiscount_tasks.tables.schemas import CLASSES, JUDGED_PRODUCTS
 from cdiscount_tasks.vocabulary import TEST, TRAIN, VALIDATION
 
@@ -75,6 +76,20 @@ class JudgementResult(Result):
     difference: float | None
     look: int | None
     reason: str
+
+
+def has_categories_of(model_dir: Path, labels_dir: Path) -> bool:
+    """Return whether a model knows just the categories of some labels, and so can be asked about their products."""
+    return category_ids_of(model_dir) == category_ids_of(labels_dir)
+
+
+def reasons_against(challenger: JudgedModel, champion: JudgedModel) -> tuple[str, ...]:
+    """Return why two models cannot be compared, as sentences; empty: they can."""
+    if challenger.model_dir == champion.model_dir:
+        return ("This run's model is the champion itself.",)
+    if not set(category_ids_of(challenger.model_dir)) & set(category_ids_of(champion.model_dir)):
+        return ("The two models have no category in common.",)
+    return ()
 
 
 def _right(rows: pd.DataFrame, name: str) -> np.ndarray:
@@ -135,8 +150,7 @@ def _judge_first(challenger: JudgedModel) -> Judgement:
 
 def _costs(model: JudgedModel) -> Costs:
     manifest = read_manifest(model.evaluation_dir)
-    num_images = read_columns(model.evaluation_dir / IMAGE_PREDICTIONS, ["product_id"]).num_rows
-    seconds = manifest["duration_s"]
+    num_images, seconds = count_images(model.evaluation_dir), manifest["duration_s"]
     path = model.model_dir / "model.keras"
     return Costs(num_images / seconds if seconds else None, path.stat().st_size if path.exists() else None)
 

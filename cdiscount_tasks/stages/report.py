@@ -36,6 +36,7 @@ from cdiscount_tasks.pages.report.metrics_json import ReportFacts, summarise
 from cdiscount_tasks.pages.report.mistakes import list_mistakes, mistakes_csv, order_mistakes
 from cdiscount_tasks.pages.report.page import render_model_card, render_report
 from cdiscount_tasks.reports.evidence import read_evidence, read_nearest, read_small_pictures
+from cdiscount_tasks.reports.judgement import read_judgement, show_judgement
 from cdiscount_tasks.reports.metrics import METRICS
 from cdiscount_tasks.reports.suspects import make_suspect_texts
 from cdiscount_tasks.settings.run import RunConfig
@@ -98,6 +99,7 @@ class _Inputs:
     model_input: dict[str, Any]
     audit: AuditTables | None
     profile: dict[str, Any]
+    judgement: dict[str, Any] | None
 
     @property
     def tested(self) -> pd.DataFrame:
@@ -133,6 +135,7 @@ def _read_inputs(dirs: Mapping[str, Path]) -> _Inputs:
         model_input=read_json(model_dir / "input.json"),
         audit=read_audit(dirs["audit"]) if "audit" in dirs else None,
         profile=read_profile(dirs["index"]),
+        judgement=read_judgement(dirs),
     )
 
 
@@ -177,6 +180,7 @@ def _measure_all(inputs: _Inputs, config: RunConfig, no_features: str) -> dict[s
         manifests=inputs.manifests,
         config=config,
         profile=inputs.profile,
+        judgement=inputs.judgement,
     )
     return summarise(facts)
 
@@ -204,7 +208,12 @@ def _make_texts(
     usable = str(dirs["model"].absolute()) if (dirs["model"] / CLASS_NAMES).exists() else None
     return {
         "report.html": render_report(
-            metrics, inputs.history, show_galleries(choices, evidence), suspects.shown, mistakes
+            metrics,
+            inputs.history,
+            show_galleries(choices, evidence),
+            suspects.shown,
+            mistakes,
+            show_judgement(dirs, embed_pictures=embed_pictures),
         ),
         "mistakes.csv": mistakes_csv(mistakes, metrics["classes"]),
         "labels.html": _make_label_page(dirs, metrics, embed_pictures=embed_pictures),
@@ -245,7 +254,7 @@ def write_report(
 
     Args:
         dirs: Finished artifacts: index, sample (the pictures come from here), labels, model (not opened), evaluation,
-            and features and audit where the run has them.
+            and features, audit and judgement where the run has them.
         out_dir: `<reports>/<sample>/<run folder>`.
         config: The run's frozen config.
         no_features: Why there are no features, as a sentence without its stop.

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Protocol
 
 import pandas as pd
 
@@ -11,18 +11,20 @@ from cdiscount_tasks.tables.predictions import read_answers
 from cdiscount_tasks.vocabulary import TEST, TRAIN, VALIDATION
 
 
-class JudgedModel(NamedTuple):
-    """A model and what it answered: finished artifacts.
+class Judged(Protocol):
+    """A model and what it answered: finished artifacts (`stages/inputs.py`, `JudgedModel`)."""
 
-    Attributes:
-        labels_dir: Of the products that it learnt from.
-        model_dir: The model.
-        evaluation_dir: Its answers; of the same products, or of those of a newer catalogue.
-    """
+    @property
+    def labels_dir(self) -> Path:
+        """Of the products that it learnt from."""
 
-    labels_dir: Path
-    model_dir: Path
-    evaluation_dir: Path
+    @property
+    def model_dir(self) -> Path:
+        """Of the model."""
+
+    @property
+    def evaluation_dir(self) -> Path:
+        """Of its answers."""
 
 
 _LEARNT_BEFORE = {VALIDATION: (TRAIN,), TEST: (TRAIN, VALIDATION)}
@@ -35,7 +37,7 @@ def category_ids_of(folder: Path) -> list[int]:
     return ids
 
 
-def _answered(model: JudgedModel, products: pd.DataFrame) -> pd.Series:
+def _answered(model: Judged, products: pd.DataFrame) -> pd.Series:
     """Return which category each product was said to have, by product_id; missing where the model was not asked.
 
     Args:
@@ -47,7 +49,7 @@ def _answered(model: JudgedModel, products: pd.DataFrame) -> pd.Series:
     return answered
 
 
-def read_common_products(challenger: JudgedModel, others: Mapping[str, JudgedModel], split: str) -> pd.DataFrame:
+def read_common_products(challenger: Judged, others: Mapping[str, Judged], split: str) -> pd.DataFrame:
     """Read what every model says of the products of a split.
 
     Left out are products of a group from which one of the other models learnt (for test, validated on, too), products
@@ -59,8 +61,8 @@ def read_common_products(challenger: JudgedModel, others: Mapping[str, JudgedMod
         split: `validation` or `test`.
 
     Returns:
-        product_id ascending, group_id, category_id, the true one, `answer_challenger` and `answer_<name>` of each other:
-        int64.
+        product_id ascending, group_id, category_id (the true one), `answer_challenger` and `answer_<name>` of each
+        other: int64.
 
     Raises:
         DataError: If a file is missing or damaged.

@@ -94,6 +94,16 @@ def interval(figure: Mapping[str, Any], digits: int = 3) -> str:
     return f"{number(figure['low'], digits)} to {number(figure['high'], digits)}"
 
 
+VERDICTS = {
+    "first": "The first model that is better than always answering the largest class",
+    "better": "Better than the champion",
+    "no_evidence": "Not shown to be better than the champion",
+    "worse": "Worse than the champion",
+    "not_comparable": "Cannot be compared with the champion",
+}
+"""Of a judgement, as the page says them."""
+
+
 def count(value: int | None, what: str = "", plural: str = "") -> str:
     """Return a count with its noun: `1 product`, `7,916 products`."""
     if value is None:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from cdiscount_tasks.pages.parts.words import ClassName, count, percent, points
+from cdiscount_tasks.pages.parts.words import VERDICTS, ClassName, count, percent, points
 
 _MOSTLY = 0.5
 """From this share of the wrong answers on, a cause is named as one that may explain most of them."""
@@ -70,16 +70,26 @@ def trust(metrics: Mapping[str, Any]) -> Answer:
     )  # fmt: skip
 
 
+def _against_champion(judged: Mapping[str, Any] | None) -> str:
+    """Say in a sentence what the judgement says."""
+    if judged is None or (judged["champion"] is None and judged["verdict"] != "first"):
+        return "No model was accepted before: there is no champion yet to compare it with."
+    if judged["verdict"] == "first":
+        return "No model was accepted before: this one is to be the first champion."
+    then = "it is to take the champion's place" if judged["promotes"] else "the champion stays"
+    if not judged["comparisons"]:
+        return f"{VERDICTS[judged['verdict']]}: {then}."
+    first = judged["comparisons"][0]
+    found = points({"value": first["test"]["value"], "low": first["low"], "high": first["high"]})
+    return f"{VERDICTS[judged['verdict']]}: {found}, look {first['look']} at these test products; {then}."
+
+
 def better(metrics: Mapping[str, Any], names: list[ClassName]) -> Answer:
     """Is the model better than guessing, and than the champion?"""
     accuracy, baseline = metrics["test"]["product"]["accuracy"], metrics["test"]["baseline"]
     majority = baseline["majority"]["value"]
     question = "Is it better than guessing?"
-    champion = (
-        "No model was accepted before: there is no champion yet to compare it with."
-        if not metrics["verdict"]["champion"]
-        else ""
-    )
+    champion = _against_champion(metrics["champion"])
     if majority is None or accuracy["low"] is None:
         return Answer("better", question, None, "Too few products to say", "No interval can be given.", champion)
     if metrics["verdict"]["above_baseline"]:

@@ -89,7 +89,9 @@ def _picture_sizes(profile: Mapping[str, Any]) -> dict[str, Any]:
     return {"commonest": commonest, "num_further": pixels["num_sizes"] - len(commonest)}
 
 
-def _verdict(test: Mapping[str, Any], certificate: Mapping[str, Any]) -> dict[str, Any]:
+def _verdict(
+    test: Mapping[str, Any], certificate: Mapping[str, Any], judgement: Mapping[str, Any] | None
+) -> dict[str, Any]:
     """Judge the gates: the whole interval above the baselines, and no picture in two splits.
 
     A fixed split may leave the class that is largest in train out of test, where always answering it is worth nothing:
@@ -102,7 +104,7 @@ def _verdict(test: Mapping[str, Any], certificate: Mapping[str, Any]) -> dict[st
         "certified": not any(
             certificate[name] for name in ("shared_content_hashes", "shared_pixel_hashes", "num_straddling_groups")
         ),
-        "champion": None,
+        "champion": judgement and {name: judgement[name] for name in ("verdict", "promotes")},
     }
 
 
@@ -122,6 +124,7 @@ class ReportFacts:
         manifests: Of the artifacts, by stage, in the order of the way.
         config: The run's.
         profile: profile.json of the index.
+        judgement: judgement.json; None: the run was not judged.
     """
 
     test: Mapping[str, Any]
@@ -135,6 +138,7 @@ class ReportFacts:
     manifests: Mapping[str, Any]
     config: RunConfig
     profile: Mapping[str, Any]
+    judgement: Mapping[str, Any] | None = None
 
 
 def _model(result: Mapping[str, Any], model_input: Mapping[str, Any]) -> dict[str, Any]:
@@ -160,7 +164,7 @@ def summarise(facts: ReportFacts) -> dict[str, Any]:
             "picture_sizes": _picture_sizes(facts.profile),
         },
         "classes": describe_classes(facts.classes),
-        "verdict": _verdict(facts.test, facts.certificate),
+        "verdict": _verdict(facts.test, facts.certificate, facts.judgement),
         "test": facts.test,
         "validation": {
             "product": {name: validation["product"][name] for name in ("accuracy", "macro_f1", "log_loss")},
@@ -169,6 +173,7 @@ def summarise(facts: ReportFacts) -> dict[str, Any]:
         "split_certificate": facts.certificate,
         "labels": facts.counts,
         **facts.audited,
+        "champion": facts.judgement,
         "model": _model(model, facts.model_input),
         "resources": account(manifests, config.prices),
         "durations_s": {**durations_s, "total": round(sum(durations_s.values()), 3)},

@@ -59,6 +59,7 @@ def render_report(
     galleries: Galleries,
     suspects: Sequence[Suspect] = (),
     mistakes: Sequence[Mistake] = (),
+    judgement: Any = None,
 ) -> str:
     """Make the report page: one file, no script, no network.
 
@@ -68,6 +69,7 @@ def render_report(
         galleries: The products that are shown.
         suspects: The most suspect labels.
         mistakes: All of test, the most confident first.
+        judgement: The products that speak for this model or for the champion, where it was judged.
     """
     names = words.class_names(metrics["classes"])
     product = metrics["test"]["product"]
@@ -86,6 +88,8 @@ def render_report(
         confidence_curves=draw_confidence(product),
         history=history.to_dict("records"),
         galleries=galleries,
+        judgement=judgement,
+        verdict_words=words.VERDICTS,
         answers=answers(metrics, names),
         steps=next_steps(metrics, names),
         suspects=suspects,

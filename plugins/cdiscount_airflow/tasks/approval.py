@@ -19,6 +19,8 @@ class AskApprover(HITLOperator):
     template_fields = ()
 
     def __init__(self, *, sample_name: str, **kwargs: Any) -> None:
+        # Not the time of the DAG's other tasks: how long a question stands is in the run's config.
+        kwargs["execution_timeout"] = None
         super().__init__(
             subject="Is this model to become the champion?", options=[PROMOTE, KEEP], defaults=KEEP, **kwargs
         )
