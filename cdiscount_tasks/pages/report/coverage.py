@@ -102,6 +102,6 @@ def few_groups(accuracy: Mapping[str, Any]) -> str:
         return ""
     least, most = cell["least"], cell["most"]
     return (
-        f"{groups}: the interval {_verdict(least, most)}. In simulations of {cell['num_groups']:,} groups it contained "
-        f"the true accuracy in {_range(least, most)} of the test sets."
+        f"{groups}: the interval {_verdict(least, most)}. In the nearest simulations, of {cell['num_groups']:,} "
+        f"groups, it contained the true accuracy in {_range(least, most)} of the test sets."
     )

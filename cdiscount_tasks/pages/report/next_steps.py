@@ -58,10 +58,16 @@ def _pretrained(metrics: Mapping[str, Any]) -> Iterator[Step]:
     if leak["reason"] is None and not model["input"]["weights"] and found is not None:
         certified = leak["accuracy"]["certified"]
         if certified["low"] is not None and certified["low"] > found:
+            by_descriptor = leak["network"] == "descriptor"
+            advice = (
+                "it has not learnt enough: take a preset that trains longer, or one with weights"
+                if by_descriptor
+                else "take a preset with weights, such as transfer"
+            )
             yield Step(
-                "Start from a pretrained network",
+                "Train with a different preset" if by_descriptor else "Start from a pretrained network",
                 f"A plain classifier on {features_named(leak['network'])} gets {percent(certified['value'])} of single "
-                f"pictures right, this network {percent(found)}: take a preset with weights, such as transfer.",
+                f"pictures right (mean of several splits), this network {percent(found)}: {advice}.",
                 "#leak",
                 f"about {100 * (certified['value'] - found):.0f} points",
             )
@@ -97,7 +103,7 @@ def _suspects(metrics: Mapping[str, Any]) -> Iterator[Step]:
             f"Look at {count(suspects['num_suspects_listed'], 'label that looks', 'labels that look')} wrong{drawn}. "
             "Nobody has done so yet; the next run learns from your corrections.",
             "suspects.html",
-            f"{count(suspects['num_suspects_listed'], 'label')} to check",
+            f"{count(suspects['num_listed'], 'label')} to look at",
         )
 
 

@@ -93,6 +93,20 @@ def test_what_a_careless_split_would_have_said_stands_below_the_trust():
     assert "not computed: no weights" in answered("trust", leak__reason="no weights").more
 
 
+def test_look_alikes_of_train_stand_with_the_trust_unless_they_are_kept_in_one_split():
+    near = {"mode": "report", "num_test_products": 59, "share_of_test_products": 0.2226}
+    said = answered("trust", split_certificate__near_duplicates=near).more
+    assert "59 test products look nearly like one of train (22.3 %)" in said
+    for other in ({**near, "mode": "group"}, {**near, "num_test_products": 0}, None):
+        assert "nearly" not in answered("trust", split_certificate__near_duplicates=other).more
+
+
+def test_where_more_labels_look_wrong_than_can_be_the_categories_look_alike():
+    answer = answered("cause", suspects__num_suspects=11)
+    assert answer.short == "Mostly the model, as far as can be seen"
+    assert "11.0 % of all labels look so: these categories look alike" in answer.sentence
+
+
 def test_a_model_of_one_answer_is_named():
     answer = answered(
         "better", verdict__above_baseline=False, test__baseline__majority__value=0.9, model__num_classes_predicted=1

@@ -32,7 +32,9 @@ def test_every_cell_that_is_simulated_was_measured():
 def test_few_groups_are_shown_with_what_was_measured_at_the_next_fewer_groups_and_the_nearest_accuracy():
     cell = held(100, 0.90)
     said = coverage.few_groups(accuracy(0.88, 299))
-    assert said.startswith("299 independent groups: the interval is as wide as it should be. In simulations of 100 ")
+    assert said.startswith(
+        "299 independent groups: the interval is as wide as it should be. In the nearest simulations, of 100 groups, "
+    )
     assert f"accuracy in {100 * cell['least']:.1f} to {100 * cell['most']:.1f} % of the test sets." in said
 
 

@@ -121,6 +121,13 @@ def test_the_suspects_come_first_where_a_quarter_of_the_wrong_answers_have_one()
     assert [step.what for step in many] == [suspects, pretrained, longer]
 
 
+def test_a_network_that_loses_to_shapes_and_colours_has_not_learnt_enough():
+    metrics = changed(test__image__accuracy={**FIGURE, "value": 0.5}, leak__network="descriptor")
+    (step,) = next_steps(metrics, NAMES)
+    assert step.what == "Train with a different preset"
+    assert "it has not learnt enough" in step.why
+
+
 def test_a_network_that_began_with_weights_is_not_told_to():
     metrics = changed(test__image__accuracy={**FIGURE, "value": 0.5}, model__input={"weights": {"file": "w.h5"}})
     assert next_steps(metrics, NAMES) == []
