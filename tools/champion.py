@@ -66,7 +66,7 @@ def _sample_name() -> str:
     raise ToolError(f"SAMPLE is {name!r}, expected a sample, as in `make champion SAMPLE=wine`; {has}")
 
 
-def _user() -> str:
+def system_user() -> str:
     """Return the system's user, by number where it has no name."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name
@@ -80,7 +80,7 @@ def _roll_back(sample_name: str, back_to: str) -> None:
         raise ToolError(f"BACK_TO is {back_to!r}, expected the number of a decision that made a champion: {known}")
     started = time.monotonic()
     try:
-        entry = promotion.roll_back(sample_name, int(back_to), who=_user(), reason=os.environ.get("REASON", ""))
+        entry = promotion.roll_back(sample_name, int(back_to), who=system_user(), reason=os.environ.get("REASON", ""))
     except RuntimeError as error:
         raise ToolError(str(error)) from error
     took_s, num = time.monotonic() - started, entry.model.num_repeated
@@ -100,7 +100,10 @@ def _say_champion(sample_name: str) -> int:
     made = promotions(registry.history(sample_name))[-1]
     say(f"The champion of {sample_name} is the model of run {found.run_id} (preset {found.preset}).")
     say(f"    since      {found.since} by decision {found.decision}")
-    say(f"    verdict    {found.verdict}, decided by {made.who}{f': {made.reason}' if made.reason else ''}")
+    why = f": {' '.join(made.reason.split())}" if made.reason else ""
+    how = "promoted" if isinstance(made, Decision) else f"rolled back to decision {made.back_to}"
+    say(f"    why        {how} by {made.who}{why}")
+    say(f"    verdict    {found.verdict} when it was promoted")
     say(f"    accuracy   {percent(found.accuracy)} of its test products, {len(found.classes)} classes")
     say(f"    model      {found.path / 'model.keras'}")
     say(f"    report     {found.report_dir / 'report.html'}")
