@@ -50,7 +50,10 @@ MAY_OPEN_FILES = {
 }
 """Of pages, labelling and learning: everything else is handed what it works on, or reads it through `tables`."""
 
-MAY_IMPORT_A_PROVIDER = {"notifiers.py": ("airflow.providers.smtp.",)}
+MAY_IMPORT_A_PROVIDER = {
+    "notifiers.py": ("airflow.providers.smtp.",),
+    "approval.py": ("airflow.providers.standard.operators.hitl.",),
+}
 """Beside `airflow.sdk`, on the Airflow side."""
 
 MAY_IMPORT_TENSORFLOW = {"machine/gpus.py", "learning/networks/activation_maps.py"}

@@ -4,13 +4,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
+from cdiscount_tasks.artifacts.files import replace_file
 from cdiscount_tasks.artifacts.hashes import hash_file
-from cdiscount_tasks.artifacts.json_files import read_json
+from cdiscount_tasks.artifacts.json_files import read_json, write_json
 from cdiscount_tasks.artifacts.manifest import MANIFEST
 from cdiscount_tasks.runs import promotion, registry
 from cdiscount_tasks.runs.approval import answer_of
 from cdiscount_tasks.runs.decisions import Decision, Difference, Judged, last_promotion
 from cdiscount_tasks.runs.run import Run
+from cdiscount_tasks.settings.environment import Environment
 from cdiscount_tasks.stages.judgement import JUDGEMENT
 
 RULE = "the rule"
@@ -61,10 +64,32 @@ def decide(run: Run) -> Decision:
     }
     if facts["promotes"] and (answer is None or answer.approved):
         expected = facts["champion"]["decision"] if facts["champion"] else None
-        return promotion.promote(candidate, judged, expected=expected, **said)
+        promoted = promotion.promote(candidate, judged, expected=expected, **said)
+        note_champion(candidate.sample_name, run.environment)
+        return promoted
     now = last_promotion(registry.history(candidate.sample_name, run.environment))
     kept = now is not None and now.candidate.model == candidate.model
     return promotion.decline(candidate, judged, expected=now.number if now else None, kept=kept, **said)
+
+
+def note_champion(sample_name: str, environment: Environment) -> None:
+    """Note beside a sample's reports whose model is the champion, and mark it in the index of reports.
+
+    Raises:
+        ConfigError: If the reports folder is full or cannot be written.
+    """
+    from cdiscount_tasks.reports.folders import CHAMPION_NOTE, REPORTS_SETTING  # pages take a second
+    from cdiscount_tasks.reports.overview import write_reports_index
+
+    made = last_promotion(registry.history(sample_name, environment))
+    if made is None:
+        return
+    folder = environment.reports_dir / sample_name
+    note = {**made.candidate.model_dump(include={"report", "run_id"}), "since": made.at, "decision": made.number}
+    with disk_faults_told(folder, REPORTS_SETTING):
+        folder.mkdir(parents=True, exist_ok=True)
+        replace_file(folder / CHAMPION_NOTE, lambda aside: write_json(aside, note))
+    write_reports_index(environment.reports_dir)
 
 
 def facts_of(decision: Decision) -> dict[str, Any]:

@@ -71,6 +71,8 @@ class FinishedReport:
         trained: Whether it trained or whose model it used, in words.
         change: Against an earlier run of the sample; None: it is the first.
         cost: Of all its steps, in words; empty: no price was set.
+        verdict: Of its judgement against the champion of then; None: it was not judged.
+        champion: Since when and by which decision its model is the champion, in words; empty: it is not.
     """
 
     sample: str
@@ -93,6 +95,8 @@ class FinishedReport:
     trained: str = ""
     change: Change | None = None
     cost: str = ""
+    verdict: str | None = None
+    champion: str = ""
 
     @property
     def folder(self) -> str:
@@ -234,4 +238,5 @@ def report_row(metrics: Mapping[str, Any], link: str, finished: datetime) -> Fin
         no_features=(metrics.get("leak") or {}).get("reason"),
         settings=_settings(metrics),
         cost=_cost(metrics),
+        verdict=(metrics["verdict"].get("champion") or {}).get("verdict"),
     )
