@@ -26,6 +26,10 @@ TINY = {
     "benchmarks.belief.figure_coverage": (["--repeats", "1"], r"\| 0.9 \| 10 % \| 0.90 \| 3,000 \|"),
     "benchmarks.belief.promises": (["--repeats", "1"], r"\| 99 % \| 10,000 \| "),
     "benchmarks.belief.comparison_coverage": (["--repeats", "1", "--groups", "40"], r"\| 40 \| \d"),
+    "benchmarks.belief.drift": (
+        ["--pairs", "2", "--draws", "1", "--products", "300", "--clean", "absent"],
+        r"\| drawn wine \| class renamed \| by groups, half and half \| \d+ \| 1 of 1 \|",
+    ),
     "benchmarks.belief.features": (
         ["--products", "300", "--filters", "20", "--clean", "absent"],
         r"\| drawn wine \| descriptor \| 1316 \|",

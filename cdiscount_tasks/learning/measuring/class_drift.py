@@ -20,7 +20,7 @@ Bools = npt.NDArray[np.bool_]
 LEVEL = 0.03
 """Of the test over all classes; properties have 0.01, and the classifier's thresholds the rest of 0.05."""
 
-LEAST_FACTOR, LEAST_POINTS = 1.5, 0.05
+LEAST_FACTOR, LEAST_POINTS = 1.25, 0.05
 """A share that chance does not explain is an alarm where it changed by this factor, or by so much."""
 
 LEAST_VARIATION = 0.05
