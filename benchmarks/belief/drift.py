@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from benchmarks.belief.features import DEFAULT_PRODUCTS, draw_wine, take_clothing
+from benchmarks.belief.features import draw_wine, take_clothing
 from cdiscount_tasks.learning.measuring.class_drift import compare_classes
 from cdiscount_tasks.learning.measuring.drift import (
     Drift,
@@ -32,6 +32,7 @@ from cdiscount_tasks.learning.measuring.drift import (
     compare_properties,
     measure_drift,
 )
+from demo.catalogue import DEFAULT_PRODUCTS
 from tests.material.dirty_clothing import CLOTHING
 from tests.material.drawn_pairs import BY_GROUPS, BY_PRODUCTS, NEW_ID, Base, Pair, class_lists, draw_pair, read_base
 

@@ -4,7 +4,7 @@ The classifier two-sample test (Lopez-Paz and Oquab 2017, ICLR) on features that
 group of its own: with copies on both sides of a fold, a classifier knows a picture again and finds drift in anything.
 """
 
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -106,4 +106,4 @@ def most_telling(score: Floats, is_now: Bools) -> tuple[Ints, Ints]:
     """
     order = np.argsort(score, kind="stable")
     before, now = order[~is_now[order]][:MOST_SHOWN], order[is_now[order]][::-1][:MOST_SHOWN]
-    return cast(Ints, before), cast(Ints, now)
+    return before, now

@@ -48,6 +48,7 @@ FEWEST_GROUPS = 20
 """Of either side, for the classifier."""
 
 _RENAMED_SHARE = 0.5
+_MOVED = ("from_id", "to_id", "num_products")
 _DRAW, _LOOK = 0, 1
 
 
@@ -186,18 +187,16 @@ def find_renamed(moved: pd.DataFrame, lists: pd.DataFrame) -> list[Renamed]:
         lists: As `compare_classes` takes it.
     """
     vanished = lists.index[lists["groups_now"] == 0]
-    found = []
-    for from_id, rows in moved[moved["from_id"].isin(vanished)].groupby("from_id"):
-        most = rows.sort_values(["num_products", "to_id"], ascending=[False, True]).iloc[0]
-        if most["num_products"] >= _RENAMED_SHARE * rows["num_products"].sum():
-            to_id = int(most["to_id"])
-            names = str(lists.loc[from_id, "name"]), str(lists.loc[to_id, "name"])
-            ids = int(from_id), to_id
-            found.append(
-                Renamed(from_id=ids[0], from_name=names[0], to_id=ids[1], to_name=names[1],
-                        num_products=int(most["num_products"]))
-            )  # fmt: skip
-    return found
+    names = dict(zip(lists.index.tolist(), lists["name"].tolist(), strict=True))
+    of_vanished = moved[moved["from_id"].isin(vanished)]
+    all_of = of_vanished.groupby("from_id")["num_products"].sum().to_dict()
+    most = of_vanished.sort_values(["num_products", "to_id"], ascending=[False, True]).drop_duplicates("from_id")
+    rows = zip(*(most.sort_values("from_id")[name].tolist() for name in _MOVED), strict=True)
+    return [
+        Renamed(from_id=from_id, from_name=names[from_id], to_id=to_id, to_name=names[to_id], num_products=num)
+        for from_id, to_id, num in rows
+        if num >= _RENAMED_SHARE * all_of[from_id]
+    ]
 
 
 def _alarms(drift: Drift) -> list[str]:
