@@ -88,7 +88,7 @@ def test_the_interval_of_the_total_variation_covers(moved):
     shares = np.array([0.4, 0.3, 0.2, 0.1])
     others = shares + np.array([-moved, moved / 2, moved / 2, 0])
     covered = 0
-    for repeat in range(1000):
+    for repeat in range(500):
         figure = _total_variation(random.multinomial(300, shares), random.multinomial(200, others), repeat)
         covered += figure["low"] <= moved <= figure["high"]
-    assert covered >= 0.93 * 1000
+    assert covered >= 0.93 * 500
