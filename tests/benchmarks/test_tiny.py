@@ -27,7 +27,7 @@ TINY = {
     "benchmarks.belief.promises": (["--repeats", "1"], r"\| 99 % \| 10,000 \| "),
     "benchmarks.belief.comparison_coverage": (["--repeats", "1", "--groups", "40"], r"\| 40 \| \d"),
     "benchmarks.belief.drift": (
-        ["--pairs", "2", "--draws", "1", "--products", "300", "--clean", "absent"],
+        ["--pairs", "2", "--draws", "1", "--products", "200", "--clean", "absent"],
         r"\| drawn wine \| class renamed \| by groups, half and half \| \d+ \| 1 of 1 \|",
     ),
     "benchmarks.belief.features": (

@@ -79,7 +79,7 @@ def _tell_shares(changed: Sequence[ClassChange], total_variation: Figure | None)
             f"{one['name']} {_percent(one['before']['value'])} -> {_percent(one['now']['value'])}"
             for one in changed[:_MOST_NAMED]
         ]
-        return [f"Classes have other shares of the products: {_listed(named, len(changed) - _MOST_NAMED)}."]
+        return [f"Shares of classes have changed: {_listed(named, len(changed) - _MOST_NAMED)}."]
     if total_variation is not None:
         value = _percent(total_variation["value"])
         return [f"The shares of the classes have changed, none of them much by itself: {value} of the products in all."]

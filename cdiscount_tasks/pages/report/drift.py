@@ -79,10 +79,10 @@ def drift_pictures(pictures: pd.DataFrame) -> list[DriftPicture]:
 
 def _show_property(one: Mapping[str, Any]) -> ShownProperty:
     name = one["name"]
-    texts = [
+    before, now = (
         f"{property_value(name, one[side]['median'])} ({property_value(name, one[side]['mean'])})" for side in SIDES
-    ]
-    return ShownProperty(spoken(name), *texts, one["d"], one["alarm"])
+    )
+    return ShownProperty(spoken(name), before, now, one["d"], one["alarm"])
 
 
 def show_drift(

@@ -55,7 +55,7 @@ def test_every_property_has_its_words(name, d):
 
 def test_few_classes_are_named_and_the_rest_counted():
     (sentence,) = told(classes=[a_class(number) for number in range(5)])
-    assert sentence.startswith("Classes have other shares of the products: CLASS 0 10.0 % -> 20.0 %; CLASS 1")
+    assert sentence.startswith("Shares of classes have changed: CLASS 0 10.0 % -> 20.0 %; CLASS 1")
     assert sentence.endswith("; and 2 more.")
 
 
