@@ -56,6 +56,14 @@ class ComparedRun(NamedTuple):
     features_dir: Path | None
 
 
+class CatalogueSide(NamedTuple):
+    """One of two states of a catalogue: finished artifacts; features_dir is None where none were extracted."""
+
+    sample_dir: Path
+    labels_dir: Path
+    features_dir: Path | None
+
+
 class PooledDraw(NamedTuple):
     """Some products of many categories, from which random draws of categories are made: finished artifacts."""
 

@@ -151,6 +151,15 @@ SUSPECTS = pa.schema(
         pa.field("score", pa.int8(), nullable=False),
     ]
 )
+DRIFT_PICTURES = pa.schema(
+    [
+        pa.field("side", pa.string(), nullable=False),
+        pa.field("product_id", pa.int64(), nullable=False),
+        pa.field("image_number", pa.int8(), nullable=False),
+        pa.field("category_id", pa.int64(), nullable=False),
+        pa.field("score", pa.float32(), nullable=False),
+    ]
+)
 
 
 def features_schema(num_features: int, mirrored: bool) -> pa.Schema:

@@ -30,6 +30,10 @@ TINY = {
         r"\| ours, anchored \| 300 \| 1 \| 0\.7",
     ),
     "benchmarks.belief.comparison_coverage": (["--repeats", "1", "--groups", "40"], r"\| 40 \| \d"),
+    "benchmarks.belief.drift": (
+        ["--pairs", "2", "--draws", "1", "--products", "200", "--clean", "absent"],
+        r"\| drawn wine \| class renamed \| by groups, half and half \| \d+ \| 1 of 1 \|",
+    ),
     "benchmarks.belief.features": (
         ["--products", "300", "--filters", "20", "--clean", "absent"],
         r"\| drawn wine \| descriptor \| 1316 \|",

@@ -1,0 +1,54 @@
+"""Two labels artifacts beside each other: groups across both, and which products are compared."""
+
+import numpy as np
+import pandas as pd
+
+from cdiscount_tasks.labelling.groups import group_products
+from cdiscount_tasks.vocabulary import TEST
+
+
+def join_groups(before: pd.DataFrame, now: pd.DataFrame) -> pd.Series:
+    """Tie the products of two labels artifacts together.
+
+    A product that both have is one product. Two products are of one group where either artifact has them in one, or
+    where they share a picture, by its pixels, across the two.
+
+    Args:
+        before: Columns product_id, group_id, pixel_hash; a row an image.
+        now: The same of the other artifact.
+
+    Returns:
+        The joint group of each product of either, by product_id: the smallest product_id of the group.
+    """
+    product_ids = np.unique(np.concatenate([before["product_id"], now["product_id"]]))
+    both = pd.concat([before.assign(side=0), now.assign(side=1)], ignore_index=True)
+    product = np.searchsorted(product_ids, both["product_id"])
+    picture = pd.factorize(both["pixel_hash"])[0]
+    group = both.groupby(["side", "group_id"], sort=False).ngroup().to_numpy()
+    joint = group_products(product_ids, product, picture.astype(np.int64), group.astype(np.int64))
+    return pd.Series(joint, index=pd.Index(product_ids, name="product_id"))
+
+
+def compared_products(before: pd.DataFrame, now: pd.DataFrame, joint: pd.Series, changed: np.ndarray) -> pd.DataFrame:
+    """Choose what a model learnt from, and what is new since then.
+
+    Learnt from are the products of train and validation. New are those that the earlier labels lack, and those whose
+    pictures are no longer the same. Groups with a product of the earlier test split are left out on both sides: else
+    new copies of a test product would speak without the old ones.
+
+    Args:
+        before: Columns product_id, category_id, split; a row a product.
+        now: Columns product_id, category_id.
+        joint: What `join_groups` gave.
+        changed: int64, product_id of those whose pictures are others now.
+
+    Returns:
+        Columns product_id, category_id, is_now, group; a changed product twice.
+    """
+    is_test = before["split"] == TEST
+    of_test = joint.reindex(before.loc[is_test, "product_id"])
+    is_new = ~now["product_id"].isin(before["product_id"]) | now["product_id"].isin(changed)
+    sides = [before.loc[~is_test, ["product_id", "category_id"]], now.loc[is_new, ["product_id", "category_id"]]]
+    both = pd.concat([side.assign(is_now=bool(number)) for number, side in enumerate(sides)], ignore_index=True)
+    both["group"] = joint.reindex(both["product_id"]).to_numpy()
+    return both[~both["group"].isin(of_test)].reset_index(drop=True)

@@ -1,0 +1,54 @@
+import numpy as np
+import pandas as pd
+
+from cdiscount_tasks.labelling.joint_groups import compared_products, join_groups
+
+
+def images(*rows):
+    return pd.DataFrame(rows, columns=["product_id", "group_id", "pixel_hash"])
+
+
+def products(*rows):
+    return pd.DataFrame(rows, columns=["product_id", "category_id", "split"])
+
+
+def test_a_new_copy_of_an_old_picture_joins_its_group():
+    joint = join_groups(images((1, 1, b"a"), (2, 2, b"b")), images((3, 3, b"b"), (4, 4, b"c")))
+    assert joint.to_dict() == {1: 1, 2: 2, 3: 2, 4: 4}
+
+
+def test_groups_of_either_side_stay_together_and_a_product_of_both_joins_them():
+    before = images((1, 1, b"a"), (2, 1, b"a"))
+    now = images((2, 2, b"x"), (3, 2, b"x"), (9, 9, b"y"))
+    assert join_groups(before, now).to_dict() == {1: 1, 2: 1, 3: 1, 9: 9}
+
+
+def test_products_tied_by_look_alikes_stay_together():
+    """They share a group and no picture."""
+    assert join_groups(images((5, 5, b"a"), (6, 5, b"b")), images((7, 7, b"b"))).to_dict() == {5: 5, 6: 5, 7: 5}
+
+
+def test_the_same_number_of_two_groups_ties_nothing():
+    assert join_groups(images((1, 1, b"a"), (2, 1, b"a")), images((3, 1, b"z"))).to_dict() == {1: 1, 2: 1, 3: 3}
+
+
+def compare(before, now, joint, changed=()):
+    found = compared_products(before, now, pd.Series(joint), np.array(changed, np.int64))
+    return set(found[["product_id", "is_now", "group"]].itertuples(index=False, name=None))
+
+
+def test_old_products_of_train_and_validation_are_compared_with_new_ones():
+    before = products((1, 7, "train"), (2, 7, "validation"))
+    now = products((1, 7, "train"), (2, 7, "train"), (3, 7, "test"))
+    assert compare(before, now, {1: 1, 2: 2, 3: 3}) == {(1, False, 1), (2, False, 2), (3, True, 3)}
+
+
+def test_a_product_with_new_pictures_is_on_both_sides():
+    both = products((1, 7, "train"))
+    assert compare(both, both, {1: 1}, [1]) == {(1, False, 1), (1, True, 1)}
+
+
+def test_groups_of_the_old_test_split_are_left_out_with_their_new_copies():
+    before = products((1, 7, "test"), (2, 7, "train"))
+    now = products((1, 7, "test"), (3, 7, "test"), (4, 7, "train"))
+    assert compare(before, now, {1: 1, 2: 2, 3: 1, 4: 2}) == {(2, False, 2), (4, True, 2)}
