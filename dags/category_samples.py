@@ -143,6 +143,22 @@ def audit_labels(sample_name, run_id=None) -> str:
     return make("audit", sample_name, run_id)
 
 
+@stage_task(task_display_name="Look for drift", retries=2, execution_timeout=timedelta(hours=2))
+def find_drift(sample_name, run_id=None) -> str:
+    """Compare this catalogue with what the champion learnt from: class shares, looks of the pictures, features.
+
+    **Reads** pictures, labels and features of this run and of the champion's.
+    **Leaves** the figures with their alarms, and which pictures show the drift; nothing where there is no champion.
+    **If it fails**, clear the task.
+    """
+    from cdiscount_tasks.errors import StepLeftOut
+
+    try:
+        return make("drift", sample_name, run_id)
+    except StepLeftOut as why:
+        return str(why)  # the report comes all the same
+
+
 @stage_task(task_display_name="Judge the model", retries=2, execution_timeout=timedelta(hours=12))
 def judge_model(sample_name, run_id=None) -> str:
     """Compare the model with the champion, product by product.
@@ -228,8 +244,8 @@ def sample_dag(sample: SampleConfig) -> DAG:
         promoted = promote_model.override(outlets=[assets.champion_changes(name)])(name)
         chain(indexed, notice_changes(name), draw_sample(name), labels, model, evaluation, judge_model(name), report)
         chain(report, asked, promoted)
-        chain(labels, features, [model, audit])
-        chain(audit, report)
+        chain(labels, features, model)
+        chain(features, [audit, find_drift(name)], report)
 
     return pipeline()
 

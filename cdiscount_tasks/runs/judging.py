@@ -9,9 +9,9 @@ from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.runs import looks, registry
 from cdiscount_tasks.runs.decisions import Candidate, Entry, Look, Promotion, RollBack, promotions
-from cdiscount_tasks.runs.run import Run
+from cdiscount_tasks.runs.run import Run, open_run
 from cdiscount_tasks.stages import evaluation
-from cdiscount_tasks.stages.inputs import JudgedModel
+from cdiscount_tasks.stages.inputs import CatalogueSide, JudgedModel
 from cdiscount_tasks.stages.judgement import (
     JudgementResult,
     Opponent,
@@ -167,3 +167,26 @@ def judge_run(run: Run, at: Folders) -> JudgementResult:
         look = _the_look(run, registry.history(name, run.environment), recorded.look)
     config = run.config.sample.promotion
     return judge_model(sides.challenger, sides.opponent, look, sides.reasons, run.artifacts_dir, config)
+
+
+def reason_without_champion(run: Run) -> str | None:
+    """Return why there is no champion that a run's data could be compared with; None: there is one."""
+    name = run.config.sample.name
+    try:
+        return None if registry.champion(name, run.environment) else f"{name} has no champion yet"
+    except DataError as error:
+        return str(error)
+
+
+def drift_sides(run: Run, at: Folders) -> tuple[CatalogueSide, CatalogueSide]:
+    """Return what is compared for drift: this run's data, and what the champion learnt from."""
+    root = run.environment.work_dir
+    candidate = promotions(registry.history(run.config.sample.name, run.environment))[-1].candidate
+    try:
+        features = open_run(candidate.sample_name, candidate.run_id).folders().get("features")
+    except DataError:
+        features = None  # that run's folder was removed
+    if features is not None and not features.is_dir():
+        features = None
+    now = CatalogueSide(at["sample"], at["labels"], at.get("features"))
+    return now, CatalogueSide(root / candidate.sample, root / candidate.labels, features)

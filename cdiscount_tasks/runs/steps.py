@@ -148,6 +148,20 @@ def _evaluation(run: Run, at: Folders) -> Plan:
     )
 
 
+def _without_champion(run: Run) -> str | None:
+    from cdiscount_tasks.runs import judging
+
+    return judging.reason_without_champion(run)
+
+
+def _drift(run: Run, at: Folders) -> Plan:
+    from cdiscount_tasks.runs import judging
+    from cdiscount_tasks.stages import drift
+
+    sides = judging.drift_sides(run, at)
+    return Plan(partial(drift.drift_recipe, *sides), partial(drift.find_drift, *sides, run.artifacts_dir))
+
+
 def _judgement(run: Run, at: Folders) -> Plan:
     from cdiscount_tasks.runs import judging
 
@@ -179,6 +193,15 @@ STEPS = (
     Step("model", ("sample", "labels", "features"), _model, summaries.of_model, needed=False),
     Step("evaluation", ("sample", "labels", "model"), _evaluation, summaries.of_evaluation),
     Step(
+        "drift",
+        ("sample", "labels", "features"),
+        _drift,
+        summaries.of_drift,
+        left_out=_without_champion,
+        by_registry=True,
+        needed=False,
+    ),
+    Step(
         "judgement",
         ("index", "sample", "labels", "model", "evaluation"),
         _judgement,
@@ -188,7 +211,7 @@ STEPS = (
     ),
     Step(
         "report",
-        ("index", "sample", "labels", "features", "audit", "model", "evaluation", "judgement"),
+        ("index", "sample", "labels", "features", "audit", "model", "evaluation", "drift", "judgement"),
         _report,
         summaries.of_report,
     ),

@@ -142,3 +142,9 @@ def of_judgement(result: Result) -> str:
     look = f" (look {result['look']})" if result["look"] else ""
     then = "is to become the champion" if result["promotes"] else "does not become the champion"
     return f"{verdict}{found}{look}: {then}{_again(result)}"
+
+
+def of_drift(result: Result) -> str:
+    """Tell whether the catalogue has changed since the champion learnt."""
+    found = f"{_count(result['num_new_products'], 'new product')}, {_count(result['num_alarms'], 'alarm')}"
+    return f"{found}{_again(result)}"
