@@ -42,6 +42,7 @@ what a training tells who watches it, what is shown, how a number is written."""
 MAY_OPEN_FILES = {
     "labelling/reviewed_lists.py",
     "learning/networks/checkpoints.py",
+    "learning/networks/loading.py",
     "learning/pictures/inputs.py",
     "pages/parts/templating.py",
     "pages/report/class_table.py",

@@ -22,7 +22,6 @@ from cdiscount_tasks.learning.measuring import choices
 from cdiscount_tasks.learning.measuring.calibration import Calibration, choose_calibration, tempered
 from cdiscount_tasks.learning.measuring.joining import joint_probabilities
 from cdiscount_tasks.learning.measuring.metrics import squared_errors
-from cdiscount_tasks.learning.pictures.images import RESIZE_RULE
 from cdiscount_tasks.learning.pictures.inputs import Inputs, hold_images
 from cdiscount_tasks.machine.gpus import prepare_device
 from cdiscount_tasks.pages.parts.words import percent
@@ -92,29 +91,10 @@ def _load_model(model_dir: Path) -> tuple[Any, dict[str, Any]]:
         DataError: If it is damaged, cannot be loaded, or its weights are no finite numbers.
     """
     verify_artifact(model_dir)
-    import keras
-
-    from cdiscount_tasks.learning.networks.soundness import check_network
+    from cdiscount_tasks.learning.networks.loading import load_network
 
     contract = read_json(model_dir / "input.json")
-    if contract.get("resize") != RESIZE_RULE:
-        raise DataError(
-            f"{model_dir}: wants pictures scaled by {contract.get('resize')!r}, this code does {RESIZE_RULE!r}; "
-            "train it again"
-        )
-    path = model_dir / "model.keras"
-    path.read_bytes()  # what the system cannot read for now is no damage: its error passes, and a retry may succeed
-    try:
-        network = keras.saving.load_model(path, compile=False, safe_mode=True)
-    except MemoryError:
-        raise
-    except Exception as error:  # a damaged file gives Keras', zip's and HDF5's errors of any kind, RecursionError too
-        raise DataError(
-            f"{path}: cannot be loaded ({type(error).__name__}: {' '.join(str(error).split())[:200]}), though it "
-            f"has the bytes that were published; remove {model_dir} and run again from train_model"
-        ) from error
-    check_network(network, contract.get("image_size"), path)
-    return network, contract
+    return load_network(model_dir / "model.keras", contract), contract
 
 
 def _choose_calibration(products: pd.DataFrame, probabilities: np.ndarray) -> Calibration:

@@ -70,3 +70,12 @@ class SampleChoice(NamedTuple):
     name: str
     title: str
     category_ids: tuple[int, ...] | None
+
+
+class ModelClass(NamedTuple):
+    """A class of a model: the shop's id, and its names at three levels."""
+
+    category_id: int
+    level1: str
+    level2: str
+    level3: str

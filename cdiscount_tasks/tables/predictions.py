@@ -32,6 +32,20 @@ class Predictions(NamedTuple):
     top_classes: npt.NDArray[np.int64]
 
 
+class ImageProbabilities(NamedTuple):
+    """What was predicted of single images, as far as it is kept.
+
+    Attributes:
+        images: product_id, image_number, split and class_index, row for row as written.
+        classes: int64, [num_images, num_kept]: of which classes the probabilities are.
+        probabilities: float32, [num_images, num_kept].
+    """
+
+    images: "pd.DataFrame"
+    classes: npt.NDArray[np.int64]
+    probabilities: npt.NDArray[np.float32]
+
+
 def _matrix(column: pa.ChunkedArray, width: int) -> npt.NDArray[Any]:
     """Return a column of lists of one length as a matrix."""
     values = column.combine_chunks().flatten()
@@ -77,6 +91,27 @@ def read_image_predictions(evaluation_dir: Path, num_classes: int) -> "pd.DataFr
     schema = schemas.prediction_schema(num_classes, by_image=True)
     images: pd.DataFrame = parquet.read_table(evaluation_dir / IMAGE_PREDICTIONS, schema, _OF_IMAGES).to_pandas()
     return images
+
+
+def read_image_probabilities(evaluation_dir: Path, num_classes: int) -> ImageProbabilities:
+    """Read the probabilities of single images: of all classes up to 256, else of the ten most probable.
+
+    Args:
+        evaluation_dir: Finished evaluation artifact.
+        num_classes: Of the model, which decides what a row keeps.
+
+    Raises:
+        DataError: If the file is missing, damaged or of another number of classes.
+    """
+    schema = schemas.prediction_schema(num_classes, by_image=True)
+    table = parquet.read_table(evaluation_dir / IMAGE_PREDICTIONS, schema)
+    probabilities = _matrix(table["probabilities"], schema.field("probabilities").type.list_size)
+    if "top_classes" in table.column_names:
+        classes = _matrix(table["top_classes"], probabilities.shape[1]).astype(np.int64)
+    else:
+        classes = np.broadcast_to(np.arange(num_classes), probabilities.shape)
+    images = table.select(["product_id", "image_number", "split", "class_index"]).to_pandas()
+    return ImageProbabilities(images, classes, probabilities)
 
 
 def read_judged(folder: Path) -> "pd.DataFrame":

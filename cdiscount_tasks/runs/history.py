@@ -1,0 +1,161 @@
+"""The files of a sample's registry: history.jsonl, which is the truth, and champion.json, its last word.
+
+A change of champion is a line of history first; then champion.json, which holds the same record, is replaced whole.
+Whoever opens the registry after a process died between the two finishes it. Order is by number, never by clock.
+"""
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from pydantic import ValidationError
+
+from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
+from cdiscount_tasks.artifacts.files import replace_file
+from cdiscount_tasks.artifacts.journal import append_record, read_journal, read_record, with_hash
+from cdiscount_tasks.artifacts.json_files import NO_SUCH_FILE, write_json
+from cdiscount_tasks.artifacts.locks import lock, lock_if_free
+from cdiscount_tasks.errors import ConfigError, DataError
+from cdiscount_tasks.runs.decisions import Decision, Entry, Look, Promotion, RollBack, entry_of, last_promotion
+from cdiscount_tasks.settings.sentences import in_short
+
+logger = logging.getLogger(__name__)
+
+HISTORY, CHAMPION = "history.jsonl", "champion.json"
+_LOCK = ".lock"
+
+EntryT = TypeVar("EntryT", Look, Decision, RollBack)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _read_entries(folder: Path) -> list[Entry]:
+    """Read the lines of a history.
+
+    Raises:
+        DataError: If one is damaged, of another version, or not numbered as its place says; names file and line.
+    """
+    path = folder / HISTORY
+    entries: list[Entry] = []
+    for line in read_journal(path):
+        where = f"{path}: line {line.number}"
+        try:
+            entry = entry_of(line.record)
+        except ValidationError as error:
+            raise DataError(f"{where} is of another version ({error.errors()[0]['msg']}): use the newer one") from error
+        if entry.number != len(entries) + 1:
+            raise DataError(
+                f"{where} has number {entry.number}, expected {len(entries) + 1}: a line was removed, added or written "
+                "twice; restore the file from a backup"
+            )
+        entries.append(entry)
+    return entries
+
+
+def read_champion_file(folder: Path) -> Entry | None:
+    """Read champion.json; None: it is missing or damaged, and is written again from history."""
+    path = folder / CHAMPION
+    try:
+        return entry_of(read_record(path.read_bytes()))
+    except NO_SUCH_FILE:
+        return None
+    except ValueError as error:
+        logger.warning("%s: cannot be read (%s); history is used", path, error)
+        return None
+
+
+class _Found(NamedTuple):
+    """What both files say.
+
+    Attributes:
+        entries: All lines.
+        lost: The last of them, where champion.json has it and history does not.
+        unfinished: What made the champion, where champion.json says something else.
+    """
+
+    entries: list[Entry]
+    lost: Entry | None
+    unfinished: Promotion | None
+
+
+def _find(folder: Path) -> _Found:
+    """Read both files, champion.json first: a champion that is made meanwhile is in history then."""
+    pointer = read_champion_file(folder)
+    entries, lost = _read_entries(folder), None
+    if pointer is not None and pointer.number > len(entries):
+        if pointer.number > len(entries) + 1:
+            raise DataError(
+                f"{folder / HISTORY}: ends with number {len(entries)}, but {CHAMPION} beside it has number "
+                f"{pointer.number}: lines are missing; restore the file from a backup"
+            )
+        lost = pointer
+        entries.append(pointer)
+    promotion = last_promotion(entries)
+    return _Found(entries, lost, promotion if promotion != pointer else None)
+
+
+def _settle(folder: Path) -> list[Entry]:
+    """Finish what a process that died has begun; the caller holds the lock."""
+    found = _find(folder)
+    if found.lost is not None:
+        logger.warning("%s: lacks its last line, which %s has: written again", folder / HISTORY, CHAMPION)
+        append_record(folder / HISTORY, found.lost.model_dump(mode="json"))
+    if found.unfinished is not None:
+        write_champion_file(folder, found.unfinished)
+    return found.entries
+
+
+def write_champion_file(folder: Path, entry: Entry) -> None:
+    """Replace champion.json whole; the caller holds the lock."""
+    record = with_hash(entry.model_dump(mode="json"))
+    replace_file(folder / CHAMPION, lambda aside: write_json(aside, record))
+
+
+def read_history(folder: Path) -> list[Entry]:
+    """Read a history, and finish what a process that died has begun where this user may write.
+
+    Raises:
+        DataError: If a line is damaged or missing.
+        OSError: If a file cannot be read for now.
+    """
+    found = _find(folder)
+    if found.lost is not None or found.unfinished is not None:
+        with contextlib.suppress(OSError, ConfigError), lock_if_free(folder / _LOCK) as is_held:
+            if is_held:  # else whoever holds it is about to finish
+                return _settle(folder)
+    return found.entries
+
+
+@contextmanager
+def writing(folder: Path) -> Iterator[list[Entry]]:
+    """Hold a registry for writing, with nothing left unfinished; gives its lines, which `append` extends.
+
+    Raises:
+        ConfigError: If the disk is full, the folder cannot be written, or its file system has no locks.
+        DataError: If a line is damaged or missing.
+    """
+    with disk_faults_told(folder), lock(folder / _LOCK, f"the registry of {folder.name}"):
+        yield _settle(folder)
+
+
+def append(folder: Path, entries: list[Entry], kind: type[EntryT], **facts: Any) -> EntryT:
+    """Append a line; the caller holds the registry for writing, and got its lines from it.
+
+    Raises:
+        ConfigError: If a fact cannot be written down.
+    """
+    try:
+        entry = kind(number=len(entries) + 1, at=_now(), **facts)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise ConfigError(f"{where} is {in_short(first['input'])}: {first['msg']}; change it and try again") from error
+    append_record(folder / HISTORY, entry.model_dump(mode="json"))
+    entries.append(entry)
+    return entry
