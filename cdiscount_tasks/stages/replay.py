@@ -27,7 +27,23 @@ logger = logging.getLogger(__name__)
 
 MOST_IMAGES = 256
 
-EXACT = 1e-5
+
+class Tolerance(NamedTuple):
+    """By how much probabilities may differ, absolute: one at most, and the mean over images of the largest of each."""
+
+    most: float
+    mean: float
+
+
+# Measured on 256 test images of two networks (a tuned mobilenet_v3_small, a small_cnn), each computed by two different
+# implementations (oneDNN, Eigen) and against float32: float32 differs by 1.7e-6 at most; numbers of 10 bits by 0.019 and
+# 0.001 in the mean; of 7 bits by 0.13 and 0.009. A rounding early in a network grows in its later layers.
+_WHOLE = Tolerance(1e-5, 1e-5)
+_OF_PRECISION = {
+    "float32": _WHOLE,
+    "mixed_float16": Tolerance(0.05, 0.005),
+    "mixed_bfloat16": Tolerance(0.3, 0.03),
+}
 
 
 class Replayed(NamedTuple):
@@ -36,7 +52,7 @@ class Replayed(NamedTuple):
     Attributes:
         num_images: How many test images were predicted again.
         max_difference: The largest difference of a probability, absolute.
-        tolerance: What was allowed.
+        tolerance: What was allowed of one.
     """
 
     num_images: int
@@ -62,9 +78,15 @@ def choose_images(images: pd.DataFrame, most: int = MOST_IMAGES) -> np.ndarray:
     return np.sort(shuffled[first])
 
 
-def tolerance_of(model_dir: Path, evaluation_dir: Path) -> float:
-    """Return by how much a probability may differ, by where and in which precision it was recorded."""
-    return EXACT
+def tolerance_of(precision: str, device: str) -> Tolerance:
+    """Return by how much probabilities may differ here from those that were recorded.
+
+    Args:
+        precision: Keras' dtype policy of the model.
+        device: On which it was evaluated. GPUs multiply float32 numbers with 10 bits of their mantissas (TF32).
+    """
+    on_gpu = device.startswith("GPU")
+    return _OF_PRECISION["mixed_float16" if on_gpu and precision == "float32" else precision]
 
 
 def _answers(model_dir: Path, sample_dir: Path, asked: pd.DataFrame, num_classes: int) -> np.ndarray:
@@ -84,26 +106,31 @@ def _answers(model_dir: Path, sample_dir: Path, asked: pd.DataFrame, num_classes
     return answers
 
 
-def _compare(recorded: ImageProbabilities, answers: np.ndarray, tolerance: float, model_dir: Path) -> Replayed:
+def compare(recorded: ImageProbabilities, answers: np.ndarray, tolerance: Tolerance, path: Path) -> Replayed:
     """Compare answers with what was recorded of the same images.
 
+    Args:
+        recorded: Of each image.
+        answers: float32, [num_images, num_classes], row for row.
+        tolerance: By how much they may differ.
+        path: Of the model, for messages.
+
     Raises:
-        DataError: If one differs by more than the tolerance; names the image that differs most.
+        DataError: If they differ by more; names the image that differs most.
     """
     found = np.take_along_axis(answers, recorded.classes, axis=1)
     difference = np.abs(found - recorded.probabilities)
     place = np.unravel_index(int(difference.argmax()), difference.shape)
-    worst = float(difference[place])
-    if worst > tolerance:
+    worst, mean = float(difference[place]), float(difference.max(axis=1).mean())
+    if worst > tolerance.most or mean > tolerance.mean:
         image, expected = recorded.images.iloc[place[0]], recorded.probabilities[place]
-        num_other = int((difference > tolerance).any(axis=1).sum())
         raise DataError(
-            f"{model_dir / 'model.keras'}: gives image {image['image_number']} of product {image['product_id']} the "
-            f"probability {found[place]:.6f} for class {recorded.classes[place]}, expected {expected:.6f} as its "
-            f"evaluation recorded, to {tolerance:g} ({num_other} of {len(found)} images differ by more); it is not the "
-            "model that was measured, or this machine computes differently: run again from evaluate_model"
+            f"{path}: gives image {image['image_number']} of product {image['product_id']} the probability "
+            f"{found[place]:.6f} for class {recorded.classes[place]}, expected {expected:.6f} as its evaluation recorded, "
+            f"to {tolerance.most:g} ({mean:.2g} in the mean of {len(found)} images, expected up to {tolerance.mean:g}); "
+            "it is not the model that was measured, or this machine computes differently: run again from evaluate_model"
         )
-    return Replayed(len(found), worst, tolerance)
+    return Replayed(len(found), worst, tolerance.most)
 
 
 def repeat_answers(model_dir: Path, evaluation_dir: Path, sample_dir: Path) -> Replayed:
@@ -120,11 +147,11 @@ def repeat_answers(model_dir: Path, evaluation_dir: Path, sample_dir: Path) -> R
     """
     for artifact_dir in (model_dir, evaluation_dir):
         verify_artifact(artifact_dir)
-    inputs = read_manifest(evaluation_dir)["inputs"]
-    for name, artifact_dir in (("model", model_dir), ("sample", sample_dir)):
-        if inputs[name] != (found := read_manifest(artifact_dir)["identity"]):
+    evaluation, model = read_manifest(evaluation_dir), read_manifest(model_dir)
+    for name, found in (("model", model["identity"]), ("sample", read_manifest(sample_dir)["identity"])):
+        if evaluation["inputs"][name] != found:
             raise DataError(
-                f"{evaluation_dir}: is of {name} {inputs[name]}, expected {found} ({artifact_dir}); run again from "
+                f"{evaluation_dir}: is of {name} {evaluation['inputs'][name]}, expected {found}; run again from "
                 "evaluate_model"
             )
     num_classes = read_table(model_dir / "classes.parquet", CLASSES).num_rows
@@ -134,4 +161,5 @@ def repeat_answers(model_dir: Path, evaluation_dir: Path, sample_dir: Path) -> R
         raise DataError(f"{evaluation_dir}: has no test image, expected one at least; run again from evaluate_model")
     recorded = ImageProbabilities(recorded.images.iloc[chosen], *(part[chosen] for part in recorded[1:]))
     answers = _answers(model_dir, sample_dir, recorded.images, num_classes)
-    return _compare(recorded, answers, tolerance_of(model_dir, evaluation_dir), model_dir)
+    tolerance = tolerance_of(model["result"]["precision"], evaluation["result"]["device"])
+    return compare(recorded, answers, tolerance, model_dir / "model.keras")

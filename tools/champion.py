@@ -1,0 +1,125 @@
+"""`make champion SAMPLE=wine`: the model in use, since when and why; `BACK_TO=<decision>` rolls back to an earlier."""
+
+import os
+import pwd
+import sys
+import time
+from collections.abc import Sequence
+
+from tools.stopping import end_at_once
+
+if __name__ == "__main__":
+    end_at_once()  # before the imports below, which take a second
+
+from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.pages.parts.words import percent
+from cdiscount_tasks.runs import promotion, registry
+from cdiscount_tasks.runs.decisions import Decision, Entry, Judged, Look, promotions
+from tools.airflow.home import ToolError
+from tools.command import exit_status, say
+
+_HEAD = ("no", "when (UTC)", "what", "run", "verdict", "look", "by", "why")
+_WIDEST = 44
+
+
+def _difference(judged: Judged) -> str:
+    """Say a verdict with its difference in points."""
+    if judged.difference is None:
+        return judged.verdict
+    value, low, high = (judged.difference.value, judged.difference.low, judged.difference.high)
+    interval = "" if low is None or high is None else f" ({100 * low:+.1f} to {100 * high:+.1f})"
+    return f"{judged.verdict} {100 * value:+.1f}{interval}"
+
+
+def _row(entry: Entry) -> tuple[str, ...]:
+    when = entry.at[:16].replace("T", " ")
+    if isinstance(entry, Look):
+        return (str(entry.number), when, "look", entry.challenger, "", str(entry.look), "", "")
+    what = entry.outcome.replace("_", " ") if isinstance(entry, Decision) else f"back to {entry.back_to}"
+    verdict = _difference(entry.judged) if isinstance(entry, Decision) else entry.verdict
+    look = str(entry.judged.look or "") if isinstance(entry, Decision) else ""
+    return (str(entry.number), when, what, entry.candidate.run_id, verdict, look, entry.who, entry.reason)
+
+
+def _cut(text: str) -> str:
+    plain = " ".join(text.split())
+    return plain if len(plain) <= _WIDEST else f"{plain[: _WIDEST - 3]}..."
+
+
+def table_of(entries: Sequence[Entry]) -> list[str]:
+    """Return a history as lines, with a head; columns are as wide as what they hold, long texts are cut."""
+    rows = [_HEAD, *(tuple(map(_cut, _row(entry))) for entry in entries)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _sample_name() -> str:
+    """Return the sample that SAMPLE names.
+
+    Raises:
+        ToolError: If it names none with a registry; says which there are.
+    """
+    name, known = os.environ.get("SAMPLE", ""), registry.registered_samples()
+    if name in known:
+        return name
+    has = f"those that have a champion or a history are: {', '.join(known)}" if known else "no sample has a history yet"
+    raise ToolError(f"SAMPLE is {name!r}, expected a sample, as in `make champion SAMPLE=wine`; {has}")
+
+
+def _user() -> str:
+    """Return the system's user, by number where it has no name."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"user {os.getuid()}"
+
+
+def _roll_back(sample_name: str, back_to: str) -> None:
+    if not back_to.isascii() or not back_to.isdecimal():
+        known = ", ".join(str(entry.number) for entry in promotions(registry.history(sample_name)))
+        raise ToolError(f"BACK_TO is {back_to!r}, expected the number of a decision that made a champion: {known}")
+    started = time.monotonic()
+    try:
+        entry = promotion.roll_back(sample_name, int(back_to), who=_user(), reason=os.environ.get("REASON", ""))
+    except RuntimeError as error:
+        raise ToolError(str(error)) from error
+    took_s, num = time.monotonic() - started, entry.model.num_repeated
+    say(f"rolled back to decision {entry.back_to} in {took_s:.1f} s, {num} recorded answers repeated")
+
+
+def _say_champion(sample_name: str) -> int:
+    """Say who it is; returns the exit status: 1 where it cannot be used."""
+    try:
+        found = registry.champion(sample_name)
+    except DataError as error:
+        say(str(error))
+        return 1
+    if found is None:
+        say(f"{sample_name} has no champion: no model was promoted yet")
+        return 0
+    made = promotions(registry.history(sample_name))[-1]
+    say(f"The champion of {sample_name} is the model of run {found.run_id} (preset {found.preset}).")
+    say(f"    since      {found.since} by decision {found.decision}")
+    say(f"    verdict    {found.verdict}, decided by {made.who}{f': {made.reason}' if made.reason else ''}")
+    say(f"    accuracy   {percent(found.accuracy)} of its test products, {len(found.classes)} classes")
+    say(f"    model      {found.path / 'model.keras'}")
+    say(f"    report     {found.report_dir / 'report.html'}")
+    return 0
+
+
+def main() -> int:
+    """Roll back where BACK_TO is given, then print the champion and the history; returns the exit status."""
+    sample_name, back_to = _sample_name(), os.environ.get("BACK_TO", "")
+    if back_to:
+        _roll_back(sample_name, back_to)
+    elif os.environ.get("REASON"):
+        raise ToolError("REASON is given without BACK_TO, which names the decision to roll back to")
+    status = _say_champion(sample_name)
+    say("")
+    for line in table_of(registry.history(sample_name)):
+        say(line)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(exit_status(main))
