@@ -36,8 +36,8 @@ class Tolerance(NamedTuple):
 
 
 # Measured on 256 test images of two networks (a tuned mobilenet_v3_small, a small_cnn), each computed by two different
-# implementations (oneDNN, Eigen) and against float32: float32 differs by 1.7e-6 at most; numbers of 10 bits by 0.019 and
-# 0.001 in the mean; of 7 bits by 0.13 and 0.009. A rounding early in a network grows in its later layers.
+# implementations (oneDNN, Eigen) and against float32: float32 differs by 1.7e-6 at most; numbers of 10 bits by 0.019,
+# 0.001 in the mean; of 7 bits by 0.13, 0.009 in the mean. A rounding early in a network grows in its later layers.
 _WHOLE = Tolerance(1e-5, 1e-5)
 _OF_PRECISION = {
     "float32": _WHOLE,
@@ -126,9 +126,10 @@ def compare(recorded: ImageProbabilities, answers: np.ndarray, tolerance: Tolera
         image, expected = recorded.images.iloc[place[0]], recorded.probabilities[place]
         raise DataError(
             f"{path}: gives image {image['image_number']} of product {image['product_id']} the probability "
-            f"{found[place]:.6f} for class {recorded.classes[place]}, expected {expected:.6f} as its evaluation recorded, "
-            f"to {tolerance.most:g} ({mean:.2g} in the mean of {len(found)} images, expected up to {tolerance.mean:g}); "
-            "it is not the model that was measured, or this machine computes differently: run again from evaluate_model"
+            f"{found[place]:.6f} for class {recorded.classes[place]}, expected {expected:.6f} as its evaluation "
+            f"recorded, to {tolerance.most:g} ({mean:.2g} in the mean of {len(found)} images, expected up to "
+            f"{tolerance.mean:g}); it is not the model that was measured, or this machine computes "
+            "differently: run again from evaluate_model"
         )
     return Replayed(len(found), worst, tolerance.most)
 

@@ -1,6 +1,6 @@
 """Accidents of a registry, each in forked processes: deaths at every line, at random moments, races.
 
-`python -m tests.material.registry_accidents <lines|moments|races|looks> <folder> <number>` prints what was seen, as JSON.
+`python -m tests.material.registry_accidents <lines|moments|races|looks> <folder> <number>` prints JSON: what was seen.
 """
 
 import json

@@ -5,9 +5,13 @@ import yaml
 
 from cdiscount_tasks.artifacts.publish import Made, build_artifact, rebuild_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
+from cdiscount_tasks.runs import promotion, registry, replay
+from cdiscount_tasks.runs.decisions import last_promotion
 from cdiscount_tasks.runs.start import start_run
+from cdiscount_tasks.stages.replay import Replayed
 from tests.material.colours_sample import SETTINGS, Place
 from tests.material.finished_reports import finish_at
+from tests.material.registry_models import environment_in, judged_as, make_candidate
 from tests.material.tiny_catalogue import BLUE, YELLOW
 
 FIRST_S = 1_790_000_000
@@ -51,3 +55,30 @@ def place(tmp_path, tiny_path, monkeypatch):
 @pytest.fixture
 def runs(place):
     return Runs(place)
+
+
+class Promoted:
+    """A registry of wine, into which runs with models of a few bytes are promoted."""
+
+    def __init__(self, root):
+        self.environment = environment_in(root)
+        self.folder = registry.registry_dir("wine", self.environment)
+
+    def __call__(self, run_id, decline_after=False, reason="", **facts):
+        candidate = make_candidate(self.environment, run_id)
+        now = last_promotion(registry.history("wine", self.environment)) if "expected" not in facts else None
+        wanted = {"expected": now.number if now else None, "who": "rule", "reason": reason, **facts}
+        entry = promotion.promote(candidate, judged_as(), environment=self.environment, **wanted)
+        if decline_after:
+            other = make_candidate(self.environment, f"not {run_id}")
+            promotion.decline(
+                other, judged_as("worse"), environment=self.environment, **{**wanted, "expected": entry.number}
+            )
+        return entry
+
+
+@pytest.fixture
+def promoted(tmp_path, monkeypatch):
+    """Return what promotes a run; no network is loaded for it."""
+    monkeypatch.setattr(replay, "replay", lambda *_: Replayed(256, 0.0, 1e-5))
+    return Promoted(tmp_path)
