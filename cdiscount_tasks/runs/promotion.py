@@ -211,7 +211,6 @@ def roll_back(
             folder,
             entries,
             RollBack,
-            check_expected,
             back_to=wanted.back_to if isinstance(wanted, RollBack) else wanted.number,
             candidate=wanted.candidate,
             champion=promotions(entries)[-1].number,
