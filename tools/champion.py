@@ -66,7 +66,7 @@ def _sample_name() -> str:
     raise ToolError(f"SAMPLE is {name!r}, expected a sample, as in `make champion SAMPLE=wine`; {has}")
 
 
-def _user() -> str:
+def system_user() -> str:
     """Return the system's user, by number where it has no name."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name
@@ -80,7 +80,7 @@ def _roll_back(sample_name: str, back_to: str) -> None:
         raise ToolError(f"BACK_TO is {back_to!r}, expected the number of a decision that made a champion: {known}")
     started = time.monotonic()
     try:
-        entry = promotion.roll_back(sample_name, int(back_to), who=_user(), reason=os.environ.get("REASON", ""))
+        entry = promotion.roll_back(sample_name, int(back_to), who=system_user(), reason=os.environ.get("REASON", ""))
     except RuntimeError as error:
         raise ToolError(str(error)) from error
     took_s, num = time.monotonic() - started, entry.model.num_repeated

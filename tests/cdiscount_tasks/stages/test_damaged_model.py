@@ -7,29 +7,18 @@ import zipfile
 import numpy as np
 import pytest
 
-from cdiscount_tasks.artifacts.hashes import hash_file, hash_json
 from cdiscount_tasks.artifacts.json_files import write_json
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.stages.evaluation import evaluate_model
 from cdiscount_tasks.tables.features import read_features, read_features_of
 from tests.material.compared_runs import write_features
 from tests.material.extreme_runs import Extreme, label_run, publish_model, told_network
+from tests.material.sealing import seal
 
 
 @pytest.fixture(scope="module")
 def dirs(tensorflow, tmp_path_factory):
     return label_run(tmp_path_factory.mktemp("labelled"), Extreme())[1]
-
-
-def seal(model_dir):
-    """Make the manifest right again, as if the model had been published like this."""
-    manifest = json.loads((model_dir / "manifest.json").read_text())
-    for name in manifest["files"]:
-        path = model_dir / name
-        manifest["files"][name] = {"size": path.stat().st_size, "xxh3_128": hash_file(path)}
-    manifest["self_hash"] = None
-    manifest["self_hash"] = hash_json(manifest)
-    write_json(model_dir / "manifest.json", manifest)
 
 
 def repacked(content, name, change):

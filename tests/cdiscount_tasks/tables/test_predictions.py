@@ -8,6 +8,7 @@ from cdiscount_tasks.tables.predictions import (
     IMAGE_PREDICTIONS,
     PREDICTIONS,
     read_image_predictions,
+    read_image_probabilities,
     read_judged,
     read_predictions,
 )
@@ -98,18 +99,41 @@ def test_a_column_that_is_missing_is_named(tmp_path):
         read_judged(tmp_path)
 
 
+IMAGES = {
+    "product_id": [1, 1],
+    "image_number": [0, 1],
+    "split": ["test"] * 2,
+    "group_id": [1, 1],
+    "class_index": [0, 0],
+    "predicted": [0, 1],
+    "conflicted": [False] * 2,
+    "probabilities": [[0.75, 0.25], [0.25, 0.75]],
+    "probability_of_label": [0.75, 0.25],
+}
+
+
 def test_predictions_of_images_are_read_row_for_row(tmp_path):
-    columns = {
-        "product_id": [1, 1],
-        "image_number": [0, 1],
-        "split": ["test"] * 2,
-        "group_id": [1, 1],
-        "class_index": [0, 0],
-        "predicted": [0, 1],
-        "conflicted": [False] * 2,
-        "probabilities": [[0.75, 0.25], [0.25, 0.75]],
-        "probability_of_label": [0.75, 0.25],
-    }
-    parquet.write_table(tmp_path / IMAGE_PREDICTIONS, columns, schemas.prediction_schema(2, by_image=True))
+    parquet.write_table(tmp_path / IMAGE_PREDICTIONS, IMAGES, schemas.prediction_schema(2, by_image=True))
 
     assert read_image_predictions(tmp_path, 2)["probability_of_label"].tolist() == [0.75, 0.25]
+
+
+def test_probabilities_of_images_are_those_of_all_classes(tmp_path):
+    parquet.write_table(tmp_path / IMAGE_PREDICTIONS, IMAGES, schemas.prediction_schema(2, by_image=True))
+
+    found = read_image_probabilities(tmp_path, 2)
+    assert found.classes.tolist() == [[0, 1], [0, 1]]
+    assert found.probabilities.tolist() == IMAGES["probabilities"]
+    assert found.images.to_dict("list") == {
+        name: IMAGES[name] for name in ("product_id", "image_number", "split", "class_index")
+    }
+
+
+def test_probabilities_of_images_are_those_of_ten_of_many_classes(tmp_path):
+    top = [list(range(290, 300)), list(range(10))]
+    rows = {**IMAGES, "top_classes": top, "probabilities": [[0.1] * 10] * 2}
+    parquet.write_table(tmp_path / IMAGE_PREDICTIONS, rows, schemas.prediction_schema(300, by_image=True))
+
+    found = read_image_probabilities(tmp_path, 300)
+    assert found.classes.tolist() == top
+    assert found.probabilities.shape == (2, 10)
