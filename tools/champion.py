@@ -100,7 +100,10 @@ def _say_champion(sample_name: str) -> int:
     made = promotions(registry.history(sample_name))[-1]
     say(f"The champion of {sample_name} is the model of run {found.run_id} (preset {found.preset}).")
     say(f"    since      {found.since} by decision {found.decision}")
-    say(f"    verdict    {found.verdict}, decided by {made.who}{f': {made.reason}' if made.reason else ''}")
+    why = f": {' '.join(made.reason.split())}" if made.reason else ""
+    how = "promoted" if isinstance(made, Decision) else f"rolled back to decision {made.back_to}"
+    say(f"    why        {how} by {made.who}{why}")
+    say(f"    verdict    {found.verdict} when it was promoted")
     say(f"    accuracy   {percent(found.accuracy)} of its test products, {len(found.classes)} classes")
     say(f"    model      {found.path / 'model.keras'}")
     say(f"    report     {found.report_dir / 'report.html'}")

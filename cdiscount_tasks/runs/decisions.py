@@ -156,6 +156,8 @@ class RollBack(_Numbered):
     model: RecordedModel
 
 
+_OF_EVIDENCE = ("first", "better")
+
 Entry = Look | Decision | RollBack
 Promotion = Decision | RollBack
 _ENTRIES: TypeAdapter[Entry] = TypeAdapter(Annotated[Entry, Field(discriminator="kind")])
@@ -173,6 +175,24 @@ def promotions(entries: Sequence[Entry]) -> list[Promotion]:
 def last_promotion(entries: Sequence[Entry]) -> Promotion | None:
     """Return the line that made the champion; None: there is none."""
     return next(reversed(promotions(entries)), None)
+
+
+def anchor(entries: Sequence[Entry]) -> Decision | None:
+    """Return the promotion as `first` or `better` that the champion goes back to; None: there is no champion.
+
+    A challenger that may be a little worse is compared with that one: compared with the champion before it alone, what
+    each may lose would add up. A model that was rolled back from is no anchor.
+    """
+    by_number = {entry.number: entry for entry in promotions(entries)}
+    at = last_promotion(entries)
+    while at is not None:
+        if isinstance(at, RollBack):
+            at = by_number[at.back_to]
+        elif at.judged.verdict in _OF_EVIDENCE or at.champion is None:
+            return at
+        else:
+            at = by_number[at.champion]
+    return None
 
 
 def check_expected(sample_name: str, entries: Sequence[Entry], expected: int | None) -> None:

@@ -31,7 +31,8 @@ def test_the_champion_is_printed_with_since_when_why_and_its_history(environment
     for words in (
         "The champion of wine is the model of run two (preset smoke).",
         "by decision 2",
-        "better, decided by ann: it is",
+        "promoted by ann: it is better",
+        "better when it was promoted",
         "75.0 % of its test products, 2 classes",
         str(environment.data_dir),
     ):
@@ -52,6 +53,7 @@ def test_a_roll_back_names_the_systems_user_and_the_reason(environment, monkeypa
     assert "rolled back to decision 1 in " in told
     assert "256 recorded answers repeated" in told
     assert "The champion of wine is the model of run one" in told
+    assert f"rolled back to decision 1 by {champion.system_user()}: bottles" in told
     last = registry.history("wine", environment)[-1]
     assert (last.who, last.reason) == (champion.system_user(), "bottles")
     assert last.who != "somebody"

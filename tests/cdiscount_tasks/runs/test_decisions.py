@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from cdiscount_tasks.runs.decisions import Candidate, ChampionMovedError, check_expected, entry_of, promotions
+from cdiscount_tasks.runs.decisions import Candidate, ChampionMovedError, anchor, check_expected, entry_of, promotions
 from tests.material.registry_models import judged_as
 
 CANDIDATE = {
@@ -11,12 +11,12 @@ CANDIDATE = {
 MODEL = {"file_hash": "0f", "category_ids": [1, 2], "num_repeated": 256, "max_difference": 0.0}
 
 
-def decision(number, outcome="promoted", champion=None):
+def decision(number, outcome="promoted", champion=None, verdict="better"):
     model = MODEL if outcome == "promoted" else None
     return entry_of(
         {
             "kind": "decision", "number": number, "at": "2026-01-01T00:00:00+00:00", "outcome": outcome,
-            "candidate": CANDIDATE, "champion": champion, "judged": judged_as().model_dump(), "who": "rule",
+            "candidate": CANDIDATE, "champion": champion, "judged": judged_as(verdict).model_dump(), "who": "rule",
             "answer": "", "reason": "", "model": model,
         }
     )  # fmt: skip
@@ -34,6 +34,38 @@ def test_an_evaluation_is_known_by_its_name():
 def test_only_promotions_and_roll_backs_make_a_champion():
     lines = [decision(1), decision(2, "not_promoted", 1), decision(3, "kept", 1), decision(4, "promoted", 1)]
     assert [entry.number for entry in promotions(lines)] == [1, 4]
+
+
+def back_to(number, decision, champion):
+    return entry_of(
+        {
+            "kind": "roll_back", "number": number, "at": "", "back_to": decision, "candidate": CANDIDATE,
+            "champion": champion, "verdict": "better", "who": "ann", "reason": "", "model": MODEL,
+        }
+    )  # fmt: skip
+
+
+A = decision(1, verdict="first")
+WORSE = decision(2, champion=1, verdict="not_worse")
+
+
+@pytest.mark.parametrize(
+    ("lines", "number"),
+    [
+        ([], None),
+        ([decision(1, "not_promoted")], None),
+        ([A], 1),
+        ([A, WORSE], 1),
+        ([A, WORSE, decision(3, champion=2, verdict="not_worse")], 1),
+        ([A, WORSE, decision(3, champion=2)], 3),
+        ([A, decision(2, champion=1), back_to(3, 1, 2)], 1),
+        ([A, decision(2, champion=1), back_to(3, 1, 2), decision(4, champion=3, verdict="not_worse")], 1),
+        ([A, WORSE, decision(3, champion=2), back_to(4, 2, 3)], 1),
+    ],
+)
+def test_the_anchor_is_what_was_promoted_on_evidence_and_not_rolled_back_from(lines, number):
+    found = anchor(lines)
+    assert (found and found.number) == number
 
 
 def test_a_figure_that_is_no_number_is_refused():
