@@ -200,6 +200,21 @@ def test_a_full_disk_is_a_sentence_and_the_champion_stays(promoted, monkeypatch)
     assert registry.champion("wine", promoted.environment).run_id == "second"
 
 
+def test_a_disk_that_is_full_after_the_line_of_history_costs_a_sentence_not_the_promotion(promoted, monkeypatch):
+    promoted("first")
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(history, "write_json", full)
+        with pytest.raises(ConfigError, match="the disk is full"):
+            promoted("second")
+    assert registry.champion("wine", promoted.environment).run_id == "second"
+    assert json.loads((promoted.folder / CHAMPION).read_text("utf-8"))["number"] == 2
+    assert promoted("second", expected=1).number == 2
+
+
 def test_words_that_cannot_be_written_are_refused_before_anything_is(promoted):
     promoted("first")
     with pytest.raises(ConfigError, match="reason is "):
