@@ -8,7 +8,7 @@ from cdiscount_tasks.artifacts.manifest import read_manifest
 from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.runs import looks, registry
-from cdiscount_tasks.runs.decisions import Candidate, Entry, Look, Promotion, RollBack, promotions
+from cdiscount_tasks.runs.decisions import Candidate, Entry, Look, Promotion, RollBack, anchor, promotions
 from cdiscount_tasks.runs.run import Run, open_run
 from cdiscount_tasks.stages import evaluation
 from cdiscount_tasks.stages.inputs import CatalogueSide, JudgedModel
@@ -87,8 +87,8 @@ def _anchor(run: Run, at: Folders, made: Sequence[Promotion]) -> JudgedModel | N
     """Return the last champion that was promoted on evidence of its own, where it matters and is not the champion."""
     if run.config.sample.promotion.promote_when == "better":
         return None
-    anchor = next((one for one in reversed(made) if registry.verdict_of(one) in ("first", "better")), made[-1])
-    return None if anchor.candidate == made[-1].candidate else _asked(run, at, anchor.candidate)
+    found = anchor(made)
+    return None if found is None or found.candidate == made[-1].candidate else _asked(run, at, found.candidate)
 
 
 def _sides(run: Run, at: Folders) -> _Sides:
