@@ -53,6 +53,7 @@ def make_candidate(environment, run_id, sample_name="wine", categories=CATEGORIE
         preset="smoke",
         model=str(model_dir.relative_to(environment.work_dir)),
         report=f"{sample_name}/{run_id}",
+        origin="file",
         accuracy=0.75,
         **{name: str(beside / f"{name}-{run_id}") for name in ("evaluation", "labels", "sample")},
     )

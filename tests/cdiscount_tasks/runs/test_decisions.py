@@ -5,7 +5,7 @@ from cdiscount_tasks.runs.decisions import Candidate, ChampionMovedError, anchor
 from tests.material.registry_models import judged_as
 
 CANDIDATE = {
-    "sample_name": "wine", "run_id": "a", "preset": "smoke", "report": "wine/a", "accuracy": 0.5,
+    "sample_name": "wine", "run_id": "a", "preset": "smoke", "report": "wine/a", "origin": "file", "accuracy": 0.5,
     **{name: f"samples/wine/{name}-0f" for name in ("model", "evaluation", "labels", "sample")},
 }  # fmt: skip
 MODEL = {"file_hash": "0f", "category_ids": [1, 2], "num_repeated": 256, "max_difference": 0.0}
