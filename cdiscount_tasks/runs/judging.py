@@ -8,7 +8,16 @@ from cdiscount_tasks.artifacts.manifest import read_manifest
 from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.runs import looks, registry
-from cdiscount_tasks.runs.decisions import Candidate, Entry, Look, Promotion, RollBack, anchor, promotions
+from cdiscount_tasks.runs.decisions import (
+    Candidate,
+    Entry,
+    Look,
+    Promotion,
+    RollBack,
+    anchor,
+    last_promotion,
+    promotions,
+)
 from cdiscount_tasks.runs.run import Run, open_run
 from cdiscount_tasks.stages import evaluation
 from cdiscount_tasks.stages.inputs import CatalogueSide, JudgedModel
@@ -190,3 +199,9 @@ def drift_sides(run: Run, at: Folders) -> tuple[CatalogueSide, CatalogueSide]:
         features = None
     now = CatalogueSide(at["sample"], at["labels"], at.get("features"))
     return now, CatalogueSide(root / candidate.sample, root / candidate.labels, features)
+
+
+def champion_sample_dir(run: Run) -> Path | None:
+    """Return where the pictures are that the champion learnt from; None: there is no champion."""
+    found = last_promotion(registry.history(run.config.sample.name, run.environment))
+    return run.environment.work_dir / found.candidate.sample if found else None

@@ -98,7 +98,7 @@ def candidate_of(run: Run) -> Candidate:
         run_id=run.config.run_id,
         preset=run.config.preset,
         report=run.report_dir.relative_to(run.environment.reports_dir).as_posix(),
-        origin=read_manifest(folders["index"])["result"]["origin"],
+        origin=read_manifest(folders["index"])["result"].get("origin", "file"),
         accuracy=run.recorded()["evaluation"]["test_product_accuracy"],
         **at,
     )

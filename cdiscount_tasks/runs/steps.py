@@ -170,13 +170,15 @@ def _judgement(run: Run, at: Folders) -> Plan:
 
 def _report(run: Run, at: Folders) -> Plan:
     from cdiscount_tasks.reports.overview import write_reports_index
+    from cdiscount_tasks.runs import judging
     from cdiscount_tasks.runs.durations import note_duration
     from cdiscount_tasks.stages import report
 
     inputs = {step.name: at[step.name] for step in STEPS if step.name in at and step.name != "report"}
 
     def make() -> Mapping[str, Any]:
-        written = report.write_report(inputs, run.report_dir, run.config, run.no_features)
+        champion_sample_dir = judging.champion_sample_dir(run) if "drift" in inputs else None
+        written = report.write_report(inputs, run.report_dir, run.config, run.no_features, champion_sample_dir)
         write_reports_index(run.environment.reports_dir)
         note_duration(run)
         return written

@@ -35,6 +35,7 @@ from cdiscount_tasks.pages.report.class_table import write_classes
 from cdiscount_tasks.pages.report.metrics_json import ReportFacts, summarise
 from cdiscount_tasks.pages.report.mistakes import list_mistakes, mistakes_csv, order_mistakes
 from cdiscount_tasks.pages.report.page import render_model_card, render_report
+from cdiscount_tasks.reports.drift import show_drift
 from cdiscount_tasks.reports.evidence import read_evidence, read_nearest, read_small_pictures
 from cdiscount_tasks.reports.judgement import read_judgement, show_judgement
 from cdiscount_tasks.reports.metrics import METRICS
@@ -195,7 +196,12 @@ def _make_label_page(dirs: Mapping[str, Path], metrics: Mapping[str, Any], *, em
 
 
 def _make_texts(
-    dirs: Mapping[str, Path], inputs: _Inputs, metrics: dict[str, Any], config: RunConfig, no_features: str
+    dirs: Mapping[str, Path],
+    inputs: _Inputs,
+    metrics: dict[str, Any],
+    config: RunConfig,
+    no_features: str,
+    champion_sample_dir: Path | None,
 ) -> dict[str, str]:
     """Return the pages, the lists and the model card, by the names of their files."""
     embed_pictures = config.sample.embed_pictures
@@ -214,6 +220,7 @@ def _make_texts(
             suspects.shown,
             mistakes,
             show_judgement(dirs, embed_pictures=embed_pictures),
+            show_drift(dirs, champion_sample_dir, embed_pictures=embed_pictures),
         ),
         "mistakes.csv": mistakes_csv(mistakes, metrics["classes"]),
         "labels.html": _make_label_page(dirs, metrics, embed_pictures=embed_pictures),
@@ -248,16 +255,21 @@ def report_recipe(dirs: Mapping[str, Path], config: RunConfig) -> Recipe:
 
 
 def write_report(
-    dirs: Mapping[str, Path], out_dir: Path, config: RunConfig, no_features: str = "the run has no features"
+    dirs: Mapping[str, Path],
+    out_dir: Path,
+    config: RunConfig,
+    no_features: str = "the run has no features",
+    champion_sample_dir: Path | None = None,
 ) -> ReportResult:
     """Write a run's report. A report of the same run that exists is replaced.
 
     Args:
         dirs: Finished artifacts: index, sample (the pictures come from here), labels, model (not opened), evaluation,
-            and features, audit and judgement where the run has them.
+            and features, audit, drift and judgement where the run has them.
         out_dir: `<reports>/<sample>/<run folder>`.
         config: The run's frozen config.
         no_features: Why there are no features, as a sentence without its stop.
+        champion_sample_dir: The pictures that the champion learnt from, where drift was looked for.
 
     Returns:
         The path and the headline.
@@ -276,7 +288,7 @@ def write_report(
         write_json(part_dir / METRICS, metrics)
         write_classes(part_dir / "classes.csv", metrics)
         shutil.copyfile(dirs["evaluation"] / PREDICTIONS, part_dir / PREDICTIONS)
-        for name, text in _make_texts(dirs, inputs, metrics, config, no_features).items():
+        for name, text in _make_texts(dirs, inputs, metrics, config, no_features, champion_sample_dir).items():
             (part_dir / name).write_text(text, encoding="utf-8", newline="")
         num_mistakes = int((tested["class_index"] != tested["predicted"]).sum())
         return Made(_headline(metrics["test"], num_mistakes))

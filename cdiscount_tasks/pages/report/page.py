@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
+from markupsafe import Markup
 
 from cdiscount_tasks.pages.parts import words
 from cdiscount_tasks.pages.parts.figures import heat, learning_curves
@@ -60,6 +61,7 @@ def render_report(
     suspects: Sequence[Suspect] = (),
     mistakes: Sequence[Mistake] = (),
     judgement: Any = None,
+    drift: Markup | None = None,
 ) -> str:
     """Make the report page: one file, no script, no network.
 
@@ -70,6 +72,7 @@ def render_report(
         suspects: The most suspect labels.
         mistakes: All of test, the most confident first.
         judgement: The products that speak for this model or for the champion, where it was judged.
+        drift: The section about drift since the champion learnt; None: nothing was compared.
     """
     names = words.class_names(metrics["classes"])
     product = metrics["test"]["product"]
@@ -89,6 +92,7 @@ def render_report(
         history=history.to_dict("records"),
         galleries=galleries,
         judgement=judgement,
+        drift=drift,
         verdict_words=words.VERDICTS,
         answers=answers(metrics, names),
         steps=next_steps(metrics, names),

@@ -202,7 +202,9 @@ def test_a_real_model_is_promoted_and_rolled_back_to_through_fresh_processes(
     ):  # fmt: skip
         artifacts[name] = f"samples/wine/{source.name}"
         shutil.copytree(source, environment.work_dir / artifacts[name])
-    real = Candidate(sample_name="wine", run_id="real", preset="smoke", report="wine/real", origin="file", accuracy=0.5, **artifacts)
+    real = Candidate(
+        sample_name="wine", run_id="real", preset="smoke", report="wine/real", origin="file", accuracy=0.5, **artifacts
+    )
     entry = promotion.promote(real, judged_as("first"), expected=None, who="rule", environment=environment)
     assert 0 < entry.model.num_repeated <= 256
     assert entry.model.max_difference <= 1e-5
