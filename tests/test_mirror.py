@@ -41,6 +41,7 @@ TESTED_ELSEWHERE = {
     "cdiscount_tasks/labelling/judging": "plugins/cdiscount_airflow/reports/test_judging",
     "cdiscount_tasks/labelling/keeping": "stages/test_labels, stages/test_labels_left_out",
     "cdiscount_tasks/learning/features/matched": "stages/test_comparison",
+    "cdiscount_tasks/learning/measuring/judgements": "holds tuples alone; learning/measuring/test_promotion",
     "cdiscount_tasks/learning/networks/phases": "stages/test_model",
     "cdiscount_tasks/learning/networks/state": "learning/networks/test_training, test_checkpoints",
     "cdiscount_tasks/pages/comparison/random_choices_figure": "pages/comparison/test_page",
