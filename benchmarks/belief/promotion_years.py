@@ -137,8 +137,8 @@ RULES: dict[str, Rule] = {
     "z by groups, 6a/(pi k)^2, k = weeks": _every_week(level_of_look),
     "z by groups, a/52 each week": _every_week(lambda _: ALPHA / NUM_WEEKS),
     f"**ours: screen at {SCREEN_P:g}, then 6a/(pi k)^2, k = looks**": lambda weeks, _: weeks.ours,
-    **{f"screen at {at:g}, then 6a/(pi k)^2": _screened(at, level_of_look) for at in (0.2, 0.1, 0.05, 0.02)},
-    **{f"screen at {at:g}, then a/20 for 20 looks": _screened(at, _of_budget) for at in (0.2, 0.05)},
+    **{f"screen at {at:g}, then 6a/(pi k)^2": _screened(at, level_of_look) for at in (0.2, 0.05, 0.02)},
+    **{f"screen at {at:g}, then a/20 for 20 looks": _screened(at, _of_budget) for at in (0.2, 0.1)},
 }
 PROMOTES_ON_LUCK = list(RULES)[:3]
 """Their power means nothing: they change champions for no reason."""

@@ -25,6 +25,10 @@ TINY = {
     "benchmarks.belief.interval_coverage": (["--repeats", "20", "--without-bootstraps"], r"\| 1,000 \| 0.97 \| \d"),
     "benchmarks.belief.figure_coverage": (["--repeats", "1"], r"\| 0.9 \| 10 % \| 0.90 \| 3,000 \|"),
     "benchmarks.belief.promises": (["--repeats", "1"], r"\| 99 % \| 10,000 \| "),
+    "benchmarks.belief.promotion_years": (
+        ["--years", "1", "--products", "300", "--correlations", "0.5", "--many", "300"],
+        r"\| ours, anchored \| 300 \| 1 \| 0\.7",
+    ),
     "benchmarks.belief.comparison_coverage": (["--repeats", "1", "--groups", "40"], r"\| 40 \| \d"),
     "benchmarks.belief.features": (
         ["--products", "300", "--filters", "20", "--clean", "absent"],

@@ -39,7 +39,7 @@ class Screened(NamedTuple):
 
     Attributes:
         p: One-sided: of `better`, or of `not_worse` where that promotes.
-        passes: `p` is below 0.2: the test split is looked at, and the look counts.
+        passes: `p` is below 0.1: the test split is looked at, and the look counts.
         test: Challenger against champion on validation.
         reason: The same as a sentence.
     """
