@@ -54,6 +54,11 @@ class Weeks(NamedTuple):
     p_validation: Floats
     ours: Bools
 
+    def before(self, week: int) -> "Weeks":
+        """Return the weeks before one, which is counted from 1."""
+        end = week - 1
+        return Weeks(self.gain[:end], self.p_mcnemar[:end], self.p_test[:end], self.p_validation[:end], self.ours[:end])
+
 
 def group_p(split: Split, right: Bools, champion: Bools) -> Floats:
     """Return the one-sided p of the z test by groups, for all weeks at once: what `group_test` gives of many groups."""
@@ -165,7 +170,7 @@ def measure(num_products: int, correlation: float, num_years: int) -> tuple[dict
         year = Year(np.random.default_rng([num_products, round(10 * correlation), number]), num_products, correlation)
         weeks, looks = year.play(np.full(NUM_WEEKS, SKILL))
         better = [year.play(np.full(NUM_TRIES, SKILL + gain), looks[week - 2])[0] for gain, week in CASES]
-        befores = [Weeks(*(column[: week - 1] for column in weeks)) for _, week in CASES]
+        befores = [weeks.before(week) for _, week in CASES]
         for rule, promotes in RULES.items():
             wrong[rule].append(bool(promotes(weeks, None).any()))
             tried[rule].append([promotes(*pair) for pair in zip(better, befores, strict=True)])
@@ -197,8 +202,8 @@ def skill_after_losses(year: Year, is_ours: bool, is_anchored: bool) -> tuple[fl
         is_better = False
         if is_ours:
             of_anchor = anchor if is_anchored else [None, None]
-            pairs = [judged(*one) for one in zip(splits, right, champion, of_anchor, strict=True)]
-            found = judge(*pairs, num_looks + 1, "not_worse")
+            validation, test = (judged(*one) for one in zip(splits, right, champion, of_anchor, strict=True))
+            found = judge(validation, test, num_looks + 1, "not_worse")
             num_looks += found.looked
             promotes, is_better = found.promotes, found.verdict == "better"
         else:

@@ -173,11 +173,11 @@ def _compare(of: Literal["all", "new"], look: int, level: float, test: Judged) -
 
 
 def _compare_all(test: Judged, look: int, alpha: float) -> tuple[Comparison, ...]:
-    """Compare on all products, and on the new ones alone; what is all new is a first look."""
+    """Compare on all products, and on the new ones alone; at a first look none is newer than the others."""
     fresh = _fresh(test, alpha)
     if fresh.all():
         look = 1
-    if fresh.all() or not fresh.any():
+    if look == 1 or not fresh.any():
         return (_compare("all", look, level_of_look(look, alpha), test),)
     alone = Judged(*(None if column is None else column[fresh] for column in test))  # type: ignore[arg-type]
     return (

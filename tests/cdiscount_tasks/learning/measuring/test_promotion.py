@@ -141,6 +141,11 @@ def test_products_that_are_all_new_have_their_first_look():
     assert (found.look, only.look, only.level, found.verdict) == (1, 1, level_of_look(1), "better")
 
 
+def test_at_a_first_look_no_product_is_newer_than_the_others():
+    (only,) = judge(BETTER, plain(40, 18, new=100), 1).comparisons
+    assert (only.of, only.level) == ("all", level_of_look(1))
+
+
 def test_contradicting_tests_keep_the_champion():
     for promote_when in ("better", "not_worse"):
         found = judge(BETTER, joined(drawn(0.2, 1, 8_000), drawn(-0.2, 2)), 2, promote_when)
