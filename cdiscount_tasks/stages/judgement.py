@@ -14,10 +14,9 @@ from cdiscount_tasks.artifacts.make import Result, make
 from cdiscount_tasks.artifacts.manifest import read_manifest
 from cdiscount_tasks.artifacts.publish import Made
 from cdiscount_tasks.artifacts.recipe import Recipe, versions
-from cdiscount_tasks.learning.measuring.calibration import Calibration
 from cdiscount_tasks.learning.measuring.gates import Costs, Gate, GateFacts, judge_gates
 from cdiscount_tasks.learning.measuring.intervals import share_figure
-from cdiscount_tasks.learning.measuring.judgements import Judged, Judgement, Screened
+from cdiscount_tasks.learning.measuring.judgements import Judged, Judgement, PromoteWhen, Screened
 from cdiscount_tasks.learning.measuring.metrics import f1_figures
 from cdiscount_tasks.learning.measuring.promotion import judge, judge_first, not_comparable, screen
 from cdiscount_tasks.learning.measuring.reliability import measure_calibration
@@ -78,6 +77,11 @@ class JudgementResult(Result):
     reason: str
 
 
+def rule_of(challenger: JudgedModel, opponent: Opponent, config: PromotionConfig) -> PromoteWhen:
+    """Return what promotes: `not_worse` holds only for a model that learnt from other labels than the champion did."""
+    return config.promote_when if challenger.labels_dir != opponent.champion.labels_dir else "better"
+
+
 def has_categories_of(model_dir: Path, labels_dir: Path) -> bool:
     """Return whether a model knows just the categories of some labels, and so can be asked about their products."""
     return category_ids_of(model_dir) == category_ids_of(labels_dir)
@@ -124,7 +128,7 @@ def screen_model(challenger: JudgedModel, opponent: Opponent, config: PromotionC
     Raises:
         DataError: If an artifact is missing or damaged.
     """
-    return screen(_on_validation(challenger, opponent), config.promote_when)
+    return screen(_on_validation(challenger, opponent), rule_of(challenger, opponent, config))
 
 
 def _is_new(rows: pd.DataFrame, look: TheLook) -> np.ndarray:
@@ -162,7 +166,7 @@ def _gates(
     products, _ = read_predictions(challenger.evaluation_dir, num_classes)
     tested = products[products["split"] == TEST]
     true, predicted, groups = (tested[name].to_numpy(np.int64) for name in ("class_index", "predicted", "group_id"))
-    calibration: Any = read_json(challenger.evaluation_dir / "calibration.json")
+    chosen: Any = read_json(challenger.evaluation_dir / "calibration.json")
     names = dict(
         read_table(challenger.labels_dir / "classes.parquet", CLASSES, ["category_id", "level3"]).to_pandas().to_numpy()
     )
@@ -171,17 +175,12 @@ def _gates(
         config.gates,
         GateFacts(
             macro_f1=f1_figures(true, predicted, groups, num_classes)[0]["value"],
-            calibration_error=_calibration_error(tested, calibration),
+            calibration_error=measure_calibration(tested, chosen)["calibration"]["error"]["value"],
             challenger=_costs(challenger),
             champion=_costs(opponent.champion) if opponent else None,
             fallen=fallen if judgement.looked and opponent else None,
         ),
     )
-
-
-def _calibration_error(tested: pd.DataFrame, calibration: Calibration) -> float | None:
-    value: float | None = measure_calibration(tested, calibration)["calibration"]["error"]["value"]
-    return value
 
 
 def _plain(value: Any) -> Any:
@@ -273,13 +272,14 @@ def judge_model(
             judgement = not_comparable(reasons)
         elif opponent is None:
             judgement = _judge_first(challenger)
-        elif look is None:
-            judgement = judge(_on_validation(challenger, opponent), None, None, config.promote_when)
         else:
-            rows = read_common_products(challenger, opponent.models, TEST)
-            rows["is_new"] = _is_new(rows, look)
-            test = _judged(rows, rows["is_new"].to_numpy(bool))
-            judgement = judge(_on_validation(challenger, opponent), test, look.number, config.promote_when)
+            test = None
+            if look is not None:
+                rows = read_common_products(challenger, opponent.models, TEST)
+                rows["is_new"] = _is_new(rows, look)
+                test = _judged(rows, rows["is_new"].to_numpy(bool))
+            rule = rule_of(challenger, opponent, config)
+            judgement = judge(_on_validation(challenger, opponent), test, look and look.number, rule)
         gates = _gates(challenger, opponent, judgement, config)
         facts = _described(judgement, gates, opponent, rows)
         write_json(part_dir / JUDGEMENT, facts)
