@@ -24,7 +24,11 @@ STORY = [
     "train_model",
     "evaluate_model",
     "audit_labels",
+    "find_drift",
+    "judge_model",
     "write_report",
+    "ask_approver",
+    "promote_model",
 ]
 OTHER_DAGS = {"cdiscount_catalogue", "cdiscount_sample_comparison"}
 

@@ -1,5 +1,6 @@
 """The task that asks a person whether a model may become the champion."""
 
+import inspect
 from datetime import timedelta
 from typing import Any
 
@@ -7,6 +8,16 @@ from airflow.providers.standard.operators.hitl import HITLOperator
 from cdiscount_airflow.links import run_tab
 
 PROMOTE, KEEP = "Promote", "Keep the champion"
+
+PAGE = """
+Ask a person whether the model may become the champion, where the sample's YAML says `approval: required` and the
+judgement promotes it.
+
+**Reads** the judgement, and who may answer and for how long: as frozen when the run began.
+**Leaves** the answer in the run's `artifacts.json`; a time that ran out means no.
+**If it fails**, clear the task: it asks again.
+"""
+"""What Airflow shows for the task."""
 
 
 class AskApprover(HITLOperator):
@@ -19,10 +30,14 @@ class AskApprover(HITLOperator):
     template_fields = ()
 
     def __init__(self, *, sample_name: str, **kwargs: Any) -> None:
-        # Not the time of the DAG's other tasks: how long a question stands is in the run's config.
-        kwargs["execution_timeout"] = None
         super().__init__(
-            subject="Is this model to become the champion?", options=[PROMOTE, KEEP], defaults=KEEP, **kwargs
+            subject="Is this model to become the champion?",
+            options=[PROMOTE, KEEP],
+            defaults=KEEP,
+            # Else the operator would wait for as long as a task may run; `execute` says how long, by the run's config.
+            response_timeout=timedelta(days=365),
+            doc_md=inspect.cleandoc(PAGE),
+            **kwargs,
         )
         self.sample_name = sample_name
         self.can_ask = True
