@@ -14,7 +14,6 @@ from cdiscount_tasks.artifacts.make import Result, make
 from cdiscount_tasks.artifacts.manifest import read_manifest
 from cdiscount_tasks.artifacts.publish import Made
 from cdiscount_tasks.artifacts.recipe import Recipe, versions
-from cdiscount_tasks.learning.measuring.calibration import Calibration
 from cdiscount_tasks.learning.measuring.gates import Costs, Gate, GateFacts, judge_gates
 from cdiscount_tasks.learning.measuring.intervals import share_figure
 from cdiscount_tasks.learning.measuring.judgements import Judged, Judgement, Screened
@@ -92,6 +91,19 @@ def reasons_against(challenger: JudgedModel, champion: JudgedModel) -> tuple[str
     return ()
 
 
+def check_answers(opponent: Opponent) -> None:
+    """Look whether the answers of those whom a new model is judged against can be read, with what gates ask of them.
+
+    Raises:
+        DataError: If a file is missing or damaged.
+    """
+    for model in opponent.models.values():
+        category_ids_of(model.labels_dir)
+        category_ids_of(model.model_dir)
+        read_answers(model.evaluation_dir)
+        _costs(model)
+
+
 def _right(rows: pd.DataFrame, name: str) -> np.ndarray:
     return (rows[f"answer_{name}"] == rows["category_id"]).to_numpy(bool)
 
@@ -140,10 +152,9 @@ def _is_new(rows: pd.DataFrame, look: TheLook) -> np.ndarray:
 
 
 def _judge_first(challenger: JudgedModel) -> Judgement:
-    answers = read_answers(challenger.evaluation_dir)
     classes = read_table(challenger.labels_dir / "classes.parquet", CLASSES).to_pandas()
     largest = int(classes[f"num_products_{TRAIN}"].to_numpy().argmax())
-    test = answers[answers["split"] == TEST]
+    test = read_answers(challenger.evaluation_dir)[lambda rows: rows["split"] == TEST]
     true = test["class_index"].to_numpy()
     return judge_first(test["predicted"].to_numpy() == true, test["group_id"].to_numpy(np.int64), true == largest)
 
@@ -171,17 +182,12 @@ def _gates(
         config.gates,
         GateFacts(
             macro_f1=f1_figures(true, predicted, groups, num_classes)[0]["value"],
-            calibration_error=_calibration_error(tested, calibration),
+            calibration_error=measure_calibration(tested, calibration)["calibration"]["error"]["value"],
             challenger=_costs(challenger),
             champion=_costs(opponent.champion) if opponent else None,
             fallen=fallen if judgement.looked and opponent else None,
         ),
     )
-
-
-def _calibration_error(tested: pd.DataFrame, calibration: Calibration) -> float | None:
-    value: float | None = measure_calibration(tested, calibration)["calibration"]["error"]["value"]
-    return value
 
 
 def _plain(value: Any) -> Any:
