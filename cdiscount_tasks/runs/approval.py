@@ -11,6 +11,7 @@ APPROVAL = "approval"
 """Under this name the answer stands in the run's artifacts.json."""
 
 NO_UI = "no person can be asked outside Airflow's UI: trigger the DAG there"
+NOT_ASKED = "nobody was asked about this judgement: clear the task that asks a person"
 
 
 class Question(NamedTuple):
@@ -65,17 +66,29 @@ def question_of(run: Run) -> Question:
 
 def note_answer(run: Run, *, approved: bool, who: str, answer: str, at: str) -> str:
     """Note an answer in the run's artifacts.json, and return it in a line."""
-    run.record(APPROVAL, Answer(approved, who, answer, at)._asdict())
+    _note(run, Answer(approved, who, answer, at))
     return f"{answer}: {who or 'nobody answered in time'}"
 
 
 def note_unasked(run: Run) -> str:
     """Note that nobody could be asked, which means no; returns it in a line."""
-    run.record(APPROVAL, Answer(False, "", NO_UI, "")._asdict())
+    _note(run, Answer(False, "", NO_UI, ""))
     return NO_UI
 
 
+def _note(run: Run, answer: Answer) -> None:
+    run.record(APPROVAL, {**answer._asdict(), "judgement": run.folders()["judgement"].name})
+
+
 def answer_of(run: Run) -> Answer | None:
-    """Return what was answered; None: nobody was to be asked."""
-    noted = run.recorded().get(APPROVAL)
-    return Answer(**noted) if noted and not reason_not_to_ask(run) else None
+    """Return what was answered; None: nobody was to be asked.
+
+    Where somebody was to be asked and was not, as where the task was marked a success by hand, or was asked about an
+    earlier judgement of the run, that is a no: silence is no consent.
+    """
+    if reason_not_to_ask(run):
+        return None
+    noted = run.recorded().get(APPROVAL, {})
+    if noted.get("judgement") != run.folders()["judgement"].name:
+        return Answer(False, "", NOT_ASKED, "")
+    return Answer(**{name: noted[name] for name in Answer._fields})

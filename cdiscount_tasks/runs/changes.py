@@ -182,7 +182,7 @@ def find_change(run: Run, last: Run) -> Difference | None:
         last: A finished run of the same sample.
     """
     noted = last.folders()
-    met = {"index"}
+    met = {"index", *(step.name for step in steps.STEPS if step.by_registry)}
     try:
         for recipe in _recipes(run, {**noted, "index": run.folders()["index"]}):
             met.add(recipe.stage)

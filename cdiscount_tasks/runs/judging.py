@@ -25,6 +25,7 @@ from cdiscount_tasks.stages.judgement import (
     JudgementResult,
     Opponent,
     TheLook,
+    check_answers,
     has_categories_of,
     judge_model,
     judgement_recipe,
@@ -116,8 +117,10 @@ def _sides(run: Run, at: Folders) -> _Sides:
             opponent = Opponent(recorded, None, number, _described(made))
         else:
             opponent = Opponent(_asked(run, at, candidate), _anchor(run, at, made), number, _described(made))
+        check_answers(opponent)
     except DataError as error:
-        return _Sides(challenger, None, (f"The champion cannot be compared with: {error}.",))
+        told = str(error).replace(f"{run.environment.work_dir}/", "")  # a report names no place of this machine
+        return _Sides(challenger, None, (f"The champion cannot be compared with: {told}.",))
     return _Sides(challenger, opponent, reasons)
 
 

@@ -96,6 +96,19 @@ def reasons_against(challenger: JudgedModel, champion: JudgedModel) -> tuple[str
     return ()
 
 
+def check_answers(opponent: Opponent) -> None:
+    """Look whether the answers of those whom a new model is judged against can be read, with what gates ask of them.
+
+    Raises:
+        DataError: If a file is missing or damaged.
+    """
+    for model in opponent.models.values():
+        category_ids_of(model.labels_dir)
+        category_ids_of(model.model_dir)
+        read_answers(model.evaluation_dir)
+        _costs(model)
+
+
 def _right(rows: pd.DataFrame, name: str) -> np.ndarray:
     return (rows[f"answer_{name}"] == rows["category_id"]).to_numpy(bool)
 
@@ -144,10 +157,9 @@ def _is_new(rows: pd.DataFrame, look: TheLook) -> np.ndarray:
 
 
 def _judge_first(challenger: JudgedModel) -> Judgement:
-    answers = read_answers(challenger.evaluation_dir)
     classes = read_table(challenger.labels_dir / "classes.parquet", CLASSES).to_pandas()
     largest = int(classes[f"num_products_{TRAIN}"].to_numpy().argmax())
-    test = answers[answers["split"] == TEST]
+    test = read_answers(challenger.evaluation_dir)[lambda rows: rows["split"] == TEST]
     true = test["class_index"].to_numpy()
     return judge_first(test["predicted"].to_numpy() == true, test["group_id"].to_numpy(np.int64), true == largest)
 

@@ -87,10 +87,13 @@ def trust(metrics: Mapping[str, Any]) -> Answer:
 
 def _against_champion(judged: Mapping[str, Any] | None) -> str:
     """Say in a sentence what the judgement says."""
-    if judged is None or (judged["champion"] is None and judged["verdict"] != "first"):
+    if judged is None:
         return "No model was accepted before: there is no champion yet to compare it with."
-    if judged["verdict"] == "first":
-        return "No model was accepted before: this one is to be the first champion."
+    if judged["verdict"] == "not_comparable":
+        return f"{VERDICTS['not_comparable']}: {judged['reasons'][-1]}"
+    if judged["champion"] is None:
+        then = "this one is to be the first champion" if judged["promotes"] else "this one does not become the first"
+        return f"No model was accepted before: {then}{', for a gate blocks it' if judged['blocked'] else ''}."
     then = "it is to take the champion's place" if judged["promotes"] else "the champion stays"
     if not judged["comparisons"]:
         return f"{VERDICTS[judged['verdict']]}: {then}."

@@ -129,7 +129,7 @@ def test_pictures_have_alternative_texts_and_tables_captions_and_scopes(page):
 def test_the_sections_stand_in_the_order_in_which_trust_is_built(page):
     sections = [attrs["id"] for attrs in page.all("section")]
     expected = (
-        "answers classes confusion pairs mistakes uncertain random "
+        "answers champion classes confusion pairs mistakes uncertain random "
         "labels suspects certificate figures confidence curves next data resources lineage glossary"
     )
     assert sections == expected.split()

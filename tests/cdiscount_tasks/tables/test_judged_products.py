@@ -109,7 +109,7 @@ def test_a_damaged_file_is_named(tmp_path, products):
     one = write_judged(tmp_path / "a", products, "one")
     other = write_judged(tmp_path / "b", products, "other")
     (other.evaluation_dir / "predictions.parquet").write_bytes(b"PAR1")
-    with pytest.raises(DataError, match="predictions.parquet"):
+    with pytest.raises(DataError, match=r"predictions\.parquet"):
         common(one, other)
     (other.model_dir / "classes.parquet").unlink()
     with pytest.raises(DataError, match=r"classes\.parquet"):

@@ -10,6 +10,7 @@ FIGURE = {"value": 0.9, "low": 0.88, "high": 0.92, "n": 500, "num_groups": 400}
 MORE = {"value": 0.09, "low": 0.03, "high": 0.15, "n": 500, "num_groups": 400}
 GOOD = {
     "verdict": {"certified": True, "above_baseline": True, "champion": None},
+    "champion": None,
     "split_certificate": {"shared_content_hashes": 0, "shared_pixel_hashes": 0},
     "leak": {"reason": None, "inflation": {"by_image": MORE}},
     "model": {"num_classes_predicted": 2},

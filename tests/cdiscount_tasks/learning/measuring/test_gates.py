@@ -1,0 +1,67 @@
+import pytest
+
+from cdiscount_tasks.learning.measuring.gates import Costs, GateFacts, judge_gates
+from cdiscount_tasks.settings.promotion import Gates
+
+FACTS = GateFacts(
+    macro_f1=0.7, calibration_error=0.05, challenger=Costs(50.0, 2_000), champion=Costs(100.0, 1_000), fallen=()
+)
+ALL = {"least_macro_f1": 0.6, "most_calibration_error": 0.1, "least_speed": 0.5, "most_size": 2.0}
+NAMES = ["least_macro_f1", "most_calibration_error", "least_speed", "most_size", "no_class_falls"]
+
+
+def gate(name, facts=FACTS, **rules):
+    return {one.name: one for one in judge_gates(Gates(**rules), facts)}[name]
+
+
+def test_every_gate_is_shown_and_those_that_ask_for_nothing_pass():
+    found = judge_gates(Gates(), FACTS)
+    assert [one.name for one in found] == NAMES
+    assert all(one.passes for one in found)
+    assert [one.limit for one in found] == [None, None, None, None, True]
+    assert found[0].sentence == "Macro F1 on test: 0.7; nothing is asked for."
+
+
+def test_a_value_at_its_limit_passes():
+    assert all(one.passes for one in judge_gates(Gates(**{**ALL, "least_macro_f1": 0.7}), FACTS))
+
+
+@pytest.mark.parametrize(("name", "limit", "sentence"), [
+    ("least_macro_f1", 0.71, "Macro F1 on test: 0.7, at least 0.71."),
+    ("most_calibration_error", 0.04, "Calibration error on test: 0.05, at most 0.04."),
+    ("least_speed", 0.6, "Images per second, champion's = 1: 0.5, at least 0.6."),
+    ("most_size", 1.5, "Bytes of the model's file, champion's = 1: 2, at most 1.5."),
+])  # fmt: skip
+def test_a_gate_that_is_not_passed_says_what_was_asked_for_and_found(name, limit, sentence):
+    found = gate(name, **{name: limit})
+    assert not found.passes
+    assert (found.limit, found.sentence) == (limit, sentence)
+
+
+@pytest.mark.parametrize(("name", "unknown"), [
+    ("least_macro_f1", {"macro_f1": None}), ("most_calibration_error", {"calibration_error": None}),
+    ("least_speed", {"challenger": Costs(None, 1)}), ("least_speed", {"champion": Costs(None, 1)}),
+    ("most_size", {"challenger": Costs(1.0, None)}), ("most_size", {"champion": Costs(1.0, 0)}),
+])  # fmt: skip
+def test_what_is_not_known_blocks_where_something_is_asked_for(name, unknown):
+    facts = FACTS._replace(**unknown)
+    assert not gate(name, facts, **{name: ALL[name]}).passes
+    assert "not known" in gate(name, facts, **{name: ALL[name]}).sentence
+    assert gate(name, facts).passes
+
+
+def test_without_a_champion_nothing_is_compared_with_one():
+    found = judge_gates(Gates(**ALL), FACTS._replace(champion=None, fallen=None))
+    assert [one.name for one in found] == NAMES[:2]
+
+
+def test_classes_that_have_fallen_block_and_are_named():
+    facts = FACTS._replace(fallen=("VIN ROUGE", "CHAMPAGNE"))
+    found = gate("no_class_falls", facts)
+    assert (found.passes, found.value, found.limit) == (False, 2.0, True)
+    assert found.sentence.endswith("than by the champion: VIN ROUGE, CHAMPAGNE.")
+    assert gate("no_class_falls", facts, no_class_falls=False).passes
+
+
+def test_classes_that_were_not_looked_at_are_no_gate():
+    assert [one.name for one in judge_gates(Gates(), FACTS._replace(fallen=None))] == NAMES[:4]
