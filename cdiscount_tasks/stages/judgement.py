@@ -4,7 +4,7 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,7 +21,7 @@ from cdiscount_tasks.learning.measuring.metrics import f1_figures
 from cdiscount_tasks.learning.measuring.promotion import judge, judge_first, not_comparable, screen
 from cdiscount_tasks.learning.measuring.reliability import measure_calibration
 from cdiscount_tasks.settings.promotion import PromotionConfig
-from cdiscount_tasks.stages.inputs import JudgedModel
+from cdiscount_tasks.stages.inputs import JudgedModel, Opponent, TheLook
 from cdiscount_tasks.tables.judged_products import category_ids_of, read_common_products
 from cdiscount_tasks.tables.parquet import read_table, write_table
 from cdiscount_tasks.tables.predictions import count_images, read_answers, read_predictions
@@ -32,39 +32,6 @@ logger = logging.getLogger(__name__)
 
 VERSION = 1
 JUDGEMENT, JUDGED = "judgement.json", "products.parquet"
-
-
-class Opponent(NamedTuple):
-    """Whom a new model is judged against.
-
-    Attributes:
-        champion: The model in use.
-        anchor: The last champion that was promoted on evidence of its own; None: it is the champion.
-        decision: That made the champion, in the registry.
-        facts: What the pages say of the champion: run_id, report, since, accuracy.
-    """
-
-    champion: JudgedModel
-    anchor: JudgedModel | None
-    decision: int
-    facts: Mapping[str, Any]
-
-    @property
-    def models(self) -> dict[str, JudgedModel]:
-        """Return the models that are asked, by name."""
-        return {"champion": self.champion, **({"anchor": self.anchor} if self.anchor else {})}
-
-
-class TheLook(NamedTuple):
-    """A look at test products.
-
-    Attributes:
-        number: From 1.
-        seen: Judgement artifacts of the looks before it: their products are not new.
-    """
-
-    number: int
-    seen: tuple[Path, ...]
 
 
 class JudgementResult(Result):
