@@ -82,3 +82,10 @@ def promoted(tmp_path, monkeypatch):
     """Return what promotes a run; no network is loaded for it."""
     monkeypatch.setattr(replay, "replay", lambda *_: Replayed(256, 0.0, 1e-5))
     return Promoted(tmp_path)
+
+
+@pytest.fixture
+def no_network(place, monkeypatch):
+    """Let models be promoted that no network could load."""
+    monkeypatch.setattr(replay, "replay", lambda *_: Replayed(256, 0.0, 1e-5))
+    return place
