@@ -11,7 +11,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from cdiscount_tasks.pages.overview.rows import Change, FinishedReport, UnreadableReport
+from cdiscount_tasks.pages.overview.rows import STOPPED_AFTER, Change, FinishedReport, UnreadableReport
 from cdiscount_tasks.reports.folders import Report
 
 logger = logging.getLogger(__name__)
@@ -25,6 +25,9 @@ _MOST_SINCE = 4
 NOT_PAIRED = "no interval: the two are compared when the next report is written"
 UNREADABLE = "not paired: predictions.parquet of one of the two cannot be read"
 _LIBRARIES = ("keras", "tensorflow", "pillow")
+_NOT_NAMED = frozenset({"gpus", STOPPED_AFTER})
+"""Settings of a training that are not named one by one; `_stopped` has the words for a stop."""
+
 _LEARNING_ALONE = frozenset({"conflicts"})
 """Settings of the labels that change what is learnt from, and leave the test products as they are."""
 
@@ -56,11 +59,12 @@ def _word(value: Any) -> str:
 
 
 def _different(before: Mapping[str, Any], after: Mapping[str, Any], names: Sequence[str]) -> Iterator[str]:
+    stopped = STOPPED_AFTER in {*before, *after}
     for name in names:
         was, now = before.get(name), after.get(name)
         if was == now:
             continue
-        words = name.replace("_", " ")
+        words = "epochs allowed" if name == "epochs" and stopped else name.replace("_", " ")
         simple = not isinstance(was, list | dict) and not isinstance(now, list | dict)
         yield f"{words} {_word(was)} -> {_word(now)}" if simple else f"other {words}"
 
@@ -72,17 +76,26 @@ def _fixes_since(before: Mapping[str, Any], after: Mapping[str, Any]) -> list[st
     return [] if before.get("fixes") == after.get("fixes") else ["other label fixes"]
 
 
+def _stopped(before: FinishedReport, after: FinishedReport) -> list[str]:
+    """Say which of the two somebody stopped: the epochs that a setting allows are then not those that were trained."""
+    if before.stopped_after == after.stopped_after:
+        return []
+    was = f"the earlier run was {before.stopped_words}" if before.stopped_words else ""
+    return [words for words in (after.stopped_words, was) if words]
+
+
 def what_differs(before: FinishedReport, after: FinishedReport) -> tuple[str, ...]:
     """Say what is different between two runs beside their accuracy: catalogue, fixes, weights, settings, versions."""
     was, now = before.settings, after.settings
     told = [] if was.get("catalogue_id") == now.get("catalogue_id") else ["a different catalogue"]
+    told += _stopped(before, after)
     told += _fixes_since(was, now)
     # Where one has none, it trained from scratch without features: nothing that its accuracy depends on.
     if None not in (was.get("weights"), now.get("weights")) and was["weights"] != now["weights"]:
         told.append("other pretrained weights")
     for part, names in (("data", None), ("training", None), ("versions", _LIBRARIES)):
         one, other = was.get(part) or {}, now.get(part) or {}
-        told += _different(one, other, names or sorted((one.keys() & other.keys()) - {"gpus"}))
+        told += _different(one, other, names or sorted((one.keys() & other.keys()) - _NOT_NAMED))
     more = len(told) - _MOST_SINCE
     return (*told[:_MOST_SINCE], *([f"{more} more"] if more > 0 else []))
 
@@ -146,12 +159,19 @@ def stored_change(reports_dir: Path, before: FinishedReport, after: FinishedRepo
 
 
 def _trained(earlier: Sequence[FinishedReport], report: FinishedReport) -> str:
-    """Say whether a run trained: its model is that of an earlier report, or of none."""
+    """Say whether a run trained: its model is that of an earlier report, or of none.
+
+    A training that somebody stops gets its key at its end: where two were stopped after the same epoch, the
+    second one trained too, and ended at the model of the first.
+    """
     model = report.artifacts.get("model")
     first = next((one for one in earlier if model is not None and one.artifacts.get("model") == model), None)
     if first is None:
         return "trained a model" if model is not None else ""
-    return f"trained nothing: the model of {first.finished:%Y-%m-%d %H:%M}"
+    when = f"{first.finished:%Y-%m-%d %H:%M}"
+    return (
+        f"trained nothing: the model of {when}" if report.stopped_after is None else f"the same model as that of {when}"
+    )
 
 
 def _of_sample(reports_dir: Path, runs: Sequence[FinishedReport]) -> Iterator[FinishedReport]:

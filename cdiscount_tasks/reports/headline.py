@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.pages.parts.words import percent, share
+from cdiscount_tasks.pages.parts.words import percent, share, spoken
 from cdiscount_tasks.reports.metrics import read_metrics
 
 
@@ -16,6 +16,7 @@ class Headline(TypedDict):
         sample, title: Of the sample.
         run_id, preset, training_seed: As the run was started.
         overrides: The knobs that differ from the preset.
+        stopped_after_epoch: Where somebody stopped the training; None: it ended by itself.
         model: Name of the model's artifact, which ends in its key.
         catalogue_id: Of the catalogue's content.
         product_accuracy, product_accuracy_low, product_accuracy_high: On test, in [0, 1], with its 95 % interval; None
@@ -32,6 +33,7 @@ class Headline(TypedDict):
     run_id: str
     preset: str
     overrides: dict[str, Any]
+    stopped_after_epoch: int | None
     training_seed: int
     model: str
     catalogue_id: str
@@ -67,6 +69,7 @@ def read_headline(report_dir: Path) -> Headline:
             run_id=metrics["run_id"],
             preset=metrics["preset"],
             overrides=lineage["overrides"],
+            stopped_after_epoch=((metrics.get("model") or {}).get("stopped") or {}).get("after_epoch"),
             training_seed=lineage["seeds"]["training"],
             model=lineage["artifacts"]["model"]["name"],
             catalogue_id=metrics["catalogue"]["catalogue_id"],
@@ -86,9 +89,11 @@ def read_headline(report_dir: Path) -> Headline:
 
 
 def preset_in_words(headline: Headline) -> str:
-    """Say which settings were trained with, such as `smoke with epochs 2`."""
-    knobs = ", ".join(f"{knob} {value}" for knob, value in headline["overrides"].items())
-    return headline["preset"] + (f" with {knobs}" if knobs else "")
+    """Say which settings were trained with, such as `smoke with epochs 2`, and whether the training was stopped."""
+    knobs = ", ".join(f"{spoken(knob)} {value}" for knob, value in headline["overrides"].items())
+    epoch = headline["stopped_after_epoch"]
+    stopped = f", stopped by hand after epoch {epoch}" if epoch is not None else ""
+    return headline["preset"] + (f" with {knobs}" if knobs else "") + stopped
 
 
 def accuracy_in_words(result: Mapping[str, Any]) -> str:

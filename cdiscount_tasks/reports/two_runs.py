@@ -15,7 +15,7 @@ from cdiscount_tasks.learning.measuring.metrics import FEWEST_TO_JUDGE
 from cdiscount_tasks.learning.measuring.paired import paired_difference
 from cdiscount_tasks.pages.overview.rows import FinishedReport
 from cdiscount_tasks.pages.parts.words import minute
-from cdiscount_tasks.pages.two_runs.differences import differences
+from cdiscount_tasks.pages.two_runs.differences import differ_only_in_seed, differences
 from cdiscount_tasks.pages.two_runs.page import SCHEMA_VERSION, answer
 from cdiscount_tasks.reports.folders import read_report
 from cdiscount_tasks.reports.metrics import damaged, read_metrics
@@ -90,7 +90,7 @@ def pair_products(first: pd.DataFrame, second: pd.DataFrame) -> pd.DataFrame:
 
 
 def _right_alone(both: pd.DataFrame, mine: str, other: str, seed: int) -> dict[str, Any]:
-    """Return the products that one run alone gets right, and some of them to be shown, drawn at random."""
+    """Return the products that one run alone gets right, and one of each group to be shown; of many groups some."""
     alone = both[both[f"right_{mine}"] & ~both[f"right_{other}"]]
     order = np.random.default_rng([2, seed]).permutation(len(alone))
     some = alone.iloc[order].drop_duplicates("group_id").head(NUM_SHOWN)
@@ -98,7 +98,13 @@ def _right_alone(both: pd.DataFrame, mine: str, other: str, seed: int) -> dict[s
         {"product_id": int(product_id), "category_id": int(category_id), "other_answer": int(wrong)}
         for product_id, category_id, wrong in zip(some.index, some["category_id"], some[f"answer_{other}"], strict=True)
     ]
-    return {"num": len(alone), "product_ids": [int(one) for one in alone.index], "shown": shown}
+    num_groups = int(alone["group_id"].nunique())
+    return {
+        "num": len(alone),
+        "num_groups": num_groups,
+        "product_ids": [int(one) for one in alone.index],
+        "shown": shown,
+    }
 
 
 def _by_category(both: pd.DataFrame) -> list[dict[str, Any]]:
@@ -152,6 +158,7 @@ def compare_sides(first: Side, second: Side) -> dict[str, Any]:
         "origin": "drawn" if first.report.drawn or second.report.drawn else "file",
         "runs": [_describe(first, both, "first"), _describe(second, both, "second")],
         "differences": [one._asdict() for one in differences(first.report, second.report)],
+        "only_seed_differs": differ_only_in_seed(first.report, second.report),
         "num_common": len(both),
         "num_left_out": num_tested - len(both),
         "num_both_right": int((right_first & right_second).sum()),

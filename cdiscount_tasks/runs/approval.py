@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 from cdiscount_tasks.artifacts.json_files import read_json
+from cdiscount_tasks.pages.parts.words import VERDICTS
 from cdiscount_tasks.runs.run import Run
 from cdiscount_tasks.stages.judgement import JUDGEMENT
 
@@ -48,9 +49,16 @@ def question_of(run: Run) -> Question:
     champion = facts["champion"]
     against = f"the champion of {champion['since'][:10]} (run {champion['run_id']})" if champion else "no champion yet"
     lines = [
-        f"**{facts['verdict'].replace('_', ' ')}**, against {against}.",
+        f"**{VERDICTS[facts['verdict']]}** (against {against}).",
         *facts["reasons"],
-        f"Right alone: this model {facts['only_challenger']:,} products, the champion {facts['only_champion']:,}.",
+        *(
+            []
+            if not champion
+            else [
+                f"Right alone: this model {facts['only_challenger']:,} products, the champion "
+                f"{facts['only_champion']:,}; the report shows some of them."
+            ]
+        ),
         *(f"Gate: {gate['sentence']}" for gate in facts["gates"] if gate["limit"] is not None),
     ]
     return Question(f"{title}: is this model to become the champion?", "\n\n".join(lines))

@@ -203,7 +203,7 @@ def start_comparison(
     logger.info("this comparison's config, frozen in %s:", comparison_dir / "config.json")
     for run in config.runs:
         logger.info("%s: run %s", run.sample, run.run_id)
-    logger.info("at large: %d products of each category", config.random_choices.products_per_category)
+    logger.info("in general: %d products of each category", config.random_choices.products_per_category)
     comparison = Comparison(comparison_dir, config, environment, chosen)
     if comparison.backbone is None:
         tell_reference(environment.weights_dir)

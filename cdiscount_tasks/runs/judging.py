@@ -20,11 +20,9 @@ from cdiscount_tasks.runs.decisions import (
 )
 from cdiscount_tasks.runs.run import Run, open_run
 from cdiscount_tasks.stages import evaluation
-from cdiscount_tasks.stages.inputs import CatalogueSide, JudgedModel
+from cdiscount_tasks.stages.inputs import CatalogueSide, JudgedModel, Opponent, TheLook
 from cdiscount_tasks.stages.judgement import (
     JudgementResult,
-    Opponent,
-    TheLook,
     check_answers,
     has_categories_of,
     judge_model,

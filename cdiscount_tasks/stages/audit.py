@@ -216,8 +216,8 @@ def _describe_reviews(judgements: Judgements, lists: Mapping[str, pd.DataFrame])
 
 def _log_findings(rows: pd.DataFrame, drawn: DrawnPart, num_categories: int, no_leak: str | None) -> None:
     logger.info(
-        "%d suspects among %d judged products of %d of %d categories%s",
-        rows["is_suspect"].sum(), len(rows), len(drawn.category_ids), num_categories,
+        "%s suspects among %s judged products of %s of %s categories%s",
+        *(f"{num:,}" for num in (rows["is_suspect"].sum(), len(rows), len(drawn.category_ids), num_categories)),
         f"; the leak has no price: {no_leak}" if no_leak else "",
     )  # fmt: skip
 

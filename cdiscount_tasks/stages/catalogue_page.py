@@ -38,7 +38,7 @@ from cdiscount_tasks.stages.inputs import SampleChoice
 
 logger = logging.getLogger(__name__)
 
-VERSION = 2
+VERSION = 3
 NUM_RANDOM_PRODUCTS = 24
 NUM_PRODUCTS_PER_CATEGORY = 5
 MAX_CATEGORIES_PER_SAMPLE = 12

@@ -1,4 +1,4 @@
-"""Reports of samples -> comparison: which is harder at equal size, and what look-alike categories cost at large.
+"""Reports of samples -> comparison: which is harder at equal size, and what look-alike categories cost in general.
 
 Made from the runs' metrics.json, labels, features and pictures alone; no network is opened.
 """
@@ -32,7 +32,7 @@ from cdiscount_tasks.tables.predictions import read_judged
 
 logger = logging.getLogger(__name__)
 
-VERSION = 5
+VERSION = 6
 PICTURE_BUDGET_BYTES = 2_000_000
 _READ = ("sample", "labels", "evaluation")
 

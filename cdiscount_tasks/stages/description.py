@@ -49,7 +49,10 @@ def _write_description(sample_dir: Path, labels_dir: Path, part_dir: Path) -> Ma
     images = read_table(labels_dir / "images.parquet", LABEL_IMAGES, ["product_id", "image_number"])
     keys = {name: images[name].to_numpy() for name in images.column_names}
     rows = rows_of(sample_dir, keys["product_id"], keys["image_number"])
-    logger.info("%d numbers of shapes and colours of each of %d pictures", descriptor.NUM_FEATURES, len(rows))
+    logger.info(
+        "%s numbers of shapes and colours of each of %s pictures",
+        *(f"{num:,}" for num in (descriptor.NUM_FEATURES, len(rows))),
+    )
     schema = features_schema(descriptor.NUM_FEATURES, mirrored=False)
     pieces = [slice(first, first + _PICTURES_AT_ONCE) for first in range(0, len(rows), _PICTURES_AT_ONCE)]
     described = map_in_processes(
@@ -62,7 +65,7 @@ def _write_description(sample_dir: Path, labels_dir: Path, part_dir: Path) -> Ma
             columns = [images[name][some].combine_chunks() for name in images.column_names]
             writer.write(pa.table([*columns, vector_lists(vectors)], schema=schema))
     counts = {"network": DESCRIPTOR, "num_images": len(rows), "num_features": descriptor.NUM_FEATURES}
-    return Made({**counts, "weights_xxh3_128": None, "device": "cpu"})
+    return Made({**counts, "weights_xxh3_128": None, "device": "CPU"})
 
 
 def description_recipe(sample_dir: Path, labels_dir: Path) -> Recipe:

@@ -24,7 +24,7 @@ from cdiscount_tasks.learning.measuring.joining import joint_probabilities
 from cdiscount_tasks.learning.measuring.metrics import squared_errors
 from cdiscount_tasks.learning.pictures.inputs import Inputs, hold_images
 from cdiscount_tasks.machine.gpus import prepare_device
-from cdiscount_tasks.pages.parts.words import percent
+from cdiscount_tasks.pages.parts.words import count, percent
 from cdiscount_tasks.tables.parquet import read_table, write_table
 from cdiscount_tasks.tables.predictions import IMAGE_PREDICTIONS, PREDICTIONS
 from cdiscount_tasks.tables.sample_images import SampleImages, rows_of
@@ -108,8 +108,8 @@ def _choose_calibration(products: pd.DataFrame, probabilities: np.ndarray) -> Ca
         f"{percent(target, 0)}: {'never' if least is None else percent(least)}" for target, least in reached.items()
     ]
     logger.info(
-        "chosen on %d validation products: temperature %.3f, answers from this confidence on for a precision of %s",
-        chosen["num_validation_products"], chosen["temperature"], ", ".join(found),
+        "chosen on %s: temperature %.3f, answers from this confidence on for a precision of %s",
+        count(chosen["num_validation_products"], "validation product"), chosen["temperature"], ", ".join(found),
     )  # fmt: skip
     return chosen
 
@@ -245,7 +245,9 @@ def evaluate_model(sample_dir: Path, labels_dir: Path, model_dir: Path, artifact
         products, images = judged.products, judged.images
         rows = rows_of(sample_dir, images["product_id"].to_numpy(), images["image_number"].to_numpy())
         pictures = hold_images(partial(SampleImages, sample_dir), rows, contract["image_size"], part_dir)
-        logger.info("predicting %d images of %d products on %s", len(images), len(products), device.name)
+        logger.info(
+            "predicting %s of %s on %s", count(len(images), "image"), count(len(products), "product"), device.name
+        )
         of_images = predict_images(network, pictures, flip=True)
         check_answers(of_images, judged.num_classes, model_dir / "model.keras")
         of_products = joint_probabilities(of_images, judged.product_of_image)

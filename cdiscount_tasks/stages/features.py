@@ -86,7 +86,8 @@ def _log_progress(started: float, logged: float, done: int, total: int) -> float
     if now - logged < _PROGRESS_S:
         return logged
     rate = done / (now - started)
-    logger.info("%d of %d pictures, %.0f pictures/s, %.0f s left", done, total, rate, (total - done) / rate)
+    numbers = (f"{number:,.0f}" for number in (done, total, rate, (total - done) / rate))
+    logger.info("%s of %s pictures, %s pictures/s, %s s left", *numbers)
     return now
 
 
@@ -140,8 +141,8 @@ def extract_features(
         images = read_table(labels_dir / "images.parquet", LABEL_IMAGES, ["product_id", "image_number"])
         rows = rows_of(sample_dir, images["product_id"].to_numpy(), images["image_number"].to_numpy())
         also = " and of its mirror image" if config.mirrored_features else ""
-        of_each = extractor.num_features, len(rows), also, extractor.device.name
-        logger.info("%d features of each of %d pictures%s, on %s", *of_each)
+        of_each = f"{extractor.num_features:,}", f"{len(rows):,}", also, extractor.device.name
+        logger.info("%s features of each of %s pictures%s, on %s", *of_each)
 
         def look_at(some: slice) -> list[np.ndarray]:
             source = partial(SampleImages, sample_dir)

@@ -228,17 +228,18 @@ def _log_index(result: IndexResult, most: float) -> None:
     # News once: a run that finds the index again has nothing to decide about it.
     if not result["reused"] and (result["num_rejected_documents"] or result["num_rejected_images"]):
         logger.info(
-            "%d of %d documents and %d images were rejected, %d bytes could not be read: no more than the %g %% that "
+            "%s of %s documents and %s images were rejected, %s bytes could not be read: no more than the %g %% that "
             "CDISCOUNT_MAX_REJECTED_SHARE allows, so there is nothing to do. Each has a row, with its reason, in "
             "%s/rejected.parquet",
-            result["num_rejected_documents"], result["num_documents"], result["num_rejected_images"],
-            result["num_unreadable_bytes"], 100 * most, result["path"],
+            f"{result['num_rejected_documents']:,}", f"{result['num_documents']:,}",
+            f"{result['num_rejected_images']:,}", f"{result['num_unreadable_bytes']:,}", 100 * most, result["path"],
         )  # fmt: skip
     if result["origin"] != "drawn":
         logger.info(
-            "%s Kaggle's complete train.bson (%d products, %d images): %d and %d are here",
+            "%s Kaggle's complete train.bson (%s products, %s images): %s and %s are here",
             "this is" if result["is_complete_train_bson"] else "this is not",
-            REAL_CATALOGUE_PRODUCTS, REAL_CATALOGUE_IMAGES, result["num_products"], result["num_images"],
+            *(f"{num:,}" for num in (REAL_CATALOGUE_PRODUCTS, REAL_CATALOGUE_IMAGES, result["num_products"],
+                                     result["num_images"])),
         )  # fmt: skip
 
 

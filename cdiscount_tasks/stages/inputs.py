@@ -1,7 +1,8 @@
 """What the runs hand to the stages: places of files and finished artifacts. Loads nothing heavy."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class IndexPlace(NamedTuple):
@@ -101,3 +102,36 @@ class JudgedModel(NamedTuple):
     labels_dir: Path
     model_dir: Path
     evaluation_dir: Path
+
+
+class Opponent(NamedTuple):
+    """Whom a new model is judged against.
+
+    Attributes:
+        champion: The model in use.
+        anchor: The last champion that was promoted on evidence of its own; None: it is the champion.
+        decision: That made the champion, in the registry.
+        facts: What the pages say of the champion: run_id, report, since, accuracy.
+    """
+
+    champion: JudgedModel
+    anchor: JudgedModel | None
+    decision: int
+    facts: Mapping[str, Any]
+
+    @property
+    def models(self) -> dict[str, JudgedModel]:
+        """Return the models that are asked, by name."""
+        return {"champion": self.champion, **({"anchor": self.anchor} if self.anchor else {})}
+
+
+class TheLook(NamedTuple):
+    """A look at test products.
+
+    Attributes:
+        number: From 1.
+        seen: Judgement artifacts of the looks before it: their products are not new.
+    """
+
+    number: int
+    seen: tuple[Path, ...]

@@ -4,7 +4,7 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,12 +16,12 @@ from cdiscount_tasks.artifacts.publish import Made
 from cdiscount_tasks.artifacts.recipe import Recipe, versions
 from cdiscount_tasks.learning.measuring.gates import Costs, Gate, GateFacts, judge_gates
 from cdiscount_tasks.learning.measuring.intervals import share_figure
-from cdiscount_tasks.learning.measuring.judgements import Judged, Judgement, Screened
+from cdiscount_tasks.learning.measuring.judgements import Judged, Judgement, PromoteWhen, Screened
 from cdiscount_tasks.learning.measuring.metrics import f1_figures
 from cdiscount_tasks.learning.measuring.promotion import judge, judge_first, not_comparable, screen
 from cdiscount_tasks.learning.measuring.reliability import measure_calibration
 from cdiscount_tasks.settings.promotion import PromotionConfig
-from cdiscount_tasks.stages.inputs import JudgedModel
+from cdiscount_tasks.stages.inputs import JudgedModel, Opponent, TheLook
 from cdiscount_tasks.tables.judged_products import category_ids_of, read_common_products
 from cdiscount_tasks.tables.parquet import read_table, write_table
 from cdiscount_tasks.tables.predictions import count_images, read_answers, read_predictions
@@ -34,39 +34,6 @@ VERSION = 1
 JUDGEMENT, JUDGED = "judgement.json", "products.parquet"
 
 
-class Opponent(NamedTuple):
-    """Whom a new model is judged against.
-
-    Attributes:
-        champion: The model in use.
-        anchor: The last champion that was promoted on evidence of its own; None: it is the champion.
-        decision: That made the champion, in the registry.
-        facts: What the pages say of the champion: run_id, report, since, accuracy.
-    """
-
-    champion: JudgedModel
-    anchor: JudgedModel | None
-    decision: int
-    facts: Mapping[str, Any]
-
-    @property
-    def models(self) -> dict[str, JudgedModel]:
-        """Return the models that are asked, by name."""
-        return {"champion": self.champion, **({"anchor": self.anchor} if self.anchor else {})}
-
-
-class TheLook(NamedTuple):
-    """A look at test products.
-
-    Attributes:
-        number: From 1.
-        seen: Judgement artifacts of the looks before it: their products are not new.
-    """
-
-    number: int
-    seen: tuple[Path, ...]
-
-
 class JudgementResult(Result):
     """The verdict, whether the model is to be promoted, and the difference on test; null: test was not looked at."""
 
@@ -75,6 +42,11 @@ class JudgementResult(Result):
     difference: float | None
     look: int | None
     reason: str
+
+
+def rule_of(challenger: JudgedModel, opponent: Opponent, config: PromotionConfig) -> PromoteWhen:
+    """Return what promotes: `not_worse` holds only for a model that learnt from other labels than the champion did."""
+    return config.promote_when if challenger.labels_dir != opponent.champion.labels_dir else "better"
 
 
 def has_categories_of(model_dir: Path, labels_dir: Path) -> bool:
@@ -136,7 +108,7 @@ def screen_model(challenger: JudgedModel, opponent: Opponent, config: PromotionC
     Raises:
         DataError: If an artifact is missing or damaged.
     """
-    return screen(_on_validation(challenger, opponent), config.promote_when)
+    return screen(_on_validation(challenger, opponent), rule_of(challenger, opponent, config))
 
 
 def _is_new(rows: pd.DataFrame, look: TheLook) -> np.ndarray:
@@ -173,7 +145,7 @@ def _gates(
     products, _ = read_predictions(challenger.evaluation_dir, num_classes)
     tested = products[products["split"] == TEST]
     true, predicted, groups = (tested[name].to_numpy(np.int64) for name in ("class_index", "predicted", "group_id"))
-    calibration: Any = read_json(challenger.evaluation_dir / "calibration.json")
+    chosen: Any = read_json(challenger.evaluation_dir / "calibration.json")
     names = dict(
         read_table(challenger.labels_dir / "classes.parquet", CLASSES, ["category_id", "level3"]).to_pandas().to_numpy()
     )
@@ -182,7 +154,7 @@ def _gates(
         config.gates,
         GateFacts(
             macro_f1=f1_figures(true, predicted, groups, num_classes)[0]["value"],
-            calibration_error=measure_calibration(tested, calibration)["calibration"]["error"]["value"],
+            calibration_error=measure_calibration(tested, chosen)["calibration"]["error"]["value"],
             challenger=_costs(challenger),
             champion=_costs(opponent.champion) if opponent else None,
             fallen=fallen if judgement.looked and opponent else None,
@@ -279,13 +251,14 @@ def judge_model(
             judgement = not_comparable(reasons)
         elif opponent is None:
             judgement = _judge_first(challenger)
-        elif look is None:
-            judgement = judge(_on_validation(challenger, opponent), None, None, config.promote_when)
         else:
-            rows = read_common_products(challenger, opponent.models, TEST)
-            rows["is_new"] = _is_new(rows, look)
-            test = _judged(rows, rows["is_new"].to_numpy(bool))
-            judgement = judge(_on_validation(challenger, opponent), test, look.number, config.promote_when)
+            test = None
+            if look is not None:
+                rows = read_common_products(challenger, opponent.models, TEST)
+                rows["is_new"] = _is_new(rows, look)
+                test = _judged(rows, rows["is_new"].to_numpy(bool))
+            rule = rule_of(challenger, opponent, config)
+            judgement = judge(_on_validation(challenger, opponent), test, look and look.number, rule)
         gates = _gates(challenger, opponent, judgement, config)
         facts = _described(judgement, gates, opponent, rows)
         write_json(part_dir / JUDGEMENT, facts)

@@ -1,7 +1,7 @@
 """A pooled draw -> random choices: how hard choices of categories are, alike and unlike, and the samples among them.
 
 Two samples tell of these two samples. Many random choices of the catalogue's own categories, all judged at one size,
-tell what look-alike categories cost at large.
+tell what look-alike categories cost in general.
 """
 
 import logging

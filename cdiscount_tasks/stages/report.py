@@ -49,7 +49,7 @@ from cdiscount_tasks.vocabulary import CLASS_NAMES, TEST, VALIDATION
 
 logger = logging.getLogger(__name__)
 
-VERSION = 10
+VERSION = 11
 
 
 class ReportResult(TypedDict):

@@ -18,7 +18,7 @@ from cdiscount_tasks.reports.two_runs import Side, compare_sides, read_side
 
 logger = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 SIDES = ("only_first", "only_second")
 _NOT_HERE = "The run's pictures are not on this machine: of each product there is its id."
 

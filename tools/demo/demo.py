@@ -125,7 +125,7 @@ def _tell_results(runs: list[RunWatch]) -> None:
     for run in finished:
         for line in results.headline(run):
             say(line)
-    say(results.difference(finished[1], finished[0]))
+    say(results.difference(*finished))
     for run in finished:
         if reused := results.reused_stages(run):
             say(f"{run.config.sample.title}: existed already and was reused: {', '.join(reused)}")

@@ -8,14 +8,19 @@ from pathlib import Path
 from cdiscount_tasks.errors import StepLeftOut
 from cdiscount_tasks.pages.parts.words import points
 from cdiscount_tasks.reports.headline import read_headline, sentence
-from cdiscount_tasks.runs import comparison_steps, steps
+from cdiscount_tasks.runs import comparison_steps, registry, steps
 from cdiscount_tasks.runs.comparison import start_comparison
+from cdiscount_tasks.runs.deciding import told
+from cdiscount_tasks.runs.decisions import Decision
 from cdiscount_tasks.runs.run import Run
 
 
 def headline(run: Run) -> list[str]:
     """Return the lines with a run's accuracy, the baseline beside it, and where the report is."""
-    return [sentence(read_headline(run.report_dir)), f"    {run.report_dir / 'report.html'}"]
+    lines = [sentence(read_headline(run.report_dir)), f"    {run.report_dir / 'report.html'}"]
+    made = [one for one in registry.history(run.config.sample.name, run.environment) if isinstance(one, Decision)]
+    mine = [one for one in made if one.candidate.run_id == run.config.run_id]
+    return [*lines, *(f"    {told(one)}" for one in mine[-1:])]
 
 
 def reused_stages(run: Run) -> list[str]:

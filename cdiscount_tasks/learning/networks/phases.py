@@ -103,9 +103,11 @@ class Training:
     def _learn(self, phase: str, network: keras.Model, examples: Sequence[Examples], config: TrainingConfig) -> None:
         train_examples, validation_examples = examples
         logger.info(
-            "%s: %s (%d parameters) on %d images of %d classes, %d images to validate, on %s",
-            phase, network.name, network.count_params(), len(train_examples), self._num_classes,
-            len(validation_examples), self._device.name,
+            "%s: %s (%s parameters) on %s images of %s classes, %s images to validate, on %s",
+            phase, network.name,
+            *(f"{num:,}" for num in (network.count_params(), len(train_examples), self._num_classes,
+                                     len(validation_examples))),
+            self._device.name,
         )  # fmt: skip
         checkpoints = self._places.checkpoints(phase, self._device)
         listeners = self._places.listeners(phase)

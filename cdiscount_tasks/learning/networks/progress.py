@@ -62,9 +62,9 @@ def log_progress(progress: Progress) -> None:
     """Log how far the running epoch is."""
     is_known = progress.seconds_left is not None
     logger.info(
-        "epoch %d, image %d of %d: loss %.4f, %s, %.1f GiB of memory",
-        progress.epoch, progress.num_seen, progress.num_images, progress.loss,
-        f"{progress.images_per_s:.0f} images/s, {progress.seconds_left:.0f} s left at most" if is_known
+        "epoch %d, image %s of %s: loss %.4f, %s, %.1f GiB of memory",
+        progress.epoch, f"{progress.num_seen:,}", f"{progress.num_images:,}", progress.loss,
+        f"{progress.images_per_s:,.0f} images/s, {progress.seconds_left:,.0f} s left at most" if is_known
         else "the first batches",
         _memory_gib(),
     )  # fmt: skip
@@ -80,10 +80,10 @@ def log_epoch(history: Sequence[Epoch], num_epochs: int) -> None:
     last = history[-1]
     logger.info(
         "epoch %d of %d: train loss %.4f, accuracy %.1f %%; validation (products) loss %.4f, accuracy %.1f %%; "
-        "%.0f images/s, %.0f s left at most, %.1f GiB of memory",
+        "%s images/s, %s s left at most, %.1f GiB of memory",
         last.epoch, num_epochs, last.train_loss, 100 * last.train_accuracy,
-        last.validation_loss, 100 * last.validation_accuracy, last.images_per_s,
-        seconds_left(history, num_epochs), _memory_gib(),
+        last.validation_loss, 100 * last.validation_accuracy, f"{last.images_per_s:,.0f}",
+        f"{seconds_left(history, num_epochs):,.0f}", _memory_gib(),
     )  # fmt: skip
 
 

@@ -205,7 +205,7 @@ def hold_images(open_source: Callable[[], ImageSource], rows: np.ndarray, image_
     if needed_bytes <= _SHARE_OF_MEMORY * free_bytes:
         return ImagesInMemory(decoded, len(rows), image_size)
     logger.info(
-        "%d images with their mirror images take %.1f GiB and %.1f GiB are free: their pixels go to a file in %s",
-        len(rows), needed_bytes / 2**30, free_bytes / 2**30, spill_dir,
+        "%s images with their mirror images take %.1f GiB and %.1f GiB are free: their pixels go to a file in %s",
+        f"{len(rows):,}", needed_bytes / 2**30, free_bytes / 2**30, spill_dir,
     )  # fmt: skip
     return ImagesOnDisk(decoded, len(rows), image_size, spill_dir / "pixels")

@@ -29,7 +29,7 @@ def _apart(facts: Mapping[str, Any]) -> tuple[Mapping[str, Any], Mapping[str, An
     raise ValueError("differences lacks the two samples")
 
 
-def _at_large(facts: Mapping[str, Any]) -> str:
+def _in_general(facts: Mapping[str, Any]) -> str:
     """Say what random choices of categories show of look-alike categories, or what the answer is limited to."""
     gap = facts["random_choices"] and facts["random_choices"]["gap"]
     if not gap:
@@ -75,22 +75,42 @@ def answer(facts: Mapping[str, Any]) -> str:
             f"At equal size, the {num_pairs} categories of {hardest['title']} are {points(figure, sign)} harder than "
             f"those of {easiest['title']}: {values}."
         )
-    return f"{found} {_at_large(facts)}"
+    return f"{found} {_in_general(facts)}"
+
+
+def extremes(value: float, drawn: Mapping[str, Sequence[float]]) -> list[str]:
+    """Say of which kinds of random choices a sample is harder, or easier, than every one.
+
+    Args:
+        value: The sample's accuracy.
+        drawn: The accuracies of the choices, by kind.
+    """
+    said = []
+    for kind, values in drawn.items():
+        if values and not min(values) <= value <= max(values):
+            said.append(f"It is {'harder' if value < min(values) else 'easier'} than every random {kind} choice.")
+    return said
 
 
 def _places_in_choices(facts: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Count, for each sample that is marked, the draws that are harder."""
+    """Count, for each sample that is marked, the draws that are harder, and say where it is outside all of them."""
     places = []
     for place, sample in enumerate(facts["samples"]):
         marked = facts["random_choices"]["samples"].get(sample["name"])
         if marked is not None:
-            harder = {
-                kind: sum(
-                    one["accuracy"]["value"] < marked["accuracy"]["value"] for one in facts["random_choices"][kind]
-                )
+            drawn = {
+                kind: [one["accuracy"]["value"] for one in facts["random_choices"][kind]]
                 for kind in ("alike", "unlike")
             }
-            places.append({"letter": letter(place), "title": sample["title"], **marked, "harder": harder})
+            value = marked["accuracy"]["value"]
+            harder = {kind: sum(one < value for one in values) for kind, values in drawn.items()}
+            row = {
+                "letter": letter(place),
+                "title": sample["title"],
+                "harder": harder,
+                "extremes": extremes(value, drawn),
+            }
+            places.append({**marked, **row})
     return places
 
 

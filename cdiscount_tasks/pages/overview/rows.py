@@ -7,6 +7,8 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from cdiscount_tasks.pages.parts.words import spoken
+
 NO_KNOBS = frozenset({"seed", "gpus"})
 """Settings of a training that leave two runs comparable: with `retrain: always` each run has a seed of its own."""
 
@@ -104,12 +106,26 @@ class FinishedReport:
         return self.link.rsplit("/", 2)[-2]
 
     @property
+    def knobs_words(self) -> str:
+        """Name the knobs that differ from the preset, such as `epochs 2, seed 1`; empty: none does."""
+        return ", ".join(f"{spoken(knob)} {value}" for knob, value in self.overrides.items())
+
+    @property
+    def stopped_after(self) -> int | None:
+        """Return the epoch after which somebody stopped its training; None: it ended by itself."""
+        epoch: int | None = (self.settings.get("training") or {}).get(STOPPED_AFTER)
+        return epoch
+
+    @property
+    def stopped_words(self) -> str:
+        """Say that somebody stopped its training, and when; empty: it ended by itself."""
+        return "" if self.stopped_after is None else f"stopped by hand after epoch {self.stopped_after}"
+
+    @property
     def preset_words(self) -> str:
         """Say with which settings it was trained, such as `smoke with epochs 2`, and whether it was stopped."""
-        knobs = ", ".join(f"{knob} {value}" for knob, value in self.overrides.items())
-        epoch = (self.settings.get("training") or {}).get(STOPPED_AFTER)
-        stopped = f", stopped by hand after epoch {epoch}" if epoch is not None else ""
-        return f"{self.preset}{f' with {knobs}' if knobs else ''}{stopped}"
+        with_knobs = f"{self.preset} with {self.knobs_words}" if self.knobs_words else self.preset
+        return f"{with_knobs}, {self.stopped_words}" if self.stopped_words else with_knobs
 
     @cached_property
     def kind(self) -> str:

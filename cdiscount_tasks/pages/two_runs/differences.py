@@ -3,11 +3,14 @@
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
-from cdiscount_tasks.pages.overview.rows import FinishedReport
+from cdiscount_tasks.pages.overview.rows import STOPPED_AFTER, FinishedReport
 from cdiscount_tasks.pages.parts.words import count
 
 _MOST_NAMED = 6
 _ABSENT = "not set"
+_STOPPED = STOPPED_AFTER.replace("_", " ")
+_IN_WORDS = {_STOPPED: ("stopped by hand after epoch", "not stopped")}
+"""What a setting is called, and how its absence reads, where its name does not say it."""
 
 
 class Difference(NamedTuple):
@@ -54,13 +57,14 @@ def _flat(settings: Mapping[str, Any], above: str = "") -> dict[str, Any]:
 def _of_settings(first: Mapping[str, Any], second: Mapping[str, Any]) -> Iterator[Difference]:
     was, now = _flat(first), _flat(second)
     for name in sorted(was.keys() | now.keys()):
-        one, other = was.get(name, _ABSENT), now.get(name, _ABSENT)
+        words, absent = _IN_WORDS.get(name, (name, _ABSENT))
+        one, other = was.get(name, absent), now.get(name, absent)
         if one == other:
             continue
         if isinstance(one, list | tuple) and isinstance(other, list | tuple):
-            yield Difference(name, _only_here(list(one), list(other)), _only_here(list(other), list(one)))
+            yield Difference(words, _only_here(list(one), list(other)), _only_here(list(other), list(one)))
         else:
-            yield Difference(name, _word(one), _word(other))
+            yield Difference(words, _word(one), _word(other))
 
 
 def _fixes(settings: Mapping[str, Any]) -> str:
@@ -89,3 +93,9 @@ def differences(first: FinishedReport, second: FinishedReport) -> list[Differenc
         found += _of_settings(was.get(part) or {}, now.get(part) or {})
     versions = _of_settings(was.get("versions") or {}, now.get("versions") or {})
     return found + [one._replace(what=f"version of {one.what}") for one in versions]
+
+
+def differ_only_in_seed(first: FinishedReport, second: FinishedReport) -> bool:
+    """Tell whether nothing but the seed of the training is different between two runs."""
+    seeds = [(run.settings.get("training") or {}).get("seed") for run in (first, second)]
+    return seeds[0] != seeds[1] and [one.what for one in differences(first, second)] == ["seed"]

@@ -14,12 +14,8 @@ MOST_CLASSES = 40
 """Rows of the table of categories: those that changed most."""
 
 
-def answer(facts: Mapping[str, Any]) -> str:
-    """Say in a sentence whether one of two runs is better.
-
-    Args:
-        facts: What compare.json holds.
-    """
+def _better(facts: Mapping[str, Any]) -> str:
+    """Say which of two runs is better, as far as the interval allows it."""
     products, figure = count(facts["num_common"], "test product"), facts["difference"]
     if not facts["num_common"]:
         return "Not comparable: the two runs have no test product in common."
@@ -32,6 +28,17 @@ def answer(facts: Mapping[str, Any]) -> str:
     if figure["high"] < 0:
         return f"A is better than B by {points(figure, -1)} on the same {products}."
     return f"No difference is shown: B is {points(figure)} against A on the same {products}."
+
+
+def answer(facts: Mapping[str, Any]) -> str:
+    """Say in a sentence or two whether one of two runs is better.
+
+    Args:
+        facts: What compare.json holds.
+    """
+    if facts["only_seed_differs"] and facts["num_common"]:
+        return f"{_better(facts)} The two differ only in their seed: this is what chance does."
+    return _better(facts)
 
 
 def run_in_words(run: Mapping[str, Any]) -> str:

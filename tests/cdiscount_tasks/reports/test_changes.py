@@ -1,5 +1,6 @@
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -189,3 +190,27 @@ def test_a_stored_change_of_another_run_is_not_shown(reports):
 
     assert change.low is None
     assert re.match("no interval: the two are compared when", change.note)
+
+
+def test_more_epochs_are_not_told_of_a_run_that_was_stopped_before_them(reports):
+    reports.add("before")
+    reports.add("stopped", every=2, training={"epochs": 30}, model={"stopped": {"after_epoch": 4, "of": 30}})
+
+    assert reports.newest().change.since == ("stopped by hand after epoch 4", "epochs allowed 8 -> 30")
+
+
+def test_a_stop_of_the_earlier_run_is_told_too(reports):
+    reports.add("stopped", every=2, model={"stopped": {"after_epoch": 4, "of": 8}})
+    reports.add("after")
+
+    assert reports.newest().change.since == ("the earlier run was stopped by hand after epoch 4",)
+
+
+def test_a_run_that_was_stopped_at_the_same_epoch_is_not_said_to_have_trained_nothing(reports):
+    stopped = {"model": {"stopped": {"after_epoch": 4, "of": 8}}}
+    reports.add("a", **stopped)
+    reports.add("b", **stopped)
+    assert reports.newest().trained == "trained a model"
+
+    first, second = (replace(run, artifacts={"model": "model-a"}) for run in [reports.newest()] * 2)
+    assert with_changes(reports.folder, [first, second])[-1].trained == "the same model as that of 2026-09-22 14:13"

@@ -63,3 +63,9 @@ def test_a_damaged_metrics_json_says_what_to_do(tmp_path):
 
     with pytest.raises(DataError, match=r"metrics\.json has no headline .*clear the task write_report"):
         read_headline(folder)
+
+
+def test_a_training_that_was_stopped_is_named_beside_the_preset(tmp_path):
+    headline = read_headline(write_finished(tmp_path, model={"stopped": {"after_epoch": 4, "of": 30}}))
+
+    assert preset_in_words(headline) == "smoke, stopped by hand after epoch 4"

@@ -72,7 +72,8 @@ def test_at_most_twelve_products_of_a_side_are_shown_each_of_a_different_group(t
     shown = [one["product_id"] for one in facts["only_second"]["shown"]]
     assert len(shown) == NUM_SHOWN
     assert len({product_id // 2 for product_id in shown}) == NUM_SHOWN  # two products to a group
-    assert facts["only_first"] == {"num": 0, "product_ids": [], "shown": []}
+    assert facts["only_second"]["num_groups"] == 101  # product 101 has a group of its own
+    assert facts["only_first"] == {"num": 0, "num_groups": 0, "product_ids": [], "shown": []}
 
 
 def test_a_shown_product_has_its_category_and_the_wrong_answer(tmp_path):

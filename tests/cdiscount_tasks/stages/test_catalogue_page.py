@@ -1,5 +1,6 @@
 import csv
 import json
+import re
 import shutil
 
 import bson
@@ -218,3 +219,15 @@ def test_a_catalogue_that_changed_since_is_told(index_dir, tmp_path):
     path.write_bytes(encode(1, [draw_jpeg(RED, 1)], RED))
     with pytest.raises(DataError, match="the catalogue changed since it was indexed"):
         write_catalogue_page(index_dir, path, None, [], tmp_path / "catalogue" / "tiny")
+
+
+def test_links_of_the_contents_are_the_headings_they_lead_to(made):
+    text = (made[0] / "catalogue.html").read_text("utf-8")
+    links = re.findall(r'<a href="#([a-z]+)">(.*?)</a>', text)
+    assert len(links) == 8
+    for target, name in links:
+        assert f'<h2 id="{target}-title">{name}</h2>' in text
+
+
+def test_shares_have_one_decimal(page):
+    assert not re.findall(r"\d+\.\d\d+ %", page.text)

@@ -202,7 +202,8 @@ def test_a_random_choices_is_shown_with_the_samples_in_it(place, runs, tmp_path)
     page = Page((out_dir / "comparison.html").read_text("utf-8"))
     assert "five random categories of one level-2 name are 20.0 points (15.0 to 25.0) harder" in facts["answer"]
     assert "12 of 30 alike choices are harder" in page.text
-    assert "30 of 30 alike choices are harder, 21 of 30 unlike ones" in page.text
+    assert "alike choices are harder, 0 of 30 unlike ones. It is harder than every random unlike choice." in page.text
+    assert "30 of 30 alike choices are harder, 21 of 30 unlike ones. It is easier than every random alike" in page.text
     assert MINUS not in facts["answer"]
 
 

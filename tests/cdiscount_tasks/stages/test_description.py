@@ -34,6 +34,7 @@ def test_every_image_of_the_labels_has_the_row_that_it_would_have_alone(describe
     alone = descriptor.describe(load_images(SampleImages(sample_dir), last, descriptor.IMAGE_SIDE))
     assert np.array_equal(read_features(Path(described["path"]))[-1], alone)
     assert (described["network"], described["num_images"]) == ("descriptor", images.num_rows)
+    assert described["device"] == "CPU"
 
 
 def test_pieces_and_processes_change_no_bit(described, sample_dir, labels_dir, tmp_path, monkeypatch):

@@ -135,6 +135,14 @@ def test_the_sections_stand_in_the_order_in_which_trust_is_built(page):
     assert sections == expected.split()
 
 
+def test_the_confusion_matrix_says_that_its_shares_are_rounded(page):
+    assert "below it their share of the row in whole per cent" in page.text
+
+
+def test_no_two_mistakes_of_a_pair_are_said_to_be_of_one_group(page):
+    assert "the surest mistakes, no two of them of one group of products" in page.text
+
+
 def test_a_report_with_few_groups_says_on_page_and_card_how_often_its_interval_covered(report, page):
     out_dir, _ = report
     figure = read_metrics(out_dir)["test"]["product"]["accuracy"]

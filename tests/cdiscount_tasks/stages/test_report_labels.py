@@ -3,6 +3,8 @@ import re
 
 import pytest
 
+from cdiscount_tasks.pages.labels import choices as label_choices
+from cdiscount_tasks.pages.parts.words import count
 from cdiscount_tasks.tables.labels import read_label_tables
 from tests.material.html_page import HOSTILE, Page
 from tests.material.label_faults import OUTSIDE_CATEGORY, OUTSIDE_PRODUCT, faulty_product
@@ -156,3 +158,41 @@ def test_300_classes_give_a_small_label_page(tmp_path):
     text = (out_dir / "labels.html").read_text("utf-8")
     assert "The largest 40 of 300 classes" in text
     assert len(text) < 2_000_000
+
+
+def test_shares_of_the_label_page_have_one_decimal_as_those_of_the_report(page):
+    assert not re.findall(r"\d+\.\d\d+ %", page.text)
+    assert "By group this run 0.0 %" in page.text
+
+
+def test_a_mean_over_draws_is_not_told_as_a_count(inputs, page):
+    certificate = json.loads((inputs.dirs["labels"] / "certificate.json").read_text("utf-8"))
+    num_test = certificate["num_products"]["test"]
+    assert "On average over the five draws, 31.2 % of the test products would have shared" in page.text
+    assert f"Of the {num_test} test products of this run that would be about {round(0.312 * num_test)}." in page.text
+
+
+def test_what_the_index_rejected_is_told_from_what_label_fixing_rejected(inputs, page):
+    tables = read_label_tables(*(inputs.dirs[stage] for stage in ("index", "sample", "labels")))
+    is_image = tables.rejected["image_number"].notna()
+    told = []
+    for stage in ("index", "labels"):
+        of_stage = tables.rejected["stage"] == stage
+        num_images, num_products = int((of_stage & is_image).sum()), int((of_stage & ~is_image).sum())
+        told.append(f"{count(num_images, 'picture')} and {count(num_products, 'product')}")
+    assert (
+        f"Of these the index rejected {told[0]} when the catalogue was read, and label fixing {told[1]};" in page.text
+    )
+    assert "the report counts those of label fixing alone" in page.text
+
+
+def test_links_of_the_contents_are_the_headings_they_lead_to(page):
+    for name in ("The split", "Conflicting pictures", "Identical copies", "What was rejected"):
+        assert page.text.count(name) >= 2
+
+
+def test_nothing_is_said_to_be_drawn_where_every_group_is_shown(tmp_path, monkeypatch):
+    monkeypatch.setattr(label_choices, "NUM_OTHER_GROUPS", 99)
+    page = read_labels_page(make_inputs(tmp_path / "in", num_products=200, clean=True), tmp_path / "reports")
+    assert re.search(r"The others All \d+ others\.", page.text)
+    assert "drawn at random; the same sample" not in page.text

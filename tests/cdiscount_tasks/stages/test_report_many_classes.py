@@ -47,6 +47,7 @@ def test_the_confusion_is_shown_by_level_1(page, metrics):
     assert len(metrics["test"]["product"]["confusion"]["blocks"]["blocks"]) == NUM_LEVEL1
     assert sum(attrs.get("class") == "heat blocks" for attrs in page.all("table")) == 1
     assert "49 categories of level 1" in page.text
+    assert "In a cell the share of the row in whole per cent" in page.text
 
 
 def test_classes_that_few_products_judge_are_counted_together(page, metrics):

@@ -1,3 +1,4 @@
+import logging
 from contextlib import nullcontext
 from types import SimpleNamespace
 
@@ -17,7 +18,7 @@ DEVICE = SimpleNamespace(name="a CPU", precision="float32", memory_gib=0.0, scop
 @pytest.fixture
 def transferred(tmp_path, monkeypatch):
     """Return what trains in two phases, each of as many epochs as told; returns the training and its phases."""
-    nothing = SimpleNamespace(name="a network", count_params=lambda: 1, get_layer=lambda *_: None)
+    nothing = SimpleNamespace(name="a network", count_params=lambda: 1_237_357, get_layer=lambda *_: None)
     monkeypatch.setattr(phases, "build_head", lambda *_: nothing)
     monkeypatch.setattr(phases, "build_network", lambda *_: nothing)
     monkeypatch.setattr(phases, "put_head_on", lambda *_: None)
@@ -79,3 +80,9 @@ def test_a_tuning_that_had_begun_is_taken_up_though_it_was_stopped(transferred, 
 @pytest.mark.parametrize(("ends_after", "num_phases"), [(8, 1), (9, 2)])
 def test_a_training_that_was_stopped_once_is_stopped_there_again(transferred, ends_after, num_phases):
     assert len(transferred(ends_after, head=8, fine_tune=1)[1]) == num_phases
+
+
+def test_the_log_of_a_phase_has_thousands_separators(transferred, caplog):
+    with caplog.at_level(logging.INFO, phases.__name__):
+        transferred(head=8, fine_tune=5)
+    assert "head: a network (1,237,357 parameters) on 1 images of 2 classes" in caplog.text

@@ -19,7 +19,8 @@ def test_no_time_left_is_told_from_the_first_batch_which_waits_for_compiling(mon
         train_small(CONFIG.model_copy(update={"epochs": 1}))
     first, second = [record.message for record in caplog.records if ", image " in record.message][:2]
     assert "the first batches" in first and "left" not in first
-    rate, left = (float(word) for word in re.search(r"(\d+) images/s, (\d+) s left", second).groups())
+    told = re.search(r"([\d,]+) images/s, ([\d,]+) s left", second).groups()
+    rate, left = (float(word.replace(",", "")) for word in told)
     assert left <= (24 - 16) / max(rate, 1) + 1
 
 
@@ -45,3 +46,9 @@ def test_after_an_hour_progress_is_told_less_often(monkeypatch, caplog):
     with caplog.at_level(logging.INFO, progress.__name__):
         train_small(CONFIG.model_copy(update={"epochs": 1}))
     assert not any("image 16 of 24" in record.message for record in caplog.records)
+
+
+def test_large_counts_have_thousands_separators(caplog):
+    with caplog.at_level(logging.INFO, progress.__name__):
+        progress.log_progress(progress.Progress(1, 21_530, 1_234_567, 0.5, 1_500.0, 2_000.0))
+    assert "image 21,530 of 1,234,567: loss 0.5000, 1,500 images/s, 2,000 s left" in caplog.records[-1].message

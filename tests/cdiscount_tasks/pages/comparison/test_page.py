@@ -2,7 +2,7 @@ import copy
 
 import pytest
 
-from cdiscount_tasks.pages.comparison.page import answer
+from cdiscount_tasks.pages.comparison.page import answer, extremes
 from cdiscount_tasks.pages.comparison.random_choices_figure import draw_random_choices
 
 
@@ -97,3 +97,21 @@ def test_a_random_choices_of_one_kind_has_no_empty_row():
 def test_the_same_random_choices_gives_the_same_figure():
     one = choices([0.5, 0.6, 0.8], [0.9, 0.95])
     assert draw_random_choices(one, ["wine"]) == draw_random_choices(one, ["wine"])
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        (0.6, ["It is harder than every random unlike choice."]),
+        (0.5, ["It is harder than every random unlike choice."]),
+        (0.4, ["It is harder than every random alike choice.", "It is harder than every random unlike choice."]),
+        (0.85, ["It is easier than every random alike choice."]),
+        (0.92, ["It is easier than every random alike choice."]),
+    ],
+)
+def test_a_sample_outside_all_random_choices_is_said_to_be(value, said):
+    assert extremes(value, {"alike": [0.5, 0.6, 0.8], "unlike": [0.85, 0.95]}) == said
+
+
+def test_without_choices_of_a_kind_nothing_is_said_of_it():
+    assert extremes(0.4, {"alike": [], "unlike": []}) == []

@@ -1,8 +1,10 @@
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from cdiscount_tasks.pages.overview.page import render_index
 from cdiscount_tasks.pages.overview.rows import FinishedPage, FinishedReport
+from tests.material.html_page import Page
 
 
 def make_report(sample="wine", day=23, link="wine/a/report.html", drawn=False):
@@ -50,7 +52,7 @@ def test_the_index_marks_drawn_runs_and_escapes_titles():
 def test_the_line_has_axis_numbers_and_the_times_of_its_first_and_last_run():
     page = render_index([make_report(day=22), make_report(day=23, link="wine/b/report.html")])
 
-    assert "Accuracy of the last 2 smoke runs (axis 74 % to 85 %), with 95 % intervals." in page
+    assert "Line: the accuracy of 2 runs, with 95 % intervals; their settings: smoke. Axis: 74 % to 85 %." in page
     assert "<span>2026-11-22 17:00</span><span>2026-11-23 17:00</span>" in page
     assert "<span>85 %</span><span>74 %</span>" in page
 
@@ -67,3 +69,28 @@ def test_comparisons_stand_first_with_their_answer():
     )
     assert links(page)[0] == "comparison/x/comparison.html"
     assert "Wine is &lt;harder&gt;." in page
+
+
+STOPPED = {
+    "overrides": {"epochs": 30, "batch_size": 8},
+    "settings": {"training": {"epochs": 30, "batch_size": 8, "stopped_after_epoch": 4}},
+}
+
+
+def test_the_order_is_said_as_it_is():
+    page = render_index([make_report(day=23), make_report(sample="bag", day=22, link="bag/a/report.html")])
+    assert "2 finished runs of 2 samples, of each sample the newest first." in page
+
+
+def test_a_row_of_a_run_that_was_stopped_says_so_beside_its_preset():
+    text = Page(render_index([replace(make_report(), **STOPPED)])).text
+    assert "smoke with epochs 30, batch size 8 stopped by hand after epoch 4" in text
+
+
+def test_the_caption_of_a_line_can_be_read_with_long_settings():
+    runs = [make_report(day=22), replace(make_report(link="wine/b/report.html"), **STOPPED)]
+    text = Page(render_index(runs)).text
+    assert (
+        "Dot: the accuracy of the newest run; its settings: smoke with epochs 30, batch size 8, stopped by hand after "
+        "epoch 4. Axis: 74 % to 85 %. Squares: 1 run with other settings."
+    ) in text

@@ -6,6 +6,7 @@ import numpy as np
 from cdiscount_tasks.pages.suspects import page
 from cdiscount_tasks.pages.suspects.page import render_suspects_page, show_listed
 from cdiscount_tasks.pages.suspects.rows import list_rows, listed_rows, write_list
+from cdiscount_tasks.vocabulary import DRAWN_WARNING
 from tests.cdiscount_tasks.pages.suspects.test_rows import CLASSES, KEY, suspects
 from tests.material.html_page import Page
 
@@ -64,3 +65,11 @@ def test_without_pictures_the_page_says_why_and_lists_every_row():
     assert "The sample keeps them out." in page.text and not page.all("img")
     assert "no picture on this page" not in page.text
     assert len(products_of(page.text)) == len(LISTED)
+
+
+def test_a_drawn_catalogue_is_named_on_top():
+    drawn = {**METRICS, "catalogue": {"origin": "drawn"}}
+    shown = show_listed(listed_rows(suspects()), {})
+    text = Page(render_suspects_page(drawn, shown)).text
+    assert text.index(DRAWN_WARNING) < text.index("How to go through it")
+    assert DRAWN_WARNING not in page_of(suspects())

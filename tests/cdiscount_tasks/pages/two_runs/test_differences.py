@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from cdiscount_tasks.pages.two_runs.differences import Difference, differences
+from cdiscount_tasks.pages.two_runs.differences import Difference, differ_only_in_seed, differences
 from tests.cdiscount_tasks.pages.overview.test_page import make_report
 
 SETTINGS = {
@@ -51,3 +51,21 @@ def test_what_is_different_is_named_with_what_each_run_has(changed, row):
 def test_of_long_lists_a_few_are_named():
     (row,) = differences(run(), run(data={"categories": list(range(100, 120)), "near_duplicates": "group"}))
     assert row.second == "20 entries, only here: 100, 101, 102, 103, 104, 105 and 14 more"
+
+
+def test_a_stop_by_hand_is_named_as_such():
+    stopped = run(training={**SETTINGS["training"], "stopped_after_epoch": 4})
+    assert differences(run(), stopped) == [Difference("stopped by hand after epoch", "not stopped", "4")]
+
+
+@pytest.mark.parametrize(
+    ("changed", "only_seed"),
+    [
+        ({"training": {**SETTINGS["training"], "seed": 1}}, True),
+        ({"training": {**SETTINGS["training"], "seed": 1}, "catalogue_id": "beef"}, False),
+        ({"data": {**SETTINGS["data"], "seed": 1}}, False),
+        ({}, False),
+    ],
+)
+def test_a_seed_of_the_training_alone_is_told_from_other_differences(changed, only_seed):
+    assert differ_only_in_seed(run(), run(**changed)) is only_seed
