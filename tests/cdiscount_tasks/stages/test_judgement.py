@@ -190,12 +190,18 @@ def test_where_a_judgement_of_then_was_removed_no_product_counts_as_new(tmp_path
 def test_not_worse_asks_the_anchor_as_well(tmp_path, models, products):
     perfect = write_judged(tmp_path, products, "perfect", (), models.good.labels_dir)
     config = PromotionConfig(promote_when="not_worse")
-    assert screen_model(models.good, against(models.poor), config).passes
-    assert not screen_model(models.good, against(models.poor, perfect), config).passes
-    found = judge(tmp_path, models.good, against(models.poor, models.same), config=config)
+    newer = write_judged(tmp_path / "newer", products, "newer", wrong_in(products, 0.1))
+    assert screen_model(newer, against(models.poor), config).passes
+    assert not screen_model(newer, against(models.poor, perfect), config).passes
+    found = judge(tmp_path, newer, against(models.poor, models.same), config=config)
     assert found.facts["not_worse"]["holds"]
     assert found.facts["not_worse"]["low_anchor"] != found.facts["not_worse"]["low_champion"]
     assert list(found.rows.columns) == JUDGED_PRODUCTS.names
+
+
+def test_not_worse_holds_for_a_model_that_learnt_from_other_labels_alone(tmp_path, models):
+    found = judge(tmp_path, models.good, against(models.poor), config=PromotionConfig(promote_when="not_worse"))
+    assert found.facts["not_worse"] is None
 
 
 def test_the_answers_of_an_opponent_that_cannot_be_read_are_named(tmp_path, models, products):
