@@ -7,6 +7,7 @@ from cdiscount_tasks.runs import approval
 from cdiscount_tasks.runs.run import open_run
 from tests.material.judged_runs import SAMPLE, judge, judge_and_decide, judged_run
 
+FIRST = "**The first model that is better than always answering the largest class** (against no champion yet)."
 ASKS = {"approval": "required", "approvers": ["ann"]}
 
 
@@ -43,7 +44,8 @@ def test_a_question_holds_the_verdict_and_what_it_rests_on(first):
     assert approval.reason_not_to_ask(first) == ""
     question = approval.question_of(first)
     assert question.subject == "Colours: is this model to become the champion?"
-    assert question.body.startswith("**first**, against no champion yet.")
+    assert question.body.startswith(FIRST)
+    assert "Right alone" not in question.body
     assert "Against the commonest category, 100 test products" in question.body
 
 
@@ -53,10 +55,10 @@ def test_a_question_about_a_better_model_names_the_champion_and_the_gates(no_net
     run = judged_run("second", 0.1)
     judge(run)
     body = approval.question_of(run).body
-    assert body.startswith("**better**, against the champion of 20")
-    assert "(run first)" in body
+    assert body.startswith("**Better than the champion** (against the champion of 20")
+    assert "(run first))." in body
     assert "Look 1 at these 100 test products" in body
-    assert "Right alone: this model 30 products, the champion 0." in body
+    assert "Right alone: this model 30 products, the champion 0; the report" in body
     assert "Gate: Macro F1 on test: 0.9, at least 0.5." in body
     assert "nothing is asked for" not in body
 
