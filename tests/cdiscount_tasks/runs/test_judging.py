@@ -238,7 +238,8 @@ def test_the_anchor_is_asked_where_a_model_may_be_a_little_worse(champion, place
     facts = {"expected": 1, "who": "the rule", "environment": second.environment}
     promotion.promote(registry.candidate_of(second), judged_as("no_evidence"), **facts)
     place.write(promotion={"promote_when": "not_worse"})
-    run = judged_run("third", 0.0)
+    fewer = KNOWN[:2]  # other labels than the champion's, or nothing less than better would promote
+    run = judged_run("third", 0.0, products=PRODUCTS[PRODUCTS["category_id"].isin(fewer)], categories=fewer)
     judge(run)
     recipe = judging.recipe_of(run, run.folders())
     assert recipe.inputs["evaluation_champion"] == second.folders()["evaluation"]
