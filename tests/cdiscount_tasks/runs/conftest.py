@@ -42,14 +42,7 @@ class Runs:
 
 @pytest.fixture
 def place(tmp_path, tiny_path, monkeypatch):
-    made = Place(tmp_path, tiny_path)
-    for name, path in (
-        ("CATALOGUE", tiny_path), ("CATEGORY_NAMES", tmp_path / "names.csv"), ("DATA", made.data_dir),
-        ("SAMPLES", made.samples_dir), ("REPORTS", tmp_path / "reports"), ("LABEL_FIXES", made.fixes_dir),
-    ):  # fmt: skip
-        monkeypatch.setenv(f"CDISCOUNT_{name}", str(path))
-    monkeypatch.delenv("CDISCOUNT_MAX_REJECTED_SHARE", raising=False)
-    return made
+    return Place(tmp_path, tiny_path).use(monkeypatch)
 
 
 @pytest.fixture
