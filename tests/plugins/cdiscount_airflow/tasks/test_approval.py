@@ -1,19 +1,18 @@
 """The task that asks a person; replaced is only the call that puts the question into Airflow's database."""
 
-import logging
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
 from airflow.providers.standard.operators import hitl
-from airflow.sdk.exceptions import TaskAwaitingInput
+from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
 from cdiscount_airflow.tasks.approval import KEEP, PROMOTE, AskApprover
 
 from cdiscount_tasks.runs import approval, deciding, replay
 from cdiscount_tasks.runs.run import open_run
 from cdiscount_tasks.stages.replay import Replayed
 from tests.material.colours_sample import Place
-from tests.material.judged_runs import SAMPLE, judge, judged_run
+from tests.material.judged_runs import SAMPLE, judge, judged_run, judgement_dir
 
 RUN_ID = "manual__1"
 
@@ -105,10 +104,9 @@ def test_the_question_holds_the_verdict_and_a_link_to_the_report(place, asked, c
     (PROMOTE, {"id": "7", "name": "ann"}, "promoted", "ann"), (KEEP, {"id": "7", "name": "ann"}, "not_promoted", "ann"),
     (KEEP, None, "not_promoted", "nobody"),
 ])  # fmt: skip
-def test_an_answer_is_noted_and_decides(place, asked, context, caplog, chosen, user, outcome, who):
+def test_an_answer_is_noted_and_decides(place, asked, context, chosen, user, outcome, who):
     run = judged(place, approval="required")
-    with caplog.at_level(logging.INFO):
-        line = task().execute_complete(context, event(chosen, user))
+    line = task().execute_complete(context, event(chosen, user))
     assert line == f"{chosen}: {user['name'] if user else 'nobody answered in time'}"
     noted = approval.answer_of(open_run(SAMPLE, RUN_ID))
     assert (noted.approved, noted.at) == (chosen == PROMOTE, "2026-01-02T03:04:05+00:00")
@@ -140,3 +138,24 @@ def test_its_page_and_its_limits_are_those_of_the_other_tasks():
     assert all(word in operator.doc_md for word in ("**Reads**", "**Leaves**", "**If it fails**"))
     assert operator.response_timeout is not None
     assert operator.pool == "default_pool"
+
+
+def test_where_everybody_is_an_admin_the_log_says_who_may_answer(place, asked, context, monkeypatch, caplog):
+    judged(place, approval="required", approvers=["ann"])
+    monkeypatch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS", "True")
+    with pytest.raises(TaskAwaitingInput):
+        task().execute(context)
+    assert "whoever opens the question may answer it, not only ann" in caplog.text
+    caplog.clear()
+    monkeypatch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS", "False")
+    with pytest.raises(TaskAwaitingInput):
+        task().execute(context)
+    assert "whoever opens" not in caplog.text
+
+
+def test_a_judgement_that_cannot_be_read_fails_at_once_with_its_sentence(place, asked, context):
+    run = judged(place, approval="required")
+    (judgement_dir(run) / "judgement.json").write_text("{")
+    with pytest.raises(AirflowFailException, match=r"judgement\.json"):
+        task().execute(context)
+    assert asked == []
