@@ -101,6 +101,15 @@ def test_a_gate_blocks_with_its_sentence(first, no_network):
     assert not found.judged.gates["least_macro_f1"]["passes"]
 
 
+def test_a_reason_that_is_longer_than_a_line_of_history_takes_is_cut(first, no_network):
+    no_network.write(promotion={"gates": {"least_macro_f1": 0.95}})
+    run = judged_run("second", 0.1)
+    judge(run)
+    path = judgement_dir(run) / "judgement.json"
+    path.write_text(path.read_text("utf-8").replace('"Macro F1', '"' + "X" * 5000))
+    assert deciding.decide(run).reason.endswith("X [...]")
+
+
 ASKS = {"approval": "required"}
 
 

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from cdiscount_tasks.artifacts.json_files import read_json
+from cdiscount_tasks.errors import StepLeftOut
 from cdiscount_tasks.runs import judging, promotion, registry, steps
 from cdiscount_tasks.runs.decisions import Look
 from cdiscount_tasks.stages import judgement as stage
@@ -103,6 +104,14 @@ def test_the_same_challenger_again_is_the_same_look_and_the_same_artifact(champi
     assert judge(run) == {**once, "reused": True}
     again = judged_run("third", 0.1, model="second")
     assert judge(again) == {**once, "reused": True}
+    assert len(looks_in(run)) == 1
+
+
+def test_a_task_that_died_between_the_look_and_the_judgement_makes_the_same_judgement(champion):
+    run = judged_run("second", 0.1)
+    once = judge(run)
+    shutil.rmtree(judgement_dir(run))
+    assert judge(run) == once
     assert len(looks_in(run)) == 1
 
 
@@ -221,6 +230,15 @@ def test_without_a_champion_nothing_is_compared_for_drift(no_network):
     assert judging.reason_without_champion(run) is None
     damage_model(run)
     assert "the champion of colours" in judging.reason_without_champion(run)
+
+
+@pytest.mark.parametrize("step", ["sample", "labels"])
+def test_what_the_champion_learnt_from_may_be_gone_and_keeps_no_run_from_its_report(champion, step):
+    run = judged_run("second", 0.1, products=make_products(60))
+    shutil.rmtree(champion.folders()[step])
+    assert champion.folders()[step].name in judging.reason_without_champion(run)
+    with pytest.raises(StepLeftOut):
+        steps.make("drift", SAMPLE, "second")
 
 
 def test_drift_is_looked_for_between_the_samples_of_run_and_champion(champion):
