@@ -193,7 +193,7 @@ def write_report(sample_name, run_id=None, outlet_events=None) -> str:
     return summary
 
 
-@stage_task(task_display_name="Promote the model", retries=2, trigger_rule="none_failed")
+@stage_task(task_display_name="Promote the model", retries=2)
 def promote_model(sample_name, run_id=None, outlet_events=None) -> str:
     """Make the model the champion where the judgement, the gates and people say so.
 

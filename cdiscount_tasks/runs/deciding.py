@@ -16,6 +16,7 @@ from cdiscount_tasks.runs.run import Run
 from cdiscount_tasks.settings.environment import Environment
 from cdiscount_tasks.stages.judgement import JUDGEMENT
 
+_LONGEST_REASON = 2000
 RULE = "the rule"
 """Who decided, where nobody was asked."""
 
@@ -43,6 +44,11 @@ def _judged(run: Run, folder: Path, facts: Mapping[str, Any]) -> Judged:
     )
 
 
+def _in_short(reason: str) -> str:
+    """Return a reason as history takes it; whole, it stands in the judgement."""
+    return reason if len(reason) <= _LONGEST_REASON else f"{reason[:_LONGEST_REASON]} [...]"
+
+
 def decide(run: Run) -> Decision:
     """Promote a run's model where its judgement and people say so, else record that it was not.
 
@@ -59,7 +65,7 @@ def decide(run: Run) -> Decision:
     said: dict[str, Any] = {
         "who": answer.who or "nobody" if answer else RULE,
         "answer": answer.answer if answer else "",
-        "reason": " ".join(facts["blocked"] or facts["reasons"][-1:]),
+        "reason": _in_short(" ".join(facts["blocked"] or facts["reasons"][-1:])),
         "environment": run.environment,
     }
     if facts["promotes"] and (answer is None or answer.approved):

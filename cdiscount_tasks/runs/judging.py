@@ -183,9 +183,14 @@ def reason_without_champion(run: Run) -> str | None:
     """Return why there is no champion that a run's data could be compared with; None: there is one."""
     name = run.config.sample.name
     try:
-        return None if registry.champion(name, run.environment) else f"{name} has no champion yet"
+        champion = registry.champion(name, run.environment)
+        if champion is None:
+            return f"{name} has no champion yet"
+        for folder in (champion.sample_dir, champion.labels_dir):
+            read_manifest(folder)
     except DataError as error:
         return str(error)
+    return None
 
 
 def drift_sides(run: Run, at: Folders) -> tuple[CatalogueSide, CatalogueSide]:

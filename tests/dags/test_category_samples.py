@@ -122,6 +122,24 @@ def test_the_report_waits_for_the_audit_and_the_audit_for_the_features(project_d
     assert "extract_features" in audit.upstream_task_ids
 
 
+def test_a_model_is_promoted_after_its_report_and_after_a_person_was_asked(project_dags):
+    dag = project_dags["cdiscount_wine"]
+    asks, promotes = dag.get_task("ask_approver"), dag.get_task("promote_model")
+
+    assert asks.upstream_task_ids == {"write_report"}
+    assert promotes.upstream_task_ids == {"ask_approver"}
+    assert {dag.get_task(name).pool for name in ("judge_model", "ask_approver", "promote_model")} == {"default_pool"}
+    assert [outlet.name for outlet in promotes.outlets] == ["champion_changes_wine"]
+
+
+def test_a_run_that_was_skipped_decides_nothing(project_dags):
+    """Its tasks are skipped one after the other: a rule that takes skipped for done would promote without a model."""
+    dag = project_dags["cdiscount_wine"]
+    behind = dag.get_task("notice_changes").get_flat_relatives(upstream=False)
+
+    assert {task.trigger_rule for task in behind} == {"all_success"}
+
+
 def test_all_that_is_made_waits_for_the_look_for_changes(project_dags):
     dag = project_dags["cdiscount_wine"]
     behind = {task.task_id for task in dag.get_task("notice_changes").get_flat_relatives(upstream=False)}

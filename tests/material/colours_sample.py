@@ -32,3 +32,14 @@ class Place:
 
     def write(self, **changes):
         (self.samples_dir / "colours.yaml").write_text(yaml.safe_dump({**SETTINGS, **changes}))
+
+    def use(self, patch):
+        """Point the machine's settings at this place."""
+        for name, path in (
+            ("CATALOGUE", self.catalogue_path), ("CATEGORY_NAMES", self.folder / "names.csv"),
+            ("DATA", self.data_dir), ("SAMPLES", self.samples_dir), ("REPORTS", self.folder / "reports"),
+            ("LABEL_FIXES", self.fixes_dir),
+        ):  # fmt: skip
+            patch.setenv(f"CDISCOUNT_{name}", str(path))
+        patch.delenv("CDISCOUNT_MAX_REJECTED_SHARE", raising=False)
+        return self

@@ -15,7 +15,7 @@ from cdiscount_tasks.vocabulary import SPLITS
 from tests.material.registry_models import CONTRACT
 
 KNOWN = (1000000011, 1000000022, 1000000033)
-NAMES = ("RED", "GREEN", "BLUE")
+NAMES = ("RED", "GREEN", "BLUE", "BLACK")
 SURE = 0.9
 
 
@@ -41,7 +41,7 @@ def _make(parent, stage, name, write, inputs=None):
 
 def _classes(products, categories, names):
     table = pd.DataFrame({"class_index": range(len(categories)), "category_id": categories})
-    table = table.assign(level1="ALL", level2="SOME", level3=list(names))
+    table = table.assign(level1="ALL", level2="SOME", level3=list(names or NAMES[: len(categories)]))
     for split in SPLITS:
         counts = products.loc[products["split"] == split, "category_id"].value_counts()
         found = table["category_id"].map(counts).fillna(0).astype(int)
@@ -49,7 +49,7 @@ def _classes(products, categories, names):
     return table[schemas.CLASSES.names]
 
 
-def write_labels(parent, products, name="labels", categories=KNOWN, names=NAMES):
+def write_labels(parent, products, name="labels", categories=KNOWN, names=None):
     """Write a labels artifact of products; returns its folder."""
 
     def write(part_dir):
@@ -63,7 +63,7 @@ def write_labels(parent, products, name="labels", categories=KNOWN, names=NAMES)
     return _make(parent, "labels", name, write)
 
 
-def write_model(parent, products, name, categories=KNOWN, names=NAMES):
+def write_model(parent, products, name, categories=KNOWN, names=None):
     """Write a model artifact that no network could load; returns its folder."""
 
     def write(part_dir):
@@ -128,7 +128,7 @@ def wrong_in(products, share, offset=0):
     return [one for split in ("validation", "test") for one in ids_of(products, split, share, offset)]
 
 
-def write_judged(parent, products, name, wrong=(), labels_dir=None, categories=KNOWN, names=NAMES):
+def write_judged(parent, products, name, wrong=(), labels_dir=None, categories=KNOWN, names=None):
     """Write a model that is wrong about some products; returns where it stands and what it answered."""
     labels_dir = labels_dir or write_labels(parent, products, categories=categories, names=names)
     model_dir = write_model(parent, products, name, categories, names)

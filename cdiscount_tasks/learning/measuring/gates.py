@@ -5,6 +5,9 @@ from typing import NamedTuple
 
 from cdiscount_tasks.settings.promotion import Gates
 
+_MOST_NAMED = 10
+"""So many classes that have fallen are named; of thousands of classes there may be hundreds."""
+
 
 class Costs(NamedTuple):
     """What a model costs: images per second of its evaluation, and the bytes of its file; None: not known."""
@@ -84,7 +87,9 @@ def judge_gates(rules: Gates, facts: GateFacts) -> tuple[Gate, ...]:
             _gate("most_size", rules.most_size, size, "Bytes of the model's file, champion's = 1", at_least=False),
         ]
     if facts.fallen is not None:
-        fallen = ", ".join(facts.fallen) or "none"
+        fallen = ", ".join(facts.fallen[:_MOST_NAMED]) or "none"
+        if len(facts.fallen) > _MOST_NAMED:
+            fallen += f" and {len(facts.fallen) - _MOST_NAMED:,} more"
         passes = not (rules.no_class_falls and facts.fallen)
         sentence = f"Classes that are shown to be recognised less often than by the champion: {fallen}."
         found.append(Gate("no_class_falls", rules.no_class_falls, float(len(facts.fallen)), passes, sentence))

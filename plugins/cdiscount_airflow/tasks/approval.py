@@ -1,11 +1,16 @@
 """The task that asks a person whether a model may become the champion."""
 
 import inspect
+import logging
 from datetime import timedelta
 from typing import Any
 
+from airflow.configuration import conf
 from airflow.providers.standard.operators.hitl import HITLOperator
 from cdiscount_airflow.links import run_tab
+from cdiscount_airflow.tasks.stage_task import guard
+
+logger = logging.getLogger(__name__)
 
 PROMOTE, KEEP = "Promote", "Keep the champion"
 
@@ -45,25 +50,39 @@ class AskApprover(HITLOperator):
 
     def execute(self, context: Any) -> str:
         """Ask, or say in a line why nobody is asked."""
+        line: str = guard(self._ask, self.doc_md or "", self.execution_timeout)(context)
+        return line
+
+    def execute_complete(self, context: Any, event: dict[str, Any]) -> str:
+        """Note who answered what; a time that ran out means no."""
+        line: str = guard(self._note, self.doc_md or "", self.execution_timeout)(context, event)
+        return line
+
+    def _ask(self, context: Any) -> str:
         from cdiscount_tasks.runs import approval
         from cdiscount_tasks.runs.run import open_run
 
         dag_id, run_id = context["ti"].dag_id, context["run_id"]
         run = open_run(self.sample_name, run_id)
         if reason := approval.reason_not_to_ask(run):
-            self.log.info("nobody is asked: %s", reason)
+            logger.info("nobody is asked: %s", reason)
             return reason
         if not self.can_ask:
             return approval.note_unasked(run)
         question = approval.question_of(run)
         self.subject = question.subject
         self.body = f"{question.body}\n\n[The report](/{run_tab(dag_id, run_id)})"
-        self.assigned_users = [{"id": user, "name": user} for user in run.config.sample.promotion.approvers] or None
+        approvers = run.config.sample.promotion.approvers
+        self.assigned_users = [{"id": user, "name": user} for user in approvers] or None
+        if approvers and conf.getboolean("core", "simple_auth_manager_all_admins", fallback=False):
+            logger.warning(
+                "this Airflow takes everybody for an admin: whoever opens the question may answer it, not only %s",
+                ", ".join(approvers),
+            )
         self.response_timeout = timedelta(hours=run.config.sample.promotion.approval_hours)
         return str(super().execute(context))  # raises what makes the task wait
 
-    def execute_complete(self, context: Any, event: dict[str, Any]) -> str:
-        """Note who answered what; a time that ran out means no."""
+    def _note(self, context: Any, event: dict[str, Any]) -> str:
         from cdiscount_tasks.runs import approval
         from cdiscount_tasks.runs.run import open_run
 
@@ -76,5 +95,5 @@ class AskApprover(HITLOperator):
             answer=", ".join(answer["chosen_options"]),
             at=answer["responded_at"].isoformat(timespec="seconds"),
         )
-        self.log.info("%s", line)
+        logger.info("%s", line)
         return line

@@ -26,7 +26,7 @@ DEFAULT_ARGS = {
 """In a pool, the task with the most behind it goes first: a finished training is evaluated before another begins."""
 
 
-def _guarded(body: Callable[..., Any], page: str, time_limit: Any) -> Callable[..., Any]:
+def guard(body: Callable[..., Any], page: str, time_limit: Any) -> Callable[..., Any]:
     """Return a task's body that leaves why it failed or was skipped, and fails at once where no retry would help."""
 
     @functools.wraps(body)
@@ -68,7 +68,7 @@ def stage_task(summary: Callable[[Any], str] | None = None, **options: Any) -> C
 
     def decorate(body: Callable[..., Any]) -> Any:
         page = inspect.cleandoc(body.__doc__ or "")
-        guarded = _guarded(body, page, options.get("execution_timeout", DEFAULT_ARGS["execution_timeout"]))
+        guarded = guard(body, page, options.get("execution_timeout", DEFAULT_ARGS["execution_timeout"]))
 
         @functools.wraps(body)
         def told(*args: Any, **kwargs: Any) -> Any:

@@ -42,14 +42,7 @@ class Runs:
 
 @pytest.fixture
 def place(tmp_path, tiny_path, monkeypatch):
-    made = Place(tmp_path, tiny_path)
-    for name, path in (
-        ("CATALOGUE", tiny_path), ("CATEGORY_NAMES", tmp_path / "names.csv"), ("DATA", made.data_dir),
-        ("SAMPLES", made.samples_dir), ("REPORTS", tmp_path / "reports"), ("LABEL_FIXES", made.fixes_dir),
-    ):  # fmt: skip
-        monkeypatch.setenv(f"CDISCOUNT_{name}", str(path))
-    monkeypatch.delenv("CDISCOUNT_MAX_REJECTED_SHARE", raising=False)
-    return made
+    return Place(tmp_path, tiny_path).use(monkeypatch)
 
 
 @pytest.fixture
@@ -82,3 +75,10 @@ def promoted(tmp_path, monkeypatch):
     """Return what promotes a run; no network is loaded for it."""
     monkeypatch.setattr(replay, "replay", lambda *_: Replayed(256, 0.0, 1e-5))
     return Promoted(tmp_path)
+
+
+@pytest.fixture
+def no_network(place, monkeypatch):
+    """Let models be promoted that no network could load."""
+    monkeypatch.setattr(replay, "replay", lambda *_: Replayed(256, 0.0, 1e-5))
+    return place

@@ -9,11 +9,10 @@ from cdiscount_tasks.artifacts.json_files import read_json
 from cdiscount_tasks.artifacts.manifest import verify_artifact
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.settings.promotion import Gates, PromotionConfig
+from cdiscount_tasks.stages.inputs import Opponent, TheLook
 from cdiscount_tasks.stages.judgement import (
     JUDGED,
     JUDGEMENT,
-    Opponent,
-    TheLook,
     check_answers,
     has_categories_of,
     judge_model,

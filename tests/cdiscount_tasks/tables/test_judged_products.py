@@ -77,7 +77,7 @@ def test_models_of_other_categories_are_compared_on_the_common_ones(tmp_path, pr
     fewer = KNOWN[:2]
     known = products[products["category_id"].isin(fewer)]
     one = write_judged(tmp_path / "a", products, "one")
-    other = write_judged(tmp_path / "b", known, "other", categories=fewer, names=("RED", "GREEN"))
+    other = write_judged(tmp_path / "b", known, "other", categories=fewer)
     for challenger, champion in ((one, other), (other, one)):
         found = common(challenger, champion)
         assert found["product_id"].tolist() == ids_of(known, "test")

@@ -7,6 +7,8 @@ from cdiscount_tasks.tables import parquet, schemas
 from cdiscount_tasks.tables.predictions import (
     IMAGE_PREDICTIONS,
     PREDICTIONS,
+    count_images,
+    read_answers,
     read_image_predictions,
     read_image_probabilities,
     read_judged,
@@ -137,3 +139,24 @@ def test_probabilities_of_images_are_those_of_ten_of_many_classes(tmp_path):
     found = read_image_probabilities(tmp_path, 300)
     assert found.classes.tolist() == top
     assert found.probabilities.shape == (2, 10)
+
+
+def test_answers_are_those_to_all_products_that_were_asked_about(tmp_path):
+    write_predictions(tmp_path / PREDICTIONS, [True, False, True])
+    found = read_answers(tmp_path)
+    assert list(found.columns) == ["product_id", "split", "group_id", "class_index", "predicted"]
+    assert found["split"].tolist() == ["validation", "test", "test", "test"]
+    assert (found["class_index"] == found["predicted"]).tolist() == [True, True, False, True]
+
+
+def test_answers_of_a_model_of_many_classes_are_read_like_those_of_a_few(tmp_path):
+    top = write_many(tmp_path / PREDICTIONS)
+    assert read_answers(tmp_path)["predicted"].tolist() == top[:, 0].tolist()
+
+
+def test_images_are_counted_without_their_probabilities(tmp_path):
+    rows = {"product_id": [5, 5, 9], "probabilities": [[0.5, 0.5]] * 3}
+    pa.parquet.write_table(pa.table(rows), tmp_path / IMAGE_PREDICTIONS)
+    assert count_images(tmp_path) == 3
+    with pytest.raises(DataError, match=IMAGE_PREDICTIONS):
+        count_images(tmp_path / "nowhere")

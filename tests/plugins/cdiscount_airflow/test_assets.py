@@ -3,6 +3,7 @@ from types import SimpleNamespace
 import pendulum
 import pytest
 from airflow.sdk import AssetOrTimeSchedule, CronTriggerTimetable
+from airflow.sdk.execution_time.context import OutletEventAccessors
 from cdiscount_airflow import assets
 
 from cdiscount_tasks.settings.sample import SampleConfig, ScheduleConfig
@@ -115,3 +116,21 @@ def test_after_a_pause_one_run_makes_up_for_the_last_tick_alone(next_run):
 )
 def test_a_cron_that_airflows_list_hides_behind_an_asset_is_a_tag(schedule, tags):
     assert assets.schedule_tags(sample_with(**schedule)) == tags
+
+
+def test_a_new_champion_is_an_event_of_its_own_asset_with_the_figures():
+    events = OutletEventAccessors()
+    facts = {"decision": 3, "run_id": "manual__1", "verdict": "better", "accuracy": 0.9}
+    assets.publish_champion(events, "tea", facts)
+    (event,) = events[assets.champion_changes("tea")].asset_alias_events
+    assert event.dest_asset_key.uri == assets.champion_of("tea").uri == "cdiscount://champions/tea"
+    assert event.extra == facts
+
+
+def test_a_task_that_changes_no_champion_makes_no_event():
+    assert OutletEventAccessors()[assets.champion_changes("tea")].asset_alias_events == []
+
+
+def test_each_sample_has_assets_of_its_own():
+    names = {make(sample).name for make in (assets.champion_of, assets.champion_changes) for sample in ("tea", "wine")}
+    assert len(names) == 4

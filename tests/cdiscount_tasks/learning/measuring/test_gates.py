@@ -63,5 +63,10 @@ def test_classes_that_have_fallen_block_and_are_named():
     assert gate("no_class_falls", facts, no_class_falls=False).passes
 
 
+def test_of_many_classes_that_have_fallen_the_first_are_named():
+    facts = FACTS._replace(fallen=[f"CLASS {number}" for number in range(300)])
+    assert gate("no_class_falls", facts).sentence.endswith(": " + ", ".join(facts.fallen[:10]) + " and 290 more.")
+
+
 def test_classes_that_were_not_looked_at_are_no_gate():
     assert [one.name for one in judge_gates(Gates(), FACTS._replace(fallen=None))] == NAMES[:4]

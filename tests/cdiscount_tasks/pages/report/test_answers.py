@@ -137,3 +137,37 @@ def test_single_mistakes_are_no_pattern_and_pairs_that_are_confused_as_often_are
     assert "RED taken for WHITE: 2 of the 10 test products of RED; WHITE taken for RED as often." in few.sentence
     assert few.more == "1 of 2 classes have too few test products to be judged alone: WHITE."
     assert answered("fails").short == "RED taken for WHITE"
+
+
+COMPARED = {
+    "verdict": "better", "promotes": True, "blocked": [], "reasons": ["Look 3."], "champion": {"run_id": "then"},
+    "comparisons": [{"look": 3, "low": 0.004, "high": 0.038, "test": {"value": 0.021}}],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        (None, "No model was accepted before: there is no champion yet to compare it with."),
+        ({}, "Better than the champion: +2.1 points (+0.4 to +3.8), look 3 at these test products; it is to take the"),
+        ({"promotes": False, "blocked": ["Macro F1."]}, "look 3 at these test products; the champion stays."),
+        ({"verdict": "no_evidence", "promotes": False, "comparisons": []}, "the champion: the champion stays."),
+        ({"verdict": "worse", "promotes": False}, "Worse than the champion: +2.1 points"),
+        ({"verdict": "first", "champion": None}, "No model was accepted before: this one is to be the first champion."),
+        (
+            {"verdict": "first", "champion": None, "promotes": False, "blocked": ["Macro F1."]},
+            "No model was accepted before: this one does not become the first, for a gate blocks it.",
+        ),
+        (
+            {"verdict": "no_evidence", "champion": None, "promotes": False, "comparisons": []},
+            "No model was accepted before: this one does not become the first.",
+        ),
+        (
+            {"verdict": "not_comparable", "champion": None, "promotes": False, "reasons": ["It is damaged."]},
+            "Cannot be compared with the champion: It is damaged.",
+        ),
+    ],
+)
+def test_beside_the_baseline_stands_what_the_judgement_says(changes, words):
+    judged = None if changes is None else {**COMPARED, **changes}
+    assert words in answered("better", champion=judged).more

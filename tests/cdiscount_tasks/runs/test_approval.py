@@ -1,0 +1,105 @@
+"""What a person is asked about a judged run, and what their answer counts for."""
+
+import pytest
+
+from cdiscount_tasks.artifacts.json_files import read_json
+from cdiscount_tasks.runs import approval
+from cdiscount_tasks.runs.run import open_run
+from tests.material.judged_runs import SAMPLE, judge, judge_and_decide, judged_run
+
+FIRST = "**The first model that is better than always answering the largest class** (against no champion yet)."
+ASKS = {"approval": "required", "approvers": ["ann"]}
+
+
+@pytest.fixture
+def first(no_network):
+    """Return a first model that is judged, and to be promoted once a person agrees."""
+    no_network.write(promotion=ASKS)
+    run = judged_run("first", 0.4)
+    judge(run)
+    return run
+
+
+def say_yes(run):
+    return approval.note_answer(run, approved=True, who="ann", answer="Promote", at="2026-01-02T03:04:05+00:00")
+
+
+def test_nobody_is_asked_where_the_yaml_wants_no_approval(no_network):
+    run = judged_run("first", 0.4)
+    judge(run)
+    assert approval.reason_not_to_ask(run) == "the sample's YAML wants no approval"
+    assert approval.answer_of(run) is None
+
+
+def test_nobody_is_asked_about_a_model_that_the_judgement_does_not_promote(no_network):
+    no_network.write(promotion=ASKS)
+    run = judged_run("useless", 0.7)
+    judge(run)
+    assert approval.reason_not_to_ask(run) == "the judgement does not promote this model"
+    say_yes(run)
+    assert approval.answer_of(run) is None
+
+
+def test_a_question_holds_the_verdict_and_what_it_rests_on(first):
+    assert approval.reason_not_to_ask(first) == ""
+    question = approval.question_of(first)
+    assert question.subject == "Colours: is this model to become the champion?"
+    assert question.body.startswith(FIRST)
+    assert "Right alone" not in question.body
+    assert "Against the commonest category, 100 test products" in question.body
+
+
+def test_a_question_about_a_better_model_names_the_champion_and_the_gates(no_network):
+    no_network.write(promotion={"gates": {"least_macro_f1": 0.5}})
+    judge_and_decide(judged_run("first", 0.4))
+    run = judged_run("second", 0.1)
+    judge(run)
+    body = approval.question_of(run).body
+    assert body.startswith("**Better than the champion** (against the champion of 20")
+    assert "(run first))." in body
+    assert "Look 1 at these 100 test products" in body
+    assert "Right alone: this model 30 products, the champion 0; the report" in body
+    assert "Gate: Macro F1 on test: 0.9, at least 0.5." in body
+    assert "nothing is asked for" not in body
+
+
+def test_an_answer_is_noted_with_who_gave_it_when(first):
+    assert say_yes(first) == "Promote: ann"
+    found = approval.answer_of(open_run(SAMPLE, "first"))
+    assert found == approval.Answer(True, "ann", "Promote", "2026-01-02T03:04:05+00:00")
+    assert "approval" not in first.folders()
+
+
+def test_a_second_answer_to_the_same_question_takes_the_place_of_the_first(first):
+    say_yes(first)
+    line = approval.note_answer(first, approved=False, who="", answer="Keep the champion", at="")
+    assert line == "Keep the champion: nobody answered in time"
+    assert not approval.answer_of(first).approved
+
+
+def test_outside_the_ui_nobody_can_be_asked_which_means_no(first):
+    assert approval.note_unasked(first) == approval.NO_UI
+    assert approval.answer_of(first) == approval.Answer(False, "", approval.NO_UI, "")
+
+
+def test_silence_is_no_consent(first):
+    """As where the task that asks was marked a success by hand."""
+    assert approval.answer_of(first) == approval.Answer(False, "", approval.NOT_ASKED, "")
+
+
+def test_an_answer_about_an_earlier_judgement_of_the_run_is_none(first):
+    say_yes(first)
+    no_approval = judged_run("other", 0.45)
+    noted = read_json(first.run_dir / "artifacts.json")["judgement"]
+    first.record("judgement", {**judge(no_approval), "promotes": True})
+    assert approval.answer_of(first).answer == approval.NOT_ASKED
+    first.record("judgement", {**noted, "path": str(first.environment.work_dir / noted["path"])})
+    assert approval.answer_of(first).approved
+
+
+def test_a_yaml_that_changes_while_a_question_is_open_changes_nothing(first, no_network):
+    no_network.write(promotion={"approval": "none"})
+    run = open_run(SAMPLE, "first")
+    assert approval.reason_not_to_ask(run) == ""
+    assert run.config.sample.promotion.approvers == ("ann",)
+    assert approval.answer_of(run).answer == approval.NOT_ASKED

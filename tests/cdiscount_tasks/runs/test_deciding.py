@@ -1,0 +1,214 @@
+"""What becomes of a judged run: the champion, or a line that says why not."""
+
+import json
+
+import pytest
+
+from cdiscount_tasks.errors import ConfigError
+from cdiscount_tasks.reports.folders import CHAMPION_NOTE, report_folders
+from cdiscount_tasks.reports.overview import write_reports_index
+from cdiscount_tasks.runs import approval, deciding, promotion, registry, replay
+from cdiscount_tasks.runs.decisions import ChampionMovedError
+from tests.material.finished_reports import write_finished
+from tests.material.judged_runs import SAMPLE, entries, judge, judge_and_decide, judged_run, judgement_dir
+
+
+@pytest.fixture
+def first(no_network):
+    """Return the decision that made the first champion."""
+    return judge_and_decide(judged_run("first", 0.4))
+
+
+def note_of(run):
+    return json.loads((run.environment.reports_dir / SAMPLE / CHAMPION_NOTE).read_text("utf-8"))
+
+
+def test_the_first_champion_is_promoted_by_the_rule(first):
+    assert (first.number, first.outcome, first.champion, first.who) == (1, "promoted", None, "the rule")
+    assert first.judged.verdict == "first"
+    assert first.judged.look is None
+    assert first.judged.difference.low > 0
+    assert registry.champion(SAMPLE).run_id == "first"
+    assert deciding.told(first) == "decision 1: this model is the champion now (the rule)"
+
+
+def test_a_decision_keeps_what_the_judgement_says(first):
+    run = judged_run("second", 0.1)
+    found = judge_and_decide(run)
+    judged = found.judged
+    assert (found.outcome, found.champion) == ("promoted", 1)
+    assert run.environment.work_dir / judged.judgement == judgement_dir(run)
+    assert (judged.verdict, judged.look, judged.num_products, judged.num_groups) == ("better", 1, 100, 50)
+    assert judged.difference.value == pytest.approx(0.3)
+    assert 0 < judged.difference.low < 0.3 < judged.difference.high
+    assert 0 < judged.level < 0.05 and judged.smallest_gain > 0
+    assert set(judged.gates) >= {"least_macro_f1", "no_class_falls"}
+    assert judged.reasons[-1].startswith("Look 1 at these 100 test products")
+    assert found.reason == judged.reasons[-1]
+    assert registry.champion(SAMPLE).decision == found.number == 3  # the look is a line of its own
+
+
+def test_the_facts_of_an_event_are_plain_figures(first):
+    facts = deciding.facts_of(judge_and_decide(judged_run("second", 0.1)))
+    assert json.loads(json.dumps(facts)) == facts
+    assert {name: facts[name] for name in ("decision", "run_id", "verdict", "who")} == {
+        "decision": 3, "run_id": "second", "verdict": "better", "who": "the rule",
+    }  # fmt: skip
+    assert facts["difference"]["value"] == pytest.approx(0.3)
+    assert facts["accuracy"] == pytest.approx(0.9)
+
+
+def test_a_model_without_evidence_is_recorded_and_the_champion_stays(first):
+    found = judge_and_decide(judged_run("second", 0.42, offset=1))
+    assert (found.outcome, found.champion, found.judged.verdict) == ("not_promoted", 1, "no_evidence")
+    assert found.judged.difference is None
+    assert registry.champion(SAMPLE).run_id == "first"
+    assert deciding.told(found).endswith("this model does not become the champion (the rule)")
+
+
+def test_the_same_decision_again_is_the_one_that_was_made(first):
+    run = judged_run("second", 0.1)
+    found = judge_and_decide(run)
+    assert deciding.decide(run) == found
+    poor = judged_run("poor", 0.42, offset=1)
+    declined = judge_and_decide(poor)
+    assert deciding.decide(poor) == declined
+    assert len(entries(run)) == declined.number
+
+
+def test_the_same_model_again_is_kept(first):
+    found = judge_and_decide(judged_run("again", 0.4, model="first"))
+    assert (found.outcome, found.judged.verdict) == ("kept", "not_comparable")
+    assert deciding.told(found) == "decision 2: this model is the champion already (the rule)"
+    assert registry.champion(SAMPLE).run_id == "first"
+
+
+def test_a_champion_that_is_damaged_declines_the_run(first):
+    model = registry.champion(SAMPLE).path / "model.keras"
+    model.write_text("the weights of fir5t")
+    run = judged_run("second", 0.1)
+    found = judge_and_decide(run)
+    assert (found.outcome, found.judged.verdict, found.champion) == ("not_promoted", "not_comparable", 1)
+    assert found.reason.startswith("The champion cannot be compared with: ")
+    assert "model.keras" in found.reason
+
+
+def test_a_gate_blocks_with_its_sentence(first, no_network):
+    no_network.write(promotion={"gates": {"least_macro_f1": 0.95}})
+    found = judge_and_decide(judged_run("second", 0.1))
+    assert (found.outcome, found.judged.verdict) == ("not_promoted", "better")
+    assert found.reason == "Macro F1 on test: 0.9, at least 0.95."
+    assert not found.judged.gates["least_macro_f1"]["passes"]
+
+
+def test_a_reason_that_is_longer_than_a_line_of_history_takes_is_cut(first, no_network):
+    no_network.write(promotion={"gates": {"least_macro_f1": 0.95}})
+    run = judged_run("second", 0.1)
+    judge(run)
+    path = judgement_dir(run) / "judgement.json"
+    path.write_text(path.read_text("utf-8").replace('"Macro F1', '"' + "X" * 5000))
+    assert deciding.decide(run).reason.endswith("X [...]")
+
+
+ASKS = {"approval": "required"}
+
+
+@pytest.fixture
+def asked(first, no_network):
+    """Return a better run about which a person is to be asked."""
+    no_network.write(promotion=ASKS)
+    run = judged_run("second", 0.1)
+    judge(run)
+    return run
+
+
+def test_a_person_who_agrees_promotes_and_is_written_down(asked):
+    approval.note_answer(asked, approved=True, who="ann", answer="Promote", at="now")
+    found = deciding.decide(asked)
+    assert (found.outcome, found.who, found.answer) == ("promoted", "ann", "Promote")
+    assert deciding.told(found) == "decision 3: this model is the champion now (ann: Promote)"
+
+
+@pytest.mark.parametrize(("who", "written"), [("bob", "bob"), ("", "nobody")])
+def test_a_no_and_a_time_that_ran_out_keep_the_champion(asked, who, written):
+    approval.note_answer(asked, approved=False, who=who, answer="Keep the champion", at="now")
+    found = deciding.decide(asked)
+    assert (found.outcome, found.who, found.answer) == ("not_promoted", written, "Keep the champion")
+    assert found.judged.verdict == "better"
+
+
+def test_a_run_about_which_nobody_was_asked_is_not_promoted(asked):
+    found = deciding.decide(asked)
+    assert (found.outcome, found.who, found.answer) == ("not_promoted", "nobody", approval.NOT_ASKED)
+    approval.note_unasked(asked)
+    assert deciding.decide(asked).answer == approval.NO_UI
+    assert registry.champion(SAMPLE).run_id == "first"
+
+
+def test_a_yaml_that_wants_no_approval_any_more_promotes_nothing_by_itself(asked, no_network):
+    no_network.write(promotion={"approval": "none"})
+    assert deciding.decide(asked).outcome == "not_promoted"
+
+
+def test_of_two_runs_that_were_judged_against_the_same_champion_the_second_is_refused(first):
+    one, other = judged_run("one", 0.1), judged_run("other", 0.05)
+    judge(one)
+    judge(other)
+    assert deciding.decide(one).outcome == "promoted"
+    with pytest.raises(ChampionMovedError, match=r"run one, .*expected decision 1.*clear the run's task judge_model"):
+        deciding.decide(other)
+    assert registry.champion(SAMPLE).run_id == "one"
+    assert judge_and_decide(other).judged.verdict == "no_evidence"  # judged again, against the new one
+
+
+def test_a_model_that_answers_otherwise_than_recorded_is_not_promoted(first, monkeypatch):
+    def differs(*_):
+        raise ConfigError("it answers otherwise")
+
+    run = judged_run("second", 0.1)
+    judge(run)
+    monkeypatch.setattr(replay, "replay", differs)
+    with pytest.raises(ConfigError, match="otherwise"):
+        deciding.decide(run)
+    assert note_of(run)["run_id"] == "first"
+
+
+def test_the_champion_is_noted_beside_the_reports_and_marked_in_their_index(first):
+    run = judged_run("second", 0.1)
+    reports_dir = run.environment.reports_dir
+    for of in ("first-0", run.report_dir.name):
+        write_finished(reports_dir, of, sample=SAMPLE)
+    assert len(report_folders(reports_dir)) == 2
+    found = judge_and_decide(run)
+    assert note_of(run) == {
+        "report": found.candidate.report, "run_id": "second", "since": found.at, "decision": found.number,
+    }  # fmt: skip
+    page = (reports_dir / "index.html").read_text("utf-8")
+    assert page.count('<span class="badge yes">champion</span>') == 1
+    assert f"since {found.at[:16].replace('T', ' ')}, decision {found.number}" in page
+
+
+def test_a_roll_back_moves_the_mark(first):
+    run = judged_run("second", 0.1)
+    judge_and_decide(run)
+    back = promotion.roll_back(SAMPLE, 1, who="ann")
+    deciding.note_champion(SAMPLE, run.environment)
+    assert (note_of(run)["run_id"], note_of(run)["decision"]) == ("first", back.number)
+
+
+def test_without_a_champion_nothing_is_noted(no_network):
+    run = judged_run("useless", 0.7)
+    assert judge_and_decide(run).outcome == "not_promoted"
+    deciding.note_champion(SAMPLE, run.environment)
+    assert not (run.environment.reports_dir / SAMPLE / CHAMPION_NOTE).exists()
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"report": 5}', '{"report": "a/b", "since": null}', "\x00"])
+def test_a_note_that_cannot_be_read_marks_nothing_and_lists_the_report(tmp_path, caplog, text):
+    folder = write_finished(tmp_path, "b")
+    (folder.parent / CHAMPION_NOTE).write_text(text)
+    write_reports_index(tmp_path)
+    page = (tmp_path / "index.html").read_text("utf-8")
+    assert 'class="badge yes">champion' not in page
+    assert "wine/b/report.html" in page
+    assert "the index of reports cannot read" in caplog.text
