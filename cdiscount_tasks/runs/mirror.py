@@ -108,8 +108,9 @@ def _push(wanted: dict[str, Any]) -> dict[str, Any]:
     Raises:
         RuntimeError: If it cannot be; says why and what to do.
     """
-    if not PYTHON.exists():
-        raise RuntimeError("there is no environment for it: make it with `make mlflow`")
+    for path in (PYTHON, PUSH):
+        if not path.exists():
+            raise RuntimeError(f"{path} is missing: `make mlflow` makes its client's environment")
     try:
         told = subprocess.run(
             [PYTHON, "-I", PUSH],

@@ -157,7 +157,8 @@ def warning_of(caplog, promoted):
 
 def test_an_environment_that_is_missing_is_a_warning(registry_of_wine, monkeypatch, tmp_path, caplog):
     monkeypatch.setattr(mirror, "PYTHON", tmp_path / "nowhere" / "python")
-    assert "make it with `make mlflow`" in warning_of(caplog, registry_of_wine)
+    said = warning_of(caplog, registry_of_wine)
+    assert "nowhere/python is missing: `make mlflow` makes its client's environment" in said
 
 
 def test_a_server_that_takes_too_long_is_a_warning(registry_of_wine, pushed_by, monkeypatch, caplog):
