@@ -1,7 +1,8 @@
 # One line each over tools/. Variables of the environment hold for all; GNU make 3.81 (as on macOS) is enough.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test campaigns bench pictures up down run compare compare-runs champion dags lint types verify lock check quick
+.PHONY: help setup demo test campaigns bench pictures up down run compare compare-runs champion mlflow mlflow-server dags lint types verify lock check \
+	quick
 PY := .venv/bin/python
 # A test and the processes that it starts keep their bytecode, or each of them compiles the project again. A file's tests
 # stay together, since they share what is made for them, and the files that take longest begin first (tests/conftest.py).
@@ -21,16 +22,16 @@ demo: setup ## both samples through a real Airflow on a drawn catalogue; prints 
 	@$(PY) -m tools.demo.demo
 
 test: setup ## all tests (ARGS="-k words" chooses)
-	@$(PYTEST) $(ARGS)
+	@$(PYTEST) -m "not mlflow" $(ARGS)
 
 check: setup ## lint, types and the quick tests: no Airflow, no browser, no training
 	@$(MAKE) --no-print-directory -j 3 lint types quick
 
 quick: setup
-	@$(PYTEST) -m "not airflow and not browser and not training and not slow" $(ARGS)
+	@$(PYTEST) -m "not airflow and not browser and not training and not slow and not mlflow" $(ARGS)
 
-campaigns: setup ## the random tests with 40 times as many cases (CDISCOUNT_TEST_SCALE=... chooses)
-	@CDISCOUNT_TEST_SCALE=$${CDISCOUNT_TEST_SCALE:-40} $(PY) -m pytest tests/cdiscount_tasks tests/laws $(ARGS)
+campaigns: mlflow mlflow-server ## the random tests with 40 times as many cases (CDISCOUNT_TEST_SCALE=... chooses), and a real MLflow
+	@CDISCOUNT_TEST_SCALE=$${CDISCOUNT_TEST_SCALE:-40} $(PY) -m pytest tests/cdiscount_tasks tests/laws tests/tools/mlflow $(ARGS)
 
 bench: setup ## speed: index, labels, training, report, DAG files; prints a table (ARGS="--only index --gb 1")
 	@$(PY) -m benchmarks $(ARGS)
@@ -56,6 +57,12 @@ compare-runs: setup ## two runs of a sample side by side: SAMPLE=wine RUNS="manu
 champion: setup ## a sample's model in use, and how it became so: SAMPLE=wine (BACK_TO=3 REASON="..." rolls back)
 	@$(PY) -m tools.champion
 
+mlflow: setup ## .venv-mlflow, for CDISCOUNT_MLFLOW; where that is set, brings MLflow up to date with every registry
+	@$(PY) -m tools.setup.beside .venv-mlflow requirements-mlflow.txt && $(PY) -m tools.mlflow.mirror
+
+mlflow-server: setup # a real server for the tests marked mlflow: 0.6 GB
+	@$(PY) -m tools.setup.beside .venv-mlflow-server tests/material/mlflow_server.txt
+
 lint: setup ## ruff with its Airflow rules, and every sample's YAML
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m tools.check_samples
 
@@ -68,9 +75,9 @@ types: setup ## mypy, strict
 verify: setup ## the hashes of all artifacts and reports
 	@$(PY) -m tools.verify
 
-lock: setup ## requirements*.txt from requirements*.in (UPGRADE=1: the newest versions)
+lock: setup ## requirements*.txt and tests/material/mlflow_server.txt from their .in (UPGRADE=1: the newest versions)
 	@# 3.11 is the lowest version: a lock made for 3.12 would hold no NumPy that runs on 3.11.
-	@for name in requirements requirements-dev; do \
+	@for name in requirements requirements-dev requirements-mlflow tests/material/mlflow_server; do \
 		$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 			--no-emit-find-links --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade) \
 			$$name.in -o $$name.txt || exit 1; \

@@ -16,6 +16,7 @@ from cdiscount_tasks.pages.parts.words import percent
 from cdiscount_tasks.runs import promotion, registry
 from cdiscount_tasks.runs.deciding import note_champion
 from cdiscount_tasks.runs.decisions import Decision, Entry, Judged, Look, promotions
+from cdiscount_tasks.runs.mirror import mirror
 from cdiscount_tasks.settings.environment import read_environment
 from tools.airflow.home import ToolError
 from tools.command import exit_status, say
@@ -88,6 +89,7 @@ def _roll_back(sample_name: str, back_to: str) -> None:
     note_champion(sample_name, read_environment())
     took_s, num = time.monotonic() - started, entry.model.num_repeated
     say(f"rolled back to decision {entry.back_to} in {took_s:.1f} s, {num} recorded answers repeated")
+    mirror(sample_name, read_environment())
 
 
 def _say_champion(sample_name: str) -> int:

@@ -12,6 +12,7 @@ from cdiscount_tasks.artifacts.manifest import MANIFEST
 from cdiscount_tasks.runs import promotion, registry
 from cdiscount_tasks.runs.approval import answer_of
 from cdiscount_tasks.runs.decisions import Decision, Difference, Judged, last_promotion
+from cdiscount_tasks.runs.mirror import mirror
 from cdiscount_tasks.runs.run import Run
 from cdiscount_tasks.settings.environment import Environment
 from cdiscount_tasks.stages.judgement import JUDGEMENT
@@ -70,12 +71,15 @@ def decide(run: Run) -> Decision:
     }
     if facts["promotes"] and (answer is None or answer.approved):
         expected = facts["champion"]["decision"] if facts["champion"] else None
-        promoted = promotion.promote(candidate, judged, expected=expected, **said)
+        decision = promotion.promote(candidate, judged, expected=expected, **said)
         note_champion(candidate.sample_name, run.environment)
-        return promoted
-    now = last_promotion(registry.history(candidate.sample_name, run.environment))
-    kept = now is not None and now.candidate.model == candidate.model
-    return promotion.decline(candidate, judged, expected=now.number if now else None, kept=kept, **said)
+    else:
+        now = last_promotion(registry.history(candidate.sample_name, run.environment))
+        kept = now is not None and now.candidate.model == candidate.model
+        number = now.number if now else None
+        decision = promotion.decline(candidate, judged, expected=number, kept=kept, **said)
+    mirror(candidate.sample_name, run.environment)
+    return decision
 
 
 def note_champion(sample_name: str, environment: Environment) -> None:

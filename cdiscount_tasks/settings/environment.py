@@ -37,6 +37,7 @@ class Environment:
     currency: str
     uses_demo_catalogue: bool
     notify: tuple[str, ...]
+    mlflow_url: str | None
 
     @property
     def work_dir(self) -> Path:
@@ -56,8 +57,8 @@ _PATHS = frozenset(
 _KNOWN = _PATHS | {
     f"CDISCOUNT_{name}"
     for name in (
-        "MAX_REJECTED_SHARE", "GPU_SLOTS", "PRICE_PER_CPU_HOUR", "PRICE_PER_GPU_HOUR", "CURRENCY", "NOTIFY", "UI_PORT",
-        "PICTURES", "PICTURES_OF_JUDGING", "TEST_DATA", "TEST_SCALE",
+        "MAX_REJECTED_SHARE", "GPU_SLOTS", "PRICE_PER_CPU_HOUR", "PRICE_PER_GPU_HOUR", "CURRENCY", "NOTIFY", "MLFLOW",
+        "UI_PORT", "PICTURES", "PICTURES_OF_JUDGING", "TEST_DATA", "TEST_SCALE",
     )
 }  # fmt: skip
 _QUOTES = frozenset("'\"")
@@ -163,6 +164,16 @@ def _notify(environ: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(ways))
 
 
+def _web_address(environ: Mapping[str, str], name: str) -> str | None:
+    text = environ.get(name, "").strip()
+    if not text or re.fullmatch(r"https?://[^/@?#\s:]+(:[0-9]{1,5})?(/[^@?#\s]*)?", text):
+        return text.rstrip("/") or None
+    raise ConfigError(  # without the text: it may hold a password
+        f"environment variable {name} is no address of a server, expected one such as http://127.0.0.1:5000, without a "
+        "user or password (MLflow reads those from MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD)"
+    )
+
+
 def _price(environ: Mapping[str, str], name: str) -> float | None:
     return _number(environ, name, 0, 0, 1e6) if environ.get(name) else None
 
@@ -254,8 +265,8 @@ def read_environment(environ: Mapping[str, str] | None = None) -> Environment:
     """Read the project's environment variables; an empty one counts as unset.
 
     Raises:
-        ConfigError: If a value is not a number or out of its bounds, a way to notify is unknown, a variable's name is
-            a slip of a known one, or its value holds what a shell or an environment file left there.
+        ConfigError: If a value is not a number or out of its bounds, a way to notify is unknown, an address is none, a
+            variable's name is a slip of a known one, or its value holds what a shell or an environment file left there.
     """
     environ = _own_variables(os.environ if environ is None else environ)
     data_dir = _path(environ, "CDISCOUNT_DATA", PROJECT_DIR / "data")
@@ -281,4 +292,5 @@ def read_environment(environ: Mapping[str, str] | None = None) -> Environment:
         currency=environ.get("CDISCOUNT_CURRENCY") or "EUR",
         uses_demo_catalogue=uses_demo,
         notify=_notify(environ),
+        mlflow_url=_web_address(environ, "CDISCOUNT_MLFLOW"),
     )

@@ -192,6 +192,7 @@ ENVIRON = {
     "CDISCOUNT_CATALOGUE": "/data/train.bson", "CDISCOUNT_DATA": "/data/out", "CDISCOUNT_LABEL_FIXES": "/data/fixes",
     "CDISCOUNT_MAX_REJECTED_SHARE": "0.01", "CDISCOUNT_GPU_SLOTS": "2", "CDISCOUNT_PRICE_PER_CPU_HOUR": "0.05",
     "CDISCOUNT_CURRENCY": "EUR", "CDISCOUNT_NOTIFY": "log,email:a@example.org",
+    "CDISCOUNT_MLFLOW": "http://127.0.0.1:5000",
 }  # fmt: skip
 
 
@@ -221,6 +222,7 @@ def test_edited_variables_are_refused_or_mean_what_their_texts_say(seed):
         assert read.currency == said.get("CDISCOUNT_CURRENCY", "EUR")
         ways = [way.strip() for way in said.get("CDISCOUNT_NOTIFY", "log").split(",")]
         assert list(read.notify) == ([] if ways == ["none"] else list(dict.fromkeys(ways)))
+        assert (read.mlflow_url or "") == said.get("CDISCOUNT_MLFLOW", "").strip().rstrip("/")
 
 
 @pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])

@@ -1,7 +1,7 @@
 import pytest
 
 from cdiscount_tasks.errors import ConfigError
-from cdiscount_tasks.runs import promotion, registry, replay
+from cdiscount_tasks.runs import mirror, promotion, registry, replay
 from cdiscount_tasks.stages.replay import Replayed
 from tests.material.registry_models import environment_in, judged_as, make_candidate
 from tools import champion
@@ -14,7 +14,7 @@ def environment(tmp_path, monkeypatch):
     monkeypatch.setattr(replay, "replay", lambda *_: Replayed(256, 0.0, 1e-5))
     for name, path in (("DATA", "data"), ("REPORTS", "reports"), ("CATALOGUE", "catalogue.bson")):
         monkeypatch.setenv(f"CDISCOUNT_{name}", str(tmp_path / path))
-    for name in ("SAMPLE", "BACK_TO", "REASON"):
+    for name in ("SAMPLE", "BACK_TO", "REASON", "CDISCOUNT_MLFLOW"):
         monkeypatch.delenv(name, raising=False)
     made = environment_in(tmp_path)
     first, second, third = (make_candidate(made, run_id) for run_id in ("one", "two", "three"))
@@ -58,6 +58,15 @@ def test_a_roll_back_names_the_systems_user_and_the_reason(environment, monkeypa
     assert (last.who, last.reason) == (champion.system_user(), "bottles")
     assert last.who != "somebody"
     assert "back to 1" in told.splitlines()[-1]
+
+
+def test_a_roll_back_is_mirrored_and_stands_where_that_fails(environment, monkeypatch, tmp_path, caplog):
+    monkeypatch.setattr(mirror, "PYTHON", tmp_path / "no environment")
+    for name, value in (("SAMPLE", "wine"), ("BACK_TO", "1"), ("CDISCOUNT_MLFLOW", "http://127.0.0.1:5000")):
+        monkeypatch.setenv(name, value)
+    assert champion.main() == 0
+    assert "http://127.0.0.1:5000 does not show the newest decision about wine" in caplog.text
+    assert registry.champion("wine", environment).run_id == "one"
 
 
 def test_a_champion_that_cannot_be_used_is_reported_with_the_history_to_roll_back_by(environment, monkeypatch, capsys):

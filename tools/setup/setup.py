@@ -74,16 +74,16 @@ def make_venv(project_dir: Path) -> None:
         sys.exit(f"{venv_dir}: {sys.executable} -m venv fails and says above why; look there for rights and free space")
 
 
-def install(project_dir: Path, *locks: str) -> None:
-    """Install locks with pip, each file checked against its hashes; a broken download is resumed."""
+def install(project_dir: Path, *locks: str, venv: str = ".venv") -> None:
+    """Install locks with pip, each file checked against its hashes, into `venv`; a broken download is resumed."""
     kept = {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
-    # Many a /tmp is smaller than TensorFlow's wheel; what a killed pip leaves in `.venv` is removed together with it.
-    environment = {**PATIENCE, **kept, "PIP_USER": "0", "TMPDIR": str(project_dir / ".venv")}
+    # Many a /tmp is smaller than TensorFlow's wheel; what a killed pip leaves in the environment is removed with it.
+    environment = {**PATIENCE, **kept, "PIP_USER": "0", "TMPDIR": str(project_dir / venv)}
     # Byte code is compiled where a module is first imported: compiling all of it takes 20 s and 200 MB.
     how = ["--require-hashes", "--no-deps", "--only-binary=:all:", "--no-compile", "--disable-pip-version-check"]
     how += [] if sys.stdout.isatty() else ["--quiet", "--no-input"]
     how += [f"--requirement={name}" for name in locks]
-    command = [str(project_dir / ".venv" / "bin" / "python"), "-I", "-m", "pip", "install", *how]
+    command = [str(project_dir / venv / "bin" / "python"), "-I", "-m", "pip", "install", *how]
     # pip inherits the lock's open file, so that the lock lasts as long as the pip of a killed set-up.
     if subprocess.run(command, cwd=project_dir, env=environment, close_fds=False, check=False).returncode != 0:
         sys.exit("\nset-up stopped: pip says above why; if it is the network, check HTTPS_PROXY and PIP_INDEX_URL")

@@ -5,8 +5,8 @@ import logging
 from datetime import timedelta
 from typing import Any
 
-from airflow.configuration import conf
 from airflow.providers.standard.operators.hitl import HITLOperator
+from airflow.sdk.configuration import conf
 from cdiscount_airflow.links import run_tab
 from cdiscount_airflow.tasks.stage_task import guard
 

@@ -7,7 +7,7 @@ import pytest
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.reports.folders import CHAMPION_NOTE, report_folders
 from cdiscount_tasks.reports.overview import write_reports_index
-from cdiscount_tasks.runs import approval, deciding, promotion, registry, replay
+from cdiscount_tasks.runs import approval, deciding, mirror, promotion, registry, replay
 from cdiscount_tasks.runs.decisions import ChampionMovedError
 from tests.material.finished_reports import write_finished
 from tests.material.judged_runs import SAMPLE, entries, judge, judge_and_decide, judged_run, judgement_dir
@@ -74,6 +74,16 @@ def test_the_same_decision_again_is_the_one_that_was_made(first):
     declined = judge_and_decide(poor)
     assert deciding.decide(poor) == declined
     assert len(entries(run)) == declined.number
+
+
+def test_each_decision_is_mirrored_after_it_was_made_and_stands_where_that_fails(first, monkeypatch, tmp_path, caplog):
+    monkeypatch.setenv("CDISCOUNT_MLFLOW", "http://127.0.0.1:5000")
+    monkeypatch.setattr(mirror, "PYTHON", tmp_path / "no environment")
+    for run_id, share_wrong in (("second", 0.1), ("poor", 0.42)):
+        caplog.clear()
+        found = judge_and_decide(judged_run(run_id, share_wrong, offset=1))
+        assert caplog.text.count("does not show the newest decision") == 1
+        assert registry.history(SAMPLE)[-1] == found
 
 
 def test_the_same_model_again_is_kept(first):

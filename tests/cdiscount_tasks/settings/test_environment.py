@@ -78,6 +78,29 @@ def test_an_unknown_way_to_notify_is_refused_with_the_variables_name(text):
 
 
 @pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("", None),
+        ("http://127.0.0.1:5000", "http://127.0.0.1:5000"),
+        (" https://mlflow.example.org/team/ ", "https://mlflow.example.org/team"),
+    ],
+)
+def test_the_server_of_the_mirror_is_a_web_address(text, address):
+    assert read_environment({"CDISCOUNT_MLFLOW": text}).mlflow_url == address
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["127.0.0.1:5000", "sqlite:///mlflow.db", "databricks", "http://", "http://h:port", "http://h o", "http://h?a=1",
+     "http://ann:secret@127.0.0.1:5000", "https://secret@h/path"],
+)  # fmt: skip
+def test_what_is_no_web_address_is_refused_without_showing_a_password(text):
+    with pytest.raises(ConfigError, match="CDISCOUNT_MLFLOW is no address of a server") as caught:
+        read_environment({"CDISCOUNT_MLFLOW": text})
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("name", "value", "words"),
     [
         ("CDISCOUNT_CATALOG", "/c.bson", "'CDISCOUNT_CATALOG' is unknown; did you mean CDISCOUNT_CATALOGUE?"),
