@@ -4,6 +4,7 @@ import inspect
 import logging
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk.configuration import conf
@@ -71,7 +72,8 @@ class AskApprover(HITLOperator):
             return approval.note_unasked(run)
         question = approval.question_of(run)
         self.subject = question.subject
-        self.body = f"{question.body}\n\n[The report](/{run_tab(dag_id, run_id)})"
+        prefix = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
+        self.body = f"{question.body}\n\n[The report]({prefix}/{run_tab(dag_id, run_id)})"
         approvers = run.config.sample.promotion.approvers
         self.assigned_users = [{"id": user, "name": user} for user in approvers] or None
         if approvers and conf.getboolean("core", "simple_auth_manager_all_admins", fallback=False):

@@ -1,5 +1,6 @@
 """The pages as people meet them: in a browser, on a desk and on a telephone, by day and by night."""
 
+import json
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -7,6 +8,7 @@ from typing import NamedTuple
 import pytest
 
 from cdiscount_tasks.pages.parts.templating import page_css
+from cdiscount_tasks.reports.folders import CHAMPION_NOTE
 from cdiscount_tasks.reports.overview import write_reports_index
 from cdiscount_tasks.runs.folders import run_folder
 from cdiscount_tasks.stages.audit import audit_labels
@@ -18,6 +20,7 @@ from cdiscount_tasks.stages.two_runs import write_two_runs
 from tests.material.audit_inputs import make_features
 from tests.material.compared_runs import make_run
 from tests.material.hostile_names import hostile_names
+from tests.material.judged_report import champion_of, judged_inputs, opponent_of
 from tests.material.report_inputs import make_inputs
 from tests.material.written_reports import write
 
@@ -45,14 +48,17 @@ class Visit(NamedTuple):
 
 
 def write_audited(place, reports_dir):
-    """Write a report that has everything: faults of labels, features, suspects, the price of a leak."""
+    """Write a report that has everything: faults of labels, features, suspects, the price of a leak, a champion."""
     wine = make_inputs(place)
+    wine = judged_inputs(wine, place, opponent_of(champion_of(wine, place, 0.35, right=False)))
     odd = wine.products.iloc[10:130:5]
     looks_like = dict(zip(odd["product_id"], (odd["class_index"] + 1) % 5, strict=True))
     features_dir = make_features(wine.dirs["labels"], place, looks_like)
     audit = audit_labels(wine.dirs["labels"], features_dir, Reviews(), place, wine.config.labels)
     out_dir = reports_dir / "wine" / run_folder(wine.config.run_id)
     write_report({**wine.dirs, "features": features_dir, "audit": Path(audit["path"])}, out_dir, wine.config)
+    note = {"report": f"wine/{out_dir.name}", "run_id": "a", "since": "2026-01-02T03:04:05+00:00", "decision": 3}
+    (out_dir.parent / CHAMPION_NOTE).write_text(json.dumps(note), encoding="utf-8")
     write_reports_index(out_dir.parents[1])
     return out_dir
 

@@ -100,6 +100,14 @@ def test_the_question_holds_the_verdict_and_a_link_to_the_report(place, asked, c
     assert f"[The report](/dags/cdiscount_{SAMPLE}/runs/{RUN_ID}/" in question.body
 
 
+def test_below_a_prefix_the_link_to_the_report_begins_with_it(place, asked, context, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://example.org/airflow/")
+    judged(place, approval="required")
+    with pytest.raises(TaskAwaitingInput):
+        task().execute(context)
+    assert f"[The report](/airflow/dags/cdiscount_{SAMPLE}/runs/{RUN_ID}/" in asked[0].body
+
+
 @pytest.mark.parametrize(("chosen", "user", "outcome", "who"), [
     (PROMOTE, {"id": "7", "name": "ann"}, "promoted", "ann"), (KEEP, {"id": "7", "name": "ann"}, "not_promoted", "ann"),
     (KEEP, None, "not_promoted", "nobody"),
