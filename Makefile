@@ -3,6 +3,8 @@
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test campaigns bench pictures up down run compare compare-runs champion mlflow mlflow-server dags lint types verify lock check \
 	quick
+
+.PHONY: help setup demo test campaigns bench pictures up down run compare compare-runs champion clean-up dags lint types verify lock check quick
 PY := .venv/bin/python
 # A test and the processes that it starts keep their bytecode, or each of them compiles the project again. A file's tests
 # stay together, since they share what is made for them, and the files that take longest begin first (tests/conftest.py).
@@ -62,6 +64,9 @@ mlflow: setup ## .venv-mlflow, for CDISCOUNT_MLFLOW; where that is set, brings M
 
 mlflow-server: setup # a real server for the tests marked mlflow: 0.6 GB
 	@$(PY) -m tools.setup.beside .venv-mlflow-server tests/material/mlflow_server.txt
+
+clean-up: setup ## what of the data nothing needs, with sizes (REMOVE=1 removes it; CDISCOUNT_KEEP_RUNS=10)
+	@$(PY) -m tools.clean_up
 
 lint: setup ## ruff with its Airflow rules, and every sample's YAML
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m tools.check_samples

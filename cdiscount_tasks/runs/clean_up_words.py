@@ -1,6 +1,6 @@
 """What a clean-up says: sizes by kind, what stays and why, what was left."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from cdiscount_tasks.runs.clean_up import CHECKPOINT, LEFT_OVER, PARTS, RUN, SET_ASIDE, Cleaned, Item, Plan
 
@@ -12,7 +12,9 @@ _WORDS = {
     SET_ASIDE: "damaged artifacts that were set aside",
     LEFT_OVER: "what killed tasks left",
     "sample": "samples",
+    "labels": "labels",
     "features": "features",
+    "drift": "drift",
     "index": "indexes of catalogues",
     "random_choices": "random choices",
 }
@@ -25,6 +27,10 @@ def megabytes(num_bytes: int) -> str:
 
 def _total(items: Iterable[Item]) -> int:
     return sum(item.num_bytes for item in items)
+
+
+def _folders(items: Sequence[Item]) -> str:
+    return f"{len(items):,} {'folder' if len(items) == 1 else 'folders'} of {megabytes(_total(items))}"
 
 
 def _table(by_name: dict[str, list[Item]]) -> list[str]:
@@ -54,11 +60,7 @@ def _some(sentences: tuple[str, ...]) -> list[str]:
 
 def summary_of_plan(plan: Plan) -> str:
     """Return a plan in a line."""
-    gone, kept = plan.removed, plan.kept
-    return (
-        f"nothing needs {len(gone):,} folders of {megabytes(_total(gone))}; {len(kept):,} of {megabytes(_total(kept))} "
-        "stay"
-    )
+    return f"nothing needs {_folders(plan.removed)}; {_folders(plan.kept)} stay"
 
 
 def lines_of_plan(plan: Plan) -> list[str]:
@@ -80,7 +82,7 @@ def lines_of_plan(plan: Plan) -> list[str]:
 def summary_of(cleaned: Cleaned) -> str:
     """Return what was removed in a line."""
     left = f"; {len(cleaned.left):,} had to be left" if cleaned.left else ""
-    return f"removed {len(cleaned.removed):,} folders of {megabytes(_total(cleaned.removed))}{left}"
+    return f"removed {_folders(cleaned.removed)}{left}"
 
 
 def lines_of(cleaned: Cleaned) -> list[str]:

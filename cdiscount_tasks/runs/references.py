@@ -197,7 +197,10 @@ def _name_outside(found: References, environment: Environment) -> None:
         if fault_of(fixes_path, "file") is None:
             keys = lists_named(read_input(fixes_path).decode("utf-8", errors="replace"))
             found.name((f"{_group_path(group_dir.name)}/audit-{key}" for key in keys), OF_FIXES)
-    if fault_of(environment.catalogue_path, "file") is None:
+    if fault := fault_of(environment.catalogue_path, "file"):
+        # It may be on a disk that is not mounted now; a real one takes an hour to index again.
+        found.do_not_know([], f"{environment.catalogue_path}, the catalogue that is set: {fault}")
+    else:
         found.name([f"catalogues/{fingerprint(environment.catalogue_path)}"], OF_CATALOGUE)
 
 

@@ -35,6 +35,7 @@ class DataRoot:
         self.environment = replace(environment_in(root), **settings)
         self.path = self.environment.work_dir
         self.path.mkdir()
+        self.environment.catalogue_path.write_bytes(b"a catalogue that no run has used")
         self.index = self.artifact("catalogues/0123456789abcdef", "index", "catalogue", days=300)
 
     def artifact(self, folder, noun, name, inputs=(), days=100):

@@ -8,6 +8,7 @@ import pytest
 
 from cdiscount_tasks.artifacts import removal
 from cdiscount_tasks.artifacts.locks import lock_if_free, part_path
+from cdiscount_tasks.catalogue.file import fingerprint
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.runs import promotion, registry, replay
 from cdiscount_tasks.runs.clean_up import clean_up, plan_clean_up
@@ -130,6 +131,15 @@ def test_beside_a_run_that_is_going_nothing_of_its_sample_is_removed(root):
     assert removed_by(root, 1) == {strays[1].name}
     assert strays[0].is_dir()
     assert unused.is_dir()
+
+
+def test_an_index_that_no_run_names_is_removed_unless_it_is_that_of_the_catalogue_that_is_set(root):
+    root.run("one", 30)
+    present = fingerprint(root.environment.catalogue_path)
+    kept, gone = (root.artifact(f"catalogues/{name}", "index", name) for name in (present, "fedcba9876543210"))
+    assert removed_by(root) == {gone.name}
+    assert kept.is_dir()
+    assert root.index.is_dir()
 
 
 def test_a_run_that_begins_after_the_plan_keeps_what_it_may_find(root, monkeypatch):
