@@ -290,7 +290,7 @@ def note_skip(run: Run, reason: str) -> None:
     from cdiscount_tasks.reports.overview import write_reports_index
 
     folder = run.report_dir.parent
-    note = {"run_id": run.config.run_id, "at": datetime.now(UTC).isoformat(timespec="seconds"), "reason": reason}
+    note = {"run_id": run.config.run_id, "at": datetime.now(UTC).isoformat(timespec="milliseconds"), "reason": reason}
     with disk_faults_told(folder, REPORTS_SETTING):
         folder.mkdir(parents=True, exist_ok=True)
         replace_file(folder / SKIP_NOTE, lambda aside: write_json(aside, note))

@@ -166,8 +166,8 @@ def _name_champion(found: References, candidate: Candidate, work_dir: Path) -> N
 
 
 def _name_history(found: References, entries: Sequence[Entry], work_dir: Path) -> None:
-    for entry in promotions(entries):
-        _name_champion(found, entry.candidate, work_dir)
+    for made in promotions(entries):
+        _name_champion(found, made.candidate, work_dir)
     for entry in entries:
         if isinstance(entry, Look):
             found.name([entry.judgement], OF_JUDGEMENT)
