@@ -59,7 +59,7 @@ def airflow_environ(environ: Mapping[str, str], command: str) -> dict[str, str]:
 
 
 def remove_old_rows(days: int, *, dry_run: bool) -> str:
-    """Remove Airflow's own rows that are older, with `airflow db clean`; the newest run of each DAG stays.
+    """Remove Airflow's own rows that are older, with `airflow db clean`; each DAG's newest scheduled run stays.
 
     Returns:
         What was done, in a line.

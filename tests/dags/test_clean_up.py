@@ -1,3 +1,7 @@
+import json
+import os
+import subprocess
+import sys
 from datetime import timedelta
 from types import SimpleNamespace
 
@@ -106,3 +110,40 @@ def test_airflows_own_rows_stay_unless_the_form_gives_an_age(call, monkeypatch):
     assert call("remove_old_rows", conf={"airflow_rows_days": 90}) == "rows; logs"
     call("remove_old_rows", conf={"airflow_rows_days": 90, "dry_run": False})
     assert asked == [(90, True), (90, False)]
+
+
+PROGRAM = """
+import json, os, sys
+from datetime import UTC, datetime
+
+from tools.airflow.home import home_dir
+from tools.airflow.throw_away_home import throw_away_home
+
+with throw_away_home(home_dir()) as (_, environ):
+    os.environ.update(environ)
+    from airflow.dag_processing.dagbag import DagBag
+
+    dag = DagBag(sys.argv[1] + "/dags").dags["cdiscount_clean_up"]
+    run = dag.test(logical_date=datetime.now(UTC), run_conf=json.loads(sys.argv[2]))
+    print("TOLD " + json.dumps({task.task_id: str(task.state) for task in run.get_task_instances()}))
+"""
+
+
+@pytest.mark.airflow
+def test_airflow_runs_it_with_its_own_old_rows(root, project_dir, give_database):
+    home = root.path.parent / "airflow"
+    give_database(home / "template")
+    stray = root.artifact("samples/wine", "features", "nobody's")
+    environ = {
+        **{name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")},
+        "AIRFLOW_HOME": str(home),
+        "PYTHONPATH": os.pathsep.join([str(project_dir), str(project_dir / "plugins")]),
+    }
+    conf = json.dumps({"dry_run": False, "airflow_rows_days": 30})
+    command = [sys.executable, "-c", PROGRAM, str(project_dir), conf]
+    ended = subprocess.run(command, env=environ, capture_output=True, text=True, check=False)
+    assert ended.returncode == 0, ended.stdout[-3000:] + ended.stderr[-3000:]
+    states = json.loads(ended.stdout.rsplit("TOLD ", 1)[1].splitlines()[0])
+    assert states == dict.fromkeys(("say_what_nothing_needs", "remove_it", "remove_old_rows"), "success")
+    assert not stray.exists()
+    assert root.index.is_dir()
