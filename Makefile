@@ -1,10 +1,8 @@
 # One line each over tools/. Variables of the environment hold for all; GNU make 3.81 (as on macOS) is enough.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test campaigns bench pictures up down run compare compare-runs champion mlflow mlflow-server dags lint types verify lock check \
+.PHONY: help setup demo test campaigns bench pictures up down run compare compare-runs champion clean-up mlflow mlflow-server dags lint types verify lock check \
 	quick
-
-.PHONY: help setup demo test campaigns bench pictures up down run compare compare-runs champion clean-up dags lint types verify lock check quick
 PY := .venv/bin/python
 # A test and the processes that it starts keep their bytecode, or each of them compiles the project again. A file's tests
 # stay together, since they share what is made for them, and the files that take longest begin first (tests/conftest.py).

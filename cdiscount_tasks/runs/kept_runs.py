@@ -8,8 +8,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple
 
+from cdiscount_tasks.artifacts.json_files import read_json
 from cdiscount_tasks.artifacts.manifest import MANIFEST, when_finished
 from cdiscount_tasks.artifacts.removal import is_real_folder, size_and_change
+from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.runs.comparison import comparison_folder
 from cdiscount_tasks.runs.folders import SKIPPED
 from cdiscount_tasks.runs.training_note import noted_training
@@ -32,6 +34,7 @@ YOUNG = "a run of the last day, which may still be going"
 TAKEN_UP = "a run without a report, of the last 14 days, which may be continued"
 HAS_REPORT = "a run that has a report"
 IS_NEWEST = "a run among the newest of its sample"
+OF_PRESET = "the newest run of its preset, with which a scheduled run is compared"
 
 
 class FoundRun(NamedTuple):
@@ -44,6 +47,7 @@ class FoundRun(NamedTuple):
         finished: When its report was finished; None: it has none.
         changed_s: When anything of it was written last, in seconds since 1970.
         is_skipped: Whether it was skipped, since nothing had changed.
+        preset: Of a sample's run; None: its config does not tell.
     """
 
     group: str
@@ -52,6 +56,7 @@ class FoundRun(NamedTuple):
     finished: datetime | None
     changed_s: float
     is_skipped: bool
+    preset: str | None = None
 
     @property
     def is_young(self) -> bool:
@@ -97,6 +102,13 @@ def _comparison_report_dir(environment: Environment, folder: Path) -> Path | Non
     return environment.reports_dir / COMPARISON / comparison_folder([run.sample for run in config.runs])
 
 
+def _preset_of(folder: Path) -> str | None:
+    try:
+        return str(read_json(folder / "config.json")["preset"])
+    except (DataError, KeyError):
+        return None
+
+
 def _when_finished(report_dir: Path | None) -> datetime | None:
     if report_dir is None or not (report_dir / MANIFEST).is_file():
         return None
@@ -117,7 +129,8 @@ def _found_run(environment: Environment, group: str, folder: Path) -> FoundRun:
     if group == COMPARISON and finished is not None:
         # Comparisons of the same samples share a page: which of them is newest only their folders tell.
         finished = datetime.fromtimestamp(changed_s, UTC)
-    return FoundRun(group, folder, report_dir, finished, changed_s, is_skipped)
+    preset = _preset_of(folder) if group != COMPARISON else None
+    return FoundRun(group, folder, report_dir, finished, changed_s, is_skipped, preset)
 
 
 def find_runs(environment: Environment, group_dir: Path) -> list[FoundRun]:
@@ -140,14 +153,14 @@ def iter_kept(runs: Sequence[FoundRun], keep_runs: int | None) -> Iterator[tuple
         runs: All of the sample.
         keep_runs: How many of those that have a report, by when it was finished; None: all.
     """
-    finished = sorted(
-        ((run.finished, run.folder.name) for run in runs if run.finished is not None),
-        reverse=True,
-    )
-    newest = {name for _, name in finished[:keep_runs]}
+    finished = sorted((run.finished, run.folder.name, run.preset) for run in runs if run.finished is not None)
+    newest = {name for _, name, _ in finished[-keep_runs if keep_runs is not None else 0 :]}
+    of_preset = {preset: name for _, name, preset in finished if preset is not None}  # the last one stays
     for run in runs:
         if run.folder.name in newest:
             yield run, HAS_REPORT if keep_runs is None else IS_NEWEST
+        elif run.preset is not None and of_preset.get(run.preset) == run.folder.name:
+            yield run, OF_PRESET
         elif run.is_young:
             yield run, YOUNG
         elif run.finished is None and not run.is_skipped and time.time() - run.changed_s < TAKEN_UP_S:

@@ -23,9 +23,9 @@ def root(tmp_path):
     return DataRoot(tmp_path)
 
 
-def run_of(name, days, finished=True, skipped=False):
+def run_of(name, days, finished=True, skipped=False, preset=None):
     when = datetime.now(UTC) - timedelta(days=days) if finished else None
-    return FoundRun("wine", RUNS_DIR / name, None, when, time.time() - days * DAY_S, skipped)
+    return FoundRun("wine", RUNS_DIR / name, None, when, time.time() - days * DAY_S, skipped, preset)
 
 
 def kept(runs, keep_runs=None):
@@ -36,6 +36,12 @@ def test_all_runs_with_a_report_are_kept_or_the_newest_of_them():
     runs = [run_of(f"r{days}", days) for days in (10, 40, 20, 30)]
     assert set(kept(runs)) == {"r10", "r20", "r30", "r40"}
     assert set(kept(runs, 2)) == {"r10", "r20"}
+
+
+def test_the_newest_run_of_each_preset_is_kept_too_for_the_look_for_changes():
+    runs = [run_of("trial", 10, preset="smoke"), run_of("nightly", 20, preset="baseline")]
+    older = [run_of("older", 30, preset="baseline"), run_of("unknown", 40)]
+    assert set(kept([*runs, *older], 1)) == {"trial", "nightly"}
 
 
 def test_runs_without_a_report_do_not_count_among_the_newest():
