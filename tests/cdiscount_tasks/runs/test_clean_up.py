@@ -1,15 +1,18 @@
 import os
 import shutil
 import signal
+import sys
 import time
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 
-from cdiscount_tasks.artifacts import removal
+from cdiscount_tasks.artifacts import files, locks, removal
 from cdiscount_tasks.artifacts.locks import lock_if_free, part_path
 from cdiscount_tasks.catalogue.file import fingerprint
 from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.runs import clean_up as clean_up_module
 from cdiscount_tasks.runs import promotion, registry, replay
 from cdiscount_tasks.runs.clean_up import clean_up, plan_clean_up
 from cdiscount_tasks.stages.replay import Replayed
@@ -247,6 +250,53 @@ def test_a_kill_between_the_two_halves_leaves_nothing_under_the_artifacts_name(r
     assert verify.verify([root.path]) == 0
     assert removed_by(root) == {left.name}
     assert not left.exists()
+
+
+WATCHED = {module.__file__ for module in (clean_up_module, removal, locks, files)}
+
+
+def die_at(number):
+    """Let this process die right before the given line of the watched modules, counted from 1."""
+    left = number
+
+    def in_frame(_frame, event, _argument):
+        nonlocal left
+        left -= event == "line"
+        if left == 0:
+            os._exit(9)
+        return in_frame
+
+    sys.settrace(lambda frame, *_: in_frame if frame.f_code.co_filename in WATCHED else None)
+
+
+@pytest.mark.slow
+def test_a_kill_at_any_line_leaves_every_artifact_whole_and_the_next_clean_up_ends_the_work(root, tmp_path):
+    for number in range(4):
+        root.run(f"run_{number}", days=60 - number)
+    clean = {str(item.path.relative_to(root.path)) for item in plan_clean_up(root.environment, 1).kept}
+    copy_dir = tmp_path / "copy"
+    environment = replace(root.environment, data_dir=copy_dir)
+    number, num_killed = 1, 0
+    while True:
+        shutil.copytree(root.path, copy_dir)
+        plan = plan_clean_up(environment, 1)
+        process = os.fork()
+        if process == 0:
+            die_at(number)
+            clean_up(plan)
+            os._exit(0)
+        was_killed = os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 9
+        assert verify.verify([copy_dir]) == 0
+        clean_up(plan_clean_up(environment, 1))
+        after = plan_clean_up(environment, 1)
+        assert after.removed == []
+        assert {str(item.path.relative_to(copy_dir)) for item in after.kept} == clean
+        assert not list(copy_dir.rglob(".*.part"))
+        shutil.rmtree(copy_dir)
+        if not was_killed:
+            break
+        number, num_killed = number + 97, num_killed + 1
+    assert num_killed > 20
 
 
 def test_a_second_clean_up_at_once_removes_nothing(root):
