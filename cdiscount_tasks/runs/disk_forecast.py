@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cdiscount_tasks.artifacts.manifest import MANIFEST, when_finished
 from cdiscount_tasks.artifacts.removal import size_and_change
+from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.reports.disk import WINDOW_DAYS, DiskForecast, write_disk_note
 from cdiscount_tasks.reports.overview import write_reports_index
 from cdiscount_tasks.settings.environment import Environment
@@ -55,12 +56,14 @@ def forecast_disk(environment: Environment) -> DiskForecast | None:
 def note_disk(environment: Environment) -> str:
     """Note the forecast for the index of reports, and write the index anew; returns it as a sentence.
 
-    Raises:
-        ConfigError: If the reports folder is full or cannot be written.
+    Where it cannot be noted, since the disk is full already, the sentence says so: a clean-up must not fail for it.
     """
     forecast = forecast_disk(environment)
     if forecast is None:
         return "There is no data folder yet."
-    write_disk_note(environment.reports_dir, forecast)
-    write_reports_index(environment.reports_dir)
+    try:
+        write_disk_note(environment.reports_dir, forecast)
+        write_reports_index(environment.reports_dir)
+    except (ConfigError, OSError) as error:
+        return f"{forecast.in_words()} It could not be noted for the index of reports: {error}"
     return forecast.in_words()

@@ -2,6 +2,7 @@ import time
 
 import pytest
 
+from cdiscount_tasks.reports import disk
 from cdiscount_tasks.reports.disk import WINDOW_DAYS, disk_warning
 from cdiscount_tasks.runs import disk_forecast
 from tests.material.data_roots import DAY_S, NUM_BYTES, DataRoot
@@ -54,6 +55,15 @@ def test_the_note_is_read_by_the_index(root, monkeypatch):
     monkeypatch.setattr(disk_forecast.shutil, "disk_usage", lambda _: type("Usage", (), {"free": 10})())
     assert "in about 1 day" in disk_forecast.note_disk(root.environment)
     assert disk_warning(root.environment.reports_dir) in (root.environment.reports_dir / "index.html").read_text()
+
+
+def test_a_reports_folder_that_cannot_be_written_costs_the_note_alone(root, monkeypatch):
+    def refuse(path, _):
+        raise OSError(28, "No space left on device", str(path))
+
+    monkeypatch.setattr(disk, "replace_file", refuse)
+    assert "It could not be noted" in disk_forecast.note_disk(root.environment)
+    assert "the disk is full" in disk_forecast.note_disk(root.environment)
 
 
 def test_without_a_data_folder_there_is_nothing_to_say(tmp_path):
