@@ -2,7 +2,6 @@ import os
 import shutil
 import signal
 import sys
-import time
 from dataclasses import replace
 from types import SimpleNamespace
 
@@ -49,6 +48,7 @@ def promote(root, run_id, at, expected):
     )
 
 
+@pytest.mark.slow
 def test_of_thirty_runs_the_newest_and_the_champions_stay_whole(root, monkeypatch):
     monkeypatch.setattr(replay, "replay", lambda *_: Replayed(256, 0.0, 1e-5))
     monkeypatch.setenv("CDISCOUNT_DATA", str(root.environment.data_dir))
@@ -373,11 +373,3 @@ def test_an_empty_data_folder_is_clean(tmp_path):
     root = DataRoot(tmp_path)
     shutil.rmtree(root.path)
     assert clean_up(plan_clean_up(root.environment)) == ((), ())
-
-
-def test_a_plan_of_many_runs_is_quick(root):
-    for number in range(30):
-        root.run(f"run_{number}", days=100 - number)
-    began = time.monotonic()
-    plan_clean_up(root.environment, 3)
-    assert time.monotonic() - began < 2
