@@ -1,7 +1,7 @@
 # One line each over tools/. Variables of the environment hold for all; GNU make 3.81 (as on macOS) is enough.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test campaigns bench pictures up down run compare compare-runs champion mlflow mlflow-server dags lint types verify lock check \
+.PHONY: help setup demo test campaigns bench pictures up down run compare compare-runs champion clean-up mlflow mlflow-server dags lint types verify lock check \
 	quick
 PY := .venv/bin/python
 # A test and the processes that it starts keep their bytecode, or each of them compiles the project again. A file's tests
@@ -62,6 +62,9 @@ mlflow: setup ## .venv-mlflow, for CDISCOUNT_MLFLOW; where that is set, brings M
 
 mlflow-server: setup # a real server for the tests marked mlflow: 0.6 GB
 	@$(PY) -m tools.setup.beside .venv-mlflow-server tests/material/mlflow_server.txt
+
+clean-up: setup ## what of the data nothing needs, with sizes (REMOVE=1 removes it; CDISCOUNT_KEEP_RUNS=10)
+	@$(PY) -m tools.clean_up
 
 lint: setup ## ruff with its Airflow rules, and every sample's YAML
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m tools.check_samples

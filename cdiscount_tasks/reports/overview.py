@@ -26,6 +26,7 @@ from cdiscount_tasks.reports.changes import (
     stored_change,
     with_changes,
 )
+from cdiscount_tasks.reports.disk import disk_warning
 from cdiscount_tasks.reports.folders import (
     REPORTS_SETTING,
     Report,
@@ -111,7 +112,7 @@ def write_reports_index(reports_dir: Path) -> None:
         _store_changes(reports_dir, reports)
         rows = with_changes(reports_dir, reports)
         pages = catalogue_pages(reports_dir), comparison_pages(reports_dir)
-        page = render_index(rows, *pages, read_skips(reports_dir), pair_pages(reports_dir))
+        page = render_index(rows, *pages, read_skips(reports_dir), pair_pages(reports_dir), disk_warning(reports_dir))
         aside.write_text(page, encoding="utf-8")
 
     setting = REPORTS_SETTING

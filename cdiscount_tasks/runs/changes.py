@@ -21,6 +21,7 @@ from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.runs import steps
 from cdiscount_tasks.runs.finished import iter_finished_runs
+from cdiscount_tasks.runs.folders import SKIPPED
 from cdiscount_tasks.runs.run import Run
 from cdiscount_tasks.runs.steps import Folders
 
@@ -289,8 +290,10 @@ def note_skip(run: Run, reason: str) -> None:
     from cdiscount_tasks.reports.overview import write_reports_index
 
     folder = run.report_dir.parent
-    note = {"run_id": run.config.run_id, "at": datetime.now(UTC).isoformat(timespec="seconds"), "reason": reason}
+    note = {"run_id": run.config.run_id, "at": datetime.now(UTC).isoformat(timespec="milliseconds"), "reason": reason}
     with disk_faults_told(folder, REPORTS_SETTING):
         folder.mkdir(parents=True, exist_ok=True)
         replace_file(folder / SKIP_NOTE, lambda aside: write_json(aside, note))
+    with disk_faults_told(run.run_dir):
+        (run.run_dir / SKIPPED).touch()  # for the clean-up, which leaves a run alone that may be going
     write_reports_index(run.environment.reports_dir)

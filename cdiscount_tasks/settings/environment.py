@@ -38,6 +38,7 @@ class Environment:
     uses_demo_catalogue: bool
     notify: tuple[str, ...]
     mlflow_url: str | None
+    keep_runs: int | None
 
     @property
     def work_dir(self) -> Path:
@@ -58,7 +59,7 @@ _KNOWN = _PATHS | {
     f"CDISCOUNT_{name}"
     for name in (
         "MAX_REJECTED_SHARE", "GPU_SLOTS", "PRICE_PER_CPU_HOUR", "PRICE_PER_GPU_HOUR", "CURRENCY", "NOTIFY", "MLFLOW",
-        "UI_PORT", "PICTURES", "PICTURES_OF_JUDGING", "TEST_DATA", "TEST_SCALE",
+        "UI_PORT", "KEEP_RUNS", "PICTURES", "PICTURES_OF_JUDGING", "TEST_DATA", "TEST_SCALE",
     )
 }  # fmt: skip
 _QUOTES = frozenset("'\"")
@@ -275,6 +276,7 @@ def read_environment(environ: Mapping[str, str] | None = None) -> Environment:
     catalogue_path = _path(environ, "CDISCOUNT_CATALOGUE", demo_dir / "catalogue.bson")
     uses_demo = catalogue_path == demo_dir / "catalogue.bson"
     names_path = _path(environ, "CDISCOUNT_CATEGORY_NAMES", demo_dir / "category_names.csv")
+    has_limit = bool(environ.get("CDISCOUNT_KEEP_RUNS"))
     has_names = bool(environ.get("CDISCOUNT_CATEGORY_NAMES")) or uses_demo
     return Environment(
         catalogue_path=catalogue_path,
@@ -293,4 +295,5 @@ def read_environment(environ: Mapping[str, str] | None = None) -> Environment:
         uses_demo_catalogue=uses_demo,
         notify=_notify(environ),
         mlflow_url=_web_address(environ, "CDISCOUNT_MLFLOW"),
+        keep_runs=_whole_number(environ, "CDISCOUNT_KEEP_RUNS", 1, 1, 10_000) if has_limit else None,
     )

@@ -108,6 +108,11 @@ def every_hour() -> CronTriggerTimetable:
     return _cron("45 * * * *")
 
 
+def every_week() -> CronTriggerTimetable:
+    """Return the schedule of the clean-up: when nobody works, and after the crons of the night have begun."""
+    return _cron("0 4 * * 0")
+
+
 def is_of_new_index(dag_run: Any) -> bool:
     """Tell whether a sample's run was started by a published index."""
     return bool(dag_run.run_type == "asset_triggered")

@@ -110,3 +110,23 @@ def comparison_page(environment: Environment) -> str:
     ]
     purpose = "Measures how much harder look-alike categories are than unlike ones, at equal size."
     return _page("Samples compared", purpose, steps, environment, facts)
+
+
+def clean_up_page(environment: Environment) -> str:
+    """Return the page of the clean-up's DAG."""
+    kept = "all that have a report" if environment.keep_runs is None else f"the newest {environment.keep_runs}"
+    steps = [
+        "- Press **Trigger**: the log of *Say what nothing needs* has what would be removed, with sizes, and what "
+        "stays and why. Nothing is removed.",
+        "- To remove it, trigger again with **Only say it** switched off.",
+    ]
+    facts = [
+        "- **By itself**, once unpaused, it removes every Sunday at 4:00 (`0 4 * * 0`, UTC).",
+        f"- **Kept** are finished runs ({kept}: `CDISCOUNT_KEEP_RUNS`), every model that ever was a champion, with "
+        "what it was measured with, runs and trainings that may be continued, comparisons, and all that any of these "
+        "were made from. Reports always stay.",
+        "- **Beside a run that is going** nothing of its sample is removed: the next clean-up does it.",
+        "- **The disk**: when it will be full within 30 days, the list of reports says so.",
+        f"- **Data**: `{environment.work_dir}` (`CDISCOUNT_DATA`)",
+    ]
+    return _page("Clean-up", "Removes what of the data folder nothing needs.", steps, environment, facts)

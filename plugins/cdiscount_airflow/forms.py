@@ -232,3 +232,50 @@ def comparison_settings(params: Mapping[str, Any], conf: Mapping[str, Any] | Non
     _check_keys(conf, SETTINGS)
     choices = {"products_per_category": params["products_per_category"]}
     return {"samples": params["samples"], "runs": params["runs"], "random_choices": choices}
+
+
+_CLEAN_UP = ("dry_run", "keep_runs", "airflow_rows_days")
+
+
+def clean_up_params(environment: Environment) -> dict[str, Param]:
+    """Return the trigger form of the clean-up: whether it only says, how many runs stay, the age of Airflow's rows."""
+    kept = "all that have a report" if environment.keep_runs is None else f"the newest {environment.keep_runs}"
+    return {
+        "dry_run": Param(
+            True,
+            type="boolean",
+            title="Only say it",
+            description="Say what would be removed, and remove nothing. The weekly run removes.",
+        ),
+        "keep_runs": Param(
+            None,
+            type=["null", "integer"],
+            minimum=1,
+            maximum=10_000,
+            title="Runs that are kept",
+            description="So many finished runs of each sample, the newest; champions' runs stay beside them. Empty: "
+            f"{kept} (CDISCOUNT_KEEP_RUNS). Reports always stay.",
+        ),
+        "airflow_rows_days": Param(
+            None,
+            type=["null", "integer"],
+            minimum=7,
+            maximum=3650,
+            title="Age of Airflow's own rows and logs",
+            description="In days: older rows of Airflow's database and older log files are removed. Empty: they stay.",
+        ),
+    }
+
+
+def clean_up_settings(params: Mapping[str, Any], conf: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what the form or conf of a clean-up sets.
+
+    Args:
+        params: The run's params, conf merged in.
+        conf: The run's conf as it came.
+
+    Raises:
+        ConfigError: If conf has a key that the form does not have.
+    """
+    _check_keys(conf, _CLEAN_UP)
+    return {name: params[name] for name in _CLEAN_UP}

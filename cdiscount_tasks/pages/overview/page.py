@@ -92,6 +92,7 @@ def render_index(
     comparisons: Sequence[FinishedPage] = (),
     skips: Sequence[SkippedRun] = (),
     pairs: Sequence[FinishedPage] = (),
+    disk_warning: str = "",
 ) -> str:
     """Make the index page: comparisons, runs by sample with the newest first, catalogues.
 
@@ -101,6 +102,7 @@ def render_index(
         comparisons: Comparisons of samples.
         skips: The run of each sample that was skipped last, if any; shown where no report is newer.
         pairs: Pages of two runs of a sample each.
+        disk_warning: That the disk will soon be full; empty: it will not.
     """
     samples = runs_by_sample(reports, skips, newest_first(pairs))
     read = [report for report in reports if isinstance(report, FinishedReport)]
@@ -113,4 +115,5 @@ def render_index(
         catalogues=newest_first(catalogues),
         comparisons=newest_first(comparisons),
         any_drawn=any(report.drawn for report in read),
+        disk_warning=disk_warning,
     )

@@ -14,6 +14,7 @@ from cdiscount_airflow.reports.owners import CATALOGUE_DAG, COMPARISON_DAG, dags
 from cdiscount_tasks.pages.overview.page import SampleRuns, newest_first, runs_by_sample
 from cdiscount_tasks.pages.overview.rows import FinishedPage, FinishedReport
 from cdiscount_tasks.reports.changes import with_changes
+from cdiscount_tasks.reports.disk import disk_warning
 from cdiscount_tasks.reports.folders import (
     Report,
     catalogue_pages,
@@ -66,6 +67,7 @@ class Lists:
     samples: Sequence[Section]
     comparison: Section | None
     catalogue: Section | None
+    disk_warning: str = ""
 
     @property
     def any_drawn(self) -> bool:
@@ -171,6 +173,7 @@ def list_all(reports_dir: Path, may_read: MayRead) -> Lists:
         samples=_sample_sections(reports_dir, may_read, dag_ids),
         comparison=_comparison(reports_dir, may_read) if may_read(COMPARISON_DAG) else None,
         catalogue=_catalogue(reports_dir, may_read) if may_read(CATALOGUE_DAG) else None,
+        disk_warning=disk_warning(reports_dir),
     )
 
 

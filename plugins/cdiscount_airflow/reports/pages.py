@@ -89,6 +89,7 @@ def list_page(
         nothing_yet=_NOTHING_YET.get(dag_id, "This DAG writes no reports."),
         num_open=NUM_OPEN_RUNS,
         any_drawn=lists.any_drawn,
+        disk_warning=lists.disk_warning,
         may_judge={section.dag_id for section in samples if section.has_list and may_edit(section.dag_id)},
     )
 

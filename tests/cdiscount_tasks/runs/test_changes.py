@@ -13,7 +13,7 @@ from cdiscount_tasks.artifacts.training_folder import want_stop
 from cdiscount_tasks.runs import steps
 from cdiscount_tasks.runs.changes import differences, note_skip, reason_to_skip, seed_by_itself
 from cdiscount_tasks.runs.durations import durations_of
-from cdiscount_tasks.runs.folders import run_folder
+from cdiscount_tasks.runs.folders import SKIPPED, run_folder
 from cdiscount_tasks.runs.run import open_run
 from cdiscount_tasks.runs.training_note import noted_training
 from cdiscount_tasks.stages import evaluation, labels
@@ -325,6 +325,7 @@ def test_a_skip_is_told_in_the_index_of_reports(change):
     assert (note["run_id"], note["reason"]) == ("scheduled__skipped", "nothing changed <since>")
     page = (change.folder / "reports" / "index.html").read_text()
     assert "was skipped: <bdi>nothing changed &lt;since&gt;</bdi>." in page
+    assert (run.run_dir / SKIPPED).is_file()  # no run that the clean-up has to wait for
 
 
 def test_recipes_that_differ_in_a_report_are_told_by_name():

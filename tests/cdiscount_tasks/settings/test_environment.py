@@ -59,6 +59,17 @@ def test_an_impossible_number_of_slots_is_refused(text):
         read_environment({"CDISCOUNT_GPU_SLOTS": text})
 
 
+def test_all_runs_are_kept_unless_a_number_is_given():
+    assert read_environment({}).keep_runs is None
+    assert read_environment({"CDISCOUNT_KEEP_RUNS": "10"}).keep_runs == 10
+
+
+@pytest.mark.parametrize("text", ["0", "-1", "all", "2.5"])
+def test_an_impossible_number_of_kept_runs_is_refused(text):
+    with pytest.raises(ConfigError, match="CDISCOUNT_KEEP_RUNS is"):
+        read_environment({"CDISCOUNT_KEEP_RUNS": text})
+
+
 @pytest.mark.parametrize(
     ("text", "ways"),
     [

@@ -1,0 +1,69 @@
+"""When the disk will be full, by what was made in the last four weeks and is still there."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from cdiscount_tasks.artifacts.manifest import MANIFEST, when_finished
+from cdiscount_tasks.artifacts.removal import size_and_change
+from cdiscount_tasks.errors import ConfigError
+from cdiscount_tasks.reports.disk import WINDOW_DAYS, DiskForecast, write_disk_note
+from cdiscount_tasks.reports.overview import write_reports_index
+from cdiscount_tasks.settings.environment import Environment
+
+
+def _artifacts(root: Path) -> Iterator[Path]:
+    """Yield the finished artifacts below a folder; links are not followed."""
+    for parent, folders, files in os.walk(root):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        if MANIFEST in files:
+            folders.clear()
+            yield Path(parent)
+
+
+def _added(root: Path, since: datetime) -> int:
+    """Return the bytes of the artifacts that were finished since a time."""
+    num_bytes = 0
+    for artifact_dir in _artifacts(root):
+        try:
+            if when_finished(artifact_dir) >= since:
+                num_bytes += size_and_change(artifact_dir)[0]
+        except OSError:
+            continue  # removed a moment ago, or not readable now: the forecast is rough anyway
+    return num_bytes
+
+
+def forecast_disk(environment: Environment) -> DiskForecast | None:
+    """Return when the data folder's disk will be full; None: there is no data folder yet.
+
+    Reports count where they are on the same disk. What was made and removed again within the four weeks does not: with
+    a clean-up that keeps up, a disk does not grow.
+    """
+    if not environment.data_dir.is_dir():
+        return None
+    now, device = datetime.now(UTC), environment.data_dir.stat().st_dev
+    roots = [environment.data_dir]
+    reports_dir = environment.reports_dir
+    is_beside = reports_dir.is_dir() and not reports_dir.is_relative_to(environment.data_dir)
+    if is_beside and reports_dir.stat().st_dev == device:
+        roots.append(reports_dir)
+    added = sum(_added(root, now - timedelta(days=WINDOW_DAYS)) for root in roots)
+    return DiskForecast(now, shutil.disk_usage(environment.data_dir).free, added / WINDOW_DAYS)
+
+
+def note_disk(environment: Environment) -> str:
+    """Note the forecast for the index of reports, and write the index anew; returns it as a sentence.
+
+    Where it cannot be noted, since the disk is full already, the sentence says so: a clean-up must not fail for it.
+    """
+    forecast = forecast_disk(environment)
+    if forecast is None:
+        return "There is no data folder yet."
+    try:
+        write_disk_note(environment.reports_dir, forecast)
+        write_reports_index(environment.reports_dir)
+    except (ConfigError, OSError) as error:
+        return f"{forecast.in_words()} It could not be noted for the index of reports: {error}"
+    return forecast.in_words()

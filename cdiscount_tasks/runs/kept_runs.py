@@ -1,0 +1,167 @@
+"""The runs of a data root, and why each is kept: it is going, it may be taken up again, or its report is kept."""
+
+import logging
+import re
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import NamedTuple
+
+from cdiscount_tasks.artifacts.json_files import read_json
+from cdiscount_tasks.artifacts.manifest import MANIFEST, when_finished
+from cdiscount_tasks.artifacts.removal import is_real_folder, size_and_change
+from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.runs.comparison import comparison_folder
+from cdiscount_tasks.runs.folders import SKIPPED
+from cdiscount_tasks.runs.training_note import noted_training
+from cdiscount_tasks.settings.comparison import ComparisonConfig
+from cdiscount_tasks.settings.environment import Environment
+
+logger = logging.getLogger(__name__)
+
+COMPARISON = "comparison"
+"""The folder beside those of the samples, whose runs are comparisons."""
+
+DAY_S = 24 * 3600.0
+TAKEN_UP_S = 14 * DAY_S
+"""A run without a report may be continued, by clearing its failed task: for so long after its last change."""
+
+SAMPLE_NAME = re.compile(r"[a-z0-9_]{1,64}")
+_RUN_FOLDER = re.compile(r"[A-Za-z0-9._-]{0,200}-[0-9a-f]{6}")
+
+YOUNG = "a run of the last day, which may still be going"
+TAKEN_UP = "a run without a report, of the last 14 days, which may be continued"
+HAS_REPORT = "a run that has a report"
+IS_NEWEST = "a run among the newest of its sample"
+OF_PRESET = "the newest run of its preset, with which a scheduled run is compared"
+
+
+class FoundRun(NamedTuple):
+    """A run of a sample, or a comparison.
+
+    Attributes:
+        group: The sample's name, or `comparison`.
+        folder: Its own.
+        report_dir: Where its report is or would be; None: its config does not tell.
+        finished: When its report was finished; None: it has none.
+        changed_s: When anything of it was written last, in seconds since 1970.
+        is_skipped: Whether it was skipped, since nothing had changed.
+        preset: Of a sample's run; None: its config does not tell.
+    """
+
+    group: str
+    folder: Path
+    report_dir: Path | None
+    finished: datetime | None
+    changed_s: float
+    is_skipped: bool
+    preset: str | None = None
+
+    @property
+    def is_young(self) -> bool:
+        """Tell whether something of it was written within a day, or by a clock that is ahead."""
+        return time.time() - self.changed_s < DAY_S
+
+    @property
+    def is_going(self) -> bool:
+        """Tell whether it may be at work; between two of its tasks nothing is written, while it waits for a GPU."""
+        return self.is_young and self.finished is None and not self.is_skipped
+
+
+def _group_dirs(work_dir: Path) -> list[Path]:
+    samples = work_dir / "samples"
+    found = sorted(path for path in samples.iterdir() if SAMPLE_NAME.fullmatch(path.name)) if samples.is_dir() else []
+    return [*found, work_dir / COMPARISON]
+
+
+def sample_folders(work_dir: Path) -> list[Path]:
+    """Return the folders of samples, and that of comparisons; links and foreign names are left out.
+
+    Raises:
+        OSError: If one cannot be looked at for now.
+    """
+    if (work_dir / "samples").is_symlink():
+        return []
+    return [path for path in _group_dirs(work_dir) if is_real_folder(path)]
+
+
+def linked_folders(work_dir: Path) -> list[Path]:
+    """Return the links where runs would be looked for: what those runs need is not known."""
+    groups = _group_dirs(work_dir)
+    return [
+        path for path in (work_dir / "samples", *groups, *(group / "runs" for group in groups)) if path.is_symlink()
+    ]
+
+
+def _comparison_report_dir(environment: Environment, folder: Path) -> Path | None:
+    try:
+        config = ComparisonConfig.model_validate_json((folder / "config.json").read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError, RecursionError):
+        return None
+    return environment.reports_dir / COMPARISON / comparison_folder([run.sample for run in config.runs])
+
+
+def _preset_of(folder: Path) -> str | None:
+    try:
+        return str(read_json(folder / "config.json")["preset"])
+    except (DataError, KeyError):
+        return None
+
+
+def _when_finished(report_dir: Path | None) -> datetime | None:
+    if report_dir is None or not (report_dir / MANIFEST).is_file():
+        return None
+    return when_finished(report_dir)
+
+
+def _found_run(environment: Environment, group: str, folder: Path) -> FoundRun:
+    if group == COMPARISON:
+        report_dir = _comparison_report_dir(environment, folder)
+    else:
+        report_dir = environment.reports_dir / group / folder.name
+    _, changed_s = size_and_change(folder)
+    mark = folder / SKIPPED
+    is_skipped = mark.is_file() and mark.stat().st_mtime > changed_s - 1  # else it was continued after all
+    if group != COMPARISON and (training_dir := noted_training(folder)):
+        changed_s = max(changed_s, size_and_change(training_dir)[1])
+    finished = _when_finished(report_dir)
+    if group == COMPARISON and finished is not None:
+        # Comparisons of the same samples share a page: which of them is newest only their folders tell.
+        finished = datetime.fromtimestamp(changed_s, UTC)
+    preset = _preset_of(folder) if group != COMPARISON else None
+    return FoundRun(group, folder, report_dir, finished, changed_s, is_skipped, preset)
+
+
+def find_runs(environment: Environment, group_dir: Path) -> list[FoundRun]:
+    """Return the runs of a sample, or the comparisons, by name of their folders; links are left out.
+
+    Raises:
+        OSError: If one cannot be looked at for now.
+    """
+    runs_dir = group_dir / "runs"
+    if not is_real_folder(runs_dir):
+        return []
+    folders = sorted(path for path in runs_dir.iterdir() if _RUN_FOLDER.fullmatch(path.name) and is_real_folder(path))
+    return [_found_run(environment, group_dir.name, folder) for folder in folders if not folder.name.startswith(".")]
+
+
+def iter_kept(runs: Sequence[FoundRun], keep_runs: int | None) -> Iterator[tuple[FoundRun, str]]:
+    """Yield the runs of one sample that are kept for their own sake, each with why.
+
+    Args:
+        runs: All of the sample.
+        keep_runs: How many of those that have a report, by when it was finished; None: all.
+    """
+    finished = sorted((run.finished, run.folder.name, run.preset) for run in runs if run.finished is not None)
+    newest = {name for _, name, _ in finished[-keep_runs if keep_runs is not None else 0 :]}
+    of_preset = {preset: name for _, name, preset in finished if preset is not None}  # the last one stays
+    for run in runs:
+        if run.folder.name in newest:
+            yield run, HAS_REPORT if keep_runs is None else IS_NEWEST
+        elif run.preset is not None and of_preset.get(run.preset) == run.folder.name:
+            yield run, OF_PRESET
+        elif run.is_young:
+            yield run, YOUNG
+        elif run.finished is None and not run.is_skipped and time.time() - run.changed_s < TAKEN_UP_S:
+            yield run, TAKEN_UP

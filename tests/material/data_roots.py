@@ -1,0 +1,85 @@
+"""A data root with runs of tiny artifacts, made without a catalogue, a training or a network."""
+
+import os
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from cdiscount_tasks.artifacts.json_files import write_json
+from cdiscount_tasks.artifacts.notes import note_result
+from cdiscount_tasks.artifacts.publish import Made, build_artifact
+from cdiscount_tasks.artifacts.recipe import Recipe
+from cdiscount_tasks.runs.decisions import Candidate
+from cdiscount_tasks.runs.folders import run_folder
+from tests.material.finished_reports import write_finished
+from tests.material.registry_models import environment_in, write_model
+
+DAY_S = 24 * 3600
+NUM_BYTES = 1000
+
+
+def set_age(folder, days):
+    """Let a folder and all that is in it have been written so many days ago."""
+    at = time.time() - days * DAY_S
+    for parent, _, files in os.walk(folder):
+        for name in files:
+            os.utime(Path(parent, name), (at, at))
+        os.utime(parent, (at, at))
+
+
+class DataRoot:
+    """A data root; its runs share an index and a sample, and have labels, features, model, evaluation of their own."""
+
+    def __init__(self, root, **settings):
+        settings = {"label_fixes_dir": root / "fixes", "samples_dir": root / "yaml", **settings}
+        self.environment = replace(environment_in(root), **settings)
+        self.path = self.environment.work_dir
+        self.path.mkdir()
+        self.environment.catalogue_path.write_bytes(b"a catalogue that no run has used")
+        self.index = self.artifact("catalogues/0123456789abcdef", "index", "catalogue", days=300)
+
+    def artifact(self, folder, noun, name, inputs=(), days=100):
+        """Make an artifact of NUM_BYTES bytes; returns its folder."""
+        parent = self.path / folder
+        parent.mkdir(parents=True, exist_ok=True)
+        recipe = Recipe(noun, 1, {"name": name}, {path.name.split("-")[0]: path for path in inputs})
+
+        def write(part_dir):
+            (part_dir / "rows.bin").write_bytes(b"x" * NUM_BYTES)
+            return Made({})
+
+        made = Path(build_artifact(recipe.dir_in(parent), recipe, write)["path"])
+        set_age(made, days)
+        return made
+
+    def run_dir(self, run_id, sample="wine"):
+        """Return the folder of a run."""
+        return self.path / "samples" / sample / "runs" / run_folder(run_id)
+
+    def run(self, run_id, days, sample="wine", finished=True, **more):
+        """Make a run that ended so many days ago; returns its artifacts by step, those of `more` among them."""
+        folder = f"samples/{sample}"
+        at = {"index": self.index, "sample": self.artifact(folder, "sample", "drawn", [self.index])}
+        at["labels"] = self.artifact(folder, "labels", run_id, [at["sample"]])
+        at["features"] = self.artifact(folder, "features", run_id, [at["sample"], at["labels"]])
+        at["model"] = write_model(self.path / folder, run_id)
+        at["evaluation"] = self.artifact(folder, "evaluation", run_id, [at["labels"], at["model"]])
+        at |= more
+        run_dir = self.run_dir(run_id, sample)
+        run_dir.mkdir(parents=True)
+        write_json(run_dir / "config.json", {"run_id": run_id})
+        for step, path in at.items():
+            note_result(run_dir, self.path, step, {"path": str(path)})
+        set_age(run_dir, days)
+        if finished:
+            reports_dir = self.environment.reports_dir
+            write_finished(reports_dir, run_dir.name, sample, at=time.time() - days * DAY_S, run_id=run_id)
+        return at
+
+    def candidate(self, run_id, at, sample="wine"):
+        """Return what a run of this root offers for promotion."""
+        parts = {step: str(at[step].relative_to(self.path)) for step in ("model", "evaluation", "labels", "sample")}
+        report = f"{sample}/{run_folder(run_id)}"
+        return Candidate(
+            sample_name=sample, run_id=run_id, preset="smoke", report=report, origin="file", accuracy=0.75, **parts
+        )
