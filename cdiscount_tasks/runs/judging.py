@@ -122,6 +122,16 @@ def _sides(run: Run, at: Folders) -> _Sides:
     return _Sides(challenger, opponent, reasons)
 
 
+def ask_ahead(run: Run, at: Folders) -> None:
+    """Ask the champion about this run's products, where they are others: here it may use a GPU, at the judgement not.
+
+    Args:
+        run: Whose products.
+        at: Finished artifacts: index, sample, labels, model, evaluation.
+    """
+    _sides(run, at)
+
+
 def _the_look(run: Run, entries: Sequence[Entry], number: int) -> TheLook:
     before = [entry for entry in entries if isinstance(entry, Look) and entry.look < number]
     return TheLook(number, tuple(run.environment.work_dir / entry.judgement for entry in before))

@@ -140,12 +140,17 @@ def _model(run: Run, at: Folders) -> Plan:
 
 
 def _evaluation(run: Run, at: Folders) -> Plan:
+    from cdiscount_tasks.runs import judging
     from cdiscount_tasks.stages import evaluation
 
     inputs = at["sample"], at["labels"], at["model"]
-    return Plan(
-        partial(evaluation.evaluation_recipe, *inputs), partial(evaluation.evaluate_model, *inputs, run.artifacts_dir)
-    )
+
+    def make() -> Mapping[str, Any]:
+        made = evaluation.evaluate_model(*inputs, run.artifacts_dir)
+        judging.ask_ahead(run, {**at, "evaluation": Path(made["path"])})
+        return made
+
+    return Plan(partial(evaluation.evaluation_recipe, *inputs), make)
 
 
 def _without_champion(run: Run) -> str | None:

@@ -39,7 +39,9 @@ class PromotionConfig(Frozen):
         default="none", description="Whether a person is asked before a model becomes the champion."
     )
     approvers: Annotated[tuple[Annotated[str, Field(min_length=1, max_length=200)], ...], _FromList] = Field(
-        default=(), description="User names of Airflow that may answer; empty: whoever may answer its questions."
+        default=(),
+        description="Ids of Airflow's users that may answer, with its simple auth manager their names; empty: whoever "
+        "may answer its questions.",
     )
     approval_hours: float = Field(
         default=72, gt=0, le=24 * 365, description="Hours after which a question that nobody answered means no."
