@@ -90,10 +90,11 @@ def test_without_weights_the_descriptor_prices_the_leak_and_finds_suspects_and_t
 
 
 def test_the_terminal_tells_accuracy_and_report(two_runs, place):
-    headline, report_path = two_runs[0].stdout.splitlines()[-2:]
+    headline, report_path, decision = two_runs[0].stdout.splitlines()[-3:]
 
     assert headline.startswith("Wine: product accuracy ")
     assert Path(report_path.strip()).is_file()
+    assert "decision 1: this model " in decision
 
 
 def test_a_finished_report_is_told_once_in_the_terminal(two_runs, place):
