@@ -129,6 +129,7 @@ def test_the_demo_has_a_registered_model_of_its_own(registry_of_wine):
 def test_the_script_gets_the_whole_registry_as_json(registry_of_wine, pushed_by, caplog):
     stdin = pushed_by(f"echo '{DONE}'")
     registry_of_wine("one")
+    caplog.clear()
     with caplog.at_level(logging.INFO, mirror.__name__):
         assert mirror.mirror("wine", registry_of_wine.environment)
     assert json.loads(stdin.read_text()) == wanted_now(registry_of_wine)
