@@ -118,7 +118,7 @@ def _sides(run: Run, at: Folders) -> _Sides:
         check_answers(opponent)
     except DataError as error:
         told = str(error).replace(f"{run.environment.work_dir}/", "")  # a report names no place of this machine
-        return _Sides(challenger, None, (f"The champion cannot be compared with: {told}.",))
+        return _Sides(challenger, None, (f"The champion cannot be used: {told}.",))
     return _Sides(challenger, opponent, reasons)
 
 

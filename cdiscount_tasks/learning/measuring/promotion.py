@@ -208,7 +208,7 @@ def _sentence(one: Comparison) -> str:
     seen = (
         "no gain could have been seen"
         if one.smallest_gain is None
-        else f"a gain below {100 * one.smallest_gain:.1f} points could hardly have been seen"
+        else f"a gain of {100 * one.smallest_gain:.1f} points would have been seen in 4 of 5 such looks"
     )
     return f"Look {one.look} at these {counts}, level {one.level:.2g}: {found}: {said}; {seen}."
 

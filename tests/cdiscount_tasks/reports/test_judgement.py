@@ -159,7 +159,7 @@ def test_what_cannot_be_compared_says_every_reason(inputs, weak, tmp_path):
 
 
 def test_a_champion_that_cannot_be_used_is_not_said_to_be_missing(inputs, tmp_path):
-    reason = "The champion cannot be compared with: samples/wine/model-0/model.keras: is gone."
+    reason = "The champion cannot be used: samples/wine/model-0/model.keras: is gone."
     found = show(judged_inputs(inputs, tmp_path, None, look=None, reasons=(reason,)), tmp_path)
     assert reason in found.section.text
     assert "There is no champion yet" not in found.page.text
