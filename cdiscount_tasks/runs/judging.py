@@ -1,5 +1,6 @@
 """The judgement of a run's model: against whom, at which look, and what the registry records of it before and after."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -30,6 +31,8 @@ from cdiscount_tasks.stages.judgement import (
     reasons_against,
     screen_model,
 )
+
+logger = logging.getLogger(__name__)
 
 Folders = Mapping[str, Path]
 
@@ -118,6 +121,7 @@ def _sides(run: Run, at: Folders) -> _Sides:
         check_answers(opponent)
     except DataError as error:
         told = str(error).replace(f"{run.environment.work_dir}/", "")  # a report names no place of this machine
+        logger.warning("the champion of %s cannot be used, so that no model can take its place: %s", name, told)
         return _Sides(challenger, None, (f"The champion cannot be used: {told}.",))
     return _Sides(challenger, opponent, reasons)
 

@@ -141,7 +141,8 @@ def of_judgement(result: Result) -> str:
     found = f", {100 * result['difference']:+.1f} points" if result["difference"] is not None else ""
     look = f" (look {result['look']})" if result["look"] else ""
     then = "is to become the champion" if result["promotes"] else "does not become the champion"
-    return f"{verdict}{found}{look}: {then}{_again(result)}"
+    why = f" ({result['reason']})" if result["verdict"] == "not_comparable" else ""
+    return f"{verdict}{found}{look}: {then}{why}{_again(result)}"
 
 
 def of_drift(result: Result) -> str:

@@ -10,13 +10,13 @@ def item(kind, num_bytes, kept_for=""):
 
 
 def plan_of(*items, keep_runs=None, left_alone=()):
-    return Plan(environment_in(Path("/work")), keep_runs, items, left_alone)
+    return Plan(environment_in(Path("/root_of_data")), keep_runs, items, left_alone)
 
 
 def test_a_plan_has_sizes_by_kind_the_largest_first_and_reasons_for_what_stays():
     items = [item("labels", 10**6), item("labels", 10**6), item("model", 5 * 10**7), item("sample", 10**9, "a run")]
     lines = lines_of_plan(plan_of(*items))
-    assert lines[0] == "/work/data: nothing needs 3 folders of 52.0 MB; 1 folder of 1,000.0 MB stay"
+    assert lines[0] == "/root_of_data/data: nothing needs 3 folders of 52.0 MB; 1 folder of 1,000.0 MB stay"
     assert lines[lines.index("To be removed:") + 1].split() == ["1", "50.0", "MB", "models"]
     assert lines[lines.index("To be removed:") + 2].split() == ["2", "2.0", "MB", "labels"]
     assert lines[lines.index("Stays, since it is needed by:") + 1].split() == ["1", "1,000.0", "MB", "a", "run"]

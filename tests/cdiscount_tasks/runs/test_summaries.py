@@ -90,3 +90,21 @@ def test_a_training_that_was_stopped_by_hand_says_so():
     told = summaries.of_model({**model, "stopped_after_epoch": 7, "num_epochs_planned": 30})
     assert "in best epoch 5 of 7, stopped by hand after epoch 7 of 30; plain_cnn" in told
     assert "stopped" not in summaries.of_model(model)
+
+
+def test_a_judgement_without_a_comparison_says_why():
+    judged = {
+        "verdict": "no_evidence",
+        "promotes": False,
+        "difference": None,
+        "look": None,
+        "reason": "Few.",
+        "reused": False,
+    }
+    assert summaries.of_judgement(judged) == "no evidence: does not become the champion"
+    unlike = {**judged, "verdict": "not_comparable", "reason": "The champion cannot be used: model.keras is gone."}
+    assert summaries.of_judgement(unlike).endswith(
+        "does not become the champion (The champion cannot be used: model.keras is gone.)"
+    )
+    better = {**judged, "verdict": "better", "promotes": True, "difference": 0.032, "look": 2, "reused": True}
+    assert summaries.of_judgement(better) == "better, +3.2 points (look 2): is to become the champion (reused)"
