@@ -51,8 +51,9 @@ _KEPT = ("enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 def _settings_of(preset: TrainingConfig) -> str:
     """Say a preset's settings in few words."""
     size = f"{preset.network}, {preset.image_size} px"
-    if preset.weights == "none":
-        return f"{size}, up to {preset.epochs} epochs"
+    if preset.weights != "imagenet":
+        begins = ", begins with the champion's weights" if preset.weights == "champion" else ""
+        return f"{size}{begins}, up to {preset.epochs} epochs"
     tuned = f"tuned for {preset.fine_tune_epochs} epochs" if preset.fine_tune_epochs else "not tuned"
     return f"{size}, pretrained on {preset.weights}, {tuned}"
 
