@@ -13,11 +13,8 @@ if __name__ == "__main__":
 
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.pages.parts.words import percent
-from cdiscount_tasks.runs import promotion, registry
-from cdiscount_tasks.runs.deciding import note_champion
+from cdiscount_tasks.runs import deciding, registry
 from cdiscount_tasks.runs.decisions import Decision, Entry, Judged, Look, promotions
-from cdiscount_tasks.runs.mirror import mirror
-from cdiscount_tasks.settings.environment import read_environment
 from tools.airflow.home import ToolError
 from tools.command import exit_status, say
 
@@ -83,13 +80,11 @@ def _roll_back(sample_name: str, back_to: str) -> None:
         raise ToolError(f"BACK_TO is {back_to!r}, expected the number of a decision that made a champion: {known}")
     started = time.monotonic()
     try:
-        entry = promotion.roll_back(sample_name, int(back_to), who=system_user(), reason=os.environ.get("REASON", ""))
+        entry = deciding.roll_back(sample_name, int(back_to), who=system_user(), reason=os.environ.get("REASON", ""))
     except RuntimeError as error:
         raise ToolError(str(error)) from error
-    note_champion(sample_name, read_environment())
     took_s, num = time.monotonic() - started, entry.model.num_repeated
     say(f"rolled back to decision {entry.back_to} in {took_s:.1f} s, {num} recorded answers repeated")
-    mirror(sample_name, read_environment())
 
 
 def _say_champion(sample_name: str) -> int:

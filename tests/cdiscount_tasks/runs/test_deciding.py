@@ -222,3 +222,29 @@ def test_a_note_that_cannot_be_read_marks_nothing_and_lists_the_report(tmp_path,
     assert 'class="badge yes">champion' not in page
     assert "wine/b/report.html" in page
     assert "the index of reports cannot read" in caplog.text
+
+
+def test_a_roll_back_is_noted_beside_the_reports_and_again_changes_nothing(first):
+    run = judged_run("second", 0.1)
+    assert judge_and_decide(run).outcome == "promoted"
+    entry = deciding.roll_back(SAMPLE, 1, who="ada", reason="too slow")
+    assert note_of(run)["run_id"] == registry.champion(SAMPLE).run_id == "first"
+    assert deciding.roll_back(SAMPLE, 1, who="ada", reason="too slow") == entry
+    with pytest.raises(ConfigError, match="is the champion already"):
+        deciding.roll_back(SAMPLE, 1, who="bob")
+    assert entries(run)[-1] == entry
+    assert deciding.told(entry) == (
+        f"decision {entry.number}: the model of decision 1 (run first) is the champion again (ada); 256 recorded "
+        "answers were repeated"
+    )
+    facts = deciding.facts_of(entry)
+    assert (facts["decision"], facts["back_to"], facts["run_id"]) == (entry.number, 1, "first")
+    assert (facts["verdict"], facts["difference"], facts["who"]) == ("first", None, "ada")
+
+
+def test_the_champions_to_roll_back_to_are_listed_the_newest_first(first):
+    judge_and_decide(judged_run("second", 0.1))
+    said = deciding.champions_in_words(SAMPLE)
+    assert said.startswith("the champion of colours is of decision 3 (")
+    assert "): run second, preset smoke, 90.0 % of its test products; before it: decision 1 (" in said
+    assert deciding.champions_in_words("wine") == "wine has no champion yet"
