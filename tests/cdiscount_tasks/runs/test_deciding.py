@@ -198,6 +198,27 @@ def test_the_champion_is_noted_beside_the_reports_and_marked_in_their_index(firs
     assert f"since {found.at[:16].replace('T', ' ')}, decision {found.number}" in page
 
 
+CANNOT = {"verdict": "not_comparable", "promotes": False}
+
+
+@pytest.mark.parametrize(
+    ("verdict", "judgement", "words"),
+    [
+        (CANNOT, {"reasons": ["Look 1.", "<i>It</i> is damaged."], "champion": None},
+         "not compared with the champion of then: &lt;i&gt;It&lt;/i&gt; is damaged."),
+        (CANNOT, None, "not compared with the champion of then: its report does not say why"),
+        ({"verdict": "first"}, {"champion": None}, "no champion then: better than always answering the largest class"),
+        ({"verdict": "no_evidence"}, {"champion": None}, "no champion then: not shown to be better than always"),
+        ({"verdict": "no_evidence"}, {"champion": {"run_id": "a"}}, "against the champion of then: no evidence"),
+    ],
+)  # fmt: skip
+def test_the_index_says_what_the_judgement_of_each_run_says(tmp_path, verdict, judgement, words):
+    gates = {"above_baseline": True, "certified": True, "champion": verdict}
+    write_finished(tmp_path, "b", verdict=gates, champion=judgement)
+    write_reports_index(tmp_path)
+    assert words in (tmp_path / "index.html").read_text("utf-8")
+
+
 def test_a_roll_back_moves_the_mark(first):
     run = judged_run("second", 0.1)
     judge_and_decide(run)
