@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from cdiscount_tasks.learning.measuring.looks import interval_percent
 from cdiscount_tasks.pages.parts.words import VERDICTS, ClassName, count, percent, points
 
 _MOSTLY = 0.5
@@ -99,7 +100,8 @@ def _against_champion(judged: Mapping[str, Any] | None) -> str:
         return f"{VERDICTS[judged['verdict']]}: {then}."
     first = judged["comparisons"][0]
     found = points({"value": first["test"]["value"], "low": first["low"], "high": first["high"]})
-    return f"{VERDICTS[judged['verdict']]}: {found}, look {first['look']} at these test products; {then}."
+    look = f"look {first['look']} at these test products, {interval_percent(first['level'])} interval"
+    return f"{VERDICTS[judged['verdict']]}: {found}, {look}; {then}."
 
 
 def better(metrics: Mapping[str, Any], names: list[ClassName]) -> Answer:

@@ -56,6 +56,9 @@ def test_a_better_model_is_told_with_its_difference_interval_level_and_look(bett
     one = better.metrics["champion"]["comparisons"][0]
     assert f"{100 * one['test']['value']:+.1f} points" in text
     assert "Look 1 at these" in text
+    said = f"{100 * one['low']:+.1f} to {100 * one['high']:+.1f} (93.9 %)"
+    assert said in text and text.count("93.9 % interval") == 1
+    assert "93.9 % interval" in better.page.text.split("Against the champion")[0]
     assert "On these products the champion is right for" in text
     assert "on those of its own report it was 60.0 %" in text
 
@@ -77,7 +80,10 @@ def test_champions_so_far_are_listed_the_newest_first_with_their_reports(better)
 
 def test_categories_that_changed_and_gates_are_listed(better):
     text = better.section.text
-    assert "shown to have changed (group test, Holm" in text
+    assert (
+        "shown to have changed (p of the group test, one-sided; rises and falls are adjusted apart, each by Holm"
+        in text
+    )
     assert "have too few test products for a fall to be seen" in text or "has too few" in text
     assert "Macro F1 on test" in text and "Classes that are shown to be recognised less often" in text
 
