@@ -197,8 +197,9 @@ def reason_without_champion(run: Run) -> str | None:
     """Return why there is no champion that a run's data could be compared with; None: there is one."""
     name = run.config.sample.name
     try:
-        champion = registry.champion(name, run.environment)
-        if champion is None:
+        found = last_promotion(registry.history(name, run.environment))
+        champion = registry.champion(name, run.environment) if found else None
+        if champion is None:  # whose YAML may have been removed meanwhile
             return f"{name} has no champion yet"
         for folder in (champion.sample_dir, champion.labels_dir):
             read_manifest(folder)

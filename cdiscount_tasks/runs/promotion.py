@@ -21,6 +21,7 @@ from cdiscount_tasks.runs.decisions import (
     RollBack,
     check_expected,
     last_promotion,
+    numbers_of,
     promotions,
 )
 from cdiscount_tasks.runs.registry import champion, check_model, registry_dir, verdict_of
@@ -169,7 +170,7 @@ def _promotion_of(sample_name: str, entries: Sequence[Entry], number: int, envir
     made = promotions(entries)
     wanted = next((entry for entry in made if entry.number == number), None)
     if wanted is None:
-        known = ", ".join(str(entry.number) for entry in made[:-1]) or "none yet"
+        known = numbers_of(sample_name, made[:-1]) or "none yet"
         raise ConfigError(
             f"decision {number} of {sample_name} made no champion; those that did, before the present one: {known}"
         )

@@ -28,6 +28,7 @@ from cdiscount_tasks.runs.decisions import (
 )
 from cdiscount_tasks.runs.run import Run
 from cdiscount_tasks.settings.environment import Environment, check_data_folder, read_environment
+from cdiscount_tasks.settings.sample_folder import sample_names
 from cdiscount_tasks.settings.sentences import in_short
 from cdiscount_tasks.stages.inputs import ModelClass
 
@@ -95,6 +96,20 @@ def history(sample_name: str, environment: Environment | None = None) -> list[En
         DataError: If a line is damaged or missing; names the file and the line.
     """
     return files.read_history(registry_dir(sample_name, environment))
+
+
+def _check_known(sample_name: str, environment: Environment) -> None:
+    """Refuse the name of no sample: `None` would say that it has no champion yet.
+
+    Raises:
+        ConfigError: Names those there are.
+    """
+    known, has = sample_names(environment.samples_dir), registered_samples(environment)
+    if sample_name not in {*known, *has}:
+        raise ConfigError(
+            f"the sample is {in_short(sample_name)}, expected one that has a champion or a history "
+            f"({', '.join(has) or 'none has'}) or a YAML in {environment.samples_dir} ({', '.join(known) or 'none'})"
+        )
 
 
 def candidate_of(run: Run) -> Candidate:
@@ -177,6 +192,7 @@ def champion(sample_name: str, environment: Environment | None = None) -> Champi
         environment: Where things are; None: as the environment variables say.
 
     Raises:
+        ConfigError: If there is no such sample; names those there are.
         DataError: If the registry is damaged, or the model is missing, changed or of other classes.
         OSError: If a file cannot be read for now.
     """
@@ -184,6 +200,7 @@ def champion(sample_name: str, environment: Environment | None = None) -> Champi
     entries = history(sample_name, environment)
     promotion = last_promotion(entries)
     if promotion is None:
+        _check_known(sample_name, environment)
         return None
     candidate, root = promotion.candidate, environment.work_dir
     try:

@@ -166,6 +166,13 @@ def test_a_roll_back_to_the_model_that_a_roll_back_made_champion_is_refused(prom
         roll_back(1)
 
 
+def test_of_many_earlier_champions_a_refusal_names_the_first_and_the_last(promoted, roll_back):
+    for number in range(12):
+        promoted(f"run {number % 2}")
+    with pytest.raises(ConfigError, match=r"one: 1, 2, \.\.\., 9, 10, 11 \(11 in all: `make champion SAMPLE=wine`"):
+        roll_back(99)
+
+
 def test_a_roll_back_to_the_champion_itself_says_that_it_is_damaged(promoted, roll_back):
     promoted("first")
     model = promoted("second").candidate.model

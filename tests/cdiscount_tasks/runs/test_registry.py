@@ -142,6 +142,13 @@ def test_what_cannot_be_a_sample_is_refused(name, promoted):
         registry.champion(name, promoted.environment)
 
 
+def test_the_name_of_no_sample_is_refused_with_those_there_are(promoted):
+    promoted("first")
+    assert registry.champion("mixed_bag", promoted.environment) is None  # it has a YAML
+    with pytest.raises(ConfigError, match=r"the sample is 'wnie', expected .*\(wine\) or a YAML in .*mixed_bag, wine"):
+        registry.champion("wnie", promoted.environment)
+
+
 def test_reading_loads_no_tables_where_there_is_no_champion():
     import subprocess
     import sys

@@ -148,22 +148,25 @@ COMPARED = {
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        (None, "No model was accepted before: there is no champion yet to compare it with."),
+        (None, "No model was accepted before: there was no champion to compare it with."),
         ({}, "Better than the champion: +2.1 points (+0.4 to +3.8), look 3 at these test products, 99.32 % inter"),
         (
             {"promotes": False, "blocked": ["Macro F1."]},
-            "look 3 at these test products, 99.32 % interval; the champion stays.",
+            "look 3 at these test products, 99.32 % interval; by this verdict the champion stays.",
         ),
-        ({"verdict": "no_evidence", "promotes": False, "comparisons": []}, "the champion: the champion stays."),
+        (
+            {"verdict": "no_evidence", "promotes": False, "comparisons": []},
+            "the champion: by this verdict the champion stays.",
+        ),
         ({"verdict": "worse", "promotes": False}, "Worse than the champion: +2.1 points"),
-        ({"verdict": "first", "champion": None}, "No model was accepted before: this one is to be the first champion."),
+        ({"verdict": "first", "champion": None}, "No model was accepted before: by this verdict it is the first."),
         (
             {"verdict": "first", "champion": None, "promotes": False, "blocked": ["Macro F1."]},
-            "No model was accepted before: this one does not become the first, for a gate blocks it.",
+            "No model was accepted before: by this verdict it is not the first, for a gate blocks it.",
         ),
         (
             {"verdict": "no_evidence", "champion": None, "promotes": False, "comparisons": []},
-            "No model was accepted before: this one does not become the first.",
+            "No model was accepted before: by this verdict it is not the first.",
         ),
         (
             {"verdict": "not_comparable", "champion": None, "promotes": False, "reasons": ["It is damaged."]},
