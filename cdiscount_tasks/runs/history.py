@@ -83,11 +83,18 @@ class _Found(NamedTuple):
         entries: All lines.
         lost: The last of them, where a file beside history has it and history does not.
         unfinished: What made the champion, where champion.json says something else.
+        is_behind: Whether last.json says something else than the last line, as of an older version, which had none.
     """
 
     entries: list[Entry]
     lost: Entry | None
     unfinished: Promotion | None
+    is_behind: bool
+
+    @property
+    def is_settled(self) -> bool:
+        """Tell whether all files say the same."""
+        return self.lost is None and self.unfinished is None and not self.is_behind
 
 
 def _find(folder: Path) -> _Found:
@@ -96,8 +103,8 @@ def _find(folder: Path) -> _Found:
     Raises:
         DataError: If history lacks more than its last line, which a file beside it would have.
     """
-    pointer = read_champion_file(folder)
-    beside = [(LAST, _read_beside(folder, LAST)), (CHAMPION, pointer)]
+    pointer, last = read_champion_file(folder), _read_beside(folder, LAST)
+    beside = [(LAST, last), (CHAMPION, pointer)]
     entries, lost = _read_entries(folder), None
     for name, entry in beside:
         if entry is None or entry.number <= len(entries):
@@ -110,7 +117,8 @@ def _find(folder: Path) -> _Found:
         lost = entry
         entries.append(entry)
     promotion = last_promotion(entries)
-    return _Found(entries, lost, promotion if promotion != pointer else None)
+    is_behind = bool(entries) and last != entries[-1]
+    return _Found(entries, lost, promotion if promotion != pointer else None, is_behind)
 
 
 def _settle(folder: Path) -> list[Entry]:
@@ -125,7 +133,7 @@ def _settle(folder: Path) -> list[Entry]:
         append_record(folder / HISTORY, found.lost.model_dump(mode="json"), AGAIN_MARK)
     if found.unfinished is not None:
         write_champion_file(folder, found.unfinished)
-    if found.entries and _read_beside(folder, LAST) != found.entries[-1]:
+    if found.is_behind:
         _write_beside(folder, LAST, found.entries[-1])
     return found.entries
 
@@ -148,7 +156,7 @@ def read_history(folder: Path) -> list[Entry]:
         OSError: If a file cannot be read for now.
     """
     found = _find(folder)
-    if found.lost is not None or found.unfinished is not None:
+    if not found.is_settled:
         with contextlib.suppress(OSError, ConfigError), lock_if_free(folder / _LOCK) as is_held:
             if is_held:  # else whoever holds it is about to finish
                 return _settle(folder)

@@ -120,9 +120,11 @@ def _sides(run: Run, at: Folders) -> _Sides:
             opponent = Opponent(_asked(run, at, candidate), _anchor(run, at, made), number, _described(made))
         check_answers(opponent)
     except DataError as error:
-        told = str(error).replace(f"{run.environment.work_dir}/", "")  # a report names no place of this machine
-        logger.warning("the champion of %s cannot be used, so that no model can take its place: %s", name, told)
-        return _Sides(challenger, None, (f"The champion cannot be used: {told}.",))
+        which = f"(decision {number}, run {candidate.run_id}) cannot be used: "
+        told = str(error).removeprefix(f"the champion of {name} {which}")
+        told = which + told.replace(f"{run.environment.work_dir}/", "")  # a report names no place of this machine
+        logger.warning("the champion of %s %s; until then no model can take its place", name, told)
+        return _Sides(challenger, None, (f"The champion {told}.",))
     return _Sides(challenger, opponent, reasons)
 
 

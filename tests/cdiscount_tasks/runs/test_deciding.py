@@ -99,7 +99,7 @@ def test_a_champion_that_is_damaged_declines_the_run(first):
     run = judged_run("second", 0.1)
     found = judge_and_decide(run)
     assert (found.outcome, found.judged.verdict, found.champion) == ("not_promoted", "not_comparable", 1)
-    assert found.reason.startswith("The champion cannot be used: ")
+    assert found.reason.startswith("The champion (decision 1, run first) cannot be used: samples/")
     assert "model.keras" in found.reason
 
 

@@ -155,7 +155,8 @@ def test_a_champion_that_cannot_be_used_is_a_reason_and_keeps_no_run_from_its_re
     accident(champion)
     found = judge(run)
     assert (found["verdict"], found["promotes"], found["look"]) == ("not_comparable", False, None)
-    assert found["reason"].startswith("The champion cannot be used: ")
+    assert found["reason"].startswith("The champion (decision 1, run first) cannot be used: samples/")
+    assert found["reason"].count("cannot be used") == 1
     assert str(run.environment.work_dir) not in found["reason"]
     assert "judgement" in run.folders()
     assert looks_in(run) == []
