@@ -227,6 +227,13 @@ def test_a_roll_back_moves_the_mark(first):
     assert (note_of(run)["run_id"], note_of(run)["decision"]) == ("first", back.number)
 
 
+def test_a_roll_back_forbids_nothing_the_model_may_become_the_champion_again_on_its_evidence(first):
+    judge_and_decide(judged_run("second", 0.1))
+    promotion.roll_back(SAMPLE, 1, who="ann")
+    again = judge_and_decide(judged_run("third", 0.1, model="second"))
+    assert (again.outcome, again.judged.verdict, again.judged.look) == ("promoted", "better", 1)
+
+
 def test_without_a_champion_nothing_is_noted(no_network):
     run = judged_run("useless", 0.7)
     assert judge_and_decide(run).outcome == "not_promoted"
