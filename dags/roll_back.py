@@ -20,9 +20,10 @@ SAMPLES = sample_names(read_environment().samples_dir)
     task_display_name="Roll back",
     retries=2,
     execution_timeout=timedelta(minutes=30),
+    inlets=[assets.champion_of(name) for name in SAMPLES],  # so that Airflow knows the asset before its first event
     outlets=[assets.champion_changes(name) for name in SAMPLES],
 )
-def roll_back(params=None, dag_run=None, outlet_events=None) -> str:
+def roll_back(params=None, dag_run=None, ti=None, outlet_events=None) -> str:
     """Make an earlier champion the champion again.
 
     **Reads** the sample's history, and the model of the decision that the form names.
@@ -35,8 +36,10 @@ def roll_back(params=None, dag_run=None, outlet_events=None) -> str:
     settings = champion_forms.roll_back_settings(params, dag_run.conf)
     if settings["decision"] is None:
         return deciding.champions_in_words(settings["sample"])
-    who = dag_run.triggering_user_name or "Airflow"
-    entry = deciding.roll_back(settings["sample"], settings["decision"], who=who, reason=settings["reason"])
+    who, again = dag_run.triggering_user_name or "Airflow", ti.try_number > 1
+    entry = deciding.roll_back(
+        settings["sample"], settings["decision"], who=who, reason=settings["reason"], tried_before=again
+    )
     assets.publish_champion(outlet_events, settings["sample"], deciding.facts_of(entry))
     return deciding.told(entry)
 

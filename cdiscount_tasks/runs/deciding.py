@@ -113,17 +113,22 @@ def note_champion(sample_name: str, environment: Environment) -> None:
 
 
 def roll_back(
-    sample_name: str, decision: int, *, who: str, reason: str = "", environment: Environment | None = None
+    sample_name: str,
+    decision: int,
+    *,
+    who: str,
+    reason: str = "",
+    tried_before: bool = False,
+    environment: Environment | None = None,
 ) -> RollBack:
     """Make an earlier champion the champion again, note it beside the reports, and mirror it.
-
-    The same roll back again, as by a task that was cut off, changes nothing and returns what was recorded.
 
     Args:
         sample_name: Whose.
         decision: The number of the decision, or roll back, that made it the champion.
         who: Wants it.
         reason: In a sentence.
+        tried_before: Whether an earlier try, which was cut off, may have done it: then what it recorded is returned.
         environment: Where things are; None: as the environment variables say.
 
     Raises:
@@ -132,8 +137,8 @@ def roll_back(
         RuntimeError: If the model could not be loaded for now; a retry may succeed.
     """
     environment = environment or read_environment()
-    entry = _same_roll_back(registry.history(sample_name, environment), decision, who, reason)
-    entry = entry or promotion.roll_back(sample_name, decision, who=who, reason=reason, environment=environment)
+    done = _same_roll_back(registry.history(sample_name, environment), decision, who, reason) if tried_before else None
+    entry = done or promotion.roll_back(sample_name, decision, who=who, reason=reason, environment=environment)
     note_champion(sample_name, environment)
     mirror(sample_name, environment)
     return entry

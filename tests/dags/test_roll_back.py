@@ -40,10 +40,11 @@ def call(dag, monkeypatch):
 
     monkeypatch.setattr(stage_task, "leave_reason", lambda *_: None)
 
-    def act(**conf):
+    def act(try_number=1, **conf):
         params, events = {**{name: dag.params[name] for name in dag.params}, **conf}, Events()
         dag_run = SimpleNamespace(run_type="manual", conf=conf, triggering_user_name="ada")
-        said = dag.get_task("roll_back").python_callable(params=params, dag_run=dag_run, outlet_events=events)
+        given = {"params": params, "dag_run": dag_run, "ti": SimpleNamespace(try_number=try_number)}
+        said = dag.get_task("roll_back").python_callable(**given, outlet_events=events)
         return said, events.added
 
     return act
@@ -75,7 +76,7 @@ def test_a_roll_back_names_who_triggered_it_and_makes_an_event(two_champions, ca
 
 
 def test_a_try_after_one_that_was_cut_off_is_the_same_roll_back(two_champions, call):
-    first, again = call(sample=SAMPLE, decision=1), call(sample=SAMPLE, decision=1)
+    first, again = call(sample=SAMPLE, decision=1), call(sample=SAMPLE, decision=1, try_number=2)
     assert first[0] == again[0]
     assert len([entry for entry in registry.history(SAMPLE) if entry.kind == "roll_back"]) == 1
 
