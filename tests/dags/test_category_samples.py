@@ -30,7 +30,7 @@ STORY = [
     "ask_approver",
     "promote_model",
 ]
-OTHER_DAGS = {"cdiscount_catalogue", "cdiscount_clean_up", "cdiscount_sample_comparison"}
+OTHER_DAGS = {"cdiscount_catalogue", "cdiscount_clean_up", "cdiscount_roll_back", "cdiscount_sample_comparison"}
 
 
 def ids_in_order(dag):
