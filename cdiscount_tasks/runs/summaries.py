@@ -149,3 +149,30 @@ def of_drift(result: Result) -> str:
     """Tell whether the catalogue has changed since the champion learnt."""
     found = f"{_count(result['num_new_products'], 'new product')}, {_count(result['num_alarms'], 'alarm')}"
     return f"{found}{_again(result)}"
+
+
+def of_answers(result: Result) -> str:
+    """Tell how many products of a range were answered, and how fast."""
+    damaged = f", {_count(result['num_damaged_images'], 'damaged image')}" if result["num_damaged_images"] else ""
+    rejected = f", {result['num_rejected']:,} without a usable image" if result["num_rejected"] else ""
+    asked = f"{_count(result['num_products'], 'product')} with {_count(result['num_images'], 'image')}"
+    return f"{asked}{damaged}{rejected}; {result['images_per_s']:,.0f} images/s on {result['device']}{_again(result)}"
+
+
+def of_predictions_page(result: Result) -> str:
+    """Tell how good the answers are, or are expected to be."""
+    if result["accuracy"] is not None:
+        return f"accuracy {accuracy_in_words(result, 'accuracy')} of the products whose category is known"
+    expected = result["expected_accuracy"]
+    return "nothing to say about the accuracy" if expected is None else f"expected accuracy {percent(expected)}"
+
+
+def of_predictions(result: Result) -> str:
+    """Tell what became of every document of the file."""
+    share = result["num_answered"] / result["num_predicted"] if result["num_predicted"] else 0
+    promise = "" if result["target_precision"] is None else f" at {percent(result['target_precision'], 0)} precision"
+    note = f" ({result['note']})" if result["note"] else ""
+    return (
+        f"{_count(result['num_documents'], 'document')}: {result['num_predicted']:,} predicted, "
+        f"{result['num_rejected']:,} rejected; {percent(share)} answered{promise}{note}{_again(result)}"
+    )
