@@ -1,13 +1,15 @@
 """Some products out of an index, without reading the rest: by ordinal, by category, by picture."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdiscount_tasks.catalogue.reader import ProductPlace
+from cdiscount_tasks.catalogue.reader import ProductPlace, read_pictures
+from cdiscount_tasks.tables.numbers import numpy_numbers
 from cdiscount_tasks.tables.parquet import iter_row_groups, read_rows
 from cdiscount_tasks.tables.schemas import PRODUCTS
 
@@ -73,3 +75,34 @@ def first_images(index_dir: Path, hashes: Sequence[bytes]) -> dict[bytes, tuple[
         if len(found) == len(set(hashes)):
             break
     return found
+
+
+def pictures_of(catalogue_path: Path, index_dir: Path, product_ids: Iterable[int]) -> Iterator[tuple[int, list[bytes]]]:
+    """Read the pictures of some products in the order of the file; ids that the index lacks are left out.
+
+    Yields:
+        product_id, and its pictures as they are encoded.
+
+    Raises:
+        DataError: If the catalogue is not the indexed one.
+    """
+    wanted = pa.array(sorted(set(product_ids)), pa.int64())
+    places: list[ProductPlace] = []
+    for rows in iter_row_groups(index_dir / "products.parquet", _COLUMNS):
+        places += _places(rows.filter(pc.is_in(rows["product_id"], value_set=wanted)))
+    places.sort(key=lambda place: place.offset)
+    for place, pictures in read_pictures(catalogue_path, places):
+        yield place.product_id, pictures
+
+
+def products_with(index_dir: Path, hashes: pa.Array) -> tuple[npt.NDArray[np.int64], pa.Array]:
+    """Return product_id and content hash of every image that has one of the hashes; row group by row group."""
+    columns = ["product_id", "content_hash"]
+    parts = [
+        rows.filter(pc.is_in(rows["content_hash"], value_set=hashes))
+        for rows in iter_row_groups(index_dir / "images.parquet", columns)
+    ]
+    if not parts:
+        return np.zeros(0, np.int64), pa.array([], pa.binary(16))
+    found = pa.concat_tables(parts)
+    return numpy_numbers(found["product_id"]), found["content_hash"].combine_chunks()

@@ -1,5 +1,7 @@
 """Two labels artifacts beside each other: groups across both, and which products are compared."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -52,3 +54,40 @@ def compared_products(before: pd.DataFrame, now: pd.DataFrame, joint: pd.Series,
     both = pd.concat([side.assign(is_now=bool(number)) for number, side in enumerate(sides)], ignore_index=True)
     both["group"] = joint.reindex(both["product_id"]).to_numpy()
     return both[~both["group"].isin(of_test)].reset_index(drop=True)
+
+
+def join_file_groups(
+    now: pd.DataFrame, before: pd.DataFrame, images: pd.DataFrame, copies: tuple[np.ndarray, Sequence[bytes]]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Tie the products of a file to those of a labels artifact.
+
+    They are of one group where either has them in one, where they are one product, or where they share a picture, byte
+    by byte.
+
+    Args:
+        now: product_id, group_id of each product of the file, and is_known: whether the labels have the same product.
+        before: product_id, group_id of each product of the labels.
+        images: product_id, content_hash of the labels' images.
+        copies: product_id and content hash of each image of the file that is among them, one or several a product.
+
+    Returns:
+        int64, the joint group of each row of `now` and of `before`; numbers from 0 that mean nothing.
+    """
+    old_group = before.set_index("product_id")["group_id"]
+    owner = images.drop_duplicates("content_hash").set_index("content_hash")["product_id"]
+    place = pd.Index(now["product_id"]).get_indexer(pd.Index(copies[0]))
+    is_here = place >= 0  # a product of which nothing could be answered is not
+    copied = old_group.reindex(owner.reindex(pd.Index(copies[1], dtype=object))).to_numpy()[is_here]
+    known = now[now["is_known"]]
+    ends = [
+        (now["group_id"].to_numpy()[place[is_here]], copied),
+        (known["group_id"].to_numpy(), old_group.reindex(known["product_id"]).to_numpy()),
+    ]
+    own, theirs = (np.concatenate(side).astype(np.int64) for side in zip(*ends, strict=True))
+    (own_groups, own_place), (their_groups, their_place) = (
+        np.unique(side["group_id"].to_numpy(), return_inverse=True) for side in (now, before)
+    )
+    tie, num = np.arange(len(own)), len(own_groups)
+    nodes = np.concatenate([np.searchsorted(own_groups, own), num + np.searchsorted(their_groups, theirs)])
+    joint = group_products(np.arange(num + len(their_groups)), nodes, np.concatenate([tie, tie]))
+    return joint[:num][own_place], joint[num:][their_place]

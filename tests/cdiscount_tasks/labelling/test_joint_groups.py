@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 
-from cdiscount_tasks.labelling.joint_groups import compared_products, join_groups
+from cdiscount_tasks.labelling.joint_groups import compared_products, join_file_groups, join_groups
 
 
 def images(*rows):
@@ -52,3 +52,21 @@ def test_groups_of_the_old_test_split_are_left_out_with_their_new_copies():
     before = products((1, 7, "test"), (2, 7, "train"))
     now = products((1, 7, "test"), (3, 7, "test"), (4, 7, "train"))
     assert compare(before, now, {1: 1, 2: 2, 3: 1, 4: 2}) == {(2, False, 2), (4, True, 2)}
+
+
+def test_products_of_a_file_are_tied_to_those_of_the_labels_by_product_and_by_picture():
+    now = pd.DataFrame({"product_id": [9, 2, 5, 6], "group_id": [5, 2, 5, 6], "is_known": [False, True, False, False]})
+    before = pd.DataFrame({"product_id": [1, 2, 3], "group_id": [1, 1, 3]})
+    images = pd.DataFrame({"product_id": [1, 2, 3], "content_hash": [b"a", b"b", b"c"]})
+    of_file, of_labels = join_file_groups(now, before, images, (np.array([5, 77]), [b"c", b"a"]))
+    assert of_file[0] == of_file[2] == of_labels[2]
+    assert of_file[1] == of_labels[0] == of_labels[1]
+    assert len({of_file[0], of_file[1], of_file[3]}) == 3
+
+
+def test_a_file_that_shares_nothing_with_the_labels_is_tied_to_nothing():
+    now = pd.DataFrame({"product_id": [9], "group_id": [9], "is_known": [False]})
+    before = pd.DataFrame({"product_id": [1], "group_id": [9]})
+    images = pd.DataFrame({"product_id": [1], "content_hash": [b"a"]})
+    of_file, of_labels = join_file_groups(now, before, images, (np.zeros(0, np.int64), []))
+    assert of_file[0] != of_labels[0]

@@ -1,0 +1,78 @@
+"""What summary.json of a predictions page holds, and what the lists of reports say of it."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from cdiscount_tasks.learning.measuring.intervals import Figure
+from cdiscount_tasks.learning.measuring.predicted import used_promise
+
+SCHEMA_VERSION = 1
+"""Of summary.json, which docs/data.md describes."""
+
+RUN_FACTS = ("sample", "title", "catalogue", "run_id", "decision", "since", "report")
+
+
+def summarise(
+    measured: Mapping[str, Any],
+    facts: Mapping[str, Any],
+    origin: str,
+    target_precision: float | None,
+    rejected: Mapping[str, int],
+    name_of: Callable[[int], str],
+) -> dict[str, Any]:
+    """Return what summary.json holds.
+
+    Args:
+        measured: What `measure_answers` gave, and `drift`.
+        facts: What the run knows; what it lacks of RUN_FACTS is null.
+        origin: Of the catalogue: `drawn` or `file`.
+        target_precision: At which the run answers; None: it answers every product.
+        rejected: Documents and products without an answer, by reason.
+        name_of: What a category is called.
+    """
+    num_rejected = sum(rejected.values())
+    counts = {
+        "num_documents": measured["counts"]["num_predicted"] + num_rejected,
+        **measured["counts"],
+        "num_rejected": num_rejected,
+        "rejected": dict(rejected),
+    }
+    strange = [{**one, "name": name_of(one["category_id"])} for one in measured["strangers"]["categories"]]
+    return {
+        "schema_version": SCHEMA_VERSION,
+        **{name: facts.get(name) for name in RUN_FACTS},
+        "origin": origin,
+        "target_precision": target_precision,
+        **measured,
+        "counts": counts,
+        "strangers": {**measured["strangers"], "categories": strange},
+    }
+
+
+def headline(summary: Mapping[str, Any]) -> Figure | None:
+    """Return the accuracy that is told first; None: the file does not say what is right of any product not learnt."""
+    truth = summary["truth"]
+    if truth is None or truth["headline"] is None:
+        return None
+    figure: Figure = truth["accuracy"][truth["headline"]]
+    return figure
+
+
+def promise_of(summary: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """Return the promise at which the run answers; None: it answers every product."""
+    return used_promise(summary["promises"], summary["target_precision"])
+
+
+def listed(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the lists of reports say of a page: strings and numbers."""
+    counts, accuracy = summary["counts"], headline(summary)
+    return {
+        **{name: summary[name] for name in ("sample", "title", "catalogue", "origin", "target_precision")},
+        **{f"num_{what}": counts[f"num_{what}"] for what in ("documents", "predicted", "answered", "rejected")},
+        "accuracy": accuracy["value"] if accuracy else None,
+        "accuracy_low": accuracy["low"] if accuracy else None,
+        "accuracy_high": accuracy["high"] if accuracy else None,
+        "accuracy_of": summary["truth"]["headline"] if accuracy else None,
+        "expected_accuracy": summary["expected"]["expected"]["value"],
+        "num_alarms": len(summary["drift"]["alarms"]),
+    }

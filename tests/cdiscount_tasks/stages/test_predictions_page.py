@@ -1,0 +1,249 @@
+import json
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cdiscount_tasks.artifacts.manifest import verify_artifact
+from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.learning.measuring.answered import NEW, NO_TRUTH, STRANGER
+from cdiscount_tasks.stages.inputs import PredictingModel
+from cdiscount_tasks.stages.predictions_page import write_predictions_page
+from cdiscount_tasks.vocabulary import SPLITS
+from tests.material.html_page import HOSTILE, Page
+from tests.material.indexing import index_catalogue
+from tests.material.predicted_products import answers_of, make_predictions
+from tests.material.report_inputs import make_inputs
+from tests.material.tiny_catalogue import TinyCatalogue, draw_jpeg, undecodable
+
+FACTS = {
+    "sample": "wine", "title": "Wine", "catalogue": "test.bson", "run_id": "manual__predicted", "decision": 3,
+    "since": "2026-11-20 10:00", "report": "../../../wine/champion/report.html",
+}  # fmt: skip
+STRANGE = 77
+NUM_NEW, NUM_STRANGE = 60, 40
+
+
+def model_of(inputs):
+    return PredictingModel(*(inputs.dirs[name] for name in ("model", "evaluation", "labels", "sample")))
+
+
+@pytest.fixture(scope="module")
+def inputs(tmp_path_factory):
+    return make_inputs(tmp_path_factory.mktemp("model"), num_products=600)
+
+
+def asked_about(inputs, *, with_truth=True):
+    """Return products: all that the labels have, new ones of its classes, and some of another category."""
+    known = inputs.products[["product_id", "class_index", "split", "predicted"]]
+    own = [(int(p), int(c), SPLITS.index(s), int(b)) for p, c, s, b in known.itertuples(index=False)]
+    new = [(50_000 + n, n % 5, NEW, n % 5 if n % 4 else 0) for n in range(NUM_NEW)]
+    strange = [(60_000 + n, STRANGER, NEW, 1) for n in range(NUM_STRANGE)]
+    table = pd.DataFrame([*own, *new, *strange], columns=["product_id", "given_class", "known", "best"])
+    if not with_truth:
+        return table.assign(given_class=NO_TRUTH, given=0)
+    return table.assign(given=np.where(table["given_class"] >= 0, 1000003400 + table["given_class"], STRANGE))
+
+
+def write_catalogue(place, table):
+    """Write and index a file of these products; returns its path and the index's folder."""
+    made = TinyCatalogue()
+    for number, row in enumerate(table.itertuples()):
+        picture = draw_jpeg(10 + row.best, number, size=16)
+        pictures = [undecodable(picture), picture] if number % 50 == 0 else [picture]
+        made.add(row.product_id, row.given or None, pictures)
+    path = made.write(place / "test.bson")
+    return path, index_catalogue(path, place / "index")["path"]
+
+
+class Case:
+    """A file, and what was answered to it."""
+
+    def __init__(self, place, inputs, *, with_truth=True, target_precision=0.95, rejected=()):
+        table = asked_about(inputs, with_truth=with_truth)
+        self.table, self.model = table, model_of(inputs)
+        self.path, self.index_dir = write_catalogue(place, table)
+        confidence = np.where(np.arange(len(table)) % 3 == 0, 0.97, 0.6)
+        self.answers = answers_of(
+            product_id=table["product_id"], group_id=table["product_id"], best=table["best"], confidence=confidence,
+            known=table["known"], copy_of_train=table["known"] == 0, given=table["given"],
+            given_class=table["given_class"], num_damaged=np.arange(len(table)) % 50 == 0,
+            abstained=(confidence < 0.9) & (target_precision is not None),
+        )  # fmt: skip
+        ids = sorted(set(inputs.products["class_index"] + 1000003400))
+        self.predictions_dir = make_predictions(place, self.answers, ids, rejected, target_precision)
+        self.out_dir = place / "reports" / "predictions" / "wine" / "run"
+
+    def write(self, names_path=None, **facts):
+        from pathlib import Path
+
+        result = write_predictions_page(
+            Path(self.index_dir), self.path, self.predictions_dir, self.model, names_path, self.out_dir, FACTS | facts
+        )
+        return result, json.loads((self.out_dir / "summary.json").read_text("utf-8"))
+
+    @property
+    def page(self):
+        return Page((self.out_dir / "predictions.html").read_text("utf-8"))
+
+
+REJECTED = [(None, 100, "id_missing", ""), (90_000, 200, "no_usable_image", "image 0 is damaged")]
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory, inputs):
+    case = Case(tmp_path_factory.mktemp("told"), inputs, rejected=REJECTED)
+    return case, *case.write()
+
+
+@pytest.fixture(scope="module")
+def untold(tmp_path_factory, inputs):
+    case = Case(tmp_path_factory.mktemp("untold"), inputs, with_truth=False, target_precision=None)
+    return case, *case.write()
+
+
+def test_the_folder_is_whole_and_has_copies_of_the_tables(told):
+    case, result, _ = told
+    assert result["path"] == str(case.out_dir)
+    assert verify_artifact(case.out_dir) == 5
+    for name in ("predictions.parquet", "rejected.parquet", "submission.csv"):
+        assert (case.out_dir / name).read_bytes() == (case.predictions_dir / name).read_bytes()
+
+
+def test_every_document_is_answered_held_back_or_rejected(told):
+    _, result, summary = told
+    counts = summary["counts"]
+    assert counts["num_documents"] == 600 + NUM_NEW + NUM_STRANGE + 2 == result["num_documents"]
+    assert counts["num_answered"] + counts["num_abstained"] + counts["num_rejected"] == counts["num_documents"]
+    assert counts["rejected"] == {"id_missing": 1, "no_usable_image": 1}
+
+
+def test_the_accuracy_on_the_models_test_split_is_that_of_its_evaluation(told, inputs):
+    _, _, summary = told
+    tested = inputs.products[inputs.products["split"] == "test"]
+    assert summary["truth"]["accuracy"]["test"]["n"] == len(tested)
+    right = (tested["predicted"] == tested["class_index"]).mean()
+    assert summary["truth"]["accuracy"]["test"]["value"] == pytest.approx(right, abs=1e-6)
+
+
+def test_the_headline_is_the_accuracy_on_new_products(told):
+    _, result, summary = told
+    assert summary["truth"]["headline"] == result["accuracy_of"] == "new"
+    assert summary["truth"]["accuracy"]["new"]["n"] == NUM_NEW
+    assert result["accuracy"] == summary["truth"]["accuracy"]["new"]["value"]
+
+
+def test_products_of_other_categories_are_counted_and_named(told):
+    case, _, summary = told
+    strange = summary["strangers"]
+    assert (strange["num_products"], strange["num_categories"]) == (NUM_STRANGE, 1)
+    assert strange["categories"][0]["name"] == str(STRANGE)
+    assert 0 < strange["num_answered"] < NUM_STRANGE
+    assert "of them have an answer all the same, and each such answer is wrong" in case.page.text
+
+
+def test_the_first_screen_answers_four_questions(told):
+    text = told[0].page.text
+    for question in (
+        "How many products have an answer?", "How often is it right?",
+        "Do the products belong to the model's classes?", "Are they like what it learnt from?",
+    ):  # fmt: skip
+        assert question in text
+
+
+def test_new_pictures_of_another_kind_are_drift(told):
+    case, result, summary = told
+    assert result["num_alarms"] == len(summary["drift"]["alarms"]) > 0
+    assert summary["drift"]["counts"]["num_new_products"] == NUM_NEW + NUM_STRANGE
+    assert "No. What differs by more than chance explains" in case.page.text
+
+
+def test_the_page_is_one_file_without_script_or_network(told):
+    page = told[0].page
+    assert not page.all("script") and not page.all("link") and not page.all("iframe")
+    sources = [attrs["src"] for attrs in page.all("img")]
+    assert len(sources) > 50 and all(source.startswith("data:image/jpeg;base64,") for source in sources)
+    assert (told[0].out_dir / "predictions.html").stat().st_size < 5_000_000
+
+
+def test_every_link_has_its_target_and_no_id_stands_twice(told):
+    case = told[0]
+    page = case.page
+    ids = [attrs["id"] for _, attrs in page.elements if "id" in attrs]
+    assert len(ids) == len(set(ids))
+    files = {"../../../index.html", FACTS["report"], *(path.name for path in case.out_dir.iterdir())}
+    assert {attrs["href"] for attrs in page.all("a")} <= files | {f"#{name}" for name in ids}
+
+
+def test_tables_have_captions_and_scopes_and_pictures_alternative_texts(told):
+    page = told[0].page
+    assert len(page.all("table")) == len(page.all("caption"))
+    assert all(attrs.get("scope") in {"row", "col"} for attrs in page.all("th"))
+    assert all("icture" in attrs["alt"] for attrs in page.all("img"))
+
+
+def test_without_categories_the_expected_accuracy_is_told_with_its_caveat(untold):
+    case, result, summary = untold
+    assert summary["truth"] is None and result["accuracy"] is None
+    rows = case.answers.known != 0
+    assert result["expected_accuracy"] == pytest.approx(case.answers.confidence[rows].mean(), abs=1e-6)
+    text = case.page.text
+    assert "are expected to be right" in text
+    assert "It holds for products of the model's classes that are like its training data, and for no others." in text
+
+
+def test_without_a_target_every_product_is_answered(untold):
+    case, result, _ = untold
+    assert result["num_answered"] == result["num_predicted"] and result["target_precision"] is None
+    assert "the model answers whatever it can see" in case.page.text
+
+
+def test_the_same_inputs_give_the_same_bytes(told, tmp_path):
+    case = told[0]
+    before = {path.name: path.read_bytes() for path in case.out_dir.iterdir() if path.name != "manifest.json"}
+    case.write()
+    assert {name: (case.out_dir / name).read_bytes() for name in before} == before
+
+
+def test_hostile_names_break_nothing(told, tmp_path, inputs):
+    from tests.cdiscount_tasks.stages.test_catalogue_page import write_names
+
+    case = Case(tmp_path, inputs)
+    case.write(write_names(tmp_path / "names.csv", [HOSTILE[0]], [STRANGE]), title=HOSTILE[1], catalogue=HOSTILE[0])
+    assert case.page.all("script") == []
+    assert len(case.page.all("title")) == 1
+
+
+def test_a_sample_that_keeps_its_pictures_has_none_on_the_page(tmp_path, inputs):
+    case = Case(tmp_path, inputs)
+    case.write(embed_pictures=False)
+    assert case.page.all("img") == []
+    assert "no picture of the catalogue is on this page" in case.page.text
+
+
+def test_a_file_that_holds_only_known_products_has_no_drift(tmp_path, inputs):
+    case = Case(tmp_path, inputs)
+    known = case.answers.known != NEW
+    answers = type(case.answers)(*(column[known] for column in case.answers))
+    ids = sorted(set(inputs.products["class_index"] + 1000003400))
+    case.predictions_dir = make_predictions(tmp_path / "known", answers, ids, (), 0.95)
+    _, summary = case.write()
+    assert summary["drift"]["reason"] == "the model's labels have every product of the file"
+    assert summary["truth"]["headline"] == "test"
+    assert "Nothing to compare" in case.page.text
+
+
+def test_answers_of_another_model_are_refused(tmp_path, inputs):
+    case = Case(tmp_path, inputs)
+    ids = [5, *sorted(set(inputs.products["class_index"] + 1000003400))[1:]]
+    case.predictions_dir = make_predictions(tmp_path / "other", case.answers, ids)
+    with pytest.raises(DataError, match=re.escape("category 5, which is none of the model's 5 classes")):
+        case.write()
+
+
+def test_a_file_that_changed_since_it_was_asked_about_is_refused(tmp_path, inputs):
+    case = Case(tmp_path, inputs)
+    case.path.write_bytes(case.path.read_bytes()[: case.path.stat().st_size // 2])
+    with pytest.raises(DataError, match="changed since it was indexed"):
+        case.write()
