@@ -17,7 +17,9 @@ def resolve(run_id: str, given: dict[str, Any]) -> str:
     config = start_predictions(run_id, given).config
     asked = config.asked
     who = f"the champion (decision {asked.decision})" if asked.decision else "the model"
-    promise = "every product" if config.target_precision is None else f"at {percent(config.target_precision, 0)} precision"
+    promise = (
+        "every product" if config.target_precision is None else f"at {percent(config.target_precision, 0)} precision"
+    )
     return f"{config.catalogue_path}: {who} of {config.sample}, run {asked.run_id}, answers {promise}"
 
 
@@ -47,6 +49,11 @@ def join(run_id: str) -> str:
     index_dir, target = run.folders()["index"], run.config.target_precision
     made = join_answers(index_dir, run.catalogue_path, run.model, run.artifacts_dir, target)
     return summaries.of_predictions(run.record("predictions", made))
+
+
+def page_folder(run_id: str) -> str:
+    """Return the name of the folder that the page goes to."""
+    return open_predictions(run_id).out_dir.name
 
 
 def write_page(run_id: str) -> str:

@@ -13,7 +13,7 @@ from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
 from cdiscount_tasks.artifacts.files import replace_file
 from cdiscount_tasks.artifacts.json_files import write_json
 from cdiscount_tasks.artifacts.manifest import read_manifest
-from cdiscount_tasks.artifacts.notes import note_result, noted_folders
+from cdiscount_tasks.artifacts.notes import note_result, noted_folders, noted_results
 from cdiscount_tasks.catalogue.file import fingerprint
 from cdiscount_tasks.catalogue.kind import reason_no_catalogue
 from cdiscount_tasks.errors import ConfigError, DataError
@@ -91,19 +91,29 @@ class Predictions:
     @property
     def facts(self) -> dict[str, Any]:
         """Return what the page says of the run and of the model."""
-        asked = self.config.asked.model_dump(include={"run_id", "preset", "report", "accuracy", "decision", "since"})
+        asked = self.config.asked
+        report_path = self.environment.reports_dir / asked.report / "report.html"
         return {
-            **asked,
             "sample": self.config.sample,
             "title": self.config.title,
             "catalogue": self.catalogue_path.name,
-            "predictions_run": self.config.run_id,
+            "run_id": self.config.run_id,
+            "model_run_id": asked.run_id,
+            "preset": asked.preset,
+            "decision": asked.decision,
+            "since": asked.since,
+            "report": f"../../{asked.report}/report.html" if report_path.exists() else None,
+            "embed_pictures": self.config.embed_pictures,
         }
 
     def record(self, step: str, result: ResultT) -> ResultT:
         """Note in artifacts.json which artifact a step used or made, and return the stage's result."""
         note_result(self.run_dir, self.environment.work_dir, step, result)
         return result
+
+    def recorded(self) -> dict[str, dict[str, Any]]:
+        """Return the results noted so far, by step; their paths are relative: `folders` has them whole."""
+        return noted_results(self.run_dir)
 
     def folders(self) -> dict[str, Path]:
         """Return where the artifacts are that the run has used or made so far, by step."""
@@ -135,8 +145,8 @@ def _the_champion(sample_name: str, environment: Environment) -> AskedModel:
     """Return the champion; its files are compared with their hashes."""
     if registry.champion(sample_name, environment) is None:
         raise ConfigError(
-            f"sample {sample_name} has no champion yet; run it (`make run SAMPLE={sample_name}`), or name the run whose "
-            "model is to be asked"
+            f"sample {sample_name} has no champion yet; run it (`make run SAMPLE={sample_name}`), or name the run "
+            "whose model is to be asked"
         )
     made = last_promotion(registry.history(sample_name, environment))
     assert made is not None
@@ -208,6 +218,7 @@ def _decide(run_id: str, params: PredictionsParams, environment: Environment) ->
         max_rejected_share=environment.max_rejected_share,
         target_precision=TARGETS[params.precision],
         allow_drawn=params.allow_drawn,
+        embed_pictures=sample.embed_pictures,
         started=datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
     )
 

@@ -162,7 +162,8 @@ def of_answers(result: Result) -> str:
 def of_predictions_page(result: Result) -> str:
     """Tell how good the answers are, or are expected to be."""
     if result["accuracy"] is not None:
-        return f"accuracy {accuracy_in_words(result, 'accuracy')} of the products whose category is known"
+        interval = ", ".join(percent(result[f"accuracy_{end}"]) for end in ("low", "high") if result[f"accuracy_{end}"])
+        return f"accuracy {percent(result['accuracy'])} ({interval}), of {result['accuracy_of']}"
     expected = result["expected_accuracy"]
     return "nothing to say about the accuracy" if expected is None else f"expected accuracy {percent(expected)}"
 

@@ -76,4 +76,5 @@ class PredictionsConfig(Frozen):
     max_rejected_share: float
     target_precision: float | None
     allow_drawn: bool
+    embed_pictures: bool
     started: str = Field(description="In UTC.")

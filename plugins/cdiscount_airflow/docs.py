@@ -112,6 +112,26 @@ def comparison_page(environment: Environment) -> str:
     return _page("Samples compared", purpose, steps, environment, facts)
 
 
+def predictions_page(environment: Environment) -> str:
+    """Return the page of the predictions' DAG."""
+    steps = [
+        "- Press **Trigger**, choose the sample whose champion is asked, and the file.",
+        "- Read the page in the run's tab **Report**: how many products are answered, how sure, what to look out for. "
+        "`predictions.parquet` and `submission.csv` are beside it.",
+    ]
+    facts = [
+        "- **Promised precision**: where validation cannot promise it, the category stays empty, and the most probable "
+        "five are in the table all the same.",
+        "- **Products of other categories** than the sample's are answered too, wrongly: a sample's model knows its "
+        "own categories alone. The page says how many of them it answered, where the file tells.",
+        "- **A file that is indexed** is not scanned again, and a range that is answered is not asked again.",
+        f"- **Pages**: `{environment.reports_dir / 'predictions'}`; in a terminal: `make predict SAMPLE=wine "
+        "CATALOGUE=test.bson`.",
+    ]
+    purpose = "Names the category of every product of a file, with the confidence that a sample's champion has in it."
+    return _page("Predictions", purpose, steps, environment, facts)
+
+
 def roll_back_page(environment: Environment) -> str:
     """Return the page of the roll back's DAG."""
     steps = [
