@@ -1,16 +1,23 @@
 """The DAG `cdiscount_predictions`: a sample's champion at work on any catalogue, with or without categories.
 
 Every product of the file comes back with a category, with an empty one where the promised precision cannot be kept, or
-with the reason why it has no answer.
+with the reason why it has no answer. `cdiscount_predictions_watch` starts it: on a new file, on a new champion.
 """
 
 from datetime import timedelta
 
 from airflow.sdk import chain, dag
-from cdiscount_airflow import assets, champion_forms, docs, notifiers
+from cdiscount_airflow import assets, champion_forms, docs, forms, notifiers
 from cdiscount_airflow.links import link_report, note_page
 from cdiscount_airflow.tasks.index import index_catalogue
-from cdiscount_airflow.tasks.stage_task import DEFAULT_ARGS, MAP_INDEX_NAME, name_map_index, stage_task
+from cdiscount_airflow.tasks.stage_task import (
+    DEFAULT_ARGS,
+    MAP_INDEX_NAME,
+    name_map_index,
+    skip_task,
+    stage_task,
+)
+from cdiscount_airflow.tasks.trigger import trigger_each
 
 from cdiscount_tasks.runs import summaries
 from cdiscount_tasks.settings.environment import read_environment
@@ -92,16 +99,40 @@ def write_page(run_id=None) -> str:
     return prediction_steps.write_page(run_id)
 
 
+@stage_task(
+    lambda news: f"{len(news)} to be predicted",
+    task_display_name="Notice new files and champions",
+    execution_timeout=timedelta(minutes=10),
+)
+def notice_news(dag_run=None) -> list:
+    """Look which samples' champions were not asked yet about the file that their YAML names.
+
+    **Reads** the samples' YAML, their registries, and a sample of the files' blocks.
+    **Leaves** the runs to start; skipped where there is none, and the log says why of each sample.
+    **If it fails**, clear the task; it only compares.
+    """
+    forms.refuse_conf(dag_run.conf)
+    from cdiscount_tasks.runs.prediction_news import find_news
+
+    found = find_news(read_environment())
+    if not found:
+        skip_task("nothing new to predict: the log says why of each sample")
+    return [{"trigger_run_id": news.run_id, "conf": news.conf} for news in found]
+
+
+DEFAULTS = {
+    **DEFAULT_ARGS,
+    "on_failure_callback": notifiers.notifiers(read_environment(), notifiers.failure_message),
+}
+
+
 @dag(
     dag_id="cdiscount_predictions",
     dag_display_name="Cdiscount: predictions",
     description="Names the category of every product of a file, with a sample's champion",
     schedule=None,
     params=champion_forms.predictions_params(SAMPLES, read_environment()),
-    default_args={
-        **DEFAULT_ARGS,
-        "on_failure_callback": notifiers.notifiers(read_environment(), notifiers.failure_message),
-    },
+    default_args=DEFAULTS,
     max_active_runs=1,
     catchup=False,
     allowed_run_types=assets.RUN_TYPES,
@@ -115,4 +146,28 @@ def predictions() -> None:
     chain(answer_range.expand(byte_range=ranges), joined, link_report(write_page()))
 
 
+@dag(
+    dag_id="cdiscount_predictions_watch",
+    dag_display_name="Cdiscount: predictions, watch",
+    description="Starts predictions where a sample's YAML names a file that its champion was not asked about yet",
+    schedule=assets.on_new_champions(SAMPLES),
+    default_args=DEFAULTS,
+    max_active_runs=1,
+    catchup=False,
+    allowed_run_types=assets.RUN_TYPES,
+    doc_md=docs.predictions_watch_page(),
+    tags=["cdiscount", "predictions"],
+)
+def watch() -> None:
+    """Look, and start what is missing."""
+    trigger_each(
+        "cdiscount_predictions",
+        notice_news(),
+        task_id="start_predictions",
+        task_display_name="Start predictions",
+        doc_md=docs.START_PREDICTIONS,
+    )
+
+
 predictions()
+watch()

@@ -15,6 +15,7 @@ from cdiscount_tasks.runs.predictions import check_predicted_file, open_predicti
 from cdiscount_tasks.runs.summaries import of_predictions, of_predictions_page
 from cdiscount_tasks.settings.environment import read_environment
 from cdiscount_tasks.settings.sample_folder import sample_names
+from cdiscount_tasks.tables.predicted import PREDICTED_PRODUCTS, REJECTED, SUBMISSION
 from tools.airflow.dag_process import run_dag
 from tools.airflow.home import ToolError, check_writable, home_dir
 from tools.command import exit_status, say
@@ -48,17 +49,22 @@ def _check(given: dict[str, Any]) -> None:
     check_writable(environment.reports_dir, "CDISCOUNT_REPORTS")
 
 
-def predict() -> None:
-    """Predict, and print what came of it and where it is."""
-    given = _params()
-    _check(given)
-    run = open_predictions(run_dag(DAG_ID, given))
+def say_predictions(run_id: str) -> None:
+    """Say what came of a run, and where it is."""
+    run = open_predictions(run_id)
     results = run.recorded()
     say("")
     say(f"{run.config.title}: {of_predictions(results['predictions'])}")
     say(of_predictions_page({**read_manifest(run.out_dir)["result"]}))
-    for name in ("predictions.html", "predictions.parquet", "rejected.parquet", "submission.csv"):
+    for name in ("predictions.html", PREDICTED_PRODUCTS, REJECTED, SUBMISSION):
         say(f"    {run.out_dir / name}")
+
+
+def predict() -> None:
+    """Predict, and print the result."""
+    given = _params()
+    _check(given)
+    say_predictions(run_dag(DAG_ID, given))
 
 
 if __name__ == "__main__":

@@ -223,7 +223,8 @@ def _decide(run_id: str, params: PredictionsParams, environment: Environment) ->
     )
 
 
-def _run_dir(environment: Environment, run_id: str) -> Path:
+def predictions_dir(environment: Environment, run_id: str) -> Path:
+    """Return the folder of a predictions run, which need not exist."""
     return environment.work_dir / PREDICTIONS / "runs" / run_folder(run_id)
 
 
@@ -240,7 +241,7 @@ def start_predictions(run_id: str, given: Mapping[str, Any]) -> Predictions:
     """
     environment = read_environment()
     check_data_folder(environment)
-    run_dir = _run_dir(environment, run_id)
+    run_dir = predictions_dir(environment, run_id)
     if (run_dir / "config.json").exists():
         return open_predictions(run_id)
     config = _decide(run_id, read_params(given), environment)
@@ -258,7 +259,7 @@ def open_predictions(run_id: str) -> Predictions:
         DataError: If its config.json is missing, damaged or of another run.
     """
     environment = read_environment()
-    run_dir = _run_dir(environment, run_id)
+    run_dir = predictions_dir(environment, run_id)
     path = run_dir / "config.json"
     try:
         config = PredictionsConfig.model_validate_json(path.read_text(encoding="utf-8"))

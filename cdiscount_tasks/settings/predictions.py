@@ -40,6 +40,15 @@ class PredictionsParams(Frozen):
     )
 
 
+class WatchedFile(Frozen):
+    """The file that a sample's champion is asked about whenever either of them is a new one: of the sample's YAML."""
+
+    catalogue: str = Field(min_length=1, description="Path of the BSON file; relative to the YAML.")
+    precision: Literal["95", "99", "none"] = Field(
+        default="95", description="The promised precision in per cent; none: every product is answered."
+    )
+
+
 class AskedModel(Frozen):
     """The model that is asked, as it was when the run began; paths are relative to the data root.
 

@@ -132,6 +132,36 @@ def predictions_page(environment: Environment) -> str:
     return _page("Predictions", purpose, steps, environment, facts)
 
 
+START_PREDICTIONS = """Start a run of *Cdiscount: predictions* for each sample with a new file or champion.
+
+**Reads** what *Notice new files and champions* found.
+**Leaves** the runs; one that exists is not started again.
+**If it fails**, unpause *Cdiscount: predictions*, and clear the task.
+"""
+
+
+def predictions_watch_page() -> str:
+    """Return the page of the DAG that starts predictions by itself."""
+    return "\n".join(
+        [
+            "# Predictions by themselves",
+            "",
+            "Starts a run of *Cdiscount: predictions* where a sample's YAML names a file, and the file or the champion "
+            "is a new one:",
+            "",
+            "```yaml",
+            "predictions: {catalogue: /deliveries/tonight.bson, precision: 95}",
+            "```",
+            "",
+            "- **By itself**, once unpaused, it looks every hour (`15 * * * *`, UTC) and whenever a champion was "
+            "promoted by a run. It waits while something still writes to the file.",
+            "- **Nothing to do?** The run is skipped; the log of *Notice new files and champions* says why of each "
+            "sample.",
+            "- *Cdiscount: predictions* must be unpaused too.",
+        ]
+    )
+
+
 def roll_back_page(environment: Environment) -> str:
     """Return the page of the roll back's DAG."""
     steps = [
