@@ -38,7 +38,7 @@ def answer(run_id: str, byte_range: ByteRange) -> str:
 
     run = open_predictions(run_id)
     made = answer_range(run.folders()["index"], run.catalogue_path, byte_range, run.model, run.artifacts_dir)
-    return summaries.of_answers(made)
+    return summaries.of_answers(run.record(f"answers-{byte_range['start']}", made))  # kept by the clean-up
 
 
 def join(run_id: str) -> str:

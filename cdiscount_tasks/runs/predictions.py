@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
 from cdiscount_tasks.artifacts.files import replace_file
 from cdiscount_tasks.artifacts.json_files import write_json
+from cdiscount_tasks.artifacts.locks import lock
 from cdiscount_tasks.artifacts.manifest import read_manifest
 from cdiscount_tasks.artifacts.notes import note_result, noted_folders, noted_results
 from cdiscount_tasks.catalogue.file import fingerprint
@@ -223,6 +224,18 @@ def _decide(run_id: str, params: PredictionsParams, environment: Environment) ->
     )
 
 
+def _check_not_removed(model: PredictingModel) -> None:
+    """Refuse a model that a clean-up has removed while the run began; one that looks from here on finds the run.
+
+    Raises:
+        DataError: If so.
+    """
+    for folder in model:
+        with lock(folder.with_name(f".{folder.name}.lock"), folder.name):  # a clean-up holds it while it removes
+            if not folder.is_dir():
+                raise DataError(f"{folder}: was removed while this run began; trigger a new run")
+
+
 def predictions_dir(environment: Environment, run_id: str) -> Path:
     """Return the folder of a predictions run, which need not exist."""
     return environment.work_dir / PREDICTIONS / "runs" / run_folder(run_id)
@@ -237,7 +250,7 @@ def start_predictions(run_id: str, given: Mapping[str, Any]) -> Predictions:
 
     Raises:
         ConfigError: If a parameter is wrong, the file or the model does not exist.
-        DataError: If the registry or the model is damaged.
+        DataError: If the registry or the model is damaged, or a clean-up has removed the model meanwhile.
     """
     environment = read_environment()
     check_data_folder(environment)
@@ -249,7 +262,9 @@ def start_predictions(run_id: str, given: Mapping[str, Any]) -> Predictions:
         run_dir.mkdir(parents=True, exist_ok=True)
         replace_file(run_dir / "config.json", lambda aside: write_json(aside, config.model_dump(mode="json")))
     logger.info("this run's config is frozen in %s", run_dir / "config.json")
-    return Predictions(run_dir, config, environment)
+    run = Predictions(run_dir, config, environment)
+    _check_not_removed(run.model)
+    return run
 
 
 def open_predictions(run_id: str) -> Predictions:

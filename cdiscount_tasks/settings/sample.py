@@ -28,6 +28,7 @@ REFUSED_SAMPLE_NAMES = frozenset(
         "clean_up",
         "index",
         "demo",
+        "runs",
     }
 )
 """Names that folders, pages or DAGs of the project itself carry."""

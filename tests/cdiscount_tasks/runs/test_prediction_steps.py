@@ -56,6 +56,7 @@ def test_a_run_goes_from_a_file_to_its_tables(asked, place):
     assert said == (f"{place.catalogue_path}: the champion (decision 4) of colours, run r1, answers at 95 % precision")
     (answers,) = answer_all(RUN)
     assert "images/s on CPU" in answers
+    assert open_predictions(RUN).folders()["answers-0"].parent == open_predictions(RUN).artifacts_dir
     joined = prediction_steps.join(RUN)
     run = open_predictions(RUN)
     result = run.recorded()["predictions"]

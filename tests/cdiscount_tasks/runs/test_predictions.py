@@ -1,6 +1,7 @@
 """Predictions runs: which model is asked about which file; no network is loaded for it."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from cdiscount_tasks.artifacts.publish import Made, build_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.errors import ConfigError, DataError
+from cdiscount_tasks.runs import predictions
 from cdiscount_tasks.runs.predictions import open_predictions, start_predictions
 from tests.material.finished_reports import write_finished
 from tests.material.judged_runs import SAMPLE, judge_and_decide, judged_run
@@ -134,3 +136,16 @@ def test_a_config_that_is_not_the_runs_is_an_error_that_names_it(champion, chang
     change(run.run_dir / "config.json")
     with pytest.raises(DataError, match=sentence):
         open_predictions("p1")
+
+
+def test_a_model_that_a_clean_up_removes_while_the_run_begins_is_refused(champion, monkeypatch):
+    real = predictions.replace_file
+    model_dir = champion.folders()["model"]
+
+    def late(path, write):
+        shutil.move(model_dir, model_dir.with_name(".gone"))
+        real(path, write)
+
+    monkeypatch.setattr(predictions, "replace_file", late)
+    with pytest.raises(DataError, match=f"{model_dir.name}: was removed while this run began; trigger a new run"):
+        start_predictions("p1", ASK)
