@@ -15,6 +15,8 @@ from cdiscount_tasks.tables.schemas import CLASSES, JUDGED_PRODUCTS
 from cdiscount_tasks.vocabulary import TEST
 
 NUM_TELLING = 3
+_SIDE = 112
+"""Pixels: three beside each other, and a column of words, are as wide as Airflow's window of questions is."""
 
 
 class TellingAnswer(NamedTuple):
@@ -112,7 +114,8 @@ def find_telling(
     else:
         wrong = _disagreed(dirs["judgement"], {"challenger": dirs["evaluation"], "champion": champion_evaluation_dir})
     chosen = choose_telling(wrong)
-    pictures, no_pictures = read_thumbnails(dirs, chosen["product_id"].tolist(), embed_pictures=embed_pictures)
+    product_ids = chosen["product_id"].tolist()
+    pictures, no_pictures = read_thumbnails(dirs, product_ids, embed_pictures=embed_pictures, first_side=_SIDE)
     names = _names(dirs["labels"])
     products = [
         TellingProduct(

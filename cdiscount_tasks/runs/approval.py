@@ -22,6 +22,9 @@ logger = logging.getLogger(__name__)
 APPROVAL = "approval"
 """Under this name the answer stands in the run's artifacts.json."""
 
+ASKED = "question"
+"""Under this name artifacts.json says about which judgement a person was asked."""
+
 NO_UI = "no person can be asked outside Airflow's UI: trigger the DAG there"
 NOT_ASKED = "nobody was asked about this judgement: clear the task that asks a person"
 
@@ -96,11 +99,11 @@ def _table(run: Run, products: Sequence[TellingProduct], address_of: Callable[[s
         _row("Product", [str(one.product_id) for one in products]),
         _row("---", ["---"] * len(products)),
         *([_row("", pictures)] if any(pictures) else []),
-        _row("**The catalogue says**", [markdown(one.name) for one in products]),
-        _row("**This model**", [_said(one.challenger) for one in products]),
+        _row("**Catalogue**", [markdown(one.name) for one in products]),
+        _row("**New model**", [_said(one.challenger) for one in products]),
     ]
     if products[0].champion is not None:
-        rows.append(_row("**The champion**", [_said(one.champion) for one in products if one.champion]))
+        rows.append(_row("**Champion**", [_said(one.champion) for one in products if one.champion]))
     return "\n".join(rows)
 
 
@@ -117,7 +120,8 @@ def _telling(run: Run, facts: dict[str, Any], address_of: Callable[[str], str]) 
         return []
     what = "Test products on which the two disagree" if evaluation_dir else "Test products that this model has wrong"
     no_pictures = [found.no_pictures.replace("on this page", "shown here")] if found.no_pictures else []
-    return [f"{what}, the surest wrong answers first:", _table(run, found.products, address_of), *no_pictures]
+    marks = "✓ right, ✗ wrong, and how sure the model is"
+    return [f"{what}, the surest wrong answers first ({marks}):", _table(run, found.products, address_of), *no_pictures]
 
 
 def question_of(run: Run, address_of: Callable[[str], str]) -> Question:
@@ -145,6 +149,22 @@ def question_of(run: Run, address_of: Callable[[str], str]) -> Question:
         *(f"Gate: {gate['sentence']}" for gate in facts["gates"] if gate["limit"] is not None),
     ]
     return Question(f"{title}: is this model to become the champion?", "\n\n".join(lines))
+
+
+def note_question(run: Run) -> None:
+    """Note that a person is asked about the run's judgement.
+
+    Raises:
+        DataError: If the run's question was about an earlier judgement: Airflow shows that one's text for good.
+    """
+    judgement = run.folders()["judgement"].name
+    before = run.recorded().get(ASKED, {}).get("judgement", judgement)
+    if before != judgement:
+        raise DataError(
+            f"{run.run_dir / 'artifacts.json'}: a person was asked about {before}, and the run was judged again since "
+            f"({judgement}); Airflow cannot change the text of a question, so nobody is asked; trigger a new run"
+        )
+    run.record(ASKED, {"judgement": judgement})
 
 
 def note_answer(run: Run, *, approved: bool, who: str, answer: str, at: str) -> str:

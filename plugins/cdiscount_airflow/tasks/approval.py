@@ -70,6 +70,7 @@ class AskApprover(HITLOperator):
             return reason
         if not self.can_ask:
             return approval.note_unasked(run)
+        approval.note_question(run)
         prefix = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
         question = approval.question_of(
             run, lambda name: f"{prefix}/{question_picture(self.sample_name, run.run_dir.name, name)}"

@@ -5,6 +5,7 @@ import re
 import pytest
 
 from cdiscount_tasks.artifacts.json_files import read_json
+from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.reports.telling_products import TellingAnswer, TellingProduct, TellingProducts
 from cdiscount_tasks.runs import approval
 from cdiscount_tasks.runs.run import open_run
@@ -83,10 +84,10 @@ def second(no_network):
 
 def test_a_question_shows_the_three_most_telling_products(second):
     body = approval.question_of(second, address).body
-    assert "Test products on which the two disagree, the surest wrong answers first:" in body
+    assert "Test products on which the two disagree, the surest wrong answers first (✓ right" in body
     table = [line.split(" | ") for line in body.splitlines() if line.startswith("|")]
     assert [row[0] for row in table] == [
-        "| Product", "| ---", "| ", "| **The catalogue says**", "| **This model**", "| **The champion**",
+        "| Product", "| ---", "| ", "| **Catalogue**", "| **New model**", "| **Champion**",
     ]  # fmt: skip
     assert {len(row) for row in table} == {4}
     answers = [" ".join(column[-2:]) for column in zip(*table[1:], strict=True)][1:]
@@ -105,8 +106,8 @@ def test_the_pictures_of_a_question_are_small_files_in_the_runs_folder(second):
 def test_a_question_about_a_first_model_shows_its_surest_mistakes(first):
     add_pictures(first)
     body = approval.question_of(first, address).body
-    assert "Test products that this model has wrong, the surest wrong answers first:" in body
-    assert body.count("![") == 3 and "The champion**" not in body
+    assert "Test products that this model has wrong, the surest wrong answers first (✓ right" in body
+    assert body.count("![") == 3 and "**Champion**" not in body
 
 
 def test_without_pictures_of_the_catalogue_a_question_has_words_alone(no_network):
@@ -115,7 +116,7 @@ def test_without_pictures_of_the_catalogue_a_question_has_words_alone(no_network
     judge(run)
     add_pictures(run)
     body = approval.question_of(run, address).body
-    assert "![" not in body and "**The catalogue says**" in body
+    assert "![" not in body and "**Catalogue**" in body
     assert "no picture of the catalogue is shown here" in body
     assert not (run.run_dir / "question").exists()
 
@@ -170,6 +171,15 @@ def test_an_answer_about_an_earlier_judgement_of_the_run_is_none(first):
     assert approval.answer_of(first).answer == approval.NOT_ASKED
     first.record("judgement", {**noted, "path": str(first.environment.work_dir / noted["path"])})
     assert approval.answer_of(first).approved
+
+
+def test_a_question_may_be_asked_again_but_not_about_another_judgement(first):
+    """Airflow keeps the text of a question whose task is cleared: people would answer about what they do not see."""
+    approval.note_question(first)
+    approval.note_question(first)
+    first.record("judgement", {**judge(judged_run("other", 0.45)), "promotes": True})
+    with pytest.raises(DataError, match=r"judged again since .* trigger a new run"):
+        approval.note_question(first)
 
 
 def test_a_yaml_that_changes_while_a_question_is_open_changes_nothing(first, no_network):

@@ -162,6 +162,17 @@ def test_its_page_and_its_limits_are_those_of_the_other_tasks():
     assert operator.pool == "default_pool"
 
 
+def test_after_another_judgement_of_the_run_nobody_is_asked_the_old_question(place, asked, context):
+    run = judged(place, approval="required")
+    for _ in range(2):  # a task that is cleared asks again
+        with pytest.raises(TaskAwaitingInput):
+            task().execute(context)
+    run.record("judgement", judge(judged_run("manual__2", 0.45)))
+    with pytest.raises(AirflowFailException, match="trigger a new run"):
+        task().execute(context)
+    assert len(asked) == 2
+
+
 def test_where_everybody_is_an_admin_the_log_says_who_may_answer(place, asked, context, monkeypatch, caplog):
     judged(place, approval="required", approvers=["ann"])
     monkeypatch.setenv("AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS", "True")
