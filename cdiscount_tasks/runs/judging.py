@@ -220,6 +220,14 @@ def reason_without_champion(run: Run) -> str | None:
     return None
 
 
+def _is_whole(artifact_dir: Path) -> bool:
+    try:
+        read_manifest(artifact_dir)
+    except DataError:
+        return False
+    return True
+
+
 def drift_sides(run: Run, at: Folders) -> tuple[CatalogueSide, CatalogueSide]:
     """Return what is compared for drift: this run's data, and what the champion learnt from.
 
@@ -234,7 +242,7 @@ def drift_sides(run: Run, at: Folders) -> tuple[CatalogueSide, CatalogueSide]:
     if features is not None and not features.is_dir():
         features = None
     asked = evaluation.evaluation_recipe(at["sample"], at["labels"], root / candidate.model).dir_in(run.artifacts_dir)
-    answers = [folder if folder.is_dir() else None for folder in (asked, root / candidate.evaluation)]
+    answers = [folder if _is_whole(folder) else None for folder in (asked, root / candidate.evaluation)]
     now = CatalogueSide(at["sample"], at["labels"], at.get("features"), answers[0])
     return now, CatalogueSide(root / candidate.sample, root / candidate.labels, features, answers[1])
 

@@ -111,8 +111,11 @@ def compare_answers(answered: Answered, names: Mapping[int, str], reason: str | 
 
 
 def _tell_sure(probability: Mapping[str, Any]) -> str:
-    said = "surer" if probability["d"] > 0 else "less sure"
-    before, now = (f"{100 * probability[side]['mean']:.0f} %" for side in ("before", "now"))
+    means = [probability[side]["mean"] for side in ("before", "now")]
+    before, now = (f"{100 * mean:.0f} %" for mean in means)
+    if before == now:
+        return "How sure the champion is of its answers to new products varies differently from before, about one mean."
+    said = "surer" if means[1] > means[0] else "less sure"
     return f"The champion is {said} of its answers to new products: mean probability {before} -> {now}."
 
 
