@@ -163,13 +163,14 @@ def _is_found(kind: str, drift: Drift, category_id: int) -> bool:
     return any(one["alarm"] for one in drift["properties"] if one["name"] == wanted)
 
 
-def _plant(base: Base, kind: str, how: str, num_groups: int | None, seed: int) -> tuple[bool, Drift]:
-    """Draw a pair with a planted drift; returns whether it was found, and all figures."""
+def _plant(base: Base, kind: str, how: str, num_groups: int | None, seed: int) -> tuple[bool, Drift, bool]:
+    """Draw a pair with a planted drift; returns whether it was found, all figures, and the rival of the answers."""
     random = np.random.default_rng([9, PLANTED.index((kind, num_groups)), seed])
     category_id = int(random.choice(np.unique(base.category_id)))
     pair = draw_pair(base, how, random, category_id if kind == DOUBLED else None, num_groups)
     drift = measure(base, pair, seed, LOOKS.get(kind), category_id if kind == RENAMED else None)
-    return _is_found(kind, drift, category_id), drift
+    by_each = kind in LOOKS and cries_by_each_class(*draw_answers(base, pair, seed, LOOKS[kind]))
+    return _is_found(kind, drift, category_id), drift, by_each
 
 
 def print_found(base: Base, num_draws: int) -> None:
@@ -177,14 +178,15 @@ def print_found(base: Base, num_draws: int) -> None:
     for kind, num_groups in PLANTED:
         for how in (BY_GROUPS, BY_PRODUCTS):
             drawn = [_plant(base, kind, how, num_groups, seed) for seed in range(num_draws)]
-            sizes = [sum(drift["classes"][0][side]["n"] for side in ("before", "now")) for _, drift in drawn]
-            found = f"{np.median(sizes):,.0f} | {sum(was for was, _ in drawn)} of {num_draws}"
-            apart = "— | — | —"
+            sizes = [sum(drift["classes"][0][side]["n"] for side in ("before", "now")) for _, drift, _ in drawn]
+            found = f"{np.median(sizes):,.0f} | {sum(was for was, *_ in drawn)} of {num_draws}"
+            apart = "— | — | — | —"
             if kind in LOOKS:
-                answers = sum(_answers_alarm(drift) for _, drift in drawn)
-                auc = pd.Series([drift["told_apart"]["auc"]["value"] for _, drift in drawn], dtype="float64").mean()
-                apart = f"{sum(drift['told_apart']['alarm'] for _, drift in drawn)} of {num_draws} | {auc:.2f}"
-                apart = f"{apart} | {answers} of {num_draws}"
+                answers = sum(_answers_alarm(drift) for _, drift, _ in drawn)
+                auc = pd.Series([drift["told_apart"]["auc"]["value"] for _, drift, _ in drawn], dtype="float64").mean()
+                apart = f"{sum(drift['told_apart']['alarm'] for _, drift, _ in drawn)} of {num_draws} | {auc:.2f}"
+                each = sum(by_each for _, _, by_each in drawn)
+                apart = f"{apart} | {answers} of {num_draws} | {each} of {num_draws}"
             print(f"| {base.name} | {kind} | {how} | {found} | {apart} |", flush=True)
 
 
@@ -210,7 +212,8 @@ def main() -> None:
     print(f"| pairs without drift | drawn | pairs | groups | {parts} | {peers} | AUC |\n|{'---|' * 14}")
     for base in bases:
         print_false_alarms(base, options.pairs)
-    print(f"\n| catalogue | planted | drawn | groups | found | told apart | AUC | answers |\n|{'---|' * 8}")
+    parts = "found | told apart | AUC | answers | each class's probability"
+    print(f"\n| catalogue | planted | drawn | groups | {parts} |\n|{'---|' * 9}")
     for base in bases:
         print_found(base, options.draws)
     print(f"\n{time.process_time() - started:.0f} s of CPU")

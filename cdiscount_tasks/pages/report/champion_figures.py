@@ -16,13 +16,13 @@ class AskedAgain(NamedTuple):
 
     Attributes:
         at: When, ISO 8601 in UTC.
-        look: The number of the look at test products; None: its own report.
+        run_id: Of the run that was judged; None: its own report.
         accuracy: On the test products of then.
         added: On those of them that its own labels did not have; None: it is not known which these are.
     """
 
     at: str
-    look: int | None
+    run_id: str | None
     accuracy: Figure
     added: Figure | None
 
@@ -48,10 +48,10 @@ def render_champion_figures(asked: Sequence[AskedAgain], num_missing: int) -> Ma
     """Make the part of the section `#champion`; empty where the champion was asked no second time.
 
     Args:
-        asked: Its own report first, then the looks in their order.
-        num_missing: Of the looks whose judgement is no longer on disk.
+        asked: Its own report first, then the judgements in their order.
+        num_missing: Of the judgements that are no longer on disk.
     """
-    if num_missing == 0 and all(one.look is None for one in asked):
+    if num_missing == 0 and all(one.run_id is None for one in asked):
         return Markup()
     page = render_page(
         "report/champion_figures.html", asked=asked, num_missing=num_missing, spark=_draw(asked) if asked else None

@@ -1,38 +1,36 @@
-"""What a champion was right about at each look, read from the judgements that are on disk."""
+"""How right a champion was each time it was asked, read from the judgements that are on disk."""
 
-import pandas as pd
 import pytest
 
+from cdiscount_tasks.artifacts.json_files import write_json
+from cdiscount_tasks.learning.measuring.intervals import figure_of, known_exactly
 from cdiscount_tasks.pages.report import champion_figures as page
 from cdiscount_tasks.reports import champion_figures
-from cdiscount_tasks.reports.champion_figures import PastLook, PastLooks, show_champion_figures
-from cdiscount_tasks.tables import parquet, schemas
-from tests.material.judged_models import KNOWN, make_products, write_judged, wrong_in
+from cdiscount_tasks.reports.champion_figures import ChampionPast, PastJudgement, show_champion_figures
+from tests.material.judged_models import make_products, write_judged, wrong_in
 
 OWN = make_products()
-NUM_TEST = 100
 
 
-def write_look(folder, num_added, wrong_added):
-    """Write what a judgement keeps of its products: the champion is wrong about some of those that were added."""
-    added = make_products(num_groups=num_added, first_id=5000)
-    products = pd.concat([OWN[OWN["split"] == "test"], added])
-    answer = products["category_id"].where(
-        ~products["product_id"].isin(added["product_id"][:wrong_added]), KNOWN[0] + 1
-    )
-    rows = products.assign(is_new=False, answer_challenger=products["category_id"], answer_champion=answer)
-    folder.mkdir()
-    parquet.write_table(folder / "products.parquet", rows[schemas.JUDGED_PRODUCTS.names], schemas.JUDGED_PRODUCTS)
+def figure(value, n):
+    return figure_of(value, (value - 0.05, value + 0.05), n, n)
+
+
+NOTHING_ADDED = {"all": figure(0.8, 100), "added": known_exactly(None, 0, 0)}
+SOME_ADDED = {"all": figure(0.7, 150), "added": figure(0.5, 50)}
 
 
 @pytest.fixture
 def past(tmp_path):
     """Return a champion that was right for 80 % in its own report, and was asked twice since."""
     model = write_judged(tmp_path, OWN, "champion", wrong_in(OWN, 0.2))
-    for number, (num_added, wrong_added) in enumerate(((0, 0), (50, 25)), 1):
-        write_look(tmp_path / f"judgement-{number}", num_added, wrong_added)
-    looks = tuple(PastLook(f"2026-0{one}-03T04:05:06+00:00", one, tmp_path / f"judgement-{one}") for one in (1, 2))
-    return PastLooks("2026-01-01T00:00:00+00:00", model.labels_dir, model.evaluation_dir, looks)
+    judgements = []
+    for number, figures in enumerate((NOTHING_ADDED, SOME_ADDED), 2):
+        folder = tmp_path / f"judgement-{number}"
+        folder.mkdir()
+        write_json(folder / "judgement.json", {"champion_figures": figures, "accuracy": None})
+        judgements.append(PastJudgement(f"2026-0{number}-03T04:05:06+00:00", f"run {number}", folder))
+    return ChampionPast("2026-01-01T00:00:00+00:00", model.evaluation_dir, tuple(judgements))
 
 
 @pytest.fixture
@@ -47,41 +45,47 @@ def shown(monkeypatch):
     return found
 
 
-def test_the_own_report_comes_first_and_then_each_look(past, shown):
-    assert "look 2" in show_champion_figures(past)
+def rewrite(judgement, **facts):
+    write_json(judgement.folder / "judgement.json", facts)
+
+
+def test_the_own_report_comes_first_and_then_each_judgement(past, shown):
+    assert "run 3" in show_champion_figures(past)
     ((asked, num_missing),) = shown
-    assert [one.look for one in asked] == [None, 1, 2] and num_missing == 0
-    assert [(one.accuracy["n"], one.accuracy["value"]) for one in asked] == [
-        (NUM_TEST, 0.8), (NUM_TEST, 1.0), (2 * NUM_TEST, 0.875),
-    ]  # fmt: skip
-    assert asked[2].accuracy["low"] < 0.875 < asked[2].accuracy["high"]
+    assert [one.run_id for one in asked] == [None, "run 2", "run 3"] and num_missing == 0
+    assert [(one.accuracy["n"], one.accuracy["value"]) for one in asked] == [(100, 0.8), (100, 0.8), (150, 0.7)]
+    assert (asked[2].added["n"], asked[2].added["value"]) == (50, 0.5)
 
 
-def test_products_that_the_champion_s_labels_did_not_have_count_as_added(past, shown):
-    show_champion_figures(past)
-    first, second = shown[0][0][1:]
-    assert (first.added["n"], first.added["value"]) == (0, None)
-    assert (second.added["n"], second.added["num_groups"], second.added["value"]) == (NUM_TEST, 50, 0.75)
-
-
-def test_a_judgement_that_was_removed_is_counted(past, shown):
-    (past.looks[0].judgement_dir / "products.parquet").unlink()
+def test_judgements_that_were_removed_or_damaged_are_counted(past, shown):
+    (past.judgements[0].folder / "judgement.json").unlink()
     assert "1 judgement is no longer on disk" in show_champion_figures(past)
-    assert [one.look for one in shown[0][0]] == [None, 2]
+    (past.judgements[1].folder / "judgement.json").write_text("{")
+    assert "2 judgements are no longer on disk" in show_champion_figures(past)
+    assert [one.run_id for one in shown[0][0]] == [None, "run 3"]
 
 
-def test_without_the_champion_s_labels_it_is_not_known_what_was_added(past, shown):
-    (past.labels_dir / "products.parquet").unlink()
+def test_an_older_version_s_judgement_has_the_figure_of_its_look_alone(past, shown):
+    rewrite(past.judgements[0], accuracy={"champion": figure(0.75, 90), "challenger": figure(0.9, 90)})
+    rewrite(past.judgements[1], accuracy=None)
     show_champion_figures(past)
-    assert [one.added for one in shown[0][0]] == [None, None, None]
+    ((asked, num_missing),) = shown
+    assert [(one.run_id, one.accuracy["n"], one.added) for one in asked[1:]] == [("run 2", 90, None)]
+    assert num_missing == 0
 
 
-def test_without_its_own_answers_the_line_begins_at_the_first_look(past, shown):
+def test_a_judgement_without_a_common_product_has_no_point(past, shown):
+    rewrite(past.judgements[0], champion_figures={"all": known_exactly(None, 0, 0), "added": known_exactly(None, 0, 0)})
+    show_champion_figures(past)
+    assert [one.run_id for one in shown[0][0]] == [None, "run 3"]
+
+
+def test_without_its_own_answers_the_line_begins_at_the_first_judgement(past, shown):
     (past.evaluation_dir / "predictions.parquet").unlink()
     show_champion_figures(past)
-    assert [one.look for one in shown[0][0]] == [1, 2]
+    assert [one.run_id for one in shown[0][0]] == ["run 2", "run 3"]
 
 
 def test_a_run_that_was_judged_against_no_champion_has_no_such_part(past):
     assert show_champion_figures(None) == ""
-    assert show_champion_figures(past._replace(looks=())) == ""
+    assert show_champion_figures(past._replace(judgements=())) == ""

@@ -1,4 +1,4 @@
-"""How the champion's own accuracy is shown over the looks at it."""
+"""How the champion's own accuracy is shown over the judgements since it took its place."""
 
 import pytest
 
@@ -11,8 +11,10 @@ def figure(value, n=200):
     return figure_of(value, (value - 0.05, value + 0.05), n, n)
 
 
-def asked(look, value, added=None):
-    return AskedAgain(f"2026-0{look + 1}-03T04:05:06+00:00", look or None, figure(value), added)
+def asked(number, value, added=None):
+    return AskedAgain(
+        f"2026-0{number + 1}-03T04:05:06+00:00", f"run {number}" if number else None, figure(value), added
+    )
 
 
 @pytest.fixture
@@ -21,16 +23,16 @@ def page():
     return Page(str(render_champion_figures(rows, 0)))
 
 
-def test_each_look_has_its_day_its_figure_and_what_was_added(page):
+def test_each_judgement_has_its_day_its_figure_and_what_was_added(page):
     text = " ".join(page.text.split())
     assert "2026-01-03 its own report 200 73.0 %, 68.0 to 78.0 — —" in text
-    assert "2026-02-03 look 1 200 70.0 %, 65.0 to 75.0 0 —" in text
-    assert "2026-04-03 look 3 200 65.0 %, 60.0 to 70.0 40 50.0 %, 45.0 to 55.0" in text
-    assert "2026-05-03 look 4 200 66.0 %, 61.0 to 71.0 unknown —" in text
+    assert "2026-02-03 run 1 200 70.0 %, 65.0 to 75.0 0 —" in text
+    assert "2026-04-03 run 3 200 65.0 %, 60.0 to 70.0 40 50.0 %, 45.0 to 55.0" in text
+    assert "2026-05-03 run 4 200 66.0 %, 61.0 to 71.0 unknown —" in text
     assert "no longer on disk" not in text
 
 
-def test_the_line_has_a_point_a_look_and_says_the_same_in_words(page):
+def test_the_line_has_a_point_a_judgement_and_says_the_same_in_words(page):
     (drawing,) = page.all("svg")
     assert len(page.all("circle")) == 4 and len(page.all("polygon")) == 1
     assert drawing["aria-label"] == (
@@ -45,6 +47,11 @@ def test_judgements_that_were_removed_are_counted(num, words):
     assert f"{words} no longer on disk." in page.text
     assert page.all("svg") == []
     assert "no longer on disk" in Page(str(render_champion_figures([], num))).text
+
+
+def test_a_run_id_is_no_html():
+    row = asked(1, 0.7)._replace(run_id="<script>1</script>")
+    assert "<script" not in str(render_champion_figures([row], 0))
 
 
 def test_a_champion_that_was_asked_once_has_no_such_part():
