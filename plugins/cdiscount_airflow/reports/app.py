@@ -26,6 +26,7 @@ from cdiscount_airflow.reports.judging import with_forms
 from cdiscount_airflow.reports.owners import CATALOGUE_DAG, COMPARISON_DAG, dags_of_folder, sample_dag_of, sample_of
 from cdiscount_airflow.reports.pairs import router as pairs
 from cdiscount_airflow.reports.progress import training_of
+from cdiscount_airflow.reports.questions import router as questions
 from cdiscount_airflow.reports.stopping import router as stopping
 from cdiscount_airflow.reports.stopping import stop_token
 from cdiscount_tasks.artifacts.hashes import hash_json
@@ -73,6 +74,7 @@ app = FastAPI(
 )
 app.include_router(judging)
 app.include_router(pairs)
+app.include_router(questions)
 app.include_router(stopping)
 
 
