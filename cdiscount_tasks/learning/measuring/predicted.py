@@ -115,7 +115,9 @@ def _promise(answers: Answered, chosen: Mapping[str, Any], tested: HeldOut) -> d
             kind: _share(answers.is_right, answers.group_id, answered & rows) for kind, rows in kinds.items()
         },
         "precision_of_all": _share(answers.is_right, answers.group_id, answered & is_told & not_learnt),
-        "strangers_answered": _share(answered, answers.group_id, answers.given_class == STRANGER),
+        "strangers_answered": _share(
+            answered, answers.group_id, (answers.given_class == STRANGER) & (threshold is not None)
+        ),
     }
 
 

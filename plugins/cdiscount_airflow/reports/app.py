@@ -20,16 +20,32 @@ from cdiscount_airflow.reports import airflow_runs, bar, listing, pages
 from cdiscount_airflow.reports.access import Reader, ReaderDep
 from cdiscount_airflow.reports.addresses import up_to_airflow
 from cdiscount_airflow.reports.causes import Causes
-from cdiscount_airflow.reports.files import HTML, ServedFile, find_file, find_pair_file, names_in, zip_chunks
+from cdiscount_airflow.reports.files import (
+    HTML,
+    ServedFile,
+    find_file,
+    find_pair_file,
+    find_predictions_file,
+    names_in,
+    zip_chunks,
+)
 from cdiscount_airflow.reports.judging import router as judging
 from cdiscount_airflow.reports.judging import with_forms
-from cdiscount_airflow.reports.owners import CATALOGUE_DAG, COMPARISON_DAG, dags_of_folder, sample_dag_of, sample_of
+from cdiscount_airflow.reports.owners import (
+    CATALOGUE_DAG,
+    COMPARISON_DAG,
+    PREDICTIONS_DAG,
+    dags_of_folder,
+    sample_dag_of,
+    sample_of,
+)
 from cdiscount_airflow.reports.pairs import router as pairs
 from cdiscount_airflow.reports.progress import training_of
 from cdiscount_airflow.reports.stopping import router as stopping
 from cdiscount_airflow.reports.stopping import stop_token
 from cdiscount_tasks.artifacts.hashes import hash_json
 from cdiscount_tasks.errors import ConfigError
+from cdiscount_tasks.reports.folders import prediction_pages
 from cdiscount_tasks.runs.folders import run_folder
 from cdiscount_tasks.settings.environment import read_environment
 
@@ -177,7 +193,7 @@ def show_run(dag_id: str, run_id: str, request: Request, reader: ReaderDep) -> R
         raise HTTPException(404, f"Airflow has no run {run_id} of the DAG {dag_id}, and there is no report of it.")
     tasks = airflow_runs.tasks_of(dag_id, run_id) if reader.may_read_tasks(dag_id) else None
     causes = _causes(reader, run)
-    writes_reports = sample_of(dag_id) is not None or dag_id in _PAGE_OF_RUN
+    writes_reports = sample_of(dag_id) is not None or dag_id in (*_PAGE_OF_RUN, PREDICTIONS_DAG)
     training, token = training_of(_samples_dir(), run, tasks), None
     if training is not None and not training.ends and reader.may_edit(dag_id):
         request.state.shows_form, token = True, stop_token(request, dag_id, run_id)
@@ -197,6 +213,9 @@ def _report_of(dag_id: str, run_id: str) -> str | None:
     elif dag_id in _PAGE_OF_RUN:
         group, name, task_id = _PAGE_OF_RUN[dag_id]
         place = group, airflow_runs.page_of(dag_id, run_id, [task_id]) or "", name
+    elif dag_id == PREDICTIONS_DAG:
+        links = [page.link for page in prediction_pages(_reports_dir())]
+        return next((link for link in links if link.split("/")[2] == run_folder(run_id)), None)
     else:
         return None
     return "/".join(place) if find_file(_reports_dir(), *place) else None
@@ -215,6 +234,19 @@ def serve_file(
     above = None
     if file.media_type == HTML and not download:
         above = bar.bar(request, reports_dir, _samples_dir(), group, folder)
+    return _answer(request, file, above)
+
+
+@app.get("/files/predictions/{sample}/{folder}/{name}")
+def serve_predictions(
+    sample: str, folder: str, name: str, request: Request, reader: ReaderDep, download: bool = False
+) -> Response:
+    """Serve a file of a page of predictions, to those who may read the reports of the sample whose model answered."""
+    reader.require(sample_dag_of(sample))
+    file = find_predictions_file(_reports_dir(), sample, folder, name)
+    if file is None:
+        raise HTTPException(404, _NO_FILE)
+    above = bar.bar_of_pair(request, sample, file) if file.media_type == HTML and not download else None
     return _answer(request, file, above)
 
 
