@@ -20,6 +20,8 @@ COPY include/samples include/samples
 COPY cdiscount_tasks cdiscount_tasks
 COPY plugins plugins
 COPY dags dags
+# What the make targets call: python -m tools.champion, tools.verify, tools.clean_up.
+COPY tools tools
 RUN mkdir -p airflow data include/reports include/label_fixes \
     && chown 50000:0 airflow data include/reports include/label_fixes \
     && chmod g+rwX airflow data include/reports include/label_fixes

@@ -241,7 +241,9 @@ def sample_dag(sample: SampleConfig) -> DAG:
         audit, written = audit_labels(name), write_report.override(outlets=[assets.report_of(name)])(name)
         report = link_report(written)
         asked = AskApprover(task_id="ask_approver", task_display_name="Ask a person", sample_name=name)
-        promoted = promote_model.override(outlets=[assets.champion_changes(name)])(name)
+        # As an inlet, the asset is known to Airflow before its first event: the outlet, an alias, names none.
+        changes, champion = assets.champion_changes(name), assets.champion_of(name)
+        promoted = promote_model.override(outlets=[changes], inlets=[champion])(name)
         chain(indexed, notice_changes(name), draw_sample(name), labels, model, evaluation, judge_model(name), report)
         chain(report, asked, promoted)
         chain(labels, features, model)

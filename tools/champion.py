@@ -3,6 +3,7 @@
 import os
 import pwd
 import sys
+import textwrap
 import time
 from collections.abc import Sequence
 
@@ -13,16 +14,13 @@ if __name__ == "__main__":
 
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.pages.parts.words import percent
-from cdiscount_tasks.runs import promotion, registry
-from cdiscount_tasks.runs.deciding import note_champion
-from cdiscount_tasks.runs.decisions import Decision, Entry, Judged, Look, promotions
-from cdiscount_tasks.runs.mirror import mirror
-from cdiscount_tasks.settings.environment import read_environment
+from cdiscount_tasks.runs import deciding, registry
+from cdiscount_tasks.runs.decisions import Decision, Entry, Judged, Look, numbers_of, promotions
 from tools.airflow.home import ToolError
 from tools.command import exit_status, say
 
 _HEAD = ("no", "when (UTC)", "what", "run", "verdict", "look", "by", "why")
-_WIDEST = 44
+_WIDEST, _WIDEST_WHY = 44, 72
 
 
 def _difference(judged: Judged) -> str:
@@ -49,9 +47,16 @@ def _cut(text: str) -> str:
     return plain if len(plain) <= _WIDEST else f"{plain[: _WIDEST - 3]}..."
 
 
+def _lines_of(entry: Entry) -> list[tuple[str, ...]]:
+    """Return a line of history as rows: why it was so is never cut, and goes on below itself."""
+    *facts, why = _row(entry)
+    first, *more = textwrap.wrap(" ".join(why.split()), _WIDEST_WHY) or [""]
+    return [(*map(_cut, facts), first), *((*("" for _ in facts), one) for one in more)]
+
+
 def table_of(entries: Sequence[Entry]) -> list[str]:
-    """Return a history as lines, with a head; columns are as wide as what they hold, long texts are cut."""
-    rows = [_HEAD, *(tuple(map(_cut, _row(entry))) for entry in entries)]
+    """Return a history as lines, with a head; columns are as wide as what they hold, long names are cut."""
+    rows = [_HEAD, *(row for entry in entries for row in _lines_of(entry))]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return ["  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
@@ -79,17 +84,15 @@ def system_user() -> str:
 
 def _roll_back(sample_name: str, back_to: str) -> None:
     if not back_to.isascii() or not back_to.isdecimal():
-        known = ", ".join(str(entry.number) for entry in promotions(registry.history(sample_name)))
+        known = numbers_of(sample_name, promotions(registry.history(sample_name)))
         raise ToolError(f"BACK_TO is {back_to!r}, expected the number of a decision that made a champion: {known}")
     started = time.monotonic()
     try:
-        entry = promotion.roll_back(sample_name, int(back_to), who=system_user(), reason=os.environ.get("REASON", ""))
+        entry = deciding.roll_back(sample_name, int(back_to), who=system_user(), reason=os.environ.get("REASON", ""))
     except RuntimeError as error:
         raise ToolError(str(error)) from error
-    note_champion(sample_name, read_environment())
     took_s, num = time.monotonic() - started, entry.model.num_repeated
     say(f"rolled back to decision {entry.back_to} in {took_s:.1f} s, {num} recorded answers repeated")
-    mirror(sample_name, read_environment())
 
 
 def _say_champion(sample_name: str) -> int:

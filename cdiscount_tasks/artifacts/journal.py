@@ -21,6 +21,8 @@ logger = logging.getLogger(__name__)
 _HASH = "self_hash"
 CUT_MARK = b" <- cut short, never counted"
 """At the end of a line. A line that was written whole ends with a brace."""
+AGAIN_MARK = b" <- cut later, written again below"
+"""At the end of a line that had counted, was cut, and was known from elsewhere."""
 
 
 class Line(NamedTuple):
@@ -72,7 +74,7 @@ def read_journal(path: Path) -> list[Line]:
     lines, rest = _split(path)
     records = []
     for number, line in enumerate(lines, start=1):
-        if line.endswith(CUT_MARK):
+        if line.endswith((CUT_MARK, AGAIN_MARK)):
             continue
         try:
             records.append(Line(number, read_record(line)))
@@ -82,21 +84,24 @@ def read_journal(path: Path) -> list[Line]:
                 "later: restore the file from a backup"
             ) from error
     if rest:
-        logger.warning(
-            "%s: its last line is cut short and never counted (its writer died, or is at it): left out", path
-        )
+        logger.warning("%s: its last line is cut short (its writer died, or is at it): left out", path)
     return records
 
 
-def append_record(path: Path, record: Mapping[str, Any]) -> None:
+def append_record(path: Path, record: Mapping[str, Any], mark: bytes = CUT_MARK) -> None:
     """Append a record and sync it; whoever may append at the same time holds a lock.
+
+    Args:
+        path: The file; its folder exists.
+        record: What JSON can hold.
+        mark: Ends what is there of a line that was cut.
 
     Raises:
         OSError: If it cannot be written; what is there of the line then does not count.
     """
     is_new = not path.exists()
     _, rest = _split(path)
-    left = (CUT_MARK + b"\n" if rest else b"") + json_text(with_hash(record), indent=None).encode()
+    left = (mark + b"\n" if rest else b"") + json_text(with_hash(record), indent=None).encode()
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
     try:
         while left:

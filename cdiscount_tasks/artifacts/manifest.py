@@ -24,6 +24,16 @@ logger = logging.getLogger(__name__)
 MANIFEST = "manifest.json"
 
 
+def _advice(artifact_dir: Path) -> str:
+    """Say what to do about an artifact that can be made again."""
+    return f"remove {artifact_dir} and run again"
+
+
+def without_advice(error: DataError, artifact_dir: Path) -> str:
+    """Return what is wrong with an artifact that cannot be made again, such as a model that was promoted."""
+    return str(error).removesuffix(_advice(artifact_dir)).rstrip(" ;:")
+
+
 def _size_of(path: Path) -> int | None:
     """Return a regular file's size; None: there is no such file."""
     try:
@@ -50,16 +60,16 @@ def read_manifest(artifact_dir: Path) -> dict[str, Any]:
     except NO_SUCH_FILE as error:
         raise DataError(f"{artifact_dir}: no finished artifact stands there ({MANIFEST} is missing)") from error
     except DAMAGE as error:
-        raise DataError(f"{path}: is damaged ({error}); remove {artifact_dir} and run again") from error
+        raise DataError(f"{path}: is damaged ({error}); {_advice(artifact_dir)}") from error
     # Before its files: a digit that changed in here would put the blame on one of them.
     if not whole:
-        raise DataError(f"{path}: was changed; remove {artifact_dir} and run again")
+        raise DataError(f"{path}: was changed; {_advice(artifact_dir)}")
     for name, expected in sizes.items():
         file = artifact_dir / name
         found = _size_of(file)
         if found != expected:
             was = "is missing" if found is None else f"has {found} bytes"
-            raise DataError(f"{file}: {was}, expected {expected} bytes; remove {artifact_dir} and run again")
+            raise DataError(f"{file}: {was}, expected {expected} bytes; {_advice(artifact_dir)}")
     return cast(dict[str, Any], manifest)
 
 
@@ -109,7 +119,7 @@ def verify_artifact(artifact_dir: Path) -> int:
         if found != expected["xxh3_128"]:
             raise DataError(
                 f"{artifact_dir / name}: its hash is {found}, expected {expected['xxh3_128']}; the file is damaged: "
-                f"remove {artifact_dir} and run again"
+                f"{_advice(artifact_dir)}"
             )
     return len(manifest["files"])
 

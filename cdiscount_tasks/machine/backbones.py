@@ -92,6 +92,6 @@ def backbone_of(training: TrainingConfig, weights_dir: Path | None) -> Backbone 
         ConfigError: If a transfer's weights cannot be had, or the folder does not exist.
         OSError: If a transfer's weights cannot be read for now.
     """
-    if training.weights == "none":
+    if training.weights != "imagenet":
         return reference_backbone(weights_dir)
     return Backbone(training, find_weights(training.network, weights_dir))

@@ -22,6 +22,8 @@ _MOST_TOLD_DAYS = 35
 """A note that is older says nothing about today: the clean-up, which writes it, is weekly."""
 
 WINDOW_DAYS = 28
+FEWEST_DAYS = 2
+"""Of a data folder's age: before, its first index and samples would be taken for what every day adds."""
 
 
 def _amount(num_bytes: float) -> str:
@@ -34,27 +36,41 @@ class DiskForecast(NamedTuple):
     Attributes:
         at: When it was looked at, in UTC.
         free_bytes: Of the data folder's disk.
-        bytes_a_day: By which data and reports on that disk have grown over the last four weeks.
+        bytes_a_day: By which data and reports on that disk have grown over these days.
+        num_days: Over how many: four weeks, or as long as there is data.
     """
 
     at: datetime
     free_bytes: int
     bytes_a_day: float
+    num_days: float = WINDOW_DAYS
+
+    @property
+    def is_young(self) -> bool:
+        """Tell whether the data folder is too young to say how it grows."""
+        return self.num_days < FEWEST_DAYS
 
     @property
     def days_left(self) -> float:
-        """Return after how many days it is full, if it grows as before; infinite: it does not grow."""
-        return self.free_bytes / self.bytes_a_day if self.bytes_a_day > 0 else math.inf
+        """Return after how many days it is full, if it grows as before; infinite: it does not grow, or is too young."""
+        return self.free_bytes / self.bytes_a_day if self.bytes_a_day > 0 and not self.is_young else math.inf
 
     def in_words(self) -> str:
         """Return the forecast as a sentence."""
+        if self.is_young:
+            return (
+                f"Of the data folder's disk {_amount(self.free_bytes)} are free; its data is less than {FEWEST_DAYS} "
+                "days old, too young to say when the disk will be full."
+            )
+        days = round(self.num_days)
+        window = "four weeks" if days == WINDOW_DAYS else f"{days} days"
         grows = f"{_amount(self.free_bytes)} are free, and {_amount(self.bytes_a_day)} are added a day"
         if self.days_left > 10 * 365:
             return f"The disk of the data folder will not be full for years: {grows}."
         full = self.at + timedelta(days=self.days_left)
         return (
             f"The disk of the data folder will be full in about {max(round(self.days_left), 1):,} "
-            f"{'day' if round(self.days_left) <= 1 else 'days'}, by {full:%Y-%m-%d}, if it grows as in the four weeks "
+            f"{'day' if round(self.days_left) <= 1 else 'days'}, by {full:%Y-%m-%d}, if it grows as in the {window} "
             f"before {self.at:%Y-%m-%d}: {grows}."
         )
 
@@ -74,7 +90,8 @@ def write_disk_note(reports_dir: Path, forecast: DiskForecast) -> None:
 def _read_note(path: Path) -> DiskForecast:
     note = json.loads(path.read_text(encoding="utf-8"))
     at = datetime.fromisoformat(note["at"]).astimezone(UTC)
-    return DiskForecast(at, int(note["free_bytes"]), float(note["bytes_a_day"]))
+    num_days = float(note.get("num_days", WINDOW_DAYS))  # a note of an older version has none
+    return DiskForecast(at, int(note["free_bytes"]), float(note["bytes_a_day"]), num_days)
 
 
 def disk_warning(reports_dir: Path) -> str:

@@ -123,6 +123,8 @@ def _in_words(name: str, was: str, now: str) -> str:
     """Say how one setting differs, without the names of the files that it stands in."""
     if name == "inputs.index":
         return "the catalogue's content changed"
+    if name == "inputs.champion":
+        return "the champion that it begins with changed"
     if name == "version":
         return f"the code of this step changed (version {was} -> {now})"
     if name == "config.stopped_after_epoch":

@@ -60,7 +60,10 @@ def _some(sentences: tuple[str, ...]) -> list[str]:
 
 def summary_of_plan(plan: Plan) -> str:
     """Return a plan in a line."""
-    return f"nothing needs {_folders(plan.removed)}; {_folders(plan.kept)} stay"
+    stays = f"{_folders(plan.kept)} {'stays' if len(plan.kept) == 1 else 'stay'}"
+    if not plan.removed:
+        return f"there is nothing to remove; {stays}"
+    return f"nothing needs {_folders(plan.removed)}; {stays}"
 
 
 def lines_of_plan(plan: Plan) -> list[str]:
@@ -82,7 +85,7 @@ def lines_of_plan(plan: Plan) -> list[str]:
 def summary_of(cleaned: Cleaned) -> str:
     """Return what was removed in a line."""
     left = f"; {len(cleaned.left):,} had to be left" if cleaned.left else ""
-    return f"removed {_folders(cleaned.removed)}{left}"
+    return f"removed {_folders(cleaned.removed) if cleaned.removed else 'nothing'}{left}"
 
 
 def lines_of(cleaned: Cleaned) -> list[str]:

@@ -1,6 +1,6 @@
 """The decision about a run's model: promoted where its judgement and people say so, else recorded as not promoted."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +9,22 @@ from cdiscount_tasks.artifacts.files import replace_file
 from cdiscount_tasks.artifacts.hashes import hash_file
 from cdiscount_tasks.artifacts.json_files import read_json, write_json
 from cdiscount_tasks.artifacts.manifest import MANIFEST
+from cdiscount_tasks.pages.parts.words import percent
 from cdiscount_tasks.runs import promotion, registry
 from cdiscount_tasks.runs.approval import answer_of
-from cdiscount_tasks.runs.decisions import Decision, Difference, Judged, last_promotion
+from cdiscount_tasks.runs.decisions import (
+    Decision,
+    Difference,
+    Entry,
+    Judged,
+    Promotion,
+    RollBack,
+    last_promotion,
+    promotions,
+)
 from cdiscount_tasks.runs.mirror import mirror
 from cdiscount_tasks.runs.run import Run
-from cdiscount_tasks.settings.environment import Environment
+from cdiscount_tasks.settings.environment import Environment, read_environment
 from cdiscount_tasks.stages.judgement import JUDGEMENT
 
 _LONGEST_REASON = 2000
@@ -102,23 +112,83 @@ def note_champion(sample_name: str, environment: Environment) -> None:
     write_reports_index(environment.reports_dir)
 
 
-def facts_of(decision: Decision) -> dict[str, Any]:
-    """Return what the event of a new champion tells."""
-    candidate, judged = decision.candidate, decision.judged
+def roll_back(
+    sample_name: str,
+    decision: int,
+    *,
+    who: str,
+    reason: str = "",
+    tried_before: bool = False,
+    environment: Environment | None = None,
+) -> RollBack:
+    """Make an earlier champion the champion again, note it beside the reports, and mirror it.
+
+    Args:
+        sample_name: Whose.
+        decision: The number of the decision, or roll back, that made it the champion.
+        who: Wants it.
+        reason: In a sentence.
+        tried_before: Whether an earlier try, which was cut off, may have done it: then what it recorded is returned.
+        environment: Where things are; None: as the environment variables say.
+
+    Raises:
+        ConfigError: If that decision made no champion, or its model is the champion; or the disk cannot be written.
+        DataError: If its model was removed, is damaged, or answers differently than its evaluation recorded.
+        RuntimeError: If the model could not be loaded for now; a retry may succeed.
+    """
+    environment = environment or read_environment()
+    done = _same_roll_back(registry.history(sample_name, environment), decision, who, reason) if tried_before else None
+    entry = done or promotion.roll_back(sample_name, decision, who=who, reason=reason, environment=environment)
+    note_champion(sample_name, environment)
+    mirror(sample_name, environment)
+    return entry
+
+
+def _same_roll_back(entries: Sequence[Entry], decision: int, who: str, reason: str) -> RollBack | None:
+    """Return the last change of champion if it is this roll back."""
+    now = last_promotion(entries)
+    meant = {entry.number: getattr(entry, "back_to", entry.number) for entry in promotions(entries)}
+    if isinstance(now, RollBack) and (now.back_to, now.who, now.reason) == (meant.get(decision), who, reason):
+        return now
+    return None
+
+
+def champions_in_words(sample_name: str, environment: Environment | None = None) -> str:
+    """Return a line for each decision that made a champion of a sample, the newest first."""
+    made = promotions(registry.history(sample_name, environment))
+    if not made:
+        return f"{sample_name} has no champion yet"
+    lines = [
+        f"decision {entry.number} ({entry.at[:16].replace('T', ' ')} UTC): run {entry.candidate.run_id}, preset "
+        f"{entry.candidate.preset}, {percent(entry.candidate.accuracy)} of its test products"
+        for entry in reversed(made)
+    ]
+    return f"the champion of {sample_name} is of {lines[0]}; before it: {'; '.join(lines[1:]) or 'none'}"
+
+
+def facts_of(entry: Promotion) -> dict[str, Any]:
+    """Return what the event of a new champion says; after a roll back without a difference, since none was measured."""
+    candidate, judged = entry.candidate, entry.judged if isinstance(entry, Decision) else None
     return {
-        "decision": decision.number,
+        "decision": entry.number,
+        "back_to": entry.back_to if isinstance(entry, RollBack) else None,
         "run_id": candidate.run_id,
         "preset": candidate.preset,
         "accuracy": candidate.accuracy,
-        "verdict": judged.verdict,
-        "difference": judged.difference.model_dump() if judged.difference else None,
-        "who": decision.who,
+        "verdict": registry.verdict_of(entry),
+        "difference": judged.difference.model_dump() if judged and judged.difference else None,
+        "who": entry.who,
         "report": candidate.report,
     }
 
 
-def told(decision: Decision) -> str:
+def told(decision: Promotion) -> str:
     """Return a decision in a line."""
+    if isinstance(decision, RollBack):
+        return (
+            f"decision {decision.number}: the model of decision {decision.back_to} (run {decision.candidate.run_id}) "
+            f"is the champion again ({decision.who}); {decision.model.num_repeated} recorded answers were repeated"
+        )
     words = {
         "promoted": "is the champion now",
         "not_promoted": "does not become the champion",

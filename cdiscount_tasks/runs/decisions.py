@@ -159,6 +159,7 @@ class RollBack(_Numbered):
 
 
 _OF_EVIDENCE = ("first", "better")
+_MOST_NAMED = 8
 
 Entry = Look | Decision | RollBack
 Promotion = Decision | RollBack
@@ -177,6 +178,15 @@ def promotions(entries: Sequence[Entry]) -> list[Promotion]:
 def last_promotion(entries: Sequence[Entry]) -> Promotion | None:
     """Return the line that made the champion; None: there is none."""
     return next(reversed(promotions(entries)), None)
+
+
+def numbers_of(sample_name: str, made: Sequence[Promotion]) -> str:
+    """Name lines that made a champion by their numbers; of many, the first, the last, and how to see all."""
+    numbers = [str(entry.number) for entry in made]
+    if len(numbers) <= _MOST_NAMED:
+        return ", ".join(numbers)
+    some = ", ".join([*numbers[:2], "...", *numbers[-3:]])
+    return f"{some} ({len(numbers):,} in all: `make champion SAMPLE={sample_name}` lists them)"
 
 
 def anchor(entries: Sequence[Entry]) -> Decision | None:

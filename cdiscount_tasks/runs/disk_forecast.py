@@ -1,4 +1,4 @@
-"""When the disk will be full, by what was made in the last four weeks and is still there."""
+"""When the disk will be full, by what the last four weeks, or all weeks there were, have made and left."""
 
 import os
 import shutil
@@ -23,23 +23,27 @@ def _artifacts(root: Path) -> Iterator[Path]:
             yield Path(parent)
 
 
-def _added(root: Path, since: datetime) -> int:
-    """Return the bytes of the artifacts that were finished since a time."""
-    num_bytes = 0
+def _finished(root: Path) -> Iterator[tuple[datetime, Path]]:
+    """Yield the finished artifacts below a folder with when they were finished."""
     for artifact_dir in _artifacts(root):
         try:
-            if when_finished(artifact_dir) >= since:
-                num_bytes += size_and_change(artifact_dir)[0]
+            yield when_finished(artifact_dir), artifact_dir
         except OSError:
             continue  # removed a moment ago, or not readable now: the forecast is rough anyway
-    return num_bytes
+
+
+def _size(artifact_dir: Path) -> int:
+    try:
+        return size_and_change(artifact_dir)[0]
+    except OSError:
+        return 0
 
 
 def forecast_disk(environment: Environment) -> DiskForecast | None:
     """Return when the data folder's disk will be full; None: there is no data folder yet.
 
     Reports count where they are on the same disk. What was made and removed again within the four weeks does not: with
-    a clean-up that keeps up, a disk does not grow.
+    a clean-up that keeps up, a disk does not grow. Data that is younger than four weeks is measured over its age.
     """
     if not environment.data_dir.is_dir():
         return None
@@ -49,8 +53,11 @@ def forecast_disk(environment: Environment) -> DiskForecast | None:
     is_beside = reports_dir.is_dir() and not reports_dir.is_relative_to(environment.data_dir)
     if is_beside and reports_dir.stat().st_dev == device:
         roots.append(reports_dir)
-    added = sum(_added(root, now - timedelta(days=WINDOW_DAYS)) for root in roots)
-    return DiskForecast(now, shutil.disk_usage(environment.data_dir).free, added / WINDOW_DAYS)
+    finished = [one for root in roots for one in _finished(root)]
+    since = max(min((when for when, _ in finished), default=now), now - timedelta(days=WINDOW_DAYS))
+    added = sum(_size(artifact_dir) for when, artifact_dir in finished if when >= since)
+    num_days = max((now - since) / timedelta(days=1), 0.0)
+    return DiskForecast(now, shutil.disk_usage(environment.data_dir).free, added / max(num_days, 1.0), num_days)
 
 
 def note_disk(environment: Environment) -> str:

@@ -1,7 +1,8 @@
-"""The files of a sample's registry: history.jsonl, which is the truth, and champion.json, its last word.
+"""The files of a sample's registry: history.jsonl, which is the truth, champion.json, its last word, and last.json.
 
 A change of champion is a line of history first; then champion.json, which holds the same record, is replaced whole.
-Whoever opens the registry after a process died between the two finishes it. Order is by number, never by clock.
+Whoever opens the registry after a process died between the two finishes it. last.json repeats the last line, so that
+one which is cut later is told from one that a dying process never finished. Order is by number, never by clock.
 """
 
 import contextlib
@@ -16,7 +17,7 @@ from pydantic import ValidationError
 
 from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
 from cdiscount_tasks.artifacts.files import replace_file
-from cdiscount_tasks.artifacts.journal import append_record, read_journal, read_record, with_hash
+from cdiscount_tasks.artifacts.journal import AGAIN_MARK, append_record, read_journal, read_record, with_hash
 from cdiscount_tasks.artifacts.json_files import NO_SUCH_FILE, write_json
 from cdiscount_tasks.artifacts.locks import lock, lock_if_free
 from cdiscount_tasks.errors import ConfigError, DataError
@@ -25,7 +26,7 @@ from cdiscount_tasks.settings.sentences import in_short
 
 logger = logging.getLogger(__name__)
 
-HISTORY, CHAMPION = "history.jsonl", "champion.json"
+HISTORY, CHAMPION, LAST = "history.jsonl", "champion.json", "last.json"
 _LOCK = ".lock"
 
 EntryT = TypeVar("EntryT", Look, Decision, RollBack)
@@ -58,9 +59,9 @@ def _read_entries(folder: Path) -> list[Entry]:
     return entries
 
 
-def read_champion_file(folder: Path) -> Entry | None:
-    """Read champion.json; None: it is missing or damaged, and is written again from history."""
-    path = folder / CHAMPION
+def _read_beside(folder: Path, name: str) -> Entry | None:
+    """Read champion.json or last.json; None: it is missing or damaged, and is written again from history."""
+    path = folder / name
     try:
         return entry_of(read_record(path.read_bytes()))
     except NO_SUCH_FILE:
@@ -70,51 +71,81 @@ def read_champion_file(folder: Path) -> Entry | None:
         return None
 
 
+def read_champion_file(folder: Path) -> Entry | None:
+    """Read champion.json; None: it is missing or damaged, and is written again from history."""
+    return _read_beside(folder, CHAMPION)
+
+
 class _Found(NamedTuple):
-    """What both files say.
+    """What the files say.
 
     Attributes:
         entries: All lines.
-        lost: The last of them, where champion.json has it and history does not.
+        lost: The last of them, where a file beside history has it and history does not.
         unfinished: What made the champion, where champion.json says something else.
+        is_behind: Whether last.json says something else than the last line, as of an older version, which had none.
     """
 
     entries: list[Entry]
     lost: Entry | None
     unfinished: Promotion | None
+    is_behind: bool
+
+    @property
+    def is_settled(self) -> bool:
+        """Tell whether all files say the same."""
+        return self.lost is None and self.unfinished is None and not self.is_behind
 
 
 def _find(folder: Path) -> _Found:
-    """Read both files, champion.json first: a champion that is made meanwhile is in history then."""
-    pointer = read_champion_file(folder)
+    """Read all files, history last: what is written meanwhile is in history before it is anywhere else.
+
+    Raises:
+        DataError: If history lacks more than its last line, which a file beside it would have.
+    """
+    pointer, last = read_champion_file(folder), _read_beside(folder, LAST)
+    beside = [(LAST, last), (CHAMPION, pointer)]
     entries, lost = _read_entries(folder), None
-    if pointer is not None and pointer.number > len(entries):
-        if pointer.number > len(entries) + 1:
+    for name, entry in beside:
+        if entry is None or entry.number <= len(entries):
+            continue
+        if entry.number > len(entries) + 1:
             raise DataError(
-                f"{folder / HISTORY}: ends with number {len(entries)}, but {CHAMPION} beside it has number "
-                f"{pointer.number}: lines are missing; restore the file from a backup"
+                f"{folder / HISTORY}: ends with number {len(entries)}, but {name} beside it has number "
+                f"{entry.number}: lines are missing; restore the file from a backup"
             )
-        lost = pointer
-        entries.append(pointer)
+        lost = entry
+        entries.append(entry)
     promotion = last_promotion(entries)
-    return _Found(entries, lost, promotion if promotion != pointer else None)
+    is_behind = bool(entries) and last != entries[-1]
+    return _Found(entries, lost, promotion if promotion != pointer else None, is_behind)
 
 
 def _settle(folder: Path) -> list[Entry]:
     """Finish what a process that died has begun; the caller holds the lock."""
     found = _find(folder)
     if found.lost is not None:
-        logger.warning("%s: lacks its last line, which %s has: written again", folder / HISTORY, CHAMPION)
-        append_record(folder / HISTORY, found.lost.model_dump(mode="json"))
+        logger.warning(
+            "%s: lacks its last line, number %d, which was recorded and is known from a file beside it: written again",
+            folder / HISTORY,
+            found.lost.number,
+        )
+        append_record(folder / HISTORY, found.lost.model_dump(mode="json"), AGAIN_MARK)
     if found.unfinished is not None:
         write_champion_file(folder, found.unfinished)
+    if found.is_behind:
+        _write_beside(folder, LAST, found.entries[-1])
     return found.entries
+
+
+def _write_beside(folder: Path, name: str, entry: Entry) -> None:
+    record = with_hash(entry.model_dump(mode="json"))
+    replace_file(folder / name, lambda aside: write_json(aside, record))
 
 
 def write_champion_file(folder: Path, entry: Entry) -> None:
     """Replace champion.json whole; the caller holds the lock."""
-    record = with_hash(entry.model_dump(mode="json"))
-    replace_file(folder / CHAMPION, lambda aside: write_json(aside, record))
+    _write_beside(folder, CHAMPION, entry)
 
 
 def read_history(folder: Path) -> list[Entry]:
@@ -125,7 +156,7 @@ def read_history(folder: Path) -> list[Entry]:
         OSError: If a file cannot be read for now.
     """
     found = _find(folder)
-    if found.lost is not None or found.unfinished is not None:
+    if not found.is_settled:
         with contextlib.suppress(OSError, ConfigError), lock_if_free(folder / _LOCK) as is_held:
             if is_held:  # else whoever holds it is about to finish
                 return _settle(folder)
@@ -158,4 +189,5 @@ def append(folder: Path, entries: list[Entry], kind: type[EntryT], **facts: Any)
         raise ConfigError(f"{where} is {in_short(first['input'])}: {first['msg']}; change it and try again") from error
     append_record(folder / HISTORY, entry.model_dump(mode="json"))
     entries.append(entry)
+    _write_beside(folder, LAST, entry)
     return entry

@@ -35,6 +35,7 @@ from cdiscount_tasks.stages.judgement import (
 logger = logging.getLogger(__name__)
 
 Folders = Mapping[str, Path]
+_RUN_AGAIN = "remove its folder and run again"
 
 
 class _Sides(NamedTuple):
@@ -102,6 +103,17 @@ def _anchor(run: Run, at: Folders, made: Sequence[Promotion]) -> JudgedModel | N
     return None if found is None or found.candidate == made[-1].candidate else _asked(run, at, found.candidate)
 
 
+def _why_unusable(run: Run, made: Promotion, error: DataError) -> str:
+    """Say what keeps a champion from being used, and what to do; a report names no place of this machine."""
+    which = f"(decision {made.number}, run {made.candidate.run_id}) cannot be used: "
+    told = str(error).removeprefix(f"the champion of {run.config.sample.name} {which}")
+    told = told.replace(f"{run.environment.work_dir}/", "")
+    if told.startswith(made.candidate.evaluation) and told.endswith(_RUN_AGAIN):  # this run would not make them again
+        task = f"the task evaluate_model of run {made.candidate.run_id}, whose model is whole"
+        told = f"{told.removesuffix(_RUN_AGAIN)}remove that folder and clear {task}"
+    return f"{which}{told}"
+
+
 def _sides(run: Run, at: Folders) -> _Sides:
     """Find the champion and ask it; one that cannot be used is a reason, and keeps no run from its report."""
     challenger = JudgedModel(at["labels"], at["model"], at["evaluation"])
@@ -120,9 +132,9 @@ def _sides(run: Run, at: Folders) -> _Sides:
             opponent = Opponent(_asked(run, at, candidate), _anchor(run, at, made), number, _described(made))
         check_answers(opponent)
     except DataError as error:
-        told = str(error).replace(f"{run.environment.work_dir}/", "")  # a report names no place of this machine
-        logger.warning("the champion of %s cannot be used, so that no model can take its place: %s", name, told)
-        return _Sides(challenger, None, (f"The champion cannot be used: {told}.",))
+        told = _why_unusable(run, made[-1], error)
+        logger.warning("the champion of %s %s; until then no model can take its place", name, told)
+        return _Sides(challenger, None, (f"The champion {told}.",))
     return _Sides(challenger, opponent, reasons)
 
 
@@ -197,8 +209,9 @@ def reason_without_champion(run: Run) -> str | None:
     """Return why there is no champion that a run's data could be compared with; None: there is one."""
     name = run.config.sample.name
     try:
-        champion = registry.champion(name, run.environment)
-        if champion is None:
+        found = last_promotion(registry.history(name, run.environment))
+        champion = registry.champion(name, run.environment) if found else None
+        if champion is None:  # whose YAML may have been removed meanwhile
             return f"{name} has no champion yet"
         for folder in (champion.sample_dir, champion.labels_dir):
             read_manifest(folder)

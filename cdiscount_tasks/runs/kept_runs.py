@@ -3,13 +3,14 @@
 import logging
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from cdiscount_tasks.artifacts.json_files import read_json
+from cdiscount_tasks.artifacts.json_files import DAMAGE, read_json
 from cdiscount_tasks.artifacts.manifest import MANIFEST, when_finished
+from cdiscount_tasks.artifacts.notes import noted_results
 from cdiscount_tasks.artifacts.removal import is_real_folder, size_and_change
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.runs.comparison import comparison_folder
@@ -34,6 +35,7 @@ YOUNG = "a run of the last day, which may still be going"
 TAKEN_UP = "a run without a report, of the last 14 days, which may be continued"
 HAS_REPORT = "a run that has a report"
 IS_NEWEST = "a run among the newest of its sample"
+UNDECIDED = "a run whose model was judged and not decided about: a person may be asked, or its failed task cleared"
 OF_PRESET = "the newest run of its preset, with which a scheduled run is compared"
 
 
@@ -48,6 +50,8 @@ class FoundRun(NamedTuple):
         changed_s: When anything of it was written last, in seconds since 1970.
         is_skipped: Whether it was skipped, since nothing had changed.
         preset: Of a sample's run; None: its config does not tell.
+        judgement: Its judgement artifact, relative to the data root; None: it was not judged.
+        answer_s: For how many seconds a person may be asked about it.
     """
 
     group: str
@@ -57,6 +61,8 @@ class FoundRun(NamedTuple):
     changed_s: float
     is_skipped: bool
     preset: str | None = None
+    judgement: str | None = None
+    answer_s: float = 0.0
 
     @property
     def is_young(self) -> bool:
@@ -102,11 +108,28 @@ def _comparison_report_dir(environment: Environment, folder: Path) -> Path | Non
     return environment.reports_dir / COMPARISON / comparison_folder([run.sample for run in config.runs])
 
 
-def _preset_of(folder: Path) -> str | None:
+def _frozen(folder: Path) -> Mapping[str, Any]:
+    """Return a run's frozen config as it was written; empty: it is missing or damaged."""
     try:
-        return str(read_json(folder / "config.json")["preset"])
-    except (DataError, KeyError):
+        return read_json(folder / "config.json")
+    except DataError:
+        return {}
+
+
+def _judgement_of(folder: Path) -> str | None:
+    try:
+        return str(noted_results(folder)["judgement"]["path"])
+    except (DataError, *DAMAGE):
         return None
+
+
+def _answer_s(config: Mapping[str, Any]) -> float:
+    """Return for how long a person may be asked about a run, in seconds."""
+    try:
+        promotion = config["sample"]["promotion"]
+        return 3600.0 * float(promotion["approval_hours"]) if promotion["approval"] == "required" else 0.0
+    except DAMAGE:
+        return 0.0  # of a version that asked nobody
 
 
 def _when_finished(report_dir: Path | None) -> datetime | None:
@@ -129,8 +152,12 @@ def _found_run(environment: Environment, group: str, folder: Path) -> FoundRun:
     if group == COMPARISON and finished is not None:
         # Comparisons of the same samples share a page: which of them is newest only their folders tell.
         finished = datetime.fromtimestamp(changed_s, UTC)
-    preset = _preset_of(folder) if group != COMPARISON else None
-    return FoundRun(group, folder, report_dir, finished, changed_s, is_skipped, preset)
+    found = FoundRun(group, folder, report_dir, finished, changed_s, is_skipped)
+    if group == COMPARISON:
+        return found
+    config = _frozen(folder)
+    preset = str(config["preset"]) if "preset" in config else None
+    return found._replace(preset=preset, judgement=_judgement_of(folder), answer_s=_answer_s(config))
 
 
 def find_runs(environment: Environment, group_dir: Path) -> list[FoundRun]:
@@ -146,12 +173,22 @@ def find_runs(environment: Environment, group_dir: Path) -> list[FoundRun]:
     return [_found_run(environment, group_dir.name, folder) for folder in folders if not folder.name.startswith(".")]
 
 
-def iter_kept(runs: Sequence[FoundRun], keep_runs: int | None) -> Iterator[tuple[FoundRun, str]]:
+def _is_undecided(run: FoundRun, decided: Collection[tuple[str, str]]) -> bool:
+    """Tell whether a decision about a judged run may still come: its last task waits for a person, or has failed."""
+    if run.judgement is None or (run.folder.name, run.judgement) in decided:
+        return False
+    return time.time() - run.changed_s < run.answer_s + TAKEN_UP_S
+
+
+def iter_kept(
+    runs: Sequence[FoundRun], keep_runs: int | None, decided: Collection[tuple[str, str]] = ()
+) -> Iterator[tuple[FoundRun, str]]:
     """Yield the runs of one sample that are kept for their own sake, each with why.
 
     Args:
         runs: All of the sample.
         keep_runs: How many of those that have a report, by when it was finished; None: all.
+        decided: The decisions of the sample's history: the folder of the run and its judgement.
     """
     finished = sorted((run.finished, run.folder.name, run.preset) for run in runs if run.finished is not None)
     newest = {name for _, name, _ in finished[-keep_runs if keep_runs is not None else 0 :]}
@@ -161,6 +198,8 @@ def iter_kept(runs: Sequence[FoundRun], keep_runs: int | None) -> Iterator[tuple
             yield run, HAS_REPORT if keep_runs is None else IS_NEWEST
         elif run.preset is not None and of_preset.get(run.preset) == run.folder.name:
             yield run, OF_PRESET
+        elif _is_undecided(run, decided):
+            yield run, UNDECIDED
         elif run.is_young:
             yield run, YOUNG
         elif run.finished is None and not run.is_skipped and time.time() - run.changed_s < TAKEN_UP_S:

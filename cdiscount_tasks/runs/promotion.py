@@ -8,6 +8,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from cdiscount_tasks.artifacts.manifest import without_advice
 from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.runs import history as files
 from cdiscount_tasks.runs.decisions import (
@@ -20,9 +21,10 @@ from cdiscount_tasks.runs.decisions import (
     RollBack,
     check_expected,
     last_promotion,
+    numbers_of,
     promotions,
 )
-from cdiscount_tasks.runs.registry import check_model, registry_dir, verdict_of
+from cdiscount_tasks.runs.registry import champion, check_model, registry_dir, verdict_of
 from cdiscount_tasks.settings.environment import Environment, read_environment
 
 logger = logging.getLogger(__name__)
@@ -158,23 +160,25 @@ def decline(
         return files.append(folder, entries, Decision, **facts)
 
 
-def _promotion_of(sample_name: str, entries: Sequence[Entry], number: int) -> Promotion:
+def _promotion_of(sample_name: str, entries: Sequence[Entry], number: int, environment: Environment) -> Promotion:
     """Return the line that made an earlier champion.
 
     Raises:
         ConfigError: If that line made none, or its model is the champion's.
+        DataError: If its model is the champion's and cannot be used; says what to do.
     """
     made = promotions(entries)
     wanted = next((entry for entry in made if entry.number == number), None)
     if wanted is None:
-        known = ", ".join(str(entry.number) for entry in made[:-1]) or "none yet"
+        known = numbers_of(sample_name, made[:-1]) or "none yet"
         raise ConfigError(
             f"decision {number} of {sample_name} made no champion; those that did, before the present one: {known}"
         )
     if wanted.candidate.model == made[-1].candidate.model:
+        champion(sample_name, environment)  # damaged, it must not be called the champion as if all were well
         raise ConfigError(
             f"the model of decision {number} of {sample_name} is the champion already (decision {made[-1].number}, "
-            f"since {made[-1].at}): nothing was changed"
+            f"since {made[-1].at}) and whole: nothing was changed"
         )
     return wanted
 
@@ -193,20 +197,22 @@ def roll_back(
 
     Raises:
         ConfigError: If that decision made no champion, or its model is the champion; or the disk cannot be written.
-        DataError: If its model was removed, is damaged, or answers differently than its evaluation recorded.
+        DataError: If its model was removed, is damaged, or answers differently than its evaluation recorded; or it is
+            the champion's, and damaged.
         RuntimeError: If the model could not be loaded for now; a retry may succeed.
     """
     environment = environment or read_environment()
     folder = registry_dir(sample_name, environment)
-    wanted = _promotion_of(sample_name, files.read_history(folder), decision)
+    wanted = _promotion_of(sample_name, files.read_history(folder), decision, environment)
     try:
         model = _replayed(environment.work_dir, wanted.candidate, wanted.model)
     except DataError as error:
+        told = without_advice(error, environment.work_dir / wanted.candidate.model)
         raise DataError(
-            f"decision {decision} of {sample_name} cannot be rolled back to: {error}; the champion stays"
+            f"decision {decision} of {sample_name} cannot be rolled back to: {told}; the champion stays"
         ) from error
     with files.writing(folder) as entries:
-        wanted = _promotion_of(sample_name, entries, decision)
+        wanted = _promotion_of(sample_name, entries, decision, environment)
         entry = files.append(
             folder,
             entries,

@@ -175,6 +175,12 @@ def _name_history(found: References, entries: Sequence[Entry], work_dir: Path) -
             found.name([entry.judged.judgement], OF_JUDGEMENT)
 
 
+def _decided(entries: Sequence[Entry]) -> set[tuple[str, str]]:
+    """Return about which judgement of which run a history has a decision."""
+    decisions = (entry for entry in entries if isinstance(entry, Decision))
+    return {(run_folder(one.candidate.run_id), one.judged.judgement) for one in decisions}
+
+
 def _name_lone_reports(found: References, environment: Environment) -> None:
     """Note what reports name whose run has no folder here: it was removed, or is of another data root."""
     for report_dir, _ in report_folders(environment.reports_dir):
@@ -249,8 +255,9 @@ def find_references(environment: Environment, keep_runs: int | None) -> Referenc
     found.runs = {run.folder: run for runs in by_group.values() for run in runs}
     for _, entries in histories:
         _name_history(found, entries, work_dir)
-    for runs in by_group.values():
-        for run, why in iter_kept(runs, keep_runs):
+    decided = {name: _decided(entries) for name, entries in histories}
+    for group, runs in by_group.items():
+        for run, why in iter_kept(runs, keep_runs, decided.get(group.name, set())):
             _keep_run(found, run, why, work_dir)
             for sample, folder in _compared(found, run) if run.group == COMPARISON else ():
                 if compared := found.runs.get(work_dir / "samples" / sample / "runs" / folder):

@@ -9,17 +9,26 @@ How a champion comes to its place is in `runs/promotion.py`. Plain files, `regis
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from cdiscount_tasks.artifacts.manifest import read_manifest
+from cdiscount_tasks.artifacts.manifest import read_manifest, without_advice
 from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.runs import history as files
-from cdiscount_tasks.runs.decisions import Candidate, Decision, Entry, Promotion, RecordedModel, last_promotion
+from cdiscount_tasks.runs.decisions import (
+    Candidate,
+    Decision,
+    Entry,
+    Promotion,
+    RecordedModel,
+    last_promotion,
+    promotions,
+)
 from cdiscount_tasks.runs.run import Run
 from cdiscount_tasks.settings.environment import Environment, check_data_folder, read_environment
+from cdiscount_tasks.settings.sample_folder import sample_names
 from cdiscount_tasks.settings.sentences import in_short
 from cdiscount_tasks.stages.inputs import ModelClass
 
@@ -89,6 +98,20 @@ def history(sample_name: str, environment: Environment | None = None) -> list[En
     return files.read_history(registry_dir(sample_name, environment))
 
 
+def _check_known(sample_name: str, environment: Environment) -> None:
+    """Refuse the name of no sample: `None` would say that it has no champion yet.
+
+    Raises:
+        ConfigError: Names those there are.
+    """
+    known, has = sample_names(environment.samples_dir), registered_samples(environment)
+    if sample_name not in {*known, *has}:
+        raise ConfigError(
+            f"the sample is {in_short(sample_name)}, expected one that has a champion or a history "
+            f"({', '.join(has) or 'none has'}) or a YAML in {environment.samples_dir} ({', '.join(known) or 'none'})"
+        )
+
+
 def candidate_of(run: Run) -> Candidate:
     """Return what a run offers, once it has a model and an evaluation."""
     root, folders = run.environment.work_dir, run.folders()
@@ -136,6 +159,26 @@ def check_model(work_dir: Path, candidate: Candidate, recorded: RecordedModel | 
     return found
 
 
+def _way_out(sample_name: str, entries: Sequence[Entry], environment: Environment) -> str:
+    """Say what to do about a champion that cannot be used: roll back to the newest earlier one that can, if any."""
+    *earlier, now = promotions(entries)
+    others = {one.candidate.model: one for one in earlier if one.candidate.model != now.candidate.model}
+    for one in sorted(others.values(), key=lambda one: one.number, reverse=True):
+        try:
+            check_model(environment.work_dir, one.candidate, one.model)
+        except (DataError, OSError):
+            continue
+        return (
+            "put its folder back from a backup, or roll back to the newest earlier champion that is whole: "
+            f"`make champion SAMPLE={sample_name} BACK_TO={one.number}`"
+        )
+    those = "none of the earlier ones is whole either" if others else "there is no earlier one to roll back to"
+    return (
+        f"put its folder back from a backup: {those}. Without a backup, move {registry_dir(sample_name, environment)} "
+        "out of the registry: the next run is then judged as the first one, and looks at test products are counted anew"
+    )
+
+
 def verdict_of(promotion: Promotion) -> str:
     """Return the verdict of the judgement by which a champion was promoted."""
     return promotion.judged.verdict if isinstance(promotion, Decision) else promotion.verdict
@@ -149,12 +192,15 @@ def champion(sample_name: str, environment: Environment | None = None) -> Champi
         environment: Where things are; None: as the environment variables say.
 
     Raises:
+        ConfigError: If there is no such sample; names those there are.
         DataError: If the registry is damaged, or the model is missing, changed or of other classes.
         OSError: If a file cannot be read for now.
     """
     environment = environment or read_environment()
-    promotion = last_promotion(history(sample_name, environment))
+    entries = history(sample_name, environment)
+    promotion = last_promotion(entries)
     if promotion is None:
+        _check_known(sample_name, environment)
         return None
     candidate, root = promotion.candidate, environment.work_dir
     try:
@@ -162,8 +208,7 @@ def champion(sample_name: str, environment: Environment | None = None) -> Champi
     except DataError as error:
         raise DataError(
             f"the champion of {sample_name} (decision {promotion.number}, run {candidate.run_id}) cannot be used: "
-            f"{error}; put the folder back, or roll back to an earlier champion: `make champion SAMPLE={sample_name}` "
-            "lists them"
+            f"{without_advice(error, root / candidate.model)}; {_way_out(sample_name, entries, environment)}"
         ) from error
     return Champion(
         sample_name=sample_name,

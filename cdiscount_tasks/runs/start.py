@@ -23,6 +23,7 @@ from cdiscount_tasks.runs.categories import check_categories, indexed_categories
 from cdiscount_tasks.runs.folders import run_folder
 from cdiscount_tasks.runs.input_files import input_files, tell_unread_fixes
 from cdiscount_tasks.runs.run import FIXES_COPY, NAMES_COPY, SPLIT_COPY, Run, open_run, sources_named
+from cdiscount_tasks.runs.warm_start import choose_start
 from cdiscount_tasks.settings.environment import (
     PROJECT_DIR,
     Environment,
@@ -32,7 +33,7 @@ from cdiscount_tasks.settings.environment import (
     fault_of,
     read_environment,
 )
-from cdiscount_tasks.settings.run import PriceConfig, RunConfig, training_config
+from cdiscount_tasks.settings.run import PriceConfig, RunConfig, StartedFrom, training_config
 from cdiscount_tasks.settings.sample import DrawConfig, LabelConfig, LabelRules, SampleConfig, read_sample
 from cdiscount_tasks.settings.training import TrainingConfig
 from cdiscount_tasks.settings.words import log_config
@@ -91,7 +92,7 @@ def check_catalogue(environment: Environment) -> Path:
 def _check_machine(sample: SampleConfig, training: TrainingConfig, environment: Environment) -> None:
     """Refuse at once what the learning tasks could not do hours later."""
     backbone_of(training, environment.weights_dir)
-    if training.weights == "none":
+    if training.weights != "imagenet":
         tell_reference(environment.weights_dir)
     if environment.tensorboard_dir is not None:
         check_tensorboard(environment.tensorboard_dir)
@@ -109,6 +110,7 @@ class _Wanted(NamedTuple):
     sample: SampleConfig
     preset: str
     training: TrainingConfig
+    started_from: StartedFrom | None
     catalogue_path: Path
 
 
@@ -121,7 +123,8 @@ def _read_settings(
     training = training_config(sample, preset, overrides)
     check_folders(environment)
     _check_machine(sample, training, environment)
-    return _Wanted(sample, preset, training, check_catalogue(environment))
+    catalogue_path = check_catalogue(environment)
+    return _Wanted(sample, preset, training, choose_start(sample_name, training, environment), catalogue_path)
 
 
 def _copy_inputs(sample: SampleConfig, environment: Environment, run_dir: Path) -> dict[str, Path]:
@@ -177,6 +180,7 @@ def _decide(
         ),
         labels=LabelConfig(categories=categories, **{rule: getattr(sample, rule) for rule in LabelRules.model_fields}),
         training=wanted.training,
+        started_from=wanted.started_from,
         catalogue_path=str(wanted.catalogue_path),
         catalogue_fingerprint=fingerprint(wanted.catalogue_path),
         max_rejected_share=environment.max_rejected_share,

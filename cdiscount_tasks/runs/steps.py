@@ -124,17 +124,19 @@ def _audit(run: Run, at: Folders) -> Plan:
 
 
 def _model(run: Run, at: Folders) -> Plan:
+    from cdiscount_tasks.runs.warm_start import previous_model
     from cdiscount_tasks.stages import model
 
     inputs, training = (at["sample"], at["labels"]), run.config.training
-    starts_from = at["features"] if training.weights != "none" else None
-    stopped = run.stopped_after_epoch
+    previous = previous_model(run)
+    features = at["features"] if training.weights == "imagenet" else None
+    starts_from, stopped = previous.model_dir if previous else features, run.stopped_after_epoch
 
     def make() -> Mapping[str, Any]:
         note_training(run.run_dir, model.training_folder(*inputs, starts_from, run.artifacts_dir, training))
-        pretrained, tensorboard_dir = run.pretrained(starts_from), run.environment.tensorboard_dir
+        start, tensorboard_dir = previous or run.pretrained(features), run.environment.tensorboard_dir
         note = partial(run.record, "model")
-        return model.train_model(*inputs, pretrained, run.artifacts_dir, training, tensorboard_dir, stopped, note)
+        return model.train_model(*inputs, start, run.artifacts_dir, training, tensorboard_dir, stopped, note)
 
     return Plan(partial(model.model_recipe, *inputs, starts_from, training, stopped), make)
 

@@ -19,6 +19,15 @@ class PriceConfig(Frozen):
     currency: str = "EUR"
 
 
+class StartedFrom(Frozen):
+    """The champion whose weights a training begins with (weights: champion), as it was when the run began."""
+
+    decision: int = Field(ge=1, description="That made it the champion, in the registry.")
+    run_id: str
+    model: str = Field(description="Its model artifact, relative to the data root.")
+    labels: str = Field(description="What it learnt from, relative to the data root.")
+
+
 class RunConfig(Frozen):
     """Everything that decides what a run makes, frozen by its first task in `config.json`."""
 
@@ -29,6 +38,7 @@ class RunConfig(Frozen):
     draw: DrawConfig
     labels: LabelConfig
     training: TrainingConfig
+    started_from: StartedFrom | None = Field(default=None, exclude_if=lambda started: started is None)
     catalogue_path: str
     catalogue_fingerprint: str
     max_rejected_share: float = Field()
@@ -52,7 +62,11 @@ def _refuse_idle(config: TrainingConfig, preset: TrainingConfig) -> None:
         ValueError: With the knob, and what to set instead.
     """
     for knobs, is_idle, way_out in (
-        (_NEEDS_WEIGHTS, config.weights == "none", "without pretrained weights it does nothing; set weights: imagenet"),
+        (
+            _NEEDS_WEIGHTS,
+            config.weights != "imagenet",
+            "without pretrained weights it does nothing; set weights: imagenet",
+        ),
         (_NEEDS_TUNING, config.fine_tune_epochs == 0, "without tuning it does nothing; set fine_tune_epochs"),
     ):
         idle = [knob for knob in knobs if is_idle and getattr(config, knob) != getattr(preset, knob)]

@@ -17,7 +17,7 @@ from cdiscount_tasks.settings.strict_yaml import read_yaml, shown_path
 from cdiscount_tasks.settings.training import TrainingConfig
 
 REFUSED_SAMPLE_NAMES = frozenset(
-    {"catalogue", "comparison", "sample_comparison", "predictions", "clean_up", "index", "demo"}
+    {"catalogue", "comparison", "sample_comparison", "predictions", "roll_back", "clean_up", "index", "demo"}
 )
 """Names that folders, pages or DAGs of the project itself carry."""
 

@@ -22,10 +22,12 @@ class TrainingConfig(Frozen):
         description=" ".join(f"{name}: {what}." for name, what in FROM_SCRATCH.items()) + " "
         "The others are those of keras.applications, and may start from pretrained weights.",
     )
-    weights: Literal["none", "imagenet"] = Field(
+    weights: Literal["none", "imagenet", "champion"] = Field(
         default="none",
         description="What the network starts from. imagenet: pretrained weights (a network of keras.applications). Its "
-        "features are computed once, a classifying layer learns from them, then the network itself may be tuned.",
+        "features are computed once, a classifying layer learns from them, then the network itself may be tuned. "
+        "champion: the weights of the sample's champion, all of which go on learning; network, image_size and "
+        "categories must be the champion's, and learning_rate should be a tenth of that of a first training.",
     )
     image_size: int = Field(
         default=96,
@@ -87,12 +89,12 @@ class TrainingConfig(Frozen):
 
     @model_validator(mode="after")
     def _weights_fit_the_network(self) -> Self:
-        if self.weights != "none" and self.network not in BACKBONES:
+        if self.weights == "imagenet" and self.network not in BACKBONES:
             raise ValueError(
                 f"weights is {self.weights!r}, but {self.network} has no pretrained weights; take one of "
                 f"{', '.join(sorted(BACKBONES))}, or weights: none"
             )
-        if self.fine_tune_epochs and self.weights == "none":
+        if self.fine_tune_epochs and self.weights != "imagenet":
             raise ValueError(
                 f"fine_tune_epochs is {self.fine_tune_epochs}, but only pretrained weights are fine-tuned; "
                 "set weights: imagenet, or fine_tune_epochs: 0"

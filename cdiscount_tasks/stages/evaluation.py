@@ -7,7 +7,7 @@ them; no figures of test.
 import logging
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NotRequired
 
 import numpy as np
 import pandas as pd
@@ -37,6 +37,7 @@ from cdiscount_tasks.tables.schemas import (
     NUM_TOP_CLASSES,
     prediction_schema,
 )
+from cdiscount_tasks.tables.seen_before import is_known, read_seen_before
 from cdiscount_tasks.vocabulary import TEST, TRAIN, VALIDATION
 
 logger = logging.getLogger(__name__)
@@ -51,7 +52,9 @@ _KEY_COLUMNS = ["split", "group_id", "class_index", "conflicted"]
 class EvaluationResult(Result):
     """What was predicted; accuracies here are only a first look, the report has them with intervals.
 
-    num_activation_maps is None where the network has no feature map of at least 7 x 7 places.
+    Attributes:
+        num_activation_maps: None where the network has no feature map of at least 7 x 7 places.
+        num_left_out: Products that the model knows through the one that it began with; missing where there are none.
     """
 
     num_test_products: int
@@ -59,6 +62,7 @@ class EvaluationResult(Result):
     test_product_accuracy: float
     num_activation_maps: int | None
     device: str
+    num_left_out: NotRequired[int]
 
 
 def _with_probabilities(rows: pd.DataFrame, probabilities: np.ndarray) -> pd.DataFrame:
@@ -143,11 +147,13 @@ class _Judged(NamedTuple):
         products: Columns product_id, split, group_id, class_index, conflicted, num_images; all of validation and test.
         images: Columns product_id, image_number, split, group_id, class_index, conflicted; theirs.
         num_classes: Number of classes.
+        num_left_out: Products that the model knows through the one that it began with, which no accuracy counts.
     """
 
     products: pd.DataFrame
     images: pd.DataFrame
     num_classes: int
+    num_left_out: int
 
     @property
     def product_of_image(self) -> np.ndarray:
@@ -166,11 +172,13 @@ def _read_judged(labels_dir: Path, model_dir: Path) -> _Judged:
     if not classes["category_id"].equals(learnt["category_id"]):
         raise DataError(f"{model_dir}: was trained for other classes than {labels_dir} has; train it again")
     products = read_table(labels_dir / "products.parquet", LABEL_PRODUCTS).to_pandas()
-    products = products.loc[products["split"] != TRAIN, ["product_id", *_KEY_COLUMNS]].reset_index(drop=True)
+    is_seen = is_known(products, read_seen_before(model_dir))
+    products = products.loc[(products["split"] != TRAIN) & ~is_seen, ["product_id", *_KEY_COLUMNS]]
+    products = products.reset_index(drop=True)
     images = read_table(labels_dir / "images.parquet", LABEL_IMAGES).to_pandas()
-    images = images.loc[images["split"] != TRAIN, ["product_id", "image_number"]]
+    images = images.loc[images["product_id"].isin(products["product_id"]), ["product_id", "image_number"]]
     images = images.join(products.set_index("product_id")[_KEY_COLUMNS], on="product_id")
-    judged = _Judged(products, images, classes.num_rows)
+    judged = _Judged(products, images, classes.num_rows, int(is_seen.sum()))
     num_images = np.bincount(judged.product_of_image, minlength=len(products))
     return judged._replace(products=products.assign(num_images=num_images))
 
@@ -201,9 +209,11 @@ def _tested(products: pd.DataFrame, of_products: np.ndarray) -> pd.DataFrame:
     return answered[answered["split"] == TEST]
 
 
-def _first_look(tested: pd.DataFrame, num_test_images: int) -> dict[str, float]:
+def _first_look(tested: pd.DataFrame, judged: _Judged) -> dict[str, float]:
     right = tested["predicted"] == tested["class_index"]
-    counts = {"num_test_products": len(tested), "num_test_images": num_test_images}
+    num_images = int((judged.images["split"] == TEST).sum())
+    left_out = {"num_left_out": judged.num_left_out} if judged.num_left_out else {}
+    counts = {"num_test_products": len(tested), "num_test_images": num_images, **left_out}
     return {**counts, "test_product_accuracy": float(right.mean())}
 
 
@@ -255,7 +265,6 @@ def evaluate_model(sample_dir: Path, labels_dir: Path, model_dir: Path, artifact
         tested = _tested(products, of_products)
         mistaken = choices.choose_shown(tested).mistaken
         num_maps = _write_activation_maps(network, pictures, images, mistaken, part_dir / "activation_maps.parquet")
-        num_images = int((images["split"] == TEST).sum())
-        return Made({**_first_look(tested, num_images), "num_activation_maps": num_maps, "device": device.name})
+        return Made({**_first_look(tested, judged), "num_activation_maps": num_maps, "device": device.name})
 
     return make(EvaluationResult, evaluation_recipe(sample_dir, labels_dir, model_dir), artifacts_dir, write)

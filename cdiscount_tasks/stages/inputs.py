@@ -34,6 +34,22 @@ class Pretrained(NamedTuple):
     features_dir: Path
 
 
+class PreviousModel(NamedTuple):
+    """The model whose weights a training begins with: finished artifacts, and whose it was.
+
+    Attributes:
+        model_dir: Its model.
+        labels_dir: The labels that it was trained on.
+        run_id: Of its run.
+        decision: That made it the champion.
+    """
+
+    model_dir: Path
+    labels_dir: Path
+    run_id: str
+    decision: int
+
+
 class Reviews(NamedTuple):
     """What people have looked at: their fixes, and the lists of suspects that these name, as the run found them.
 

@@ -18,24 +18,24 @@ from typing import TYPE_CHECKING, NotRequired
 import numpy as np
 import pandas as pd
 
-from cdiscount_tasks.artifacts.hashes import hash_file
-from cdiscount_tasks.artifacts.json_files import write_json
+from cdiscount_tasks.artifacts.json_files import read_json, write_json
 from cdiscount_tasks.artifacts.make import Result, make
-from cdiscount_tasks.artifacts.manifest import read_manifest
 from cdiscount_tasks.artifacts.publish import Made
 from cdiscount_tasks.artifacts.recipe import Recipe, versions
 from cdiscount_tasks.errors import DataError, DivergedError
 from cdiscount_tasks.learning.pictures.images import RESIZE_RULE
 from cdiscount_tasks.learning.pictures.inputs import Inputs, hold_images
 from cdiscount_tasks.machine.gpus import prepare_device
-from cdiscount_tasks.machine.weights import PUBLISHED
 from cdiscount_tasks.settings.environment import check_tensorboard
 from cdiscount_tasks.settings.training import TrainingConfig
-from cdiscount_tasks.stages.inputs import Pretrained
+from cdiscount_tasks.stages.inputs import PreviousModel
+from cdiscount_tasks.stages.starts import Start, check_start, origin_of, starts_from
 from cdiscount_tasks.tables.features import read_features
 from cdiscount_tasks.tables.parquet import read_table, write_table
 from cdiscount_tasks.tables.sample_images import SampleImages, rows_of
-from cdiscount_tasks.tables.schemas import CLASSES, HISTORY, LABEL_IMAGES, LABEL_PRODUCTS
+from cdiscount_tasks.tables.schemas import CLASSES, HISTORY
+from cdiscount_tasks.tables.seen_before import read_seen, write_seen_before
+from cdiscount_tasks.tables.training_labels import read_class_names, read_split_rows
 from cdiscount_tasks.vocabulary import CLASS_NAMES, TRAIN, VALIDATION
 
 if TYPE_CHECKING:  # importing Keras takes ten seconds, for nothing where the model exists already
@@ -80,33 +80,26 @@ class _Stopped(Exception):  # noqa: N818 - an answer, not a fault
         self.result = result
 
 
-def _read_split(sample_dir: Path, labels_dir: Path, split: str, image_size: int, spill_dir: Path) -> "SplitImages":
+def _read_split(
+    sample_dir: Path, labels_dir: Path, split: str, image_size: int, spill_dir: Path, start: Start
+) -> "SplitImages":
     """Read which images a split has; `spill_dir` takes the pixels that are too many for the memory."""
     from cdiscount_tasks.learning.networks.phases import SplitImages
 
-    images = read_table(labels_dir / "images.parquet", LABEL_IMAGES).to_pandas()
-    products = read_table(labels_dir / "products.parquet", LABEL_PRODUCTS).to_pandas().set_index("product_id")
-    places = np.flatnonzero(images["learnt"] if split == TRAIN else images["split"] == split)
-    chosen = images.iloc[places]
-    classes = products["train_class_index" if split == TRAIN else "class_index"]
+    seen = read_seen(start.model_dir, start.labels_dir) if isinstance(start, PreviousModel) else None
+    found = read_split_rows(labels_dir, split, seen)
+    if len(found.places) == 0:
+        raise DataError(
+            f"{labels_dir}: no image of the {split} split is left that the champion has not learnt from; set weights: "
+            "none or imagenet"
+        )
 
     def hold() -> Inputs:
-        rows = rows_of(sample_dir, chosen["product_id"].to_numpy(), chosen["image_number"].to_numpy())
+        rows = rows_of(sample_dir, found.product_ids, found.image_numbers)
         return hold_images(partial(SampleImages, sample_dir), rows, image_size, spill_dir)
 
-    return SplitImages(
-        places=places,
-        class_index=chosen["product_id"].map(classes).to_numpy(np.int64),
-        product=pd.factorize(chosen["product_id"])[0].astype(np.int64),
-        hold=hold,
-    )
-
-
-def _class_names(labels_dir: Path) -> list[str]:
-    """Return what each class is called, by class index; its id stands behind a name, which others may share."""
-    classes = read_table(labels_dir / "classes.parquet", CLASSES).to_pylist()
-    named = [(str(row["level3"]).strip(), str(row["category_id"])) for row in classes]
-    return [f"{name} ({category_id})" if name not in ("", category_id) else category_id for name, category_id in named]
+    product = pd.factorize(found.product_ids)[0].astype(np.int64)
+    return SplitImages(places=found.places, class_index=found.class_index, product=product, hold=hold)
 
 
 def _set_up(
@@ -116,21 +109,25 @@ def _set_up(
     training_dir: Path,
     tensorboard_dir: Path | None,
     ends_after: int | None,
+    start: Start,
 ) -> "Training":
     device = prepare_device(config.seed, config.gpus, config.precision)
     from cdiscount_tasks.learning.networks.phases import Places, Training  # after the device is set up
 
     num_classes = read_table(labels_dir / "classes.parquet", CLASSES).num_rows
     learnt, judged = (
-        _read_split(sample_dir, labels_dir, split, config.image_size, training_dir) for split in (TRAIN, VALIDATION)
+        _read_split(sample_dir, labels_dir, split, config.image_size, training_dir, start)
+        for split in (TRAIN, VALIDATION)
     )
     return Training((learnt, judged), num_classes, config, device, Places(training_dir, tensorboard_dir, ends_after))
 
 
-def _train(training: "Training", pretrained: Pretrained | None) -> "keras.Model":
-    if pretrained is None:
+def _train(training: "Training", start: Start) -> "keras.Model":
+    if start is None:
         return training.from_scratch()
-    return training.transfer(pretrained.weights_path, partial(read_features, pretrained.features_dir))
+    if isinstance(start, PreviousModel):
+        return training.go_on_from(start.model_dir / "model.keras", read_json(start.model_dir / "input.json"))
+    return training.transfer(start.weights_path, partial(read_features, start.features_dir))
 
 
 def _write_model(
@@ -138,7 +135,7 @@ def _write_model(
     training: "Training",
     network: "keras.Model",
     labels_dir: Path,
-    pretrained: Pretrained | None,
+    start: Start,
     config: TrainingConfig,
 ) -> Made:
     from cdiscount_tasks.learning.networks.build import without_training
@@ -146,9 +143,11 @@ def _write_model(
     without_training(network).save(part_dir / "model.keras")
     write_table(part_dir / "history.parquet", training.history(), HISTORY)
     shutil.copyfile(labels_dir / "classes.parquet", part_dir / "classes.parquet")
-    write_json(part_dir / CLASS_NAMES, _class_names(labels_dir))
+    write_json(part_dir / CLASS_NAMES, read_class_names(labels_dir))
+    if isinstance(start, PreviousModel):
+        write_seen_before(part_dir, start.model_dir, start.labels_dir)
     contract = {"image_size": config.image_size, "channels": 3, "dtype": "uint8", "resize": RESIZE_RULE}
-    write_json(part_dir / "input.json", {**contract, "weights": _origin_of(config, pretrained)})
+    write_json(part_dir / "input.json", {**contract, "weights": origin_of(config, start)})
     return Made({"network": config.network, "num_parameters": int(network.count_params()), **training.figures()})
 
 
@@ -163,47 +162,10 @@ def _removed_when_over(training_dir: Path) -> Iterator[None]:
     shutil.rmtree(training_dir, ignore_errors=True)
 
 
-def _origin_of(config: TrainingConfig, pretrained: Pretrained | None) -> dict[str, str] | None:
-    """Return whose weights a model began with."""
-    if pretrained is None:
-        return None
-    published = PUBLISHED[config.network]
-    return {
-        "trained_on": "ImageNet",
-        "file": pretrained.weights_path.name,
-        "xxh3_128": hash_file(pretrained.weights_path),
-        "source": published.source,
-        "licence": published.licence,
-    }
-
-
-def _check_pretrained(
-    pretrained: Pretrained | None, sample_dir: Path, labels_dir: Path, config: TrainingConfig
-) -> None:
-    """Refuse features of other pictures or weights: a head learnt on them fits another network than it is put on."""
-    if (config.weights != "none") != (pretrained is not None):
-        raise ValueError(f"weights is {config.weights!r} and pretrained is {pretrained}: one goes with the other")
-    if pretrained is None:
-        return
-    manifest = read_manifest(pretrained.features_dir)
-    found = {**manifest["config"], **manifest["inputs"], "weights": manifest["result"]["weights_xxh3_128"]}
-    wanted = {
-        **{knob: getattr(config, knob) for knob in manifest["config"]},
-        **{name: read_manifest(path)["identity"] for name, path in (("sample", sample_dir), ("labels", labels_dir))},
-        "weights": hash_file(pretrained.weights_path),
-    }
-    others = [name for name in wanted if found.get(name) != wanted[name]]
-    if others:
-        raise DataError(
-            f"{pretrained.features_dir}: was extracted with another {', '.join(others)} than this training has (its "
-            f"weights: {pretrained.weights_path}); clear the task extract_features and run on from there"
-        )
-
-
 def model_recipe(
     sample_dir: Path,
     labels_dir: Path,
-    features_dir: Path | None,
+    starts_from: Path | None,
     config: TrainingConfig,
     stopped_after_epoch: int | None = None,
 ) -> Recipe:
@@ -212,31 +174,32 @@ def model_recipe(
     Args:
         sample_dir: Finished sample artifact.
         labels_dir: Finished labels artifact.
-        features_dir: What a transfer starts from; None: it is trained from scratch.
+        starts_from: The features of a transfer, or the champion's model; None: it is trained from scratch.
         config: The preset's knobs.
         stopped_after_epoch: The epoch after which it is stopped; None: it ends by itself.
     """
+    begins = {"champion" if config.weights == "champion" else "features": starts_from} if starts_from else {}
     stopped = {} if stopped_after_epoch is None else {"stopped_after_epoch": stopped_after_epoch}
     return Recipe(
         stage="model",
         version=VERSION,
         config=config.model_dump(mode="json") | stopped,
-        inputs={"sample": sample_dir, "labels": labels_dir} | ({"features": features_dir} if features_dir else {}),
+        inputs={"sample": sample_dir, "labels": labels_dir, **begins},
         libraries=versions("keras", "tensorflow", "pillow"),
     )
 
 
 def training_folder(
-    sample_dir: Path, labels_dir: Path, features_dir: Path | None, artifacts_dir: Path, config: TrainingConfig
+    sample_dir: Path, labels_dir: Path, starts_from: Path | None, artifacts_dir: Path, config: TrainingConfig
 ) -> Path:
     """Return where a training's checkpoints are while it runs, and how far it is; the file `stop` there ends it."""
-    return model_recipe(sample_dir, labels_dir, features_dir, config).dir_in(artifacts_dir).with_suffix(".training")
+    return model_recipe(sample_dir, labels_dir, starts_from, config).dir_in(artifacts_dir).with_suffix(".training")
 
 
 def train_model(
     sample_dir: Path,
     labels_dir: Path,
-    pretrained: Pretrained | None,
+    start: Start,
     artifacts_dir: Path,
     config: TrainingConfig,
     tensorboard_dir: Path | None = None,
@@ -248,7 +211,8 @@ def train_model(
     Args:
         sample_dir: Finished sample artifact: the pictures.
         labels_dir: Finished labels artifact: splits and classes.
-        pretrained: What a transfer starts from; None: the network is trained from scratch.
+        start: What a transfer starts from, or the champion whose weights are learnt on from; None: the network is
+            trained from scratch.
         artifacts_dir: Where the model artifact will stand, named by its key; its checkpoints lie beside it meanwhile.
         config: The preset's knobs.
         tensorboard_dir: Where TensorBoard's logs go; None: nowhere.
@@ -268,8 +232,8 @@ def train_model(
     """
     if tensorboard_dir is not None:
         check_tensorboard(tensorboard_dir)
-    _check_pretrained(pretrained, sample_dir, labels_dir, config)
-    inputs = sample_dir, labels_dir, pretrained.features_dir if pretrained else None
+    check_start(start, sample_dir, labels_dir, config)
+    inputs = sample_dir, labels_dir, starts_from(start)
     training_dir = training_folder(*inputs, artifacts_dir, config)
 
     def find_or_make(ended_after: int | None, write: Callable[[Path], Made]) -> ModelResult:
@@ -277,9 +241,9 @@ def train_model(
 
     def write(part_dir: Path) -> Made:
         began = time.monotonic()
-        training = _set_up(sample_dir, labels_dir, config, training_dir, tensorboard_dir, stopped_after_epoch)
-        network = _train(training, pretrained)
-        save = partial(_write_model, training=training, network=network, labels_dir=labels_dir, pretrained=pretrained,
+        training = _set_up(sample_dir, labels_dir, config, training_dir, tensorboard_dir, stopped_after_epoch, start)
+        network = _train(training, start)
+        save = partial(_write_model, training=training, network=network, labels_dir=labels_dir, start=start,
                        config=config)  # fmt: skip
         if training.stopped_after_epoch == stopped_after_epoch:
             return save(part_dir)

@@ -8,7 +8,7 @@ import pandas as pd
 
 from cdiscount_tasks.tables import parquet, schemas
 from cdiscount_tasks.tables.predictions import read_answers
-from cdiscount_tasks.vocabulary import TEST, TRAIN, VALIDATION
+from cdiscount_tasks.tables.seen_before import is_known, read_seen, read_seen_before
 
 
 class Judged(Protocol):
@@ -25,10 +25,6 @@ class Judged(Protocol):
     @property
     def evaluation_dir(self) -> Path:
         """Of its answers."""
-
-
-_LEARNT_BEFORE = {VALIDATION: (TRAIN,), TEST: (TRAIN, VALIDATION)}
-"""By the split that is judged: which splits a model has seen of its own products before."""
 
 
 def category_ids_of(folder: Path) -> list[int]:
@@ -52,8 +48,9 @@ def _answered(model: Judged, products: pd.DataFrame) -> pd.Series:
 def read_common_products(challenger: Judged, others: Mapping[str, Judged], split: str) -> pd.DataFrame:
     """Read what every model says of the products of a split.
 
-    Left out are products of a group from which one of the other models learnt (for test, validated on, too), products
-    that one of them was not asked about, and those of a category that one of them does not know.
+    Left out are products of a group from which one of the models learnt (for test, validated on, too), itself or
+    through the model whose weights it began with; products that one of them was not asked about, and those of a
+    category that one of them does not know.
 
     Args:
         challenger: Its labels say split, group and category of each product.
@@ -70,15 +67,12 @@ def read_common_products(challenger: Judged, others: Mapping[str, Judged], split
     columns = ["product_id", "group_id", "category_id", "split"]
     path = challenger.labels_dir / "products.parquet"
     labels = parquet.read_table(path, schemas.LABEL_PRODUCTS, columns).to_pandas()
-    products = labels[labels["split"] == split].set_index("product_id").sort_index()
+    is_seen = is_known(labels, read_seen_before(challenger.model_dir))
     known = set(category_ids_of(challenger.model_dir))
     for model in others.values():
         known &= set(category_ids_of(model.model_dir))
-        if model.labels_dir != challenger.labels_dir:
-            own = parquet.read_table(model.labels_dir / "products.parquet", schemas.LABEL_PRODUCTS, columns).to_pandas()
-            seen = own.loc[own["split"].isin(_LEARNT_BEFORE[split]), "product_id"]
-            seen_groups = labels.loc[labels["product_id"].isin(seen), "group_id"]
-            products = products[~products["group_id"].isin(seen_groups)]
+        is_seen |= is_known(labels, read_seen(model.model_dir, model.labels_dir))
+    products = labels[(labels["split"] == split) & ~is_seen].set_index("product_id").sort_index()
     products = products[products["category_id"].isin(known)]
     answers = {f"answer_{name}": _answered(one, products) for name, one in {"challenger": challenger, **others}.items()}
     found = products.drop(columns="split").assign(**answers).dropna(subset=list(answers))

@@ -113,6 +113,12 @@ ACTIVATION_MAPS = pa.schema(
         pa.field("values", pa.list_(pa.float32()), nullable=False),
     ]
 )
+SEEN_BEFORE = pa.schema(
+    [
+        pa.field("product_id", pa.int64(), nullable=False),
+        pa.field("split", pa.string(), nullable=False),
+    ]
+)
 HISTORY = pa.schema(
     [
         pa.field("phase", pa.string(), nullable=False),

@@ -112,6 +112,23 @@ def comparison_page(environment: Environment) -> str:
     return _page("Samples compared", purpose, steps, environment, facts)
 
 
+def roll_back_page(environment: Environment) -> str:
+    """Return the page of the roll back's DAG."""
+    steps = [
+        "- Press **Trigger**, choose the sample and the number of the decision whose model is to be the champion "
+        "again, and say why. Without a number the log of *Roll back* lists the decisions that can be chosen.",
+    ]
+    facts = [
+        "- **Before the champion changes**, a fresh process loads the model's file and repeats recorded answers. If it "
+        "cannot, the champion stays.",
+        "- **A later run** is judged against the champion that it finds: one that beats it takes its place again. To "
+        "stop that, pause the sample's DAG, or set `promotion: {approval: required}` in its YAML.",
+        f"- **The history** is in `{environment.work_dir / 'registry'}`. In a terminal: `make champion SAMPLE=wine`.",
+    ]
+    purpose = "Makes an earlier champion of a sample the champion again: the one action that undoes a promotion."
+    return _page("Roll back", purpose, steps, environment, facts)
+
+
 def clean_up_page(environment: Environment) -> str:
     """Return the page of the clean-up's DAG."""
     kept = "all that have a report" if environment.keep_runs is None else f"the newest {environment.keep_runs}"

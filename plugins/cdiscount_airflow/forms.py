@@ -51,8 +51,9 @@ _KEPT = ("enum", "minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum")
 def _settings_of(preset: TrainingConfig) -> str:
     """Say a preset's settings in few words."""
     size = f"{preset.network}, {preset.image_size} px"
-    if preset.weights == "none":
-        return f"{size}, up to {preset.epochs} epochs"
+    if preset.weights != "imagenet":
+        begins = ", begins with the champion's weights" if preset.weights == "champion" else ""
+        return f"{size}{begins}, up to {preset.epochs} epochs"
     tuned = f"tuned for {preset.fine_tune_epochs} epochs" if preset.fine_tune_epochs else "not tuned"
     return f"{size}, pretrained on {preset.weights}, {tuned}"
 
@@ -141,7 +142,12 @@ def params_of(sample: SampleConfig, environment: Environment) -> dict[str, Param
     }
 
 
-def _check_keys(conf: Mapping[str, Any] | None, known: Sequence[str]) -> None:
+def check_keys(conf: Mapping[str, Any] | None, known: Sequence[str]) -> None:
+    """Refuse a conf with a key that is no setting, which Airflow would take and ignore.
+
+    Raises:
+        ConfigError: If it has one; with the settings that may be meant.
+    """
     for key in conf or {}:
         if key not in known:
             close = difflib.get_close_matches(str(key), known, n=3)
@@ -170,7 +176,7 @@ def overrides_of(params: Mapping[str, Any], conf: Mapping[str, Any] | None) -> d
     Raises:
         ConfigError: If conf has a key that the form does not have.
     """
-    _check_keys(conf, ["preset", *KNOBS])
+    check_keys(conf, ["preset", *KNOBS])
     return {name: params[name] for name in KNOBS if params.get(name) is not None}
 
 
@@ -229,7 +235,7 @@ def comparison_settings(params: Mapping[str, Any], conf: Mapping[str, Any] | Non
     Raises:
         ConfigError: If conf has a key that the form does not have.
     """
-    _check_keys(conf, SETTINGS)
+    check_keys(conf, SETTINGS)
     choices = {"products_per_category": params["products_per_category"]}
     return {"samples": params["samples"], "runs": params["runs"], "random_choices": choices}
 
@@ -277,5 +283,5 @@ def clean_up_settings(params: Mapping[str, Any], conf: Mapping[str, Any] | None)
     Raises:
         ConfigError: If conf has a key that the form does not have.
     """
-    _check_keys(conf, _CLEAN_UP)
+    check_keys(conf, _CLEAN_UP)
     return {name: params[name] for name in _CLEAN_UP}

@@ -30,7 +30,7 @@ STORY = [
     "ask_approver",
     "promote_model",
 ]
-OTHER_DAGS = {"cdiscount_catalogue", "cdiscount_clean_up", "cdiscount_sample_comparison"}
+OTHER_DAGS = {"cdiscount_catalogue", "cdiscount_clean_up", "cdiscount_roll_back", "cdiscount_sample_comparison"}
 
 
 def ids_in_order(dag):
@@ -130,6 +130,8 @@ def test_a_model_is_promoted_after_its_report_and_after_a_person_was_asked(proje
     assert promotes.upstream_task_ids == {"ask_approver"}
     assert {dag.get_task(name).pool for name in ("judge_model", "ask_approver", "promote_model")} == {"default_pool"}
     assert [outlet.name for outlet in promotes.outlets] == ["champion_changes_wine"]
+    # The alias registers no asset: without the inlet, the first event of a new sample warns twice that it is unknown.
+    assert [inlet.name for inlet in promotes.inlets] == ["champion_wine"]
 
 
 def test_a_run_that_was_skipped_decides_nothing(project_dags):

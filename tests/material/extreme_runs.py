@@ -21,10 +21,10 @@ from cdiscount_tasks.settings.run import RunConfig
 from cdiscount_tasks.settings.sample import DrawConfig, LabelConfig, SampleConfig, SplitConfig
 from cdiscount_tasks.settings.training import TrainingConfig
 from cdiscount_tasks.stages import audit, evaluation, index, labels, report, sample
-from cdiscount_tasks.stages import model as model_stage
 from cdiscount_tasks.stages.inputs import ComparedRun, LabelFiles, Reviews
 from cdiscount_tasks.tables.parquet import read_table, write_table
 from cdiscount_tasks.tables.schemas import CLASSES, HISTORY
+from cdiscount_tasks.tables.training_labels import read_class_names
 from cdiscount_tasks.vocabulary import CLASS_NAMES, SPLITS
 from tests.material.compared_runs import write_features
 from tests.material.tiny_catalogue import BLUE, GREEN, RED, draw_jpeg, encode
@@ -154,7 +154,7 @@ def publish_model(network, labels_dir: Path, artifacts_dir: Path) -> Path:
 
     def write(part_dir: Path):
         network.save(part_dir / "model.keras")
-        write_json(part_dir / CLASS_NAMES, model_stage._class_names(labels_dir))
+        write_json(part_dir / CLASS_NAMES, read_class_names(labels_dir))
         classes = read_table(labels_dir / "classes.parquet", CLASSES)
         write_table(part_dir / "classes.parquet", classes, CLASSES)
         row = {"train_loss": 1.0, "train_accuracy": 0.5, "validation_loss": 1.0, "validation_accuracy": 0.5}

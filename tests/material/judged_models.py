@@ -70,6 +70,7 @@ def write_model(parent, products, name, categories=KNOWN, names=None):
         (part_dir / "model.keras").write_text(f"the weights of {name}")
         write_json(part_dir / "input.json", CONTRACT)
         parquet.write_table(part_dir / "classes.parquet", _classes(products, categories, names), schemas.CLASSES)
+        return {"network": "small_cnn"}
 
     return _make(parent, "model", name, write)
 

@@ -45,6 +45,20 @@ def test_the_champion_is_printed_with_since_when_why_and_its_history(environment
     assert "not promoted" in rows[3]
 
 
+def test_why_is_never_cut_in_the_history(environment, monkeypatch, capsys):
+    monkeypatch.setenv("SAMPLE", "wine")
+    why = " ".join(f"reason{number}" for number in range(30))
+    third = make_candidate(environment, "three")
+    promotion.decline(third, judged_as("worse"), expected=2, who="rule", reason=why, environment=environment)
+    assert champion.main() == 0
+    rows = capsys.readouterr().out.splitlines()
+    first = " ".join(f"reason{number}" for number in range(9))
+    (row,) = [number for number, line in enumerate(rows) if line.endswith(first)]
+    at = rows[row].index("reason0")
+    assert " ".join(line[at:] for line in rows[row:]) == why
+    assert {line[:at].strip() for line in rows[row + 1 :]} == {""}
+
+
 def test_a_roll_back_names_the_systems_user_and_the_reason(environment, monkeypatch, capsys):
     for name, value in (("SAMPLE", "wine"), ("BACK_TO", "1"), ("REASON", "bottles"), ("USER", "somebody")):
         monkeypatch.setenv(name, value)

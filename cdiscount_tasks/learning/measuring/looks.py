@@ -33,6 +33,15 @@ def level_of_look(look: int, alpha: float = ALPHA) -> float:
     return 6 * alpha / (math.pi * look) ** 2
 
 
+def interval_percent(level: float) -> str:
+    """Return how often an interval contains the true value whose two ends each have a one-sided level: `93.9 %`.
+
+    Args:
+        level: Of a look, in (0, 0.5).
+    """
+    return f"{100 - float(f'{200 * level:.2g}'):.10g} %"
+
+
 def honest_bound(num_right_promotions: int, num_judged_alone: int = 0, alpha: float = ALPHA) -> float:
     """Return the most that a wrong promotion can be likely by now.
 

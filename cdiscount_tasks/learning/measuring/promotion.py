@@ -31,6 +31,7 @@ from cdiscount_tasks.learning.measuring.looks import (
     GAINS,
     POWER,
     groups_needed,
+    interval_percent,
     level_of_look,
     smallest_gain_seen,
 )
@@ -197,7 +198,8 @@ def _verdict(comparisons: tuple[Comparison, ...]) -> tuple[Verdict, list[str]]:
 def _sentence(one: Comparison) -> str:
     which = "test products" if one.of == "all" else "test products that joined since the last look"
     counts = f"{one.test.num_products:,} {which} in {one.test.num_groups:,} groups"
-    found = f"{_points(one.test.value)}, interval {_points(one.low)} to {_points(one.high)}"
+    interval = f"{interval_percent(one.level)} interval {_points(one.low)} to {_points(one.high)}"
+    found = f"{_points(one.test.value)}, {interval}"
     said = (
         "better"
         if one.test.p_better <= one.level

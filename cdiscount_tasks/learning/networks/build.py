@@ -169,6 +169,18 @@ def without_training(network: keras.Model) -> keras.Model:
     return bare
 
 
+def wake(network: keras.Model, *, pretrained: bool) -> None:
+    """Let all of a published network learn on, also what stayed frozen in the training that made it.
+
+    Args:
+        network: As it was loaded.
+        pretrained: Whether its first training began with pretrained weights, whose batch normalisation stays as it is.
+    """
+    network.trainable = True
+    if pretrained:
+        thaw(network, 1)
+
+
 def thaw(network: keras.Model, share: float) -> int:
     """Let the upper part of a pretrained backbone learn; batch normalisation that was not folded stays frozen.
 

@@ -1,7 +1,7 @@
 """One training of a model, in one phase or two: from scratch, or a classifying layer first and then the network."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,8 +11,9 @@ import numpy as np
 
 from cdiscount_tasks.artifacts.training_folder import is_stop_wanted
 from cdiscount_tasks.learning.networks.batches import Examples
-from cdiscount_tasks.learning.networks.build import build_head, build_network, put_head_on, thaw
+from cdiscount_tasks.learning.networks.build import build_head, build_network, put_head_on, thaw, wake
 from cdiscount_tasks.learning.networks.checkpoints import Checkpoints
+from cdiscount_tasks.learning.networks.loading import load_network
 from cdiscount_tasks.learning.networks.progress import Watch
 from cdiscount_tasks.learning.networks.state import Epoch
 from cdiscount_tasks.learning.networks.training import Trained, train
@@ -139,6 +140,19 @@ class Training:
         """Train a network that knows nothing yet."""
         with self._device.scope():
             network = build_network(self._config.network, self._config.image_size, self._num_classes)
+        self._learn(FROM_SCRATCH, network, [split.pictures() for split in self._splits], self._config)
+        return network
+
+    def go_on_from(self, path: Path, contract: Mapping[str, Any]) -> keras.Model:
+        """Train all of a network that was published before, from its weights on.
+
+        Args:
+            path: Its file.
+            contract: input.json beside it.
+        """
+        with self._device.scope():
+            network = load_network(path, contract)
+            wake(network, pretrained=contract["weights"] is not None)
         self._learn(FROM_SCRATCH, network, [split.pictures() for split in self._splits], self._config)
         return network
 

@@ -73,7 +73,7 @@ class FinishedReport:
         trained: Whether it trained or whose model it used, in words.
         change: Against an earlier run of the sample; None: it is the first.
         cost: Of all its steps, in words; empty: no price was set.
-        verdict: Of its judgement against the champion of then; None: it was not judged.
+        judged: What its judgement says of it and the champion of then, in words; empty: it was not judged.
         champion: Since when and by which decision its model is the champion, in words; empty: it is not.
     """
 
@@ -97,7 +97,7 @@ class FinishedReport:
     trained: str = ""
     change: Change | None = None
     cost: str = ""
-    verdict: str | None = None
+    judged: str = ""
     champion: str = ""
 
     @property
@@ -223,6 +223,21 @@ def _cost(metrics: Mapping[str, Any]) -> str:
     return "" if cost is None else f"{cost:.2f} {resources['prices']['currency']}"
 
 
+def _judged(metrics: Mapping[str, Any]) -> str:
+    """Say what a run's judgement says; where its model and the champion could not be compared, why."""
+    verdict = (metrics["verdict"].get("champion") or {}).get("verdict")
+    if verdict is None:
+        return ""
+    judgement = metrics.get("champion") or {}
+    if verdict == "not_comparable":
+        why = (judgement.get("reasons") or ["its report does not say why"])[-1]
+        return f"not compared with the champion of then: {why}"
+    if judgement.get("champion") is None:
+        found = "better" if verdict == "first" else "not shown to be better"
+        return f"no champion then: {found} than always answering the largest class"
+    return f"against the champion of then: {verdict.replace('_', ' ')}"
+
+
 def report_row(metrics: Mapping[str, Any], link: str, finished: datetime) -> FinishedReport:
     """Take out of a metrics.json what the index shows.
 
@@ -254,5 +269,5 @@ def report_row(metrics: Mapping[str, Any], link: str, finished: datetime) -> Fin
         no_features=(metrics.get("leak") or {}).get("reason"),
         settings=_settings(metrics),
         cost=_cost(metrics),
-        verdict=(metrics["verdict"].get("champion") or {}).get("verdict"),
+        judged=_judged(metrics),
     )

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from cdiscount_tasks.learning.measuring.looks import interval_percent
 from cdiscount_tasks.pages.parts.words import VERDICTS, ClassName, count, percent, points
 
 _MOSTLY = 0.5
@@ -88,18 +89,19 @@ def trust(metrics: Mapping[str, Any]) -> Answer:
 def _against_champion(judged: Mapping[str, Any] | None) -> str:
     """Say in a sentence what the judgement says."""
     if judged is None:
-        return "No model was accepted before: there is no champion yet to compare it with."
+        return "No model was accepted before: there was no champion to compare it with."
     if judged["verdict"] == "not_comparable":
         return f"{VERDICTS['not_comparable']}: {judged['reasons'][-1]}"
     if judged["champion"] is None:
-        then = "this one is to be the first champion" if judged["promotes"] else "this one does not become the first"
+        then = "by this verdict it is the first" if judged["promotes"] else "by this verdict it is not the first"
         return f"No model was accepted before: {then}{', for a gate blocks it' if judged['blocked'] else ''}."
-    then = "it is to take the champion's place" if judged["promotes"] else "the champion stays"
+    then = "it takes the champion's place" if judged["promotes"] else "the champion stays"
     if not judged["comparisons"]:
-        return f"{VERDICTS[judged['verdict']]}: {then}."
+        return f"{VERDICTS[judged['verdict']]}: by this verdict {then}."
     first = judged["comparisons"][0]
     found = points({"value": first["test"]["value"], "low": first["low"], "high": first["high"]})
-    return f"{VERDICTS[judged['verdict']]}: {found}, look {first['look']} at these test products; {then}."
+    look = f"look {first['look']} at these test products, {interval_percent(first['level'])} interval"
+    return f"{VERDICTS[judged['verdict']]}: {found}, {look}; by this verdict {then}."
 
 
 def better(metrics: Mapping[str, Any], names: list[ClassName]) -> Answer:

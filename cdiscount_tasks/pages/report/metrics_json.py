@@ -141,18 +141,22 @@ class ReportFacts:
     judgement: Mapping[str, Any] | None = None
 
 
-def _model(result: Mapping[str, Any], model_input: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the figures of the training; `stopped` only where somebody stopped it."""
+def _model(manifests: Mapping[str, Any], model_input: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the figures of the training; `stopped` only where somebody stopped it.
+
+    `num_left_out` only where it began with a champion that knew products of validation or test.
+    """
+    result, left_out = manifests["model"]["result"], manifests["evaluation"]["result"].get("num_left_out")
     figures = {**{fact: result.get(fact) for fact in _MODEL_FACTS}, "input": model_input}
     if "stopped_after_epoch" in result:
         figures["stopped"] = {"after_epoch": result["stopped_after_epoch"], "of": result["num_epochs_planned"]}
-    return figures
+    return figures if left_out is None else {**figures, "num_left_out": left_out}
 
 
 def summarise(facts: ReportFacts) -> dict[str, Any]:
     """Put together what metrics.json holds: the same facts give the same bytes."""
     config, manifests, validation = facts.config, facts.manifests, facts.validation
-    index, model = manifests["index"]["result"], manifests["model"]["result"]
+    index = manifests["index"]["result"]
     durations_s = {stage: manifest["duration_s"] for stage, manifest in manifests.items()}
     return {
         "schema_version": METRICS_VERSION,
@@ -174,7 +178,7 @@ def summarise(facts: ReportFacts) -> dict[str, Any]:
         "labels": facts.counts,
         **facts.audited,
         "champion": facts.judgement,
-        "model": _model(model, facts.model_input),
+        "model": _model(manifests, facts.model_input),
         "resources": account(manifests, config.prices),
         "durations_s": {**durations_s, "total": round(sum(durations_s.values()), 3)},
         "lineage": _lineage(facts.artifacts, manifests, config),

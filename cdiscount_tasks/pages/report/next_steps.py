@@ -89,7 +89,7 @@ def _longer(metrics: Mapping[str, Any]) -> Iterator[Step]:
 def _epochs_knob(metrics: Mapping[str, Any]) -> str:
     """Return the name of the knob that makes a training longer."""
     training = metrics["lineage"]["config"]["training"]
-    return "fine_tune_epochs" if training["weights"] != "none" and training["fine_tune_epochs"] else "epochs"
+    return "fine_tune_epochs" if training["weights"] == "imagenet" and training["fine_tune_epochs"] else "epochs"
 
 
 def _suspects(metrics: Mapping[str, Any]) -> Iterator[Step]:

@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
+from cdiscount_tasks.learning.measuring.looks import interval_percent
 from cdiscount_tasks.pages.parts import words
 from cdiscount_tasks.pages.parts.figures import heat, learning_curves
 from cdiscount_tasks.pages.parts.templating import render_page
@@ -94,6 +95,7 @@ def render_report(
         judgement=judgement,
         drift=drift,
         verdict_words=words.VERDICTS,
+        interval_percent=interval_percent,
         answers=answers(metrics, names),
         steps=next_steps(metrics, names),
         suspects=suspects,

@@ -1,3 +1,4 @@
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -36,6 +37,28 @@ def test_a_disk_that_does_not_grow_is_never_full():
 
 def test_a_full_disk_is_full_in_a_day():
     assert "in about 1 day, by" in forecast(0).in_words()
+
+
+@pytest.mark.parametrize(("num_days", "window"), [(28, "the four weeks before"), (3.2, "the 3 days before")])
+def test_the_forecast_says_over_which_days_it_looked(tmp_path, num_days, window):
+    made = DiskForecast(datetime.now(UTC), 5 * GB, GB, num_days)
+    write_disk_note(tmp_path, made)
+    assert f"if it grows as in {window}" in disk_warning(tmp_path)
+
+
+def test_data_of_a_day_says_nothing_of_when_the_disk_is_full(tmp_path):
+    made = DiskForecast(datetime.now(UTC), 5 * GB, GB, 1.9)
+    write_disk_note(tmp_path, made)
+    assert disk_warning(tmp_path) == ""
+    assert made.in_words().endswith("less than 2 days old, too young to say when the disk will be full.")
+
+
+def test_a_note_of_an_older_version_looked_at_four_weeks(tmp_path):
+    write_disk_note(tmp_path, forecast(5))
+    note = json.loads((tmp_path / DISK_NOTE).read_text())
+    del note["num_days"]
+    (tmp_path / DISK_NOTE).write_text(json.dumps(note))
+    assert "as in the four weeks" in disk_warning(tmp_path)
 
 
 def test_an_old_note_says_nothing(tmp_path):

@@ -51,11 +51,16 @@ def better(inputs, weak, tmp_path_factory):
 def test_a_better_model_is_told_with_its_difference_interval_level_and_look(better):
     text = better.section.text
     assert "Better than the champion." in text
-    assert "The champion is the model of run run 1 (preset smoke), since 2026-04-03, by decision 4." in text
-    assert "This model is to take its place." in text
+    assert (
+        "When this run was judged, the champion was the model of run run 1 (preset smoke), since 2026-04-03, by" in text
+    )
+    assert "By this verdict this model takes its place. What was decided, and what came later: make champion" in text
     one = better.metrics["champion"]["comparisons"][0]
     assert f"{100 * one['test']['value']:+.1f} points" in text
     assert "Look 1 at these" in text
+    said = f"{100 * one['low']:+.1f} to {100 * one['high']:+.1f} (93.9 %)"
+    assert said in text and text.count("93.9 % interval") == 1
+    assert "93.9 % interval" in better.page.text.split("Against the champion")[0]
     assert "On these products the champion is right for" in text
     assert "on those of its own report it was 60.0 %" in text
 
@@ -77,7 +82,10 @@ def test_champions_so_far_are_listed_the_newest_first_with_their_reports(better)
 
 def test_categories_that_changed_and_gates_are_listed(better):
     text = better.section.text
-    assert "shown to have changed (group test, Holm" in text
+    assert (
+        "shown to have changed (p of the group test, one-sided; rises and falls are adjusted apart, each by Holm"
+        in text
+    )
     assert "have too few test products for a fall to be seen" in text or "has too few" in text
     assert "Macro F1 on test" in text and "Classes that are shown to be recognised less often" in text
 
@@ -122,10 +130,10 @@ def test_the_first_model_is_told_without_a_champion(inputs, tmp_path):
     asks = PromotionConfig(approval="required")
     found = show(judged_inputs(inputs, tmp_path, None, look=None, config=asks), tmp_path)
     text = found.section.text
-    assert "The first model that is better than always answering the largest class. There is no champion yet." in text
-    assert "This model is to become the champion, once a person agrees." in text
-    assert "Champions so far" not in text and "It stays" not in text
-    assert "this one is to be the first champion" in found.page.text
+    assert "The first model that is better than always answering the largest class. When this run was" in text
+    assert "judged, there was no champion. By this verdict this model becomes the champion, if a person agrees." in text
+    assert "Champions so far" not in text and "it stays" not in text
+    assert "by this verdict it is the first" in found.page.text
     assert found.section.all("table") == []
 
 
@@ -134,18 +142,18 @@ def test_a_first_model_that_a_gate_blocks_is_not_to_become_the_champion(inputs, 
     found = show(judged_inputs(inputs, tmp_path, None, look=None, config=config), tmp_path)
     assert "Gates block it." in found.section.text
     assert "Blocked: Macro F1 on test:" in found.section.text
-    assert "this one does not become the first, for a gate blocks it." in found.page.text
-    assert "is to be the first champion" not in found.page.text
+    assert "by this verdict it is not the first, for a gate blocks it." in found.page.text
+    assert "by this verdict it is the first" not in found.page.text
 
 
 def test_without_evidence_on_validation_no_figure_of_test_is_shown(inputs, strong, tmp_path):
     found = show(judged_inputs(inputs, tmp_path, strong, look=None), tmp_path)
     text = found.section.text
-    assert "Not shown to be better than the champion." in text and "It stays." in text
+    assert "Not shown to be better than the champion." in text and "By this verdict it stays." in text
     assert "test products are not looked at, and no look is counted" in text
     assert "alone is right" not in text and "Category by category" not in text
     assert found.metrics["champion"]["comparisons"] == []
-    assert "Not shown to be better than the champion: the champion stays." in found.page.text
+    assert "Not shown to be better than the champion: by this verdict the champion stays." in found.page.text
     assert [table for table in found.section.all("table") if table] == found.section.all("table")
     assert "Champions so far" in text
 
@@ -162,7 +170,7 @@ def test_a_champion_that_cannot_be_used_is_not_said_to_be_missing(inputs, tmp_pa
     reason = "The champion cannot be used: samples/wine/model-0/model.keras: is gone."
     found = show(judged_inputs(inputs, tmp_path, None, look=None, reasons=(reason,)), tmp_path)
     assert reason in found.section.text
-    assert "There is no champion yet" not in found.page.text
+    assert "there was no champion" not in found.page.text
     assert "No model was accepted before" not in found.page.text
 
 

@@ -16,7 +16,7 @@ def plan_of(*items, keep_runs=None, left_alone=()):
 def test_a_plan_has_sizes_by_kind_the_largest_first_and_reasons_for_what_stays():
     items = [item("labels", 10**6), item("labels", 10**6), item("model", 5 * 10**7), item("sample", 10**9, "a run")]
     lines = lines_of_plan(plan_of(*items))
-    assert lines[0] == "/root_of_data/data: nothing needs 3 folders of 52.0 MB; 1 folder of 1,000.0 MB stay"
+    assert lines[0] == "/root_of_data/data: nothing needs 3 folders of 52.0 MB; 1 folder of 1,000.0 MB stays"
     assert lines[lines.index("To be removed:") + 1].split() == ["1", "50.0", "MB", "models"]
     assert lines[lines.index("To be removed:") + 2].split() == ["2", "2.0", "MB", "labels"]
     assert lines[lines.index("Stays, since it is needed by:") + 1].split() == ["1", "1,000.0", "MB", "a", "run"]
@@ -41,4 +41,8 @@ def test_what_was_removed_and_what_was_left_is_said():
 
 
 def test_an_empty_plan_is_a_line():
-    assert summary_of_plan(plan_of()) == "nothing needs 0 folders of 0.0 MB; 0 folders of 0.0 MB stay"
+    assert summary_of_plan(plan_of()) == "there is nothing to remove; 0 folders of 0.0 MB stay"
+
+
+def test_a_clean_up_that_removed_nothing_says_so():
+    assert summary_of(Cleaned((), ())) == "removed nothing"

@@ -99,7 +99,7 @@ def test_a_champion_that_is_damaged_declines_the_run(first):
     run = judged_run("second", 0.1)
     found = judge_and_decide(run)
     assert (found.outcome, found.judged.verdict, found.champion) == ("not_promoted", "not_comparable", 1)
-    assert found.reason.startswith("The champion cannot be used: ")
+    assert found.reason.startswith("The champion (decision 1, run first) cannot be used: samples/")
     assert "model.keras" in found.reason
 
 
@@ -198,12 +198,40 @@ def test_the_champion_is_noted_beside_the_reports_and_marked_in_their_index(firs
     assert f"since {found.at[:16].replace('T', ' ')}, decision {found.number}" in page
 
 
+CANNOT = {"verdict": "not_comparable", "promotes": False}
+
+
+@pytest.mark.parametrize(
+    ("verdict", "judgement", "words"),
+    [
+        (CANNOT, {"reasons": ["Look 1.", "<i>It</i> is damaged."], "champion": None},
+         "not compared with the champion of then: &lt;i&gt;It&lt;/i&gt; is damaged."),
+        (CANNOT, None, "not compared with the champion of then: its report does not say why"),
+        ({"verdict": "first"}, {"champion": None}, "no champion then: better than always answering the largest class"),
+        ({"verdict": "no_evidence"}, {"champion": None}, "no champion then: not shown to be better than always"),
+        ({"verdict": "no_evidence"}, {"champion": {"run_id": "a"}}, "against the champion of then: no evidence"),
+    ],
+)  # fmt: skip
+def test_the_index_says_what_the_judgement_of_each_run_says(tmp_path, verdict, judgement, words):
+    gates = {"above_baseline": True, "certified": True, "champion": verdict}
+    write_finished(tmp_path, "b", verdict=gates, champion=judgement)
+    write_reports_index(tmp_path)
+    assert words in (tmp_path / "index.html").read_text("utf-8")
+
+
 def test_a_roll_back_moves_the_mark(first):
     run = judged_run("second", 0.1)
     judge_and_decide(run)
     back = promotion.roll_back(SAMPLE, 1, who="ann")
     deciding.note_champion(SAMPLE, run.environment)
     assert (note_of(run)["run_id"], note_of(run)["decision"]) == ("first", back.number)
+
+
+def test_a_roll_back_forbids_nothing_the_model_may_become_the_champion_again_on_its_evidence(first):
+    judge_and_decide(judged_run("second", 0.1))
+    promotion.roll_back(SAMPLE, 1, who="ann")
+    again = judge_and_decide(judged_run("third", 0.1, model="second"))
+    assert (again.outcome, again.judged.verdict, again.judged.look) == ("promoted", "better", 1)
 
 
 def test_without_a_champion_nothing_is_noted(no_network):
@@ -222,3 +250,30 @@ def test_a_note_that_cannot_be_read_marks_nothing_and_lists_the_report(tmp_path,
     assert 'class="badge yes">champion' not in page
     assert "wine/b/report.html" in page
     assert "the index of reports cannot read" in caplog.text
+
+
+def test_a_roll_back_is_noted_beside_the_reports_and_again_changes_nothing(first):
+    run = judged_run("second", 0.1)
+    assert judge_and_decide(run).outcome == "promoted"
+    entry = deciding.roll_back(SAMPLE, 1, who="ada", reason="too slow")
+    assert note_of(run)["run_id"] == registry.champion(SAMPLE).run_id == "first"
+    assert deciding.roll_back(SAMPLE, 1, who="ada", reason="too slow", tried_before=True) == entry
+    for who in ("ada", "bob"):
+        with pytest.raises(ConfigError, match="is the champion already"):
+            deciding.roll_back(SAMPLE, 1, who=who, tried_before=who == "bob")
+    assert entries(run)[-1] == entry
+    assert deciding.told(entry) == (
+        f"decision {entry.number}: the model of decision 1 (run first) is the champion again (ada); 256 recorded "
+        "answers were repeated"
+    )
+    facts = deciding.facts_of(entry)
+    assert (facts["decision"], facts["back_to"], facts["run_id"]) == (entry.number, 1, "first")
+    assert (facts["verdict"], facts["difference"], facts["who"]) == ("first", None, "ada")
+
+
+def test_the_champions_to_roll_back_to_are_listed_the_newest_first(first):
+    judge_and_decide(judged_run("second", 0.1))
+    said = deciding.champions_in_words(SAMPLE)
+    assert said.startswith("the champion of colours is of decision 3 (")
+    assert "): run second, preset smoke, 90.0 % of its test products; before it: decision 1 (" in said
+    assert deciding.champions_in_words("wine") == "wine has no champion yet"

@@ -30,6 +30,20 @@ def test_growth_is_what_the_last_four_weeks_have_left(root):
     assert found.free_bytes > 0
 
 
+def test_data_that_is_younger_than_that_is_measured_over_its_age(root):
+    finish_at(root.index, time.time() - 4 * DAY_S)
+    make(root, "a", 1)
+    found = disk_forecast.forecast_disk(root.environment)
+    assert found.num_days == pytest.approx(4, abs=0.01)
+    assert 2 * NUM_BYTES < found.bytes_a_day * 4 < 4 * NUM_BYTES  # both, with their manifests
+
+
+@pytest.mark.parametrize("days", [0.01, 1.9, -1])
+def test_data_of_ten_minutes_or_of_tomorrow_is_too_young_for_a_forecast(root, days):
+    finish_at(root.index, time.time() - days * DAY_S)
+    assert "too young to say when the disk will be full" in disk_forecast.note_disk(root.environment)
+
+
 def test_reports_on_the_same_disk_count(root):
     before = disk_forecast.forecast_disk(root.environment).bytes_a_day
     root.run("one", 3)

@@ -14,7 +14,7 @@ from cdiscount_tasks.artifacts.locks import lock
 from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.runs import history, registry
 from cdiscount_tasks.runs.decisions import Look
-from cdiscount_tasks.runs.history import CHAMPION, HISTORY
+from cdiscount_tasks.runs.history import CHAMPION, HISTORY, LAST
 from cdiscount_tasks.settings.environment import PROJECT_DIR
 from tests.conftest import TEST_SCALE
 
@@ -63,7 +63,7 @@ def test_champion_json_holds_the_last_line_that_made_a_champion(promoted):
     lines = [json.loads(line) for line in (promoted.folder / HISTORY).read_text("utf-8").splitlines()]
     assert held == lines[1]
     assert len(lines) == 3
-    assert names_in(promoted.folder) == [CHAMPION, HISTORY]
+    assert names_in(promoted.folder) == [CHAMPION, HISTORY, LAST]
 
 
 @pytest.mark.parametrize("left", [None, b"", b"{", b"\xff\x00"])
@@ -126,11 +126,56 @@ def test_a_last_line_that_champion_json_confirms_and_that_was_cut_later_is_writt
     assert [entry.number for entry in registry.history("wine", promoted.environment)] == [1, 2, 3]
 
 
+def test_a_last_line_that_made_no_champion_and_that_was_cut_later_is_written_again_with_its_number(promoted, caplog):
+    promoted("first", decline_after=True)
+    path = promoted.folder / HISTORY
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-20])
+    caplog.set_level(logging.WARNING)
+    entries = registry.history("wine", promoted.environment)
+    assert [(entry.number, entry.candidate.run_id) for entry in entries] == [(1, "first"), (2, "not first")]
+    assert "lacks its last line, number 2, which was recorded" in caplog.text
+    assert "never counted" not in caplog.text and b"never counted" not in path.read_bytes()
+    assert path.read_bytes().endswith(whole.splitlines(keepends=True)[-1])
+    assert promoted("second").number == 3
+
+
+def test_a_last_line_that_was_taken_out_whole_is_written_again(promoted):
+    promoted("first", decline_after=True)
+    path = promoted.folder / HISTORY
+    whole = path.read_bytes()
+    path.write_bytes(whole.splitlines(keepends=True)[0])
+    assert promoted("second").number == 3
+    assert path.read_bytes().startswith(whole)
+
+
+def test_two_last_lines_that_were_taken_out_are_refused_also_where_they_made_no_champion(promoted):
+    promoted("first", decline_after=True)
+    promoted("second", decline_after=True)
+    path = promoted.folder / HISTORY
+    path.write_bytes(b"".join(path.read_bytes().splitlines(keepends=True)[:2]))
+    for act in (lambda: registry.champion("wine", promoted.environment), lambda: promoted("third", expected=1)):
+        with pytest.raises(DataError, match=rf"{HISTORY}: ends with number 2, but {LAST} beside it has number 4"):
+            act()
+
+
+@pytest.mark.parametrize("left", [None, b"{"])
+def test_a_history_of_an_older_version_gets_its_last_json_from_whoever_reads(promoted, left):
+    promoted("first")
+    path = promoted.folder / LAST
+    path.unlink() if left is None else path.write_bytes(left)
+    assert registry.champion("wine", promoted.environment).run_id == "first"
+    assert json.loads(path.read_text("utf-8"))["number"] == 1
+
+
 def test_a_history_that_lacks_more_than_that_is_refused(promoted):
     promoted("first")
     promoted("second")
     path = promoted.folder / HISTORY
     path.write_bytes(b"")
+    with pytest.raises(DataError, match=rf"{HISTORY}: ends with number 0, but {LAST} beside it has number 2"):
+        registry.history("wine", promoted.environment)
+    (promoted.folder / LAST).unlink()
     with pytest.raises(DataError, match=rf"{HISTORY}: ends with number 0, but {CHAMPION} beside it has number 2"):
         registry.history("wine", promoted.environment)
 

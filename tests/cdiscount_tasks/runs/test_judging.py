@@ -155,7 +155,12 @@ def test_a_champion_that_cannot_be_used_is_a_reason_and_keeps_no_run_from_its_re
     accident(champion)
     found = judge(run)
     assert (found["verdict"], found["promotes"], found["look"]) == ("not_comparable", False, None)
-    assert found["reason"].startswith("The champion cannot be used: ")
+    assert found["reason"].startswith("The champion (decision 1, run first) cannot be used: samples/")
+    assert found["reason"].count("cannot be used") == 1
+    assert "run again" not in found["reason"]  # this run would not make again what the champion's run has made
+    if accident in (damage_answers, remove_answers):
+        way_out = "; remove that folder and clear the task evaluate_model of run first, whose model is whole."
+        assert found["reason"].endswith(way_out)
     assert str(run.environment.work_dir) not in found["reason"]
     assert "judgement" in run.folders()
     assert looks_in(run) == []

@@ -1,3 +1,4 @@
+import json
 import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -52,6 +53,43 @@ def test_runs_without_a_report_do_not_count_among_the_newest():
 @pytest.mark.parametrize(("days", "is_kept"), [(0.5, True), (5, True), (13.9, True), (14.1, False)])
 def test_a_run_without_a_report_is_kept_for_two_weeks(days, is_kept):
     assert bool(kept([run_of("failed", days, finished=False)])) == is_kept
+
+
+HOUR_S = 3600
+
+
+@pytest.mark.parametrize(
+    ("days", "hours", "is_kept"), [(2, 0, True), (13.9, 0, True), (14.1, 0, False), (16.9, 72, True), (17.1, 72, False)]
+)
+def test_a_judged_run_that_waits_for_its_decision_is_kept_as_long_as_a_person_may_answer_and_two_weeks(
+    days, hours, is_kept
+):
+    waits = run_of("waits", days)._replace(judgement="samples/wine/judgement-0f", answer_s=hours * HOUR_S)
+    newer = [run_of("newer", 1.5), run_of("newest", 1.1)]
+    assert ("waits" in kept([waits, *newer], 1)) == is_kept
+
+
+def test_a_judged_run_about_which_was_decided_is_kept_as_others_are():
+    run = run_of("run", 2)._replace(judgement="samples/wine/judgement-0f", answer_s=72 * HOUR_S)
+    runs, again = [run, run_of("newest", 1.1)], ("run", "samples/wine/judgement-1f")
+    assert "run" not in {found.folder.name for found, _ in iter_kept(runs, 1, {("run", run.judgement)})}
+    # Judged again, since the champion had moved meanwhile: that judgement has no decision yet.
+    assert "run" in {found.folder.name for found, _ in iter_kept(runs, 1, {again})}
+
+
+def test_runs_are_found_with_their_judgement_and_how_long_a_person_may_answer(root):
+    judgement = root.artifact("samples/wine", "judgement", "one")
+    for run_id, promotion in (("asks", {"approval": "required", "approval_hours": 5}), ("none", {"approval": "none"})):
+        root.run(run_id, 30, judgement=judgement)
+        config = {"run_id": run_id, "preset": "smoke", "sample": {"promotion": {"approval_hours": 72, **promotion}}}
+        (root.run_dir(run_id) / "config.json").write_text(json.dumps(config))
+    root.run("older", 30)
+    (root.run_dir("older") / "artifacts.json").write_text("{")
+    found = {run.folder.name: run for run in find_runs(root.environment, root.path / "samples" / "wine")}
+    asks, none, older = (found[run_folder(name)] for name in ("asks", "none", "older"))
+    assert (asks.judgement, asks.answer_s) == (f"samples/wine/{judgement.name}", 5 * HOUR_S)
+    assert (none.judgement, none.answer_s) == (asks.judgement, 0.0)
+    assert (older.judgement, older.answer_s) == (None, 0.0)
 
 
 def test_a_run_of_the_last_day_is_kept_whatever_the_number():

@@ -144,7 +144,7 @@ def test_a_roll_back_to_a_roll_back_names_the_decision_that_promoted(promoted, r
 @pytest.mark.parametrize(
     ("decision", "words"),
     [
-        (3, r"the model of decision 3 of wine is the champion already \(decision 3, since .*\): nothing was changed"),
+        (3, r"the model of decision 3 of wine is the champion already \(decision 3, since .*\) and whole: nothing was"),
         (2, r"decision 2 of wine made no champion; those that did, before the present one: 1$"),
         (9, "decision 9 of wine made no champion"),
         (0, "decision 0 of wine made no champion"),
@@ -166,6 +166,22 @@ def test_a_roll_back_to_the_model_that_a_roll_back_made_champion_is_refused(prom
         roll_back(1)
 
 
+def test_of_many_earlier_champions_a_refusal_names_the_first_and_the_last(promoted, roll_back):
+    for number in range(12):
+        promoted(f"run {number % 2}")
+    with pytest.raises(ConfigError, match=r"one: 1, 2, \.\.\., 9, 10, 11 \(11 in all: `make champion SAMPLE=wine`"):
+        roll_back(99)
+
+
+def test_a_roll_back_to_the_champion_itself_says_that_it_is_damaged(promoted, roll_back):
+    promoted("first")
+    model = promoted("second").candidate.model
+    (promoted.environment.work_dir / model / "model.keras").unlink()
+    with pytest.raises(DataError, match=r"of wine \(decision 2, run second\) cannot be used: .*BACK_TO=1`$"):
+        roll_back(2)
+    assert len(registry.history("wine", promoted.environment)) == 2
+
+
 def test_without_a_history_there_is_nothing_to_roll_back_to(roll_back, promoted):
     with pytest.raises(ConfigError, match="before the present one: none yet"):
         roll_back(1)
@@ -179,6 +195,7 @@ def test_a_roll_back_to_a_model_that_was_removed_is_refused_and_the_champion_sta
     with pytest.raises(DataError, match=r"decision 1 of wine cannot be rolled back to: .* the champion stays") as told:
         roll_back(1)
     assert gone in str(told.value)
+    assert "run again" not in str(told.value)
     assert champion_of(promoted) == "second"
 
 

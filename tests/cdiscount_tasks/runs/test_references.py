@@ -84,6 +84,18 @@ def test_a_champion_keeps_its_run_with_the_features(root, monkeypatch):
     assert why(root, root.path / judged.judgement, 1) == "a look or a decision of the history"
 
 
+def test_a_run_that_waits_for_approval_keeps_its_model_until_it_is_decided_about(root):
+    judgement = root.artifact("samples/wine", "judgement", "waits")
+    at = root.run("waits", 3, judgement=judgement)
+    root.run("newer", 2)
+    assert why(root, at["model"], keep_runs=1).startswith("a run whose model was judged and not decided about")
+    judged = judged_as().model_copy(update={"judgement": f"samples/wine/{judgement.name}"})
+    candidate = root.candidate("waits", at)
+    promotion.decline(candidate, judged, expected=None, who="nobody", environment=root.environment)
+    assert why(root, at["model"], keep_runs=1) == ""
+    assert why(root, judgement, keep_runs=1) == "a look or a decision of the history"
+
+
 def test_a_champion_of_which_the_run_folder_is_gone_keeps_its_artifacts(root, monkeypatch):
     monkeypatch.setattr(replay, "replay", lambda *_: Replayed(256, 0.0, 1e-5))
     at = root.run("old", 60)

@@ -95,13 +95,58 @@ def test_a_champion_that_cannot_be_used_is_a_sentence_with_the_way_out(first, pr
         DataError, match=rf"champion of wine \(decision 1, run first\) cannot be used: .*{words}"
     ) as told:
         registry.champion("wine", promoted.environment)
-    assert "`make champion SAMPLE=wine` lists them" in str(told.value)
+    # No advice that contradicts the other: a model that was promoted is not made again, and there is no earlier one.
+    assert "run again" not in str(told.value)
+    assert "BACK_TO" not in str(told.value)
+    assert f"there is no earlier one to roll back to. Without a backup, move {promoted.folder} out" in str(told.value)
+
+
+def champion_told(promoted):
+    with pytest.raises(DataError) as told:
+        registry.champion("wine", promoted.environment)
+    return str(told.value)
+
+
+def model_dir(promoted, run_id):
+    return promoted.environment.work_dir / make_candidate(promoted.environment, run_id).model
+
+
+def test_a_damaged_champion_is_told_with_the_newest_earlier_one_that_is_whole(promoted):
+    for run_id in ("first", "second", "third", "fourth"):
+        promoted(run_id)
+    (model_dir(promoted, "fourth") / "model.keras").unlink()
+    shutil.rmtree(model_dir(promoted, "third"))
+    told = champion_told(promoted)
+    assert told.endswith("that is whole: `make champion SAMPLE=wine BACK_TO=2`")
+    assert "run again" not in told
+
+
+def test_a_damaged_champion_whose_earlier_ones_are_damaged_too_names_none_to_roll_back_to(promoted):
+    for run_id in ("first", "second"):
+        promoted(run_id)
+        (model_dir(promoted, run_id) / "model.keras").unlink()
+    assert "none of the earlier ones is whole either. Without a backup, move" in champion_told(promoted)
+
+
+def test_the_way_out_without_a_backup_leads_to_a_new_first_champion(promoted, tmp_path):
+    promoted("first")
+    (model_dir(promoted, "first") / "model.keras").unlink()
+    shutil.move(promoted.folder, tmp_path / "kept aside")
+    assert registry.champion("wine", promoted.environment) is None
+    assert promoted("second").number == 1
 
 
 @pytest.mark.parametrize("name", ["", "../wine", "Wine", "a" * 65, None, 3])
 def test_what_cannot_be_a_sample_is_refused(name, promoted):
     with pytest.raises(ConfigError, match=r"the sample is .*, expected a name such as wine"):
         registry.champion(name, promoted.environment)
+
+
+def test_the_name_of_no_sample_is_refused_with_those_there_are(promoted):
+    promoted("first")
+    assert registry.champion("mixed_bag", promoted.environment) is None  # it has a YAML
+    with pytest.raises(ConfigError, match=r"the sample is 'wnie', expected .*\(wine\) or a YAML in .*mixed_bag, wine"):
+        registry.champion("wnie", promoted.environment)
 
 
 def test_reading_loads_no_tables_where_there_is_no_champion():

@@ -154,7 +154,7 @@ def test_a_report_with_few_groups_says_on_page_and_card_how_often_its_interval_c
 def test_the_page_says_what_intervals_do_not_cover_and_that_pictures_are_drawn(page):
     assert "The interval covers the choice of test products, not retraining" in page.text
     assert DRAWN_WARNING in page.text
-    assert "no champion yet" in page.text
+    assert "there was no champion to compare it with" in page.text
 
 
 def test_the_predictions_are_a_copy_of_the_evaluations(inputs, report):

@@ -1,12 +1,15 @@
 """Reports of runs unlike the usual one: a poor model, a leak, hostile names, many classes, a knob set by hand."""
 
+import json
 import re
 
 import pytest
 
+from cdiscount_tasks.artifacts.json_files import write_json
 from cdiscount_tasks.vocabulary import DRAWN_WARNING
 from tests.material.html_page import HOSTILE, Page
 from tests.material.report_inputs import make_inputs
+from tests.material.sealing import seal
 from tests.material.written_reports import read_metrics, write
 
 
@@ -67,3 +70,27 @@ def test_a_knob_set_for_the_run_is_marked_and_stands_in_the_command(tmp_path):
     assert lineage["overrides"] == {"epochs": 3}
     assert lineage["command"] == "make run SAMPLE=wine PRESET=smoke CONF='{\"epochs\": 3}'"
     assert "overridden" in (out_dir / "report.html").read_text("utf-8")
+
+
+@pytest.mark.parametrize(("left_out", "sentence"), [
+    (None, "No product of validation or test is one that it knew"),
+    (3, "Left out of every accuracy here: 3 products of validation and test that it knew already"),
+])  # fmt: skip
+def test_a_model_that_began_with_the_champion_says_whose_weights_these_were(tmp_path, left_out, sentence):
+    inputs = make_inputs(tmp_path / "in", num_products=200)
+    contract = json.loads((inputs.dirs["model"] / "input.json").read_text())
+    champion = {
+        "trained_on": "champion",
+        "run_id": "week <7>",
+        "decision": 4,
+        "xxh3_128": "ab" * 16,
+        "began_with": None,
+    }
+    write_json(inputs.dirs["model"] / "input.json", {**contract, "weights": champion})
+    seal(inputs.dirs["model"])
+    if left_out:
+        seal(inputs.dirs["evaluation"], num_left_out=left_out)
+    out_dir, _ = write(inputs, tmp_path / "reports")
+    text = Page((out_dir / "report.html").read_text("utf-8")).text
+    assert "the weights of the champion of then: run week <7>, decision 4" in text and sentence in text
+    assert "the weights of the champion of then" in (out_dir / "MODEL_CARD.md").read_text("utf-8")

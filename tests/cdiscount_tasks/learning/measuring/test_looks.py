@@ -1,7 +1,13 @@
 import numpy as np
 import pytest
 
-from cdiscount_tasks.learning.measuring.looks import groups_needed, honest_bound, level_of_look, smallest_gain_seen
+from cdiscount_tasks.learning.measuring.looks import (
+    groups_needed,
+    honest_bound,
+    interval_percent,
+    level_of_look,
+    smallest_gain_seen,
+)
 from cdiscount_tasks.learning.measuring.paired import group_test
 from tests.material.drawn_models import SKILL, draw_right, draw_split
 
@@ -20,6 +26,11 @@ def test_the_levels_of_all_looks_add_up_to_alpha():
 def test_the_level_falls_with_the_square_of_the_look():
     assert level_of_look(1, 0.1) == pytest.approx(0.1 * 6 / np.pi**2)
     assert level_of_look(7) == pytest.approx(level_of_look(1) / 49)
+
+
+@pytest.mark.parametrize(("look", "words"), [(1, "93.9 %"), (2, "98.5 %"), (3, "99.32 %"), (100, "99.99939 %")])
+def test_an_interval_says_how_often_it_contains_the_truth(look, words):
+    assert interval_percent(level_of_look(look)) == words
 
 
 @pytest.mark.parametrize("look", [0, -1])

@@ -141,26 +141,32 @@ def test_single_mistakes_are_no_pattern_and_pairs_that_are_confused_as_often_are
 
 COMPARED = {
     "verdict": "better", "promotes": True, "blocked": [], "reasons": ["Look 3."], "champion": {"run_id": "then"},
-    "comparisons": [{"look": 3, "low": 0.004, "high": 0.038, "test": {"value": 0.021}}],
+    "comparisons": [{"look": 3, "level": 0.00338, "low": 0.004, "high": 0.038, "test": {"value": 0.021}}],
 }  # fmt: skip
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        (None, "No model was accepted before: there is no champion yet to compare it with."),
-        ({}, "Better than the champion: +2.1 points (+0.4 to +3.8), look 3 at these test products; it is to take the"),
-        ({"promotes": False, "blocked": ["Macro F1."]}, "look 3 at these test products; the champion stays."),
-        ({"verdict": "no_evidence", "promotes": False, "comparisons": []}, "the champion: the champion stays."),
+        (None, "No model was accepted before: there was no champion to compare it with."),
+        ({}, "Better than the champion: +2.1 points (+0.4 to +3.8), look 3 at these test products, 99.32 % inter"),
+        (
+            {"promotes": False, "blocked": ["Macro F1."]},
+            "look 3 at these test products, 99.32 % interval; by this verdict the champion stays.",
+        ),
+        (
+            {"verdict": "no_evidence", "promotes": False, "comparisons": []},
+            "the champion: by this verdict the champion stays.",
+        ),
         ({"verdict": "worse", "promotes": False}, "Worse than the champion: +2.1 points"),
-        ({"verdict": "first", "champion": None}, "No model was accepted before: this one is to be the first champion."),
+        ({"verdict": "first", "champion": None}, "No model was accepted before: by this verdict it is the first."),
         (
             {"verdict": "first", "champion": None, "promotes": False, "blocked": ["Macro F1."]},
-            "No model was accepted before: this one does not become the first, for a gate blocks it.",
+            "No model was accepted before: by this verdict it is not the first, for a gate blocks it.",
         ),
         (
             {"verdict": "no_evidence", "champion": None, "promotes": False, "comparisons": []},
-            "No model was accepted before: this one does not become the first.",
+            "No model was accepted before: by this verdict it is not the first.",
         ),
         (
             {"verdict": "not_comparable", "champion": None, "promotes": False, "reasons": ["It is damaged."]},

@@ -2,7 +2,9 @@ import pytest
 from cdiscount_airflow.reports.owners import dags_of_folder, sample_dag_of, sample_of
 
 
-@pytest.mark.parametrize("dag_id", ["cdiscount_catalogue", "cdiscount_sample_comparison", "cdiscount_clean_up", "x"])
+@pytest.mark.parametrize(
+    "dag_id", ["cdiscount_catalogue", "cdiscount_sample_comparison", "cdiscount_clean_up", "cdiscount_roll_back", "x"]
+)
 def test_a_dag_of_no_sample_has_none(dag_id):
     assert sample_of(dag_id) is None
 

@@ -1,0 +1,54 @@
+"""The trigger forms of what is done with champions: roll one back."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from airflow.sdk import Param
+
+from cdiscount_airflow.forms import check_keys
+
+_ROLL_BACK = ("sample", "decision", "reason")
+_LONGEST_REASON = 2000
+
+
+def roll_back_params(samples: Sequence[str]) -> dict[str, Param]:
+    """Return the form of a roll back: whose champion, to which decision, why.
+
+    Args:
+        samples: Names that can be chosen.
+    """
+    choice: dict[str, Any] = {"enum": list(samples)} if samples else {}
+    return {
+        "sample": Param(
+            samples[0] if samples else "", type="string", title="Sample", description="Whose champion.", **choice
+        ),
+        "decision": Param(
+            None,
+            type=["null", "integer"],
+            minimum=1,
+            title="Decision",
+            description="The number of the decision whose model is to be the champion again. The champion section of "
+            "each report lists them, and so does `make champion`. Empty: nothing is changed, the log lists them.",
+        ),
+        "reason": Param(
+            "",
+            type="string",
+            maxLength=_LONGEST_REASON,
+            title="Reason",
+            description="In a sentence; it stays in the sample's history.",
+        ),
+    }
+
+
+def roll_back_settings(params: Mapping[str, Any], conf: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what the form or conf of a roll back sets.
+
+    Args:
+        params: The run's params, conf merged in.
+        conf: The run's conf as it came.
+
+    Raises:
+        ConfigError: If conf has a key that the form does not have.
+    """
+    check_keys(conf, _ROLL_BACK)
+    return {name: params[name] for name in _ROLL_BACK}

@@ -1,0 +1,48 @@
+import pandas as pd
+import pytest
+
+from cdiscount_tasks.tables.seen_before import is_known, read_seen, read_seen_before, write_seen_before
+from tests.material.judged_models import ids_of, make_products, write_labels, write_model
+
+
+def seen(**split_of):
+    return pd.DataFrame({"product_id": [int(one[1:]) for one in split_of], "split": list(split_of.values())})
+
+
+@pytest.fixture
+def products():
+    """Return groups of two products: 1000 in train, 1002 in validation, 1004 in test, and so on."""
+    return make_products(6)
+
+
+@pytest.mark.parametrize(("of_then", "known"), [
+    ({"_1004": "train"}, [1004, 1005]),
+    ({"_1004": "validation"}, [1004, 1005]),
+    ({"_1004": "test"}, []),
+    ({"_1002": "train"}, [1002, 1003]),
+    ({"_1002": "validation"}, []),
+    ({"_1000": "train"}, []),
+    ({"_77": "train"}, []),
+    ({"_1005": "train", "_1010": "validation"}, [1004, 1005, 1010, 1011]),
+])  # fmt: skip
+def test_what_was_seen_in_an_earlier_split_is_known_with_its_whole_group(products, of_then, known):
+    assert products.loc[is_known(products, seen(**of_then)), "product_id"].tolist() == known
+
+
+def test_a_model_that_began_with_none_has_seen_its_own_train_and_validation(tmp_path, products):
+    labels_dir, model_dir = write_labels(tmp_path, products), write_model(tmp_path, products, "one")
+    assert read_seen_before(model_dir).empty
+    found = read_seen(model_dir, labels_dir)
+    assert found["product_id"].tolist() == [1000, 1001, 1002, 1003, 1006, 1007, 1008, 1009]
+    assert found["split"].tolist() == ["train", "train", "validation", "validation"] * 2
+
+
+def test_what_the_models_before_have_seen_adds_up_and_train_counts_before_validation(tmp_path, products):
+    first_labels, first = write_labels(tmp_path / "a", products), write_model(tmp_path, products, "one")
+    second = write_model(tmp_path, products, "two")
+    write_seen_before(second, first, first_labels)
+    moved = products.assign(split=products["split"].map({"train": "test", "validation": "train", "test": "validation"}))
+    found = read_seen(second, write_labels(tmp_path / "b", moved, "moved")).set_index("product_id")["split"]
+    assert found[ids_of(products, "train")].unique().tolist() == ["train"]  # of the first, in test now
+    assert found[ids_of(products, "validation")].unique().tolist() == ["train"]  # validation then, train now
+    assert found[ids_of(products, "test")].unique().tolist() == ["validation"]
