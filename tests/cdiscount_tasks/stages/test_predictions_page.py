@@ -1,10 +1,13 @@
 import re
+import shutil
 
 import pytest
 
 from cdiscount_tasks.artifacts.manifest import verify_artifact
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.learning.measuring.answered import NEW
+from cdiscount_tasks.tables.parquet import write_table
+from cdiscount_tasks.tables.schemas import SEEN_BEFORE
 from tests.cdiscount_tasks.stages.test_catalogue_page import write_names
 from tests.material.html_page import HOSTILE
 from tests.material.predicted_files import FACTS, NUM_NEW, NUM_STRANGE, STRANGE, AskedFile
@@ -160,6 +163,19 @@ def test_a_file_that_holds_only_known_products_has_no_drift(tmp_path, inputs):
     assert summary["drift"]["reason"] == "the model's labels have every product of the file"
     assert summary["truth"]["headline"] == "test"
     assert "Nothing to compare" in case.page.text
+
+
+def test_what_the_model_knows_through_another_one_is_in_no_accuracy(tmp_path, inputs):
+    case = AskedFile(tmp_path, inputs)
+    model_dir = shutil.copytree(inputs.dirs["model"], tmp_path / "began" / inputs.dirs["model"].name)
+    tested = inputs.products[inputs.products["split"] == "test"]
+    seen = tested[tested["group_id"].isin(tested["group_id"].unique()[:10])]
+    rows = {"product_id": [*seen["product_id"], 50_000], "split": ["train"] * (len(seen) + 1)}
+    write_table(model_dir / "seen_before.parquet", rows, SEEN_BEFORE)
+    case.model = case.model._replace(model_dir=model_dir)
+    _, summary = case.write()
+    accuracy = summary["truth"]["accuracy"]
+    assert (accuracy["test"]["n"], accuracy["new"]["n"]) == (len(tested) - len(seen), NUM_NEW - 1)
 
 
 def test_answers_of_another_model_are_refused(tmp_path, inputs):
