@@ -16,7 +16,10 @@ from cdiscount_tasks.reports.metrics import METRICS, damaged, read_metrics
 
 logger = logging.getLogger(__name__)
 
-PAGES = ("catalogue", "comparison")
+PREDICTIONS_FOLDER, PREDICTIONS_PAGE = "predictions", "predictions.html"
+"""Beside the samples' reports: the folder of what was predicted, a folder a sample; the name of such a page."""
+
+PAGES = ("catalogue", "comparison", PREDICTIONS_FOLDER)
 """The folders beside those of the samples."""
 
 PAIRS, PAIR_PAGE = "compare", "compare.html"
@@ -120,7 +123,7 @@ def read_skips(reports_dir: Path) -> list[SkippedRun]:
 
 
 def finished_pages(reports_dir: Path, stage: str, pattern: str) -> Iterator[FinishedPage]:
-    """Give the pages of a stage that stand whole: `catalogue_page`, `comparison` or `two_runs`."""
+    """Give the pages of a stage that stand whole: `catalogue_page`, `comparison`, `two_runs`, `predictions_page`."""
     for path in sorted(reports_dir.glob(pattern)):
         if _is_hidden(path, reports_dir):
             continue
@@ -143,6 +146,11 @@ def catalogue_pages(reports_dir: Path) -> list[FinishedPage]:
 def pair_pages(reports_dir: Path) -> list[FinishedPage]:
     """Return the pages of two runs of a sample side by side."""
     return list(finished_pages(reports_dir, "two_runs", f"*/{PAIRS}/*/{PAIR_PAGE}"))
+
+
+def prediction_pages(reports_dir: Path) -> list[FinishedPage]:
+    """Return the pages of predictions; the second part of a link is the sample whose model answered."""
+    return list(finished_pages(reports_dir, "predictions_page", f"{PREDICTIONS_FOLDER}/*/*/{PREDICTIONS_PAGE}"))
 
 
 def comparison_pages(reports_dir: Path) -> list[FinishedPage]:

@@ -1,4 +1,4 @@
-"""The index of all that stands in the reports folder: finished runs of samples, comparisons, pages of catalogues."""
+"""The index of all in the reports folder: finished runs of samples, comparisons, predictions, catalogues."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -34,6 +34,7 @@ from cdiscount_tasks.reports.folders import (
     comparison_pages,
     oldest_first,
     pair_pages,
+    prediction_pages,
     read_report,
     read_skips,
     report_folders,
@@ -112,7 +113,14 @@ def write_reports_index(reports_dir: Path) -> None:
         _store_changes(reports_dir, reports)
         rows = with_changes(reports_dir, reports)
         pages = catalogue_pages(reports_dir), comparison_pages(reports_dir)
-        page = render_index(rows, *pages, read_skips(reports_dir), pair_pages(reports_dir), disk_warning(reports_dir))
+        page = render_index(
+            rows,
+            *pages,
+            read_skips(reports_dir),
+            pair_pages(reports_dir),
+            disk_warning(reports_dir),
+            prediction_pages(reports_dir),
+        )
         aside.write_text(page, encoding="utf-8")
 
     setting = REPORTS_SETTING

@@ -46,12 +46,12 @@ from cdiscount_tasks.pages.report.drift import DriftPicture
 from cdiscount_tasks.reports.evidence import PICTURES_KEPT_OUT
 from cdiscount_tasks.stages.inputs import PredictingModel
 from cdiscount_tasks.tables.answer_columns import count_rejected, read_answer_columns
+from cdiscount_tasks.tables.labelled_answers import LabelledAnswers, read_labelled_answers
 from cdiscount_tasks.tables.parquet import read_table
 from cdiscount_tasks.tables.predicted import PREDICTED_PRODUCTS, REJECTED, SUBMISSION, SUMMARY
-from cdiscount_tasks.tables.predictions import read_predictions
 from cdiscount_tasks.tables.sample_images import SampleImages, rows_of
-from cdiscount_tasks.tables.schemas import CLASSES, LABEL_IMAGES, LABEL_PRODUCTS
-from cdiscount_tasks.vocabulary import TEST, TRAIN
+from cdiscount_tasks.tables.schemas import CLASSES
+from cdiscount_tasks.vocabulary import SPLITS, TEST, TRAIN
 
 logger = logging.getLogger(__name__)
 
@@ -80,35 +80,10 @@ class PredictionsPageResult(TypedDict):
     num_alarms: int
 
 
-class _Labelled(NamedTuple):
-    """The products of the model's own labels.
-
-    Attributes:
-        products: product_id, group_id, split, category_id, and `predicted`, the class answered to those of validation
-            and test; -1 of train.
-        images: product_id, image_number, content_hash, by product.
-        tested: What was answered to test.
-    """
-
-    products: pd.DataFrame
-    images: pd.DataFrame
-    tested: HeldOut
-
-
-def _read_labelled(model: PredictingModel, num_classes: int) -> _Labelled:
-    columns = ["product_id", "group_id", "split", "category_id"]
-    products = read_table(model.labels_dir / "products.parquet", LABEL_PRODUCTS, columns).to_pandas()
-    columns = ["product_id", "image_number", "content_hash"]
-    images = read_table(model.labels_dir / "images.parquet", LABEL_IMAGES, columns).to_pandas()
-    judged = read_predictions(model.evaluation_dir, num_classes).products
-    predicted = products["product_id"].map(judged.set_index("product_id")["predicted"]).fillna(-1)
-    on_test = judged[judged["split"] == TEST]
-    tested = HeldOut(
-        group_id=on_test["group_id"].to_numpy(np.int64),
-        confidence=on_test["confidence"].to_numpy(np.float32),
-        is_right=(on_test["predicted"] == on_test["class_index"]).to_numpy(),
-    )
-    return _Labelled(products.assign(predicted=predicted.astype(np.int64)), images, tested)
+def _as_learnt(answers: Answered, seen_before: np.ndarray) -> Answered:
+    """Return the answers where products that the model knows through the one that it began with count as learnt."""
+    is_seen = np.isin(answers.product_id, seen_before)
+    return answers._replace(known=np.where(is_seen, np.int8(SPLITS.index(TRAIN)), answers.known))
 
 
 class _Sides(NamedTuple):
@@ -142,7 +117,7 @@ def _of_both(compared: Compared, before: np.ndarray, now: np.ndarray) -> np.ndar
 
 
 def _look(
-    compared: Compared, answers: Answered, labelled: _Labelled, classes: pd.DataFrame, sides: _Sides
+    compared: Compared, answers: Answered, labelled: LabelledAnswers, classes: pd.DataFrame, sides: _Sides
 ) -> tuple[Looked, pd.DataFrame]:
     """Look at pictures of the products compared; returns what was seen, and of each product compared its picture."""
     products, category_ids = labelled.products, classes["category_id"].to_numpy()
@@ -163,7 +138,7 @@ def _look(
 
 
 def _measure_drift(
-    answers: Answered, labelled: _Labelled, classes: pd.DataFrame, sides: _Sides
+    answers: Answered, labelled: LabelledAnswers, classes: pd.DataFrame, sides: _Sides
 ) -> tuple[Drift, pd.DataFrame]:
     """Return drift, as drift.json of a report has it, and the pictures that show it."""
     products, is_new = labelled.products, answers.known == NEW
@@ -172,7 +147,8 @@ def _measure_drift(
     copies = products_with(sides.index_dir, hashes)
     of_file, of_labels = join_file_groups(now, products, labelled.images, (copies[0], copies[1].to_pylist()))
     is_test, is_train = ((products["split"] == split).to_numpy() for split in (TEST, TRAIN))
-    asked = choose_compared(of_labels, ~is_train, is_train, of_file, is_new, _SEED)
+    is_measured = (products["predicted"] >= 0).to_numpy()
+    asked = choose_compared(of_labels, is_measured, is_train, of_file, is_new, _SEED)
     shares: ClassDrift = compare_answers(
         products["predicted"].to_numpy()[asked.row[~asked.is_now]],
         answers.best[asked.row[asked.is_now]].astype(np.int64),
@@ -267,8 +243,9 @@ def write_predictions_page(
     def write(part_dir: Path) -> Made:
         classes = read_table(model.labels_dir / "classes.parquet", CLASSES).to_pandas()
         columns = read_answer_columns(predictions_dir, classes["category_id"].tolist())
-        answers = Answered(**cast("dict[str, Any]", columns))
-        labelled = _read_labelled(model, len(classes))
+        labelled = read_labelled_answers(model.model_dir, model.evaluation_dir, model.labels_dir, len(classes))
+        answers = _as_learnt(Answered(**cast("dict[str, Any]", columns)), labelled.seen_before)
+        tested = HeldOut(*(labelled.tested[name].to_numpy() for name in HeldOut._fields))
         calibration = cast(Calibration, read_json(model.evaluation_dir / "calibration.json"))
         sides = _Sides(index_dir, catalogue_path, model.sample_dir, labelled.images)
         drift, telling = _measure_drift(answers, labelled, classes, sides)
@@ -278,7 +255,7 @@ def write_predictions_page(
             return names[category_id].level3
 
         summary = summarise(
-            {**measure_answers(answers, classes, calibration, labelled.tested), "drift": drift},
+            {**measure_answers(answers, classes, calibration, tested), "drift": drift},
             facts,
             read_manifest(index_dir)["result"]["origin"],
             read_manifest(predictions_dir)["config"]["target_precision"],

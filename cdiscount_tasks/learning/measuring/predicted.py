@@ -72,7 +72,7 @@ def measure_classes(answers: Answered, classes: pd.DataFrame) -> list[dict[str, 
 
 
 def count_known(answers: Answered) -> dict[str, int]:
-    """Count the products that the model's labels know, by split, and copies of what it learnt from."""
+    """Count the products that the model's labels know, by split (`train`: learnt from), and copies of what it learnt."""
     known = {split: int((answers.known == place).sum()) for place, split in enumerate(SPLITS)}
     is_new = answers.known == NEW
     return {
@@ -115,7 +115,9 @@ def _promise(answers: Answered, chosen: Mapping[str, Any], tested: HeldOut) -> d
             kind: _share(answers.is_right, answers.group_id, answered & rows) for kind, rows in kinds.items()
         },
         "precision_of_all": _share(answers.is_right, answers.group_id, answered & is_told & not_learnt),
-        "strangers_answered": _share(answered, answers.group_id, answers.given_class == STRANGER),
+        "strangers_answered": _share(
+            answered, answers.group_id, (answers.given_class == STRANGER) & (threshold is not None)
+        ),
     }
 
 

@@ -93,8 +93,9 @@ def render_index(
     skips: Sequence[SkippedRun] = (),
     pairs: Sequence[FinishedPage] = (),
     disk_warning: str = "",
+    predictions: Sequence[FinishedPage] = (),
 ) -> str:
-    """Make the index page: comparisons, runs by sample with the newest first, catalogues.
+    """Make the index page: comparisons, runs by sample with the newest first, predictions, catalogues.
 
     Args:
         reports: Of all samples, in any order.
@@ -103,6 +104,7 @@ def render_index(
         skips: The run of each sample that was skipped last, if any; shown where no report is newer.
         pairs: Pages of two runs of a sample each.
         disk_warning: That the disk will soon be full; empty: it will not.
+        predictions: Pages of predictions.
     """
     samples = runs_by_sample(reports, skips, newest_first(pairs))
     read = [report for report in reports if isinstance(report, FinishedReport)]
@@ -114,6 +116,7 @@ def render_index(
         num_unreadable=len(reports) - len(read),
         catalogues=newest_first(catalogues),
         comparisons=newest_first(comparisons),
+        predictions=newest_first(predictions),
         any_drawn=any(report.drawn for report in read),
         disk_warning=disk_warning,
     )

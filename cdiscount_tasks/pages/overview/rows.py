@@ -178,7 +178,7 @@ class SkippedRun:
 
 @dataclass(frozen=True)
 class FinishedPage:
-    """A page of a catalogue, or a comparison of samples.
+    """A page of a catalogue, a comparison of samples, or predictions.
 
     Attributes:
         link: Of the page, relative to the index.

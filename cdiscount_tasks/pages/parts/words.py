@@ -37,6 +37,7 @@ _EXPLAINED: dict[str, str] = {
     Reason.NO_IMAGE_LEFT: "None of the product's pictures could be used.",
     Reason.SMALL_CLASS: "The class has fewer than 3 groups, too few for three splits.",
     Reason.NOT_IN_SPLIT_FILE: "The split file does not name the product.",
+    Reason.NO_USABLE_IMAGE: "None of the product's pictures can be used, so that nothing can be answered.",
 }
 
 

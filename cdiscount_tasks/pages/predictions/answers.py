@@ -3,17 +3,25 @@
 from collections.abc import Mapping
 from typing import Any
 
-from cdiscount_tasks.pages.parts.words import count, percent, sentence, share
+from cdiscount_tasks.pages.parts.words import count, percent, percent_interval, sentence
 from cdiscount_tasks.pages.predictions.summary import headline, promise_of
 from cdiscount_tasks.pages.report.answers import Answer
 from cdiscount_tasks.vocabulary import TEST, VALIDATION
 
 KINDS = {
     "new": "that are new to the model",
-    TEST: "of its own test split, which it did not learn from",
-    VALIDATION: "of its own validation split, by which its training was ended",
+    TEST: "of its own test split",
+    VALIDATION: "of its own validation split",
 }
 """The products that an accuracy is of."""
+
+_WHY = {"new": "", TEST: ", which it did not learn from", VALIDATION: ", by which its training was ended"}
+
+
+def _told(figure: Mapping[str, Any], of: str = "") -> str:
+    """Return a share inside a sentence: `73.6 % of them (66.2 to 79.9)`."""
+    said = f"{percent(figure['value'])}{of}"
+    return said if figure["low"] is None else f"{said} ({percent_interval(figure)})"
 
 
 def _left(counts: Mapping[str, Any]) -> str:
@@ -54,7 +62,7 @@ def _kept(summary: Mapping[str, Any], kind: str) -> tuple[bool | None, str]:
     if promise is None or figure is None or figure["value"] is None:
         return None, ""
     wanted = percent(promise["target_precision"], 0)
-    said = f"Of their {count(figure['n'])} answers at {wanted}, {share(figure)} are right"
+    said = f"Of their {count(figure['n'])} answers at {wanted}, {_told(figure)} are right"
     if figure["high"] is not None and figure["high"] < promise["target_precision"]:
         return False, f"{said}: the promise is broken"
     if figure["value"] >= promise["target_precision"]:
@@ -71,7 +79,7 @@ def _expected(summary: Mapping[str, Any]) -> Answer:
         "right", question, None, f"{percent(expected['value'])} are expected to be right",
         f"The file has no categories to compare with. This is the mean confidence over "
         f"{count(expected['n'], 'product')} that the model did not learn from. On its own test products the same sum "
-        f"said {percent(on_test['expected']['value'])}, and {share(on_test['accuracy'])} were right.",
+        f"said {percent(on_test['expected']['value'])}, and {_told(on_test['accuracy'])} were right.",
         "It holds for products of the model's classes that are like its training data, and for no others.",
     )  # fmt: skip
 
@@ -82,8 +90,9 @@ def _right(summary: Mapping[str, Any]) -> Answer:
         return _expected(summary)
     figure = headline(summary)
     if figure is None:
-        of = "belong to a class of the model" if not truth["num_of_classes"] else "are new to it: it learnt from them"
-        why = f"No product of the file {of}." if not truth["num_of_classes"] else f"None of its products {of}."
+        why = "No product of the file belongs to a class of the model."
+        if truth["num_of_classes"]:
+            why = "The model learnt from every product of the file that belongs to one of its classes."
         return Answer("right", question, None, "Not known", why, "")
     kind = truth["headline"]
     is_kept, kept = _kept(summary, kind)
@@ -94,8 +103,9 @@ def _right(summary: Mapping[str, Any]) -> Answer:
         else ""
     )
     return Answer(
-        "right", question, is_kept, share(figure),
-        f"So many of the {count(figure['n'], 'product')} {KINDS[kind]}, whatever its confidence.{left_out}",
+        "right", question, is_kept, _told(figure),
+        f"So many of the {count(figure['n'], 'product')} {KINDS[kind]}{_WHY[kind]}, are right, whatever the confidence."
+        f"{left_out}",
         kept,
     )  # fmt: skip
 
@@ -115,15 +125,20 @@ def _strangers(summary: Mapping[str, Any]) -> Answer:
     promise, told = promise_of(summary), summary["counts"]["num_with_truth"]
     answered = promise["strangers_answered"] if promise else None
     of_all = promise["precision_of_all"] if promise else None
-    said = share(answered) if answered else percent(strange["num_answered"] / strange["num_products"])
+    said = f"{percent(strange['num_answered'] / strange['num_products'])} of them"
+    if answered and answered["value"] is not None and strange["num_answered"]:
+        said = _told(answered, " of them")
+    if not strange["num_answered"]:
+        said = "None of them"
     more = ""
     if of_all and of_all["value"] is not None:
-        more = f"With them, {share(of_all)} of the answers to products that it did not learn from are right."
+        more = f"With them, {_told(of_all)} of the answers to products that it did not learn from are right."
     return Answer(
         "strangers", question, strange["num_answered"] == 0,
-        f"{percent(strange['num_products'] / told)} do not",
+        "None of them does" if strange["num_products"] == told else f"{percent(strange['num_products'] / told)} do not",
         f"{count(strange['num_products'], 'product')} of {count(strange['num_categories'], 'category', 'categories')} "
-        f"that the model does not know. {said} of them have an answer all the same, and each such answer is wrong.",
+        f"that the model does not know. {said} {'has' if not strange['num_answered'] else 'have'} an answer"
+        f"{'.' if not strange['num_answered'] else ' all the same, and each such answer is wrong.'}",
         more,
     )  # fmt: skip
 

@@ -4,11 +4,9 @@ Airflow signs no one in for a plugin: every route depends on the signed-in user,
 """
 
 import logging
-import os
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
 from urllib.parse import quote
 
 from airflow.api_fastapi.core_api.security import get_user
@@ -20,16 +18,32 @@ from cdiscount_airflow.reports import airflow_runs, bar, listing, pages
 from cdiscount_airflow.reports.access import Reader, ReaderDep
 from cdiscount_airflow.reports.addresses import up_to_airflow
 from cdiscount_airflow.reports.causes import Causes
-from cdiscount_airflow.reports.files import HTML, ServedFile, find_file, find_pair_file, names_in, zip_chunks
+from cdiscount_airflow.reports.files import (
+    HTML,
+    find_file,
+    find_pair_file,
+    find_predictions_file,
+    names_in,
+    zip_chunks,
+)
 from cdiscount_airflow.reports.judging import router as judging
 from cdiscount_airflow.reports.judging import with_forms
-from cdiscount_airflow.reports.owners import CATALOGUE_DAG, COMPARISON_DAG, dags_of_folder, sample_dag_of, sample_of
+from cdiscount_airflow.reports.owners import (
+    CATALOGUE_DAG,
+    COMPARISON_DAG,
+    PREDICTIONS_DAG,
+    dags_of_folder,
+    sample_dag_of,
+    sample_of,
+)
 from cdiscount_airflow.reports.pairs import router as pairs
 from cdiscount_airflow.reports.progress import training_of
+from cdiscount_airflow.reports.questions import router as questions
+from cdiscount_airflow.reports.serving import NO_FILE, answer_with
 from cdiscount_airflow.reports.stopping import router as stopping
 from cdiscount_airflow.reports.stopping import stop_token
-from cdiscount_tasks.artifacts.hashes import hash_json
 from cdiscount_tasks.errors import ConfigError
+from cdiscount_tasks.reports.folders import prediction_pages
 from cdiscount_tasks.runs.folders import run_folder
 from cdiscount_tasks.settings.environment import read_environment
 
@@ -60,9 +74,6 @@ _PAGE_OF_RUN = {
 _RENEWED = {"Refresh": str(pages.RENEWED_S)}
 """A page in a sandbox may not renew itself by a `meta` element; that its server asks for it is heeded."""
 
-_BLOCK_BYTES = 1 << 20
-_NO_FILE = "This file is not part of a finished report. If the report is being written again, look again in a minute."
-
 app = FastAPI(
     title="Evaluation reports",
     dependencies=[Depends(get_user)],
@@ -73,6 +84,7 @@ app = FastAPI(
 )
 app.include_router(judging)
 app.include_router(pairs)
+app.include_router(questions)
 app.include_router(stopping)
 
 
@@ -177,7 +189,7 @@ def show_run(dag_id: str, run_id: str, request: Request, reader: ReaderDep) -> R
         raise HTTPException(404, f"Airflow has no run {run_id} of the DAG {dag_id}, and there is no report of it.")
     tasks = airflow_runs.tasks_of(dag_id, run_id) if reader.may_read_tasks(dag_id) else None
     causes = _causes(reader, run)
-    writes_reports = sample_of(dag_id) is not None or dag_id in _PAGE_OF_RUN
+    writes_reports = sample_of(dag_id) is not None or dag_id in (*_PAGE_OF_RUN, PREDICTIONS_DAG)
     training, token = training_of(_samples_dir(), run, tasks), None
     if training is not None and not training.ends and reader.may_edit(dag_id):
         request.state.shows_form, token = True, stop_token(request, dag_id, run_id)
@@ -197,6 +209,9 @@ def _report_of(dag_id: str, run_id: str) -> str | None:
     elif dag_id in _PAGE_OF_RUN:
         group, name, task_id = _PAGE_OF_RUN[dag_id]
         place = group, airflow_runs.page_of(dag_id, run_id, [task_id]) or "", name
+    elif dag_id == PREDICTIONS_DAG:
+        links = [page.link for page in prediction_pages(_reports_dir())]
+        return next((link for link in links if link.split("/")[2] == run_folder(run_id)), None)
     else:
         return None
     return "/".join(place) if find_file(_reports_dir(), *place) else None
@@ -211,11 +226,24 @@ def serve_file(
     reader.require(*dags_of_folder(reports_dir, group, folder))
     file = find_file(reports_dir, group, folder, name)
     if file is None:
-        raise HTTPException(404, _NO_FILE)
+        raise HTTPException(404, NO_FILE)
     above = None
     if file.media_type == HTML and not download:
         above = bar.bar(request, reports_dir, _samples_dir(), group, folder)
-    return _answer(request, file, above)
+    return answer_with(request, file, above)
+
+
+@app.get("/files/predictions/{sample}/{folder}/{name}")
+def serve_predictions(
+    sample: str, folder: str, name: str, request: Request, reader: ReaderDep, download: bool = False
+) -> Response:
+    """Serve a file of a page of predictions, to those who may read the reports of the sample whose model answered."""
+    reader.require(sample_dag_of(sample))
+    file = find_predictions_file(_reports_dir(), sample, folder, name)
+    if file is None:
+        raise HTTPException(404, NO_FILE)
+    above = bar.bar_of_pair(request, sample, file) if file.media_type == HTML and not download else None
+    return answer_with(request, file, above)
 
 
 @app.get("/files/{sample}/compare/{folder}/{name}")
@@ -226,9 +254,9 @@ def serve_pair(
     reader.require(sample_dag_of(sample))
     file = find_pair_file(_reports_dir(), sample, folder, name)
     if file is None:
-        raise HTTPException(404, _NO_FILE)
+        raise HTTPException(404, NO_FILE)
     above = bar.bar_of_pair(request, sample, file) if file.media_type == HTML and not download else None
-    return _answer(request, file, above)
+    return answer_with(request, file, above)
 
 
 @app.get("/zips/{group}/{folder}.zip")
@@ -236,7 +264,7 @@ def serve_zip(group: str, folder: str, reader: ReaderDep) -> Response:
     """Serve all files of a report in one."""
     reader.require(*dags_of_folder(_reports_dir(), group, folder))
     if not names_in(_reports_dir(), group, folder):
-        raise HTTPException(404, _NO_FILE)
+        raise HTTPException(404, NO_FILE)
     return StreamingResponse(
         zip_chunks(_reports_dir(), group, folder),
         media_type="application/zip",
@@ -251,32 +279,4 @@ def serve_model(sample: str, model: str, name: str, request: Request, reader: Re
     file = bar.find_model_file(_samples_dir(), sample, model, name)
     if file is None:
         raise HTTPException(404, "This file is not part of a finished model. The model was removed, or its run failed.")
-    return _answer(request, file)
-
-
-def _answer(request: Request, file: ServedFile, above: str | None = None) -> Response:
-    """Serve a file, as a page with something above it if there is anything; else it is to be saved."""
-    # A report stays as it is until its task is cleared; whether the user may still read it is asked each time.
-    tag = f'"{file.content_hash}{"" if above is None else hash_json(above)}"'
-    headers = {"Cache-Control": "private, no-cache", "ETag": tag}
-    if request.headers.get("if-none-match") == tag:
-        return Response(status_code=304, headers=headers)
-    try:
-        # Opened once: a report that is replaced between two looks at it would be cut.
-        opened = file.path.open("rb")
-    except FileNotFoundError as error:
-        raise HTTPException(404, _NO_FILE) from error
-    if above is not None:
-        with opened:
-            return HTMLResponse(bar.with_bar(opened.read(), above), headers=headers)
-    headers |= {
-        "Content-Length": str(os.fstat(opened.fileno()).st_size),
-        "Content-Disposition": f'attachment; filename="{quote(file.path.name)}"',
-    }
-    return StreamingResponse(_blocks(opened), media_type=file.media_type, headers=headers)
-
-
-def _blocks(opened: BinaryIO) -> Iterator[bytes]:
-    with opened:
-        while block := opened.read(_BLOCK_BYTES):
-            yield block
+    return answer_with(request, file)

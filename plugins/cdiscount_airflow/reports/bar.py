@@ -33,6 +33,10 @@ _WHAT = {
     "compare.json": "all figures, for programs",
     "compare.html": "this page in one file, to send",
     "report.html": "this report in one file, to send",
+    "predictions.html": "this page in one file, to send",
+    "rejected.parquet": "what has no answer, and why",
+    "submission.csv": "each product's most probable class, as Kaggle takes it",
+    "summary.json": "all figures, for programs",
 }
 
 
@@ -115,11 +119,11 @@ def bar(request: Request, reports_dir: Path, samples_dir: Path, group: str, fold
 
 
 def bar_of_pair(request: Request, sample: str, page: ServedFile) -> str:
-    """Return the bar of a page of two runs of a sample, as HTML.
+    """Return the bar of a page of two runs of a sample, or of predictions by its model, as HTML.
 
     Args:
         request: For the page; it has the address by which the reader reaches this server.
-        sample: Of both runs.
+        sample: Of both runs, or of the model.
         page: The page's file.
     """
     folder = page.path.parent

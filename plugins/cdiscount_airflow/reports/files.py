@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from cdiscount_tasks.artifacts.manifest import read_manifest
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.reports.folders import PAIRS
+from cdiscount_tasks.reports.folders import PAIRS, PREDICTIONS_FOLDER
 
 HTML = "text/html; charset=utf-8"
 _MEDIA_TYPES = {
@@ -75,6 +75,13 @@ def find_pair_file(reports_dir: Path, sample: str, folder: str, name: str) -> Se
     if folder_of(reports_dir, sample, PAIRS) is None:
         return None
     return find_file(reports_dir / sample, PAIRS, folder, name)
+
+
+def find_predictions_file(reports_dir: Path, sample: str, folder: str, name: str) -> ServedFile | None:
+    """Return a file of a page of predictions by a sample's model, or None; the arguments are those of `find_file`."""
+    if folder_of(reports_dir, PREDICTIONS_FOLDER, sample) is None:
+        return None
+    return find_file(reports_dir / PREDICTIONS_FOLDER, sample, folder, name)
 
 
 def names_in(reports_dir: Path, group: str, folder: str) -> list[str]:

@@ -8,9 +8,16 @@ from pathlib import Path
 
 from cdiscount_airflow.reports import airflow_runs
 from cdiscount_airflow.reports.airflow_runs import AirflowRun
-from cdiscount_airflow.reports.files import find_file, find_pair_file, folder_of
+from cdiscount_airflow.reports.files import find_file, find_pair_file, find_predictions_file, folder_of
 from cdiscount_airflow.reports.judged_lists import LIST_FILE
-from cdiscount_airflow.reports.owners import CATALOGUE_DAG, COMPARISON_DAG, dags_of_folder, sample_dag_of, sample_of
+from cdiscount_airflow.reports.owners import (
+    CATALOGUE_DAG,
+    COMPARISON_DAG,
+    PREDICTIONS_DAG,
+    dags_of_folder,
+    sample_dag_of,
+    sample_of,
+)
 from cdiscount_tasks.pages.overview.page import SampleRuns, newest_first, runs_by_sample
 from cdiscount_tasks.pages.overview.rows import FinishedPage, FinishedReport
 from cdiscount_tasks.reports.changes import with_changes
@@ -21,6 +28,7 @@ from cdiscount_tasks.reports.folders import (
     comparison_pages,
     oldest_first,
     pair_pages,
+    prediction_pages,
     read_report,
     read_skips,
     report_folders,
@@ -67,6 +75,7 @@ class Lists:
     samples: Sequence[Section]
     comparison: Section | None
     catalogue: Section | None
+    predictions: Section | None = None
     disk_warning: str = ""
 
     @property
@@ -173,6 +182,7 @@ def list_all(reports_dir: Path, may_read: MayRead) -> Lists:
         samples=_sample_sections(reports_dir, may_read, dag_ids),
         comparison=_comparison(reports_dir, may_read) if may_read(COMPARISON_DAG) else None,
         catalogue=_catalogue(reports_dir, may_read) if may_read(CATALOGUE_DAG) else None,
+        predictions=_predictions(reports_dir, may_read, may_see_runs=may_read(PREDICTIONS_DAG)),
         disk_warning=disk_warning(reports_dir),
     )
 
@@ -185,6 +195,27 @@ def _comparison(reports_dir: Path, may_read: MayRead) -> Section | None:
 def _catalogue(reports_dir: Path, may_read: MayRead) -> Section | None:
     pages = _pages(reports_dir, catalogue_pages(reports_dir), may_read)
     return _page_section(CATALOGUE_DAG, "The catalogue" if len(pages) <= 1 else "Catalogues", pages)
+
+
+def _predictions(reports_dir: Path, may_read: MayRead, *, may_see_runs: bool) -> Section | None:
+    """List predictions, which are for those who may read the reports of the sample whose model answered."""
+    kept = []
+    for page in prediction_pages(reports_dir):
+        _, sample, folder, name = page.link.split("/")
+        if may_read(sample_dag_of(sample)) and find_predictions_file(reports_dir, sample, folder, name):
+            kept.append(page)
+    if may_see_runs:
+        return _page_section(PREDICTIONS_DAG, "Predictions", newest_first(kept))
+    return Section("Predictions", PREDICTIONS_DAG, pages=newest_first(kept)) if kept else None
+
+
+def _predictions_of(reports_dir: Path, dag_id: str, may_read: MayRead) -> Section | None:
+    """List the predictions that belong to a DAG: all for that which predicts, its own for a sample."""
+    if dag_id == PREDICTIONS_DAG:
+        return _predictions(reports_dir, may_read, may_see_runs=True)
+    if sample_of(dag_id) is None:
+        return None
+    return _predictions(reports_dir, lambda other: other == dag_id, may_see_runs=False)
 
 
 def list_dag(reports_dir: Path, dag_id: str, may_read: MayRead) -> Lists:
@@ -201,4 +232,5 @@ def list_dag(reports_dir: Path, dag_id: str, may_read: MayRead) -> Lists:
         samples=samples,
         comparison=_comparison(reports_dir, may_read) if dag_id == COMPARISON_DAG else None,
         catalogue=_catalogue(reports_dir, may_read) if dag_id == CATALOGUE_DAG else None,
+        predictions=_predictions_of(reports_dir, dag_id, may_read),
     )

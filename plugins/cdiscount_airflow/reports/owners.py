@@ -11,6 +11,7 @@ CATALOGUE_DAG = "cdiscount_catalogue"
 COMPARISON_DAG = "cdiscount_sample_comparison"
 CLEAN_UP_DAG = "cdiscount_clean_up"
 ROLL_BACK_DAG = "cdiscount_roll_back"
+PREDICTIONS_DAG = "cdiscount_predictions"
 PREFIX = "cdiscount_"
 
 _SAMPLE = re.compile(r"[a-z0-9_]+")
@@ -24,11 +25,8 @@ def sample_dag_of(sample_name: str) -> str:
 def sample_of(dag_id: str) -> str | None:
     """Return the sample whose reports a DAG writes; None: it writes none."""
     name = dag_id.removeprefix(PREFIX)
-    if (
-        dag_id in (CATALOGUE_DAG, COMPARISON_DAG, CLEAN_UP_DAG, ROLL_BACK_DAG)
-        or name == dag_id
-        or not _SAMPLE.fullmatch(name)
-    ):
+    others = (CATALOGUE_DAG, COMPARISON_DAG, CLEAN_UP_DAG, ROLL_BACK_DAG, PREDICTIONS_DAG)
+    if dag_id in others or name == dag_id or not _SAMPLE.fullmatch(name):
         return None
     return name
 

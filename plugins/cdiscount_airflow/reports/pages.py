@@ -9,7 +9,7 @@ from cdiscount_airflow.links import task_log
 from cdiscount_airflow.reports.airflow_runs import AirflowRun, AirflowTask
 from cdiscount_airflow.reports.causes import Cause, Causes
 from cdiscount_airflow.reports.listing import Lists, Section
-from cdiscount_airflow.reports.owners import CATALOGUE_DAG, COMPARISON_DAG
+from cdiscount_airflow.reports.owners import CATALOGUE_DAG, COMPARISON_DAG, PREDICTIONS_DAG
 from cdiscount_airflow.reports.progress import RunningTraining
 from cdiscount_tasks.pages.overview.page import NUM_OPEN_RUNS
 from cdiscount_tasks.pages.overview.rows import FinishedPage, FinishedReport, UnreadableReport
@@ -48,6 +48,7 @@ def _section(section: Section, root: str) -> Section:
 _NOTHING_YET = {
     None: "No report yet that your account may read. Open a sample's DAG and press Trigger: its report will be here.",
     CATALOGUE_DAG: "No page yet. Press Trigger: the run writes a page of what the catalogue holds.",
+    PREDICTIONS_DAG: "No predictions yet. Press Trigger and name a file: what the champion answers to it will be here.",
     COMPARISON_DAG: "No comparison yet. Let two samples finish a run of the same preset, then press Trigger.",
 }
 
@@ -76,7 +77,7 @@ def list_page(
         for one in lists.samples
         if one.reports or one.without_report or one.dag_id not in broken  # a broken file's sentence is all there is
     ]
-    kinds = {"comparison": lists.comparison, "catalogue": lists.catalogue}
+    kinds = {"comparison": lists.comparison, "predictions": lists.predictions, "catalogue": lists.catalogue}
     others = [(kind, _section(section, root)) for kind, section in kinds.items() if section]
     return _render(
         "list.html",

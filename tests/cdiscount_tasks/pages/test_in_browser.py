@@ -21,12 +21,13 @@ from tests.material.audit_inputs import make_features
 from tests.material.compared_runs import make_run
 from tests.material.hostile_names import hostile_names
 from tests.material.judged_report import champion_of, judged_inputs, opponent_of
+from tests.material.predicted_files import AskedFile
 from tests.material.report_inputs import make_inputs
 from tests.material.written_reports import write
 
 pytestmark = pytest.mark.browser
 
-PAGES = ["report", "labels", "suspects", "catalogue", "comparison", "two runs", "index", "many classes"]
+PAGES = ["report", "labels", "suspects", "catalogue", "comparison", "two runs", "index", "many classes", "predictions"]
 LOOKS = [(1100, "light"), (1100, "dark"), (360, "light"), (360, "dark")]
 COLOUR_RULES = ["color-contrast", "link-in-text-block"]
 """All that can differ by night, which changes colours alone: a test below watches that."""
@@ -77,12 +78,15 @@ def paths(tmp_path_factory, index_dir, tiny_path):
     pair_dir = reports_dir / "wine" / "compare" / "audited--again"
     pair_dir.parent.mkdir()
     write_two_runs((out_dir, again_dir), pair_dir, {name: again.dirs[name] for name in ("sample", "labels")})
-    write_reports_index(reports_dir)
     catalogue_dir = reports_dir / "catalogue" / "tiny"
     write_catalogue_page(index_dir, tiny_path, None, [], catalogue_dir)
     runs = [make_run(place, "red", num_products=200), make_run(place, "bag", apart=5.0, seed=1, num_products=200)]
     comparison_dir = reports_dir / "comparison" / "red-bag"
     write_comparison(runs, None, comparison_dir, "", "no level-2 name has 5 categories")
+    asked = AskedFile(place, make_inputs(place / "predicting", num_products=900, accuracy=0.93))
+    asked.out_dir = reports_dir / "predictions" / "wine" / "asked"
+    asked.write(report="../../../wine/audited/report.html")
+    write_reports_index(reports_dir)
     return {
         "report": out_dir / "report.html",
         "labels": out_dir / "labels.html",
@@ -92,6 +96,7 @@ def paths(tmp_path_factory, index_dir, tiny_path):
         "two runs": pair_dir / "compare.html",
         "index": reports_dir / "index.html",
         "many classes": many_dir / "report.html",
+        "predictions": asked.out_dir / "predictions.html",
     }
 
 

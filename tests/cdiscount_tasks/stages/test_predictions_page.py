@@ -1,32 +1,22 @@
-import json
 import re
+import shutil
 
-import numpy as np
-import pandas as pd
 import pytest
 
 from cdiscount_tasks.artifacts.manifest import verify_artifact
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.learning.measuring.answered import NEW, NO_TRUTH, STRANGER
-from cdiscount_tasks.stages.inputs import PredictingModel
-from cdiscount_tasks.stages.predictions_page import write_predictions_page
-from cdiscount_tasks.vocabulary import SPLITS
-from tests.material.html_page import HOSTILE, Page
-from tests.material.indexing import index_catalogue
-from tests.material.predicted_products import answers_of, make_predictions
+from cdiscount_tasks.learning.measuring.answered import NEW
+from cdiscount_tasks.tables.parquet import write_table
+from cdiscount_tasks.tables.schemas import SEEN_BEFORE
+from tests.cdiscount_tasks.stages.test_catalogue_page import write_names
+from tests.material.html_page import HOSTILE
+from tests.material.predicted_files import FACTS, NUM_NEW, NUM_STRANGE, STRANGE, AskedFile
+from tests.material.predicted_products import make_predictions
 from tests.material.report_inputs import make_inputs
-from tests.material.tiny_catalogue import TinyCatalogue, draw_jpeg, undecodable
 
-FACTS = {
-    "sample": "wine", "title": "Wine", "catalogue": "test.bson", "run_id": "manual__predicted", "decision": 3,
-    "since": "2026-11-20 10:00", "report": "../../../wine/champion/report.html",
-}  # fmt: skip
-STRANGE = 77
-NUM_NEW, NUM_STRANGE = 60, 40
+pytestmark = pytest.mark.slow
 
-
-def model_of(inputs):
-    return PredictingModel(*(inputs.dirs[name] for name in ("model", "evaluation", "labels", "sample")))
+REJECTED = [(None, 100, "id_missing", ""), (90_000, 200, "no_usable_image", "image 0 is damaged")]
 
 
 @pytest.fixture(scope="module")
@@ -34,72 +24,15 @@ def inputs(tmp_path_factory):
     return make_inputs(tmp_path_factory.mktemp("model"), num_products=600)
 
 
-def asked_about(inputs, *, with_truth=True):
-    """Return products: all that the labels have, new ones of its classes, and some of another category."""
-    known = inputs.products[["product_id", "class_index", "split", "predicted"]]
-    own = [(int(p), int(c), SPLITS.index(s), int(b)) for p, c, s, b in known.itertuples(index=False)]
-    new = [(50_000 + n, n % 5, NEW, n % 5 if n % 4 else 0) for n in range(NUM_NEW)]
-    strange = [(60_000 + n, STRANGER, NEW, 1) for n in range(NUM_STRANGE)]
-    table = pd.DataFrame([*own, *new, *strange], columns=["product_id", "given_class", "known", "best"])
-    if not with_truth:
-        return table.assign(given_class=NO_TRUTH, given=0)
-    return table.assign(given=np.where(table["given_class"] >= 0, 1000003400 + table["given_class"], STRANGE))
-
-
-def write_catalogue(place, table):
-    """Write and index a file of these products; returns its path and the index's folder."""
-    made = TinyCatalogue()
-    for number, row in enumerate(table.itertuples()):
-        picture = draw_jpeg(10 + row.best, number, size=16)
-        pictures = [undecodable(picture), picture] if number % 50 == 0 else [picture]
-        made.add(row.product_id, row.given or None, pictures)
-    path = made.write(place / "test.bson")
-    return path, index_catalogue(path, place / "index")["path"]
-
-
-class Case:
-    """A file, and what was answered to it."""
-
-    def __init__(self, place, inputs, *, with_truth=True, target_precision=0.95, rejected=()):
-        table = asked_about(inputs, with_truth=with_truth)
-        self.table, self.model = table, model_of(inputs)
-        self.path, self.index_dir = write_catalogue(place, table)
-        confidence = np.where(np.arange(len(table)) % 3 == 0, 0.97, 0.6)
-        self.answers = answers_of(
-            product_id=table["product_id"], group_id=table["product_id"], best=table["best"], confidence=confidence,
-            known=table["known"], copy_of_train=table["known"] == 0, given=table["given"],
-            given_class=table["given_class"], num_damaged=np.arange(len(table)) % 50 == 0,
-            abstained=(confidence < 0.9) & (target_precision is not None),
-        )  # fmt: skip
-        ids = sorted(set(inputs.products["class_index"] + 1000003400))
-        self.predictions_dir = make_predictions(place, self.answers, ids, rejected, target_precision)
-        self.out_dir = place / "reports" / "predictions" / "wine" / "run"
-
-    def write(self, names_path=None, **facts):
-        from pathlib import Path
-
-        result = write_predictions_page(
-            Path(self.index_dir), self.path, self.predictions_dir, self.model, names_path, self.out_dir, FACTS | facts
-        )
-        return result, json.loads((self.out_dir / "summary.json").read_text("utf-8"))
-
-    @property
-    def page(self):
-        return Page((self.out_dir / "predictions.html").read_text("utf-8"))
-
-
-REJECTED = [(None, 100, "id_missing", ""), (90_000, 200, "no_usable_image", "image 0 is damaged")]
-
-
 @pytest.fixture(scope="module")
 def told(tmp_path_factory, inputs):
-    case = Case(tmp_path_factory.mktemp("told"), inputs, rejected=REJECTED)
+    case = AskedFile(tmp_path_factory.mktemp("told"), inputs, rejected=REJECTED)
     return case, *case.write()
 
 
 @pytest.fixture(scope="module")
 def untold(tmp_path_factory, inputs):
-    case = Case(tmp_path_factory.mktemp("untold"), inputs, with_truth=False, target_precision=None)
+    case = AskedFile(tmp_path_factory.mktemp("untold"), inputs, with_truth=False, target_precision=None)
     return case, *case.write()
 
 
@@ -207,23 +140,21 @@ def test_the_same_inputs_give_the_same_bytes(told, tmp_path):
 
 
 def test_hostile_names_break_nothing(told, tmp_path, inputs):
-    from tests.cdiscount_tasks.stages.test_catalogue_page import write_names
-
-    case = Case(tmp_path, inputs)
+    case = AskedFile(tmp_path, inputs)
     case.write(write_names(tmp_path / "names.csv", [HOSTILE[0]], [STRANGE]), title=HOSTILE[1], catalogue=HOSTILE[0])
     assert case.page.all("script") == []
     assert len(case.page.all("title")) == 1
 
 
 def test_a_sample_that_keeps_its_pictures_has_none_on_the_page(tmp_path, inputs):
-    case = Case(tmp_path, inputs)
+    case = AskedFile(tmp_path, inputs)
     case.write(embed_pictures=False)
     assert case.page.all("img") == []
     assert "no picture of the catalogue is on this page" in case.page.text
 
 
 def test_a_file_that_holds_only_known_products_has_no_drift(tmp_path, inputs):
-    case = Case(tmp_path, inputs)
+    case = AskedFile(tmp_path, inputs)
     known = case.answers.known != NEW
     answers = type(case.answers)(*(column[known] for column in case.answers))
     ids = sorted(set(inputs.products["class_index"] + 1000003400))
@@ -234,8 +165,21 @@ def test_a_file_that_holds_only_known_products_has_no_drift(tmp_path, inputs):
     assert "Nothing to compare" in case.page.text
 
 
+def test_what_the_model_knows_through_another_one_is_in_no_accuracy(tmp_path, inputs):
+    case = AskedFile(tmp_path, inputs)
+    model_dir = shutil.copytree(inputs.dirs["model"], tmp_path / "began" / inputs.dirs["model"].name)
+    tested = inputs.products[inputs.products["split"] == "test"]
+    seen = tested[tested["group_id"].isin(tested["group_id"].unique()[:10])]
+    rows = {"product_id": [*seen["product_id"], 50_000], "split": ["train"] * (len(seen) + 1)}
+    write_table(model_dir / "seen_before.parquet", rows, SEEN_BEFORE)
+    case.model = case.model._replace(model_dir=model_dir)
+    _, summary = case.write()
+    accuracy = summary["truth"]["accuracy"]
+    assert (accuracy["test"]["n"], accuracy["new"]["n"]) == (len(tested) - len(seen), NUM_NEW - 1)
+
+
 def test_answers_of_another_model_are_refused(tmp_path, inputs):
-    case = Case(tmp_path, inputs)
+    case = AskedFile(tmp_path, inputs)
     ids = [5, *sorted(set(inputs.products["class_index"] + 1000003400))[1:]]
     case.predictions_dir = make_predictions(tmp_path / "other", case.answers, ids)
     with pytest.raises(DataError, match=re.escape("category 5, which is none of the model's 5 classes")):
@@ -243,7 +187,7 @@ def test_answers_of_another_model_are_refused(tmp_path, inputs):
 
 
 def test_a_file_that_changed_since_it_was_asked_about_is_refused(tmp_path, inputs):
-    case = Case(tmp_path, inputs)
+    case = AskedFile(tmp_path, inputs)
     case.path.write_bytes(case.path.read_bytes()[: case.path.stat().st_size // 2])
     with pytest.raises(DataError, match="changed since it was indexed"):
         case.write()

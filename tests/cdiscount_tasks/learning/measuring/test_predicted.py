@@ -117,7 +117,7 @@ def test_without_a_threshold_a_promise_answers_nothing_and_says_why():
     (one,) = measure_promises(mixed(), calibration(threshold(0.99, None, "too few")), TESTED)
     assert (one["num_answered"], one["note"], one["precision"]["new"]["value"]) == (0, "too few", None)
     assert one["on_test"]["coverage"]["value"] is None
-    assert one["strangers_answered"]["value"] == 0.0
+    assert one["strangers_answered"]["value"] is None
 
 
 def test_the_strange_categories_that_are_answered_most_come_first():

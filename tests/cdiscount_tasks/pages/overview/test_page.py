@@ -94,3 +94,28 @@ def test_the_caption_of_a_line_can_be_read_with_long_settings():
         "Dot: the accuracy of the newest run; its settings: smoke with epochs 30, batch size 8, stopped by hand after "
         "epoch 4. Axis: 74 % to 85 %. Squares: 1 run with other settings."
     ) in text
+
+
+def predicted(**changes):
+    facts = {
+        "sample": "wine", "title": "Wine", "catalogue": "test.bson", "origin": "drawn", "num_documents": 200,
+        "num_answered": 150, "target_precision": 0.95, "accuracy": 0.8, "accuracy_low": 0.75, "accuracy_high": 0.85,
+        "expected_accuracy": 0.7, "num_alarms": 2, **changes,
+    }  # fmt: skip
+    return FinishedPage("predictions/wine/a/predictions.html", datetime(2026, 11, 23, tzinfo=UTC), facts)
+
+
+def test_predictions_have_a_section_with_a_row_each():
+    page = Page(render_index([], predictions=[predicted()]))
+    assert "predictions/wine/a/predictions.html" in [one["href"] for one in page.all("a")]
+    assert "Wine wine test.bson 200 75.0 % at 95 % promised 80.0 % 75.0 to 85.0 drift: 2 alarms" in page.text
+    assert "drawn" in page.text
+
+
+def test_predictions_without_truth_say_what_is_expected():
+    page = Page(render_index([], predictions=[predicted(accuracy=None, target_precision=None, num_alarms=0)]))
+    assert "75.0 % all 70.0 % expected" in page.text
+
+
+def test_an_index_without_predictions_does_not_name_them():
+    assert "Predictions" not in render_index([make_report()])
