@@ -81,7 +81,8 @@ def join_file_groups(
     by byte.
 
     Args:
-        now: product_id, group_id of each product of the file, and is_known: whether the labels have the same product.
+        now: product_id, group_id of each product of the file, and is_known: whether it is a product that the
+            labels have, if these still have one of this id.
         before: product_id, group_id of each product of the labels.
         images: product_id, content_hash of the labels' images.
         copies: product_id and content hash of each image of the file that is among them, one or several a product.
@@ -94,7 +95,7 @@ def join_file_groups(
     place = pd.Index(now["product_id"]).get_indexer(pd.Index(copies[0]))
     is_here = place >= 0  # a product of which nothing could be answered is not
     copied = old_group.reindex(owner.reindex(pd.Index(copies[1], dtype=object))).to_numpy()[is_here]
-    known = now[now["is_known"]]
+    known = now[now["is_known"] & now["product_id"].isin(old_group.index)]
     ends = [
         (now["group_id"].to_numpy()[place[is_here]], copied),
         (known["group_id"].to_numpy(), old_group.reindex(known["product_id"]).to_numpy()),
