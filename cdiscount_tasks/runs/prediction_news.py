@@ -5,12 +5,14 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from cdiscount_tasks.artifacts.manifest import MANIFEST
 from cdiscount_tasks.catalogue.file import fingerprint
 from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.runs import registry
 from cdiscount_tasks.runs.catalogue import QUIET_S
 from cdiscount_tasks.runs.decisions import last_promotion
-from cdiscount_tasks.runs.predictions import check_predicted_file, predictions_dir
+from cdiscount_tasks.runs.folders import run_folder
+from cdiscount_tasks.runs.predictions import PREDICTIONS, check_predicted_file, predictions_dir
 from cdiscount_tasks.settings.environment import Environment
 from cdiscount_tasks.settings.sample import SampleConfig, read_sample
 from cdiscount_tasks.settings.sample_folder import sample_paths
@@ -49,7 +51,8 @@ def _news_of(sample: SampleConfig, environment: Environment) -> News | str:
     if 0 <= age_s < QUIET_S:
         return f"{path} was written to {age_s:.0f} s ago; it is left alone until nothing has written for {QUIET_S} s"
     run_id = f"news__{sample.name}__decision-{made.number}__{fingerprint(path)}__{watched.precision}"
-    if (predictions_dir(environment, run_id) / "config.json").exists():
+    page_dir = environment.reports_dir / PREDICTIONS / run_folder(run_id)  # which a clean-up keeps, unlike the run
+    if (predictions_dir(environment, run_id) / "config.json").exists() or (page_dir / MANIFEST).exists():
         return f"decision {made.number} was asked about {path} as it is now: run {run_id}"
     return News(run_id, {"sample": sample.name, "catalogue": str(path), "precision": watched.precision})
 

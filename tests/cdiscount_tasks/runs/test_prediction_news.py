@@ -54,6 +54,15 @@ def test_what_was_begun_is_no_news_until_the_file_or_the_champion_is_another(wat
     assert [one.run_id.split("__")[2] for one in news()] == ["decision-3"]
 
 
+def test_predictions_whose_run_a_clean_up_has_removed_are_no_news(watched):
+    (found,) = news()
+    run = start_predictions(found.run_id, found.conf)
+    run.out_dir.mkdir(parents=True)
+    (run.out_dir / "manifest.json").write_text("{}")
+    shutil.rmtree(run.run_dir)
+    assert news() == []
+
+
 def test_a_file_that_something_still_writes_to_is_left_alone(watched, caplog):
     caplog.set_level(logging.INFO)
     os.utime(watched)
