@@ -162,7 +162,8 @@ def note_question(run: Run) -> None:
     if before != judgement:
         raise DataError(
             f"{run.run_dir / 'artifacts.json'}: a person was asked about {before}, and the run was judged again since "
-            f"({judgement}); Airflow cannot change the text of a question, so nobody is asked; trigger a new run"
+            f"({judgement}); Airflow cannot change the text of a question, so nobody is asked; trigger a new run, "
+            "which finds what this one has made"
         )
     run.record(ASKED, {"judgement": judgement})
 
