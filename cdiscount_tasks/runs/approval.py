@@ -66,7 +66,8 @@ def _champion_evaluation(run: Run, look: int | None) -> Path | None:
 
 
 def _said(answer: TellingAnswer) -> str:
-    return f"{markdown(answer.name)} {'✓' if answer.is_right else '✗'} {percent(answer.confidence, 0)}"
+    marked = f"{'✓' if answer.is_right else '✗'} {percent(answer.confidence, 0)}"
+    return f"{markdown(answer.name)} {marked}".replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 def _row(title: str, cells: Sequence[str]) -> str:
