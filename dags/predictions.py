@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from airflow.sdk import chain, dag
 from cdiscount_airflow import assets, champion_forms, docs, forms, notifiers
-from cdiscount_airflow.links import link_report, note_page
+from cdiscount_airflow.links import link_report
 from cdiscount_airflow.tasks.index import index_catalogue
 from cdiscount_airflow.tasks.stage_task import (
     DEFAULT_ARGS,
@@ -95,7 +95,6 @@ def write_page(run_id=None) -> str:
     """
     from cdiscount_tasks.runs import prediction_steps
 
-    note_page(prediction_steps.page_folder(run_id))
     return prediction_steps.write_page(run_id)
 
 

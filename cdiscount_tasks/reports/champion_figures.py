@@ -60,15 +60,26 @@ def _asked(one: PastJudgement) -> list[AskedAgain]:
     return [AskedAgain(one.at, one.run_id, facts["accuracy"]["champion"], None)] if facts["accuracy"] else []
 
 
+def _is_the_same(one: AskedAgain, before: AskedAgain) -> bool:
+    """Tell whether a judgement asked about the same test products as what was asked before it."""
+    num_added = [asked.added["n"] if asked.added else 0 for asked in (one, before)]
+    return one.accuracy == before.accuracy and num_added[0] == num_added[1]
+
+
 def show_champion_figures(past: ChampionPast | None) -> Markup:
-    """Make the part of the report that shows how the champion's own accuracy moved; empty without a second figure."""
+    """Make the part of the report that shows how the champion's own accuracy moved; empty without a second figure.
+
+    Of judgements on the same test products, as where only a preset changed, the first is shown.
+    """
     if past is None:
         return Markup()
     asked, num_missing = _at_first(past), 0
     for one in past.judgements:
         try:
-            asked += [found for found in _asked(one) if found.accuracy["n"]]
+            found = [again for again in _asked(one) if again.accuracy["n"]]
         except DataError as error:
             logger.warning("a judgement of the champion is not shown: %s", error)
             num_missing += 1
+            continue
+        asked += [again for again in found if not asked or not _is_the_same(again, asked[-1])]
     return render_champion_figures(asked, num_missing)

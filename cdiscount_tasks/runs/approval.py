@@ -66,7 +66,8 @@ def _champion_evaluation(run: Run, look: int | None) -> Path | None:
 
 
 def _said(answer: TellingAnswer) -> str:
-    return f"{markdown(answer.name)} {'✓' if answer.is_right else '✗'} {percent(answer.confidence, 0)}"
+    marked = f"{'✓' if answer.is_right else '✗'} {percent(answer.confidence, 0)}"
+    return f"{markdown(answer.name)} {marked}".replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 def _row(title: str, cells: Sequence[str]) -> str:
@@ -162,7 +163,8 @@ def note_question(run: Run) -> None:
     if before != judgement:
         raise DataError(
             f"{run.run_dir / 'artifacts.json'}: a person was asked about {before}, and the run was judged again since "
-            f"({judgement}); Airflow cannot change the text of a question, so nobody is asked; trigger a new run"
+            f"({judgement}); Airflow cannot change the text of a question, so nobody is asked; trigger a new run, "
+            "which finds what this one has made"
         )
     run.record(ASKED, {"judgement": judgement})
 

@@ -108,7 +108,7 @@ def name_predictions(found: References, runs: Sequence[FoundRun], keep_runs: int
 
 def name_lone_pages(found: References, environment: Environment) -> None:
     """Note what pages show whose run has no folder here: it was removed, or is of a different data root."""
-    for path in sorted(environment.reports_dir.glob(f"{PREDICTIONS}/*/{MANIFEST}")):
+    for path in sorted(environment.reports_dir.glob(f"{PREDICTIONS}/*/*/{MANIFEST}")):
         page_dir = path.parent
         runs_dir = environment.work_dir / PREDICTIONS / "runs"
         if page_dir.name.startswith(".") or runs_dir / page_dir.name in found.runs:

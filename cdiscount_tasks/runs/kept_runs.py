@@ -171,8 +171,12 @@ def _when_finished(report_dir: Path | None) -> datetime | None:
 
 
 def _found_run(environment: Environment, group: str, folder: Path) -> FoundRun:
+    report_dir: Path | None
     if group == COMPARISON:
         report_dir = _comparison_report_dir(environment, folder)
+    elif group == PREDICTIONS:
+        # Below its sample's name, which a damaged config does not tell.
+        report_dir = next(environment.reports_dir.glob(f"{PREDICTIONS}/*/{folder.name}"), None)
     else:
         report_dir = environment.reports_dir / group / folder.name
     _, changed_s = size_and_change(folder)

@@ -51,11 +51,6 @@ def join(run_id: str) -> str:
     return summaries.of_predictions(run.record("predictions", made))
 
 
-def page_folder(run_id: str) -> str:
-    """Return the name of the folder that the page goes to."""
-    return open_predictions(run_id).out_dir.name
-
-
 def write_page(run_id: str) -> str:
     """Write the page, and list it in the index of reports."""
     from cdiscount_tasks.reports.overview import write_reports_index

@@ -81,7 +81,7 @@ class Predictions:
     @property
     def out_dir(self) -> Path:
         """Return where the run's page is."""
-        return self.environment.reports_dir / PREDICTIONS / self.run_dir.name
+        return self.environment.reports_dir / PREDICTIONS / self.config.sample / self.run_dir.name
 
     @property
     def model(self) -> PredictingModel:
@@ -103,7 +103,7 @@ class Predictions:
             "preset": asked.preset,
             "decision": asked.decision,
             "since": asked.since,
-            "report": f"../../{asked.report}/report.html" if report_path.exists() else None,
+            "report": f"../../../{asked.report}/report.html" if report_path.exists() else None,
             "embed_pictures": self.config.embed_pictures,
         }
 

@@ -104,7 +104,7 @@ class DataRoot:
             note_result(run_dir, self.path, step, {"path": str(path)})
         set_age(run_dir, days)
         if finished:
-            page_dir = self.environment.reports_dir / "predictions" / run_dir.name
+            page_dir = self.environment.reports_dir / "predictions" / sample / run_dir.name
             page_dir.parent.mkdir(parents=True, exist_ok=True)
             recipe = Recipe("predictions_page", 1, {"sample": sample}, {"predictions": at["predictions"]})
             rebuild_artifact(page_dir, recipe, self._write_page)

@@ -48,7 +48,7 @@ def test_answers_predictions_and_their_pages_are_compared_too(tmp_path, capsys):
     at = root.predictions("asks", 2, root.run("one", 3))
     places = [root.environment.data_dir, root.environment.reports_dir]
     assert verify.verify(places) == 0
-    (page,) = root.environment.reports_dir.glob("predictions/*/predictions.html")
+    (page,) = root.environment.reports_dir.glob("predictions/*/*/predictions.html")
     changed = [at["answers-0"] / "rows.bin", at["predictions"] / "rows.bin", page]
     for path in changed:
         path.write_bytes(b"damage")

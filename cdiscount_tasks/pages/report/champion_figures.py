@@ -10,6 +10,9 @@ from cdiscount_tasks.pages.parts.sparkline import Point, Sparkline, draw_sparkli
 from cdiscount_tasks.pages.parts.templating import render_page
 from cdiscount_tasks.pages.parts.words import count, percent, share
 
+MOST_ROWS = 12
+"""Of the table, the newest; the line has all."""
+
 
 class AskedAgain(NamedTuple):
     """What the champion was right about at one time.
@@ -54,6 +57,10 @@ def render_champion_figures(asked: Sequence[AskedAgain], num_missing: int) -> Ma
     if num_missing == 0 and all(one.run_id is None for one in asked):
         return Markup()
     page = render_page(
-        "report/champion_figures.html", asked=asked, num_missing=num_missing, spark=_draw(asked) if asked else None
+        "report/champion_figures.html",
+        asked=asked[-MOST_ROWS:],
+        num_asked=len(asked),
+        num_missing=num_missing,
+        spark=_draw(asked),
     )
     return Markup(page)

@@ -57,6 +57,15 @@ def test_the_own_report_comes_first_and_then_each_judgement(past, shown):
     assert (asked[2].added["n"], asked[2].added["value"]) == (50, 0.5)
 
 
+def test_judgements_on_the_same_test_products_are_shown_once(past, shown):
+    first, second = past.judgements
+    show_champion_figures(past._replace(judgements=(first, first, second, second._replace(run_id="run 4"))))
+    assert [one.run_id for one in shown[0][0]] == [None, "run 2", "run 3"]
+    own = shown[0][0][0].accuracy
+    rewrite(first, champion_figures={"all": own, "added": known_exactly(None, 0, 0)})
+    assert show_champion_figures(past._replace(judgements=(first,))) == ""
+
+
 def test_judgements_that_were_removed_or_damaged_are_counted(past, shown):
     (past.judgements[0].folder / "judgement.json").unlink()
     assert "1 judgement is no longer on disk" in show_champion_figures(past)

@@ -391,7 +391,7 @@ def test_of_predictions_the_newest_of_a_sample_stay_whole_and_of_older_ones_what
     assert first["predictions"].is_dir()
     assert removed_by(root, 1) >= {first["predictions"].name, root.predictions_dir("first").name}
     assert all(path.is_dir() for path in (*second.values(), asked.at["model"], asked.at["evaluation"]))
-    assert len(list(root.environment.reports_dir.glob("predictions/*/predictions.html"))) == 2
+    assert len(list(root.environment.reports_dir.glob("predictions/*/*/predictions.html"))) == 2
     assert verify.verify([root.environment.data_dir, root.environment.reports_dir]) == 0
     assert removed_by(root, 1) == set()
 

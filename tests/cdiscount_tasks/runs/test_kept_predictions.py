@@ -145,7 +145,7 @@ def test_damaged_notes_of_finished_predictions_are_made_up_for_by_their_page(roo
     (root.predictions_dir("first") / "artifacts.json").write_text("{")
     set_age(root.predictions_dir("first"), 50)
     assert why(root, first["predictions"], None) == "a run that has a report"
-    page_dir = root.environment.reports_dir / "predictions" / root.predictions_dir("first").name
+    page_dir = root.environment.reports_dir / "predictions" / "wine" / root.predictions_dir("first").name
     (page_dir / "manifest.json").write_text("{")
     set_age(page_dir, 50)
     assert "mend or remove that page" in why(root, first["predictions"], None)
@@ -168,7 +168,7 @@ def test_a_page_keeps_the_predictions_of_a_run_whose_folder_is_gone(root, old):
 def test_a_page_that_cannot_be_read_keeps_all_predictions(root, old):
     at = root.predictions("gone", 40, old)
     root.predictions_dir("gone").rename(root.path / "elsewhere")
-    path = root.environment.reports_dir / "predictions" / root.predictions_dir("gone").name / "manifest.json"
+    path = root.environment.reports_dir / "predictions" / "wine" / root.predictions_dir("gone").name / "manifest.json"
     for text in ("{", json.dumps({"config": {}})):
         path.write_text(text)
         assert f"{path.parent}: cannot be read" in why(root, at["answers-0"], None)

@@ -49,6 +49,12 @@ def test_judgements_that_were_removed_are_counted(num, words):
     assert "no longer on disk" in Page(str(render_champion_figures([], num))).text
 
 
+def test_of_many_judgements_the_table_has_the_newest_and_the_line_all():
+    page = Page(str(render_champion_figures([asked(0, 0.73), *(asked(1, 0.7) for _ in range(29))], 0)))
+    assert "The newest 12 of 30." in page.text
+    assert page.text.count("run 1") == 12 and len(page.all("circle")) == 30
+
+
 def test_a_run_id_is_no_html():
     row = asked(1, 0.7)._replace(run_id="<script>1</script>")
     assert "<script" not in str(render_champion_figures([row], 0))
