@@ -49,6 +49,10 @@ def _name_all(found: References, run: FoundRun, why: str) -> None:
         found.do_not_know([*own, "samples" if sample is None else f"samples/{sample}"], sentence)
 
 
+def _group_of(page_dir: Path) -> str:
+    return f"{PREDICTIONS}/{page_dir.parent.name}"
+
+
 def _joined_of_page(page_dir: Path) -> str:
     """Return which predictions a page shows.
 
@@ -56,11 +60,10 @@ def _joined_of_page(page_dir: Path) -> str:
         DataError: If its manifest cannot be read.
     """
     try:
-        manifest = read_json(page_dir / MANIFEST)
-        sample, key = str(manifest["config"]["sample"]), str(manifest["inputs"]["predictions"])
+        key = read_json(page_dir / MANIFEST)["inputs"]["predictions"]
     except (DataError, *DAMAGE) as error:
         raise DataError(f"{page_dir}: cannot be read ({error}); mend or remove that page") from error
-    return f"{PREDICTIONS}/{sample}/predictions-{key}"
+    return f"{_group_of(page_dir)}/predictions-{key}"
 
 
 def _name_joined(found: References, run: FoundRun, why: str) -> None:
@@ -72,7 +75,7 @@ def _name_joined(found: References, run: FoundRun, why: str) -> None:
         try:
             found.name([_joined_of_page(run.report_dir)], why)
         except DataError as error:
-            found.do_not_know([PREDICTIONS], str(error))
+            found.do_not_know([_group_of(run.report_dir)], str(error))
 
 
 def _by_sample(runs: Iterable[FoundRun]) -> Iterator[list[FoundRun]]:
@@ -111,9 +114,13 @@ def name_lone_pages(found: References, environment: Environment) -> None:
     for path in sorted(environment.reports_dir.glob(f"{PREDICTIONS}/*/*/{MANIFEST}")):
         page_dir = path.parent
         runs_dir = environment.work_dir / PREDICTIONS / "runs"
-        if page_dir.name.startswith(".") or runs_dir / page_dir.name in found.runs:
+        if (
+            page_dir.name.startswith(".")
+            or page_dir.parent.name.startswith(".")
+            or runs_dir / page_dir.name in found.runs
+        ):
             continue
         try:
             found.name([_joined_of_page(page_dir)], OF_PAGE)
         except DataError as error:
-            found.do_not_know([PREDICTIONS], str(error))
+            found.do_not_know([_group_of(page_dir)], str(error))

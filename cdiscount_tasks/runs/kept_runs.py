@@ -1,6 +1,5 @@
 """The runs of a data root, and why each is kept: it is going, it may be taken up again, or its report is kept."""
 
-import contextlib
 import logging
 import re
 import time
@@ -54,7 +53,7 @@ class FoundRun(NamedTuple):
         preset: Of a sample's run; None: its config does not tell.
         judgement: Its judgement artifact, relative to the data root; None: it was not judged.
         answer_s: For how many seconds a person may be asked about it.
-        asked_sample: Of predictions: whose model is asked; None: neither config nor page tells.
+        asked_sample: Of predictions: whose model is asked; None: its config does not tell, and it has no page.
     """
 
     group: str
@@ -136,13 +135,8 @@ def _frozen(folder: Path) -> Mapping[str, Any]:
 
 
 def _asked_sample(config: Mapping[str, Any], report_dir: Path | None) -> str | None:
-    """Return whose model a predictions run asks, by its config, or else by its page."""
-    configs = [config]
-    if report_dir is not None and (report_dir / MANIFEST).is_file():
-        with contextlib.suppress(DataError):
-            configs.append(read_json(report_dir / MANIFEST).get("config", {}))
-    for one in configs:
-        name = one.get("sample") if isinstance(one, dict) else None
+    """Return whose model a predictions run asks, by its config, or else by where its page is."""
+    for name in (config.get("sample"), None if report_dir is None else report_dir.parent.name):
         if isinstance(name, str) and SAMPLE_NAME.fullmatch(name):
             return name
     return None
@@ -176,7 +170,7 @@ def _found_run(environment: Environment, group: str, folder: Path) -> FoundRun:
         report_dir = _comparison_report_dir(environment, folder)
     elif group == PREDICTIONS:
         # Below its sample's name, which a damaged config does not tell.
-        report_dir = next(environment.reports_dir.glob(f"{PREDICTIONS}/*/{folder.name}"), None)
+        report_dir = next(iter(sorted(environment.reports_dir.glob(f"{PREDICTIONS}/*/{folder.name}"))), None)
     else:
         report_dir = environment.reports_dir / group / folder.name
     _, changed_s = size_and_change(folder)

@@ -51,7 +51,7 @@ def _news_of(sample: SampleConfig, environment: Environment) -> News | str:
     if 0 <= age_s < QUIET_S:
         return f"{path} was written to {age_s:.0f} s ago; it is left alone until nothing has written for {QUIET_S} s"
     run_id = f"news__{sample.name}__decision-{made.number}__{fingerprint(path)}__{watched.precision}"
-    page_dir = environment.reports_dir / PREDICTIONS / run_folder(run_id)  # which a clean-up keeps, unlike the run
+    page_dir = environment.reports_dir / PREDICTIONS / sample.name / run_folder(run_id)  # no clean-up removes it
     if (predictions_dir(environment, run_id) / "config.json").exists() or (page_dir / MANIFEST).exists():
         return f"decision {made.number} was asked about {path} as it is now: run {run_id}"
     return News(run_id, {"sample": sample.name, "catalogue": str(path), "precision": watched.precision})

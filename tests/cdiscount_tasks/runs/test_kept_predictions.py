@@ -165,10 +165,12 @@ def test_a_page_keeps_the_predictions_of_a_run_whose_folder_is_gone(root, old):
     assert why(root, at["predictions"]) == ""
 
 
-def test_a_page_that_cannot_be_read_keeps_all_predictions(root, old):
+def test_a_page_that_cannot_be_read_keeps_all_predictions_of_its_sample(root, old):
     at = root.predictions("gone", 40, old)
     root.predictions_dir("gone").rename(root.path / "elsewhere")
     path = root.environment.reports_dir / "predictions" / "wine" / root.predictions_dir("gone").name / "manifest.json"
+    other = root.artifact("predictions/mixed_bag", "answers", "nobody's")
     for text in ("{", json.dumps({"config": {}})):
         path.write_text(text)
         assert f"{path.parent}: cannot be read" in why(root, at["answers-0"], None)
+        assert why(root, other, None) == ""
