@@ -159,13 +159,23 @@ def of_answers(result: Result) -> str:
     return f"{asked}{damaged}{rejected}; {result['images_per_s']:,.0f} images/s on {result['device']}{_again(result)}"
 
 
+_MEASURED_ON = {
+    "new": "the products of its categories that are new to it",
+    "test": "its own test products in the file",
+    "validation": "its own validation products in the file",
+}
+
+
 def of_predictions_page(result: Result) -> str:
     """Tell how good the answers are, or are expected to be."""
     if result["accuracy"] is not None:
-        interval = ", ".join(percent(result[f"accuracy_{end}"]) for end in ("low", "high") if result[f"accuracy_{end}"])
-        return f"accuracy {percent(result['accuracy'])} ({interval}), of {result['accuracy_of']}"
+        low, high = result["accuracy_low"], result["accuracy_high"]
+        interval = "" if low is None else f" (95 % interval {percent(low)} to {percent(high)})"
+        return f"{percent(result['accuracy'])} right{interval} of {_MEASURED_ON[result['accuracy_of']]}"
     expected = result["expected_accuracy"]
-    return "nothing to say about the accuracy" if expected is None else f"expected accuracy {percent(expected)}"
+    if expected is None:
+        return "nothing can be said about the accuracy"
+    return f"expected accuracy {percent(expected)}, if the products are of its categories: the file does not say"
 
 
 def of_predictions(result: Result) -> str:
