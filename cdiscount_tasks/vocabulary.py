@@ -66,6 +66,8 @@ class Reason(StrEnum):
     NO_IMAGE_LEFT = "no_image_left"
     SMALL_CLASS = "small_class"
     NOT_IN_SPLIT_FILE = "not_in_split_file"
+    # products, by the predictions
+    NO_USABLE_IMAGE = "no_usable_image"
 
 
 NOT_LOOKED_AT, CATALOGUE_RIGHT, SUGGESTION_RIGHT, OTHER_CATEGORY, UNSURE = (

@@ -150,11 +150,12 @@ READERS = {
 """Files that several parts read, and the one module that opens each."""
 
 SAY_THE_NAME = {
+    f"{PACKAGE}/tables/predicted.py",
     f"{PACKAGE}/pages/overview/rows.py",
     f"{PACKAGE}/pages/report/metrics_json.py",
     "plugins/cdiscount_airflow/reports/bar.py",
 }
-"""They list the files of an artifact, with a hash or a description."""
+"""They list the files of an artifact, with a hash or a description; or read a file of that name in another artifact."""
 
 KNOW_THE_PLACE = {
     "PREDICTIONS": {"stages/evaluation.py", "stages/report.py"},

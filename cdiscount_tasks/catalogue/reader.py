@@ -16,7 +16,7 @@ from cdiscount_tasks.catalogue.file import catalogue_faults_told
 from cdiscount_tasks.catalogue.layout import NO_CATEGORY
 from cdiscount_tasks.catalogue.usual_documents import read_usual, read_usual_documents
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.tables.numbers import numpy_numbers
+from cdiscount_tasks.tables.numbers import numpy_numbers, present_numbers
 from cdiscount_tasks.vocabulary import MAX_IMAGES_PER_PRODUCT
 
 Integers = npt.NDArray[np.int64]
@@ -209,7 +209,10 @@ def _changed_image(catalogue_path: Path, places: Places, key: int) -> DataError:
 
 
 def _places_of(products: pa.Table) -> Places:
-    return Places(*(numpy_numbers(products[name]).astype(np.int64) for name in ProductPlace._fields))
+    places = Places(*(numpy_numbers(products[name]).astype(np.int64) for name in ProductPlace._fields))
+    # What a missing number's bytes hold is not defined.
+    known = present_numbers(products["category_id"])
+    return places._replace(category_ids=np.where(known, places.category_ids, NO_CATEGORY))
 
 
 def _rows_by_key(places: Places, images: pa.Table) -> Integers:
@@ -225,7 +228,7 @@ def iter_images(catalogue_path: Path, products: pa.Table, images: pa.Table) -> I
 
     Args:
         catalogue_path: The catalogue.
-        products: Rows of the index's products, each with a category, ascending by product_id.
+        products: Rows of the index's products, ascending by product_id; a category may be missing.
         images: Rows of the index's images of these products.
 
     Yields:

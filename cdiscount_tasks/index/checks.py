@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from cdiscount_tasks.catalogue.file import fingerprint
+from cdiscount_tasks.catalogue.file import file_state, fingerprint
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.tables.numbers import numpy_numbers, present_numbers
 from cdiscount_tasks.tables.parquet import iter_row_groups
@@ -35,6 +35,26 @@ def check_same_catalogue(catalogue_path: Path, parent_dir: Path) -> None:
         raise DataError(
             f"{catalogue_path}: is not the catalogue that this run began with (its fingerprint is {found}, it was "
             f"{parent_dir.name}): it was exchanged or changed since; trigger a new run when nothing writes to it"
+        )
+
+
+def check_indexed(catalogue_path: Path, parent_dir: Path, num_bytes: int) -> None:
+    """Refuse a file that is not the one that an index was made from.
+
+    Args:
+        catalogue_path: The BSON file.
+        parent_dir: The folder of the index.
+        num_bytes: The size of the file that was indexed.
+
+    Raises:
+        DataError: If the file was exchanged, or changed, since.
+    """
+    check_same_catalogue(catalogue_path, parent_dir)
+    found = file_state(catalogue_path)["size"]
+    if found != num_bytes:
+        raise DataError(
+            f"{catalogue_path}: has {found} bytes, expected {num_bytes} as when it was indexed; trigger a new run when "
+            "nothing writes to it"
         )
 
 

@@ -25,7 +25,7 @@ _Words = npt.NDArray[np.uint64]
 
 
 @dataclass
-class _Slice:
+class Slice:
     """The pictures whose hashes begin alike: both halves of each hash, and the ordinal of the picture's product."""
 
     high: list[_Words] = field(default_factory=list)
@@ -56,7 +56,7 @@ class PictureHashes:
     def __init__(self, num_pictures: int) -> None:
         """Make room for about that number of pictures."""
         self._slice_bits = (num_pictures // _PICTURES_PER_SLICE).bit_length()
-        self.slices = [_Slice() for _ in range(1 << self._slice_bits)]
+        self.slices = [Slice() for _ in range(1 << self._slice_bits)]
 
     def add(self, content_hashes: pa.ChunkedArray, product: npt.NDArray[np.int32]) -> None:
         """Add pictures; `product` counts the products from 0."""
@@ -110,7 +110,7 @@ def _size_of_conflict(conflict: dict[str, Any]) -> tuple[int, int, str]:
     return -conflict["num_images"], -conflict["num_categories"], conflict["content_hash"]
 
 
-def _sorted_slice(part: _Slice) -> tuple[_Words, _Words, npt.NDArray[np.int32]]:
+def sorted_slice(part: Slice) -> tuple[_Words, _Words, npt.NDArray[np.int32]]:
     """Return a slice's columns sorted by hash, then product; the slice's own memory is given back."""
     high, low = np.concatenate(part.high), np.concatenate(part.low)
     product = np.concatenate(part.product)
@@ -125,10 +125,10 @@ def _sorted_slice(part: _Slice) -> tuple[_Words, _Words, npt.NDArray[np.int32]]:
 
 
 def _count_slice(
-    part: _Slice, category_ids: list[int], category_of_product: npt.NDArray[np.int32], found: Copies
+    part: Slice, category_ids: list[int], category_of_product: npt.NDArray[np.int32], found: Copies
 ) -> None:
     """Add one slice to what is found. Products are numbered category by category: sorted by product is by category."""
-    high, low, product = _sorted_slice(part)
+    high, low, product = sorted_slice(part)
     num_rows = len(high)
     starts = np.flatnonzero(changes(high, low))
     times = np.diff(np.append(starts, num_rows))

@@ -128,6 +128,22 @@ class JudgedModel(NamedTuple):
     evaluation_dir: Path
 
 
+class PredictingModel(NamedTuple):
+    """A model that answers: finished artifacts.
+
+    Attributes:
+        model_dir: The model.
+        evaluation_dir: Its evaluation: the temperature and the thresholds.
+        labels_dir: Of the products that it learnt from.
+        sample_dir: Their pictures.
+    """
+
+    model_dir: Path
+    evaluation_dir: Path
+    labels_dir: Path
+    sample_dir: Path
+
+
 class Opponent(NamedTuple):
     """Whom a new model is judged against.
 

@@ -231,3 +231,34 @@ def read_rows(path: Path, schema: pa.Schema, column: str, values: Sequence[int])
         table = file.read_row_groups(groups)
         found = np.isin(numpy_numbers(table[column]), values) & present_numbers(table[column])
         return take_rows(table, found)
+
+
+def read_rows_between(path: Path, schema: pa.Schema, column: str, start: int, stop: int) -> pa.Table:
+    """Read the rows whose integer column is in [start, stop), whatever the table is sorted by.
+
+    Args:
+        path: A table; one row group after another is in memory, beside the rows that are found.
+        schema: What the file holds.
+        column: An integer column with statistics; a row in which it is null is not found.
+        start: The least value.
+        stop: The first value behind.
+
+    Raises:
+        DataError: If the file is missing, damaged or has other columns than the schema.
+    """
+    found = [empty_table(schema)]
+    with _damage_told(path), open_table(path) as file:
+        _check_columns(path, file, schema)
+        place = file.schema_arrow.names.index(column)
+        for number in range(file.num_row_groups):
+            statistics = file.metadata.row_group(number).column(place).statistics
+            # A row group in which every value is missing, or that has no row, has statistics without a range.
+            if statistics is not None and not (
+                statistics.has_min_max and statistics.min < stop and statistics.max >= start
+            ):
+                continue
+            rows = file.read_row_group(number)
+            values = numpy_numbers(rows[column])
+            chosen = (values >= start) & (values < stop) & present_numbers(rows[column])
+            found.append(rows.filter(pa.array(chosen)))
+    return pa.concat_tables(found)

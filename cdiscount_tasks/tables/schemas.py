@@ -4,6 +4,8 @@ import pyarrow as pa
 
 MAX_CLASSES_IN_FULL = 256
 NUM_TOP_CLASSES = 10
+NUM_TOP_CATEGORIES = 5
+"""Of a product of a predicted catalogue, so many of the most probable categories are kept."""
 
 _HASH = pa.binary(16)
 
@@ -164,6 +166,36 @@ DRIFT_PICTURES = pa.schema(
         pa.field("image_number", pa.int8(), nullable=False),
         pa.field("category_id", pa.int64(), nullable=False),
         pa.field("score", pa.float32(), nullable=False),
+    ]
+)
+_PREDICTED_FIELDS = [
+    pa.field("product_id", pa.int64(), nullable=False),
+    pa.field("probability", pa.float32(), nullable=False),
+    pa.field("top_category_ids", pa.list_(pa.int64()), nullable=False),
+    pa.field("top_probabilities", pa.list_(pa.float32()), nullable=False),
+    pa.field("num_images", pa.int8(), nullable=False),
+    pa.field("num_damaged_images", pa.int8(), nullable=False),
+    pa.field("copy_of_train", pa.bool_(), nullable=False),
+    pa.field("known_split", pa.string()),
+    pa.field("given_category_id", pa.int64()),
+]
+ANSWERED = pa.schema([*_PREDICTED_FIELDS, pa.field("byte_offset", pa.int64(), nullable=False)])
+PREDICTED = pa.schema(
+    [
+        _PREDICTED_FIELDS[0],
+        pa.field("category_id", pa.int64()),
+        *_PREDICTED_FIELDS[1:4],
+        pa.field("abstained", pa.bool_(), nullable=False),
+        *_PREDICTED_FIELDS[4:],
+        pa.field("group_id", pa.int64(), nullable=False),
+    ]
+)
+REJECTED_PRODUCTS = pa.schema(
+    [
+        pa.field("product_id", pa.int64()),
+        pa.field("byte_offset", pa.int64(), nullable=False),
+        pa.field("reason", pa.string(), nullable=False),
+        pa.field("detail", pa.string(), nullable=False),
     ]
 )
 

@@ -75,6 +75,17 @@ def decode_rgb(jpeg: bytes) -> Image.Image:
         raise ImageRefused(Reason.PICTURE_DAMAGED, str(error)) from error
 
 
+def to_square(image: Image.Image, image_size: int) -> np.ndarray:
+    """Scale an image to a square.
+
+    Returns:
+        uint8, [image_size, image_size, 3].
+    """
+    if image.size != (image_size, image_size):
+        image = image.resize((image_size, image_size), Image.Resampling.BILINEAR)
+    return np.asarray(image)
+
+
 def load_images(source: ImageSource, rows: Sequence[int] | np.ndarray, image_size: int) -> np.ndarray:
     """Decode and scale images into one array.
 
@@ -99,7 +110,5 @@ def load_images(source: ImageSource, rows: Sequence[int] | np.ndarray, image_siz
                 raise DataError(
                     f"image {row} of the sample no longer decodes ({error.detail}); draw it again"
                 ) from error
-            if image.size != (image_size, image_size):
-                image = image.resize((image_size, image_size), Image.Resampling.BILINEAR)
-            images[place] = np.asarray(image)
+            images[place] = to_square(image, image_size)
     return images

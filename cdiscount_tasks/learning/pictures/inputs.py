@@ -74,6 +74,14 @@ def _mirror(image: np.ndarray) -> np.ndarray:
     return mirrored
 
 
+def mirror_images(images: np.ndarray) -> np.ndarray:
+    """Turn images round, channel by channel as `_mirror` does: uint8, [num_images, height, width, 3]."""
+    mirrored = np.empty_like(images)
+    for channel in range(3):
+        mirrored[..., channel] = images[:, :, ::-1, channel]
+    return mirrored
+
+
 class _ShiftedImages:
     """Images that can be mirrored and moved; where their pixels lie is the subclass's own."""
 
