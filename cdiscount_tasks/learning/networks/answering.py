@@ -31,6 +31,8 @@ class AnsweringNetwork:
             DataError: If it cannot be loaded, or its weights are no finite numbers.
         """
         self._network = load_network(path, contract)
+        # XLA, which Keras uses on a GPU by itself, would compile the network anew for every number of images.
+        self._network.jit_compile = False
         self._path, self._num_classes = path, num_classes
         self._is_on_gpu = device.name.startswith("GPU")
         self.image_size = int(contract["image_size"])

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from cdiscount_tasks.machine.gpus import Device
 from cdiscount_tasks.settings.sample import DrawConfig, LabelConfig
 from cdiscount_tasks.stages.inputs import LabelFiles
 from cdiscount_tasks.stages.labels import fix_labels
 from cdiscount_tasks.stages.sample import draw_sample
 from tests.conftest import TINY_LABELS
+from tests.material.answering_models import ColourNetwork, write_answering_model
 from tests.material.html_page import Page
 from tests.material.indexing import index_catalogue
 from tests.material.label_tables import read
@@ -47,6 +49,33 @@ def label_catalogue(tmp_path):
         return fix_labels(index_dir, sample_dir, files, tmp_path, LabelConfig(**{"categories": None, **rules}))
 
     return run
+
+
+@pytest.fixture
+def index_made(tmp_path):
+    """Write and index a catalogue made in the test; returns its index and its file."""
+
+    def run(made):
+        path = made.write(tmp_path / "made.bson")
+        return Path(index_catalogue(path, tmp_path / "index", 0.9)["path"]), path
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def answering_model(labels_dir, sample_dir, tmp_path_factory):
+    """Return a model of the tiny catalogue's categories that no network could load; tests must not change it."""
+    return write_answering_model(tmp_path_factory.mktemp("answering"), labels_dir, sample_dir)
+
+
+@pytest.fixture(scope="module")
+def colour_network():
+    """Put a network of a few lines in the place of Keras', for what the predictions do besides."""
+    from cdiscount_tasks.stages import predictions
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(predictions, "_open_network", lambda *_: (ColourNetwork(), Device("CPU, a few lines", False)))
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.tables import schemas
-from cdiscount_tasks.tables.parquet import TableWriter, read_rows, read_table, write_table
+from cdiscount_tasks.tables.parquet import TableWriter, read_rows, read_rows_between, read_table, write_table
 from cdiscount_tasks.tables.schemas import CONFLICTS, IMAGES, PRODUCTS, SAMPLE_IMAGES, prediction_schema
 
 HASH = bytes(range(16))
@@ -141,3 +141,30 @@ def test_a_column_that_the_schema_does_not_know_is_an_error(tmp_path, as_table):
     }
     with pytest.raises(ValueError, match=r"'colour'.*select those"):
         write_table(tmp_path / "t.parquet", as_table(columns), PRODUCTS)
+
+
+@pytest.mark.parametrize("rows_per_group", [1, 4, 100])
+@pytest.mark.parametrize(("start", "stop"), [(0, 20), (3, 11), (7, 7), (19, 50), (20, 30), (-5, 1)])
+def test_rows_between_two_values_are_read_whatever_the_order(tmp_path, rows_per_group, start, stop):
+    offsets = np.random.default_rng(0).permutation(20).tolist()
+    rows = pa.table([list(range(20)), [None] * 20, [1] * 20, offsets, [9] * 20], schema=PRODUCTS)
+    write_table(tmp_path / "t.parquet", rows, PRODUCTS, rows_per_group)
+    found = read_rows_between(tmp_path / "t.parquet", PRODUCTS, "offset", start, stop)
+    assert found.schema == PRODUCTS
+    assert found["offset"].to_pylist() == [one for one in offsets if start <= one < stop]
+
+
+def test_rows_in_which_a_value_is_missing_are_between_none(tmp_path):
+    offsets = [None, 0, None, None, 3, None]
+    columns = {name: [None] * 6 for name in ("byte_length", "product_id", "image_number")}
+    texts = {name: ["x"] * 6 for name in ("stage", "reason", "detail")}
+    write_table(tmp_path / "t.parquet", {**columns, **texts, "byte_offset": offsets}, schemas.REJECTED, 2)
+    found = read_rows_between(tmp_path / "t.parquet", schemas.REJECTED, "byte_offset", 0, 9)
+    assert found["byte_offset"].to_pylist() == [0, 3]
+    with pytest.raises(DataError, match="has the columns"):
+        read_rows_between(tmp_path / "t.parquet", PRODUCTS, "offset", 0, 9)
+
+
+def test_of_an_empty_table_no_rows_are_between(tmp_path):
+    write_table(tmp_path / "t.parquet", PRODUCTS.empty_table(), PRODUCTS)
+    assert len(read_rows_between(tmp_path / "t.parquet", PRODUCTS, "offset", 0, 9)) == 0
