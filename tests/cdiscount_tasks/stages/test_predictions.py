@@ -1,7 +1,6 @@
 import csv
 import shutil
 from collections import Counter
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -213,11 +212,9 @@ def test_a_range_in_which_no_document_begins_is_empty(index_made, answering_mode
     index_dir, path = index_made(catalogue)
     cut_into(monkeypatch, path.stat().st_size, 5)
     planned = predictions.plan_answers(index_dir, path)
-    answer = partial(
-        predictions.answer_range, index_dir, path, model=answering_model, artifacts_dir=tmp_path / "predictions"
-    )
-    assert [answer(byte_range=one)["num_products"] for one in planned] == [1, 0, 0, 0, 1]
-    made = predictions.join_answers(index_dir, path, answering_model, tmp_path / "predictions", None)
+    answered = [predictions.answer_range(index_dir, path, one, answering_model, tmp_path) for one in planned]
+    assert [one["num_products"] for one in answered] == [1, 0, 0, 0, 1]
+    made = predictions.join_answers(index_dir, path, answering_model, tmp_path, None)
     assert rows_of(made)["category_id"].tolist() == [RED, BLUE]
 
 
