@@ -15,6 +15,9 @@ ResultT = TypeVar("ResultT")
 AHEAD = 2
 """So many items a process are under way: one is worked on, and one waits to be."""
 
+_MOST_AHEAD = 16
+"""Processes that work ahead: what they have under way is in memory."""
+
 
 def usable_cores() -> int:
     """Return how many cores this process may use."""
@@ -80,7 +83,7 @@ def map_ahead(function: Callable[[ItemT], ResultT], items: Iterable[ItemT], *, w
     Raises:
         RuntimeError: If the system killed a worker.
     """
-    num_processes = usable_cores()
+    num_processes = min(usable_cores(), _MOST_AHEAD)
     if not worth_it or num_processes < 2:
         yield from map(function, items)
         return
