@@ -1,5 +1,6 @@
 """Which products of a catalogue a model knows already: by the images of the labels that it learnt from."""
 
+from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
@@ -8,10 +9,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from cdiscount_tasks.tables.numbers import numpy_numbers
-from cdiscount_tasks.tables.parquet import read_table
-from cdiscount_tasks.tables.schemas import LABEL_IMAGES
+from cdiscount_tasks.tables.parquet import iter_row_groups
 from cdiscount_tasks.vocabulary import SPLITS, TRAIN
+
 
 _NEW = len(SPLITS)
 
@@ -42,20 +42,20 @@ def look_up_products(labels_dir: Path, products: pa.Table, images: pa.Table, pro
         DataError: If the labels are damaged.
     """
     columns = ["product_id", "split", "content_hash"]
-    known = read_table(labels_dir / "images.parquet", LABEL_IMAGES, columns)
-    in_train = known.filter(pc.equal(known["split"], TRAIN))["content_hash"]
-    is_copy = pc.is_in(images["content_hash"], value_set=in_train.combine_chunks()).to_numpy()
-    copy_of_train = np.zeros(len(products), bool)
-    copy_of_train[product_of_image[is_copy]] = True
+    asked = images["content_hash"].combine_chunks()
+    known: list[tuple[int, str, bytes]] = []
+    # Of millions of labelled images only those are held that are among the asked ones.
+    for rows in iter_row_groups(labels_dir / "images.parquet", columns):
+        same = rows.filter(pc.is_in(rows["content_hash"], value_set=asked))
+        known += zip(*(same[name].to_pylist() for name in columns), strict=True)
+    of_train = {content_hash for _, split, content_hash in known if split == TRAIN}
+    splits_of = defaultdict(list)
+    for product_id, split, content_hash in known:
+        splits_of[product_id, content_hash].append(SPLITS.index(split))
 
-    place = np.full(len(products), _NEW)
-    # By id first: few rows are left, whose hashes are compared one by one.
-    known = known.filter(pc.is_in(known["product_id"], value_set=products["product_id"].combine_chunks()))
-    asked = images.filter(pc.is_in(images["product_id"], value_set=known["product_id"].combine_chunks()))
-    row_of = {product_id: row for row, product_id in enumerate(numpy_numbers(products["product_id"]).tolist())}
-    asked_keys = set(zip(*(asked[name].to_pylist() for name in ("product_id", "content_hash")), strict=True))
-    for product_id, split, content_hash in zip(*(known[name].to_pylist() for name in columns), strict=True):
-        if (product_id, content_hash) in asked_keys:
-            row = row_of[product_id]
-            place[row] = min(place[row], SPLITS.index(split))
-    return Known(copy_of_train, [None if one == _NEW else SPLITS[one] for one in place.tolist()])
+    copy_of_train, first_split = np.zeros(len(products), bool), np.full(len(products), _NEW)
+    keys = zip(*(images[name].to_pylist() if known else [] for name in ("product_id", "content_hash")), strict=True)
+    for row, key in zip(product_of_image.tolist(), keys, strict=False):
+        copy_of_train[row] |= key[1] in of_train
+        first_split[row] = min([first_split[row], *splits_of.get(key, ())])
+    return Known(copy_of_train, [None if one == _NEW else SPLITS[one] for one in first_split.tolist()])

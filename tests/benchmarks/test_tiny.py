@@ -47,6 +47,7 @@ TINY_SPEED = {
     "index": "--gb 0.002 --growth 0.001 0.002 --images 2000 --rounds 1",
     "labels": "--images 300 --rounds 1",
     "training": "--images 130 --image-size 32 --rounds 1 --networks plain_cnn",
+    "predictions": "--images 300 400 --image-size 32 --rounds 1",
     "report": "--products 2000",
     "dag_parsing": "--rounds 1 --samples 3",
 }
