@@ -12,7 +12,6 @@ import pyarrow.compute as pc
 from cdiscount_tasks.tables.parquet import iter_row_groups
 from cdiscount_tasks.vocabulary import SPLITS, TRAIN
 
-
 _NEW = len(SPLITS)
 
 
@@ -54,8 +53,9 @@ def look_up_products(labels_dir: Path, products: pa.Table, images: pa.Table, pro
         splits_of[product_id, content_hash].append(SPLITS.index(split))
 
     copy_of_train, first_split = np.zeros(len(products), bool), np.full(len(products), _NEW)
-    keys = zip(*(images[name].to_pylist() if known else [] for name in ("product_id", "content_hash")), strict=True)
-    for row, key in zip(product_of_image.tolist(), keys, strict=False):
-        copy_of_train[row] |= key[1] in of_train
-        first_split[row] = min([first_split[row], *splits_of.get(key, ())])
+    if known:
+        keys = zip(images["product_id"].to_pylist(), images["content_hash"].to_pylist(), strict=True)
+        for row, key in zip(product_of_image.tolist(), keys, strict=True):
+            copy_of_train[row] |= key[1] in of_train
+            first_split[row] = min([first_split[row], *splits_of.get(key, ())])
     return Known(copy_of_train, [None if one == _NEW else SPLITS[one] for one in first_split.tolist()])
