@@ -13,7 +13,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 from benchmarks.material.measure import run_main, run_step
@@ -44,34 +43,45 @@ def predict_all(made: str, out_dir: str, num_ranges: str) -> None:
     print(json.dumps({"path": joined["path"], "num_reused": sum(reused), "num_ranges": len(reused)}))
 
 
-def kill_once(made: str, out_dir: Path, num_ranges: int, after_s: float) -> bool:
+def killed(made: str, out_dir: Path, num_ranges: int, after_s: float) -> bool:
     """Start a prediction and kill it after a while; returns whether it had not ended."""
     command = [sys.executable, "-m", STEPS, "predict_all", made, str(out_dir), str(num_ranges)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         process.stdout.readline()
-        time.sleep(after_s)
-        process.send_signal(signal.SIGKILL)
-        return process.wait() == -signal.SIGKILL
+        try:
+            return process.wait(after_s) < 0
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGKILL)
+            return process.wait() == -signal.SIGKILL
+
+
+def same_files(first_dir: Path, second_dir: Path) -> bool:
+    """Compare two predictions byte for byte."""
+    return all((first_dir / name).read_bytes() == (second_dir / name).read_bytes() for name in FILES)
 
 
 def run_all(folder: Path, num_images: int, num_ranges: int, num_kills: int) -> bool:
-    """Run it all and print the figures; returns whether the files are the same."""
+    """Run it all and print the figures; returns whether the files are always the same."""
     folder.mkdir()
     made = json.dumps(run_step(speed.STEPS, "make", folder, num_images, "small_cnn", 64).said)
     whole = run_step(STEPS, "predict_all", made, folder / "undisturbed", num_ranges)
     print(f"undisturbed: {whole.said['num_ranges']} ranges, {whole.wall_s:.1f} s", flush=True)
     rng = random.Random()
-    num_killed = 0
-    for _ in range(num_kills):
-        # What is left to do shrinks from kill to kill: a moment of the first third is one of work more often than not.
-        num_killed += kill_once(made, folder / "killed", num_ranges, rng.uniform(0, whole.wall_s / 3))
-    resumed = run_step(STEPS, "predict_all", made, folder / "killed", num_ranges)
-    ends = [Path(run.said["path"]) for run in (whole, resumed)]
-    same = all((ends[0] / name).read_bytes() == (ends[1] / name).read_bytes() for name in FILES)
-    left = sorted(path.name for path in (folder / "killed").glob(".*.part"))
-    print(f"killed {num_killed} times of {num_kills}; then {resumed.said['num_reused']} ranges existed already")
-    print(f"the same bytes: {same}; left behind: {left}")
+    num_killed = num_ended = 0
+    same, left = True, 0
+    while num_killed < num_kills or not num_ended:
+        # A prediction that came to its end begins again from nothing, so that every kill meets work.
+        out_dir = folder / f"killed-{num_ended}"
+        if num_killed < num_kills and killed(made, out_dir, num_ranges, rng.uniform(0, whole.wall_s / 3)):
+            num_killed += 1
+            continue
+        ended = run_step(STEPS, "predict_all", made, out_dir, num_ranges).said
+        same &= same_files(Path(whole.said["path"]), Path(ended["path"]))
+        left += len(list(out_dir.glob(".*.part")))
+        num_ended += 1
+    print(f"killed {num_killed} times, {num_ended} predictions came to their end")
+    print(f"the same bytes: {same}; folders left behind: {left}")
     return same
 
 
