@@ -60,7 +60,7 @@ _SEED = 0
 
 
 class PredictionsPageResult(TypedDict):
-    """Where the page is, and its headline; accuracy is null where the file does not say what is right."""
+    """Where the page is, and its headline; accuracy is null where the file has no truth, expected_accuracy where it has."""
 
     path: str
     sample: str
