@@ -60,7 +60,7 @@ _SEED = 0
 
 
 class PredictionsPageResult(TypedDict):
-    """Where the page is, and its headline; accuracy is null where the file has no truth, expected_accuracy where it has."""
+    """Where the page is, and its headline: accuracy where the file has the truth, expected_accuracy where it has not."""
 
     path: str
     sample: str

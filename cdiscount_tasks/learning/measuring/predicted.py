@@ -72,7 +72,7 @@ def measure_classes(answers: Answered, classes: pd.DataFrame) -> list[dict[str, 
 
 
 def count_known(answers: Answered) -> dict[str, int]:
-    """Count the products that the model's labels know, by split (`train`: learnt from), and copies of what it learnt."""
+    """Count the products that the model knows, by split (`train`: learnt from), and copies of what it learnt from."""
     known = {split: int((answers.known == place).sum()) for place, split in enumerate(SPLITS)}
     is_new = answers.known == NEW
     return {
