@@ -18,8 +18,9 @@ from pathlib import Path
 
 from benchmarks.material.measure import run_main, run_step
 from benchmarks.speed import predictions as speed
+from cdiscount_tasks.tables.predicted import PREDICTED_PRODUCTS, REJECTED, SUBMISSION, SUMMARY
 
-FILES = ("predictions.parquet", "rejected.parquet", "submission.csv", "summary.json")
+FILES = (PREDICTED_PRODUCTS, REJECTED, SUBMISSION, SUMMARY)
 STEPS = "benchmarks.endurance.prediction_kills"
 
 
