@@ -31,7 +31,8 @@ def predict_all(made: str, out_dir: str, num_ranges: str) -> None:
     from cdiscount_tasks.stages.inputs import PredictingModel
 
     at = {name: Path(path) for name, path in json.loads(made).items()}
-    ranges.BLOCK_BYTES, ranges.MIN_RANGE_BLOCKS = -(-at["catalogue"].stat().st_size // int(num_ranges)), 1
+    block_bytes = -(-at["catalogue"].stat().st_size // int(num_ranges))
+    vars(ranges).update(BLOCK_BYTES=block_bytes, MIN_RANGE_BLOCKS=1)
     predictions._IMAGES_WORTH_PROCESSES = 0
     model = PredictingModel(at["model"], at["evaluation"], at["labels"], at["sample"])
     print("started", flush=True)
