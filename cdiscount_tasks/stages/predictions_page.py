@@ -60,7 +60,7 @@ _SEED = 0
 
 
 class PredictionsPageResult(TypedDict):
-    """Where the page is, and its headline: accuracy where the file has the truth, expected_accuracy where it has not."""
+    """Where the page is, and its headline: accuracy where the file has truth, expected_accuracy where it has none."""
 
     path: str
     sample: str

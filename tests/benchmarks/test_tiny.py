@@ -39,6 +39,10 @@ TINY = {
         r"\| drawn wine \| descriptor \| 1316 \|",
     ),
     "benchmarks.endurance.index_kills": (["--gb", "0.002"], r"identity and tables differ after a scan: True"),
+    "benchmarks.endurance.prediction_kills": (
+        ["--kills", "1", "--images", "300", "--ranges", "2"],
+        r"the same bytes: True; left behind: \[\]",
+    ),
     "benchmarks.endurance.large_sample": (["--images", "200", "--image-size", "32"], r'"num_train_images": \d'),
 }
 """Options, and what the output must hold."""
@@ -55,7 +59,8 @@ TINY_SPEED = {
 
 PROCESSES = {
     "index", "dag_parsing",  # each step is a process, since what it loads is measured
-    "benchmarks.endurance.index_kills", "benchmarks.endurance.large_sample",  # a step is killed, or limits its memory
+    "benchmarks.endurance.index_kills", "benchmarks.endurance.prediction_kills",
+    "benchmarks.endurance.large_sample",  # a step is killed, or limits its memory
 }  # fmt: skip
 """What runs by its command here too. The others run in the test's process: at these sizes, a process of its own takes
 longer to load TensorFlow than to work."""
