@@ -145,9 +145,9 @@ def audit_labels(sample_name, run_id=None) -> str:
 
 @stage_task(task_display_name="Look for drift", retries=2, execution_timeout=timedelta(hours=2))
 def find_drift(sample_name, run_id=None) -> str:
-    """Compare this catalogue with what the champion learnt from: class shares, looks of the pictures, features.
+    """Compare this catalogue with what the champion learnt from: class shares, pictures, and what it answers.
 
-    **Reads** pictures, labels and features of this run and of the champion's.
+    **Reads** pictures, labels and features of this run and of the champion's, and the champion's answers to both.
     **Leaves** the figures with their alarms, and which pictures show the drift; nothing where there is no champion.
     **If it fails**, clear the task.
     """
@@ -247,7 +247,8 @@ def sample_dag(sample: SampleConfig) -> DAG:
         chain(indexed, notice_changes(name), draw_sample(name), labels, model, evaluation, judge_model(name), report)
         chain(report, asked, promoted)
         chain(labels, features, model)
-        chain(features, [audit, find_drift(name)], report)
+        chain(features, audit, report)
+        chain([features, evaluation], find_drift(name), report)  # by then the champion was asked about new products
 
     return pipeline()
 

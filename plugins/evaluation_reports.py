@@ -4,11 +4,11 @@ A page in the navigation, a tab on each DAG, a tab on each run. The app is in `c
 """
 
 from airflow.plugins_manager import AirflowPlugin
-from cdiscount_airflow.links import NAV_VIEW, RUN_VIEW, ReportLink
+from cdiscount_airflow.links import APP, NAV_VIEW, RUN_VIEW, ReportLink
 from cdiscount_airflow.reports.app import app
 
-PREFIX = "/evaluation_reports"
-_HREF = PREFIX.removeprefix("/")  # relative to the base of Airflow's UI: it survives a proxy's prefix
+PREFIX = f"/{APP}"
+_HREF = APP  # relative to the base of Airflow's UI: it survives a proxy's prefix
 
 APPS = [{"app": app, "url_prefix": PREFIX, "name": "Evaluation reports"}]
 VIEWS = [

@@ -5,8 +5,11 @@ the demo has its own; each clothing product becomes a group of copies, of the si
 pairs part whole groups in two halves; in the others a fifth of the products are new, one by one, so that many of them
 are copies of old ones, and a part of the old ones is the test split, which is not learnt from.
 
+The champion's answers are those of a logistic head on the descriptor's features, which learnt from the old products of
+other groups.
+
 Beside the project's rule, in the same pairs: the same tests with a picture of each group on *either* side, and
-Kolmogorov-Smirnov on every picture.
+Kolmogorov-Smirnov on every picture, and on the champion's probability of each class.
 
 Planted: pictures 20 % darker, a white border, a class under a new id, a class of twice as many products. The last is
 drawn a second time from as many groups as wine has in Cdiscount's catalogue, with replacement: a small class of a small
@@ -23,7 +26,9 @@ import pandas as pd
 from scipy import stats
 
 from benchmarks.belief.features import draw_wine, take_clothing
-from cdiscount_tasks.learning.measuring.class_drift import compare_classes
+from cdiscount_tasks.learning.features.head import predict_by_head
+from cdiscount_tasks.learning.measuring.answer_drift import LEAST_D, LEVEL, Answered, compare_answers, tell_answers
+from cdiscount_tasks.learning.measuring.class_drift import compare_classes, holm
 from cdiscount_tasks.learning.measuring.drift import (
     Drift,
     Speakers,
@@ -42,6 +47,36 @@ MANY_GROUPS = 5_000
 PLANTED = ((DARK, None), (BORDERED, None), (RENAMED, None), (DOUBLED, None), (DOUBLED, MANY_GROUPS))
 
 
+ASKED_SHARE = 0.3
+"""Of the groups: validation and test, about which the champion is asked."""
+
+_ASKED = 5
+
+
+def draw_answers(base: Base, pair: Pair, seed: int, look: str) -> tuple[Answered, np.ndarray]:
+    """Let a logistic head that learnt from the other groups' old products answer; returns all its probabilities too."""
+    rows, random = pair.rows, np.random.default_rng([seed, _ASKED])
+    asked = (random.random(int(rows["group"].max()) + 1) < ASKED_SHARE)[rows["group"]]
+    of_learnt = rows["base"].to_numpy()[~asked & ~rows["is_now"].to_numpy()]
+    unseen = rows[asked].iloc[choose_speakers(rows["group"][asked], seed)]
+    place, is_now = unseen["base"].to_numpy(), unseen["is_now"].to_numpy()
+    plain, changed = (base.looks[one][1] for one in ("plain", look))
+    known, label = np.unique(base.category_id, return_inverse=True)
+    features = np.concatenate([plain[of_learnt], np.where(is_now[:, None], changed[place], plain[place])])
+    index = np.concatenate([label[of_learnt], label[place]])
+    is_learnt = np.arange(len(features)) < len(of_learnt)
+    found = predict_by_head(features, index, is_learnt, ~is_learnt, len(known))
+    return Answered(is_now, known[found.argmax(axis=1)], found.max(axis=1).astype(np.float64)), found
+
+
+def cries_by_each_class(answered: Answered, probabilities: np.ndarray) -> bool:
+    """Return whether Kolmogorov-Smirnov on the probability of each class alarms: "Failing loudly", by groups."""
+    sides = [probabilities[answered.is_now == side] for side in (False, True)]
+    tests = [stats.ks_2samp(*pair, method="asymp") for pair in zip(*(one.T for one in sides), strict=True)]
+    p = holm([test.pvalue for test in tests])
+    return any(one < LEVEL and test.statistic > LEAST_D for one, test in zip(p, tests, strict=True))
+
+
 def measure(base: Base, pair: Pair, seed: int, look: str | None = "plain", renamed: int | None = None) -> Drift:
     """Measure one pair as the stage does; without a look, by the classes alone."""
     spoken = pair.candidates.iloc[choose_speakers(pair.candidates["group"], seed)]
@@ -56,7 +91,12 @@ def measure(base: Base, pair: Pair, seed: int, look: str | None = "plain", renam
     )
     moved = pd.DataFrame({"from_id": [], "to_id": [], "num_products": []}, dtype="int64")
     speakers = Speakers(is_now, category_id, looked_at, properties, features if look else None)
-    return measure_drift(speakers, class_lists(pair, renamed), moved, {}, seed=seed)[0]
+    answers = compare_answers(draw_answers(base, pair, seed, look)[0], {}) if look else None
+    return measure_drift(speakers, class_lists(pair, renamed), moved, {}, answers=answers, seed=seed)[0]
+
+
+def _answers_alarm(drift: Drift) -> bool:
+    return bool(drift["answers"] and tell_answers(drift["answers"]))
 
 
 def cries_once_a_side(base: Base, pair: Pair, seed: int) -> bool:
@@ -95,6 +135,8 @@ def print_false_alarms(base: Base, num_pairs: int) -> None:
                     "classes": any(one["alarm"] for one in drift["classes"]),
                     "properties": any(one["alarm"] for one in drift["properties"]),
                     "told apart": drift["told_apart"]["alarm"],
+                    "answers": _answers_alarm(drift),
+                    "each class's probability": cries_by_each_class(*draw_answers(base, pair, seed, "plain")),
                     "auc": drift["told_apart"]["auc"]["value"],
                     "once a side": cries_once_a_side(base, pair, seed),
                     "every picture, Holm": p.min() * len(p) < 0.05,
@@ -121,13 +163,14 @@ def _is_found(kind: str, drift: Drift, category_id: int) -> bool:
     return any(one["alarm"] for one in drift["properties"] if one["name"] == wanted)
 
 
-def _plant(base: Base, kind: str, how: str, num_groups: int | None, seed: int) -> tuple[bool, Drift]:
-    """Draw a pair with a planted drift; returns whether it was found, and all figures."""
+def _plant(base: Base, kind: str, how: str, num_groups: int | None, seed: int) -> tuple[bool, Drift, bool]:
+    """Draw a pair with a planted drift; returns whether it was found, all figures, and the rival of the answers."""
     random = np.random.default_rng([9, PLANTED.index((kind, num_groups)), seed])
     category_id = int(random.choice(np.unique(base.category_id)))
     pair = draw_pair(base, how, random, category_id if kind == DOUBLED else None, num_groups)
     drift = measure(base, pair, seed, LOOKS.get(kind), category_id if kind == RENAMED else None)
-    return _is_found(kind, drift, category_id), drift
+    by_each = kind in LOOKS and cries_by_each_class(*draw_answers(base, pair, seed, LOOKS[kind]))
+    return _is_found(kind, drift, category_id), drift, by_each
 
 
 def print_found(base: Base, num_draws: int) -> None:
@@ -135,12 +178,15 @@ def print_found(base: Base, num_draws: int) -> None:
     for kind, num_groups in PLANTED:
         for how in (BY_GROUPS, BY_PRODUCTS):
             drawn = [_plant(base, kind, how, num_groups, seed) for seed in range(num_draws)]
-            sizes = [sum(drift["classes"][0][side]["n"] for side in ("before", "now")) for _, drift in drawn]
-            found = f"{np.median(sizes):,.0f} | {sum(was for was, _ in drawn)} of {num_draws}"
-            apart = "— | —"
+            sizes = [sum(drift["classes"][0][side]["n"] for side in ("before", "now")) for _, drift, _ in drawn]
+            found = f"{np.median(sizes):,.0f} | {sum(was for was, *_ in drawn)} of {num_draws}"
+            apart = "— | — | — | —"
             if kind in LOOKS:
-                auc = pd.Series([drift["told_apart"]["auc"]["value"] for _, drift in drawn], dtype="float64").mean()
-                apart = f"{sum(drift['told_apart']['alarm'] for _, drift in drawn)} of {num_draws} | {auc:.2f}"
+                answers = sum(_answers_alarm(drift) for _, drift, _ in drawn)
+                auc = pd.Series([drift["told_apart"]["auc"]["value"] for _, drift, _ in drawn], dtype="float64").mean()
+                apart = f"{sum(drift['told_apart']['alarm'] for _, drift, _ in drawn)} of {num_draws} | {auc:.2f}"
+                each = sum(by_each for _, _, by_each in drawn)
+                apart = f"{apart} | {answers} of {num_draws} | {each} of {num_draws}"
             print(f"| {base.name} | {kind} | {how} | {found} | {apart} |", flush=True)
 
 
@@ -162,11 +208,12 @@ def main() -> None:
             tables.append(take_clothing(folders[1]))
         bases = [read_base(one.name, one.sample_dir, one.rows) for one in tables]
     peers = "one a group on either side | every picture, Holm | every picture"
-    parts = "any alarm | classes | properties | told apart"
-    print(f"| pairs without drift | drawn | pairs | groups | {parts} | {peers} | AUC |\n|{'---|' * 12}")
+    parts = "any alarm | classes | properties | told apart | answers | each class's probability"
+    print(f"| pairs without drift | drawn | pairs | groups | {parts} | {peers} | AUC |\n|{'---|' * 14}")
     for base in bases:
         print_false_alarms(base, options.pairs)
-    print("\n| catalogue | planted | drawn | groups | found | told apart | AUC |\n|---|---|---|---|---|---|---|")
+    parts = "found | told apart | AUC | answers | each class's probability"
+    print(f"\n| catalogue | planted | drawn | groups | {parts} |\n|{'---|' * 9}")
     for base in bases:
         print_found(base, options.draws)
     print(f"\n{time.process_time() - started:.0f} s of CPU")

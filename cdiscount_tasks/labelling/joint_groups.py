@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from cdiscount_tasks.labelling.groups import group_products
-from cdiscount_tasks.vocabulary import TEST
+from cdiscount_tasks.vocabulary import TEST, TRAIN
 
 
 def join_groups(before: pd.DataFrame, now: pd.DataFrame) -> pd.Series:
@@ -48,12 +48,28 @@ def compared_products(before: pd.DataFrame, now: pd.DataFrame, joint: pd.Series,
         Columns product_id, category_id, is_now, group; a changed product twice.
     """
     is_test = before["split"] == TEST
-    of_test = joint.reindex(before.loc[is_test, "product_id"])
+    return _without(is_test, before, now, joint, changed)
+
+
+def unseen_products(before: pd.DataFrame, now: pd.DataFrame, joint: pd.Series, changed: np.ndarray) -> pd.DataFrame:
+    """Choose products that a model did not learn from: of validation and test, and what is new since then.
+
+    Groups with a product of the earlier train split are left out on both sides: a model is surer about what it learnt
+    from, and about copies of it. The arguments and the columns are those of `compared_products`.
+    """
+    return _without(before["split"] == TRAIN, before, now, joint, changed)
+
+
+def _without(
+    is_left_out: pd.Series, before: pd.DataFrame, now: pd.DataFrame, joint: pd.Series, changed: np.ndarray
+) -> pd.DataFrame:
+    """Put the earlier products and the new ones under each other, without the groups of some earlier ones."""
+    left_out = joint.reindex(before.loc[is_left_out, "product_id"])
     is_new = ~now["product_id"].isin(before["product_id"]) | now["product_id"].isin(changed)
-    sides = [before.loc[~is_test, ["product_id", "category_id"]], now.loc[is_new, ["product_id", "category_id"]]]
+    sides = [before.loc[~is_left_out, ["product_id", "category_id"]], now.loc[is_new, ["product_id", "category_id"]]]
     both = pd.concat([side.assign(is_now=bool(number)) for number, side in enumerate(sides)], ignore_index=True)
     both["group"] = joint.reindex(both["product_id"]).to_numpy()
-    return both[~both["group"].isin(of_test)].reset_index(drop=True)
+    return both[~both["group"].isin(left_out)].reset_index(drop=True)
 
 
 def join_file_groups(

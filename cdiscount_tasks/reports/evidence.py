@@ -87,9 +87,9 @@ def _image_numbers(images: pd.DataFrame, product_ids: Iterable[int]) -> dict[int
 
 
 def read_thumbnails(
-    dirs: Mapping[str, Path], product_ids: Sequence[int], *, embed_pictures: bool
+    dirs: Mapping[str, Path], product_ids: Sequence[int], *, embed_pictures: bool, first_side: int = FIRST_SIDE
 ) -> tuple[dict[int, list[bytes | None]], str | None]:
-    """Read all pictures of some products as small JPEGs: the first of each larger than the others.
+    """Read all pictures of some products as small JPEGs: the first of each of other pixels a side than the rest.
 
     Returns:
         The pictures by product, in order, None for one that does not decode; and, as a sentence, why there are none.
@@ -100,7 +100,7 @@ def read_thumbnails(
     pictures, no_pictures = read_small_pictures(dirs["sample"], wanted, embed_pictures=embed_pictures)
     thumbnails: dict[int, list[bytes | None]] = {}
     for key, picture in sorted(pictures.items(), key=lambda item: item[0]):
-        side = OTHER_SIDE if key.product_id in thumbnails else FIRST_SIDE
+        side = OTHER_SIDE if key.product_id in thumbnails else first_side
         small = None if picture is None else make_thumbnail(picture, side)
         thumbnails.setdefault(key.product_id, []).append(small)
     return thumbnails, no_pictures

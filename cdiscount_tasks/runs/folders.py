@@ -13,6 +13,9 @@ from cdiscount_tasks.settings.environment import Environment
 _LONGEST_RUN, _DIGEST = 100, len("-012345")
 """Of a run's folder in the name of a folder of two runs: how much is kept, and of its end."""
 
+QUESTION = "question"
+"""In the folder of a run: the pictures of the question whether its model is to become the champion."""
+
 SKIPPED = "skipped"
 """An empty file in the folder of a run that was skipped, since nothing had changed: it is not going."""
 

@@ -220,8 +220,19 @@ def reason_without_champion(run: Run) -> str | None:
     return None
 
 
+def _is_whole(artifact_dir: Path) -> bool:
+    try:
+        read_manifest(artifact_dir)
+    except DataError:
+        return False
+    return True
+
+
 def drift_sides(run: Run, at: Folders) -> tuple[CatalogueSide, CatalogueSide]:
-    """Return what is compared for drift: this run's data, and what the champion learnt from."""
+    """Return what is compared for drift: this run's data, and what the champion learnt from.
+
+    What the champion answers to this run's products is there once it was asked ahead, by the step `evaluation`.
+    """
     root = run.environment.work_dir
     candidate = promotions(registry.history(run.config.sample.name, run.environment))[-1].candidate
     try:
@@ -230,8 +241,10 @@ def drift_sides(run: Run, at: Folders) -> tuple[CatalogueSide, CatalogueSide]:
         features = None  # that run's folder was removed
     if features is not None and not features.is_dir():
         features = None
-    now = CatalogueSide(at["sample"], at["labels"], at.get("features"))
-    return now, CatalogueSide(root / candidate.sample, root / candidate.labels, features)
+    asked = evaluation.evaluation_recipe(at["sample"], at["labels"], root / candidate.model).dir_in(run.artifacts_dir)
+    answers = [folder if _is_whole(folder) else None for folder in (asked, root / candidate.evaluation)]
+    now = CatalogueSide(at["sample"], at["labels"], at.get("features"), answers[0])
+    return now, CatalogueSide(root / candidate.sample, root / candidate.labels, features, answers[1])
 
 
 def champion_sample_dir(run: Run) -> Path | None:

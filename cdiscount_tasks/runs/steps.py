@@ -178,6 +178,7 @@ def _judgement(run: Run, at: Folders) -> Plan:
 def _report(run: Run, at: Folders) -> Plan:
     from cdiscount_tasks.reports.overview import write_reports_index
     from cdiscount_tasks.runs import judging
+    from cdiscount_tasks.runs.champion_past import champion_past
     from cdiscount_tasks.runs.durations import note_duration
     from cdiscount_tasks.stages import report
 
@@ -185,7 +186,8 @@ def _report(run: Run, at: Folders) -> Plan:
 
     def make() -> Mapping[str, Any]:
         champion_sample_dir = judging.champion_sample_dir(run) if "drift" in inputs else None
-        written = report.write_report(inputs, run.report_dir, run.config, run.no_features, champion_sample_dir)
+        past = champion_past(run, inputs)
+        written = report.write_report(inputs, run.report_dir, run.config, run.no_features, champion_sample_dir, past)
         write_reports_index(run.environment.reports_dir)
         note_duration(run)
         return written

@@ -12,8 +12,9 @@ from cdiscount_tasks.artifacts.make import Result, make
 from cdiscount_tasks.artifacts.manifest import read_manifest
 from cdiscount_tasks.artifacts.publish import Made
 from cdiscount_tasks.artifacts.recipe import Recipe, versions
-from cdiscount_tasks.labelling.joint_groups import compared_products, join_groups
+from cdiscount_tasks.labelling.joint_groups import compared_products, join_groups, unseen_products
 from cdiscount_tasks.learning.measuring import drift as measuring
+from cdiscount_tasks.learning.measuring.answer_drift import AnswerDrift, Answered, compare_answers
 from cdiscount_tasks.learning.measuring.drift import Speakers, choose_looked_at, choose_speakers, measure_drift
 from cdiscount_tasks.learning.pictures import properties
 from cdiscount_tasks.learning.pictures.properties import measure_pictures
@@ -26,14 +27,16 @@ from cdiscount_tasks.tables.drift_labels import (
     read_drift_labels,
 )
 from cdiscount_tasks.tables.features import read_features_of
+from cdiscount_tasks.tables.judged_products import category_ids_of
 from cdiscount_tasks.tables.parquet import write_table
+from cdiscount_tasks.tables.predictions import read_predictions
 from cdiscount_tasks.tables.sample_images import SampleImages, rows_of
 from cdiscount_tasks.tables.schemas import DRIFT_PICTURES
 from cdiscount_tasks.vocabulary import TEST
 
 logger = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 
 SAME_LABELS = "the champion learnt from these very labels"
 NO_NEW_PRODUCT = "no product is new, and no product has new pictures"
@@ -84,8 +87,15 @@ def why_no_features(now: CatalogueSide, champion: CatalogueSide) -> str | None:
     return f"the features of the two runs were made by {new.network} with different settings, weights or versions"
 
 
-def _put_side_by_side(champion: DriftLabels, now: DriftLabels) -> tuple[pd.DataFrame, dict[str, int]]:
-    """Return the products to compare, and the counts of the page."""
+def why_no_answers(now: CatalogueSide, champion: CatalogueSide) -> str | None:
+    """Return why the champion's answers cannot be put beside each other, as a sentence without its stop; or None."""
+    if now.answers_dir is None:
+        return "the champion was not asked about this run's products"
+    return "the champion's own answers are no longer on disk" if champion.answers_dir is None else None
+
+
+def _put_side_by_side(champion: DriftLabels, now: DriftLabels) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, int]]:
+    """Return the products to compare, those that the champion did not learn from, and the counts of the page."""
     changed = find_changed(champion, now)
     sides = [
         one.images.assign(group_id=one.images["product_id"].map(one.products.set_index("product_id")["group_id"]))
@@ -93,6 +103,7 @@ def _put_side_by_side(champion: DriftLabels, now: DriftLabels) -> tuple[pd.DataF
     ]
     joint = join_groups(*sides)
     compared = compared_products(champion.products, now.products, joint, changed)
+    unseen = unseen_products(champion.products, now.products, joint, changed)
     both = champion.products.merge(now.products, on="product_id", suffixes=("_before", "_now"))
     counts = {
         "num_products_learnt": int((champion.products["split"] != TEST).sum()),
@@ -103,7 +114,7 @@ def _put_side_by_side(champion: DriftLabels, now: DriftLabels) -> tuple[pd.DataF
         "num_moved_products": int((both["category_id_before"] != both["category_id_now"]).sum()),
         "num_gone_products": len(champion.products) - len(both),
     }
-    return compared, counts
+    return compared, unseen, counts
 
 
 def _choose_pictures(spoken: pd.DataFrame, champion: DriftLabels, now: DriftLabels) -> pd.DataFrame:
@@ -155,6 +166,27 @@ def _listen(
     return Speakers(is_now, category_id, looked_at, joined[0], features), pictures
 
 
+def _compare_answers(
+    unseen: pd.DataFrame, now: CatalogueSide, champion: CatalogueSide, names: pd.Series, reason: str | None
+) -> AnswerDrift:
+    """Compare the champion's answers to one product of each group that it did not learn from."""
+    reason = reason or why_no_answers(now, champion)
+    category_ids = np.array(category_ids_of(champion.labels_dir))
+    parts = [unseen.iloc[:0].assign(predicted=0, probability=0.0)]
+    for side, folder in ((False, champion.answers_dir), (True, now.answers_dir)):
+        if reason is None and folder is not None:
+            found = read_predictions(folder, len(category_ids)).products[["product_id", "predicted", "probability"]]
+            parts.append(unseen[unseen["is_now"] == side].merge(found, on="product_id"))
+    answered = pd.concat(parts, ignore_index=True)
+    answered = answered.iloc[choose_speakers(answered["group"], _SEED)]
+    spoken = Answered(
+        is_now=answered["is_now"].to_numpy(bool),
+        category_id=category_ids[answered["predicted"].to_numpy(np.int64)],
+        probability=answered["probability"].to_numpy(np.float64),
+    )
+    return compare_answers(spoken, dict(zip(names.index.tolist(), names.tolist(), strict=True)), reason)
+
+
 def _nobody() -> Speakers:
     nothing = np.empty(0, np.int64)
     return Speakers(nothing.astype(bool), nothing, nothing, np.empty((0, len(measuring.PROPERTIES_COMPARED))), None)
@@ -172,7 +204,7 @@ def _measure(now: CatalogueSide, champion: CatalogueSide, no_features: str | Non
     """Return drift.json and the rows of drift_pictures.parquet."""
     old, new = read_drift_labels(champion.labels_dir), read_drift_labels(now.labels_dir)
     same_labels = read_manifest(champion.labels_dir)["identity"] == read_manifest(now.labels_dir)["identity"]
-    compared, counts = _put_side_by_side(old, new)
+    compared, unseen, counts = _put_side_by_side(old, new)
     reason = _why_nothing(compared, same_labels=same_labels)
     speakers, spoken = _nobody(), compared.iloc[:0]
     pictures = spoken.assign(image_number=0)
@@ -184,8 +216,9 @@ def _measure(now: CatalogueSide, champion: CatalogueSide, no_features: str | Non
         counts[f"num_groups_{side}"] = int((speakers.is_now == is_now).sum())
         counts[f"num_pictures_{side}"] = int((speakers.is_now[speakers.looked_at] == is_now).sum())
     lists, moved = list_classes(old, new), count_moved(old, new)
+    answers = _compare_answers(unseen, now, champion, old.names, reason)
     facts, shown = measure_drift(
-        speakers, lists, moved, counts, reason=reason, no_features=no_features or "", seed=_SEED
+        speakers, lists, moved, counts, answers=answers, reason=reason, no_features=no_features or "", seed=_SEED
     )
     rows = pictures.loc[[place for _, place, _ in shown], ["product_id", "image_number", "category_id"]]
     return facts, rows.assign(side=[side for side, _, _ in shown], score=[score for _, _, score in shown])
@@ -198,12 +231,16 @@ def drift_recipe(now: CatalogueSide, champion: CatalogueSide) -> Recipe:
     no_features = why_no_features(now, champion)
     if no_features is None and now.features_dir is not None and champion.features_dir is not None:
         inputs |= {"features": now.features_dir, "champion_features": champion.features_dir}
+    no_answers = why_no_answers(now, champion)
+    if no_answers is None and now.answers_dir is not None and champion.answers_dir is not None:
+        inputs |= {"answers": now.answers_dir, "champion_answers": champion.answers_dir}
     return Recipe(
         stage="drift",
         version=VERSION,
         config={
             "seed": _SEED,
             "no_features": no_features,
+            "no_answers": no_answers,
             "measuring_version": measuring.VERSION,
             "properties_version": properties.VERSION,
         },

@@ -74,11 +74,19 @@ class ComparedRun(NamedTuple):
 
 
 class CatalogueSide(NamedTuple):
-    """One of two states of a catalogue: finished artifacts; features_dir is None where none were extracted."""
+    """One of two states of a catalogue: finished artifacts.
+
+    Attributes:
+        sample_dir: The pictures.
+        labels_dir: Their labels.
+        features_dir: None: none were extracted.
+        answers_dir: What the champion answers to the products of validation and test; None: it was not asked.
+    """
 
     sample_dir: Path
     labels_dir: Path
     features_dir: Path | None
+    answers_dir: Path | None = None
 
 
 class PooledDraw(NamedTuple):

@@ -15,7 +15,7 @@ from cdiscount_tasks.artifacts.manifest import read_manifest
 from cdiscount_tasks.artifacts.publish import Made
 from cdiscount_tasks.artifacts.recipe import Recipe, versions
 from cdiscount_tasks.learning.measuring.gates import Costs, Gate, GateFacts, judge_gates
-from cdiscount_tasks.learning.measuring.intervals import share_figure
+from cdiscount_tasks.learning.measuring.intervals import known_exactly, share_figure
 from cdiscount_tasks.learning.measuring.judgements import Judged, Judgement, PromoteWhen, Screened
 from cdiscount_tasks.learning.measuring.metrics import f1_figures
 from cdiscount_tasks.learning.measuring.promotion import judge, judge_first, not_comparable, screen
@@ -25,12 +25,12 @@ from cdiscount_tasks.stages.inputs import JudgedModel, Opponent, TheLook
 from cdiscount_tasks.tables.judged_products import category_ids_of, read_common_products
 from cdiscount_tasks.tables.parquet import read_table, write_table
 from cdiscount_tasks.tables.predictions import count_images, read_answers, read_predictions
-from cdiscount_tasks.tables.schemas import CLASSES, JUDGED_PRODUCTS
+from cdiscount_tasks.tables.schemas import CLASSES, JUDGED_PRODUCTS, LABEL_PRODUCTS
 from cdiscount_tasks.vocabulary import TEST, TRAIN, VALIDATION
 
 logger = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 JUDGEMENT, JUDGED = "judgement.json", "products.parquet"
 
 
@@ -175,6 +175,23 @@ def _plain(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
+def _champion_figures(challenger: JudgedModel, champion: JudgedModel) -> dict[str, Any]:
+    """Return how right the champion is on the test products of now, and on those that its own labels did not have.
+
+    Asked without the new model: this is no comparison, and so no look.
+    """
+    asked = champion._replace(labels_dir=challenger.labels_dir)
+    rows = read_common_products(asked, {"champion": champion}, TEST)
+    own = read_table(champion.labels_dir / "products.parquet", LABEL_PRODUCTS, ["product_id"]).to_pandas()
+    right, groups = _right(rows, "champion"), rows["group_id"].to_numpy(np.int64)
+    added = ~rows["product_id"].isin(own["product_id"]).to_numpy(bool)
+    parts = {"all": np.ones(len(rows), bool), "added": added}
+    return {
+        name: _plain(share_figure(right[of], groups[of]) if of.any() else known_exactly(None, 0, 0))
+        for name, of in parts.items()
+    }
+
+
 def _described(
     judgement: Judgement, gates: Sequence[Gate], opponent: Opponent | None, rows: pd.DataFrame
 ) -> dict[str, Any]:
@@ -261,6 +278,8 @@ def judge_model(
             judgement = judge(_on_validation(challenger, opponent), test, look and look.number, rule)
         gates = _gates(challenger, opponent, judgement, config)
         facts = _described(judgement, gates, opponent, rows)
+        asked = opponent if not reasons else None
+        facts["champion_figures"] = _champion_figures(challenger, asked.champion) if asked else None
         write_json(part_dir / JUDGEMENT, facts)
         write_table(part_dir / JUDGED, rows[JUDGED_PRODUCTS.names], JUDGED_PRODUCTS)
         first = judgement.comparisons[0] if judgement.comparisons else None

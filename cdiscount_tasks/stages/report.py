@@ -35,6 +35,7 @@ from cdiscount_tasks.pages.report.class_table import write_classes
 from cdiscount_tasks.pages.report.metrics_json import ReportFacts, summarise
 from cdiscount_tasks.pages.report.mistakes import list_mistakes, mistakes_csv, order_mistakes
 from cdiscount_tasks.pages.report.page import render_model_card, render_report
+from cdiscount_tasks.reports.champion_figures import ChampionPast, show_champion_figures
 from cdiscount_tasks.reports.drift import show_drift
 from cdiscount_tasks.reports.evidence import read_evidence, read_nearest, read_small_pictures
 from cdiscount_tasks.reports.judgement import read_judgement, show_judgement
@@ -49,7 +50,7 @@ from cdiscount_tasks.vocabulary import CLASS_NAMES, TEST, VALIDATION
 
 logger = logging.getLogger(__name__)
 
-VERSION = 11
+VERSION = 12
 
 
 class ReportResult(TypedDict):
@@ -202,6 +203,7 @@ def _make_texts(
     config: RunConfig,
     no_features: str,
     champion_sample_dir: Path | None,
+    past: ChampionPast | None,
 ) -> dict[str, str]:
     """Return the pages, the lists and the model card, by the names of their files."""
     embed_pictures = config.sample.embed_pictures
@@ -221,6 +223,7 @@ def _make_texts(
             mistakes,
             show_judgement(dirs, embed_pictures=embed_pictures),
             show_drift(dirs, champion_sample_dir, embed_pictures=embed_pictures),
+            show_champion_figures(past),
         ),
         "mistakes.csv": mistakes_csv(mistakes, metrics["classes"]),
         "labels.html": _make_label_page(dirs, metrics, embed_pictures=embed_pictures),
@@ -260,6 +263,7 @@ def write_report(
     config: RunConfig,
     no_features: str = "the run has no features",
     champion_sample_dir: Path | None = None,
+    past: ChampionPast | None = None,
 ) -> ReportResult:
     """Write a run's report. A report of the same run that exists is replaced.
 
@@ -270,6 +274,7 @@ def write_report(
         config: The run's frozen config.
         no_features: Why there are no features, as a sentence without its stop.
         champion_sample_dir: The pictures that the champion learnt from, where drift was looked for.
+        past: The judgements of the champion that the run was judged against; None: there was none.
 
     Returns:
         The path and the headline.
@@ -288,7 +293,7 @@ def write_report(
         write_json(part_dir / METRICS, metrics)
         write_classes(part_dir / "classes.csv", metrics)
         shutil.copyfile(dirs["evaluation"] / PREDICTIONS, part_dir / PREDICTIONS)
-        for name, text in _make_texts(dirs, inputs, metrics, config, no_features, champion_sample_dir).items():
+        for name, text in _make_texts(dirs, inputs, metrics, config, no_features, champion_sample_dir, past).items():
             (part_dir / name).write_text(text, encoding="utf-8", newline="")
         num_mistakes = int((tested["class_index"] != tested["predicted"]).sum())
         return Made(_headline(metrics["test"], num_mistakes))

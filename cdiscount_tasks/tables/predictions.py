@@ -128,6 +128,18 @@ def read_answers(evaluation_dir: Path) -> "pd.DataFrame":
     return rows
 
 
+def read_confidence(evaluation_dir: Path) -> "pd.Series":
+    """Read how sure each answer is, 0 to 1, after calibration: float, by product_id.
+
+    Raises:
+        DataError: If the file is missing, damaged or lacks a column.
+        OSError: If it cannot be read for now.
+    """
+    rows = parquet.read_columns(evaluation_dir / PREDICTIONS, ("product_id", "confidence")).to_pandas()
+    confidence: pd.Series = rows.set_index("product_id")["confidence"]
+    return confidence
+
+
 def count_images(evaluation_dir: Path) -> int:
     """Return how many images were predicted.
 

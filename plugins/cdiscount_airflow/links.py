@@ -8,6 +8,9 @@ from airflow.sdk import BaseOperatorLink, get_current_context
 RUN_VIEW = "evaluation-report"
 """The last part of the address of a run's tab; `plugins/evaluation_reports.py` makes the tab."""
 
+APP = "evaluation_reports"
+"""The first part of the address of the app that `plugins/evaluation_reports.py` has mounted."""
+
 NAV_VIEW = "evaluation-reports"
 """The last part of the address of the page in the navigation."""
 
@@ -25,6 +28,11 @@ def task_log(dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> str
     """Return the address of a task's log; of a mapped task, of one of its instances."""
     mapped = f"/mapped/{map_index}" if map_index >= 0 else ""
     return f"dags/{_quoted(dag_id)}/runs/{_quoted(run_id)}/tasks/{_quoted(task_id)}{mapped}"
+
+
+def question_picture(sample: str, run_folder: str, name: str) -> str:
+    """Return the address of a picture of the question whether a run's model is to become the champion."""
+    return f"{APP}/questions/{_quoted(sample)}/{_quoted(run_folder)}/{_quoted(name)}"
 
 
 PAGE_KEY = "page"

@@ -122,6 +122,13 @@ def test_the_report_waits_for_the_audit_and_the_audit_for_the_features(project_d
     assert "extract_features" in audit.upstream_task_ids
 
 
+def test_drift_is_looked_for_once_the_champion_was_asked_about_new_products(project_dags):
+    dag = project_dags["cdiscount_wine"]
+
+    assert dag.get_task("find_drift").upstream_task_ids == {"extract_features", "evaluate_model"}
+    assert "find_drift" in dag.get_task("write_report").upstream_task_ids
+
+
 def test_a_model_is_promoted_after_its_report_and_after_a_person_was_asked(project_dags):
     dag = project_dags["cdiscount_wine"]
     asks, promotes = dag.get_task("ask_approver"), dag.get_task("promote_model")

@@ -83,7 +83,7 @@ def holm(p: npt.ArrayLike) -> Floats:
     return found
 
 
-def _p_of_shares(before: Ints, now: Ints) -> Floats:
+def p_of_shares(before: Ints, now: Ints) -> Floats:
     """Return of each class how probable its counts are where the sides do not differ: hypergeometric, two-sided mid-p.
 
     Args:
@@ -135,7 +135,8 @@ def _share_figures(counts: Ints) -> list[Figure]:
     return [figure_of(*one, n, n) for one in zip(counts / n, zip(low, high, strict=True), strict=True)]
 
 
-def _is_large(before: Ints, now: Ints) -> Bools:
+def is_large(before: Ints, now: Ints) -> Bools:
+    """Return which shares changed by enough to matter, whatever chance says; the arguments are those of p_of_shares."""
     first, second = divide(before, before.sum()), divide(now, now.sum())
     factor = divide(np.maximum(first, second), np.minimum(first, second))
     return np.asarray(~(factor < LEAST_FACTOR) | (np.abs(first - second) >= LEAST_POINTS))
@@ -155,8 +156,8 @@ def compare_classes(category_id: Ints, is_now: Bools, lists: pd.DataFrame, seed:
     before, now = (np.bincount(place[side], minlength=len(lists)) for side in (~is_now, is_now))
     groups_before, groups_now = (lists[f"groups_{side}"].to_numpy(np.int64) for side in ("before", "now"))
     on_one_side = (groups_before == 0) | (groups_now == 0)
-    p = holm(np.where(on_one_side, _p_of_lists(groups_before, groups_now), _p_of_shares(before, now)))
-    alarm = (p < LEVEL) & (on_one_side | _is_large(before, now))
+    p = holm(np.where(on_one_side, _p_of_lists(groups_before, groups_now), p_of_shares(before, now)))
+    alarm = (p < LEVEL) & (on_one_side | is_large(before, now))
     change = np.where(groups_before == 0, "new", np.where(groups_now == 0, "vanished", "common"))
     rows = zip(lists.itertuples(), change, _share_figures(before), _share_figures(now), p, alarm, strict=True)
     classes = [

@@ -16,6 +16,7 @@ import pandas as pd
 from scipy import stats
 
 from cdiscount_tasks.learning.features.domain_classifier import ToldApart, most_telling, tell_apart
+from cdiscount_tasks.learning.measuring.answer_drift import AnswerDrift, tell_answers
 from cdiscount_tasks.learning.measuring.class_drift import (
     LEAST_VARIATION,
     Bools,
@@ -30,7 +31,7 @@ from cdiscount_tasks.learning.measuring.intervals import Figure, known_exactly
 from cdiscount_tasks.learning.measuring.shares import Floats
 from cdiscount_tasks.learning.pictures.properties import PROPERTIES
 
-VERSION = 1
+VERSION = 2
 """Raise it whenever the same arrays give other figures."""
 
 PROPERTIES_COMPARED = (*PROPERTIES, "images_per_product")
@@ -110,6 +111,7 @@ class Drift(TypedDict):
         renamed: Classes whose products now have a different category id.
         properties: Of PROPERTIES_COMPARED, in this order; empty where a side has no picture.
         told_apart: The domain classifier.
+        answers: The champion's; None: they were not compared.
     """
 
     reason: str | None
@@ -120,6 +122,7 @@ class Drift(TypedDict):
     renamed: list[Renamed]
     properties: list[PropertyDrift]
     told_apart: TellingApart
+    answers: AnswerDrift | None
 
 
 def choose_speakers(group: npt.ArrayLike, seed: int) -> Ints:
@@ -203,7 +206,8 @@ def _alarms(drift: Drift) -> list[str]:
     low = drift["total_variation"]["low"]
     varies = drift["total_variation"] if low is not None and low > LEAST_VARIATION else None
     auc = drift["told_apart"]["auc"] if drift["told_apart"]["alarm"] else None
-    return tell_alarms(drift["classes"], varies, drift["renamed"], drift["properties"], auc)
+    told = tell_alarms(drift["classes"], varies, drift["renamed"], drift["properties"], auc)
+    return told + (tell_answers(drift["answers"]) if drift["answers"] else [])
 
 
 def _show(looked_at: Ints, score: Floats, is_now: Bools) -> list[tuple[str, int, float]]:
@@ -217,6 +221,7 @@ def measure_drift(
     moved: pd.DataFrame,
     counts: dict[str, int],
     *,
+    answers: AnswerDrift | None = None,
     reason: str | None = None,
     no_features: str = "the two have no features of the same kind",
     seed: int = 0,
@@ -228,6 +233,7 @@ def measure_drift(
         lists: As `compare_classes` takes it.
         moved: Of the products that both labels have: from_id, to_id (category before and now), num_products.
         counts: Products and groups, for the page.
+        answers: What `compare_answers` found; None: they are not compared.
         reason: Why there is nothing to measure; new and vanished classes are listed all the same.
         no_features: Why there are no features.
         seed: Of the folds and the intervals.
@@ -242,7 +248,7 @@ def measure_drift(
     told_apart, score = _tell_apart(speakers, is_now, reason or no_features, seed)
     drift = Drift(
         reason=reason, alarms=[], counts=counts, classes=classes.classes, renamed=find_renamed(moved, lists),
-        total_variation=classes.total_variation, properties=properties, told_apart=told_apart,
+        total_variation=classes.total_variation, properties=properties, told_apart=told_apart, answers=answers,
     )  # fmt: skip
     shown = [] if score is None else _show(speakers.looked_at, score, is_now)
     return {**drift, "alarms": _alarms(drift)}, shown

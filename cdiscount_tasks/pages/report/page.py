@@ -63,6 +63,7 @@ def render_report(
     mistakes: Sequence[Mistake] = (),
     judgement: Any = None,
     drift: Markup | None = None,
+    champion_figures: Markup | None = None,
 ) -> str:
     """Make the report page: one file, no script, no network.
 
@@ -74,6 +75,7 @@ def render_report(
         mistakes: All of test, the most confident first.
         judgement: The products that speak for this model or for the champion, where it was judged.
         drift: The section about drift since the champion learnt; None: nothing was compared.
+        champion_figures: How the champion's own accuracy moved; None or empty: it was asked once.
     """
     names = words.class_names(metrics["classes"])
     product = metrics["test"]["product"]
@@ -94,6 +96,7 @@ def render_report(
         galleries=galleries,
         judgement=judgement,
         drift=drift,
+        champion_figures=champion_figures or "",
         verdict_words=words.VERDICTS,
         interval_percent=interval_percent,
         answers=answers(metrics, names),

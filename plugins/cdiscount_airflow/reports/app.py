@@ -38,6 +38,7 @@ from cdiscount_airflow.reports.owners import (
 )
 from cdiscount_airflow.reports.pairs import router as pairs
 from cdiscount_airflow.reports.progress import training_of
+from cdiscount_airflow.reports.questions import router as questions
 from cdiscount_airflow.reports.serving import NO_FILE, answer_with
 from cdiscount_airflow.reports.stopping import router as stopping
 from cdiscount_airflow.reports.stopping import stop_token
@@ -83,6 +84,7 @@ app = FastAPI(
 )
 app.include_router(judging)
 app.include_router(pairs)
+app.include_router(questions)
 app.include_router(stopping)
 
 

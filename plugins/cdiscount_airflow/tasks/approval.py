@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 from airflow.providers.standard.operators.hitl import HITLOperator
 from airflow.sdk.configuration import conf
-from cdiscount_airflow.links import run_tab
+from cdiscount_airflow.links import question_picture, run_tab
 from cdiscount_airflow.tasks.stage_task import guard
 
 logger = logging.getLogger(__name__)
@@ -70,9 +70,12 @@ class AskApprover(HITLOperator):
             return reason
         if not self.can_ask:
             return approval.note_unasked(run)
-        question = approval.question_of(run)
-        self.subject = question.subject
+        approval.note_question(run)
         prefix = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
+        question = approval.question_of(
+            run, lambda name: f"{prefix}/{question_picture(self.sample_name, run.run_dir.name, name)}"
+        )
+        self.subject = question.subject
         self.body = f"{question.body}\n\n[The report]({prefix}/{run_tab(dag_id, run_id)})"
         approvers = run.config.sample.promotion.approvers
         self.assigned_users = [{"id": user, "name": user} for user in approvers] or None

@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 
-from cdiscount_tasks.labelling.joint_groups import compared_products, join_file_groups, join_groups
+from cdiscount_tasks.labelling.joint_groups import compared_products, join_file_groups, join_groups, unseen_products
 
 
 def images(*rows):
@@ -70,3 +70,13 @@ def test_a_file_that_shares_nothing_with_the_labels_is_tied_to_nothing():
     images = pd.DataFrame({"product_id": [1], "content_hash": [b"a"]})
     of_file, of_labels = join_file_groups(now, before, images, (np.zeros(0, np.int64), []))
     assert of_file[0] != of_labels[0]
+
+
+def test_unseen_are_products_of_validation_and_test_and_new_ones_without_the_groups_that_were_learnt_from():
+    before = products((1, 7, "test"), (2, 7, "train"), (5, 7, "validation"), (6, 7, "validation"))
+    now = products((1, 7, "test"), (3, 7, "test"), (4, 7, "train"), (8, 7, "test"))
+    joint = {1: 1, 2: 2, 3: 1, 4: 2, 5: 5, 6: 2, 8: 8}
+    found = unseen_products(before, now, pd.Series(joint), np.array([], np.int64))
+    assert set(found[["product_id", "is_now", "group"]].itertuples(index=False, name=None)) == {
+        (1, False, 1), (5, False, 5), (3, True, 1), (8, True, 8),
+    }  # fmt: skip

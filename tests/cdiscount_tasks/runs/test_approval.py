@@ -1,10 +1,15 @@
 """What a person is asked about a judged run, and what their answer counts for."""
 
+import re
+
 import pytest
 
 from cdiscount_tasks.artifacts.json_files import read_json
+from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.reports.telling_products import TellingAnswer, TellingProduct, TellingProducts
 from cdiscount_tasks.runs import approval
 from cdiscount_tasks.runs.run import open_run
+from tests.material.judged_pictures import add_pictures
 from tests.material.judged_runs import SAMPLE, judge, judge_and_decide, judged_run
 
 FIRST = "**The first model that is better than always answering the largest class** (against no champion yet)."
@@ -18,6 +23,10 @@ def first(no_network):
     run = judged_run("first", 0.4)
     judge(run)
     return run
+
+
+def address(name):
+    return f"/here/{name}"
 
 
 def say_yes(run):
@@ -42,7 +51,7 @@ def test_nobody_is_asked_about_a_model_that_the_judgement_does_not_promote(no_ne
 
 def test_a_question_holds_the_verdict_and_what_it_rests_on(first):
     assert approval.reason_not_to_ask(first) == ""
-    question = approval.question_of(first)
+    question = approval.question_of(first, address)
     assert question.subject == "Colours: is this model to become the champion?"
     assert question.body.startswith(FIRST)
     assert "Right alone" not in question.body
@@ -54,13 +63,80 @@ def test_a_question_about_a_better_model_names_the_champion_and_the_gates(no_net
     judge_and_decide(judged_run("first", 0.4))
     run = judged_run("second", 0.1)
     judge(run)
-    body = approval.question_of(run).body
+    body = approval.question_of(run, address).body
     assert body.startswith("**Better than the champion** (against the champion of 20")
     assert "(run first))." in body
     assert "Look 1 at these 100 test products" in body
     assert "Right alone: this model 30 products, the champion 0; the report" in body
     assert "Gate: Macro F1 on test: 0.9, at least 0.5." in body
     assert "nothing is asked for" not in body
+
+
+@pytest.fixture
+def second(no_network):
+    """Return a better model that has products wrong that the champion has right, with pictures of its products."""
+    judge_and_decide(judged_run("first", 0.4))
+    run = judged_run("second", 0.1, offset=30)
+    judge(run)
+    add_pictures(run)
+    return run
+
+
+def test_a_question_shows_the_three_most_telling_products(second):
+    body = approval.question_of(second, address).body
+    assert "Test products on which the two disagree, the surest wrong answers first (✓ right" in body
+    table = [line.split(" | ") for line in body.splitlines() if line.startswith("|")]
+    assert [row[0] for row in table] == [
+        "| Product", "| ---", "| ", "| **Catalogue**", "| **New model**", "| **Champion**",
+    ]  # fmt: skip
+    assert {len(row) for row in table} == {4}
+    answers = [" ".join(column[-2:]) for column in zip(*table[1:], strict=True)][1:]
+    assert all(one.count("✓") == one.count("✗") == 1 for one in answers)
+
+
+def test_the_pictures_of_a_question_are_small_files_in_the_runs_folder(second):
+    body = approval.question_of(second, address).body
+    names = re.findall(r"!\[[A-Z]+\]\(/here/([0-9]+\.jpg)\)", body)
+    files = sorted((second.run_dir / "question").iterdir())
+    assert sorted(names) == [path.name for path in files] and len(names) == 3
+    assert sum(path.stat().st_size for path in files) < 60_000
+    assert approval.question_of(second, address).body == body
+
+
+def test_a_question_about_a_first_model_shows_its_surest_mistakes(first):
+    add_pictures(first)
+    body = approval.question_of(first, address).body
+    assert "Test products that this model has wrong, the surest wrong answers first (✓ right" in body
+    assert body.count("![") == 3 and "**Champion**" not in body
+
+
+def test_without_pictures_of_the_catalogue_a_question_has_words_alone(no_network):
+    no_network.write(promotion=ASKS, embed_pictures=False)
+    run = judged_run("first", 0.4)
+    judge(run)
+    add_pictures(run)
+    body = approval.question_of(run, address).body
+    assert "![" not in body and "**Catalogue**" in body
+    assert "no picture of the catalogue is shown here" in body
+    assert not (run.run_dir / "question").exists()
+
+
+def test_a_question_whose_products_cannot_be_read_is_asked_all_the_same(first, caplog):
+    body = approval.question_of(first, address).body
+    assert body.startswith(FIRST) and "![" not in body
+    assert "Products that show the difference cannot be read: " in body
+    assert str(first.environment.work_dir) not in body.replace("\\", "")
+    assert "images.parquet" in caplog.text
+
+
+def test_a_name_of_a_category_is_no_markdown(first, monkeypatch):
+    add_pictures(first)
+    hostile = "a|b](x)![<b>"
+    one = TellingProduct(7, hostile, TellingAnswer(hostile, False, 0.9), None, None)
+    monkeypatch.setattr(approval, "find_telling", lambda *_, **__: TellingProducts([one], None))
+    body = approval.question_of(first, address).body
+    assert r"a\|b\]\(x\)\!\[\<b\>" in body
+    assert hostile not in body
 
 
 def test_an_answer_is_noted_with_who_gave_it_when(first):
@@ -95,6 +171,15 @@ def test_an_answer_about_an_earlier_judgement_of_the_run_is_none(first):
     assert approval.answer_of(first).answer == approval.NOT_ASKED
     first.record("judgement", {**noted, "path": str(first.environment.work_dir / noted["path"])})
     assert approval.answer_of(first).approved
+
+
+def test_a_question_may_be_asked_again_but_not_about_another_judgement(first):
+    """Airflow keeps the text of a question whose task is cleared: people would answer about what they do not see."""
+    approval.note_question(first)
+    approval.note_question(first)
+    first.record("judgement", {**judge(judged_run("other", 0.45)), "promotes": True})
+    with pytest.raises(DataError, match=r"judged again since .* trigger a new run"):
+        approval.note_question(first)
 
 
 def test_a_yaml_that_changes_while_a_question_is_open_changes_nothing(first, no_network):

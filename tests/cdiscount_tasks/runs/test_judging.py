@@ -7,9 +7,11 @@ import pandas as pd
 import pytest
 
 from cdiscount_tasks.artifacts.json_files import read_json
+from cdiscount_tasks.artifacts.publish import Made, build_artifact
 from cdiscount_tasks.errors import StepLeftOut
 from cdiscount_tasks.runs import judging, promotion, registry, steps
 from cdiscount_tasks.runs.decisions import Look
+from cdiscount_tasks.stages import evaluation
 from cdiscount_tasks.stages import judgement as stage
 from cdiscount_tasks.tables.parquet import read_table
 from cdiscount_tasks.tables.schemas import JUDGED_PRODUCTS
@@ -253,6 +255,18 @@ def test_drift_is_looked_for_between_the_samples_of_run_and_champion(champion):
     assert (then.sample_dir, then.labels_dir) == (champion.folders()["sample"], champion.folders()["labels"])
     shutil.rmtree(champion.run_dir)
     assert judging.drift_sides(run, run.folders())[1] == then
+
+
+def test_the_champion_s_answers_are_compared_for_drift_once_it_was_asked(champion):
+    run = judged_run("second", 0.1, products=make_products(60))
+    at = run.folders()
+    now, then = judging.drift_sides(run, at)
+    assert (now.answers_dir, then.answers_dir) == (None, champion.folders()["evaluation"])
+    recipe = evaluation.evaluation_recipe(at["sample"], at["labels"], champion.folders()["model"])
+    build_artifact(recipe.dir_in(run.artifacts_dir), recipe, lambda _: Made({}))
+    assert judging.drift_sides(run, at)[0].answers_dir == recipe.dir_in(run.artifacts_dir)
+    shutil.rmtree(champion.folders()["evaluation"])
+    assert judging.drift_sides(run, at)[1].answers_dir is None
 
 
 def test_the_anchor_is_asked_where_a_model_may_be_a_little_worse(champion, place):

@@ -15,7 +15,7 @@ from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.settings.sample import DrawConfig, LabelConfig
 from cdiscount_tasks.stages import drift as stage
 from cdiscount_tasks.stages.description import describe_pictures
-from cdiscount_tasks.stages.drift import NO_NEW_PRODUCT, SAME_LABELS, find_drift, why_no_features
+from cdiscount_tasks.stages.drift import NO_NEW_PRODUCT, SAME_LABELS, find_drift, why_no_answers, why_no_features
 from cdiscount_tasks.stages.inputs import CatalogueSide, LabelFiles
 from cdiscount_tasks.stages.labels import fix_labels
 from cdiscount_tasks.stages.sample import draw_sample
@@ -23,6 +23,7 @@ from cdiscount_tasks.tables.drift import read_drift
 from cdiscount_tasks.tables.sample_images import rows_of
 from tests.material.audit_inputs import make_features
 from tests.material.indexing import index_catalogue
+from tests.material.judged_models import write_evaluation
 from tests.material.tiny_catalogue import BLUE, GREEN, RED, YELLOW, TinyCatalogue, draw_jpeg
 
 pytestmark = pytest.mark.slow
@@ -180,6 +181,31 @@ def test_features_of_other_settings_are_not_compared(darkened, champion, monkeyp
         stage, "_kind", lambda path: kind(path)._replace(version=99) if path == champion.features_dir else kind(path)
     )
     assert why_no_features(darkened, champion).endswith("with different settings, weights or versions")
+
+
+def answered(side, folder, name):
+    """Return a side with the champion's answers to its products of validation and test."""
+    labels = pd.read_parquet(side.labels_dir / "products.parquet")
+    return side._replace(answers_dir=write_evaluation(folder, labels, name, categories=COLOURS))
+
+
+def test_the_champion_s_answers_to_products_that_it_did_not_learn_from_are_compared(darkened, champion, tmp_path):
+    now, then = answered(darkened, tmp_path, "now"), answered(champion, tmp_path, "then")
+    drift = facts_of(now, then, tmp_path)["answers"]
+    old, new = (pd.read_parquet(one.labels_dir / "products.parquet") for one in (champion, darkened))
+    learnt = set(old.loc[old["split"] == "train", "group_id"])
+    before = old[(old["split"] != "train") & ~old["group_id"].isin(learnt)]
+    fresh = new[~new["product_id"].isin(old["product_id"]) & (new["split"] != "train")]
+    assert drift["num_groups"] == {"before": before["group_id"].nunique(), "now": fresh["group_id"].nunique()}
+
+
+def test_without_answers_to_the_new_products_the_rest_is_measured(darkened, champion, tmp_path):
+    asked = answered(champion, tmp_path, "then")
+    drift = facts_of(darkened, asked, tmp_path)
+    assert drift["answers"]["reason"] == "the champion was not asked about this run's products"
+    assert any("darker" in sentence for sentence in drift["alarms"])
+    reason = why_no_answers(answered(darkened, tmp_path, "now"), champion)
+    assert reason == "the champion's own answers are no longer on disk"
 
 
 def test_a_missing_artifact_is_named(darkened, champion, tmp_path):

@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from cdiscount_tasks.artifacts.json_files import read_json
@@ -104,6 +105,31 @@ def test_validation_that_does_not_speak_for_a_model_lets_no_test_product_be_look
     assert found.facts["comparisons"] == [] and found.facts["class_changes"] == []
     assert found.facts["accuracy"] is None
     assert "test products are not looked at" in found.result["reason"]
+
+
+def test_the_champion_s_own_figure_on_the_test_products_of_now_is_kept_without_a_look(tmp_path, products):
+    """It is asked about 20 new groups, is wrong about half of them, and learnt from a part of the old ones."""
+    added = make_products(60, first_id=9000)
+    now = pd.concat([products, added], ignore_index=True)
+    own = write_judged(tmp_path / "own", products, "own", wrong_in(products, 0.4))
+    asked = write_judged(tmp_path / "now", now, "own", [*wrong_in(products, 0.4), *ids_of(added, "test", 0.5)])
+    champion = own._replace(evaluation_dir=asked.evaluation_dir)
+    challenger = write_judged(tmp_path / "now", now, "new", wrong_in(products, 0.4), asked.labels_dir)
+    found = judge(tmp_path, challenger, against(champion), look=None)
+    assert found.result["look"] is None and len(found.rows) == 0
+    figures = found.facts["champion_figures"]
+    assert (figures["all"]["n"], figures["added"]["n"], figures["added"]["num_groups"]) == (140, 40, 20)
+    assert figures["added"]["value"] == pytest.approx(0.5)
+    assert figures["all"]["value"] == pytest.approx((60 + 20) / 140)
+    assert figures["all"]["low"] < 80 / 140 < figures["all"]["high"]
+
+
+def test_on_its_own_labels_the_champion_has_no_added_product_and_without_one_no_figure(tmp_path, models):
+    figures = judge(tmp_path, models.good, against(models.poor)).facts["champion_figures"]
+    assert (figures["all"]["value"], figures["added"]["n"]) == (pytest.approx(0.6), 0)
+    assert judge(tmp_path, models.good, None, look=None).facts["champion_figures"] is None
+    not_compared = judge(tmp_path, models.good, against(models.poor), look=None, reasons=("No.",))
+    assert not_compared.facts["champion_figures"] is None
 
 
 def test_a_screen_reads_no_answer_to_a_test_product(models, products, tmp_path):

@@ -5,7 +5,7 @@ import pytest
 
 from cdiscount_tasks.artifacts.manifest import verify_artifact
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.learning.measuring.answered import NEW
+from cdiscount_tasks.learning.measuring.predicted_products import NEW
 from cdiscount_tasks.tables.parquet import write_table
 from cdiscount_tasks.tables.schemas import SEEN_BEFORE
 from tests.cdiscount_tasks.stages.test_catalogue_page import write_names

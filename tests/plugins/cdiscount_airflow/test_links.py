@@ -2,7 +2,7 @@ from types import SimpleNamespace
 from urllib.parse import unquote
 
 from airflow.sdk import dag
-from cdiscount_airflow.links import RUN_VIEW, ReportLink, link_report
+from cdiscount_airflow.links import RUN_VIEW, ReportLink, link_report, question_picture
 from cdiscount_airflow.tasks.stage_task import stage_task
 
 
@@ -24,3 +24,11 @@ def test_a_linked_task_carries_the_link():
         link_report(write())
 
     assert [link.name for link in linked().get_task("write").operator_extra_links] == ["Report"]
+
+
+def test_a_question_s_picture_is_where_the_plugin_s_app_serves_it():
+    from evaluation_reports import PREFIX
+
+    assert (
+        f"/{question_picture('wine', 'manual__1-0a1b2c', '7.jpg')}" == f"{PREFIX}/questions/wine/manual__1-0a1b2c/7.jpg"
+    )

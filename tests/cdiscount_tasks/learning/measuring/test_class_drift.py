@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from cdiscount_tasks.learning.measuring.class_drift import _p_of_shares, _total_variation, compare_classes, holm
+from cdiscount_tasks.learning.measuring.class_drift import _total_variation, compare_classes, holm, p_of_shares
 
 
 def lists_of(groups_before, groups_now):
@@ -59,7 +59,7 @@ def test_chances_are_the_mid_p_of_fishers_test():
     before, now = np.array([3, 40]), np.array([9, 30])
     law = stats.hypergeom(82, 12, 39)
     wanted = 2 * (law.sf(9) + law.pmf(9) / 2)
-    assert _p_of_shares(before, now) == pytest.approx([wanted, wanted])
+    assert p_of_shares(before, now) == pytest.approx([wanted, wanted])
 
 
 def test_new_and_vanished_classes_are_listed_and_an_alarm_beyond_chance():

@@ -6,6 +6,7 @@ import pytest
 from markupsafe import Markup
 from PIL import Image
 
+from cdiscount_tasks.learning.measuring.answer_drift import Answered, compare_answers
 from cdiscount_tasks.learning.measuring.drift import PROPERTIES_COMPARED, Speakers, measure_drift
 from cdiscount_tasks.pages.parts.gallery import PictureShelf
 from cdiscount_tasks.pages.report.drift import MOST_CLASSES, drift_pictures, render_drift_section, show_drift
@@ -46,6 +47,32 @@ def drift_of(darker=0.0, names=("RED", "GREEN", "BLUE"), with_features=True, rea
     facts, shown = measure_drift(speakers, lists, moves, COUNTS, reason=reason, no_features="no features")
     rows = [(side, 1000 + place, 0, int(category_id[place]), score) for side, place, score in shown]
     return facts, pd.DataFrame(rows, columns=NO_PICTURES.columns)
+
+
+def answers_of(**changes):
+    is_now = np.repeat([False, True], [100, 80])
+    probability = np.where(is_now, changes.get("sure", 0.9), 0.9) + np.tile(np.linspace(0, 0.05, 20), 9)
+    return compare_answers(Answered(is_now, np.full(180, 10), probability), {10: "RED"}, changes.get("reason"))
+
+
+@pytest.mark.parametrize(("sure", "words"), [(0.9, "as before"), (0.6, "differently")])
+def test_what_the_champion_answers_is_told(sure, words):
+    facts, _ = drift_of()
+    text = page_of({**facts, "answers": answers_of(sure=sure)}).text
+    assert f"The champion answers new products {words}" in text.replace(" :", ":")
+    assert "no class is answered clearly more or less often. Compared are new products of 80 groups with" in text
+
+
+def test_why_the_champion_s_answers_were_not_compared_is_told():
+    facts, _ = drift_of()
+    text = page_of({**facts, "answers": answers_of(reason="the champion was not asked")}).text
+    assert "answers to new products were not compared: the champion was not asked." in text
+
+
+def test_a_drift_of_an_older_version_has_no_answers():
+    facts, _ = drift_of()
+    del facts["answers"]
+    assert "The champion answers" not in page_of(facts).text
 
 
 def page_of(facts, pictures=NO_PICTURES, thumbnails=None, shelf=None):

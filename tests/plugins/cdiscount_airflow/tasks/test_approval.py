@@ -12,6 +12,7 @@ from cdiscount_tasks.runs import approval, deciding, replay
 from cdiscount_tasks.runs.run import open_run
 from cdiscount_tasks.stages.replay import Replayed
 from tests.material.colours_sample import Place
+from tests.material.judged_pictures import add_pictures
 from tests.material.judged_runs import SAMPLE, judge, judged_run, judgement_dir
 
 RUN_ID = "manual__1"
@@ -100,6 +101,19 @@ def test_the_question_holds_the_verdict_and_a_link_to_the_report(place, asked, c
     assert f"[The report](/dags/cdiscount_{SAMPLE}/runs/{RUN_ID}/" in question.body
 
 
+def test_the_pictures_of_the_question_have_addresses_of_the_reports_app(place, asked, context, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://example.org/airflow/")
+    run = judged(place, approval="required")
+    add_pictures(run)
+    with pytest.raises(TaskAwaitingInput):
+        task().execute(context)
+    names = sorted(path.name for path in (run.run_dir / "question").iterdir())
+    assert len(names) == 3
+    for name in names:
+        assert f"](/airflow/evaluation_reports/questions/{SAMPLE}/{run.run_dir.name}/{name})" in asked[0].body
+    assert len(asked[0].body) < 4000
+
+
 def test_below_a_prefix_the_link_to_the_report_begins_with_it(place, asked, context, monkeypatch):
     monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://example.org/airflow/")
     judged(place, approval="required")
@@ -146,6 +160,17 @@ def test_its_page_and_its_limits_are_those_of_the_other_tasks():
     assert all(word in operator.doc_md for word in ("**Reads**", "**Leaves**", "**If it fails**"))
     assert operator.response_timeout is not None
     assert operator.pool == "default_pool"
+
+
+def test_after_another_judgement_of_the_run_nobody_is_asked_the_old_question(place, asked, context):
+    run = judged(place, approval="required")
+    for _ in range(2):  # a task that is cleared asks again
+        with pytest.raises(TaskAwaitingInput):
+            task().execute(context)
+    run.record("judgement", judge(judged_run("manual__2", 0.45)))
+    with pytest.raises(AirflowFailException, match="trigger a new run"):
+        task().execute(context)
+    assert len(asked) == 2
 
 
 def test_where_everybody_is_an_admin_the_log_says_who_may_answer(place, asked, context, monkeypatch, caplog):
