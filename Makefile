@@ -1,7 +1,7 @@
 # One line each over tools/. Variables of the environment hold for all; GNU make 3.81 (as on macOS) is enough.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test campaigns bench pictures up down run compare compare-runs champion clean-up mlflow mlflow-server dags lint types verify lock check \
+.PHONY: help setup demo test campaigns bench pictures up down run compare compare-runs predict champion clean-up mlflow mlflow-server dags lint types verify lock check \
 	quick
 PY := .venv/bin/python
 # A test and the processes that it starts keep their bytecode, or each of them compiles the project again. A file's tests
@@ -53,6 +53,9 @@ compare: setup ## samples beside each other in one process: CONF='{"samples": ["
 
 compare-runs: setup ## two runs of a sample side by side: SAMPLE=wine RUNS="manual__1 manual__2"
 	@$(PY) -m tools.compare_runs
+
+predict: setup ## a champion's answers to a file: SAMPLE=wine CATALOGUE=test.bson (PRECISION=95|99|none MODEL=<run id>)
+	@$(PY) -m tools.predict
 
 champion: setup ## a sample's model in use, and how it became so: SAMPLE=wine (BACK_TO=3 REASON="..." rolls back)
 	@$(PY) -m tools.champion

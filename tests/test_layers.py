@@ -53,6 +53,7 @@ MAY_OPEN_FILES = {
 MAY_IMPORT_A_PROVIDER = {
     "notifiers.py": ("airflow.providers.smtp.",),
     "approval.py": ("airflow.providers.standard.operators.hitl.",),
+    "trigger.py": ("airflow.providers.standard.operators.trigger_dagrun.",),
 }
 """Beside `airflow.sdk`, on the Airflow side."""
 

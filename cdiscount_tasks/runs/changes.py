@@ -44,7 +44,7 @@ _DOES = {
 _PASSING = frozenset(
     {"run_id", "started", "catalogue_path", "catalogue_fingerprint", "inputs", "input_sources", "versions"}
 )
-_PASSING_OF_SAMPLE = frozenset({"tags", "schedule", "promotion", "presets", "default_preset"})
+_PASSING_OF_SAMPLE = frozenset({"tags", "schedule", "promotion", "predictions", "presets", "default_preset"})
 
 
 class Difference(NamedTuple):

@@ -21,8 +21,10 @@ from cdiscount_tasks.artifacts.removal import (
     remove_folder,
     size_and_change,
 )
-from cdiscount_tasks.runs.kept_runs import COMPARISON, TAKEN_UP_S, find_runs, sample_folders
-from cdiscount_tasks.runs.references import References, find_references
+from cdiscount_tasks.runs.kept_runs import COMPARISON, SAMPLE_NAME, TAKEN_UP_S, find_runs, group_folders
+from cdiscount_tasks.runs.needed import References
+from cdiscount_tasks.runs.predictions import PREDICTIONS
+from cdiscount_tasks.runs.references import find_references
 from cdiscount_tasks.runs.steps import STEPS
 from cdiscount_tasks.settings.environment import Environment, check_data_folder
 
@@ -32,6 +34,9 @@ RUN, CHECKPOINT, PARTS, SET_ASIDE, LEFT_OVER = "run folder", "checkpoint", "scan
 """Kinds of what is looked at, beside the nouns of artifacts."""
 
 NOUNS = frozenset({step.name for step in STEPS if step.name != "report"} | {"random_choices"})
+PREDICTED = frozenset({"answers", "predictions"})
+"""Of a sample's folder, and of that of its predictions."""
+
 _ARTIFACT = re.compile(r"(?P<noun>[a-z_]+)-[0-9a-f]{16}")
 _TRAINING = re.compile(r"(?P<model>model-[0-9a-f]{16})\.training")
 _PARTS = re.compile(r"parts-[0-9a-f]{16}")
@@ -112,24 +117,34 @@ class _Walk:
     def __init__(self, environment: Environment, found: References) -> None:
         self.root, self.found = environment.work_dir, found
         self.left_alone: list[str] = []
-        self.going = {run.group for run in found.runs.values() if run.is_going}
+        self.going = [run for run in found.runs.values() if run.is_going]
 
     def items(self) -> Iterator[Item]:
         """Yield all that is known."""
-        for folder in sample_folders(self.root):
-            is_going = bool(self.going & {folder.name, COMPARISON}) or _part_at_work(folder) is not None
-            for path in self._entries(folder):
-                if path.name == "runs":
-                    yield from self._run_items(path)
-                elif item := self._item(path, is_going):
-                    yield item
-        catalogues = self.root / "catalogues"
-        for folder in self._entries(catalogues) if is_real_folder(catalogues) else ():
-            if not _CATALOGUE.fullmatch(folder.name):
+        for folder in group_folders(self.root):
+            if folder.name != PREDICTIONS:
+                yield from self._items_in(folder)
+        yield from self._items_below(self.root / PREDICTIONS, SAMPLE_NAME)
+        yield from self._items_below(self.root / "catalogues", _CATALOGUE)
+
+    def _items_below(self, parent: Path, names: re.Pattern[str]) -> Iterator[Item]:
+        """Yield what is in the folders of a folder: the catalogues', or the samples' with predictions."""
+        for folder in self._entries(parent) if is_real_folder(parent) else ():
+            if folder.name == "runs" and parent.name == PREDICTIONS:
+                yield from self._run_items(folder)
+            elif names.fullmatch(folder.name) and folder.is_dir():
+                yield from self._items_in(folder)
+            else:
                 self._leave(folder)
-                continue
-            is_going = bool(self.going) or _part_at_work(folder) is not None
-            yield from filter(None, (self._item(path, is_going) for path in self._entries(folder)))
+
+    def _items_in(self, folder: Path) -> Iterator[Item]:
+        relative = PurePosixPath(folder.relative_to(self.root))
+        is_going = any(run.may_need(relative) for run in self.going) or _part_at_work(folder) is not None
+        for path in self._entries(folder):
+            if path.name == "runs":
+                yield from self._run_items(path)
+            elif item := self._item(path, is_going):
+                yield item
 
     def _entries(self, folder: Path) -> list[Path]:
         return sorted(path for path in folder.iterdir() if not self._is_link(path))
@@ -172,7 +187,8 @@ class _Walk:
         if not path.is_dir():
             return None  # durations.json
         num_bytes, changed_s = size_and_change(path)
-        if (named := _ARTIFACT.fullmatch(path.name)) and named["noun"] in NOUNS:
+        nouns = PREDICTED if path.parents[1] == self.root / PREDICTIONS else NOUNS
+        if (named := _ARTIFACT.fullmatch(path.name)) and named["noun"] in nouns:
             kept_for = self._why_kept(path) or (MAY_BE_NEEDED if is_going else "")
             return Item(path, named["noun"], num_bytes, kept_for, path.with_name(f".{path.name}.lock"))
         return self._passing_item(path, num_bytes, CONTINUED if _is_recent(changed_s) else "", is_going)
@@ -219,11 +235,13 @@ def _why_not(environment: Environment, item: Item) -> str:
         return "something of it was written meanwhile" if run is None or run.is_young else ""
     if item.kind in (CHECKPOINT, PARTS, SET_ASIDE):
         return "something of it was written meanwhile" if _is_recent(size_and_change(item.path)[1]) else ""
-    root = environment.work_dir
-    groups = sample_folders(root)
-    if item.path.parents[1] != root / "catalogues":  # which all samples share
-        groups = [path for path in groups if path in (item.path.parent, root / COMPARISON)]
-    going = (run for group in groups for run in find_runs(environment, group) if run.is_going)
+    root, folder = environment.work_dir, item.path.parent
+    groups = group_folders(root)
+    if folder.parent != root / "catalogues":  # which all samples share
+        groups = [path for path in groups if path in (folder, root / COMPARISON, root / PREDICTIONS)]
+    relative = PurePosixPath(folder.relative_to(root))
+    found = (run for group in groups for run in find_runs(environment, group) if run.is_going)
+    going = (run for run in found if run.may_need(relative))
     return next((f"the run {run.folder.name} of {run.group} may need it" for run in going), "")
 
 

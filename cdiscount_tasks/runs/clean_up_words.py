@@ -17,6 +17,8 @@ _WORDS = {
     "drift": "drift",
     "index": "indexes of catalogues",
     "random_choices": "random choices",
+    "answers": "answers to byte ranges of catalogues",
+    "predictions": "predictions",
 }
 
 

@@ -1,11 +1,13 @@
 """The steps of an index, which every DAG that reads the catalogue begins with.
 
-Each takes a sample and its run's id, or None for the catalogue as it is now, which the catalogue's own DAG indexes.
+Each takes a sample and its run's id, or None for the catalogue as it is now, which the catalogue's own DAG indexes, or
+the word PREDICTIONS for the file of a predictions run.
 """
 
 from cdiscount_tasks.catalogue.ranges import ByteRange
 from cdiscount_tasks.runs import steps, summaries
 from cdiscount_tasks.runs.catalogue import open_catalogue
+from cdiscount_tasks.runs.predictions import PREDICTIONS, open_predictions
 from cdiscount_tasks.runs.run import open_run
 from cdiscount_tasks.stages.index import merge_index, plan_ranges, scan_range
 from cdiscount_tasks.stages.inputs import IndexPlace
@@ -13,6 +15,8 @@ from cdiscount_tasks.stages.inputs import IndexPlace
 
 def _place_of(sample_name: str | None, run_id: str) -> IndexPlace:
     """Return what is indexed, and where to."""
+    if sample_name == PREDICTIONS:
+        return open_predictions(run_id).index_place
     return open_catalogue().index_place if sample_name is None else open_run(sample_name, run_id).index_place
 
 
@@ -32,4 +36,7 @@ def merge(sample_name: str | None, run_id: str) -> str:
     """Join the scanned ranges into the index, and return what it holds in a line."""
     if sample_name is None:
         return summaries.of_index(merge_index(*_place_of(None, run_id)))
+    if sample_name == PREDICTIONS:
+        run = open_predictions(run_id)
+        return summaries.of_index(run.record("index", merge_index(*run.index_place)))
     return steps.make("index", sample_name, run_id)

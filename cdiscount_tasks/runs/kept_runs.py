@@ -1,11 +1,12 @@
 """The runs of a data root, and why each is kept: it is going, it may be taken up again, or its report is kept."""
 
+import contextlib
 import logging
 import re
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
 from cdiscount_tasks.artifacts.json_files import DAMAGE, read_json
@@ -15,6 +16,7 @@ from cdiscount_tasks.artifacts.removal import is_real_folder, size_and_change
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.runs.comparison import comparison_folder
 from cdiscount_tasks.runs.folders import SKIPPED
+from cdiscount_tasks.runs.predictions import PREDICTIONS
 from cdiscount_tasks.runs.training_note import noted_training
 from cdiscount_tasks.settings.comparison import ComparisonConfig
 from cdiscount_tasks.settings.environment import Environment
@@ -40,10 +42,10 @@ OF_PRESET = "the newest run of its preset, with which a scheduled run is compare
 
 
 class FoundRun(NamedTuple):
-    """A run of a sample, or a comparison.
+    """A run of a sample, a comparison, or predictions.
 
     Attributes:
-        group: The sample's name, or `comparison`.
+        group: The sample's name, `comparison` or `predictions`.
         folder: Its own.
         report_dir: Where its report is or would be; None: its config does not tell.
         finished: When its report was finished; None: it has none.
@@ -52,6 +54,7 @@ class FoundRun(NamedTuple):
         preset: Of a sample's run; None: its config does not tell.
         judgement: Its judgement artifact, relative to the data root; None: it was not judged.
         answer_s: For how many seconds a person may be asked about it.
+        asked_sample: Of predictions: whose model is asked; None: neither config nor page tells.
     """
 
     group: str
@@ -63,6 +66,7 @@ class FoundRun(NamedTuple):
     preset: str | None = None
     judgement: str | None = None
     answer_s: float = 0.0
+    asked_sample: str | None = None
 
     @property
     def is_young(self) -> bool:
@@ -74,22 +78,37 @@ class FoundRun(NamedTuple):
         """Tell whether it may be at work; between two of its tasks nothing is written, while it waits for a GPU."""
         return self.is_young and self.finished is None and not self.is_skipped
 
+    def may_need(self, folder: PurePosixPath) -> bool:
+        """Tell whether it may need what is in a folder of the data root, while it is going.
+
+        Args:
+            folder: Relative to the data root.
+        """
+        place = folder.parts[0]
+        if place == "catalogues":
+            return True  # all samples share the indexes
+        if self.group == COMPARISON:
+            return place in ("samples", COMPARISON)
+        if self.group == PREDICTIONS:
+            return place in ("samples", PREDICTIONS) and self.asked_sample in (None, folder.name)
+        return folder == PurePosixPath("samples", self.group)
+
 
 def _group_dirs(work_dir: Path) -> list[Path]:
     samples = work_dir / "samples"
     found = sorted(path for path in samples.iterdir() if SAMPLE_NAME.fullmatch(path.name)) if samples.is_dir() else []
-    return [*found, work_dir / COMPARISON]
+    return [*found, work_dir / COMPARISON, work_dir / PREDICTIONS]
 
 
-def sample_folders(work_dir: Path) -> list[Path]:
-    """Return the folders of samples, and that of comparisons; links and foreign names are left out.
+def group_folders(work_dir: Path) -> list[Path]:
+    """Return the folders of samples, of comparisons and of predictions; links and foreign names are left out.
 
     Raises:
         OSError: If one cannot be looked at for now.
     """
-    if (work_dir / "samples").is_symlink():
-        return []
-    return [path for path in _group_dirs(work_dir) if is_real_folder(path)]
+    is_linked = (work_dir / "samples").is_symlink()
+    groups = (path for path in _group_dirs(work_dir) if not (is_linked and path.parent != work_dir))
+    return [path for path in groups if is_real_folder(path)]
 
 
 def linked_folders(work_dir: Path) -> list[Path]:
@@ -116,6 +135,19 @@ def _frozen(folder: Path) -> Mapping[str, Any]:
         return {}
 
 
+def _asked_sample(config: Mapping[str, Any], report_dir: Path | None) -> str | None:
+    """Return whose model a predictions run asks, by its config, or else by its page."""
+    configs = [config]
+    if report_dir is not None and (report_dir / MANIFEST).is_file():
+        with contextlib.suppress(DataError):
+            configs.append(read_json(report_dir / MANIFEST).get("config", {}))
+    for one in configs:
+        name = one.get("sample") if isinstance(one, dict) else None
+        if isinstance(name, str) and SAMPLE_NAME.fullmatch(name):
+            return name
+    return None
+
+
 def _judgement_of(folder: Path) -> str | None:
     try:
         return str(noted_results(folder)["judgement"]["path"])
@@ -139,14 +171,18 @@ def _when_finished(report_dir: Path | None) -> datetime | None:
 
 
 def _found_run(environment: Environment, group: str, folder: Path) -> FoundRun:
+    report_dir: Path | None
     if group == COMPARISON:
         report_dir = _comparison_report_dir(environment, folder)
+    elif group == PREDICTIONS:
+        # Below its sample's name, which a damaged config does not tell.
+        report_dir = next(environment.reports_dir.glob(f"{PREDICTIONS}/*/{folder.name}"), None)
     else:
         report_dir = environment.reports_dir / group / folder.name
     _, changed_s = size_and_change(folder)
     mark = folder / SKIPPED
     is_skipped = mark.is_file() and mark.stat().st_mtime > changed_s - 1  # else it was continued after all
-    if group != COMPARISON and (training_dir := noted_training(folder)):
+    if group not in (COMPARISON, PREDICTIONS) and (training_dir := noted_training(folder)):
         changed_s = max(changed_s, size_and_change(training_dir)[1])
     finished = _when_finished(report_dir)
     if group == COMPARISON and finished is not None:
@@ -156,12 +192,14 @@ def _found_run(environment: Environment, group: str, folder: Path) -> FoundRun:
     if group == COMPARISON:
         return found
     config = _frozen(folder)
+    if group == PREDICTIONS:
+        return found._replace(asked_sample=_asked_sample(config, report_dir))
     preset = str(config["preset"]) if "preset" in config else None
     return found._replace(preset=preset, judgement=_judgement_of(folder), answer_s=_answer_s(config))
 
 
 def find_runs(environment: Environment, group_dir: Path) -> list[FoundRun]:
-    """Return the runs of a sample, or the comparisons, by name of their folders; links are left out.
+    """Return the runs of a sample, the comparisons, or the predictions, by name of their folders; without links.
 
     Raises:
         OSError: If one cannot be looked at for now.

@@ -5,8 +5,7 @@ What cannot be read for certain keeps everything that it might name; a damaged h
 
 import json
 import logging
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -22,15 +21,18 @@ from cdiscount_tasks.reports.metrics import read_metrics
 from cdiscount_tasks.runs import registry
 from cdiscount_tasks.runs.decisions import Candidate, Decision, Entry, Look, promotions
 from cdiscount_tasks.runs.folders import run_folder
+from cdiscount_tasks.runs.kept_predictions import name_lone_pages, name_predictions
 from cdiscount_tasks.runs.kept_runs import (
     COMPARISON,
     SAMPLE_NAME,
     FoundRun,
     find_runs,
+    group_folders,
     iter_kept,
     linked_folders,
-    sample_folders,
 )
+from cdiscount_tasks.runs.needed import References
+from cdiscount_tasks.runs.predictions import PREDICTIONS
 from cdiscount_tasks.settings.comparison import ComparisonConfig
 from cdiscount_tasks.settings.environment import Environment, fault_of
 
@@ -43,40 +45,6 @@ OF_REPORT = "a report whose run's folder is gone"
 OF_FIXES = "label fixes, which name the list that they come from"
 OF_CATALOGUE = "the catalogue that is set"
 MADE_FROM = "an artifact that is kept was made from it"
-
-
-@dataclass
-class References:
-    """What is needed.
-
-    Attributes:
-        runs: All that were found, by the path of their folder.
-        named: Why each path is kept, relative to the data root; the first reason that was found.
-        indexes: Why indexes are kept that are known by their name alone.
-        unknown: Why everything below a path is kept, by that path: what would name it cannot be read.
-    """
-
-    runs: dict[Path, FoundRun] = field(default_factory=dict)
-    named: dict[str, str] = field(default_factory=dict)
-    indexes: dict[str, str] = field(default_factory=dict)
-    unknown: dict[str, str] = field(default_factory=dict)
-
-    def name(self, paths: Iterable[str], why: str) -> None:
-        """Note why paths are kept."""
-        for path in paths:
-            self.named.setdefault(PurePosixPath(path).as_posix(), why)
-
-    def do_not_know(self, groups: Iterable[str], sentence: str) -> None:
-        """Note that what is below some folders cannot be judged, nor the indexes, which all samples share."""
-        for group in (*groups, "catalogues"):
-            self.unknown.setdefault(group, sentence)
-
-    def why_kept(self, path: PurePosixPath) -> str:
-        """Return why a path is kept; empty: nothing that is kept needs it."""
-        for group, sentence in self.unknown.items():
-            if path.is_relative_to(group):
-                return f"it is not known what needs it: {sentence}"
-        return self.named.get(path.as_posix(), "") or self.indexes.get(path.name, "")
 
 
 def _group_path(group: str) -> str:
@@ -198,7 +166,7 @@ def _name_lone_reports(found: References, environment: Environment) -> None:
 
 def _name_outside(found: References, environment: Environment) -> None:
     """Note what people's label fixes name, and the index of the catalogue that is set."""
-    for group_dir in sample_folders(environment.work_dir):
+    for group_dir in group_folders(environment.work_dir):
         fixes_path = environment.label_fixes_dir / f"{group_dir.name}.csv"
         if fault_of(fixes_path, "file") is None:
             keys = lists_named(read_input(fixes_path).decode("utf-8", errors="replace"))
@@ -249,13 +217,14 @@ def find_references(environment: Environment, keep_runs: int | None) -> Referenc
     """
     found, work_dir = References(), environment.work_dir
     for link in linked_folders(work_dir):
-        found.do_not_know(["samples", COMPARISON], f"{link} is a link, and links are not followed")
+        found.do_not_know(["samples", COMPARISON, PREDICTIONS], f"{link} is a link, and links are not followed")
     histories = list(_read_histories(environment))
-    by_group = {folder: find_runs(environment, folder) for folder in sample_folders(work_dir)}
+    by_group = {folder: find_runs(environment, folder) for folder in group_folders(work_dir)}
     found.runs = {run.folder: run for runs in by_group.values() for run in runs}
     for _, entries in histories:
         _name_history(found, entries, work_dir)
     decided = {name: _decided(entries) for name, entries in histories}
+    name_predictions(found, by_group.pop(work_dir / PREDICTIONS, []), keep_runs, work_dir)
     for group, runs in by_group.items():
         for run, why in iter_kept(runs, keep_runs, decided.get(group.name, set())):
             _keep_run(found, run, why, work_dir)
@@ -264,6 +233,7 @@ def find_references(environment: Environment, keep_runs: int | None) -> Referenc
                     _keep_run(found, compared, OF_COMPARISON, work_dir)
     if keep_runs is None:
         _name_lone_reports(found, environment)
+        name_lone_pages(found, environment)
     _name_outside(found, environment)
     _name_inputs(found, work_dir)
     return found

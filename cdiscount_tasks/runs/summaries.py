@@ -149,3 +149,41 @@ def of_drift(result: Result) -> str:
     """Tell whether the catalogue has changed since the champion learnt."""
     found = f"{_count(result['num_new_products'], 'new product')}, {_count(result['num_alarms'], 'alarm')}"
     return f"{found}{_again(result)}"
+
+
+def of_answers(result: Result) -> str:
+    """Tell how many products of a range were answered, and how fast."""
+    damaged = f", {_count(result['num_damaged_images'], 'damaged image')}" if result["num_damaged_images"] else ""
+    rejected = f", {result['num_rejected']:,} without a usable image" if result["num_rejected"] else ""
+    asked = f"{_count(result['num_products'], 'product')} with {_count(result['num_images'], 'image')}"
+    return f"{asked}{damaged}{rejected}; {result['images_per_s']:,.0f} images/s on {result['device']}{_again(result)}"
+
+
+_MEASURED_ON = {
+    "new": "the products of its categories that are new to it",
+    "test": "its own test products in the file",
+    "validation": "its own validation products in the file",
+}
+
+
+def of_predictions_page(result: Result) -> str:
+    """Tell how good the answers are, or are expected to be."""
+    if result["accuracy"] is not None:
+        low, high = result["accuracy_low"], result["accuracy_high"]
+        interval = "" if low is None else f" (95 % interval {percent(low)} to {percent(high)})"
+        return f"{percent(result['accuracy'])} right{interval} of {_MEASURED_ON[result['accuracy_of']]}"
+    expected = result["expected_accuracy"]
+    if expected is None:
+        return "nothing can be said about the accuracy"
+    return f"expected accuracy {percent(expected)}, if the products are of its categories: the file does not say"
+
+
+def of_predictions(result: Result) -> str:
+    """Tell what became of every document of the file."""
+    share = result["num_answered"] / result["num_predicted"] if result["num_predicted"] else 0
+    promise = "" if result["target_precision"] is None else f" at {percent(result['target_precision'], 0)} precision"
+    note = f" ({result['note']})" if result["note"] else ""
+    return (
+        f"{_count(result['num_documents'], 'document')}: {result['num_predicted']:,} predicted, "
+        f"{result['num_rejected']:,} rejected; {percent(share)} answered{promise}{note}{_again(result)}"
+    )

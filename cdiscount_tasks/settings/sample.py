@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.settings.frozen import Frozen, _FromList
+from cdiscount_tasks.settings.predictions import WatchedFile
 from cdiscount_tasks.settings.promotion import PromotionConfig
 from cdiscount_tasks.settings.sample_folder import check_file_name
 from cdiscount_tasks.settings.sentences import all_sentences, in_short
@@ -17,7 +18,18 @@ from cdiscount_tasks.settings.strict_yaml import read_yaml, shown_path
 from cdiscount_tasks.settings.training import TrainingConfig
 
 REFUSED_SAMPLE_NAMES = frozenset(
-    {"catalogue", "comparison", "sample_comparison", "predictions", "roll_back", "clean_up", "index", "demo"}
+    {
+        "catalogue",
+        "comparison",
+        "sample_comparison",
+        "predictions",
+        "predictions_watch",
+        "roll_back",
+        "clean_up",
+        "index",
+        "demo",
+        "runs",
+    }
 )
 """Names that folders, pages or DAGs of the project itself carry."""
 
@@ -192,6 +204,11 @@ class SampleConfig(LabelRules):
     )
     schedule: ScheduleConfig = ScheduleConfig()
     promotion: PromotionConfig = PromotionConfig()
+    predictions: WatchedFile | None = Field(
+        default=None,
+        exclude_if=lambda watched: watched is None,
+        description="A file that the champion is asked about by itself: catalogue and precision.",
+    )
     default_preset: str = "baseline"
     presets: dict[Annotated[str, Field(pattern=r"^[a-z0-9_]+$", max_length=64)], TrainingConfig] = Field(min_length=1)
 

@@ -108,6 +108,13 @@ def every_hour() -> CronTriggerTimetable:
     return _cron("45 * * * *")
 
 
+def on_new_champions(sample_names: Iterable[str]) -> Any:
+    """Return the schedule of the look for files to predict: every hour, and whenever a champion is a new one."""
+    champions = list(map(champion_of, sample_names))
+    timetable = _cron("15 * * * *")
+    return AssetOrTimeSchedule(timetable=timetable, assets=AssetAny(*champions)) if champions else timetable
+
+
 def every_week() -> CronTriggerTimetable:
     """Return the schedule of the clean-up: when nobody works, and after the crons of the night have begun."""
     return _cron("0 4 * * 0")

@@ -1,4 +1,4 @@
-"""The trigger forms of what is done with champions: roll one back."""
+"""The trigger forms of what is done with champions: roll one back, ask one about a catalogue."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,6 +6,9 @@ from typing import Any
 from airflow.sdk import Param
 
 from cdiscount_airflow.forms import check_keys
+from cdiscount_tasks.settings.environment import Environment
+from cdiscount_tasks.settings.predictions import CHAMPION, TARGETS, PredictionsParams
+from cdiscount_tasks.settings.sentences import properties_of
 
 _ROLL_BACK = ("sample", "decision", "reason")
 _LONGEST_REASON = 2000
@@ -52,3 +55,60 @@ def roll_back_settings(params: Mapping[str, Any], conf: Mapping[str, Any] | None
     """
     check_keys(conf, _ROLL_BACK)
     return {name: params[name] for name in _ROLL_BACK}
+
+
+_PRECISIONS = {
+    "95": "95 %: 19 of 20 answers are right, the others stay empty",
+    "99": "99 %",
+    "none": "none: every product is answered",
+}
+
+
+def predictions_params(samples: Sequence[str], environment: Environment) -> dict[str, Param]:
+    """Return the form of predictions: whose model, which file, which promise.
+
+    Args:
+        samples: Names that can be chosen.
+        environment: Says which file an empty field means.
+    """
+    fields = properties_of(PredictionsParams)
+    said = {name: field["description"] for name, field in fields.items()}
+    choice: dict[str, Any] = {"enum": list(samples)} if samples else {}
+    return {
+        "sample": Param(
+            samples[0] if samples else "", type="string", title="Sample", description=said["sample"], **choice
+        ),
+        "catalogue": Param(
+            "",
+            type="string",
+            title="File of products",
+            description=f"{said['catalogue']} Now that is {environment.catalogue_path}.",
+        ),
+        "model": Param(CHAMPION, type="string", minLength=1, title="Model", description=said["model"]),
+        "precision": Param(
+            "95",
+            type="string",
+            enum=list(TARGETS),
+            values_display=_PRECISIONS,
+            title="Promised precision",
+            description=said["precision"],
+        ),
+        "allow_drawn": Param(
+            "no", type="string", enum=["no", "yes"], title="Allow drawn pictures", description=said["allow_drawn"]
+        ),
+    }
+
+
+def predictions_settings(params: Mapping[str, Any], conf: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return what the form or conf of predictions sets.
+
+    Args:
+        params: The run's params, conf merged in.
+        conf: The run's conf as it came.
+
+    Raises:
+        ConfigError: If conf has a key that the form does not have.
+    """
+    names = list(PredictionsParams.model_fields)
+    check_keys(conf, names)
+    return {name: params[name] for name in names}

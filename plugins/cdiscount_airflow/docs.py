@@ -112,6 +112,56 @@ def comparison_page(environment: Environment) -> str:
     return _page("Samples compared", purpose, steps, environment, facts)
 
 
+def predictions_page(environment: Environment) -> str:
+    """Return the page of the predictions' DAG."""
+    steps = [
+        "- Press **Trigger**, choose the sample whose champion is asked, and the file.",
+        "- Read the page in the run's tab **Report**: how many products are answered, how sure, what to look out for. "
+        "`predictions.parquet` and `submission.csv` are beside it.",
+    ]
+    facts = [
+        "- **Promised precision**: where validation cannot promise it, the category stays empty, and the most probable "
+        "five are in the table all the same.",
+        "- **Products of other categories** than the sample's are answered too, wrongly: a sample's model knows its "
+        "own categories alone. The page says how many of them it answered, where the file tells.",
+        "- **A file that is indexed** is not scanned again, and a range that is answered is not asked again.",
+        f"- **Pages**: `{environment.reports_dir / 'predictions'}`; in a terminal: `make predict SAMPLE=wine "
+        "CATALOGUE=test.bson`.",
+    ]
+    purpose = "Names the category of every product of a file, with the confidence that a sample's champion has in it."
+    return _page("Predictions", purpose, steps, environment, facts)
+
+
+START_PREDICTIONS = """Start a run of *Cdiscount: predictions* for each sample with a new file or champion.
+
+**Reads** what *Notice new files and champions* found.
+**Leaves** the runs; one that exists is not started again.
+**If it fails**, unpause *Cdiscount: predictions*, and clear the task.
+"""
+
+
+def predictions_watch_page() -> str:
+    """Return the page of the DAG that starts predictions by itself."""
+    return "\n".join(
+        [
+            "# Predictions by themselves",
+            "",
+            "Starts a run of *Cdiscount: predictions* where a sample's YAML names a file, and the file or the champion "
+            "is a new one:",
+            "",
+            "```yaml",
+            "predictions: {catalogue: /deliveries/tonight.bson, precision: 95}",
+            "```",
+            "",
+            "- **By itself**, once unpaused, it looks every hour (`15 * * * *`, UTC) and whenever a champion was "
+            "promoted by a run. It waits while something still writes to the file.",
+            "- **Nothing to do?** The run is skipped; the log of *Notice new files and champions* says why of each "
+            "sample.",
+            "- *Cdiscount: predictions* must be unpaused too.",
+        ]
+    )
+
+
 def roll_back_page(environment: Environment) -> str:
     """Return the page of the roll back's DAG."""
     steps = [

@@ -30,7 +30,10 @@ STORY = [
     "ask_approver",
     "promote_model",
 ]
-OTHER_DAGS = {"cdiscount_catalogue", "cdiscount_clean_up", "cdiscount_roll_back", "cdiscount_sample_comparison"}
+OTHER_DAGS = {
+    f"cdiscount_{name}"
+    for name in ("catalogue", "clean_up", "predictions", "predictions_watch", "roll_back", "sample_comparison")
+}
 
 
 def ids_in_order(dag):

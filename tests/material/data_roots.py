@@ -7,11 +7,11 @@ from pathlib import Path
 
 from cdiscount_tasks.artifacts.json_files import write_json
 from cdiscount_tasks.artifacts.notes import note_result
-from cdiscount_tasks.artifacts.publish import Made, build_artifact
+from cdiscount_tasks.artifacts.publish import Made, build_artifact, rebuild_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.runs.decisions import Candidate
 from cdiscount_tasks.runs.folders import run_folder
-from tests.material.finished_reports import write_finished
+from tests.material.finished_reports import finish_at, write_finished
 from tests.material.registry_models import environment_in, write_model
 
 DAY_S = 24 * 3600
@@ -75,6 +75,46 @@ class DataRoot:
             reports_dir = self.environment.reports_dir
             write_finished(reports_dir, run_dir.name, sample, at=time.time() - days * DAY_S, run_id=run_id)
         return at
+
+    def predictions_dir(self, run_id):
+        """Return the folder of a predictions run."""
+        return self.path / "predictions" / "runs" / run_folder(run_id)
+
+    def predictions(self, run_id, days, asked, sample="wine", finished=True):
+        """Ask a run's model about a catalogue, so many days ago; returns the artifacts of the predictions run by step.
+
+        Args:
+            run_id: Of the predictions run.
+            days: Since its last change.
+            asked: Artifacts of the run whose model is asked, as `run` returns them.
+            sample: Of that run.
+            finished: Whether it has a page.
+        """
+        folder, index = f"predictions/{sample}", self.artifact("catalogues/00000000000000ff", "index", "new file")
+        inputs = [index, *(asked[step] for step in ("model", "evaluation", "labels"))]
+        at = {"index": index}
+        at |= {f"answers-{start}": self.artifact(folder, "answers", f"{run_id} {start}", inputs) for start in (0, 64)}
+        at["predictions"] = self.artifact(folder, "predictions", run_id, inputs)
+        run_dir = self.predictions_dir(run_id)
+        run_dir.mkdir(parents=True)
+        parts = {step: str(asked[step].relative_to(self.path)) for step in ("model", "evaluation", "labels", "sample")}
+        config = {"run_id": run_id, "sample": sample, "asked": parts, "catalogue_fingerprint": index.parent.name}
+        write_json(run_dir / "config.json", config)
+        for step, path in at.items():
+            note_result(run_dir, self.path, step, {"path": str(path)})
+        set_age(run_dir, days)
+        if finished:
+            page_dir = self.environment.reports_dir / "predictions" / sample / run_dir.name
+            page_dir.parent.mkdir(parents=True, exist_ok=True)
+            recipe = Recipe("predictions_page", 1, {"sample": sample}, {"predictions": at["predictions"]})
+            rebuild_artifact(page_dir, recipe, self._write_page)
+            finish_at(page_dir, time.time() - days * DAY_S)
+        return at
+
+    @staticmethod
+    def _write_page(part_dir):
+        (part_dir / "predictions.html").write_text("a page")
+        return Made({})
 
     def candidate(self, run_id, at, sample="wine"):
         """Return what a run of this root offers for promotion."""

@@ -4,6 +4,7 @@ import pytest
 
 from cdiscount_tasks.artifacts.publish import Made, build_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
+from tests.material.data_roots import DataRoot
 from tools import verify
 
 
@@ -40,3 +41,17 @@ def test_the_exit_status_tells_of_damage(artifact_dir, tmp_path, monkeypatch):
     assert verify.main() == 0
     (artifact_dir / "rows.txt").unlink()
     assert verify.main() == 1
+
+
+def test_answers_predictions_and_their_pages_are_compared_too(tmp_path, capsys):
+    root = DataRoot(tmp_path)
+    at = root.predictions("asks", 2, root.run("one", 3))
+    places = [root.environment.data_dir, root.environment.reports_dir]
+    assert verify.verify(places) == 0
+    (page,) = root.environment.reports_dir.glob("predictions/*/*/predictions.html")
+    changed = [at["answers-0"] / "rows.bin", at["predictions"] / "rows.bin", page]
+    for path in changed:
+        path.write_bytes(b"damage")
+    assert verify.verify(places) == 3
+    told = capsys.readouterr().err
+    assert all(str(path) in told for path in changed)

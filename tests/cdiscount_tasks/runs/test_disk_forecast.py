@@ -84,3 +84,11 @@ def test_without_a_data_folder_there_is_nothing_to_say(tmp_path):
     root = DataRoot(tmp_path)
     root.path.rename(tmp_path / "elsewhere")
     assert disk_forecast.note_disk(root.environment) == "There is no data folder yet."
+
+
+def test_predictions_and_their_pages_count(root):
+    asked = root.run("one", 3)
+    before = disk_forecast.forecast_disk(root.environment).bytes_a_day
+    at = root.predictions("asks", 2, asked)
+    made = sum(path.stat().st_size for folder in at.values() for path in folder.iterdir())
+    assert disk_forecast.forecast_disk(root.environment).bytes_a_day - before > made / WINDOW_DAYS

@@ -1,7 +1,7 @@
 import json
 import time
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import pytest
 
@@ -10,9 +10,9 @@ from cdiscount_tasks.runs.kept_runs import (
     DAY_S,
     FoundRun,
     find_runs,
+    group_folders,
     iter_kept,
     linked_folders,
-    sample_folders,
 )
 from tests.material.data_roots import DataRoot, set_age
 
@@ -146,11 +146,46 @@ def test_links_files_and_foreign_names_are_no_runs(root):
     assert [run.folder.name for run in find_runs(root.environment, runs_dir.parent)] == [run_folder("one")]
 
 
-def test_folders_of_samples_are_real_and_have_a_samples_name(root):
+def test_folders_that_have_runs_are_real_and_those_of_samples_have_a_samples_name(root):
     samples = root.path / "samples"
     for name in ("wine", "Not A Sample", "mixed_bag"):
         (samples / name).mkdir(parents=True)
     (samples / "linked").symlink_to(samples / "wine")
     (root.path / "comparison").mkdir()
-    assert [path.name for path in sample_folders(root.path)] == ["mixed_bag", "wine", "comparison"]
+    (root.path / "predictions").mkdir()
+    assert [path.name for path in group_folders(root.path)] == ["mixed_bag", "wine", "comparison", "predictions"]
     assert linked_folders(root.path) == [samples / "linked"]
+
+
+def test_predictions_are_found_with_their_page_and_whose_model_they_ask(root):
+    at = root.run("one", 30)
+    root.predictions("done", 20, at)
+    root.predictions("failed", 5, at, finished=False)
+    done, failed = find_runs(root.environment, root.path / "predictions")
+    assert abs((datetime.now(UTC) - done.finished) - timedelta(days=20)) < timedelta(minutes=1)
+    assert (done.asked_sample, failed.asked_sample, failed.finished) == ("wine", "wine", None)
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"sample": {"name": "wine"}}', '{"sample": "../wine"}'])
+def test_where_the_config_does_not_say_whose_model_is_asked_the_page_does(root, text):
+    at = root.run("one", 30)
+    for run_id, finished in (("done", True), ("failed", False)):
+        root.predictions(run_id, 20, at, finished=finished)
+        (root.predictions_dir(run_id) / "config.json").write_text(text)
+    done, failed = find_runs(root.environment, root.path / "predictions")
+    assert (done.asked_sample, failed.asked_sample) == ("wine", None)
+
+
+SAMPLES_FOLDERS = ("samples/wine", "samples/mixed_bag", "comparison", "predictions/wine", "predictions/mixed_bag")
+
+
+@pytest.mark.parametrize(("group", "asked", "needed"), [
+    ("wine", None, "samples/wine"),
+    ("comparison", None, "samples/wine samples/mixed_bag comparison"),
+    ("predictions", "wine", "samples/wine predictions/wine"),
+    ("predictions", None, "samples/wine samples/mixed_bag predictions/wine predictions/mixed_bag"),
+])  # fmt: skip
+def test_what_a_run_that_is_going_may_need(group, asked, needed):
+    run = run_of("going", 0.1, finished=False)._replace(group=group, asked_sample=asked)
+    assert [folder for folder in SAMPLES_FOLDERS if run.may_need(PurePosixPath(folder))] == needed.split()
+    assert run.may_need(PurePosixPath("catalogues/0123456789abcdef"))

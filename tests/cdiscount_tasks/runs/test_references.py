@@ -13,7 +13,7 @@ from cdiscount_tasks.runs import history, promotion, replay
 from cdiscount_tasks.runs.comparison import comparison_folder
 from cdiscount_tasks.runs.decisions import Look
 from cdiscount_tasks.runs.folders import run_folder
-from cdiscount_tasks.runs.references import References, find_references
+from cdiscount_tasks.runs.references import find_references
 from cdiscount_tasks.stages.replay import Replayed
 from tests.material.data_roots import DataRoot, set_age
 from tests.material.finished_reports import write_finished
@@ -239,7 +239,26 @@ def test_where_the_catalogue_is_missing_now_every_index_is_kept(root):
     assert "the catalogue that is set: no such file" in why(root, root.index)
 
 
-def test_a_path_that_leads_out_of_the_root_keeps_nothing_else():
-    found = References()
-    found.name(["../../etc", "/etc/passwd", "samples/wine/../wine/model"], "a run")
-    assert found.why_kept(PurePosixPath("samples/wine/model-0123456789abcdef")) == ""
+def test_the_champion_that_a_run_begins_with_is_kept_when_a_different_one_has_taken_over(root, monkeypatch):
+    monkeypatch.setattr(replay, "replay", lambda *_: Replayed(256, 0.0, 1e-5))
+    first, second = root.run("first", 60), root.run("second", 30)
+    for run_id, at, expected in (("first", first, None), ("second", second, 1)):
+        candidate = root.candidate(run_id, at)
+        promotion.promote(candidate, judged_as(), expected=expected, who="rule", environment=root.environment)
+        if run_id == "first":
+            begins = candidate
+    root.run("begins with first", 5, finished=False)
+    started = {"decision": 1, "run_id": "first", "model": begins.model, "labels": begins.labels}
+    write_json(root.run_dir("begins with first") / "config.json", {"run_id": "begins", "started_from": started})
+    for part in ("model", "labels"):
+        assert why(root, root.path / started[part], 1) == "a champion of the history"
+
+
+def test_predictions_behind_a_link_keep_everything(root, tmp_path):
+    at = root.run("old", 60)
+    root.run("new", 30)
+    root.predictions("asks", 40, at)
+    assert why(root, root.path / "samples" / "wine" / f"model-{KEY}", 1) == ""
+    (root.path / "predictions" / "runs").rename(tmp_path / "moved")
+    (root.path / "predictions" / "runs").symlink_to(tmp_path / "moved")
+    assert "links are not followed" in why(root, at["model"], 1)

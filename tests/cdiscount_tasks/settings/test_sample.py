@@ -108,7 +108,17 @@ def test_an_unknown_key_or_impossible_value_is_refused_with_where_and_what(write
 
 @pytest.mark.parametrize(
     "name",
-    ["catalogue", "comparison", "sample_comparison", "predictions", "roll_back", "clean_up", "index", "demo"],
+    [
+        "catalogue",
+        "comparison",
+        "sample_comparison",
+        "predictions",
+        "predictions_watch",
+        "roll_back",
+        "clean_up",
+        "index",
+        "demo",
+    ],
 )
 def test_a_sample_name_that_the_project_uses_itself_is_refused(write_yaml, name):
     assert "used by the project itself; choose a different name" in refusal(write_yaml(name))
