@@ -224,9 +224,9 @@ def write_predictions_page(
         model: The model that answered.
         names_path: The names CSV; None: categories that the model does not know are called by their ids.
         out_dir: `<reports>/predictions/<sample>/<run>`.
-        facts: What the run knows, as JSON: sample and title; catalogue, the file's name; run_id; of the model decision
-            and since, where it is a champion, and report, the link to its report from the page, each of them or null;
-            embed_pictures, if the sample keeps pictures out of its pages.
+        facts: What the run knows, as JSON: sample and title; catalogue, the file's name; run_id; of the model
+            model_run_id, preset, report (the link to its report from the page), decision and since (where it is a
+            champion), each of them or null; embed_pictures, false where the sample keeps pictures out of its pages.
 
     Returns:
         The path and the headline.

@@ -9,7 +9,7 @@ from cdiscount_tasks.learning.measuring.predicted import used_promise
 SCHEMA_VERSION = 1
 """Of summary.json, which docs/data.md describes."""
 
-RUN_FACTS = ("sample", "title", "catalogue", "run_id", "decision", "since", "report")
+RUN_FACTS = ("sample", "title", "catalogue", "run_id", "model_run_id", "preset", "decision", "since", "report")
 
 
 def summarise(

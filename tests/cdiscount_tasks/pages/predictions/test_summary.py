@@ -31,7 +31,7 @@ def test_documents_are_those_with_an_answer_and_the_rejected_ones():
 
 def test_what_the_run_does_not_know_is_null():
     found = summary()
-    assert [found[name] for name in RUN_FACTS] == ["wine", "Wine", "test.bson", None, None, None, None]
+    assert [found[name] for name in RUN_FACTS] == ["wine", "Wine", "test.bson", *[None] * 6]
     assert "embed_pictures" not in found
 
 
