@@ -23,20 +23,19 @@ from cdiscount_tasks.catalogue.names import read_category_names
 from cdiscount_tasks.index.rows import pictures_of, products_with
 from cdiscount_tasks.labelling.joint_groups import join_file_groups
 from cdiscount_tasks.learning.features.looks import first_usable, look_at
-from cdiscount_tasks.learning.measuring.answered import NEW, Answered, HeldOut
+from cdiscount_tasks.learning.measuring.answer_drift import Answered, compare_answers
 from cdiscount_tasks.learning.measuring.calibration import Calibration
-from cdiscount_tasks.learning.measuring.class_drift import ClassDrift
-from cdiscount_tasks.learning.measuring.drift import Drift, choose_looked_at
+from cdiscount_tasks.learning.measuring.drift import choose_looked_at
 from cdiscount_tasks.learning.measuring.predicted import measure_answers
 from cdiscount_tasks.learning.measuring.predicted_drift import (
     Compared,
     Looked,
     choose_compared,
-    compare_answers,
-    measure_pictures_drift,
+    measure_file_drift,
     nothing_looked_at,
     why_nothing,
 )
+from cdiscount_tasks.learning.measuring.predicted_products import NEW, HeldOut, PredictedProducts
 from cdiscount_tasks.learning.pictures.images import decode_rgb
 from cdiscount_tasks.pages.parts.thumbnails import make_thumbnail
 from cdiscount_tasks.pages.predictions.choices import ShownOfClass, choose_shown
@@ -60,7 +59,7 @@ _SEED = 0
 
 
 class PredictionsPageResult(TypedDict):
-    """Where the page is, and its headline; accuracy is null where the file does not say what is right."""
+    """Where the page is, and its headline: accuracy where the file has truth, expected_accuracy where it has none."""
 
     path: str
     sample: str
@@ -80,7 +79,7 @@ class PredictionsPageResult(TypedDict):
     num_alarms: int
 
 
-def _as_learnt(answers: Answered, seen_before: np.ndarray) -> Answered:
+def _as_learnt(answers: PredictedProducts, seen_before: np.ndarray) -> PredictedProducts:
     """Return the answers where products that the model knows through the one that it began with count as learnt."""
     is_seen = np.isin(answers.product_id, seen_before)
     return answers._replace(known=np.where(is_seen, np.int8(SPLITS.index(TRAIN)), answers.known))
@@ -117,7 +116,7 @@ def _of_both(compared: Compared, before: np.ndarray, now: np.ndarray) -> np.ndar
 
 
 def _look(
-    compared: Compared, answers: Answered, labelled: LabelledAnswers, classes: pd.DataFrame, sides: _Sides
+    compared: Compared, answers: PredictedProducts, labelled: LabelledAnswers, classes: pd.DataFrame, sides: _Sides
 ) -> tuple[Looked, pd.DataFrame]:
     """Look at pictures of the products compared; returns what was seen, and of each product compared its picture."""
     products, category_ids = labelled.products, classes["category_id"].to_numpy()
@@ -138,9 +137,9 @@ def _look(
 
 
 def _measure_drift(
-    answers: Answered, labelled: LabelledAnswers, classes: pd.DataFrame, sides: _Sides
-) -> tuple[Drift, pd.DataFrame]:
-    """Return drift, as drift.json of a report has it, and the pictures that show it."""
+    answers: PredictedProducts, labelled: LabelledAnswers, classes: pd.DataFrame, sides: _Sides
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Return drift, nearly as drift.json of a report has it, and the pictures that show it."""
     products, is_new = labelled.products, answers.known == NEW
     now = pd.DataFrame({"product_id": answers.product_id, "group_id": answers.group_id, "is_known": ~is_new})
     hashes = pa.array(labelled.images["content_hash"].unique(), pa.binary(16))
@@ -149,30 +148,26 @@ def _measure_drift(
     is_test, is_train = ((products["split"] == split).to_numpy() for split in (TEST, TRAIN))
     is_measured = (products["predicted"] >= 0).to_numpy()
     asked = choose_compared(of_labels, is_measured, is_train, of_file, is_new, _SEED)
-    shares: ClassDrift = compare_answers(
-        products["predicted"].to_numpy()[asked.row[~asked.is_now]],
-        answers.best[asked.row[asked.is_now]].astype(np.int64),
-        classes["category_id"].tolist(),
-        classes["level3"].tolist(),
-        _SEED,
+    category_ids = classes["category_id"].to_numpy()
+    said = Answered(
+        is_now=asked.is_now,
+        category_id=category_ids[_of_both(asked, products["predicted"].to_numpy(), answers.best)],
+        probability=_of_both(asked, products["confidence"].to_numpy(), answers.confidence).astype(np.float64),
     )
+    names = dict(zip(category_ids.tolist(), classes["level3"].tolist(), strict=True))
     compared = choose_compared(of_labels, ~is_test, is_test, of_file, is_new, _SEED)
-    counts = {
-        "num_new_products": int(is_new.sum()),
-        "num_products_learnt": int((~is_test).sum()),
-        "num_answers_before": int((~asked.is_now).sum()),
-        "num_answers_now": int(asked.is_now.sum()),
-    }
+    counts = {"num_new_products": int(is_new.sum()), "num_products_learnt": int((~is_test).sum())}
     looked, pictures = nothing_looked_at(1), pd.DataFrame(columns=["product_id", "image_number", "category_id"])
     if why_nothing(compared) is None:
         looked, pictures = _look(compared, answers, labelled, classes, sides)
-    drift, shown = measure_pictures_drift(compared, looked, shares, counts, _SEED)
+    of_answers = compare_answers(said, names, why_nothing(compared))
+    drift, shown = measure_file_drift(compared, looked, of_answers, counts, _SEED)
     sides_of, places, scores = ([one[part] for one in shown] for part in range(3))
     return drift, pictures.loc[places].assign(side=sides_of, score=scores)
 
 
 def _small_pictures(
-    answers: Answered, shown: Sequence[ShownOfClass], telling: pd.DataFrame, sides: _Sides
+    answers: PredictedProducts, shown: Sequence[ShownOfClass], telling: pd.DataFrame, sides: _Sides
 ) -> PredictionPictures:
     """Make small pictures of the products that the page shows."""
     rows = [row for one in shown for row in one.rows]
@@ -229,9 +224,9 @@ def write_predictions_page(
         model: The model that answered.
         names_path: The names CSV; None: categories that the model does not know are called by their ids.
         out_dir: `<reports>/predictions/<sample>/<run>`.
-        facts: What the run knows, as JSON: sample and title; catalogue, the file's name; run_id; of the model decision
-            and since, where it is a champion, and report, the link to its report from the page, each of them or null;
-            embed_pictures, if the sample keeps pictures out of its pages.
+        facts: What the run knows, as JSON: sample and title; catalogue, the file's name; run_id; of the model
+            model_run_id, preset, report (the link to its report from the page), decision and since (where it is a
+            champion), each of them or null; embed_pictures, false where the sample keeps pictures out of its pages.
 
     Returns:
         The path and the headline.
@@ -244,7 +239,7 @@ def write_predictions_page(
         classes = read_table(model.labels_dir / "classes.parquet", CLASSES).to_pandas()
         columns = read_answer_columns(predictions_dir, classes["category_id"].tolist())
         labelled = read_labelled_answers(model.model_dir, model.evaluation_dir, model.labels_dir, len(classes))
-        answers = _as_learnt(Answered(**cast("dict[str, Any]", columns)), labelled.seen_before)
+        answers = _as_learnt(PredictedProducts(**cast("dict[str, Any]", columns)), labelled.seen_before)
         tested = HeldOut(*(labelled.tested[name].to_numpy() for name in HeldOut._fields))
         calibration = cast(Calibration, read_json(model.evaluation_dir / "calibration.json"))
         sides = _Sides(index_dir, catalogue_path, model.sample_dir, labelled.images)

@@ -67,7 +67,7 @@ def read_answer_columns(predictions_dir: Path, category_ids: Sequence[int]) -> d
         category_ids: Of the model's classes, in the order of its outputs.
 
     Returns:
-        The columns of `learning.measuring.answered.Answered`, by name.
+        The columns of `learning.measuring.predicted_products.PredictedProducts`, by name.
 
     Raises:
         DataError: If the file is missing, damaged, or answers with a class that the model does not have.

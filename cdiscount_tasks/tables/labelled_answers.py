@@ -18,8 +18,8 @@ class LabelledAnswers(NamedTuple):
     """What a model learnt from and was measured on.
 
     Attributes:
-        products: product_id, group_id, split, category_id, and `predicted`, the class index answered to those that it
-            was measured on; -1 of the others.
+        products: product_id, group_id, split, category_id, and of those that it was measured on `predicted`, the class
+            index answered, and `confidence`, at the evaluation's temperature; of the others -1 and NaN.
         images: product_id, image_number, content_hash, by product.
         tested: group_id, confidence and is_right of the test products.
         seen_before: int64, product_id of those that it knows through the model with whose weights it began, and that
@@ -56,7 +56,8 @@ def read_labelled_answers(model_dir: Path, evaluation_dir: Path, labels_dir: Pat
     columns = ["product_id", "image_number", "content_hash"]
     images = read_table(labels_dir / "images.parquet", LABEL_IMAGES, columns).to_pandas()
     judged = read_predictions(evaluation_dir, num_classes).products
-    predicted = products["product_id"].map(judged.set_index("product_id")["predicted"]).fillna(-1).astype(np.int64)
+    products = products.join(judged.set_index("product_id")[["predicted", "confidence"]], on="product_id")
+    products["predicted"] = products["predicted"].fillna(-1).astype(np.int64)
     on_test = judged[judged["split"] == TEST]
     tested = on_test[["group_id", "confidence"]].assign(is_right=on_test["predicted"] == on_test["class_index"])
-    return LabelledAnswers(products.assign(predicted=predicted), images, tested, _seen_before(products, model_dir))
+    return LabelledAnswers(products, images, tested, _seen_before(products, model_dir))

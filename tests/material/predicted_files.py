@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from cdiscount_tasks.learning.measuring.answered import NEW, NO_TRUTH, STRANGER
+from cdiscount_tasks.learning.measuring.predicted_products import NEW, NO_TRUTH, STRANGER
 from cdiscount_tasks.stages.inputs import PredictingModel
 from cdiscount_tasks.stages.predictions_page import write_predictions_page
 from cdiscount_tasks.vocabulary import SPLITS

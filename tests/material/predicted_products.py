@@ -6,7 +6,7 @@ import pyarrow as pa
 from cdiscount_tasks.artifacts.json_files import write_json
 from cdiscount_tasks.artifacts.publish import Made, build_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
-from cdiscount_tasks.learning.measuring.answered import NEW, NO_TRUTH, Answered
+from cdiscount_tasks.learning.measuring.predicted_products import NEW, NO_TRUTH, PredictedProducts
 from cdiscount_tasks.tables.parquet import write_table
 from cdiscount_tasks.tables.schemas import NUM_TOP_CATEGORIES, PREDICTED, REJECTED_PRODUCTS
 from cdiscount_tasks.vocabulary import SPLITS
@@ -23,7 +23,7 @@ def answers_of(**columns):
         "given_class": np.full(n, NO_TRUTH, np.int32),
     }  # fmt: skip
     kinds = {name: column.dtype for name, column in usual.items()}
-    return Answered(**(usual | {name: np.asarray(column, kinds[name]) for name, column in columns.items()}))
+    return PredictedProducts(**(usual | {name: np.asarray(column, kinds[name]) for name, column in columns.items()}))
 
 
 def rows_of_answers(answers, category_ids):

@@ -10,10 +10,18 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from cdiscount_tasks.learning.measuring.answered import NEW, NO_TRUTH, STRANGER, Answered, Bools, HeldOut, Ints
 from cdiscount_tasks.learning.measuring.calibration import Calibration
 from cdiscount_tasks.learning.measuring.confusion import confusion
 from cdiscount_tasks.learning.measuring.intervals import Figure, known_exactly, mean_figure, share_figure
+from cdiscount_tasks.learning.measuring.predicted_products import (
+    NEW,
+    NO_TRUTH,
+    STRANGER,
+    Bools,
+    HeldOut,
+    Ints,
+    PredictedProducts,
+)
 from cdiscount_tasks.vocabulary import SPLITS, TEST, VALIDATION
 
 FEWEST_GROUPS = 30
@@ -24,7 +32,7 @@ NUM_STRANGE_CATEGORIES = 20
 _KINDS = ("new", TEST, VALIDATION)
 
 
-def count_answers(answers: Answered) -> dict[str, int]:
+def count_answers(answers: PredictedProducts) -> dict[str, int]:
     """Count products and images."""
     return {
         "num_predicted": len(answers.best),
@@ -37,7 +45,7 @@ def count_answers(answers: Answered) -> dict[str, int]:
     }
 
 
-def measure_classes(answers: Answered, classes: pd.DataFrame) -> list[dict[str, Any]]:
+def measure_classes(answers: PredictedProducts, classes: pd.DataFrame) -> list[dict[str, Any]]:
     """Put what was answered beside what the model learnt from, class by class.
 
     Args:
@@ -71,8 +79,8 @@ def measure_classes(answers: Answered, classes: pd.DataFrame) -> list[dict[str, 
     ]
 
 
-def count_known(answers: Answered) -> dict[str, int]:
-    """Count the products that the model's labels know, by split (`train`: learnt from), and copies of train."""
+def count_known(answers: PredictedProducts) -> dict[str, int]:
+    """Count the products that the model knows, by split (`train`: learnt from), and copies of what it learnt from."""
     known = {split: int((answers.known == place).sum()) for place, split in enumerate(SPLITS)}
     is_new = answers.known == NEW
     return {
@@ -93,7 +101,7 @@ def _share(right: Bools, group_id: Ints, of: Bools) -> Figure:
     return share_figure(right[of], group_id[of]) if of.any() else _unknown()
 
 
-def _promise(answers: Answered, chosen: Mapping[str, Any], tested: HeldOut) -> dict[str, Any]:
+def _promise(answers: PredictedProducts, chosen: Mapping[str, Any], tested: HeldOut) -> dict[str, Any]:
     threshold = chosen["threshold"]
     answered, not_learnt = answers.answered_from(threshold), ~answers.is_learnt
     of_classes, is_told = answers.given_class >= 0, answers.given_class != NO_TRUTH
@@ -121,7 +129,7 @@ def _promise(answers: Answered, chosen: Mapping[str, Any], tested: HeldOut) -> d
     }
 
 
-def measure_promises(answers: Answered, calibration: Calibration, tested: HeldOut) -> list[dict[str, Any]]:
+def measure_promises(answers: PredictedProducts, calibration: Calibration, tested: HeldOut) -> list[dict[str, Any]]:
     """Measure how much is answered at each promised precision, and, where the file has truth, how well.
 
     Args:
@@ -146,7 +154,7 @@ def _headline_kind(accuracy: Mapping[str, Figure]) -> str | None:
     return best if groups[best] else None
 
 
-def measure_truth(answers: Answered, num_classes: int) -> dict[str, Any] | None:
+def measure_truth(answers: PredictedProducts, num_classes: int) -> dict[str, Any] | None:
     """Measure accuracy where the file says categories; None: it says none.
 
     Args:
@@ -188,7 +196,7 @@ def _strange_category(category_id: int, rows: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def measure_strangers(answers: Answered) -> dict[str, Any]:
+def measure_strangers(answers: PredictedProducts) -> dict[str, Any]:
     """Count the products of categories that the model does not know, and what it answered to them all the same.
 
     Returns:
@@ -215,12 +223,12 @@ def measure_strangers(answers: Answered) -> dict[str, Any]:
     }
 
 
-def _mean_confidence(answers: Answered, rows: Bools) -> Figure:
+def _mean_confidence(answers: PredictedProducts, rows: Bools) -> Figure:
     mean = float(answers.confidence[rows].mean(dtype=np.float64)) if rows.any() else None
     return known_exactly(mean, int(rows.sum()), len(np.unique(answers.group_id[rows])))
 
 
-def measure_expected(answers: Answered, tested: HeldOut, kind: str | None = None) -> dict[str, Any]:
+def measure_expected(answers: PredictedProducts, tested: HeldOut, kind: str | None = None) -> dict[str, Any]:
     """Return the accuracy that the model's own confidence promises, and what the same sum was worth on test.
 
     The mean of calibrated confidences is the expected accuracy on products like those that they were calibrated on, and
@@ -258,7 +266,7 @@ def used_promise(promises: Sequence[Mapping[str, Any]], target_precision: float 
 
 
 def measure_answers(
-    answers: Answered, classes: pd.DataFrame, calibration: Calibration, tested: HeldOut
+    answers: PredictedProducts, classes: pd.DataFrame, calibration: Calibration, tested: HeldOut
 ) -> dict[str, Any]:
     """Measure everything that the answers alone can tell; summary.json holds it, and docs/data.md describes it.
 

@@ -4,22 +4,19 @@ Pictures are compared with those of the train and validation products. Answers a
 and test products, which the model did not learn: what it says of its own train products is too right to compare with.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from cdiscount_tasks.learning.measuring.answered import Bools, Ints
-from cdiscount_tasks.learning.measuring.class_drift import LEAST_VARIATION, ClassDrift, compare_classes
+from cdiscount_tasks.learning.measuring.answer_drift import AnswerDrift
 from cdiscount_tasks.learning.measuring.drift import (
     PROPERTIES_COMPARED,
-    Drift,
     Speakers,
     choose_speakers,
     measure_drift,
 )
-from cdiscount_tasks.learning.measuring.drift_sentences import tell_alarms
+from cdiscount_tasks.learning.measuring.predicted_products import Bools, Ints
 from cdiscount_tasks.learning.measuring.shares import Floats
 
 NO_NEW_PRODUCT = "the model's labels have every product of the file"
@@ -81,49 +78,20 @@ def why_nothing(compared: Compared) -> str | None:
     return NOTHING_LEARNT if compared.is_now.all() else None
 
 
-def compare_answers(
-    answers_before: Ints, answers_now: Ints, category_ids: Sequence[int], names: Sequence[str], seed: int
-) -> ClassDrift:
-    """Compare how often each class is answered, one product a group.
-
-    A class that one side was never answered with is no new class and no vanished one: the model knows it.
-
-    Args:
-        answers_before: int64, class index of each product of the labels.
-        answers_now: int64, of each product of the file.
-        category_ids: Of the classes.
-        names: Of the classes.
-        seed: Of the interval.
-    """
-    ids = np.asarray(category_ids, np.int64)
-    is_now = np.repeat([False, True], [len(answers_before), len(answers_now)])
-    lists = pd.DataFrame(
-        {
-            "name": list(names),
-            "products_before": np.bincount(answers_before, minlength=len(ids)),
-            "products_now": np.bincount(answers_now, minlength=len(ids)),
-            "groups_before": 1,
-            "groups_now": 1,
-        },
-        index=pd.Index(ids),
-    ).sort_index()
-    return compare_classes(ids[np.concatenate([answers_before, answers_now])], is_now, lists, seed)
-
-
-def measure_pictures_drift(
-    compared: Compared, looked: Looked, shares: ClassDrift, counts: dict[str, int], seed: int
-) -> tuple[Drift, list[tuple[str, int, float]]]:
+def measure_file_drift(
+    compared: Compared, looked: Looked, answers: AnswerDrift, counts: dict[str, int], seed: int
+) -> tuple[dict[str, Any], list[tuple[str, int, float]]]:
     """Compare pictures, and put what was found beside how the answers differ.
 
     Args:
         compared: For the pictures.
         looked: What was seen of some of them.
-        shares: Of `compare_answers`.
+        answers: How the answers differ.
         counts: For the page; the numbers of groups and pictures are added.
         seed: Of the folds and the intervals.
 
     Returns:
-        As `measure_drift`; `classes` and `total_variation` are those of the answers.
+        As `measure_drift`, but for what it says of categories: those of a file are not those of labels.
     """
     reason = why_nothing(compared)
     is_now = compared.is_now if reason is None else compared.is_now[:0]
@@ -138,13 +106,11 @@ def measure_pictures_drift(
     }
     category_id = np.zeros(len(is_now), np.int64)
     speakers = Speakers(is_now, category_id, looked.places, looked.properties, looked.features)
-    drift, shown = measure_drift(speakers, one_class, nothing_moved, {**counts, **of_side}, reason=reason, seed=seed)
-    low = shares.total_variation["low"]
-    varies = shares.total_variation if low is not None and low > LEAST_VARIATION else None
-    auc = drift["told_apart"]["auc"] if drift["told_apart"]["alarm"] else None
-    alarms = tell_alarms(shares.classes, varies, [], drift["properties"], auc)
-    found = {**drift, "classes": shares.classes, "total_variation": shares.total_variation, "alarms": alarms}
-    return Drift(**found), shown  # type: ignore[typeddict-item]
+    drift, shown = measure_drift(
+        speakers, one_class, nothing_moved, {**counts, **of_side}, answers=answers, reason=reason, seed=seed
+    )
+    of_categories = {"classes", "renamed", "total_variation"}
+    return {name: value for name, value in drift.items() if name not in of_categories}, shown
 
 
 def nothing_looked_at(num_features: int) -> Looked:

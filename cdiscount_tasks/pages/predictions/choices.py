@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from cdiscount_tasks.learning.measuring.answered import Answered, Ints
+from cdiscount_tasks.learning.measuring.predicted_products import Ints, PredictedProducts
 
 MOST_CLASSES = 30
 MOST_OF_A_KIND, FEWEST_OF_A_KIND = 8, 2
@@ -58,7 +58,7 @@ def _choose(
     return ShownOfClass(class_index, len(rows), surest, _firsts(left[drawn], group_id, num), least_sure)
 
 
-def choose_shown(answers: Answered, seed: int = 0) -> list[ShownOfClass]:
+def choose_shown(answers: PredictedProducts, seed: int = 0) -> list[ShownOfClass]:
     """Choose the products of the classes that are answered most, the most frequent first.
 
     Copies of one picture would fill a gallery: of a group of products that share pictures one is shown.

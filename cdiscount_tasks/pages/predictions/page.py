@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
-from cdiscount_tasks.learning.measuring.answered import NO_TRUTH, Answered
+from cdiscount_tasks.learning.measuring.predicted_products import NO_TRUTH, PredictedProducts
 from cdiscount_tasks.pages.parts.figures import heat
 from cdiscount_tasks.pages.parts.gallery import PictureShelf, ShownProduct
 from cdiscount_tasks.pages.parts.outside_text import plain
@@ -55,7 +55,7 @@ class ClassGallery(NamedTuple):
 
 
 def _card(
-    answered: Answered, row: int, pictures: PredictionPictures, given: ClassName | None, shelf: PictureShelf
+    answered: PredictedProducts, row: int, pictures: PredictionPictures, given: ClassName | None, shelf: PictureShelf
 ) -> AnsweredProduct:
     product_id = int(answered.product_id[row])
     small = [pictures.products[product_id]] if product_id in pictures.products else []
@@ -69,7 +69,7 @@ def _card(
 
 
 def show_classes(
-    answered: Answered,
+    answered: PredictedProducts,
     shown: Sequence[ShownOfClass],
     names: Sequence[ClassName],
     pictures: PredictionPictures,
@@ -100,7 +100,7 @@ def show_classes(
 
 def render_predictions(
     summary: Mapping[str, Any],
-    answered: Answered,
+    answered: PredictedProducts,
     shown: Sequence[ShownOfClass],
     telling: pd.DataFrame,
     pictures: PredictionPictures,
@@ -120,7 +120,8 @@ def render_predictions(
     shelf = PictureShelf()
     galleries = show_classes(answered, shown, names, pictures, name_of, shelf)
     matrix = ((summary["truth"] or {}).get("confusion") or {}).get("matrix")
-    changes = {one["category_id"]: one for one in summary["drift"]["classes"]}
+    drift, said = summary["drift"], summary["drift"]["answers"]
+    stubs = [{**one, "change": "common"} for one in summary["classes"]]  # of drift only their names are shown here
     rows = list(zip(names, summary["classes"], strict=True))
     return render_page(
         "predictions/page.html",
@@ -131,12 +132,12 @@ def render_predictions(
         accuracy=headline(summary),
         promise=promise_of(summary),
         class_rows=sorted(rows, key=lambda row: -row[1]["num_best"])[:MAX_CLASSES_IN_TABLE],
-        changes=changes,
+        changes={one["category_id"]: one for one in said["classes"]},
         cells=heat(matrix) if matrix and len(names) <= MAX_CLASSES_IN_HEATMAP else None,
         num_pairs=NUM_PAIRS,
         strange_names={one["category_id"]: class_name(plain(one["name"]), one["category_id"])
                        for one in summary["strangers"]["categories"]},
-        drift=show_drift(summary["drift"], telling, pictures.drift, shelf),
+        drift=show_drift({**drift, "classes": stubs, "renamed": []}, telling, pictures.drift, shelf),
         galleries=galleries,
         no_pictures=pictures.no_pictures,
     )  # fmt: skip

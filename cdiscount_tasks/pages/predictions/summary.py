@@ -9,7 +9,7 @@ from cdiscount_tasks.learning.measuring.predicted import used_promise
 SCHEMA_VERSION = 1
 """Of summary.json, which docs/data.md describes."""
 
-RUN_FACTS = ("sample", "title", "catalogue", "run_id", "decision", "since", "report")
+RUN_FACTS = ("sample", "title", "catalogue", "run_id", "model_run_id", "preset", "decision", "since", "report")
 
 
 def summarise(
@@ -64,7 +64,10 @@ def promise_of(summary: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def listed(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the lists of reports say of a page: strings and numbers."""
+    """Return what the lists of reports say of a page: strings and numbers.
+
+    Where the file has categories, an expected accuracy would count products that the model does not know.
+    """
     counts, accuracy = summary["counts"], headline(summary)
     return {
         **{name: summary[name] for name in ("sample", "title", "catalogue", "origin", "target_precision")},
@@ -73,6 +76,6 @@ def listed(summary: Mapping[str, Any]) -> dict[str, Any]:
         "accuracy_low": accuracy["low"] if accuracy else None,
         "accuracy_high": accuracy["high"] if accuracy else None,
         "accuracy_of": summary["truth"]["headline"] if accuracy else None,
-        "expected_accuracy": summary["expected"]["expected"]["value"],
+        "expected_accuracy": summary["expected"]["expected"]["value"] if summary["truth"] is None else None,
         "num_alarms": len(summary["drift"]["alarms"]),
     }

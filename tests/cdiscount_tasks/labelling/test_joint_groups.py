@@ -1,12 +1,7 @@
 import numpy as np
 import pandas as pd
 
-from cdiscount_tasks.labelling.joint_groups import (
-    compared_products,
-    join_file_groups,
-    join_groups,
-    unseen_products,
-)
+from cdiscount_tasks.labelling.joint_groups import compared_products, join_file_groups, join_groups, unseen_products
 
 
 def images(*rows):

@@ -5,7 +5,7 @@ import pytest
 
 from cdiscount_tasks.artifacts.manifest import verify_artifact
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.learning.measuring.answered import NEW
+from cdiscount_tasks.learning.measuring.predicted_products import NEW
 from cdiscount_tasks.tables.parquet import write_table
 from cdiscount_tasks.tables.schemas import SEEN_BEFORE
 from tests.cdiscount_tasks.stages.test_catalogue_page import write_names
@@ -21,7 +21,7 @@ REJECTED = [(None, 100, "id_missing", ""), (90_000, 200, "no_usable_image", "ima
 
 @pytest.fixture(scope="module")
 def inputs(tmp_path_factory):
-    return make_inputs(tmp_path_factory.mktemp("model"), num_products=600)
+    return make_inputs(tmp_path_factory.mktemp("model"), num_products=300)
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +47,7 @@ def test_the_folder_is_whole_and_has_copies_of_the_tables(told):
 def test_every_document_is_answered_held_back_or_rejected(told):
     _, result, summary = told
     counts = summary["counts"]
-    assert counts["num_documents"] == 600 + NUM_NEW + NUM_STRANGE + 2 == result["num_documents"]
+    assert counts["num_documents"] == 300 + NUM_NEW + NUM_STRANGE + 2 == result["num_documents"]
     assert counts["num_answered"] + counts["num_abstained"] + counts["num_rejected"] == counts["num_documents"]
     assert counts["rejected"] == {"id_missing": 1, "no_usable_image": 1}
 

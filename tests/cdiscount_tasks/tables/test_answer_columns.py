@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.learning.measuring.answered import NO_TRUTH, STRANGER, Answered
+from cdiscount_tasks.learning.measuring.predicted_products import NO_TRUTH, STRANGER, PredictedProducts
 from cdiscount_tasks.tables import answer_columns
 from cdiscount_tasks.tables.answer_columns import ANOTHER, NOT_GIVEN, count_rejected, read_answer_columns
 from tests.material.predicted_products import answers_of, make_predictions
@@ -21,7 +21,7 @@ def test_what_was_written_is_read(tmp_path, monkeypatch):
         known=[0, -1, 2], given=[20, 99, 0], given_class=[2, STRANGER, NO_TRUTH], num_damaged=[0, 1, 0],
         copy_of_train=[True, False, False], group_id=[5, 5, 7],
     )  # fmt: skip
-    read = Answered(**read_answer_columns(make_predictions(tmp_path, answers, IDS), IDS))
+    read = PredictedProducts(**read_answer_columns(make_predictions(tmp_path, answers, IDS), IDS))
     for name, column in answers._asdict().items():
         assert np.array_equal(getattr(read, name), column), name
         assert getattr(read, name).dtype == column.dtype, name

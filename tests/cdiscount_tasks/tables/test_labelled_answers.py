@@ -24,6 +24,7 @@ def test_answers_are_those_to_validation_and_test(inputs):
     is_train = truth["split"] == "train"
     assert (products.loc[is_train, "predicted"] == -1).all()
     assert (products.loc[~is_train, "predicted"] == truth.loc[~is_train, "predicted"]).all()
+    assert (products["confidence"].isna() == is_train.reindex(products.index)).all()
 
 
 def test_what_was_right_on_test_is_told_with_its_confidence(inputs):

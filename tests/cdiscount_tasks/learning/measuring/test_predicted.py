@@ -2,7 +2,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cdiscount_tasks.learning.measuring.answered import NEW, STRANGER, HeldOut
 from cdiscount_tasks.learning.measuring.intervals import share_figure
 from cdiscount_tasks.learning.measuring.predicted import (
     count_answers,
@@ -14,6 +13,7 @@ from cdiscount_tasks.learning.measuring.predicted import (
     measure_truth,
     used_promise,
 )
+from cdiscount_tasks.learning.measuring.predicted_products import NEW, STRANGER, HeldOut
 from tests.material.predicted_products import answers_of
 
 CLASSES = pd.DataFrame({"category_id": [10, 20], "level3": ["RED", "BLUE"], "num_products_train": [30, 10]})

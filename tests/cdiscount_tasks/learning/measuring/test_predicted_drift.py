@@ -1,5 +1,6 @@
 import numpy as np
 
+from cdiscount_tasks.learning.measuring.answer_drift import Answered, compare_answers
 from cdiscount_tasks.learning.measuring.drift import PROPERTIES_COMPARED
 from cdiscount_tasks.learning.measuring.predicted_drift import (
     NO_NEW_PRODUCT,
@@ -7,13 +8,12 @@ from cdiscount_tasks.learning.measuring.predicted_drift import (
     Compared,
     Looked,
     choose_compared,
-    compare_answers,
-    measure_pictures_drift,
+    measure_file_drift,
     nothing_looked_at,
     why_nothing,
 )
 
-NO_SHARES = compare_answers(np.zeros(0, np.int64), np.zeros(0, np.int64), [10, 20], ["RED", "BLUE"], 0)
+NO_ANSWERS = compare_answers(Answered(*(np.zeros(0, kind) for kind in (bool, int, float))), {})
 
 
 def flags(*values):
@@ -45,19 +45,6 @@ def test_without_a_side_of_the_labels_nothing_is_compared():
     assert why_nothing(compared) == NOTHING_LEARNT
 
 
-def test_a_class_that_is_never_answered_now_is_no_vanished_class():
-    drift = compare_answers(np.repeat([0, 1], [100, 100]), np.zeros(200, np.int64), [20, 10], ["RED", "BLUE"], 0)
-    assert {one["change"] for one in drift.classes} == {"common"}
-    assert {one["category_id"]: one["alarm"] for one in drift.classes} == {10: True, 20: True}
-    assert next(one for one in drift.classes if one["category_id"] == 20)["name"] == "RED"
-
-
-def test_the_same_answers_raise_no_alarm():
-    answered = np.arange(300) % 2
-    drift = compare_answers(answered, answered, [10, 20], ["RED", "BLUE"], 0)
-    assert not any(one["alarm"] for one in drift.classes)
-
-
 def looked(num, darker):
     random = np.random.default_rng(0)
     properties = random.normal(100, 10, (2 * num, len(PROPERTIES_COMPARED)))
@@ -69,11 +56,16 @@ def compared_of(num):
     return Compared(np.repeat([False, True], num), np.tile(np.arange(num), 2))
 
 
+def answers_of(before, now):
+    """Return how answers differ that are all of one class on each side, equally sure."""
+    said = Answered(np.repeat([False, True], 200), np.repeat([before, now], 200), np.full(400, 0.5))
+    return compare_answers(said, {10: "RED", 20: "BLUE"})
+
+
 def test_darker_pictures_are_an_alarm_beside_those_of_the_answers():
-    shares = compare_answers(np.zeros(200, np.int64), np.ones(200, np.int64), [10, 20], ["RED", "BLUE"], 0)
-    drift, shown = measure_pictures_drift(compared_of(200), looked(200, 20), shares, {"num_new_products": 9}, 0)
-    assert drift["alarms"][0].startswith("Shares of classes have changed")
+    drift, shown = measure_file_drift(compared_of(200), looked(200, 20), answers_of(10, 20), {"num_new_products": 9}, 0)
     assert any("darker" in sentence for sentence in drift["alarms"])
+    assert "RED 100.0 % -> 0.0 %" in drift["alarms"][-1]
     assert drift["counts"] == {
         "num_new_products": 9, "num_groups_before": 200, "num_groups_now": 200, "num_pictures_before": 200,
         "num_pictures_now": 200,
@@ -81,13 +73,18 @@ def test_darker_pictures_are_an_alarm_beside_those_of_the_answers():
     assert {side for side, _, _ in shown} == {"before", "now"}
 
 
-def test_pictures_of_one_kind_are_no_alarm():
-    drift, _ = measure_pictures_drift(compared_of(200), looked(200, 0), NO_SHARES, {}, 0)
+def test_the_categories_of_the_file_are_in_no_test():
+    drift, _ = measure_file_drift(compared_of(200), looked(200, 20), answers_of(10, 20), {}, 0)
+    assert drift.keys() == {"reason", "alarms", "counts", "properties", "told_apart", "answers"}
+
+
+def test_pictures_and_answers_of_one_kind_are_no_alarm():
+    drift, _ = measure_file_drift(compared_of(200), looked(200, 0), answers_of(10, 10), {}, 0)
     assert drift["alarms"] == [] and drift["reason"] is None
 
 
 def test_where_nothing_can_be_compared_the_reason_is_told():
     compared = Compared(np.zeros(3, bool), np.arange(3))
-    drift, shown = measure_pictures_drift(compared, nothing_looked_at(1), NO_SHARES, {}, 0)
+    drift, shown = measure_file_drift(compared, nothing_looked_at(1), NO_ANSWERS, {}, 0)
     assert (drift["reason"], drift["alarms"], shown) == (NO_NEW_PRODUCT, [], [])
     assert drift["counts"]["num_groups_before"] == 0

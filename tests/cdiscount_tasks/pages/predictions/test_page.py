@@ -1,4 +1,4 @@
-from cdiscount_tasks.learning.measuring.answered import STRANGER
+from cdiscount_tasks.learning.measuring.predicted_products import STRANGER
 from cdiscount_tasks.pages.parts.gallery import PictureShelf
 from cdiscount_tasks.pages.parts.words import class_name
 from cdiscount_tasks.pages.predictions.choices import choose_shown

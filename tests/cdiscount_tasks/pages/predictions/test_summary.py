@@ -31,7 +31,7 @@ def test_documents_are_those_with_an_answer_and_the_rejected_ones():
 
 def test_what_the_run_does_not_know_is_null():
     found = summary()
-    assert [found[name] for name in RUN_FACTS] == ["wine", "Wine", "test.bson", None, None, None, None]
+    assert [found[name] for name in RUN_FACTS] == ["wine", "Wine", "test.bson", *[None] * 6]
     assert "embed_pictures" not in found
 
 
@@ -43,7 +43,12 @@ def test_the_list_says_the_headline():
     row = listed(summary())
     assert (row["accuracy"], row["accuracy_low"], row["accuracy_high"], row["accuracy_of"]) == (0.8, 0.7, 0.9, "new")
     assert (row["num_answered"], row["num_documents"], row["num_alarms"]) == (60, 100, 1)
-    assert (row["target_precision"], row["expected_accuracy"]) == (0.95, 0.75)
+    assert (row["target_precision"], row["expected_accuracy"]) == (0.95, None)
+
+
+def test_what_is_expected_is_listed_where_the_file_has_no_categories():
+    assert listed(summary(truth=None))["expected_accuracy"] == 0.75
+    assert listed(summary(headline_kind=None))["expected_accuracy"] is None
 
 
 @pytest.mark.parametrize("changes", [{"truth": None}, {"headline_kind": None}])

@@ -17,7 +17,7 @@ STRANGER, NO_TRUTH = -1, -2
 """Of `given_class`: a category that the model does not know; the file says none."""
 
 
-class Answered(NamedTuple):
+class PredictedProducts(NamedTuple):
     """What a model answered, in columns of one length, [n], in the order of the file.
 
     Attributes:

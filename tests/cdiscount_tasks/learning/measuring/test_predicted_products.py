@@ -1,6 +1,6 @@
 import numpy as np
 
-from cdiscount_tasks.learning.measuring.answered import NEW, STRANGER
+from cdiscount_tasks.learning.measuring.predicted_products import NEW, STRANGER
 from tests.material.predicted_products import answers_of
 
 
