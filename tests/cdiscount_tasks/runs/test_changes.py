@@ -11,12 +11,12 @@ import yaml
 from cdiscount_tasks.artifacts.notes import note_result
 from cdiscount_tasks.artifacts.training_folder import want_stop
 from cdiscount_tasks.runs import steps
-from cdiscount_tasks.runs.changes import differences, note_skip, reason_to_skip, seed_by_itself
+from cdiscount_tasks.runs.changes import note_skip, reason_to_skip, seed_by_itself
 from cdiscount_tasks.runs.durations import durations_of
 from cdiscount_tasks.runs.folders import SKIPPED, run_folder
 from cdiscount_tasks.runs.run import open_run
 from cdiscount_tasks.runs.training_note import noted_training
-from cdiscount_tasks.stages import evaluation, labels
+from cdiscount_tasks.stages import labels
 from tests.material.colours_sample import NAMES, SETTINGS
 from tests.material.tiny_catalogue import BLUE, CATEGORIES, RED
 from tests.material.weights_files import write_weights
@@ -326,16 +326,3 @@ def test_a_skip_is_told_in_the_index_of_reports(change):
     page = (change.folder / "reports" / "index.html").read_text()
     assert "was skipped: <bdi>nothing changed &lt;since&gt;</bdi>." in page
     assert (run.run_dir / SKIPPED).is_file()  # no run that the clean-up has to wait for
-
-
-def test_recipes_that_differ_in_a_report_are_told_by_name():
-    before = {"stage": "model", "version": 1, "config": {"a": 1, "b": [1]}, "inputs": {}, "files": {}, "libraries": {}}
-    now = {**before, "version": 2, "config": {"b": [1, 2], "c": None}}
-
-    assert differences(before, now) == [
-        "a 1 -> absent",
-        "b: now with 2",
-        "c absent -> none",
-        "the code of this step changed (version 1 -> 2)",
-    ]
-    assert evaluation.VERSION and differences(before, before) == []
