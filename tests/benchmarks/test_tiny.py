@@ -116,7 +116,7 @@ def few_real_products(real_data, tmp_path_factory):
 def test_every_benchmark_is_run_here():
     names = {path.stem for path in (PROJECT_DIR / "benchmarks").glob("*/*.py")} - {"measure", "index_steps"}
     assert names == {module.split(".")[-1] for module in TINY} | set(SPEED) | {
-        "busy_pool", "clothing", "dirty", "planted_marks", "training_kills"
+        "busy_pool", "clothing", "dirty", "planted_marks", "promise_draws", "training_kills"
     }  # fmt: skip
     assert set(TINY_SPEED) == set(SPEED)
 
