@@ -37,7 +37,7 @@ from cdiscount_tasks.tables.schemas import (
     NUM_TOP_CLASSES,
     prediction_schema,
 )
-from cdiscount_tasks.tables.seen_before import is_known, read_seen_before
+from cdiscount_tasks.tables.seen_before import find_known, read_seen_before
 from cdiscount_tasks.vocabulary import TEST, TRAIN, VALIDATION
 
 logger = logging.getLogger(__name__)
@@ -172,7 +172,7 @@ def _read_judged(labels_dir: Path, model_dir: Path) -> _Judged:
     if not classes["category_id"].equals(learnt["category_id"]):
         raise DataError(f"{model_dir}: was trained for other classes than {labels_dir} has; train it again")
     products = read_table(labels_dir / "products.parquet", LABEL_PRODUCTS).to_pandas()
-    is_seen = is_known(products, read_seen_before(model_dir))
+    is_seen = find_known(labels_dir, products, read_seen_before(model_dir))
     products = products.loc[(products["split"] != TRAIN) & ~is_seen, ["product_id", *_KEY_COLUMNS]]
     products = products.reset_index(drop=True)
     images = read_table(labels_dir / "images.parquet", LABEL_IMAGES).to_pandas()

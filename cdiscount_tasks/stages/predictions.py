@@ -37,6 +37,7 @@ from cdiscount_tasks.tables.known_images import Known, look_up_products
 from cdiscount_tasks.tables.model_in_use import InUse, read_in_use
 from cdiscount_tasks.tables.numbers import numpy_numbers
 from cdiscount_tasks.tables.schemas import ANSWERED, NUM_TOP_CATEGORIES
+from cdiscount_tasks.tables.seen_before import read_seen_before
 
 if TYPE_CHECKING:
     from cdiscount_tasks.learning.networks.answering import AnsweringNetwork
@@ -200,7 +201,8 @@ def answer_range(
         in_use = read_in_use(model)
         network, device = _open_network(model, in_use)
         rows = read_range(index_dir, byte_range)
-        known = look_up_products(model.labels_dir, rows.products, rows.images, rows.product_of_image)
+        before = read_seen_before(model.model_dir)
+        known = look_up_products(model.labels_dir, rows.products, rows.images, rows.product_of_image, before)
         asked = _Asked(network, in_use, rows, known, DamagedImages(rows))
         has_image = np.zeros(len(rows.products), bool)
         logger.info(

@@ -8,7 +8,7 @@ import pandas as pd
 
 from cdiscount_tasks.tables import parquet, schemas
 from cdiscount_tasks.tables.predictions import read_answers
-from cdiscount_tasks.tables.seen_before import is_known, read_seen, read_seen_before
+from cdiscount_tasks.tables.seen_before import find_known, read_seen, read_seen_before
 
 
 class Judged(Protocol):
@@ -67,11 +67,11 @@ def read_common_products(challenger: Judged, others: Mapping[str, Judged], split
     columns = ["product_id", "group_id", "category_id", "split"]
     path = challenger.labels_dir / "products.parquet"
     labels = parquet.read_table(path, schemas.LABEL_PRODUCTS, columns).to_pandas()
-    is_seen = is_known(labels, read_seen_before(challenger.model_dir))
+    is_seen = find_known(challenger.labels_dir, labels, read_seen_before(challenger.model_dir))
     known = set(category_ids_of(challenger.model_dir))
     for model in others.values():
         known &= set(category_ids_of(model.model_dir))
-        is_seen |= is_known(labels, read_seen(model.model_dir, model.labels_dir))
+        is_seen |= find_known(challenger.labels_dir, labels, read_seen(model.model_dir, model.labels_dir))
     products = labels[(labels["split"] == split) & ~is_seen].set_index("product_id").sort_index()
     products = products[products["category_id"].isin(known)]
     answers = {f"answer_{name}": _answered(one, products) for name, one in {"challenger": challenger, **others}.items()}

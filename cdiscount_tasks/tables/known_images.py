@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -28,7 +29,9 @@ class Known(NamedTuple):
     known_split: list[str | None]
 
 
-def look_up_products(labels_dir: Path, products: pa.Table, images: pa.Table, product_of_image: np.ndarray) -> Known:
+def look_up_products(
+    labels_dir: Path, products: pa.Table, images: pa.Table, product_of_image: np.ndarray, seen_before: pd.DataFrame
+) -> Known:
     """Look products up among those that a model learnt from or was measured on.
 
     Args:
@@ -36,6 +39,7 @@ def look_up_products(labels_dir: Path, products: pa.Table, images: pa.Table, pro
         products: With a column product_id, each once.
         images: Their images, with the columns product_id and content_hash.
         product_of_image: int64, [num_images], rows of `products`.
+        seen_before: What the model knows through those that it began with, as `read_seen_before` gives it.
 
     Raises:
         DataError: If the labels are damaged.
@@ -47,6 +51,8 @@ def look_up_products(labels_dir: Path, products: pa.Table, images: pa.Table, pro
     for rows in iter_row_groups(labels_dir / "images.parquet", columns):
         same = rows.filter(pc.is_in(rows["content_hash"], value_set=asked))
         known += zip(*(same[name].to_pylist() for name in columns), strict=True)
+    of_before = seen_before[seen_before["content_hash"].isin(asked.to_pylist())]
+    known += of_before[columns].itertuples(index=False, name=None)
     of_train = {content_hash for _, split, content_hash in known if split == TRAIN}
     splits_of = defaultdict(list)
     for product_id, split, content_hash in known:

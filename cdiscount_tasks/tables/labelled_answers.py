@@ -10,7 +10,7 @@ import pandas as pd
 from cdiscount_tasks.tables.parquet import read_table
 from cdiscount_tasks.tables.predictions import read_predictions
 from cdiscount_tasks.tables.schemas import LABEL_IMAGES, LABEL_PRODUCTS
-from cdiscount_tasks.tables.seen_before import is_known, read_seen_before
+from cdiscount_tasks.tables.seen_before import find_known, read_seen_before
 from cdiscount_tasks.vocabulary import TEST
 
 
@@ -32,9 +32,9 @@ class LabelledAnswers(NamedTuple):
     seen_before: npt.NDArray[np.int64]
 
 
-def _seen_before(products: pd.DataFrame, model_dir: Path) -> npt.NDArray[np.int64]:
+def _seen_before(products: pd.DataFrame, labels_dir: Path, model_dir: Path) -> npt.NDArray[np.int64]:
     seen = read_seen_before(model_dir)
-    known = products.loc[is_known(products, seen), "product_id"]
+    known = products.loc[find_known(labels_dir, products, seen), "product_id"]
     learnt = seen.loc[(seen["split"] != TEST) & ~seen["product_id"].isin(products["product_id"]), "product_id"]
     return np.union1d(known, learnt).astype(np.int64)
 
@@ -60,4 +60,4 @@ def read_labelled_answers(model_dir: Path, evaluation_dir: Path, labels_dir: Pat
     products["predicted"] = products["predicted"].fillna(-1).astype(np.int64)
     on_test = judged[judged["split"] == TEST]
     tested = on_test[["group_id", "confidence"]].assign(is_right=on_test["predicted"] == on_test["class_index"])
-    return LabelledAnswers(products, images, tested, _seen_before(products, model_dir))
+    return LabelledAnswers(products, images, tested, _seen_before(products, labels_dir, model_dir))

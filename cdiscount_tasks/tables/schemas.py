@@ -117,6 +117,8 @@ SEEN_BEFORE = pa.schema(
     [
         pa.field("product_id", pa.int64(), nullable=False),
         pa.field("split", pa.string(), nullable=False),
+        pa.field("content_hash", _HASH, nullable=False),
+        pa.field("pixel_hash", _HASH, nullable=False),
     ]
 )
 HISTORY = pa.schema(

@@ -1,7 +1,8 @@
 """What a model that began with another model's weights has seen through it: seen_before.parquet, its one reader.
 
-Products of then, by the split that they had there. Where they are in a different split now, or were joined to a group
-of it, the model knows them already: no accuracy may count them.
+Images of then, with their products, by the split that they had there. A product of today that was among them, shares an
+image with one of them (which need not be in the sample any more), or is in a group with such a product, is known to the
+model: where its split comes later now, no accuracy may count it.
 """
 
 from pathlib import Path
@@ -15,14 +16,21 @@ SEEN_BEFORE = "seen_before.parquet"
 """In a model artifact; missing where the model began with no other model of the sample."""
 
 LEARNT_BEFORE = {TRAIN: (), VALIDATION: (TRAIN,), TEST: (TRAIN, VALIDATION)}
-"""By the split that is judged: products of which splits of then a model must not have seen."""
+"""By the split that is judged: of which splits of then a model must have seen nothing."""
+
+_COLUMNS = ["product_id", "split", "content_hash", "pixel_hash"]
 
 
 def read_seen_before(model_dir: Path) -> pd.DataFrame:
-    """Read product_id and split (of then) of what a model has seen through those that it began with; often none."""
+    """Read what a model has seen through those that it began with; no rows where it began with none.
+
+    Returns:
+        product_id, split (of then), content_hash, pixel_hash; a row an image.
+    """
     path = model_dir / SEEN_BEFORE
     if not path.exists():
-        return pd.DataFrame({"product_id": pd.Series([], dtype="int64"), "split": pd.Series([], dtype="str")})
+        nothing: pd.DataFrame = schemas.SEEN_BEFORE.empty_table().to_pandas()
+        return nothing
     seen: pd.DataFrame = parquet.read_table(path, schemas.SEEN_BEFORE).to_pandas()
     return seen
 
@@ -35,32 +43,50 @@ def read_seen(model_dir: Path, labels_dir: Path) -> pd.DataFrame:
         labels_dir: The labels that it was trained on.
 
     Returns:
-        product_id ascending, each once, and split: train, or validation where it never was in train.
+        product_id ascending, split, content_hash, pixel_hash; a row an image of a product: in train, or in validation
+        where it never was in train.
     """
-    columns = ["product_id", "split"]
-    own = parquet.read_table(labels_dir / "products.parquet", schemas.LABEL_PRODUCTS, columns).to_pandas()
+    own = parquet.read_table(labels_dir / "images.parquet", schemas.LABEL_IMAGES, _COLUMNS).to_pandas()
     seen = pd.concat([own[own["split"] != TEST], read_seen_before(model_dir)])
-    seen = seen.sort_values(columns)  # train stands before validation in the alphabet
-    found: pd.DataFrame = seen.drop_duplicates("product_id").reset_index(drop=True)
+    seen = seen.sort_values(["product_id", "content_hash", "split"])  # train is before validation in the alphabet
+    found: pd.DataFrame = seen.drop_duplicates(["product_id", "content_hash"]).reset_index(drop=True)
     return found
 
 
-def is_known(products: pd.DataFrame, seen: pd.DataFrame) -> pd.Series:
+def is_known(products: pd.DataFrame, images: pd.DataFrame, seen: pd.DataFrame) -> pd.Series:
     """Tell which products a model knows from before, where their split of now must be unknown to it.
 
     Args:
         products: product_id, group_id and split (of now); all of the sample, since a group ties.
-        seen: product_id and split (of then).
+        images: product_id, content_hash and pixel_hash of theirs.
+        seen: As `read_seen` gives it.
 
     Returns:
-        bool, row for row: whether any product of the group was seen in a split that comes before this one.
+        bool, row for row: whether a product of its group, or an image of one, was seen in a split that comes before.
     """
     known = pd.Series(data=False, index=products.index)
     for split, before in LEARNT_BEFORE.items():
-        ids = seen.loc[seen["split"].isin(before), "product_id"]
-        groups = products.loc[products["product_id"].isin(ids), "group_id"]
-        known |= (products["split"] == split) & products["group_id"].isin(groups)
+        old = seen[seen["split"].isin(before)]
+        same = images["content_hash"].isin(old["content_hash"]) | images["pixel_hash"].isin(old["pixel_hash"])
+        is_seen = products["product_id"].isin(old["product_id"])
+        is_seen |= products["product_id"].isin(images.loc[same, "product_id"])
+        known |= (products["split"] == split) & products["group_id"].isin(products.loc[is_seen, "group_id"])
     return known
+
+
+def find_known(labels_dir: Path, products: pd.DataFrame, seen: pd.DataFrame) -> pd.Series:
+    """Tell as `is_known` does, with the images of the labels that the products are of.
+
+    Args:
+        labels_dir: Finished labels artifact.
+        products: product_id, group_id and split of all of its products.
+        seen: As `read_seen` gives it.
+    """
+    if seen.empty:
+        return pd.Series(data=False, index=products.index)
+    columns = ["product_id", "content_hash", "pixel_hash"]
+    images = parquet.read_table(labels_dir / "images.parquet", schemas.LABEL_IMAGES, columns).to_pandas()
+    return is_known(products, images, seen)
 
 
 def write_seen_before(folder: Path, model_dir: Path, labels_dir: Path) -> None:

@@ -34,7 +34,7 @@ def read_split_rows(labels_dir: Path, split: str, seen_before: pd.DataFrame | No
     Args:
         labels_dir: Finished labels artifact.
         split: train, validation or test.
-        seen_before: product_id and split (of then) of what the model that the training begins with has seen; products
+        seen_before: What the model that the training begins with has seen, as `read_seen` gives it; products
             that it knows are left out of the other splits than train. None: it begins with no such model.
 
     Raises:
@@ -44,7 +44,7 @@ def read_split_rows(labels_dir: Path, split: str, seen_before: pd.DataFrame | No
     products = read_table(labels_dir / "products.parquet", LABEL_PRODUCTS).to_pandas()
     is_wanted = images["learnt"] if split == TRAIN else images["split"] == split
     if seen_before is not None:
-        known = products.loc[is_known(products, seen_before), "product_id"]
+        known = products.loc[is_known(products, images, seen_before), "product_id"]
         is_wanted &= ~images["product_id"].isin(known)
     places = np.flatnonzero(is_wanted)
     chosen = images.iloc[places]

@@ -49,6 +49,18 @@ def _classes(products, categories, names):
     return table[schemas.CLASSES.names]
 
 
+def digest(number):
+    """Return a hash of 16 bytes that stands for an image."""
+    return int(number).to_bytes(16, "big")
+
+
+def images_of(products):
+    """Return the images of labelled products, one each, which no other product shares."""
+    hashes = list(map(digest, products.get("image", products["product_id"])))
+    columns = products[["product_id", "class_index", "split"]].assign(image_number=0, learnt=True)
+    return columns.assign(content_hash=hashes, pixel_hash=hashes)[schemas.LABEL_IMAGES.names]
+
+
 def write_labels(parent, products, name="labels", categories=KNOWN, names=None):
     """Write a labels artifact of products; returns its folder."""
 
@@ -59,6 +71,7 @@ def write_labels(parent, products, name="labels", categories=KNOWN, names=None):
         )
         parquet.write_table(part_dir / "products.parquet", rows[schemas.LABEL_PRODUCTS.names], schemas.LABEL_PRODUCTS)
         parquet.write_table(part_dir / "classes.parquet", _classes(products, categories, names), schemas.CLASSES)
+        parquet.write_table(part_dir / "images.parquet", images_of(rows), schemas.LABEL_IMAGES)
 
     return _make(parent, "labels", name, write)
 

@@ -171,6 +171,7 @@ def test_what_the_model_knows_through_another_one_is_in_no_accuracy(tmp_path, in
     tested = inputs.products[inputs.products["split"] == "test"]
     seen = tested[tested["group_id"].isin(tested["group_id"].unique()[:10])]
     rows = {"product_id": [*seen["product_id"], 50_000], "split": ["train"] * (len(seen) + 1)}
+    rows["content_hash"] = rows["pixel_hash"] = [bytes(16)] * (len(seen) + 1)
     write_table(model_dir / "seen_before.parquet", rows, SEEN_BEFORE)
     case.model = case.model._replace(model_dir=model_dir)
     _, summary = case.write()

@@ -3,7 +3,6 @@ import shutil
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from cdiscount_tasks.errors import DataError
@@ -75,7 +74,8 @@ def test_what_the_champion_knew_of_todays_test_is_in_no_accuracy(
     group = products[(products["group_id"] == tested["group_id"]) & (products["split"] == "test")]
     known = tmp_path / Path(continued["path"]).name
     shutil.copytree(continued["path"], known)
-    rows = pd.DataFrame({"product_id": [tested["product_id"]], "split": ["train"]})
+    rows = {"product_id": [tested["product_id"]], "split": ["train"], "content_hash": [bytes(16)]}
+    rows["pixel_hash"] = rows["content_hash"]
     parquet.write_table(known / SEEN_BEFORE, rows, schemas.SEEN_BEFORE)
     seal(known)
     found = evaluate_model(sample_dir, labels_dir, known, tmp_path / "again")
@@ -106,9 +106,8 @@ def test_a_champion_with_a_changed_byte_is_refused(sample_dir, labels_dir, champ
 def test_a_champion_that_knows_all_of_validation_is_refused(sample_dir, labels_dir, champion, tmp_path):
     known = tmp_path / "labels"
     shutil.copytree(labels_dir, known)
-    products = parquet.read_table(known / "products.parquet", schemas.LABEL_PRODUCTS).to_pandas()
-    products = products.assign(split="train").astype({"train_class_index": "Int16", "label": "Int64"})
-    parquet.write_table(known / "products.parquet", products, schemas.LABEL_PRODUCTS)
+    images = parquet.read_table(known / "images.parquet", schemas.LABEL_IMAGES).to_pandas()
+    parquet.write_table(known / "images.parquet", images.assign(split="train"), schemas.LABEL_IMAGES)
     seal(known)
     with pytest.raises(DataError, match="no image of the validation split is left that the champion has not learnt"):
         train_model(sample_dir, labels_dir, champion._replace(labels_dir=known), tmp_path, CONFIG)

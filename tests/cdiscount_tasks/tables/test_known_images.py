@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -17,6 +18,9 @@ KNOWN = [
 ]
 
 
+COLUMNS = ["product_id", "split", "content_hash"]
+
+
 def digest(number):
     return bytes([number]) * 16
 
@@ -30,13 +34,13 @@ def look_up(tmp_path):
     columns |= {"pixel_hash": columns["content_hash"], "learnt": [True] * len(ids)}
     write_table(tmp_path / "images.parquet", columns, LABEL_IMAGES)
 
-    def run(asked):
+    def run(asked, before=()):
         rows = [(place, one, digest(image)) for place, one in enumerate(asked) for image in asked[one]]
         products = pa.table({"product_id": pa.array(list(asked), pa.int64())})
         images = {"product_id": pa.array([row[1] for row in rows], pa.int64())}
         images |= {"content_hash": pa.array([row[2] for row in rows], pa.binary(16))}
         places = np.array([row[0] for row in rows], np.int64)
-        found = look_up_products(tmp_path, products, pa.table(images), places)
+        found = look_up_products(tmp_path, products, pa.table(images), places, pd.DataFrame(before, columns=COLUMNS))
         return dict(zip(asked, zip(found.copy_of_train.tolist(), found.known_split, strict=True), strict=True))
 
     return run
@@ -61,3 +65,9 @@ def test_of_a_product_whose_images_were_split_the_split_that_was_learnt_from_cou
 def test_products_without_images_and_no_products_are_new(look_up):
     assert look_up({1: []}) == {1: (False, None)}
     assert look_up({}) == {}
+
+
+def test_what_the_model_knows_through_the_one_that_it_began_with_counts_too(look_up):
+    before = [(60, "train", digest(70)), (61, "validation", digest(71))]
+    found = look_up({60: [70], 8: [70], 61: [71], 9: [71]}, before)
+    assert found == {60: (True, "train"), 8: (True, None), 61: (False, "validation"), 9: (False, None)}

@@ -40,9 +40,9 @@ def test_a_model_that_began_with_no_other_has_seen_nothing_before(inputs):
 
 def test_what_the_model_knows_through_another_is_told(inputs, tmp_path):
     by_split = inputs.products.groupby("split")["product_id"].first()
-    rows = pd.DataFrame(
-        {"product_id": [by_split["test"], by_split["train"], 99_999], "split": ["train", "train", "validation"]}
-    )
+    ids = [by_split["test"], by_split["train"], 99_999]
+    rows = pd.DataFrame({"product_id": ids, "split": ["train", "train", "validation"]})
+    rows["content_hash"] = rows["pixel_hash"] = [bytes(16)] * len(rows)
     write_table(tmp_path / "seen_before.parquet", rows, SEEN_BEFORE)
     seen = read(inputs, tmp_path).seen_before
     assert {by_split["test"], 99_999} <= set(seen.tolist())

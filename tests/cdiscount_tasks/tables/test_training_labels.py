@@ -25,7 +25,8 @@ def test_a_product_that_the_model_knows_already_is_not_in_validation(labels_dir,
     product = int(images.loc[images["split"] == "validation", "product_id"].iloc[0])
     products = read_table(labels_dir / "products.parquet", LABEL_PRODUCTS).to_pandas().set_index("product_id")
     group = products.index[products["group_id"] == products["group_id"][product]]
-    known = pd.DataFrame({"product_id": [product], "split": ["train"]})
+    hashes = [bytes(16)]
+    known = pd.DataFrame({"product_id": [product], "split": ["train"], "content_hash": hashes, "pixel_hash": hashes})
     left = set(read_split_rows(labels_dir, "validation", known).product_ids)
     assert left == set(read_split_rows(labels_dir, "validation").product_ids) - set(group)
     assert read_split_rows(labels_dir, "train", known).places.tolist() == images.index[images["learnt"]].tolist()
