@@ -1,4 +1,4 @@
-"""The model in use, in a program's hands.
+"""The model in use, in a program's hands; and as a file for programs without Keras.
 
 from cdiscount_tasks.runs.champion import load_champion
 
@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.runs import registry
-from cdiscount_tasks.settings.environment import Environment
+from cdiscount_tasks.settings.environment import Environment, read_environment
 from cdiscount_tasks.stages.inputs import PredictingModel
 
 if TYPE_CHECKING:  # it loads tables and pictures, for nothing where only places are asked for
+    from cdiscount_tasks.stages.export import ExportResult
     from cdiscount_tasks.stages.loaded_model import LoadedModel
 
 
@@ -56,3 +57,23 @@ def load_champion(sample_name: str, environment: Environment | None = None) -> "
     from cdiscount_tasks.stages.loaded_model import LoadedModel
 
     return LoadedModel(model)
+
+
+def export_champion(sample_name: str, form: str, environment: Environment | None = None) -> "ExportResult":
+    """Write a sample's model in use as a file that programs without Keras run; one that exists is found.
+
+    Args:
+        sample_name: Whose.
+        form: One of EXPORT_FORMATS.
+        environment: Where things are; None: as the environment variables say.
+
+    Raises:
+        ConfigError: If the name or the format is unknown, a package is missing, or TensorFlow sees a GPU.
+        DataError: If the sample has no champion, that cannot be used, or the file does not answer alike.
+        OSError: If a file cannot be read or written.
+    """
+    environment = environment or read_environment()
+    model = predicting_model(sample_name, environment)
+    from cdiscount_tasks.stages.export import export_model
+
+    return export_model(model, form, environment.work_dir / "samples" / sample_name)
