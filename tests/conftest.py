@@ -94,7 +94,7 @@ def onnx_packages():
     from tools.export import VENV, add_packages
 
     if not (PROJECT_DIR / VENV / "setup.stamp").exists():
-        pytest.skip(f"{PROJECT_DIR / VENV} is absent: `make onnx-environments` makes it")
+        pytest.skip(f"{PROJECT_DIR / VENV} is absent: `make environments` makes it")
     before = list(sys.path)
     add_packages(PROJECT_DIR / VENV)
     yield

@@ -1,4 +1,4 @@
-"""The example without onnxruntime: in its place a model that answers by colours. Marked `onnx`: with it, and alone."""
+"""The example without onnxruntime: in its place a model that answers by colours. Marked `beside`: with it alone."""
 
 import csv
 import importlib
@@ -154,13 +154,13 @@ def test_answers_are_joined_and_tempered_as_in_the_package(example):
     np.testing.assert_allclose(example.at_temperature(joint[0], RULES), expected, atol=1e-7)
 
 
-@pytest.mark.onnx
+@pytest.mark.beside
 @pytest.mark.training
 def test_with_three_packages_alone_it_answers_as_the_champion(
     model_dir, evaluation_dir, labels_dir, sample_dir, folder, tmp_path, onnx_packages
 ):
     if not ALONE.exists():
-        pytest.skip(f"{ALONE} is absent: `make onnx-environments` makes it")
+        pytest.skip(f"{ALONE} is absent: `make environments` makes it")
     model = PredictingModel(model_dir, evaluation_dir, labels_dir, sample_dir)
     export_dir = export_model(model, "onnx", tmp_path / "exports")["path"]
     command = [ALONE, "-I", PROJECT_DIR / "examples" / "predict_onnx.py", export_dir, folder]
@@ -177,10 +177,10 @@ def test_with_three_packages_alone_it_answers_as_the_champion(
             assert float(row["confidence"]) == pytest.approx(answer.probability, abs=1e-5)
 
 
-@pytest.mark.onnx
+@pytest.mark.beside
 def test_its_environment_has_none_of_the_projects_packages():
     if not ALONE.exists():
-        pytest.skip(f"{ALONE} is absent: `make onnx-environments` makes it")
+        pytest.skip(f"{ALONE} is absent: `make environments` makes it")
     command = [
         ALONE,
         "-I",

@@ -6,7 +6,7 @@ from cdiscount_tasks.artifacts.manifest import read_manifest
 from cdiscount_tasks.stages.export import export_model
 from cdiscount_tasks.stages.inputs import PredictingModel
 
-pytestmark = [pytest.mark.onnx, pytest.mark.training]
+pytestmark = [pytest.mark.beside, pytest.mark.training]
 
 
 def test_an_onnx_file_answers_all_test_products_as_the_model(

@@ -77,7 +77,7 @@ def test_every_network_can_be_written(build, tmp_path, name):
     assert np.abs(export(network, tmp_path)(images(3)) - ask_keras(network)(images(3))).max() < 1e-5
 
 
-@pytest.mark.onnx
+@pytest.mark.beside
 @pytest.mark.parametrize("name", [*FROM_SCRATCH, *BACKBONES])
 def test_every_network_can_be_written_as_onnx(build, tmp_path, name, onnx_packages):
     from cdiscount_tasks.learning.networks.exporting import ask_keras, in_float32
