@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.learning.networks.onnx_ready import onnx_ready
 from cdiscount_tasks.settings.exports import ExportFormat
 
 Images = npt.NDArray[np.uint8]
@@ -74,7 +75,8 @@ def write_exported(network: keras.Model, path: Path, form: ExportFormat) -> None
         # The converters print what they do, and tf2onnx asks NumPy for names that it no longer has.
         with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            network.export(path, format=form.keras_name, verbose=False)
+            written = onnx_ready(network) if form.keras_name == "onnx" else network
+            written.export(path, format=form.keras_name, verbose=False)
     except (MemoryError, OSError):
         raise
     except Exception as error:  # the converters raise errors of any kind

@@ -48,7 +48,7 @@ def _metric(kind: str, name: str, figure: Mapping[str, Any]) -> dict[str, Any]:
         "type": kind,
         "value": round(figure["value"], 6),
         "name": f"{name} ({told})",
-        "args": {"level": 0.95, "low": low, "high": high, "num_products": figure["n"]},
+        "args": {**({"level": 0.95, "low": low, "high": high} if has_interval else {}), "num_products": figure["n"]},
     }
 
 

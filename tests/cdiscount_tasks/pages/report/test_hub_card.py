@@ -62,6 +62,7 @@ def test_figures_carry_their_intervals():
     assert accuracy["name"] == "Product accuracy (95 % interval 93.1 to 97.6 %, 221 products)"
     assert accuracy["args"] == {"level": 0.95, "low": 0.9307, "high": 0.9764, "num_products": 221}
     assert (f1["type"], f1["name"]) == ("f1", "Macro F1 (no interval, 221 products)")
+    assert f1["args"] == {"num_products": 221}
 
 
 def test_what_is_undefined_is_left_out():
