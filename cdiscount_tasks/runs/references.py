@@ -207,10 +207,10 @@ def _name_inputs(found: References, work_dir: Path) -> None:
 
 def _name_exports(found: References, work_dir: Path) -> None:
     """Note the exports of models that are kept."""
-    for group_dir in sample_folders(work_dir):
+    for group_dir in group_folders(work_dir):
         for export_dir in sorted(group_dir.glob("export-*")):
-            model = f"{_group_path(group_dir.name)}/model-{_manifest_of(export_dir).get('inputs', {}).get('model')}"
-            if model in found.named:
+            model_dir = group_dir / f"model-{_manifest_of(export_dir).get('inputs', {}).get('model')}"
+            if model_dir.relative_to(work_dir).as_posix() in found.named:
                 found.name([export_dir.relative_to(work_dir).as_posix()], OF_MODEL)
 
 

@@ -21,13 +21,20 @@ def test_the_champion_is_loaded_from_its_artifacts(promoted, monkeypatch):
 
 def test_without_a_champion_the_samples_that_have_a_history_are_named(promoted):
     promoted("first")
-    with pytest.raises(DataError, match=r"beer has no champion: .* run the sample, or name another .*history: wine\)"):
-        load_champion("beer", promoted.environment)
+    with pytest.raises(
+        DataError, match=r"mixed_bag has no champion: .* run the sample, or name another .*history: wine\)"
+    ):
+        load_champion("mixed_bag", promoted.environment)
 
 
 def test_where_nothing_was_promoted_that_is_said(promoted):
     with pytest.raises(DataError, match=r"wine has no champion: .*history: none\)"):
         load_champion("wine", promoted.environment)
+
+
+def test_a_sample_that_does_not_exist_is_refused(promoted):
+    with pytest.raises(ConfigError, match="the sample is 'beer', expected one that has a champion or a history"):
+        load_champion("beer", promoted.environment)
 
 
 def test_a_damaged_champion_is_refused(promoted):
