@@ -68,6 +68,8 @@ def main() -> None:
     sample_name, form = _wanted()
     check_writable(read_environment().work_dir, "CDISCOUNT_DATA")
     if EXPORT_FORMATS[form].packages:
+        if not (PROJECT_DIR / LOCK).exists():
+            raise ToolError(f"{PROJECT_DIR / LOCK}: is missing, as in the image; FORMAT=litert needs nothing of it")
         make_beside(PROJECT_DIR, VENV, LOCK)
         add_packages(PROJECT_DIR / VENV)
     # Compared on the CPU: GPUs multiply float32 numbers with fewer digits (TF32).

@@ -61,6 +61,12 @@ def test_what_it_gets_comes_after_the_packages_of_the_project(tool):
     )
 
 
+def test_where_the_lock_is_absent_that_is_said(tool, tmp_path, monkeypatch):
+    monkeypatch.setattr(export, "PROJECT_DIR", tmp_path)
+    with pytest.raises(ToolError, match=r"requirements-export\.txt: is missing, as in the image; FORMAT=litert needs"):
+        tool()
+
+
 def test_litert_needs_nothing(tool):
     assert tool(form="litert") == [("wine", "litert", "-1")]
 
