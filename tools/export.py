@@ -15,6 +15,7 @@ from cdiscount_tasks.runs.champion import export_champion
 from cdiscount_tasks.settings.environment import PROJECT_DIR, read_environment
 from cdiscount_tasks.settings.exports import EXPORT_FORMATS
 from cdiscount_tasks.stages.export import PARITY, RULES, ExportResult
+from cdiscount_tasks.vocabulary import DRAWN_WARNING
 from tools.airflow.home import ToolError, check_writable
 from tools.command import exit_status, say
 from tools.setup.beside import make_beside
@@ -61,6 +62,8 @@ def _say_result(result: ExportResult) -> None:
     for name in (result["file"], RULES, PARITY):
         say(f"    {folder / name}")
     say("    how to use it: examples/predict_onnx.py, docs/using.md")
+    if read_environment().uses_demo_catalogue:
+        say(f"    {DRAWN_WARNING}")
 
 
 def main() -> None:

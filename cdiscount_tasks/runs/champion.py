@@ -25,7 +25,7 @@ def predicting_model(sample_name: str, environment: Environment | None = None) -
         environment: Where things are; None: as the environment variables say.
 
     Raises:
-        ConfigError: If the name cannot be a sample's.
+        ConfigError: If there is no such sample.
         DataError: If the sample has no champion, or that cannot be used.
     """
     found = registry.champion(sample_name, environment)
@@ -49,9 +49,10 @@ def load_champion(sample_name: str, environment: Environment | None = None) -> "
         What answers to JPEG bytes: `predict(products)`, and knows its `classes`, `input_contract`, `thresholds`.
 
     Raises:
-        ConfigError: If the name cannot be a sample's.
+        ConfigError: If there is no such sample.
         DataError: If the sample has no champion; or it, or what it was measured with, is damaged or cannot be loaded.
         OSError: If a file cannot be read for now.
+        RuntimeError: If every GPU of the machine is taken; `CUDA_VISIBLE_DEVICES=-1` answers on the CPU.
     """
     model = predicting_model(sample_name, environment)
     from cdiscount_tasks.stages.loaded_model import LoadedModel

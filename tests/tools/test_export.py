@@ -3,6 +3,7 @@ import sys
 
 import pytest
 
+from cdiscount_tasks.vocabulary import DRAWN_WARNING
 from tools import export
 from tools.airflow.home import ToolError
 
@@ -81,6 +82,13 @@ def test_how_near_the_answers_are_is_printed_with_the_files(tool, capsys):
     assert "its evaluation recorded differ 1 answers, and a confidence by 1.2e-02 at most" in printed
     for name in ("model.onnx", "classes.json", "parity.json"):
         assert f"{RESULT['path']}/{name}" in printed
+
+
+@pytest.mark.parametrize("catalogue", ["", "/data/train.bson"])
+def test_a_model_of_drawn_pictures_is_said_to_be_one(tool, capsys, monkeypatch, catalogue):
+    monkeypatch.setenv("CDISCOUNT_CATALOGUE", catalogue)
+    tool()
+    assert (DRAWN_WARNING in capsys.readouterr().out) == (not catalogue)
 
 
 @pytest.mark.parametrize("sample", ["", "tea", "../wine"])
