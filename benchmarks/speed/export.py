@@ -1,7 +1,7 @@
 """Exported models against Keras: images/s, peak memory, size: `python -m benchmarks.speed.export`.
 
-Writes untrained networks (speed does not ask what the weights are) and asks each file about the same pixels, each in a
-process of its own, in turns. ONNX takes part where `.venv-export` is there: `make environments`.
+Writes models, or untrained networks (speed does not ask what the weights are), and asks each file about the same
+pixels, each in a process of its own, in turns. ONNX takes part where `.venv-export` is there: `make environments`.
 """
 
 import argparse
@@ -39,11 +39,15 @@ def write(folder: str, network: str, image_size: str) -> None:
     from cdiscount_tasks.machine.gpus import prepare_device
 
     prepare_device(0, precision="float32")
+    import keras
+
     from cdiscount_tasks.learning.networks.build import build_network
     from cdiscount_tasks.learning.networks.exporting import in_float32, write_exported
 
     forms = [form for form in EXPORT_FORMATS if form != "onnx" or _with_onnx()]
-    built = in_float32(build_network(network, int(image_size), 10))
+    path = Path(network) / "model.keras"
+    made = keras.saving.load_model(path) if path.exists() else build_network(network, int(image_size), 10)
+    built = in_float32(made)
     built.save(Path(folder) / "model.keras")
     for form in forms:
         write_exported(built, Path(folder) / EXPORT_FORMATS[form].file_name, EXPORT_FORMATS[form])
@@ -104,7 +108,16 @@ def _measure(network: str, image_size: int, num_images: int, rounds: int) -> lis
         speeds = [round(median([one.said[what] for one in done])) for what in _RATES]
         peak = max(one.peak_mib for one in done)
         rows.append(
-            (network, image_size, name, *speeds, *ratios, round(peak), f"{num_bytes[name] / 1e6:.1f}", f"{differs:.1e}")
+            (
+                Path(network).name,
+                image_size,
+                name,
+                *speeds,
+                *ratios,
+                round(peak),
+                f"{num_bytes[name] / 1e6:.1f}",
+                f"{differs:.1e}",
+            )
         )
     return rows
 
@@ -119,14 +132,21 @@ _HEAD = (
 def main(arguments: Sequence[str] | None = None) -> None:
     """Read the options, measure, print a table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--networks", nargs="+", default=["small_cnn:64", "mobilenet_v2:160"], help="with pixels")
+    parser.add_argument(
+        "--networks",
+        nargs="+",
+        default=["small_cnn:64", "mobilenet_v2:160"],
+        help="names, or model artifacts; each with its pixels",
+    )
     parser.add_argument("--images", type=int, default=2560, help="a round")
     parser.add_argument("--rounds", type=int, default=5, help="in which each file has its turn; medians are shown")
     options = parser.parse_args(arguments)
+    if wrong := [one for one in options.networks if not one.rpartition(":")[2].isdecimal()]:
+        parser.error(f"--networks: {wrong[0]} has no pixels, expected as in small_cnn:64")
     print("|", " | ".join(_HEAD), "|\n|" + "---|" * len(_HEAD), flush=True)
     for one in options.networks:
-        name, _, pixels = one.partition(":")
-        for row in _measure(name, int(pixels or 64), options.images, options.rounds):
+        name, _, pixels = one.rpartition(":")
+        for row in _measure(name, int(pixels), options.images, options.rounds):
             print("|", " | ".join(map(str, row)), "|", flush=True)
 
 
