@@ -1,8 +1,8 @@
 # One line each over tools/. Variables of the environment hold for all; GNU make 3.81 (as on macOS) is enough.
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test campaigns bench pictures up down run compare compare-runs predict champion clean-up mlflow mlflow-server dags lint types verify lock check \
-	quick
+.PHONY: help setup demo test campaigns bench pictures up down run compare compare-runs predict champion export clean-up \
+	mlflow mlflow-server environments dags lint types verify lock check quick
 PY := .venv/bin/python
 # A test and the processes that it starts keep their bytecode, or each of them compiles the project again. A file's tests
 # stay together, since they share what is made for them, and the files that take longest begin first (tests/conftest.py).
@@ -22,16 +22,16 @@ demo: setup ## both samples through a real Airflow on a drawn catalogue; prints 
 	@$(PY) -m tools.demo.demo
 
 test: setup ## all tests (ARGS="-k words" chooses)
-	@$(PYTEST) -m "not mlflow" $(ARGS)
+	@$(PYTEST) -m "not mlflow and not beside" $(ARGS)
 
 check: setup ## lint, types and the quick tests: no Airflow, no browser, no training
 	@$(MAKE) --no-print-directory -j 3 lint types quick
 
 quick: setup
-	@$(PYTEST) -m "not airflow and not browser and not training and not slow and not mlflow" $(ARGS)
+	@$(PYTEST) -m "not airflow and not browser and not training and not slow and not mlflow and not beside" $(ARGS)
 
-campaigns: mlflow mlflow-server ## the random tests with 40 times as many cases (CDISCOUNT_TEST_SCALE=... chooses), and a real MLflow
-	@CDISCOUNT_TEST_SCALE=$${CDISCOUNT_TEST_SCALE:-40} $(PY) -m pytest tests/cdiscount_tasks tests/laws tests/tools/mlflow $(ARGS)
+campaigns: mlflow mlflow-server environments ## the random tests with 40 times as many cases (CDISCOUNT_TEST_SCALE=... chooses), a real MLflow, tests marked beside
+	@CDISCOUNT_TEST_SCALE=$${CDISCOUNT_TEST_SCALE:-40} $(PY) -m pytest tests/cdiscount_tasks tests/examples tests/laws tests/tools/mlflow $(ARGS)
 
 bench: setup ## speed: index, labels, training, report, DAG files; prints a table (ARGS="--only index --gb 1")
 	@$(PY) -m benchmarks $(ARGS)
@@ -60,11 +60,19 @@ predict: setup ## a champion's answers to a file: SAMPLE=wine CATALOGUE=test.bso
 champion: setup ## a sample's model in use, and how it became so: SAMPLE=wine (BACK_TO=3 REASON="..." rolls back)
 	@$(PY) -m tools.champion
 
+export: setup ## the model in use as a file for programs without Keras: SAMPLE=wine FORMAT=onnx (or litert)
+	@$(PY) -m tools.export
+
 mlflow: setup ## .venv-mlflow, for CDISCOUNT_MLFLOW; where that is set, brings MLflow up to date with every registry
 	@$(PY) -m tools.setup.beside .venv-mlflow requirements-mlflow.txt && $(PY) -m tools.mlflow.mirror
 
 mlflow-server: setup # a real server for the tests marked mlflow: 0.6 GB
 	@$(PY) -m tools.setup.beside .venv-mlflow-server tests/material/mlflow_server.txt
+
+environments: setup # for the tests marked beside: what writes ONNX files, all that the example needs, the hub's client
+	@$(PY) -m tools.setup.beside .venv-export requirements-export.txt && \
+		$(PY) -m tools.setup.beside .venv-onnx tests/material/onnx_alone.txt && \
+		$(PY) -m tools.setup.beside .venv-hub tests/material/hub.txt
 
 clean-up: setup ## what of the data nothing needs, with sizes (REMOVE=1 removes it; CDISCOUNT_KEEP_RUNS=10)
 	@$(PY) -m tools.clean_up
@@ -81,9 +89,10 @@ types: setup ## mypy, strict
 verify: setup ## the hashes of all artifacts and reports
 	@$(PY) -m tools.verify
 
-lock: setup ## requirements*.txt and tests/material/mlflow_server.txt from their .in (UPGRADE=1: the newest versions)
+lock: setup ## requirements*.txt and three of tests/material/ from their .in (UPGRADE=1: the newest versions)
 	@# 3.11 is the lowest version: a lock made for 3.12 would hold no NumPy that runs on 3.11.
-	@for name in requirements requirements-dev requirements-mlflow tests/material/mlflow_server; do \
+	@for name in requirements requirements-dev requirements-export requirements-mlflow \
+			tests/material/hub tests/material/mlflow_server tests/material/onnx_alone; do \
 		$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 			--no-emit-find-links --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade) \
 			$$name.in -o $$name.txt || exit 1; \

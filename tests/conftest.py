@@ -88,6 +88,20 @@ def pytest_runtest_call(item):
 
 
 @pytest.fixture(scope="session")
+def onnx_packages():
+    """Let this process find what writes and runs ONNX files, or skip."""
+    from cdiscount_tasks.settings.environment import PROJECT_DIR
+    from tools.export import VENV, add_packages
+
+    if not (PROJECT_DIR / VENV / "setup.stamp").exists():
+        pytest.skip(f"{PROJECT_DIR / VENV} is absent: `make environments` makes it")
+    before = list(sys.path)
+    add_packages(PROJECT_DIR / VENV)
+    yield
+    sys.path[:] = before
+
+
+@pytest.fixture(scope="session")
 def real_data():
     """Return the path of a file of the real test data, or skip."""
 

@@ -57,8 +57,12 @@ MAY_IMPORT_A_PROVIDER = {
 }
 """Beside `airflow.sdk`, on the Airflow side."""
 
-MAY_IMPORT_TENSORFLOW = {"machine/gpus.py", "learning/networks/activation_maps.py"}
-"""Everything else uses Keras' public API, which has neither devices nor gradients of its own."""
+MAY_IMPORT_TENSORFLOW = {
+    "machine/gpus.py",
+    "learning/networks/activation_maps.py",
+    "learning/networks/exporting.py",
+}
+"""Everything else uses Keras' public API, which has neither devices, gradients nor LiteRT's interpreter."""
 
 
 def package_files():
@@ -224,7 +228,7 @@ def test_the_package_does_not_know_airflow(path):
 
 
 @pytest.mark.parametrize("path", package_files(), ids=relative)
-def test_tensorflow_is_imported_only_where_devices_are_set_up_and_maps_are_differentiated(path):
+def test_tensorflow_is_imported_only_where_keras_has_no_such_thing(path):
     imports_it = "tensorflow" in {name.split(".")[0] for name in imported_names(path)}
     assert not imports_it or relative(path) in MAY_IMPORT_TENSORFLOW
 

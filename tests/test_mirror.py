@@ -9,6 +9,7 @@ PROJECT_DIR = TESTS_DIR.parent
 CODE = {
     "cdiscount_tasks": PROJECT_DIR / "cdiscount_tasks",
     "demo": PROJECT_DIR / "demo",
+    "examples": PROJECT_DIR / "examples",
     "tools": PROJECT_DIR / "tools",
     "plugins/cdiscount_airflow": PROJECT_DIR / "plugins" / "cdiscount_airflow",
 }

@@ -33,7 +33,7 @@ logger = logging.getLogger(__name__)
 RUN, CHECKPOINT, PARTS, SET_ASIDE, LEFT_OVER = "run folder", "checkpoint", "scan", "damaged", "left over"
 """Kinds of what is looked at, beside the nouns of artifacts."""
 
-NOUNS = frozenset({step.name for step in STEPS if step.name != "report"} | {"random_choices"})
+NOUNS = frozenset({step.name for step in STEPS if step.name != "report"} | {"export", "random_choices"})
 PREDICTED = frozenset({"answers", "predictions"})
 """Of a sample's folder, and of that of its predictions."""
 

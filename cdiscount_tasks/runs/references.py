@@ -44,6 +44,7 @@ OF_COMPARISON = "a comparison that is kept"
 OF_REPORT = "a report whose run's folder is gone"
 OF_FIXES = "label fixes, which name the list that they come from"
 OF_CATALOGUE = "the catalogue that is set"
+OF_MODEL = "a file for other programs, of a model that is kept"
 MADE_FROM = "an artifact that is kept was made from it"
 
 
@@ -204,6 +205,15 @@ def _name_inputs(found: References, work_dir: Path) -> None:
                 left.append(name)
 
 
+def _name_exports(found: References, work_dir: Path) -> None:
+    """Note the exports of models that are kept."""
+    for group_dir in group_folders(work_dir):
+        for export_dir in sorted(group_dir.glob("export-*")):
+            model_dir = group_dir / f"model-{_manifest_of(export_dir).get('inputs', {}).get('model')}"
+            if model_dir.relative_to(work_dir).as_posix() in found.named:
+                found.name([export_dir.relative_to(work_dir).as_posix()], OF_MODEL)
+
+
 def find_references(environment: Environment, keep_runs: int | None) -> References:
     """Find what of a data root is needed, and by whom.
 
@@ -235,5 +245,6 @@ def find_references(environment: Environment, keep_runs: int | None) -> Referenc
         _name_lone_reports(found, environment)
         name_lone_pages(found, environment)
     _name_outside(found, environment)
+    _name_exports(found, work_dir)
     _name_inputs(found, work_dir)
     return found

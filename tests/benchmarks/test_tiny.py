@@ -38,6 +38,10 @@ TINY = {
         ["--products", "300", "--filters", "20", "--clean", "absent"],
         r"\| drawn wine \| descriptor \| 1316 \|",
     ),
+    "benchmarks.speed.export": (
+        ["--networks", "plain_cnn:32", "--images", "64", "--rounds", "1"],
+        r"\| plain_cnn \| 32 \| model\.tflite \| \d+ \| \d+ \| \d",
+    ),
     "benchmarks.endurance.index_kills": (["--gb", "0.002"], r"identity and tables differ after a scan: True"),
     "benchmarks.endurance.prediction_kills": (
         ["--kills", "1", "--images", "300", "--ranges", "2"],

@@ -2,7 +2,8 @@
 
 import numpy as np
 
-_TINY = np.float32(1e-7)
+SMALLEST_PROBABILITY = np.float32(1e-7)
+"""A smaller one counts as this: the logarithm of 0 is none."""
 
 
 def joint_probabilities(probabilities: np.ndarray, product_of_image: np.ndarray) -> np.ndarray:
@@ -19,7 +20,7 @@ def joint_probabilities(probabilities: np.ndarray, product_of_image: np.ndarray)
     """
     num_products = int(product_of_image.max(initial=-1)) + 1
     logs = np.zeros((num_products, probabilities.shape[1]))
-    np.add.at(logs, product_of_image, np.log(np.maximum(probabilities, _TINY)))
+    np.add.at(logs, product_of_image, np.log(np.maximum(probabilities, SMALLEST_PROBABILITY)))
     logs /= np.bincount(product_of_image, minlength=num_products)[:, None]
     joint = np.exp(logs - logs.max(axis=1, keepdims=True))
     return np.asarray(joint / joint.sum(axis=1, keepdims=True), np.float32)

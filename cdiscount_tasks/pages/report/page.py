@@ -16,6 +16,7 @@ from cdiscount_tasks.pages.report.answers import answers
 from cdiscount_tasks.pages.report.cases import Galleries
 from cdiscount_tasks.pages.report.class_table import choose_classes, worst_first
 from cdiscount_tasks.pages.report.confidence_figures import draw_confidence
+from cdiscount_tasks.pages.report.hub_card import hub_head
 from cdiscount_tasks.pages.report.mistakes import Mistake, mistake_table
 from cdiscount_tasks.pages.report.next_steps import next_steps
 from cdiscount_tasks.pages.suspects.rows import Suspect
@@ -118,6 +119,7 @@ def render_model_card(metrics: Mapping[str, Any], model_dir: str | None = None) 
     """
     return render_page(
         "report/model_card.md",
+        hub_head=hub_head(metrics),
         metrics=metrics,
         names=words.class_names(metrics["classes"]),
         model_dir=model_dir,

@@ -49,6 +49,14 @@ def promote(root, run_id, at, expected):
     )
 
 
+def test_an_export_goes_with_its_model(two_runs):
+    root = two_runs.root
+    gone, kept = [root.artifact("samples/wine", "export", "x", [at["model"]]) for at in (two_runs.old, two_runs.new)]
+    removed = removed_by(root, keep_runs=1)
+    assert {gone.name, two_runs.old["model"].name} <= removed
+    assert kept.name not in removed
+
+
 @pytest.mark.slow
 def test_of_thirty_runs_the_newest_and_the_champions_stay_whole(root, monkeypatch):
     monkeypatch.setattr(replay, "replay", lambda *_: Replayed(256, 0.0, 1e-5))

@@ -105,6 +105,13 @@ def test_a_champion_of_which_the_run_folder_is_gone_keeps_its_artifacts(root, mo
     assert why(root, at["model"], 1) == "a champion of the history"
 
 
+def test_an_export_is_kept_as_long_as_its_model(root):
+    old, new = root.run("old", 60), root.run("new", 30)
+    exports = [root.artifact("samples/wine", "export", "onnx", [at["model"], at["labels"]]) for at in (old, new)]
+    assert [why(root, path) for path in exports] == ["a file for other programs, of a model that is kept"] * 2
+    assert [why(root, path, 1) for path in exports] == ["", "a file for other programs, of a model that is kept"]
+
+
 def test_the_judgements_of_looks_and_of_what_was_declined_are_kept(root):
     at = root.run("one", 60)
     judged = judged_as("worse")

@@ -2,6 +2,7 @@ import json
 import shutil
 
 import pytest
+import yaml
 
 from cdiscount_tasks.artifacts.manifest import read_manifest, verify_artifact
 from cdiscount_tasks.errors import DataError
@@ -149,6 +150,21 @@ def test_a_report_with_few_groups_says_on_page_and_card_how_often_its_interval_c
     said = f"{figure['num_groups']} independent groups: the interval "
     assert figure["num_groups"] < 300
     assert said in page.text and said in (out_dir / "MODEL_CARD.md").read_text("utf-8")
+
+
+def test_the_model_card_begins_with_the_head_of_the_hub_and_its_figures(report):
+    out_dir, result = report
+    empty, head, body = (out_dir / "MODEL_CARD.md").read_text("utf-8").split("---\n", 2)
+    accuracy, f1 = yaml.safe_load(head)["model-index"][0]["results"][0]["metrics"]
+    measured = read_metrics(out_dir)["test"]["product"]
+    assert (empty, body.lstrip("\n").startswith("# Model card: ")) == ("", True)
+    assert accuracy["value"] == pytest.approx(result["product_accuracy"], abs=1e-6)
+    assert (accuracy["args"]["low"], accuracy["args"]["high"]) == (
+        measured["accuracy"]["low"],
+        measured["accuracy"]["high"],
+    )
+    assert f1["value"] == pytest.approx(measured["macro_f1"]["value"], abs=1e-6)
+    assert "before you publish the model, write yours into the first lines of this file" in body
 
 
 def test_the_page_says_what_intervals_do_not_cover_and_that_pictures_are_drawn(page):

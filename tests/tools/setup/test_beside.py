@@ -46,6 +46,13 @@ def test_an_environment_that_was_cut_off_or_moved_is_made_anew(project_dir, monk
     assert [venv for _, venv in installed] == [".venv-x", ".venv-y"]
 
 
-@pytest.mark.parametrize("name", ["requirements-mlflow.txt", "tests/material/mlflow_server.txt"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "requirements-export.txt",
+        "requirements-mlflow.txt",
+        *(f"tests/material/{one}.txt" for one in ("hub", "mlflow_server", "onnx_alone")),
+    ],
+)
 def test_the_locks_name_no_host(name):
     assert "://" not in (setup.PROJECT_DIR / name).read_text()
