@@ -71,7 +71,10 @@ def read_common_products(challenger: Judged, others: Mapping[str, Judged], split
     known = set(category_ids_of(challenger.model_dir))
     for model in others.values():
         known &= set(category_ids_of(model.model_dir))
-        is_seen |= find_known(challenger.labels_dir, labels, read_seen(model.model_dir, model.labels_dir))
+        # Of the same labels no product of a split can be in an earlier one: groups and pictures are in one split.
+        is_same = model.labels_dir == challenger.labels_dir
+        seen = read_seen_before(model.model_dir) if is_same else read_seen(model.model_dir, model.labels_dir)
+        is_seen |= find_known(challenger.labels_dir, labels, seen)
     products = labels[(labels["split"] == split) & ~is_seen].set_index("product_id").sort_index()
     products = products[products["category_id"].isin(known)]
     answers = {f"answer_{name}": _answered(one, products) for name, one in {"challenger": challenger, **others}.items()}
