@@ -30,7 +30,7 @@ from cdiscount_tasks.vocabulary import TEST, TRAIN, VALIDATION
 
 logger = logging.getLogger(__name__)
 
-VERSION = 2
+VERSION = 3
 JUDGEMENT, JUDGED = "judgement.json", "products.parquet"
 
 

@@ -105,7 +105,8 @@ class Judgement(NamedTuple):
         verdict: Of the closed list.
         promotes: Whether the evidence promotes; gates and people may still keep the champion.
         looked: Whether test products were looked at, so that the look counts.
-        look: Its number; None where none was counted, as for a first model.
+        look: Its number in the history; None where none was counted, as for a first model. A comparison has the number
+            of the look at its own products, which is 1 where all of them are new.
         reasons: Sentences.
         screened: What validation said; None for a first model, and where nothing could be compared.
         comparisons: All test products, then the new ones alone where they are judged; empty where not looked.

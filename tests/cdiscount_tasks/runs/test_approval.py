@@ -7,8 +7,9 @@ import pytest
 from cdiscount_tasks.artifacts.json_files import read_json
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.reports.telling_products import TellingAnswer, TellingProduct, TellingProducts
-from cdiscount_tasks.runs import approval
+from cdiscount_tasks.runs import approval, deciding, judging
 from cdiscount_tasks.runs.run import open_run
+from tests.material.judged_models import make_products, write_evaluation, wrong_in
 from tests.material.judged_pictures import add_pictures
 from tests.material.judged_runs import SAMPLE, judge, judge_and_decide, judged_run
 
@@ -101,6 +102,26 @@ def test_the_pictures_of_a_question_are_small_files_in_the_runs_folder(second):
     assert sorted(names) == [path.name for path in files] and len(names) == 3
     assert sum(path.stat().st_size for path in files) < 60_000
     assert approval.question_of(second, address).body == body
+
+
+def test_a_question_shows_the_answers_of_the_champion_of_now_where_all_test_products_are_new(no_network, monkeypatch):
+    """The first look at these products is the second of the history, whose first look was at an earlier champion."""
+    judge_and_decide(judged_run("first", 0.4))
+    judge_and_decide(judged_run("second", 0.2))
+    newer = make_products(450, first_id=50_000)
+    run = judged_run("third", 0.1, offset=60, products=newer)
+    asked = write_evaluation(run.artifacts_dir, newer, "second, of the newer products", wrong_in(newer, 0.3))
+    monkeypatch.setattr(judging.evaluation, "evaluate_model", lambda *_: {"path": str(asked)})
+    assert judge(run)["look"] == 2
+    assert read_json(run.folders()["judgement"] / "judgement.json")["comparisons"][0]["look"] == 1
+    add_pictures(run)
+    seen = []
+    whole = approval.find_telling
+    monkeypatch.setattr(approval, "find_telling", lambda *a, **k: seen.append(a[1]) or whole(*a, **k))
+    body = approval.question_of(run, address).body
+    assert seen == [asked]
+    assert "Test products on which the two disagree" in body and "**Champion**" in body
+    assert deciding.decide(run).judged.look == 2  # as `make champion` prints it
 
 
 def test_a_question_about_a_first_model_shows_its_surest_mistakes(first):
