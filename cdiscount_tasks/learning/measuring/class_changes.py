@@ -25,8 +25,9 @@ class ClassChange(NamedTuple):
         p_worse: The same in the other direction.
         risen: `p_better` is at most the level.
         fallen: `p_worse` is at most the level.
-        could_be_seen: Whether a fall could have been seen: False where the loss of all that the champion has right
-            would not have been significant, or would have been missed too often.
+        could_be_seen: Whether a fall could have been seen: False where the champion has none right (`champion_accuracy`
+            is 0: the class cannot fall), and where it has so few right that the loss of all would not have been
+            significant, or would have been missed too often.
     """
 
     class_id: int
