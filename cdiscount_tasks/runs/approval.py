@@ -109,6 +109,11 @@ def _table(run: Run, products: Sequence[TellingProduct], address_of: Callable[[s
     return "\n".join(rows)
 
 
+def _told(run: Run, sentence: str) -> str:
+    """Return a sentence as Markdown; a question names no place of this machine."""
+    return markdown(sentence.replace(f"{run.environment.work_dir}/", ""))
+
+
 def _telling(run: Run, address_of: Callable[[str], str]) -> list[str]:
     """Return what shows the most telling products; a question without them can be answered all the same."""
     try:
@@ -116,12 +121,11 @@ def _telling(run: Run, address_of: Callable[[str], str]) -> list[str]:
         found = find_telling(run.folders(), evaluation_dir, embed_pictures=run.config.sample.embed_pictures)
     except DataError as error:
         logger.warning("the question has no products: %s", error)
-        told = str(error).replace(f"{run.environment.work_dir}/", "")
-        return [f"Products that show the difference cannot be read: {markdown(told)}."]
+        return [f"Products that show the difference cannot be read: {_told(run, str(error))}."]
     if not found.products:
         return []
     what = "Test products on which the two disagree" if evaluation_dir else "Test products that this model has wrong"
-    no_pictures = [found.no_pictures.replace("on this page", "shown here")] if found.no_pictures else []
+    no_pictures = [_told(run, found.no_pictures.replace("on this page", "shown here"))] if found.no_pictures else []
     marks = "✓ right, ✗ wrong, and how sure the model is"
     return [f"{what}, the surest wrong answers first ({marks}):", _table(run, found.products, address_of), *no_pictures]
 

@@ -143,11 +143,19 @@ def test_without_pictures_of_the_catalogue_a_question_has_words_alone(no_network
 
 
 def test_a_question_whose_products_cannot_be_read_is_asked_all_the_same(first, caplog):
+    (first.folders()["labels"] / "images.parquet").unlink()
     body = approval.question_of(first, address).body
     assert body.startswith(FIRST) and "![" not in body
     assert "Products that show the difference cannot be read: " in body
     assert str(first.environment.work_dir) not in body.replace("\\", "")
     assert "images.parquet" in caplog.text
+
+
+def test_a_question_without_a_file_of_pictures_shows_the_products_and_no_place_of_this_machine(first):
+    body = approval.question_of(first, address).body
+    assert "**Catalogue**" in body and "![" not in body
+    assert "The pictures cannot be read: " in body
+    assert str(first.environment.work_dir) not in body.replace("\\", "")
 
 
 def test_a_name_of_a_category_is_no_markdown(first, monkeypatch):
