@@ -7,12 +7,11 @@ from typing import Any, NamedTuple
 
 from cdiscount_tasks.artifacts.files import replace_file
 from cdiscount_tasks.artifacts.json_files import read_json
+from cdiscount_tasks.artifacts.manifest import read_manifest
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.pages.parts.outside_text import markdown
 from cdiscount_tasks.pages.parts.words import VERDICTS, percent
 from cdiscount_tasks.reports.telling_products import TellingAnswer, TellingProduct, find_telling
-from cdiscount_tasks.runs import registry
-from cdiscount_tasks.runs.decisions import Look
 from cdiscount_tasks.runs.folders import QUESTION
 from cdiscount_tasks.runs.run import Run
 from cdiscount_tasks.stages.judgement import JUDGEMENT
@@ -58,11 +57,13 @@ def reason_not_to_ask(run: Run) -> str:
     return ""
 
 
-def _champion_evaluation(run: Run, look: int | None) -> Path | None:
-    """Return what the champion answered at the look of a judgement; None: test was looked at without a champion."""
-    entries = registry.history(run.config.sample.name, run.environment)
-    found = next((entry for entry in entries if isinstance(entry, Look) and entry.look == look), None)
-    return run.artifacts_dir / found.inputs["champion"] if found else None
+def _champion_evaluation(run: Run) -> Path | None:
+    """Return what the champion answered, as the judgement itself took it; None: there was no champion.
+
+    Never by the number of a look: a champion of before has looks too, and their products may have been others.
+    """
+    key = read_manifest(run.folders()["judgement"])["inputs"].get("evaluation_champion")
+    return run.artifacts_dir / f"evaluation-{key}" if key else None
 
 
 def _said(answer: TellingAnswer) -> str:
@@ -108,19 +109,23 @@ def _table(run: Run, products: Sequence[TellingProduct], address_of: Callable[[s
     return "\n".join(rows)
 
 
-def _telling(run: Run, facts: dict[str, Any], address_of: Callable[[str], str]) -> list[str]:
+def _told(run: Run, sentence: str) -> str:
+    """Return a sentence as Markdown; a question names no place of this machine."""
+    return markdown(sentence.replace(f"{run.environment.work_dir}/", ""))
+
+
+def _telling(run: Run, address_of: Callable[[str], str]) -> list[str]:
     """Return what shows the most telling products; a question without them can be answered all the same."""
     try:
-        evaluation_dir = _champion_evaluation(run, facts["look"]) if facts["champion"] else None
+        evaluation_dir = _champion_evaluation(run)
         found = find_telling(run.folders(), evaluation_dir, embed_pictures=run.config.sample.embed_pictures)
     except DataError as error:
         logger.warning("the question has no products: %s", error)
-        told = str(error).replace(f"{run.environment.work_dir}/", "")
-        return [f"Products that show the difference cannot be read: {markdown(told)}."]
+        return [f"Products that show the difference cannot be read: {_told(run, str(error))}."]
     if not found.products:
         return []
     what = "Test products on which the two disagree" if evaluation_dir else "Test products that this model has wrong"
-    no_pictures = [found.no_pictures.replace("on this page", "shown here")] if found.no_pictures else []
+    no_pictures = [_told(run, found.no_pictures.replace("on this page", "shown here"))] if found.no_pictures else []
     marks = "✓ right, ✗ wrong, and how sure the model is"
     return [f"{what}, the surest wrong answers first ({marks}):", _table(run, found.products, address_of), *no_pictures]
 
@@ -146,7 +151,7 @@ def question_of(run: Run, address_of: Callable[[str], str]) -> Question:
                 f"{facts['only_champion']:,}; the report shows some of them."
             ]
         ),
-        *_telling(run, facts, address_of),
+        *_telling(run, address_of),
         *(f"Gate: {gate['sentence']}" for gate in facts["gates"] if gate["limit"] is not None),
     ]
     return Question(f"{title}: is this model to become the champion?", "\n\n".join(lines))

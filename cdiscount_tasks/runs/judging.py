@@ -20,6 +20,7 @@ from cdiscount_tasks.runs.decisions import (
     promotions,
 )
 from cdiscount_tasks.runs.run import Run, open_run
+from cdiscount_tasks.runs.speed import compare_speeds
 from cdiscount_tasks.stages import evaluation
 from cdiscount_tasks.stages.inputs import CatalogueSide, JudgedModel, Opponent, TheLook
 from cdiscount_tasks.stages.judgement import (
@@ -202,7 +203,8 @@ def judge_run(run: Run, at: Folders) -> JudgementResult:
         )
         look = _the_look(run, registry.history(name, run.environment), recorded.look)
     config = run.config.sample.promotion
-    return judge_model(sides.challenger, sides.opponent, look, sides.reasons, run.artifacts_dir, config)
+    inputs = sides.challenger, sides.opponent, look, sides.reasons
+    return judge_model(*inputs, run.artifacts_dir, config, compare_speeds)
 
 
 def reason_without_champion(run: Run) -> str | None:

@@ -19,7 +19,9 @@ class Gates(Frozen):
         default=None, ge=0, le=1, description="Calibration error on test, at the most."
     )
     least_speed: float | None = Field(
-        default=None, gt=0, description="Images per second of the evaluation, as a multiple of the champion's."
+        default=None,
+        gt=0,
+        description="Images per second, as a multiple of the champion's: both in turn in one process, on the CPU.",
     )
     most_size: float | None = Field(
         default=None, gt=0, description="Size of the model's file, as a multiple of the champion's."

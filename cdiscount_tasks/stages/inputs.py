@@ -175,3 +175,23 @@ class TheLook(NamedTuple):
 
     number: int
     seen: tuple[Path, ...]
+
+
+class Speeds(NamedTuple):
+    """How fast two models answer images in memory, in turn in one process.
+
+    Attributes:
+        ratio: Images per second of the challenger as a multiple of the champion's: the median over the rounds.
+        challenger: Images per second: the median.
+        champion: The same.
+        num_images: Of a round.
+        num_rounds: How often each answered.
+        device: On which.
+    """
+
+    ratio: float
+    challenger: float
+    champion: float
+    num_images: int
+    num_rounds: int
+    device: str

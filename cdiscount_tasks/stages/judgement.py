@@ -1,8 +1,7 @@
 """Answers of a new model and of the champion -> judgement: is there evidence that the new one is better?"""
 
 import logging
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,27 +10,29 @@ import pandas as pd
 
 from cdiscount_tasks.artifacts.json_files import read_json, write_json
 from cdiscount_tasks.artifacts.make import Result, make
-from cdiscount_tasks.artifacts.manifest import read_manifest
 from cdiscount_tasks.artifacts.publish import Made
 from cdiscount_tasks.artifacts.recipe import Recipe, versions
-from cdiscount_tasks.learning.measuring.gates import Costs, Gate, GateFacts, judge_gates
+from cdiscount_tasks.learning.measuring.gates import Gate, GateFacts, asks_speed, judge_gates
 from cdiscount_tasks.learning.measuring.intervals import known_exactly, share_figure
-from cdiscount_tasks.learning.measuring.judgements import Judged, Judgement, PromoteWhen, Screened
+from cdiscount_tasks.learning.measuring.judgements import Judged, Judgement, PromoteWhen, Screened, plain
 from cdiscount_tasks.learning.measuring.metrics import f1_figures
 from cdiscount_tasks.learning.measuring.promotion import judge, judge_first, not_comparable, screen
 from cdiscount_tasks.learning.measuring.reliability import measure_calibration
 from cdiscount_tasks.settings.promotion import PromotionConfig
-from cdiscount_tasks.stages.inputs import JudgedModel, Opponent, TheLook
+from cdiscount_tasks.stages.inputs import JudgedModel, Opponent, Speeds, TheLook
 from cdiscount_tasks.tables.judged_products import category_ids_of, read_common_products
 from cdiscount_tasks.tables.parquet import read_table, write_table
-from cdiscount_tasks.tables.predictions import count_images, read_answers, read_predictions
+from cdiscount_tasks.tables.predictions import read_answers, read_predictions
 from cdiscount_tasks.tables.schemas import CLASSES, JUDGED_PRODUCTS, LABEL_PRODUCTS
 from cdiscount_tasks.vocabulary import TEST, TRAIN, VALIDATION
 
 logger = logging.getLogger(__name__)
 
-VERSION = 2
+VERSION = 3
 JUDGEMENT, JUDGED = "judgement.json", "products.parquet"
+
+MeasureSpeeds = Callable[[Path, Path], Speeds | None]
+"""Gives the speeds of two model artifacts, challenger and champion; None: one of them cannot be loaded."""
 
 
 class JudgementResult(Result):
@@ -64,7 +65,7 @@ def reasons_against(challenger: JudgedModel, champion: JudgedModel) -> tuple[str
 
 
 def check_answers(opponent: Opponent) -> None:
-    """Look whether the answers of those whom a new model is judged against can be read, with what gates ask of them.
+    """Look whether the answers of those whom a new model is judged against can be read.
 
     Raises:
         DataError: If a file is missing or damaged.
@@ -73,7 +74,6 @@ def check_answers(opponent: Opponent) -> None:
         category_ids_of(model.labels_dir)
         category_ids_of(model.model_dir)
         read_answers(model.evaluation_dir)
-        _costs(model)
 
 
 def _right(rows: pd.DataFrame, name: str) -> np.ndarray:
@@ -131,15 +131,20 @@ def _judge_first(challenger: JudgedModel) -> Judgement:
     return judge_first(test["predicted"].to_numpy() == true, test["group_id"].to_numpy(np.int64), true == largest)
 
 
-def _costs(model: JudgedModel) -> Costs:
-    manifest = read_manifest(model.evaluation_dir)
-    num_images, seconds = count_images(model.evaluation_dir), manifest["duration_s"]
-    path = model.model_dir / "model.keras"
-    return Costs(num_images / seconds if seconds else None, path.stat().st_size if path.exists() else None)
+def _size_ratio(challenger: JudgedModel, champion: JudgedModel) -> float | None:
+    paths = [model.model_dir / "model.keras" for model in (challenger, champion)]
+    if not all(path.exists() for path in paths):
+        return None
+    one, other = (path.stat().st_size for path in paths)
+    return one / other if other else None
 
 
 def _gates(
-    challenger: JudgedModel, opponent: Opponent | None, judgement: Judgement, config: PromotionConfig
+    challenger: JudgedModel,
+    opponent: Opponent | None,
+    judgement: Judgement,
+    speeds: Speeds | None,
+    config: PromotionConfig,
 ) -> tuple[Gate, ...]:
     num_classes = len(category_ids_of(challenger.model_dir))
     products, _ = read_predictions(challenger.evaluation_dir, num_classes)
@@ -155,24 +160,13 @@ def _gates(
         GateFacts(
             macro_f1=f1_figures(true, predicted, groups, num_classes)[0]["value"],
             calibration_error=measure_calibration(tested, chosen)["calibration"]["error"]["value"],
-            challenger=_costs(challenger),
-            champion=_costs(opponent.champion) if opponent else None,
+            evidence=judgement.promotes,
+            has_champion=opponent is not None,
+            speed=speeds.ratio if speeds else None,
+            size=_size_ratio(challenger, opponent.champion) if opponent else None,
             fallen=fallen if judgement.looked and opponent else None,
         ),
     )
-
-
-def _plain(value: Any) -> Any:
-    """Return named tuples as JSON has them; what is no number is null."""
-    if hasattr(value, "_asdict"):
-        value = value._asdict()
-    if isinstance(value, Mapping):
-        return {f"{name:g}" if isinstance(name, float) else str(name): _plain(part) for name, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _champion_figures(challenger: JudgedModel, champion: JudgedModel) -> dict[str, Any]:
@@ -187,7 +181,7 @@ def _champion_figures(challenger: JudgedModel, champion: JudgedModel) -> dict[st
     added = ~rows["product_id"].isin(own["product_id"]).to_numpy(bool)
     parts = {"all": np.ones(len(rows), bool), "added": added}
     return {
-        name: _plain(share_figure(right[of], groups[of]) if of.any() else known_exactly(None, 0, 0))
+        name: plain(share_figure(right[of], groups[of]) if of.any() else known_exactly(None, 0, 0))
         for name, of in parts.items()
     }
 
@@ -200,13 +194,13 @@ def _described(
     groups = rows["group_id"].to_numpy(np.int64)
     blocked = [gate.sentence for gate in gates if not gate.passes]
     return {
-        **_plain(judgement),
+        **plain(judgement),
         "evidence": judgement.promotes,
         "promotes": judgement.promotes and not blocked,
         "blocked": blocked,
-        "gates": _plain(gates),
+        "gates": plain(gates),
         "champion": dict(opponent.facts, decision=opponent.decision) if opponent else None,
-        "accuracy": {name: _plain(share_figure(of, groups)) for name, of in right.items()} if len(rows) else None,
+        "accuracy": {name: plain(share_figure(of, groups)) for name, of in right.items()} if len(rows) else None,
         "only_challenger": int((right["challenger"] & ~right["champion"]).sum()),
         "only_champion": int((right["champion"] & ~right["challenger"]).sum()),
         "num_new": int(rows["is_new"].sum()),
@@ -243,6 +237,7 @@ def judge_model(
     reasons: Sequence[str],
     artifacts_dir: Path,
     config: PromotionConfig,
+    measure_speeds: MeasureSpeeds | None = None,
 ) -> JudgementResult:
     """Judge a new model.
 
@@ -253,6 +248,8 @@ def judge_model(
         reasons: Why the two cannot be compared, as sentences; empty: they can.
         artifacts_dir: Where the judgement artifact will stand, named by its key.
         config: Of the sample.
+        measure_speeds: Called where a gate asks for the speed and the evidence promotes; None: it cannot be measured.
+            What it gives is part of the result, and as little of the recipe as how long a stage took.
 
     Returns:
         The verdict. `judgement.json` says all that it rests on; `products.parquet` has a row a test product that was
@@ -276,8 +273,11 @@ def judge_model(
                 test = _judged(rows, rows["is_new"].to_numpy(bool))
             rule = rule_of(challenger, opponent, config)
             judgement = judge(_on_validation(challenger, opponent), test, look and look.number, rule)
-        gates = _gates(challenger, opponent, judgement, config)
-        facts = _described(judgement, gates, opponent, rows)
+        speeds = None
+        if opponent and measure_speeds and asks_speed(config.gates, evidence=judgement.promotes, has_champion=True):
+            speeds = measure_speeds(challenger.model_dir, opponent.champion.model_dir)
+        gates = _gates(challenger, opponent, judgement, speeds, config)
+        facts = {**_described(judgement, gates, opponent, rows), "speed": plain(speeds)}
         asked = opponent if not reasons else None
         facts["champion_figures"] = _champion_figures(challenger, asked.champion) if asked else None
         write_json(part_dir / JUDGEMENT, facts)
@@ -285,7 +285,7 @@ def judge_model(
         first = judgement.comparisons[0] if judgement.comparisons else None
         return Made({
             "verdict": judgement.verdict, "promotes": facts["promotes"], "look": judgement.look,
-            "difference": _plain(first.test.value) if first else None, "reason": judgement.reasons[-1],
+            "difference": plain(first.test.value) if first else None, "reason": judgement.reasons[-1],
         })  # fmt: skip
 
     recipe = judgement_recipe(challenger, opponent, look, reasons, config)

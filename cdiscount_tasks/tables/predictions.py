@@ -140,15 +140,6 @@ def read_confidence(evaluation_dir: Path) -> "pd.Series":
     return confidence
 
 
-def count_images(evaluation_dir: Path) -> int:
-    """Return how many images were predicted.
-
-    Raises:
-        DataError: If the file is missing or damaged.
-    """
-    return int(parquet.read_columns(evaluation_dir / IMAGE_PREDICTIONS, ("product_id",)).num_rows)
-
-
 def read_judged(folder: Path) -> "pd.DataFrame":
     """Read which test products were predicted right; how many classes the model has need not be known.
 

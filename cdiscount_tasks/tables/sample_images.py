@@ -57,9 +57,18 @@ class SampleImages:
 
 
 def read_image_keys(sample_dir: Path) -> dict[str, np.ndarray]:
-    """Return product_id, image_number, category_id and content_hash (as bytes of 16) of a sample's pictures, by row."""
+    """Return product_id, image_number, category_id and content_hash (as bytes of 16) of a sample's pictures, by row.
+
+    Raises:
+        DataError: If a file is damaged, or there is none.
+    """
     columns = ["product_id", "image_number", "category_id", "content_hash"]
     tables = [read_table(path, SAMPLE_IMAGES, columns) for path in sorted(sample_dir.glob("images-*.parquet"))]
+    if not tables:
+        raise DataError(
+            f"{sample_dir}: has no file images-*.parquet, expected at least one; remove the folder and run again from "
+            "draw_sample"
+        )
     return {name: np.concatenate([table[name].to_numpy() for table in tables]) for name in columns}
 
 

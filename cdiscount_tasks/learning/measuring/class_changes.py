@@ -9,20 +9,25 @@ from cdiscount_tasks.learning.measuring.looks import ALPHA, smallest_gain_seen
 from cdiscount_tasks.learning.measuring.paired import GroupTest, group_test
 from cdiscount_tasks.learning.measuring.shares import Floats
 
+_COUNTED_BELOW = 10_000
+"""Of fewer discordant groups in a class all exchanges are counted, in at most a second: where nearly all of a small
+class is lost, the normal distribution says a p that so few groups cannot give."""
+
 
 class ClassChange(NamedTuple):
     """How a class moved from the champion to the challenger.
 
     Attributes:
         class_id: Its category.
-        test: The group test over its products; its p are those before Holm.
+        test: The group test over its products, by counting all exchanges; its p are those before Holm.
         champion_accuracy: The champion's share of right products in it.
         p_better: One-sided, Holm's over all classes.
         p_worse: The same in the other direction.
         risen: `p_better` is at most the level.
         fallen: `p_worse` is at most the level.
-        could_be_seen: Whether a fall could have been seen: False where the loss of all that the champion has right
-            would not have been significant, or would have been missed too often.
+        could_be_seen: Whether a fall could have been seen: False where the champion has none right (`champion_accuracy`
+            is 0: the class cannot fall), and where it has so few right that the loss of all would not have been
+            significant, or would have been missed too often.
     """
 
     class_id: int
@@ -58,7 +63,7 @@ def holm(p: npt.ArrayLike) -> Floats:
 
 
 def _could_be_seen(test: GroupTest, right_champion: npt.NDArray[np.float64], group_id: Floats, level: float) -> bool:
-    if group_test(-right_champion, group_id).p_worse > level:
+    if group_test(-right_champion, group_id, _COUNTED_BELOW).p_worse > level:
         return False
     smallest = smallest_gain_seen(test, level)
     return smallest is not None and smallest <= right_champion.mean()
@@ -89,7 +94,7 @@ def class_changes(
     order = np.argsort(classes, kind="stable")
     found, firsts = np.unique(classes[order], return_index=True)
     rows = np.split(order, firsts[1:]) if len(found) else []
-    tests = [group_test(difference[one], groups[one]) for one in rows]
+    tests = [group_test(difference[one], groups[one], _COUNTED_BELOW) for one in rows]
     better, worse = holm([test.p_better for test in tests]), holm([test.p_worse for test in tests])
     level_of_one = level / max(1, len(found))  # Holm's first step: what the least p of all must reach
     return tuple(

@@ -9,28 +9,25 @@ _MOST_NAMED = 10
 """So many classes that have fallen are named; of thousands of classes there may be hundreds."""
 
 
-class Costs(NamedTuple):
-    """What a model costs: images per second of its evaluation, and the bytes of its file; None: not known."""
-
-    images_per_s: float | None
-    num_bytes: int | None
-
-
 class GateFacts(NamedTuple):
     """What the gates look at.
 
     Attributes:
         macro_f1: On test; None: undefined.
         calibration_error: On test; None: undefined.
-        challenger: Its costs.
-        champion: The champion's; None: there is none.
+        evidence: Whether the evidence promotes; where it does not, no speed is measured.
+        has_champion: False: there is none to compare with.
+        speed: Images per second as a multiple of the champion's; None: not known.
+        size: Bytes of the model's file as a multiple of the champion's; None: not known.
         fallen: Names of the classes that are shown to have fallen; None: not looked at.
     """
 
     macro_f1: float | None
     calibration_error: float | None
-    challenger: Costs
-    champion: Costs | None
+    evidence: bool
+    has_champion: bool
+    speed: float | None
+    size: float | None
     fallen: Sequence[str] | None
 
 
@@ -61,8 +58,17 @@ def _gate(name: str, limit: float | None, value: float | None, what: str, *, at_
     return Gate(name, limit, value, passes, f"{what}: {found}, {'at least' if at_least else 'at most'} {limit:.3g}.")
 
 
-def _ratio(first: float | None, second: float | None) -> float | None:
-    return first / second if first is not None and second else None
+def asks_speed(rules: Gates, *, evidence: bool, has_champion: bool) -> bool:
+    """Return whether the gates want the speed to be measured, which takes half a minute."""
+    return rules.least_speed is not None and evidence and has_champion
+
+
+def _speed(rules: Gates, facts: GateFacts) -> Gate:
+    what = "Images per second, champion's = 1"
+    if asks_speed(rules, evidence=facts.evidence, has_champion=facts.has_champion):
+        return _gate("least_speed", rules.least_speed, facts.speed, what, at_least=True)
+    why = "nothing is asked for" if rules.least_speed is None else "the evidence does not promote this model"
+    return Gate("least_speed", None, None, True, f"{what}: not measured; {why}.")
 
 
 def judge_gates(rules: Gates, facts: GateFacts) -> tuple[Gate, ...]:
@@ -79,13 +85,9 @@ def judge_gates(rules: Gates, facts: GateFacts) -> tuple[Gate, ...]:
             "Calibration error on test", at_least=False,
         ),
     ]  # fmt: skip
-    if facts.champion is not None:
-        speed = _ratio(facts.challenger.images_per_s, facts.champion.images_per_s)
-        size = _ratio(facts.challenger.num_bytes, facts.champion.num_bytes)
-        found += [
-            _gate("least_speed", rules.least_speed, speed, "Images per second, champion's = 1", at_least=True),
-            _gate("most_size", rules.most_size, size, "Bytes of the model's file, champion's = 1", at_least=False),
-        ]
+    if facts.has_champion:
+        what = "Bytes of the model's file, champion's = 1"
+        found += [_speed(rules, facts), _gate("most_size", rules.most_size, facts.size, what, at_least=False)]
     if facts.fallen is not None:
         fallen = ", ".join(facts.fallen[:_MOST_NAMED]) or "none"
         if len(facts.fallen) > _MOST_NAMED:

@@ -1,6 +1,8 @@
 """What a judgement is made from and what it says: tuples of arrays, and of numbers."""
 
-from typing import Literal, NamedTuple
+import math
+from collections.abc import Mapping
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -105,7 +107,8 @@ class Judgement(NamedTuple):
         verdict: Of the closed list.
         promotes: Whether the evidence promotes; gates and people may still keep the champion.
         looked: Whether test products were looked at, so that the look counts.
-        look: Its number; None where none was counted, as for a first model.
+        look: Its number in the history; None where none was counted, as for a first model. A comparison has the number
+            of the look at its own products, which is 1 where all of them are new.
         reasons: Sentences.
         screened: What validation said; None for a first model, and where nothing could be compared.
         comparisons: All test products, then the new ones alone where they are judged; empty where not looked.
@@ -124,3 +127,16 @@ class Judgement(NamedTuple):
     not_worse: NotWorse | None = None
     class_changes: tuple[ClassChange, ...] = ()
     baseline: Figure | None = None
+
+
+def plain(value: Any) -> Any:
+    """Return named tuples as JSON has them; what is no number is null."""
+    if hasattr(value, "_asdict"):
+        value = value._asdict()
+    if isinstance(value, Mapping):
+        return {f"{name:g}" if isinstance(name, float) else str(name): plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value

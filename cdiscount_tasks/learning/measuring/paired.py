@@ -17,6 +17,9 @@ from cdiscount_tasks.learning.measuring.shares import Floats
 FEWEST_DISCORDANT_GROUPS = 20
 """From so many groups that were won or lost on, the normal distribution is used; below, every exchange is counted."""
 
+_LEAST_EXPONENT = -1_000
+"""2 to this power is near the least number that a float64 has: of more discordant groups no smaller p is said."""
+
 _NUM_HALVINGS = 100
 
 
@@ -77,7 +80,8 @@ class GroupTest(NamedTuple):
         num_discordant_groups: Groups in which the two are not equally often right.
         p_better: One-sided: how often exchanging the two would look as good for the first, were none better.
         p_worse: The same in the other direction.
-        method: `z`, the normal distribution; or `sign_flip`, all exchanges of the two within groups.
+        method: `z`, the normal distribution; or `sign_flip`, all exchanges of the two within groups. No p of either is
+            below 2^-num_discordant_groups.
         discordance: What the interval is made of where the method is `sign_flip`.
     """
 
@@ -99,8 +103,8 @@ class GroupTest(NamedTuple):
         above 0 where `p_better` is below it, high below 0 where `p_worse` is.
 
         With the method `z` it is value -+ z * standard_error. With `sign_flip`, a cautious way: won and lost groups
-        have an interval each (Fay and Feuer 1997), joined as in Newcombe 1998 (method 10), and an end is moved to 0
-        where it would contradict the exact test.
+        have an interval each (Fay and Feuer 1997), joined as in Newcombe 1998 (method 10). An end is moved to 0 where
+        it would contradict the test.
 
         Args:
             level: In (0, 0.5].
@@ -111,15 +115,20 @@ class GroupTest(NamedTuple):
             return -1.0, 1.0
         if self.method == "z":
             half = -float(special.ndtri(level)) * self.standard_error
-            return max(-1.0, self.value - half), min(1.0, self.value + half)
+            low, high = self.value - half, self.value + half
+        else:
+            low, high = self._cautious_interval(level)
+        low = max(low, 0.0) if self.p_better <= level else min(low, 0.0)
+        high = min(high, 0.0) if self.p_worse <= level else max(high, 0.0)
+        return max(-1.0, low), min(1.0, high)
+
+    def _cautious_interval(self, level: float) -> tuple[float, float]:
         found = self.discordance
         least_gain, most_gain = _gamma_interval(found.gained, found.gained_squares, found.largest, level)
         least_loss, most_loss = _gamma_interval(found.lost, found.lost_squares, found.largest, level)
         low = self.value - math.hypot(found.gained - least_gain, most_loss - found.lost) / self.num_products
         high = self.value + math.hypot(most_gain - found.gained, found.lost - least_loss) / self.num_products
-        low = max(low, 0.0) if self.p_better <= level else min(low, 0.0)
-        high = min(high, 0.0) if self.p_worse <= level else max(high, 0.0)
-        return max(-1.0, low), min(1.0, high)
+        return low, high
 
     def p_not_worse(self, margin: float) -> float:
         """Return the one-sided probability of so good an outcome, were the first worse by the margin.
@@ -190,18 +199,23 @@ def _refuse_bad(difference: Floats, group_id: npt.NDArray[np.generic]) -> None:
         raise ValueError("a product has no group: its group_id is not a number; give one group a product")
 
 
-def group_test(difference: npt.ArrayLike, group_id: npt.ArrayLike) -> GroupTest:
+def group_test(
+    difference: npt.ArrayLike, group_id: npt.ArrayLike, counted_below: int = FEWEST_DISCORDANT_GROUPS
+) -> GroupTest:
     """Test whether the first of two answers is right more often than the second.
 
     The mean difference d over n products in G groups has se^2 = G / (G - 1) * sum_g (sum_i (d_i - d))^2 / n^2, the sums
     within groups (cluster-robust, of the family of Obuchowski 1998 and Durkalski et al. 2003, both in Statistics in
     Medicine), and z = d / se. McNemar's test takes products for independent and is wrong here. Below 20 discordant
     groups, or where se is 0, all exchanges of the two within groups are counted instead, which needs no distribution:
-    with k discordant groups no p is below 2^-k.
+    with k discordant groups no p is below 2^-k. The se is around d and not around 0, so that z alone would say less
+    where the outcome is extreme (53 of 60 groups lost, none won: 2e-99): its p is held at 2^-k as well.
 
     Args:
         difference: [n], right of the first less right of the second: -1, 0 or 1. No product gives p = 1.
         group_id: int64, [n].
+        counted_below: Of so many discordant groups or more the normal distribution is used; counting takes time with
+            the square of their number.
     """
     found, groups = np.asarray(difference, np.float64), np.asarray(group_id)
     _refuse_bad(found, groups)
@@ -212,14 +226,15 @@ def group_test(difference: npt.ArrayLike, group_id: npt.ArrayLike) -> GroupTest:
     robust = float(((sums - sizes * value) ** 2).sum())
     error = math.sqrt(num_groups / (num_groups - 1) * robust) / n if num_groups > 1 else math.nan
     num_discordant_groups = int(np.count_nonzero(sums))
-    if num_discordant_groups >= FEWEST_DISCORDANT_GROUPS and robust > 1e-9:
+    if num_discordant_groups >= counted_below and robust > 1e-9:
         p_better, p_worse = float(special.ndtr(-value / error)), float(special.ndtr(value / error))
         method: Literal["z", "sign_flip"] = "z"
     else:
         (p_better, p_worse), method = _sign_flip(sums), "sign_flip"
+    least = 2.0 ** max(-num_discordant_groups, _LEAST_EXPONENT)  # one pattern of signs
     return GroupTest(
-        value, error, n, num_groups, int(np.count_nonzero(found)), num_discordant_groups, p_better, p_worse, method,
-        _discordance(sums, sizes),
+        value, error, n, num_groups, int(np.count_nonzero(found)), num_discordant_groups, max(p_better, least),
+        max(p_worse, least), method, _discordance(sums, sizes),
     )  # fmt: skip
 
 

@@ -278,7 +278,7 @@ def judge(
         verdict,
         promotes=verdict == "better" or is_close,
         looked=True,
-        look=comparisons[0].look,
+        look=look,
         reasons=tuple(sentences),
         screened=screened,
         comparisons=comparisons,

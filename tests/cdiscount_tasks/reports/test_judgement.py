@@ -86,8 +86,35 @@ def test_categories_that_changed_and_gates_are_listed(better):
         "shown to have changed (p of the group test, one-sided; rises and falls are adjusted apart, each by Holm"
         in text
     )
-    assert "have too few test products for a fall to be seen" in text or "has too few" in text
+    assert "too few test products, or too few that the champion is right about, for a fall to be seen: " in text
     assert "Macro F1 on test" in text and "Classes that are shown to be recognised less often" in text
+
+
+def unseen_in(inputs, folder, opponent, accuracies):
+    """Return the section's text where no fall of the first categories could be seen; `accuracies`: the champion's."""
+
+    def change(facts):
+        seen = [{**one, "could_be_seen": True} for one in facts["class_changes"][len(accuracies) :]]
+        unseen = zip(facts["class_changes"], accuracies, strict=False)
+        few = [{**one, "could_be_seen": False, "champion_accuracy": accuracy} for one, accuracy in unseen]
+        return {**facts, "class_changes": few + seen}
+
+    found = show(judged_inputs(inputs, folder, opponent, change=change), folder)
+    names = {one["category_id"]: one["level3"] for one in found.metrics["classes"]}
+    return found.section.text, [names[one["class_id"]] for one in found.metrics["champion"]["class_changes"]]
+
+
+def test_a_category_that_cannot_fall_is_no_category_of_too_few_products(inputs, weak, tmp_path):
+    text, names = unseen_in(inputs, tmp_path, weak, [0.0, 0.5])
+    told = "1 category cannot fall, for the champion is right about none of its test products: "
+    assert re.search(rf"{told}{names[0]} \(\d+ products?\)\.", text)
+    told = "1 category has too few test products, or too few that the champion is right about, for a fall to be seen: "
+    assert re.search(rf"{told}{names[1]} \(\d+ products?\)\.", text)
+
+
+def test_where_every_fall_could_be_seen_nothing_is_said_of_it(inputs, weak, tmp_path):
+    text, _ = unseen_in(inputs, tmp_path, weak, [])
+    assert "cannot fall" not in text and "too few test products, or" not in text
 
 
 def test_the_head_of_the_report_says_it_in_a_sentence(better):

@@ -7,8 +7,9 @@ import pytest
 from cdiscount_tasks.artifacts.json_files import read_json
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.reports.telling_products import TellingAnswer, TellingProduct, TellingProducts
-from cdiscount_tasks.runs import approval
+from cdiscount_tasks.runs import approval, deciding, judging
 from cdiscount_tasks.runs.run import open_run
+from tests.material.judged_models import make_products, write_evaluation, wrong_in
 from tests.material.judged_pictures import add_pictures
 from tests.material.judged_runs import SAMPLE, judge, judge_and_decide, judged_run
 
@@ -103,6 +104,26 @@ def test_the_pictures_of_a_question_are_small_files_in_the_runs_folder(second):
     assert approval.question_of(second, address).body == body
 
 
+def test_a_question_shows_the_answers_of_the_champion_of_now_where_all_test_products_are_new(no_network, monkeypatch):
+    """The first look at these products is the second of the history, whose first look was at an earlier champion."""
+    judge_and_decide(judged_run("first", 0.4))
+    judge_and_decide(judged_run("second", 0.2))
+    newer = make_products(450, first_id=50_000)
+    run = judged_run("third", 0.1, offset=60, products=newer)
+    asked = write_evaluation(run.artifacts_dir, newer, "second, of the newer products", wrong_in(newer, 0.3))
+    monkeypatch.setattr(judging.evaluation, "evaluate_model", lambda *_: {"path": str(asked)})
+    assert judge(run)["look"] == 2
+    assert read_json(run.folders()["judgement"] / "judgement.json")["comparisons"][0]["look"] == 1
+    add_pictures(run)
+    seen = []
+    whole = approval.find_telling
+    monkeypatch.setattr(approval, "find_telling", lambda *a, **k: seen.append(a[1]) or whole(*a, **k))
+    body = approval.question_of(run, address).body
+    assert seen == [asked]
+    assert "Test products on which the two disagree" in body and "**Champion**" in body
+    assert deciding.decide(run).judged.look == 2  # as `make champion` prints it
+
+
 def test_a_question_about_a_first_model_shows_its_surest_mistakes(first):
     add_pictures(first)
     body = approval.question_of(first, address).body
@@ -122,11 +143,19 @@ def test_without_pictures_of_the_catalogue_a_question_has_words_alone(no_network
 
 
 def test_a_question_whose_products_cannot_be_read_is_asked_all_the_same(first, caplog):
+    (first.folders()["labels"] / "images.parquet").unlink()
     body = approval.question_of(first, address).body
     assert body.startswith(FIRST) and "![" not in body
     assert "Products that show the difference cannot be read: " in body
     assert str(first.environment.work_dir) not in body.replace("\\", "")
     assert "images.parquet" in caplog.text
+
+
+def test_a_question_without_a_file_of_pictures_shows_the_products_and_no_place_of_this_machine(first):
+    body = approval.question_of(first, address).body
+    assert "**Catalogue**" in body and "![" not in body
+    assert "The pictures cannot be read: " in body
+    assert str(first.environment.work_dir) not in body.replace("\\", "")
 
 
 def test_a_name_of_a_category_is_no_markdown(first, monkeypatch):

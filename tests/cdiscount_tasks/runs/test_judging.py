@@ -13,6 +13,7 @@ from cdiscount_tasks.runs import judging, promotion, registry, steps
 from cdiscount_tasks.runs.decisions import Look
 from cdiscount_tasks.stages import evaluation
 from cdiscount_tasks.stages import judgement as stage
+from cdiscount_tasks.stages.inputs import Speeds
 from cdiscount_tasks.tables.parquet import read_table
 from cdiscount_tasks.tables.schemas import JUDGED_PRODUCTS
 from tests.material.judged_models import KNOWN, ids_of, make_products, write_labels
@@ -215,6 +216,18 @@ def test_what_would_be_judged_now_is_what_is_judged(champion):
     assert judging.recipe_of(run, run.folders()).key == recipe.key
     poor = judged_run("poor", 0.42, offset=1)
     assert judging.recipe_of(poor, poor.folders()).dir_in(run.artifacts_dir).name == Path(judge(poor)["path"]).name
+
+
+def test_a_gate_of_the_speed_times_the_models_of_run_and_champion(champion, place, monkeypatch):
+    place.write(promotion={"gates": {"least_speed": 0.9}})
+    run, asked = judged_run("second", 0.1), []
+    speeds = Speeds(0.8, 80.0, 100.0, 64, 9, "CPU, 2 cores")
+    monkeypatch.setattr(judging, "compare_speeds", lambda *dirs: asked.append(dirs) or speeds)
+    found = judge(run)
+    assert asked == [(run.folders()["model"], champion.folders()["model"])]
+    assert (found["verdict"], found["promotes"]) == ("better", False)
+    assert facts_of(run)["blocked"] == ["Images per second, champion's = 1: 0.8, at least 0.9."]
+    assert judge(run)["reused"] and len(asked) == 1
 
 
 def test_the_step_notes_its_result_in_a_line(champion):

@@ -10,7 +10,7 @@ from cdiscount_tasks.artifacts.json_files import read_json
 from cdiscount_tasks.artifacts.manifest import verify_artifact
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.settings.promotion import Gates, PromotionConfig
-from cdiscount_tasks.stages.inputs import Opponent, TheLook
+from cdiscount_tasks.stages.inputs import Opponent, Speeds, TheLook
 from cdiscount_tasks.stages.judgement import (
     JUDGED,
     JUDGEMENT,
@@ -49,9 +49,9 @@ def against(champion, anchor=None):
     return Opponent(champion, anchor, 7, FACTS)
 
 
-def judge(folder, challenger, opponent, look=FIRST_LOOK, reasons=(), config=CONFIG):
+def judge(folder, challenger, opponent, look=FIRST_LOOK, reasons=(), config=CONFIG, measure_speeds=None):
     """Return the result of the stage, judgement.json, and the rows of products.parquet."""
-    result = judge_model(challenger, opponent, look, reasons, folder, config)
+    result = judge_model(challenger, opponent, look, reasons, folder, config, measure_speeds)
     out_dir = folder / result["path"]
     verify_artifact(out_dir)
     rows = read_table(out_dir / JUDGED, JUDGED_PRODUCTS).to_pandas()
@@ -190,6 +190,55 @@ def test_a_gate_blocks_and_never_promotes(tmp_path, models, gates):
     assert found.facts["blocked"][0] in [gate["sentence"] for gate in found.facts["gates"]]
     weak = PromotionConfig(gates=Gates(least_macro_f1=0.01))
     assert not judge(tmp_path, models.same, against(models.poor), None, config=weak).result["promotes"]
+
+
+def asks_speed(least):
+    return PromotionConfig(gates=Gates(least_speed=least))
+
+
+@pytest.mark.parametrize(("least", "promotes"), [(0.5, True), (0.9, False)])
+def test_a_speed_that_a_gate_asks_for_is_measured_and_kept(tmp_path, models, least, promotes):
+    asked, speeds = [], Speeds(0.8, 80.0, 100.0, 64, 9, "CPU, 2 cores")
+    found = judge(
+        tmp_path, models.good, against(models.poor), config=asks_speed(least),
+        measure_speeds=lambda *dirs: asked.append(dirs) or speeds,
+    )  # fmt: skip
+    assert asked == [(models.good.model_dir, models.poor.model_dir)]
+    assert found.result["promotes"] == promotes
+    assert found.facts["speed"] == speeds._asdict()
+    gate = next(one for one in found.facts["gates"] if one["name"] == "least_speed")
+    assert (gate["value"], gate["limit"], gate["passes"]) == (0.8, least, promotes)
+
+
+def test_how_fast_a_model_was_found_to_be_decides_no_key(tmp_path, models):
+    once, again = (
+        judge(
+            tmp_path / name, models.good, against(models.poor), config=asks_speed(0.5),
+            measure_speeds=lambda *_, ratio=ratio: Speeds(ratio, 1.0, 1.0, 64, 9, "CPU"),
+        ).dir
+        for name, ratio in (("once", 0.8), ("again", 0.9))
+    )  # fmt: skip
+    assert once.name == again.name
+
+
+def test_without_evidence_or_a_gate_no_speed_is_measured(tmp_path, models):
+    def refuse(*_):
+        raise AssertionError("measured")
+
+    found = judge(tmp_path, models.good, against(models.poor), measure_speeds=refuse)
+    assert found.facts["speed"] is None and found.facts["promotes"]
+    found = judge(tmp_path, models.same, against(models.poor), None, config=asks_speed(9.0), measure_speeds=refuse)
+    assert (found.facts["speed"], found.facts["blocked"]) == (None, [])
+    assert judge(tmp_path, models.good, None, None, config=asks_speed(9.0), measure_speeds=refuse).facts["promotes"]
+
+
+def test_how_long_an_evaluation_took_is_no_speed(tmp_path, models):
+    """The start of TensorFlow and other work of the machine are in it: of one network twice it gave 9.99."""
+    found = judge(tmp_path, models.good, against(models.poor))
+    gate = next(one for one in found.facts["gates"] if one["name"] == "least_speed")
+    assert (gate["value"], gate["sentence"]) == (
+        None, "Images per second, champion's = 1: not measured; nothing is asked for.",
+    )  # fmt: skip
 
 
 def test_products_of_no_look_before_are_new_and_judged_alone(tmp_path, models, products):

@@ -7,7 +7,6 @@ from cdiscount_tasks.tables import parquet, schemas
 from cdiscount_tasks.tables.predictions import (
     IMAGE_PREDICTIONS,
     PREDICTIONS,
-    count_images,
     read_answers,
     read_image_predictions,
     read_image_probabilities,
@@ -152,11 +151,3 @@ def test_answers_are_those_to_all_products_that_were_asked_about(tmp_path):
 def test_answers_of_a_model_of_many_classes_are_read_like_those_of_a_few(tmp_path):
     top = write_many(tmp_path / PREDICTIONS)
     assert read_answers(tmp_path)["predicted"].tolist() == top[:, 0].tolist()
-
-
-def test_images_are_counted_without_their_probabilities(tmp_path):
-    rows = {"product_id": [5, 5, 9], "probabilities": [[0.5, 0.5]] * 3}
-    pa.parquet.write_table(pa.table(rows), tmp_path / IMAGE_PREDICTIONS)
-    assert count_images(tmp_path) == 3
-    with pytest.raises(DataError, match=IMAGE_PREDICTIONS):
-        count_images(tmp_path / "nowhere")

@@ -73,3 +73,8 @@ def test_a_damaged_file_of_the_sample_is_told(folder):
 def test_a_source_without_pictures_has_none(tmp_path):
     write_table(tmp_path / "images-00000.parquet", {name: [] for name in SAMPLE_IMAGES.names}, SAMPLE_IMAGES)
     assert (len(SampleImages(tmp_path)), SampleImages(tmp_path).read([])) == (0, [])
+
+
+def test_a_sample_without_a_file_of_images_is_named(tmp_path):
+    with pytest.raises(DataError, match=r"has no file images-\*\.parquet, expected at least one"):
+        read_image_keys(tmp_path)

@@ -58,7 +58,7 @@ def test_each_class_is_tested_by_its_products_alone():
     class_id, challenger, champion, group_id = two_models()
     changes = class_changes(class_id, challenger, champion, group_id)
     own = class_id == 10
-    alone = group_test(challenger[own].astype(float) - champion[own], group_id[own])
+    alone = group_test(challenger[own].astype(float) - champion[own], group_id[own], 10_000)
     assert changes[1].test == alone
     assert changes[1].champion_accuracy == champion[own].mean()
     assert sum(change.test.num_products for change in changes) == len(class_id)
@@ -71,6 +71,14 @@ def test_the_order_of_products_changes_nothing():
     for one, other in zip(mixed, class_changes(*rows), strict=True):
         assert one[:1] + one[5:] == other[:1] + other[5:]
         assert one[2:5] == pytest.approx(other[2:5])
+
+
+def test_a_class_that_is_nearly_lost_has_no_p_that_its_groups_cannot_give():
+    """53 of 60 groups are lost: all exchanges say 2^-53, the normal distribution 2e-99."""
+    lost = np.arange(60) < 53
+    (change,) = class_changes(np.zeros(60), ~lost, np.ones(60, bool), np.arange(60))
+    assert (change.test.method, change.test.num_discordant_groups) == ("sign_flip", 53)
+    assert change.p_worse == pytest.approx(2.0**-53) and change.fallen
 
 
 def test_many_classes_are_adjusted_for():

@@ -1,10 +1,10 @@
 import pytest
 
-from cdiscount_tasks.learning.measuring.gates import Costs, GateFacts, judge_gates
+from cdiscount_tasks.learning.measuring.gates import GateFacts, asks_speed, judge_gates
 from cdiscount_tasks.settings.promotion import Gates
 
 FACTS = GateFacts(
-    macro_f1=0.7, calibration_error=0.05, challenger=Costs(50.0, 2_000), champion=Costs(100.0, 1_000), fallen=()
+    macro_f1=0.7, calibration_error=0.05, evidence=True, has_champion=True, speed=0.5, size=2.0, fallen=()
 )
 ALL = {"least_macro_f1": 0.6, "most_calibration_error": 0.1, "least_speed": 0.5, "most_size": 2.0}
 NAMES = ["least_macro_f1", "most_calibration_error", "least_speed", "most_size", "no_class_falls"]
@@ -40,8 +40,7 @@ def test_a_gate_that_is_not_passed_says_what_was_asked_for_and_found(name, limit
 
 @pytest.mark.parametrize(("name", "unknown"), [
     ("least_macro_f1", {"macro_f1": None}), ("most_calibration_error", {"calibration_error": None}),
-    ("least_speed", {"challenger": Costs(None, 1)}), ("least_speed", {"champion": Costs(None, 1)}),
-    ("most_size", {"challenger": Costs(1.0, None)}), ("most_size", {"champion": Costs(1.0, 0)}),
+    ("least_speed", {"speed": None}), ("most_size", {"size": None}),
 ])  # fmt: skip
 def test_what_is_not_known_blocks_where_something_is_asked_for(name, unknown):
     facts = FACTS._replace(**unknown)
@@ -50,8 +49,24 @@ def test_what_is_not_known_blocks_where_something_is_asked_for(name, unknown):
     assert gate(name, facts).passes
 
 
+@pytest.mark.parametrize(("rules", "facts", "why"), [
+    ({}, {}, "nothing is asked for"), ({"least_speed": 9.0}, {"evidence": False}, "the evidence does not promote"),
+])  # fmt: skip
+def test_a_speed_that_decides_nothing_is_not_measured_and_blocks_nothing(rules, facts, why):
+    asked = {"evidence": facts.get("evidence", True), "has_champion": True}
+    assert not asks_speed(Gates(**rules), **asked)
+    found = gate("least_speed", FACTS._replace(speed=None, **facts), **rules)
+    assert (found.passes, found.limit, found.value) == (True, None, None)
+    assert f"not measured; {why}" in found.sentence
+
+
+def test_the_speed_is_asked_for_where_it_can_keep_a_model_from_its_promotion():
+    assert asks_speed(Gates(least_speed=1), evidence=True, has_champion=True)
+    assert not asks_speed(Gates(least_speed=1), evidence=True, has_champion=False)
+
+
 def test_without_a_champion_nothing_is_compared_with_one():
-    found = judge_gates(Gates(**ALL), FACTS._replace(champion=None, fallen=None))
+    found = judge_gates(Gates(**ALL), FACTS._replace(has_champion=False, fallen=None))
     assert [one.name for one in found] == NAMES[:2]
 
 

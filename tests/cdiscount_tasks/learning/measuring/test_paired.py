@@ -198,6 +198,32 @@ def test_where_every_product_is_won_the_exchanges_are_counted():
 
 
 @pytest.mark.parametrize(
+    ("num_lost", "num_groups", "below"), [(53, 60, 20), (53, 60, 1_000), (25, 400, 20), (19, 21, 20)]
+)
+def test_no_p_is_below_what_so_many_discordant_groups_can_give(num_lost, num_groups, below):
+    difference = -(np.arange(num_groups) < num_lost).astype(float)
+    found = group_test(difference, np.arange(num_groups), below)
+    assert found.p_worse >= 2.0**-num_lost
+    mirrored = group_test(-difference, np.arange(num_groups), below)
+    assert mirrored.p_better == found.p_worse
+    level = 2.0**-num_lost / 2  # no interval at a level that the test cannot reach excludes 0
+    assert found.interval(level)[1] >= 0 >= mirrored.interval(level)[0]
+
+
+def test_of_thousands_of_groups_that_are_all_won_p_is_no_zero():
+    assert 0 < group_test(np.ones(3_000), np.arange(3_000)).p_better < 1e-300
+
+
+def test_exchanges_are_counted_below_the_number_that_is_given():
+    difference, group_id = difference_in_groups(shift=0.05)
+    found = group_test(difference, group_id, 1_000)
+    assert (found.method, group_test(difference, group_id).method) == ("sign_flip", "z")
+    sums = np.bincount(np.unique(group_id, return_inverse=True)[1], difference)
+    signs = np.random.default_rng(0).choice([-1.0, 1.0], (20_000, len(sums)))
+    assert found.p_better == pytest.approx((signs @ sums >= sums.sum()).mean(), abs=0.01)
+
+
+@pytest.mark.parametrize(
     ("difference", "group_id", "said"),
     [
         ([0.0, np.nan], [1, 2], "product 1 is nan, expected -1, 0 or 1"),

@@ -135,10 +135,10 @@ def test_a_new_copy_of_a_product_that_was_looked_at_is_not_new():
     assert [one.of for one in judge(BETTER, copies, 2).comparisons] == ["all"]
 
 
-def test_products_that_are_all_new_have_their_first_look():
+def test_products_that_are_all_new_have_their_first_look_and_the_history_its_tenth():
     found = judge(BETTER, plain(40, 18, new=400), 10)
     (only,) = found.comparisons
-    assert (found.look, only.look, only.level, found.verdict) == (1, 1, level_of_look(1), "better")
+    assert (found.look, only.look, only.level, found.verdict) == (10, 1, level_of_look(1), "better")
 
 
 def test_at_a_first_look_no_product_is_newer_than_the_others():
