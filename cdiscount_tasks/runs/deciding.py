@@ -23,13 +23,12 @@ from cdiscount_tasks.runs.decisions import (
     promotions,
 )
 from cdiscount_tasks.runs.mirror import mirror
+from cdiscount_tasks.runs.outcomes import NOBODY, RULE, reason_of
 from cdiscount_tasks.runs.run import Run
 from cdiscount_tasks.settings.environment import Environment, read_environment
 from cdiscount_tasks.stages.judgement import JUDGEMENT
 
 _LONGEST_REASON = 2000
-RULE = "the rule"
-"""Who decided, where nobody was asked."""
 
 
 def _judged(run: Run, folder: Path, facts: Mapping[str, Any]) -> Judged:
@@ -74,9 +73,9 @@ def decide(run: Run) -> Decision:
     facts, answer = read_json(folder / JUDGEMENT), answer_of(run)
     candidate, judged = registry.candidate_of(run), _judged(run, folder, facts)
     said: dict[str, Any] = {
-        "who": answer.who or "nobody" if answer else RULE,
+        "who": answer.who or NOBODY if answer else RULE,
         "answer": answer.answer if answer else "",
-        "reason": _in_short(" ".join(facts["blocked"] or facts["reasons"][-1:])),
+        "reason": _in_short(reason_of(facts, answer)),
         "environment": run.environment,
     }
     if facts["promotes"] and (answer is None or answer.approved):
@@ -194,5 +193,7 @@ def told(decision: Promotion) -> str:
         "not_promoted": "does not become the champion",
         "kept": "is the champion already",
     }
-    by = f" ({decision.who}{': ' + decision.answer if decision.answer else ''})"
-    return f"decision {decision.number}: this model {words[decision.outcome]}{by}"
+    by = f"{decision.who}{': ' + decision.answer if decision.answer else ''}"
+    if decision.who == NOBODY:
+        by = decision.reason.removesuffix(".")
+    return f"decision {decision.number}: this model {words[decision.outcome]} ({by})"

@@ -107,7 +107,7 @@ def test_a_gate_blocks_with_its_sentence(first, no_network):
     no_network.write(promotion={"gates": {"least_macro_f1": 0.95}})
     found = judge_and_decide(judged_run("second", 0.1))
     assert (found.outcome, found.judged.verdict) == ("not_promoted", "better")
-    assert found.reason == "Macro F1 on test: 0.9, at least 0.95."
+    assert found.reason == "A gate blocks it: Macro F1 on test: 0.9, at least 0.95."
     assert not found.judged.gates["least_macro_f1"]["passes"]
 
 
@@ -139,12 +139,19 @@ def test_a_person_who_agrees_promotes_and_is_written_down(asked):
     assert deciding.told(found) == "decision 3: this model is the champion now (ann: Promote)"
 
 
-@pytest.mark.parametrize(("who", "written"), [("bob", "bob"), ("", "nobody")])
-def test_a_no_and_a_time_that_ran_out_keep_the_champion(asked, who, written):
+@pytest.mark.parametrize(
+    ("who", "written", "reason", "by"),
+    [
+        ("bob", "bob", "bob answered: Keep the champion.", "(bob: Keep the champion)"),
+        ("", "nobody", "Nobody answered in time.", "(Nobody answered in time)"),
+    ],
+)
+def test_a_no_and_a_time_that_ran_out_keep_the_champion(asked, who, written, reason, by):
     approval.note_answer(asked, approved=False, who=who, answer="Keep the champion", at="now")
     found = deciding.decide(asked)
     assert (found.outcome, found.who, found.answer) == ("not_promoted", written, "Keep the champion")
-    assert found.judged.verdict == "better"
+    assert (found.judged.verdict, found.reason) == ("better", reason)  # not the verdict's, which speaks for the model
+    assert deciding.told(found).endswith(by)
 
 
 def test_a_run_about_which_nobody_was_asked_is_not_promoted(asked):
