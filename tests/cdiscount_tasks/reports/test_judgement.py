@@ -131,9 +131,11 @@ def test_the_first_model_is_told_without_a_champion(inputs, tmp_path):
     found = show(judged_inputs(inputs, tmp_path, None, look=None, config=asks), tmp_path)
     text = found.section.text
     assert "The first model that is better than always answering the largest class. When this run was" in text
-    assert "judged, there was no champion. By this verdict this model becomes the champion, if a person agrees." in text
+    assert (
+        "judged, there was no champion. By this verdict this model becomes the champion (a person had still to" in text
+    )
     assert "Champions so far" not in text and "it stays" not in text
-    assert "by this verdict it is the first" in found.page.text
+    assert "There was no champion: this model is to be the first (a person had still to agree when" in found.page.text
     assert found.section.all("table") == []
 
 
@@ -142,8 +144,8 @@ def test_a_first_model_that_a_gate_blocks_is_not_to_become_the_champion(inputs, 
     found = show(judged_inputs(inputs, tmp_path, None, look=None, config=config), tmp_path)
     assert "Gates block it." in found.section.text
     assert "Blocked: Macro F1 on test:" in found.section.text
-    assert "by this verdict it is not the first, for a gate blocks it." in found.page.text
-    assert "by this verdict it is the first" not in found.page.text
+    assert "There was no champion: a gate blocks this model, so there is still none." in found.page.text
+    assert "is to be the first" not in found.page.text
 
 
 def test_without_evidence_on_validation_no_figure_of_test_is_shown(inputs, strong, tmp_path):
@@ -171,7 +173,7 @@ def test_a_champion_that_cannot_be_used_is_not_said_to_be_missing(inputs, tmp_pa
     found = show(judged_inputs(inputs, tmp_path, None, look=None, reasons=(reason,)), tmp_path)
     assert reason in found.section.text
     assert "there was no champion" not in found.page.text
-    assert "No model was accepted before" not in found.page.text
+    assert "There was no champion" not in found.page.text
 
 
 def test_names_that_try_to_break_out_of_the_page_stay_text(tmp_path):
