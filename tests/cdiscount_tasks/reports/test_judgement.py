@@ -65,6 +65,18 @@ def test_a_better_model_is_told_with_its_difference_interval_level_and_look(bett
     assert "on those of its own report it was 60.0 %" in text
 
 
+def test_which_gain_could_be_seen_is_a_sentence_and_no_column_that_a_narrow_page_hides(better):
+    one, text = better.metrics["champion"]["comparisons"][0], better.section.text
+    assert f"a gain of {100 * one['smallest_gain']:+.1f} points is seen in 4 of 5 looks" in text
+    seen = [
+        f"+{gain} is seen with {groups:,} group"
+        for gain, groups in zip((1, 2, 5), one["groups_needed"].values(), strict=True)
+    ]
+    assert all(words in text for words in seen)
+    (table,) = re.findall(r"<thead>.*?McNemar p.*?</thead>", better.html, flags=re.DOTALL)
+    assert table.count("<th ") == 9
+
+
 def test_the_products_that_one_model_alone_has_right_are_shown_with_what_the_other_says(better):
     number = better.metrics["champion"]["only_challenger"]
     assert f"This model alone is right: {number} products" in better.section.text
