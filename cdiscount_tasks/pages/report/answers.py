@@ -88,6 +88,8 @@ def _lookalikes(metrics: Mapping[str, Any]) -> str:
         return f"{look} ({percent(near['share_of_test_products'])}): {easier}"
     remaining = metrics["test"].get("num_near_train")
     num_tested = metrics["test"]["product"]["accuracy"]["n"]
+    if remaining == 0:
+        return f"None of the {num_tested:,} that remain looks nearly like one of train. "
     if remaining is not None:
         looks = "looks" if remaining == 1 else "look"
         return f"Of the {num_tested:,} that remain, {remaining:,} {looks} nearly like one of train: {easier}"

@@ -150,6 +150,8 @@ def test_what_the_champion_knew_is_said_to_be_left_out_and_lookalikes_are_those_
         "51 of 69 test products are left out: the champion that the training began with knew them. Of the 18 that "
         "remain, 3 look nearly like one of train: if these are"
     )
+    none = answered("trust", **changes, test__num_near_train=0).more
+    assert "None of the 18 that remain looks nearly like one of train." in none
     said = answered("trust", **changes).more
     assert "11 test products look nearly like one of train, of which at least 0 and at most 11 remain" in said
     whole = {**changes, "test__product__accuracy": {**FIGURE, "n": 69}}  # all that it knew were of validation
