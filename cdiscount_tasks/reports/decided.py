@@ -58,7 +58,8 @@ def with_decisions(reports_dir: Path, reports: Sequence[Report]) -> list[Report]
     for row in reports:
         if isinstance(row, FinishedReport):
             said = noted((reports_dir / row.link).parents[1])
-            rows.append(replace(row, **{field: of_run.get(row.folder, "") for field, of_run in said.items()}))
+            words: dict[str, Any] = {field: of_run.get(row.folder, "") for field, of_run in said.items()}
+            rows.append(replace(row, **words))
         else:
             rows.append(row)
     return rows
