@@ -14,8 +14,10 @@ if __name__ == "__main__":
 
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.pages.parts.words import percent
-from cdiscount_tasks.runs import deciding, registry
+from cdiscount_tasks.runs import deciding, outcomes, registry
 from cdiscount_tasks.runs.decisions import Decision, Entry, Judged, Look, numbers_of, promotions
+from cdiscount_tasks.settings.environment import read_environment
+from cdiscount_tasks.settings.sample_folder import sample_names
 from tools.airflow.home import ToolError
 from tools.command import exit_status, say
 
@@ -39,7 +41,8 @@ def _row(entry: Entry) -> tuple[str, ...]:
     what = entry.outcome.replace("_", " ") if isinstance(entry, Decision) else f"back to {entry.back_to}"
     verdict = _difference(entry.judged) if isinstance(entry, Decision) else entry.verdict
     look = str(entry.judged.look or "") if isinstance(entry, Decision) else ""
-    return (str(entry.number), when, what, entry.candidate.run_id, verdict, look, entry.who, entry.reason)
+    why = outcomes.why(entry) if isinstance(entry, Decision) else entry.reason
+    return (str(entry.number), when, what, entry.candidate.run_id, verdict, look, entry.who, why)
 
 
 def _cut(text: str) -> str:
@@ -62,13 +65,13 @@ def table_of(entries: Sequence[Entry]) -> list[str]:
 
 
 def _sample_name() -> str:
-    """Return the sample that SAMPLE names.
+    """Return the sample that SAMPLE names; before its first run it has a YAML, and no registry yet.
 
     Raises:
-        ToolError: If it names none with a registry; says which there are.
+        ToolError: If it names none; says which have a registry.
     """
     name, known = os.environ.get("SAMPLE", ""), registry.registered_samples()
-    if name in known:
+    if name in known or name in sample_names(read_environment().samples_dir):
         return name
     has = f"those that have a champion or a history are: {', '.join(known)}" if known else "no sample has a history yet"
     raise ToolError(f"SAMPLE is {name!r}, expected a sample, as in `make champion SAMPLE=wine`; {has}")
@@ -83,6 +86,8 @@ def system_user() -> str:
 
 
 def _roll_back(sample_name: str, back_to: str) -> None:
+    if not registry.history(sample_name):
+        raise ToolError(f"{sample_name} has no champion and no history yet: there is nothing to roll back to")
     if not back_to.isascii() or not back_to.isdecimal():
         known = numbers_of(sample_name, promotions(registry.history(sample_name)))
         raise ToolError(f"BACK_TO is {back_to!r}, expected the number of a decision that made a champion: {known}")
@@ -125,9 +130,13 @@ def main() -> int:
         _roll_back(sample_name, back_to)
     elif os.environ.get("REASON"):
         raise ToolError("REASON is given without BACK_TO, which names the decision to roll back to")
+    entries = registry.history(sample_name)
+    if not entries:
+        say(f"{sample_name} has no champion and no history yet: its first run is judged against its commonest category")
+        return 0
     status = _say_champion(sample_name)
     say("")
-    for line in table_of(registry.history(sample_name)):
+    for line in table_of(entries):
         say(line)
     return status
 

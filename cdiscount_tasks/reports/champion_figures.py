@@ -9,7 +9,7 @@ from markupsafe import Markup
 from cdiscount_tasks.artifacts.json_files import read_json
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.learning.measuring.intervals import share_figure
-from cdiscount_tasks.pages.report.champion_figures import AskedAgain, render_champion_figures
+from cdiscount_tasks.pages.report.champion_figures import AskedAgain, Declined, render_champion_figures
 from cdiscount_tasks.tables.predictions import read_judged
 
 logger = logging.getLogger(__name__)
@@ -23,6 +23,15 @@ class PastJudgement(NamedTuple):
     folder: Path
 
 
+class PastRefusal(NamedTuple):
+    """A model that was not promoted: when (ISO 8601, UTC), of which run, its report in the reports folder, and why."""
+
+    at: str
+    run_id: str
+    report: str
+    why: str
+
+
 class ChampionPast(NamedTuple):
     """The judgements against a champion.
 
@@ -30,11 +39,13 @@ class ChampionPast(NamedTuple):
         since: When its model first became the champion, ISO 8601 in UTC.
         evaluation_dir: Its answers of then.
         judgements: In their order.
+        declined: Those that were not promoted, in their order.
     """
 
     since: str
     evaluation_dir: Path
     judgements: tuple[PastJudgement, ...]
+    declined: tuple[PastRefusal, ...] = ()
 
 
 def _at_first(past: ChampionPast) -> list[AskedAgain]:
@@ -82,4 +93,4 @@ def show_champion_figures(past: ChampionPast | None) -> Markup:
             num_missing += 1
             continue
         asked += [again for again in found if not asked or not _is_the_same(again, asked[-1])]
-    return render_champion_figures(asked, num_missing)
+    return render_champion_figures(asked, num_missing, [Declined(*one) for one in past.declined])

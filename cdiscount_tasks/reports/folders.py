@@ -3,7 +3,6 @@
 import json
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -34,27 +33,15 @@ SKIP_NOTE = "skipped.json"
 CHAMPION_NOTE = "champion.json"
 """Beside a sample's reports: whose model is the champion. The registry is the truth; this is what the index reads."""
 
+DECISIONS_NOTE = "decisions.json"
+"""Beside a sample's reports: what was decided of each run, by its folder; written as the note of the champion is."""
+
 Report = FinishedReport | UnreadableReport
-
-
-def _champion_words(folder: Path) -> str:
-    """Say since when a run's model is the champion; empty if it is not, or nothing is noted."""
-    try:
-        note = json.loads((folder.parent / CHAMPION_NOTE).read_text(encoding="utf-8"))
-        if Path(note["report"]).name != folder.name:
-            return ""
-        return f"since {note['since'][:16].replace('T', ' ')}, decision {note['decision']}"
-    except FileNotFoundError:
-        return ""
-    except (OSError, *DAMAGE) as error:
-        logger.warning("the index of reports cannot read %s: %s", folder.parent / CHAMPION_NOTE, error)
-        return ""
 
 
 def _row_of(metrics: dict[str, Any], folder: Path, link: str, finished: datetime) -> FinishedReport:
     try:
-        row = report_row(metrics, link, finished)
-        return replace(row, champion=_champion_words(folder))
+        return report_row(metrics, link, finished)
     except DAMAGE as error:
         raise damaged(folder, error) from error
 

@@ -26,6 +26,7 @@ from cdiscount_tasks.reports.changes import (
     stored_change,
     with_changes,
 )
+from cdiscount_tasks.reports.decided import with_decisions
 from cdiscount_tasks.reports.disk import disk_warning
 from cdiscount_tasks.reports.folders import (
     REPORTS_SETTING,
@@ -111,7 +112,7 @@ def write_reports_index(reports_dir: Path) -> None:
     def write(aside: Path) -> None:
         reports = oldest_first([read_report(reports_dir, *one) for one in report_folders(reports_dir)])
         _store_changes(reports_dir, reports)
-        rows = with_changes(reports_dir, reports)
+        rows = with_decisions(reports_dir, with_changes(reports_dir, reports))
         pages = catalogue_pages(reports_dir), comparison_pages(reports_dir)
         page = render_index(
             rows,

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from cdiscount_tasks.learning.features.leak import unknown_price
 from cdiscount_tasks.pages.suspects.page import cards_to_judge, render_suspects_page, show_listed
 from cdiscount_tasks.pages.suspects.rows import (
     Suspect,
@@ -30,6 +31,17 @@ class SuspectTexts(NamedTuple):
 
     shown: list[Suspect]
     files: dict[str, str]
+
+
+def describe_audit(audit: AuditTables | None, tested: pd.DataFrame, no_features: str) -> dict[str, Any]:
+    """Return what metrics.json says of the leak and the suspects."""
+    if audit is None:
+        return {"leak": {"reason": no_features, **unknown_price()}, "suspects": None}
+    found = {name: count for name, count in audit.counts.items() if name.startswith("num_")}
+    wrong = tested.loc[tested["predicted"] != tested["class_index"], "product_id"]
+    suspect = audit.suspects.loc[audit.suspects["is_suspect"], "product_id"]
+    found |= {"num_mistakes": len(wrong), "num_mistakes_suspect": int(wrong.isin(suspect).sum())}
+    return {"leak": audit.leak, "suspects": {"list": audit.key, **found, "reviews": audit.reviews}}
 
 
 def make_suspect_texts(

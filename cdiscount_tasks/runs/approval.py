@@ -25,6 +25,7 @@ ASKED = "question"
 """Under this name artifacts.json says about which judgement a person was asked."""
 
 NO_UI = "no person can be asked outside Airflow's UI: trigger the DAG there"
+NO_CHAMPION = "there is no champion yet"
 NOT_ASKED = "nobody was asked about this judgement: clear the task that asks a person"
 
 
@@ -46,6 +47,11 @@ class Answer(NamedTuple):
 
 def _judgement(run: Run) -> dict[str, Any]:
     return read_json(run.folders()["judgement"] / JUDGEMENT)
+
+
+def has_champion(run: Run) -> bool:
+    """Return whether the run's model was judged against a champion, which a no would keep."""
+    return _judgement(run)["champion"] is not None
 
 
 def reason_not_to_ask(run: Run) -> str:
@@ -139,9 +145,11 @@ def question_of(run: Run, address_of: Callable[[str], str]) -> Question:
     """
     facts, title = _judgement(run), run.config.sample.title
     champion = facts["champion"]
-    against = f"the champion of {champion['since'][:10]} (run {champion['run_id']})" if champion else "no champion yet"
+    against = (
+        f"against the champion of {champion['since'][:10]} (run {champion['run_id']})" if champion else NO_CHAMPION
+    )
     lines = [
-        f"**{VERDICTS[facts['verdict']]}** (against {against}).",
+        f"**{VERDICTS[facts['verdict']]}** ({against}).",
         *facts["reasons"],
         *(
             []

@@ -5,9 +5,10 @@ from pathlib import Path
 
 from cdiscount_tasks.artifacts.json_files import read_json
 from cdiscount_tasks.artifacts.manifest import when_finished
-from cdiscount_tasks.reports.champion_figures import ChampionPast, PastJudgement
+from cdiscount_tasks.reports.champion_figures import ChampionPast, PastJudgement, PastRefusal
 from cdiscount_tasks.runs import registry
 from cdiscount_tasks.runs.decisions import Decision, promotions
+from cdiscount_tasks.runs.outcomes import why
 from cdiscount_tasks.runs.run import Run
 from cdiscount_tasks.stages.judgement import JUDGEMENT
 
@@ -34,15 +35,19 @@ def champion_past(run: Run, at: Mapping[str, Path]) -> ChampionPast | None:
     candidate = made[champion["decision"]].candidate
     of_model = {number: one.at for number, one in made.items() if one.candidate.model == candidate.model}
     past: dict[Path, PastJudgement] = {}
+    declined = []
     for one in entries:
         if isinstance(one, Decision) and one.champion in of_model:
             folder = root / one.judged.judgement
             if folder == at["judgement"]:
                 break  # a report that is made again says the same
             past.setdefault(folder, PastJudgement(one.at, one.candidate.run_id, folder))
+            if one.outcome == "not_promoted":
+                declined.append(PastRefusal(one.at, one.candidate.run_id, one.candidate.report, why(one)))
     own = when_finished(at["judgement"]).isoformat(timespec="seconds")
     return ChampionPast(
         since=min(of_model.items())[1],
         evaluation_dir=root / candidate.evaluation,
         judgements=(*past.values(), PastJudgement(own, run.config.run_id, at["judgement"])),
+        declined=tuple(declined),
     )

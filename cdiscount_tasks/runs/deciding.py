@@ -1,6 +1,7 @@
 """The decision about a run's model: promoted where its judgement and people say so, else recorded as not promoted."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,13 +24,12 @@ from cdiscount_tasks.runs.decisions import (
     promotions,
 )
 from cdiscount_tasks.runs.mirror import mirror
+from cdiscount_tasks.runs.outcomes import NOBODY, RULE, outcome_of, reason_of
 from cdiscount_tasks.runs.run import Run
 from cdiscount_tasks.settings.environment import Environment, read_environment
 from cdiscount_tasks.stages.judgement import JUDGEMENT
 
 _LONGEST_REASON = 2000
-RULE = "the rule"
-"""Who decided, where nobody was asked."""
 
 
 def _judged(run: Run, folder: Path, facts: Mapping[str, Any]) -> Judged:
@@ -74,42 +74,52 @@ def decide(run: Run) -> Decision:
     facts, answer = read_json(folder / JUDGEMENT), answer_of(run)
     candidate, judged = registry.candidate_of(run), _judged(run, folder, facts)
     said: dict[str, Any] = {
-        "who": answer.who or "nobody" if answer else RULE,
+        "who": answer.who or NOBODY if answer else RULE,
         "answer": answer.answer if answer else "",
-        "reason": _in_short(" ".join(facts["blocked"] or facts["reasons"][-1:])),
+        "reason": _in_short(reason_of(facts, answer)),
         "environment": run.environment,
     }
     if facts["promotes"] and (answer is None or answer.approved):
         expected = facts["champion"]["decision"] if facts["champion"] else None
         decision = promotion.promote(candidate, judged, expected=expected, **said)
-        note_champion(candidate.sample_name, run.environment)
     else:
         now = last_promotion(registry.history(candidate.sample_name, run.environment))
         kept = now is not None and now.candidate.model == candidate.model
         number = now.number if now else None
         decision = promotion.decline(candidate, judged, expected=number, kept=kept, **said)
+    note_decisions(candidate.sample_name, run.environment)
     mirror(candidate.sample_name, run.environment)
     return decision
 
 
-def note_champion(sample_name: str, environment: Environment) -> None:
-    """Note beside a sample's reports whose model is the champion, and mark it in the index of reports.
+def note_decisions(sample_name: str, environment: Environment) -> None:
+    """Note beside a sample's reports what was decided of each run and whose model is the champion, for their index.
 
     Raises:
         ConfigError: If the reports folder is full or cannot be written.
     """
-    from cdiscount_tasks.reports.folders import CHAMPION_NOTE, REPORTS_SETTING  # pages take a second
+    from cdiscount_tasks.reports.folders import CHAMPION_NOTE, DECISIONS_NOTE, REPORTS_SETTING  # pages take a second
     from cdiscount_tasks.reports.overview import write_reports_index
 
-    made = last_promotion(registry.history(sample_name, environment))
-    if made is None:
-        return
+    entries = registry.history(sample_name, environment)
+    notes: dict[str, dict[str, Any]] = {DECISIONS_NOTE: {
+        Path(one.candidate.report).name: {"decision": one.number, "outcome": outcome_of(one)}
+        for one in entries
+        if isinstance(one, Decision)
+    }}  # fmt: skip
+    if made := last_promotion(entries):
+        since = {"since": made.at, "decision": made.number}
+        notes[CHAMPION_NOTE] = {**made.candidate.model_dump(include={"report", "run_id"}), **since}
     folder = environment.reports_dir / sample_name
-    note = {**made.candidate.model_dump(include={"report", "run_id"}), "since": made.at, "decision": made.number}
     with disk_faults_told(folder, REPORTS_SETTING):
         folder.mkdir(parents=True, exist_ok=True)
-        replace_file(folder / CHAMPION_NOTE, lambda aside: write_json(aside, note))
+        for name, note in notes.items():
+            replace_file(folder / name, partial(_write_note, note))
     write_reports_index(environment.reports_dir)
+
+
+def _write_note(note: Mapping[str, Any], aside: Path) -> None:
+    write_json(aside, note)
 
 
 def roll_back(
@@ -139,7 +149,7 @@ def roll_back(
     environment = environment or read_environment()
     done = _same_roll_back(registry.history(sample_name, environment), decision, who, reason) if tried_before else None
     entry = done or promotion.roll_back(sample_name, decision, who=who, reason=reason, environment=environment)
-    note_champion(sample_name, environment)
+    note_decisions(sample_name, environment)
     mirror(sample_name, environment)
     return entry
 
@@ -194,5 +204,7 @@ def told(decision: Promotion) -> str:
         "not_promoted": "does not become the champion",
         "kept": "is the champion already",
     }
-    by = f" ({decision.who}{': ' + decision.answer if decision.answer else ''})"
-    return f"decision {decision.number}: this model {words[decision.outcome]}{by}"
+    by = f"{decision.who}{': ' + decision.answer if decision.answer else ''}"
+    if decision.who == NOBODY:
+        by = decision.reason.removesuffix(".")
+    return f"decision {decision.number}: this model {words[decision.outcome]} ({by})"

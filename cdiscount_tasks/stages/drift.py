@@ -16,6 +16,7 @@ from cdiscount_tasks.labelling.joint_groups import compared_products, join_group
 from cdiscount_tasks.learning.measuring import drift as measuring
 from cdiscount_tasks.learning.measuring.answer_drift import AnswerDrift, Answered, compare_answers
 from cdiscount_tasks.learning.measuring.drift import Speakers, choose_looked_at, choose_speakers, measure_drift
+from cdiscount_tasks.learning.measuring.drift_sentences import tell_same_catalogue
 from cdiscount_tasks.learning.pictures import properties
 from cdiscount_tasks.learning.pictures.properties import measure_pictures
 from cdiscount_tasks.stages.inputs import CatalogueSide
@@ -36,7 +37,7 @@ from cdiscount_tasks.vocabulary import TEST
 
 logger = logging.getLogger(__name__)
 
-VERSION = 2
+VERSION = 3
 
 SAME_LABELS = "the champion learnt from these very labels"
 NO_NEW_PRODUCT = "no product is new, and no product has new pictures"
@@ -192,9 +193,21 @@ def _nobody() -> Speakers:
     return Speakers(nothing.astype(bool), nothing, nothing, np.empty((0, len(measuring.PROPERTIES_COMPARED))), None)
 
 
-def _why_nothing(compared: pd.DataFrame, *, same_labels: bool) -> str | None:
-    if same_labels:
-        return SAME_LABELS
+def _why_nothing(now: CatalogueSide, champion: CatalogueSide, compared: pd.DataFrame) -> tuple[str | None, bool]:
+    """Return why there is nothing to measure, or None, and whether both samples are of one catalogue."""
+    samples, labels = (
+        [read_manifest(folder) for folder in folders]
+        for folders in ((champion.sample_dir, now.sample_dir), (champion.labels_dir, now.labels_dir))
+    )
+    if labels[0]["identity"] == labels[1]["identity"]:
+        return SAME_LABELS, True
+    if samples[0]["inputs"] == samples[1]["inputs"]:  # the index, whose key has every byte of the catalogue
+        before, after = zip(*([one["config"] for one in two] for two in (samples, labels)), strict=True)
+        return tell_same_catalogue((before[0], after[0]), (before[1], after[1])), True
+    return _why_not_compared(compared), False
+
+
+def _why_not_compared(compared: pd.DataFrame) -> str | None:
     if not compared["is_now"].any():
         return NO_NEW_PRODUCT
     return NOTHING_LEARNT if compared["is_now"].all() else None
@@ -203,9 +216,8 @@ def _why_nothing(compared: pd.DataFrame, *, same_labels: bool) -> str | None:
 def _measure(now: CatalogueSide, champion: CatalogueSide, no_features: str | None) -> tuple[Any, pd.DataFrame]:
     """Return drift.json and the rows of drift_pictures.parquet."""
     old, new = read_drift_labels(champion.labels_dir), read_drift_labels(now.labels_dir)
-    same_labels = read_manifest(champion.labels_dir)["identity"] == read_manifest(now.labels_dir)["identity"]
     compared, unseen, counts = _put_side_by_side(old, new)
-    reason = _why_nothing(compared, same_labels=same_labels)
+    reason, same_catalogue = _why_nothing(now, champion, compared)
     speakers, spoken = _nobody(), compared.iloc[:0]
     pictures = spoken.assign(image_number=0)
     if reason is None:
@@ -220,6 +232,8 @@ def _measure(now: CatalogueSide, champion: CatalogueSide, no_features: str | Non
     facts, shown = measure_drift(
         speakers, lists, moved, counts, answers=answers, reason=reason, no_features=no_features or "", seed=_SEED
     )
+    if same_catalogue:  # classes that the one sample lacks are listed, and alarm nobody
+        facts = {**facts, "alarms": [], "classes": [{**one, "alarm": False} for one in facts["classes"]]}
     rows = pictures.loc[[place for _, place, _ in shown], ["product_id", "image_number", "category_id"]]
     return facts, rows.assign(side=[side for side, _, _ in shown], score=[score for _, _, score in shown])
 

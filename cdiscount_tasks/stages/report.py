@@ -21,7 +21,7 @@ from cdiscount_tasks.artifacts.publish import Made
 from cdiscount_tasks.artifacts.recipe import Recipe, versions
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.index.profile_file import read_profile
-from cdiscount_tasks.learning.features.leak import unknown_price
+from cdiscount_tasks.labelling.near_duplicates import count_near_duplicates
 from cdiscount_tasks.learning.measuring import metrics as measuring
 from cdiscount_tasks.learning.measuring.calibration import Calibration
 from cdiscount_tasks.learning.measuring.choices import choose_shown
@@ -39,8 +39,9 @@ from cdiscount_tasks.reports.champion_figures import ChampionPast, show_champion
 from cdiscount_tasks.reports.drift import show_drift
 from cdiscount_tasks.reports.evidence import read_evidence, read_nearest, read_small_pictures
 from cdiscount_tasks.reports.judgement import read_judgement, show_judgement
+from cdiscount_tasks.reports.looks import hash_looks
 from cdiscount_tasks.reports.metrics import METRICS
-from cdiscount_tasks.reports.suspects import make_suspect_texts
+from cdiscount_tasks.reports.suspects import describe_audit, make_suspect_texts
 from cdiscount_tasks.settings.run import RunConfig
 from cdiscount_tasks.tables import parquet, schemas
 from cdiscount_tasks.tables.audit import AuditTables, read_audit
@@ -50,7 +51,7 @@ from cdiscount_tasks.vocabulary import CLASS_NAMES, TEST, VALIDATION
 
 logger = logging.getLogger(__name__)
 
-VERSION = 12
+VERSION = 13
 
 
 class ReportResult(TypedDict):
@@ -151,18 +152,16 @@ def _measure(inputs: _Inputs, split: str) -> dict[str, Any]:
     return {**measured, "image": measuring.measure_images(images)}
 
 
-def _describe_audit(audit: AuditTables | None, tested: pd.DataFrame, no_features: str) -> dict[str, Any]:
-    """Return what metrics.json says of the leak and the suspects."""
-    if audit is None:
-        return {"leak": {"reason": no_features, **unknown_price()}, "suspects": None}
-    found = {name: count for name, count in audit.counts.items() if name.startswith("num_")}
-    wrong = tested.loc[tested["predicted"] != tested["class_index"], "product_id"]
-    suspect = audit.suspects.loc[audit.suspects["is_suspect"], "product_id"]
-    found |= {"num_mistakes": len(wrong), "num_mistakes_suspect": int(wrong.isin(suspect).sum())}
-    return {"leak": audit.leak, "suspects": {"list": audit.key, **found, "reviews": audit.reviews}}
+def _near_train(dirs: Mapping[str, Path], inputs: _Inputs) -> dict[str, int]:
+    """Count the test products that look nearly like one of train, where not all of them are measured."""
+    near = inputs.certificate.get("near_duplicates")
+    if not near or near["mode"] == "group" or "num_left_out" not in inputs.manifests["evaluation"]["result"]:
+        return {}
+    looks = hash_looks(dirs, inputs.tested["product_id"])
+    return {"num_near_train": count_near_duplicates(*looks, near["mode"])["num_test_products"]} if looks else {}
 
 
-def _measure_all(inputs: _Inputs, config: RunConfig, no_features: str) -> dict[str, Any]:
+def _measure_all(dirs: Mapping[str, Path], inputs: _Inputs, config: RunConfig, no_features: str) -> dict[str, Any]:
     """Return what metrics.json holds."""
     test, validation = _measure(inputs, TEST), _measure(inputs, VALIDATION)
     for unit, ceiling in (("image", "value"), ("product", "product")):
@@ -171,13 +170,13 @@ def _measure_all(inputs: _Inputs, config: RunConfig, no_features: str) -> dict[s
             inputs.counts["ceiling"].get(ceiling), accuracy["n"], accuracy["num_groups"]
         )
     facts = ReportFacts(
-        test={**test, "fewest_to_judge": measuring.FEWEST_TO_JUDGE},
+        test={**test, "fewest_to_judge": measuring.FEWEST_TO_JUDGE, **_near_train(dirs, inputs)},
         validation=validation,
         classes=inputs.classes.to_dict("records"),
         certificate=inputs.certificate,
         counts=inputs.counts,
         model_input=inputs.model_input,
-        audited=_describe_audit(inputs.audit, inputs.tested, no_features),
+        audited=describe_audit(inputs.audit, inputs.tested, no_features),
         artifacts=inputs.names,
         manifests=inputs.manifests,
         config=config,
@@ -289,7 +288,7 @@ def write_report(
         raise DataError(f"{dirs['evaluation']}: holds no prediction for a test product; remove it and run again")
 
     def write(part_dir: Path) -> Made:
-        metrics = _measure_all(inputs, config, no_features)
+        metrics = _measure_all(dirs, inputs, config, no_features)
         write_json(part_dir / METRICS, metrics)
         write_classes(part_dir / "classes.csv", metrics)
         shutil.copyfile(dirs["evaluation"] / PREDICTIONS, part_dir / PREDICTIONS)

@@ -100,6 +100,27 @@ def test_a_sample_without_a_champion_has_a_history_of_what_was_declined(environm
     assert "tea has no champion: no model was promoted yet" in capsys.readouterr().out
 
 
+def test_a_sample_before_its_first_decision_has_no_history_yet_which_is_no_error(environment, monkeypatch, capsys):
+    samples = environment.data_dir / "yaml"
+    samples.mkdir(parents=True)
+    (samples / "tea.yaml").write_text("name: tea\n")
+    monkeypatch.setenv("CDISCOUNT_SAMPLES", str(samples))
+    monkeypatch.setenv("SAMPLE", "tea")
+    assert champion.main() == 0
+    assert capsys.readouterr().out.startswith("tea has no champion and no history yet")
+    monkeypatch.setenv("BACK_TO", "1")
+    with pytest.raises(ToolError, match="tea has no champion and no history yet: there is nothing to roll back to"):
+        champion.main()
+
+
+def test_a_model_that_nobody_answered_about_has_that_as_its_why(environment, monkeypatch, capsys):
+    monkeypatch.setenv("SAMPLE", "wine")
+    found = {"reason": "Nobody answered in time.", "answer": "Keep the champion", "who": "nobody"}
+    promotion.decline(make_candidate(environment, "four"), judged_as(), expected=2, environment=environment, **found)
+    assert champion.main() == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith("nobody  Nobody answered in time.")
+
+
 @pytest.mark.parametrize("name", ["", "win", "../wine"])
 def test_a_sample_without_a_registry_is_refused_with_those_that_have_one(environment, monkeypatch, name):
     monkeypatch.setenv("SAMPLE", name)

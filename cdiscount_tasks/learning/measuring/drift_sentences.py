@@ -7,6 +7,7 @@ from cdiscount_tasks.learning.measuring.class_drift import ClassChange
 from cdiscount_tasks.learning.measuring.intervals import Figure
 
 _MOST_NAMED = 3
+_MOST_DIFFERENCES = 6
 
 
 class Renamed(TypedDict):
@@ -98,6 +99,37 @@ def _tell_list(classes: Sequence[ClassChange], is_new: bool) -> list[str]:
     what = f"new, and the champion cannot answer with {them}" if is_new else "gone"
     noun = "A class is" if len(classes) == 1 else f"{len(classes)} classes are"
     return [f"{noun} {what}: {_listed(named, len(classes) - _MOST_NAMED)}."]
+
+
+def _setting(value: Any) -> str:
+    return "none" if value is None else str(value)
+
+
+def _differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """Name the settings that differ, such as `seed 0 -> 1`; of lists and groups of settings the name alone."""
+    told = []
+    for name in sorted({*before, *now}):
+        values = before.get(name), now.get(name)
+        if values[0] != values[1]:
+            is_plain = not any(isinstance(value, list | tuple | dict) for value in values)
+            told.append(f"{name} {_setting(values[0])} -> {_setting(values[1])}" if is_plain else name)
+    return _listed(told[:_MOST_DIFFERENCES], len(told) - _MOST_DIFFERENCES)
+
+
+def tell_same_catalogue(
+    draws: tuple[Mapping[str, Any], Mapping[str, Any]], labels: tuple[Mapping[str, Any], Mapping[str, Any]]
+) -> str:
+    """Say what differs where both samples are of one catalogue, which has not changed; without its stop.
+
+    Args:
+        draws: The settings of the draw, of the champion's sample and of this one.
+        labels: The settings of the labels of the two.
+    """
+    if differences := _differences(*draws):
+        drawn = f"this run's sample was drawn differently ({differences}): what differs is the draw"
+        return f"the catalogue is the same; {drawn}"
+    made = f"this run's labels were made differently ({_differences(*labels) or 'by other files'})"
+    return f"the catalogue is the same; {made}: what differs is the labels"
 
 
 def tell_alarms(

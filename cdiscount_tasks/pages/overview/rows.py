@@ -74,6 +74,7 @@ class FinishedReport:
         change: Against an earlier run of the sample; None: it is the first.
         cost: Of all its steps, in words; empty: no price was set.
         judged: What its judgement says of it and the champion of then, in words; empty: it was not judged.
+        decided: What became of its model after that, in words; empty: nothing was decided yet.
         champion: Since when and by which decision its model is the champion, in words; empty: it is not.
     """
 
@@ -98,6 +99,7 @@ class FinishedReport:
     change: Change | None = None
     cost: str = ""
     judged: str = ""
+    decided: str = ""
     champion: str = ""
 
     @property

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from cdiscount_tasks.learning.measuring.looks import interval_percent
 from cdiscount_tasks.pages.parts.words import VERDICTS, ClassName, count, percent, points
+from cdiscount_tasks.vocabulary import TEST
 
 _MOSTLY = 0.5
 """From this share of the wrong answers on, a cause is named as one that may explain most of them."""
@@ -16,6 +17,9 @@ suspects, and 6 of 100 that are listed are wrong (docs/measurements.md)."""
 _FEWEST_OF_A_PATTERN = 5
 """Fewer products than this, confused in the same way, may be chance."""
 _MOST_NAMED = 3
+
+STILL_TO_AGREE = " (a person had still to agree when this report was written)"
+"""Of a promotion that needs a person's consent: the answer comes after the report, which is sealed."""
 
 
 class Answer(NamedTuple):
@@ -51,16 +55,46 @@ def _careless(leak: Mapping[str, Any]) -> str:
     )
 
 
-def _lookalikes(certificate: Mapping[str, Any]) -> str:
+def _num_left_out(metrics: Mapping[str, Any]) -> int:
+    """Return how many test products no accuracy counts, since the champion that the training began with knew them."""
+    if not metrics["model"].get("num_left_out"):
+        return 0
+    num_all: int = metrics["split_certificate"]["num_products"][TEST]
+    return num_all - int(metrics["test"]["product"]["accuracy"]["n"])
+
+
+def _left_out(metrics: Mapping[str, Any]) -> str:
+    """Say how many test products are left out, and why."""
+    num_left_out, num_tested = _num_left_out(metrics), metrics["test"]["product"]["accuracy"]["n"]
+    if num_left_out == 0:
+        return ""
+    are = "is" if num_left_out == 1 else "are"
+    them = "it" if num_left_out == 1 else "them"
+    return (
+        f"{num_left_out:,} of {count(num_left_out + num_tested, 'test product')} {are} left out: the champion that the "
+        f"training began with knew {them}. "
+    )
+
+
+def _lookalikes(metrics: Mapping[str, Any]) -> str:
     """Say how many test products look nearly like one of train: the split lets these in, where the YAML lets it."""
-    near = certificate.get("near_duplicates")
+    near = metrics["split_certificate"].get("near_duplicates")
     if not near or near["mode"] == "group" or not near["num_test_products"]:
         return ""
-    share, num = near["share_of_test_products"], near["num_test_products"]
-    return (
-        f"{count(num, 'test product looks', 'test products look')} nearly like one of train ({percent(share)}): if "
-        "these are the same photos, the test is easier than it seems (see the label page). "
-    )
+    num, num_left_out = near["num_test_products"], _num_left_out(metrics)
+    look = f"{count(num, 'test product looks', 'test products look')} nearly like one of train"
+    easier = "if these are the same photos, the test is easier than it seems (see the label page). "
+    if not num_left_out:
+        return f"{look} ({percent(near['share_of_test_products'])}): {easier}"
+    remaining = metrics["test"].get("num_near_train")
+    num_tested = metrics["test"]["product"]["accuracy"]["n"]
+    if remaining == 0:
+        return f"None of the {num_tested:,} that remain looks nearly like one of train. "
+    if remaining is not None:
+        looks = "looks" if remaining == 1 else "look"
+        return f"Of the {num_tested:,} that remain, {remaining:,} {looks} nearly like one of train: {easier}"
+    least, most = max(0, num - num_left_out), min(num, num_tested)
+    return f"{look}, of which at least {least:,} and at most {most:,} remain: {easier}"
 
 
 def trust(metrics: Mapping[str, Any]) -> Answer:
@@ -81,27 +115,46 @@ def trust(metrics: Mapping[str, Any]) -> Answer:
         "trust", question, True, "Yes, for products like these",
         f"No test picture was used in training. The accuracy on products like these is very likely between "
         f"{percent(accuracy['low'])} and {percent(accuracy['high'])}.",
-        f"{_lookalikes(certificate)}{_careless(metrics['leak'])} The interval covers the choice of test products, not "
+        f"{_left_out(metrics)}{_lookalikes(metrics)}"
+        f"{_careless(metrics['leak'])} The interval covers the choice of test products, not "
         "retraining: how far another seed moves the accuracy is not measured.",
     )  # fmt: skip
 
 
-def _against_champion(judged: Mapping[str, Any] | None) -> str:
+def _then(judged: Mapping[str, Any], *, needs_consent: bool) -> str:
+    """Say what follows from a judgement, as far as it was known when the report was written."""
+    has_champion = judged["champion"] is not None
+    if judged["promotes"]:
+        takes = "by this verdict it takes the champion's place" if has_champion else "this model is to be the first"
+        return f"{takes}{STILL_TO_AGREE if needs_consent else ''}"
+    stays = "the champion stays" if has_champion else "there is still none"
+    if judged["blocked"] and judged["evidence"]:
+        blocks = "a gate blocks" if len(judged["blocked"]) == 1 else "gates block"
+        return f"{blocks} this model{': ' if has_champion else ', so '}{stays}"
+    return f"by this verdict {stays}"
+
+
+def _against_champion(judged: Mapping[str, Any] | None, *, needs_consent: bool) -> str:
     """Say in a sentence what the judgement says."""
     if judged is None:
-        return "No model was accepted before: there was no champion to compare it with."
+        return "There was no champion to compare it with."
     if judged["verdict"] == "not_comparable":
         return f"{VERDICTS['not_comparable']}: {judged['reasons'][-1]}"
+    then = _then(judged, needs_consent=needs_consent)
     if judged["champion"] is None:
-        then = "by this verdict it is the first" if judged["promotes"] else "by this verdict it is not the first"
-        return f"No model was accepted before: {then}{', for a gate blocks it' if judged['blocked'] else ''}."
-    then = "it takes the champion's place" if judged["promotes"] else "the champion stays"
+        return f"There was no champion: {then}."
     if not judged["comparisons"]:
-        return f"{VERDICTS[judged['verdict']]}: by this verdict {then}."
+        return f"{VERDICTS[judged['verdict']]}: {then}."
     first = judged["comparisons"][0]
     found = points({"value": first["test"]["value"], "low": first["low"], "high": first["high"]})
     look = f"look {first['look']} at these test products, {interval_percent(first['level'])} interval"
-    return f"{VERDICTS[judged['verdict']]}: {found}, {look}; by this verdict {then}."
+    return f"{VERDICTS[judged['verdict']]}: {found}, {look}; {then}."
+
+
+def _needs_consent(metrics: Mapping[str, Any]) -> bool:
+    """Tell whether the sample's YAML wants a person to agree to a promotion; reports of older versions do not say."""
+    sample = (metrics.get("lineage", {}).get("config") or {}).get("sample") or {}
+    return (sample.get("promotion") or {}).get("approval") == "required"
 
 
 def better(metrics: Mapping[str, Any], names: list[ClassName]) -> Answer:
@@ -109,7 +162,7 @@ def better(metrics: Mapping[str, Any], names: list[ClassName]) -> Answer:
     accuracy, baseline = metrics["test"]["product"]["accuracy"], metrics["test"]["baseline"]
     majority = baseline["majority"]["value"]
     question = "Is it better than guessing?"
-    champion = _against_champion(metrics["champion"])
+    champion = _against_champion(metrics["champion"], needs_consent=_needs_consent(metrics))
     if majority is None or accuracy["low"] is None:
         return Answer("better", question, None, "Too few products to say", "No interval can be given.", champion)
     if metrics["verdict"]["above_baseline"]:

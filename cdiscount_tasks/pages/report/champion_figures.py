@@ -30,6 +30,15 @@ class AskedAgain(NamedTuple):
     added: Figure | None
 
 
+class Declined(NamedTuple):
+    """A model that did not take the champion's place: when (ISO 8601, UTC), of which run, its report, and why."""
+
+    at: str
+    run_id: str
+    report: str
+    why: str
+
+
 def _draw(asked: Sequence[AskedAgain]) -> Sparkline | None:
     points = [
         Point(one.accuracy["value"], one.accuracy["low"], one.accuracy["high"], preset="", day=one.at[:10])
@@ -47,20 +56,23 @@ def _draw(asked: Sequence[AskedAgain]) -> Sparkline | None:
     return drawn._replace(alt=alt)
 
 
-def render_champion_figures(asked: Sequence[AskedAgain], num_missing: int) -> Markup:
+def render_champion_figures(asked: Sequence[AskedAgain], num_missing: int, declined: Sequence[Declined] = ()) -> Markup:
     """Make the part of the section `#champion`; empty where the champion was asked no second time.
 
     Args:
         asked: Its own report first, then the judgements in their order.
         num_missing: Of the judgements that are no longer on disk.
+        declined: Those that were not promoted against it, in their order.
     """
-    if num_missing == 0 and all(one.run_id is None for one in asked):
+    if num_missing == 0 and not declined and all(one.run_id is None for one in asked):
         return Markup()
     page = render_page(
         "report/champion_figures.html",
         asked=asked[-MOST_ROWS:],
         num_asked=len(asked),
         num_missing=num_missing,
+        declined=declined[-MOST_ROWS:],
+        num_declined=len(declined),
         spark=_draw(asked),
     )
     return Markup(page)

@@ -12,7 +12,7 @@ from cdiscount_tasks.learning.measuring.looks import interval_percent
 from cdiscount_tasks.pages.parts import words
 from cdiscount_tasks.pages.parts.figures import heat, learning_curves
 from cdiscount_tasks.pages.parts.templating import render_page
-from cdiscount_tasks.pages.report.answers import answers
+from cdiscount_tasks.pages.report.answers import STILL_TO_AGREE, answers
 from cdiscount_tasks.pages.report.cases import Galleries
 from cdiscount_tasks.pages.report.class_table import choose_classes, worst_first
 from cdiscount_tasks.pages.report.confidence_figures import draw_confidence
@@ -99,6 +99,7 @@ def render_report(
         drift=drift,
         champion_figures=champion_figures or "",
         verdict_words=words.VERDICTS,
+        still_to_agree=STILL_TO_AGREE,
         interval_percent=interval_percent,
         answers=answers(metrics, names),
         steps=next_steps(metrics, names),

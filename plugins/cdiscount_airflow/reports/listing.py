@@ -21,6 +21,7 @@ from cdiscount_airflow.reports.owners import (
 from cdiscount_tasks.pages.overview.page import SampleRuns, newest_first, runs_by_sample
 from cdiscount_tasks.pages.overview.rows import FinishedPage, FinishedReport
 from cdiscount_tasks.reports.changes import with_changes
+from cdiscount_tasks.reports.decided import with_decisions
 from cdiscount_tasks.reports.disk import disk_warning
 from cdiscount_tasks.reports.folders import (
     Report,
@@ -101,7 +102,7 @@ def _reports(reports_dir: Path, wanted: MayRead) -> list[Report]:
         for folder, written in report_folders(reports_dir)
         if wanted(sample_dag_of(folder.parent.name)) and folder_of(reports_dir, folder.parent.name, folder.name)
     ]
-    return with_changes(reports_dir, oldest_first(reports))
+    return with_decisions(reports_dir, with_changes(reports_dir, oldest_first(reports)))
 
 
 def _pages(reports_dir: Path, pages: Sequence[FinishedPage], may_read: MayRead) -> list[FinishedPage]:

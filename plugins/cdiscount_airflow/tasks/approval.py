@@ -13,7 +13,8 @@ from cdiscount_airflow.tasks.stage_task import guard
 
 logger = logging.getLogger(__name__)
 
-PROMOTE, KEEP = "Promote", "Keep the champion"
+PROMOTE, KEEP, DECLINE = "Promote", "Keep the champion", "Do not promote"
+"""What can be answered: KEEP where there is a champion, DECLINE where there is none yet."""
 
 PAGE = """
 Ask a person whether the model may become the champion, where the sample's YAML says `approval: required` and the
@@ -38,7 +39,7 @@ class AskApprover(HITLOperator):
     def __init__(self, *, sample_name: str, **kwargs: Any) -> None:
         super().__init__(
             subject="Is this model to become the champion?",
-            options=[PROMOTE, KEEP],
+            options=[PROMOTE, KEEP, DECLINE],  # whichever was offered is taken; `execute` offers two
             defaults=KEEP,
             # Else the operator would wait for as long as a task may run; `execute` says how long, by the run's config.
             response_timeout=timedelta(days=365),
@@ -75,6 +76,8 @@ class AskApprover(HITLOperator):
         question = approval.question_of(
             run, lambda name: f"{prefix}/{question_picture(self.sample_name, run.run_dir.name, name)}"
         )
+        no = KEEP if approval.has_champion(run) else DECLINE
+        self.options, self.defaults = [PROMOTE, no], [no]
         self.subject = question.subject
         self.body = f"{question.body}\n\n[The report]({prefix}/{run_tab(dag_id, run_id)})"
         approvers = run.config.sample.promotion.approvers

@@ -6,7 +6,12 @@ from cdiscount_tasks.artifacts.json_files import write_json
 from cdiscount_tasks.learning.measuring.intervals import figure_of, known_exactly
 from cdiscount_tasks.pages.report import champion_figures as page
 from cdiscount_tasks.reports import champion_figures
-from cdiscount_tasks.reports.champion_figures import ChampionPast, PastJudgement, show_champion_figures
+from cdiscount_tasks.reports.champion_figures import (
+    ChampionPast,
+    PastJudgement,
+    PastRefusal,
+    show_champion_figures,
+)
 from tests.material.judged_models import make_products, write_judged, wrong_in
 
 OWN = make_products()
@@ -51,7 +56,7 @@ def rewrite(judgement, **facts):
 
 def test_the_own_report_comes_first_and_then_each_judgement(past, shown):
     assert "run 3" in show_champion_figures(past)
-    ((asked, num_missing),) = shown
+    ((asked, num_missing, _),) = shown
     assert [one.run_id for one in asked] == [None, "run 2", "run 3"] and num_missing == 0
     assert [(one.accuracy["n"], one.accuracy["value"]) for one in asked] == [(100, 0.8), (100, 0.8), (150, 0.7)]
     assert (asked[2].added["n"], asked[2].added["value"]) == (50, 0.5)
@@ -78,7 +83,7 @@ def test_an_older_version_s_judgement_has_the_figure_of_its_look_alone(past, sho
     rewrite(past.judgements[0], accuracy={"champion": figure(0.75, 90), "challenger": figure(0.9, 90)})
     rewrite(past.judgements[1], accuracy=None)
     show_champion_figures(past)
-    ((asked, num_missing),) = shown
+    ((asked, num_missing, _),) = shown
     assert [(one.run_id, one.accuracy["n"], one.added) for one in asked[1:]] == [("run 2", 90, None)]
     assert num_missing == 0
 
@@ -98,3 +103,9 @@ def test_without_its_own_answers_the_line_begins_at_the_first_judgement(past, sh
 def test_a_run_that_was_judged_against_no_champion_has_no_such_part(past):
     assert show_champion_figures(None) == ""
     assert show_champion_figures(past._replace(judgements=())) == ""
+
+
+def test_what_was_not_promoted_since_is_shown_with_why(past):
+    refused = PastRefusal("2026-03-01T02:03:04+00:00", "run 2", "wine/run-2", "ann answered: Keep the champion.")
+    shown = show_champion_figures(past._replace(declined=(refused,)))
+    assert "Not promoted since" in shown and "ann answered: Keep the champion." in shown

@@ -65,6 +65,18 @@ def test_a_better_model_is_told_with_its_difference_interval_level_and_look(bett
     assert "on those of its own report it was 60.0 %" in text
 
 
+def test_which_gain_could_be_seen_is_a_sentence_and_no_column_that_a_narrow_page_hides(better):
+    one, text = better.metrics["champion"]["comparisons"][0], better.section.text
+    assert f"a gain of {100 * one['smallest_gain']:+.1f} points is seen in 4 of 5 looks" in text
+    seen = [
+        f"+{gain} is seen with {groups:,} group"
+        for gain, groups in zip((1, 2, 5), one["groups_needed"].values(), strict=True)
+    ]
+    assert all(words in text for words in seen)
+    (table,) = re.findall(r"<thead>.*?McNemar p.*?</thead>", better.html, flags=re.DOTALL)
+    assert table.count("<th ") == 9
+
+
 def test_the_products_that_one_model_alone_has_right_are_shown_with_what_the_other_says(better):
     number = better.metrics["champion"]["only_challenger"]
     assert f"This model alone is right: {number} products" in better.section.text
@@ -158,9 +170,11 @@ def test_the_first_model_is_told_without_a_champion(inputs, tmp_path):
     found = show(judged_inputs(inputs, tmp_path, None, look=None, config=asks), tmp_path)
     text = found.section.text
     assert "The first model that is better than always answering the largest class. When this run was" in text
-    assert "judged, there was no champion. By this verdict this model becomes the champion, if a person agrees." in text
+    assert (
+        "judged, there was no champion. By this verdict this model becomes the champion (a person had still to" in text
+    )
     assert "Champions so far" not in text and "it stays" not in text
-    assert "by this verdict it is the first" in found.page.text
+    assert "There was no champion: this model is to be the first (a person had still to agree when" in found.page.text
     assert found.section.all("table") == []
 
 
@@ -169,8 +183,8 @@ def test_a_first_model_that_a_gate_blocks_is_not_to_become_the_champion(inputs, 
     found = show(judged_inputs(inputs, tmp_path, None, look=None, config=config), tmp_path)
     assert "Gates block it." in found.section.text
     assert "Blocked: Macro F1 on test:" in found.section.text
-    assert "by this verdict it is not the first, for a gate blocks it." in found.page.text
-    assert "by this verdict it is the first" not in found.page.text
+    assert "There was no champion: a gate blocks this model, so there is still none." in found.page.text
+    assert "is to be the first" not in found.page.text
 
 
 def test_without_evidence_on_validation_no_figure_of_test_is_shown(inputs, strong, tmp_path):
@@ -198,7 +212,7 @@ def test_a_champion_that_cannot_be_used_is_not_said_to_be_missing(inputs, tmp_pa
     found = show(judged_inputs(inputs, tmp_path, None, look=None, reasons=(reason,)), tmp_path)
     assert reason in found.section.text
     assert "there was no champion" not in found.page.text
-    assert "No model was accepted before" not in found.page.text
+    assert "There was no champion" not in found.page.text
 
 
 def test_names_that_try_to_break_out_of_the_page_stay_text(tmp_path):

@@ -13,7 +13,7 @@ from tests.material.judged_models import make_products, write_evaluation, wrong_
 from tests.material.judged_pictures import add_pictures
 from tests.material.judged_runs import SAMPLE, judge, judge_and_decide, judged_run
 
-FIRST = "**The first model that is better than always answering the largest class** (against no champion yet)."
+FIRST = "**The first model that is better than always answering the largest class** (there is no champion yet)."
 ASKS = {"approval": "required", "approvers": ["ann"]}
 
 

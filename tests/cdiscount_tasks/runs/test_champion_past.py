@@ -4,6 +4,8 @@ from cdiscount_tasks.runs import promotion, registry
 from cdiscount_tasks.runs.champion_past import champion_past
 from tests.material.judged_runs import SAMPLE, judge, judge_and_decide, judged_run
 
+NOT = "not_promoted"
+
 
 def runs_in_past_of(run):
     return [one.run_id for one in champion_past(run, run.folders()).judgements]
@@ -31,6 +33,10 @@ def test_every_judgement_against_the_same_champion_counts_up_to_the_run_s_own(no
     assert found.since == first.at
     assert found.evaluation_dir == third.environment.work_dir / first.candidate.evaluation
     assert all((one.folder / "judgement.json").exists() for one in found.judgements)
+    assert [one.run_id for one in found.declined] == ["second", "worse"]
+    refused = [one for one in registry.history(SAMPLE, third.environment) if getattr(one, "outcome", "") == NOT]
+    assert [one.why for one in found.declined] == [one.reason for one in refused]
+    assert champion_past(second, second.folders()).declined == ()
 
 
 def test_a_new_champion_begins_anew_and_one_that_came_back_has_its_own_past(no_network):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from cdiscount_tasks.errors import ConfigError
-from cdiscount_tasks.reports.folders import CHAMPION_NOTE, report_folders
+from cdiscount_tasks.reports.folders import CHAMPION_NOTE, DECISIONS_NOTE, report_folders
 from cdiscount_tasks.reports.overview import write_reports_index
 from cdiscount_tasks.runs import approval, deciding, mirror, promotion, registry, replay
 from cdiscount_tasks.runs.decisions import ChampionMovedError
@@ -107,7 +107,7 @@ def test_a_gate_blocks_with_its_sentence(first, no_network):
     no_network.write(promotion={"gates": {"least_macro_f1": 0.95}})
     found = judge_and_decide(judged_run("second", 0.1))
     assert (found.outcome, found.judged.verdict) == ("not_promoted", "better")
-    assert found.reason == "Macro F1 on test: 0.9, at least 0.95."
+    assert found.reason == "A gate blocks it: Macro F1 on test: 0.9, at least 0.95."
     assert not found.judged.gates["least_macro_f1"]["passes"]
 
 
@@ -139,12 +139,19 @@ def test_a_person_who_agrees_promotes_and_is_written_down(asked):
     assert deciding.told(found) == "decision 3: this model is the champion now (ann: Promote)"
 
 
-@pytest.mark.parametrize(("who", "written"), [("bob", "bob"), ("", "nobody")])
-def test_a_no_and_a_time_that_ran_out_keep_the_champion(asked, who, written):
+@pytest.mark.parametrize(
+    ("who", "written", "reason", "by"),
+    [
+        ("bob", "bob", "bob answered: Keep the champion.", "(bob: Keep the champion)"),
+        ("", "nobody", "Nobody answered in time.", "(Nobody answered in time)"),
+    ],
+)
+def test_a_no_and_a_time_that_ran_out_keep_the_champion(asked, who, written, reason, by):
     approval.note_answer(asked, approved=False, who=who, answer="Keep the champion", at="now")
     found = deciding.decide(asked)
     assert (found.outcome, found.who, found.answer) == ("not_promoted", written, "Keep the champion")
-    assert found.judged.verdict == "better"
+    assert (found.judged.verdict, found.reason) == ("better", reason)  # not the verdict's, which speaks for the model
+    assert deciding.told(found).endswith(by)
 
 
 def test_a_run_about_which_nobody_was_asked_is_not_promoted(asked):
@@ -198,6 +205,17 @@ def test_the_champion_is_noted_beside_the_reports_and_marked_in_their_index(firs
     assert f"since {found.at[:16].replace('T', ' ')}, decision {found.number}" in page
 
 
+def test_what_became_of_each_run_is_noted_beside_the_reports_and_shown_in_their_index(first, no_network):
+    no_network.write(promotion={"gates": {"least_macro_f1": 0.95}})
+    run = judged_run("second", 0.1)
+    write_finished(run.environment.reports_dir, run.report_dir.name, sample=SAMPLE)
+    found = judge_and_decide(run)
+    page = (run.environment.reports_dir / "index.html").read_text("utf-8")
+    assert f"not promoted: a gate blocks it (decision {found.number})" in page
+    note = json.loads((run.environment.reports_dir / SAMPLE / DECISIONS_NOTE).read_text("utf-8"))
+    assert [one["outcome"] for one in note.values()] == ["promoted", "not promoted: a gate blocks it"]
+
+
 CANNOT = {"verdict": "not_comparable", "promotes": False}
 
 
@@ -223,7 +241,7 @@ def test_a_roll_back_moves_the_mark(first):
     run = judged_run("second", 0.1)
     judge_and_decide(run)
     back = promotion.roll_back(SAMPLE, 1, who="ann")
-    deciding.note_champion(SAMPLE, run.environment)
+    deciding.note_decisions(SAMPLE, run.environment)
     assert (note_of(run)["run_id"], note_of(run)["decision"]) == ("first", back.number)
 
 
@@ -237,7 +255,7 @@ def test_a_roll_back_forbids_nothing_the_model_may_become_the_champion_again_on_
 def test_without_a_champion_nothing_is_noted(no_network):
     run = judged_run("useless", 0.7)
     assert judge_and_decide(run).outcome == "not_promoted"
-    deciding.note_champion(SAMPLE, run.environment)
+    deciding.note_decisions(SAMPLE, run.environment)
     assert not (run.environment.reports_dir / SAMPLE / CHAMPION_NOTE).exists()
 
 

@@ -53,13 +53,13 @@ def products(ids, change=lambda jpeg: jpeg, renamed=None):
 def make_side(tmp_path_factory):
     """Return what makes the artifacts of a catalogue of some products."""
 
-    def make(rows):
+    def make(rows, **draw):
         folder, catalogue = tmp_path_factory.mktemp("side"), TinyCatalogue()
         for row in rows:
             catalogue.add(*row)
         path = catalogue.write(folder / "catalogue.bson")
         index_dir = Path(index_catalogue(path, folder / "index")["path"])
-        sample_dir = Path(draw_sample(index_dir, path, folder, DrawConfig(categories=None))["path"])
+        sample_dir = Path(draw_sample(index_dir, path, folder, DrawConfig(**{"categories": None, **draw}))["path"])
         labels = fix_labels(index_dir, sample_dir, LabelFiles(), folder, LabelConfig(categories=None))
         labels_dir = Path(labels["path"])
         return CatalogueSide(sample_dir, labels_dir, Path(describe_pictures(sample_dir, labels_dir, folder)["path"]))
@@ -141,6 +141,22 @@ def test_of_fewer_products_nothing_is_measured(make_side, champion, tmp_path):
     facts = facts_of(make_side(products(OLD)[:100]), champion, tmp_path)
     assert (facts["reason"], facts["alarms"]) == (NO_NEW_PRODUCT, [])
     assert facts["counts"]["num_gone_products"] == len(OLD) - 100
+
+
+def test_another_draw_from_the_same_catalogue_is_no_drift(make_side, champion, tmp_path):
+    redrawn = make_side(products(OLD), max_products_per_category=25, seed=1)
+    for sides in ((redrawn, champion), (champion, redrawn)):  # the other way round, 45 products are new
+        result = find_drift(*sides, tmp_path)
+        facts = read_drift(Path(result["path"])).facts
+        assert facts["reason"].startswith("the catalogue is the same; this run's sample was drawn differently (max_")
+        assert (result["num_alarms"], facts["alarms"], facts["told_apart"]["auc"]["value"]) == (0, [], None)
+
+
+def test_a_class_that_only_the_other_draw_has_alarms_nobody(make_side, champion, tmp_path):
+    redrawn = make_side(products(OLD), categories=[RED, GREEN])
+    facts = facts_of(champion, redrawn, tmp_path)
+    assert facts["alarms"] == [] and not any(one["alarm"] for one in facts["classes"])
+    assert [one["category_id"] for one in facts["classes"] if one["change"] == "new"] == [BLUE]
 
 
 def test_a_renamed_class_is_found_by_its_products(make_side, champion, tmp_path):

@@ -170,7 +170,7 @@ def test_the_model_card_begins_with_the_head_of_the_hub_and_its_figures(report):
 def test_the_page_says_what_intervals_do_not_cover_and_that_pictures_are_drawn(page):
     assert "The interval covers the choice of test products, not retraining" in page.text
     assert DRAWN_WARNING in page.text
-    assert "there was no champion to compare it with" in page.text
+    assert "There was no champion to compare it with" in page.text
 
 
 def test_the_predictions_are_a_copy_of_the_evaluations(inputs, report):

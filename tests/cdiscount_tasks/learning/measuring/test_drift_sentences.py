@@ -1,7 +1,7 @@
 import pytest
 
 from cdiscount_tasks.learning.measuring.drift import PROPERTIES_COMPARED
-from cdiscount_tasks.learning.measuring.drift_sentences import property_value, tell_alarms
+from cdiscount_tasks.learning.measuring.drift_sentences import property_value, tell_alarms, tell_same_catalogue
 
 FIGURE = {"value": 0.2, "low": 0.1, "high": 0.3, "n": 90, "num_groups": 90}
 
@@ -87,3 +87,21 @@ def test_the_classifier_is_told_with_its_interval():
 
 def test_nothing_is_told_where_nothing_changed():
     assert told(classes=[a_class(1, alarm=False)], properties=[a_property("aspect", 1, 2, 0.3, alarm=False)]) == []
+
+
+@pytest.mark.parametrize(
+    ("draws", "labels", "words"),
+    [
+        (({"seed": 0, "max_products_per_category": 400, "categories": [1]},
+          {"seed": 1, "max_products_per_category": None, "categories": [1]}), ({"seed": 0}, {"seed": 1}),
+         "this run's sample was drawn differently (max_products_per_category 400 -> none; seed 0 -> 1): what differs "
+         "is the draw"),
+        (({"categories": [1]}, {"categories": [1, 2]}), ({}, {}), "drawn differently (categories): what differs"),
+        (({}, {}), ({"conflicts": "keep"}, {"conflicts": "drop_image"}),
+         "this run's labels were made differently (conflicts keep -> drop_image): what differs is the labels"),
+        (({}, {}), ({}, {}), "this run's labels were made differently (by other files): what differs is the labels"),
+    ],
+)  # fmt: skip
+def test_of_the_same_catalogue_it_is_said_what_differs(draws, labels, words):
+    said = tell_same_catalogue(draws, labels)
+    assert said.startswith("the catalogue is the same; ") and words in said

@@ -139,34 +139,64 @@ def test_single_mistakes_are_no_pattern_and_pairs_that_are_confused_as_often_are
     assert answered("fails").short == "RED taken for WHITE"
 
 
+def test_what_the_champion_knew_is_said_to_be_left_out_and_lookalikes_are_those_that_remain():
+    near = {"mode": "report", "num_test_products": 11, "share_of_test_products": 0.159}
+    certificate = {**GOOD["split_certificate"], "num_products": {"test": 69}, "near_duplicates": near}
+    accuracy = {**FIGURE, "n": 18}
+    known = {"num_classes_predicted": 2, "num_left_out": 80}  # of validation and test
+    changes = {"split_certificate": certificate, "test__product__accuracy": accuracy, "model": known}
+    said = answered("trust", **changes, test__num_near_train=3).more
+    assert said.startswith(
+        "51 of 69 test products are left out: the champion that the training began with knew them. Of the 18 that "
+        "remain, 3 look nearly like one of train: if these are"
+    )
+    none = answered("trust", **changes, test__num_near_train=0).more
+    assert "None of the 18 that remain looks nearly like one of train." in none
+    said = answered("trust", **changes).more
+    assert "11 test products look nearly like one of train, of which at least 0 and at most 11 remain" in said
+    whole = {**changes, "test__product__accuracy": {**FIGURE, "n": 69}}  # all that it knew were of validation
+    assert answered("trust", **whole).more.startswith("11 test products look nearly like one of train (15.9 %)")
+
+
 COMPARED = {
-    "verdict": "better", "promotes": True, "blocked": [], "reasons": ["Look 3."], "champion": {"run_id": "then"},
+    "verdict": "better", "promotes": True, "evidence": True, "blocked": [], "reasons": ["Look 3."],
+    "champion": {"run_id": "then"},
     "comparisons": [{"look": 3, "level": 0.00338, "low": 0.004, "high": 0.038, "test": {"value": 0.021}}],
 }  # fmt: skip
+
+
+def test_a_promotion_that_needs_consent_is_worded_as_the_state_when_the_report_was_written():
+    asks = {"config": {"sample": {"promotion": {"approval": "required"}}}}
+    said = " (a person had still to agree when this report was written)."
+    first = {**COMPARED, "verdict": "first", "champion": None}
+    assert f"to be the first{said}" in answered("better", champion=first, lineage=asks).more
+    assert f"takes the champion's place{said}" in answered("better", champion=COMPARED, lineage=asks).more
+    declined = {**COMPARED, "promotes": False, "evidence": False}
+    assert said not in answered("better", champion=declined, lineage=asks).more
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        (None, "No model was accepted before: there was no champion to compare it with."),
+        (None, "There was no champion to compare it with."),
         ({}, "Better than the champion: +2.1 points (+0.4 to +3.8), look 3 at these test products, 99.32 % inter"),
         (
             {"promotes": False, "blocked": ["Macro F1."]},
-            "look 3 at these test products, 99.32 % interval; by this verdict the champion stays.",
+            "look 3 at these test products, 99.32 % interval; a gate blocks this model: the champion stays.",
         ),
         (
-            {"verdict": "no_evidence", "promotes": False, "comparisons": []},
+            {"verdict": "no_evidence", "promotes": False, "evidence": False, "comparisons": [], "blocked": ["F1."]},
             "the champion: by this verdict the champion stays.",
         ),
         ({"verdict": "worse", "promotes": False}, "Worse than the champion: +2.1 points"),
-        ({"verdict": "first", "champion": None}, "No model was accepted before: by this verdict it is the first."),
+        ({"verdict": "first", "champion": None}, "There was no champion: this model is to be the first."),
         (
             {"verdict": "first", "champion": None, "promotes": False, "blocked": ["Macro F1."]},
-            "No model was accepted before: by this verdict it is not the first, for a gate blocks it.",
+            "There was no champion: a gate blocks this model, so there is still none.",
         ),
         (
             {"verdict": "no_evidence", "champion": None, "promotes": False, "comparisons": []},
-            "No model was accepted before: by this verdict it is not the first.",
+            "There was no champion: by this verdict there is still none.",
         ),
         (
             {"verdict": "not_comparable", "champion": None, "promotes": False, "reasons": ["It is damaged."]},

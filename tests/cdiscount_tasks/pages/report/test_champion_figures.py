@@ -3,7 +3,7 @@
 import pytest
 
 from cdiscount_tasks.learning.measuring.intervals import figure_of, known_exactly
-from cdiscount_tasks.pages.report.champion_figures import AskedAgain, render_champion_figures
+from cdiscount_tasks.pages.report.champion_figures import AskedAgain, Declined, render_champion_figures
 from tests.material.html_page import Page
 
 
@@ -63,3 +63,15 @@ def test_a_run_id_is_no_html():
 def test_a_champion_that_was_asked_once_has_no_such_part():
     assert render_champion_figures([asked(0, 0.73)], 0) == ""
     assert render_champion_figures([], 0) == ""
+
+
+def test_models_that_were_not_promoted_are_listed_with_why_the_newest_first():
+    declined = [
+        Declined(f"2026-02-0{day}T03:04:05", f"<b>{day}</b>", f"wine/run-{day}", f"why {day}.") for day in (1, 2)
+    ]
+    page = Page(str(render_champion_figures([asked(0, 0.73)], 0, declined)))
+    assert page.text.index("2026-02-02 03:04") < page.text.index("2026-02-01 03:04") < page.text.index("why 1.")
+    assert [one["href"] for one in page.all("a")] == ["../../wine/run-2/report.html", "../../wine/run-1/report.html"]
+    assert "<b>1</b>" in page.text  # as text
+    many = Page(str(render_champion_figures([], 0, declined * 10)))
+    assert "The newest 12 of 20." in many.text and many.text.count("why 2.") == 6

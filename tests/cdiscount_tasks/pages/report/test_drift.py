@@ -99,8 +99,9 @@ def test_without_drift_the_page_says_so():
 
 def test_the_products_are_counted():
     text = page_of(drift_of()[0]).text
-    assert "The champion learnt from 300 products. The catalogue has 450 products now: 290 are the same" in text
-    assert "150 are new, 10 have new pictures, 4 have a different category; 1 is gone." in text
+    assert "sample had 301 products, 300 of them to learn and validate. Today" in text
+    assert "s has 450: 290 are the same" in text
+    assert "150 are new, 10 have new pictures, 4 have a different category; 1 is not in it any more." in text
     assert "150 groups against 200" in text
 
 

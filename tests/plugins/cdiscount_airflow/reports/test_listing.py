@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from cdiscount_tasks.reports.folders import SKIP_NOTE
+from cdiscount_tasks.reports.folders import CHAMPION_NOTE, DECISIONS_NOTE, SKIP_NOTE
 from cdiscount_tasks.reports.overview import write_reports_index
 from cdiscount_tasks.runs.comparison import comparison_folder
 from cdiscount_tasks.runs.folders import run_folder
@@ -40,6 +40,19 @@ def test_the_list_says_of_a_change_what_the_file_says(client, reports_dir):
     cells = [re.search(f'<td class="change">{re.escape(told)}.*?</td>', page)[0] for page in (shown, written)]
     assert cells[0] == cells[1]
     assert "better" in cells[0] and "the same 200 test products" in cells[0]
+
+
+def test_a_decision_is_listed_though_the_report_was_read_before_it(client, reports_dir):
+    folder = write_finished(reports_dir, "a", "tea", title="Tea")
+    assert "refused by ann" not in client("admin").get(f"{PREFIX}/").text
+    for name, note in (
+        (DECISIONS_NOTE, {"a": {"decision": 7, "outcome": "not promoted: refused by ann"}}),
+        (CHAMPION_NOTE, {"report": "tea/a", "since": "2026-11-27T01:02:03+00:00", "decision": 8}),
+    ):
+        (folder.parent / name).write_text(json.dumps(note))
+    listed = client("admin").get(f"{PREFIX}/").text
+    assert "<b>not promoted: refused by ann (decision 7)</b>" in listed
+    assert "since 2026-11-27 01:02, decision 8" in listed
 
 
 def test_a_list_tells_who_triggered_a_run_its_note_and_how_long_it_took(client, database):

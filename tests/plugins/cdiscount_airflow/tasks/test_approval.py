@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 from airflow.providers.standard.operators import hitl
 from airflow.sdk.exceptions import AirflowFailException, TaskAwaitingInput
-from cdiscount_airflow.tasks.approval import KEEP, PROMOTE, AskApprover
+from cdiscount_airflow.tasks.approval import DECLINE, KEEP, PROMOTE, AskApprover
 
 from cdiscount_tasks.runs import approval, deciding, replay
 from cdiscount_tasks.runs.run import open_run
@@ -87,7 +87,21 @@ def test_the_task_waits_for_those_who_may_answer_as_long_as_the_frozen_config_sa
     assert waits.value.timeout == timedelta(hours=5)
     assert waits.value.method_name == "execute_complete"
     assert question.assigned_users == [{"id": "ann", "name": "ann"}, {"id": "bob", "name": "bob"}]
-    assert (question.options, question.defaults, question.multiple) == ([PROMOTE, KEEP], [KEEP], False)
+    no = DECLINE  # there is no champion that could be kept
+    assert (question.options, question.defaults, question.multiple) == ([PROMOTE, no], [no], False)
+    assert "(there is no champion yet)" in question.body
+
+
+def test_where_there_is_a_champion_a_no_keeps_it(place, asked, context):
+    place.write()
+    first = judged_run("first", 0.4)
+    judge(first)
+    deciding.decide(first)
+    judged(place, 0.1, approval="required")
+    with pytest.raises(TaskAwaitingInput):
+        task().execute(context)
+    assert (asked[0].options, asked[0].defaults) == ([PROMOTE, KEEP], [KEEP])
+    assert "(against the champion of 20" in asked[0].body
 
 
 def test_the_question_holds_the_verdict_and_a_link_to_the_report(place, asked, context):
@@ -124,7 +138,7 @@ def test_below_a_prefix_the_link_to_the_report_begins_with_it(place, asked, cont
 
 @pytest.mark.parametrize(("chosen", "user", "outcome", "who"), [
     (PROMOTE, {"id": "7", "name": "ann"}, "promoted", "ann"), (KEEP, {"id": "7", "name": "ann"}, "not_promoted", "ann"),
-    (KEEP, None, "not_promoted", "nobody"),
+    (KEEP, None, "not_promoted", "nobody"), (DECLINE, {"id": "7", "name": "ann"}, "not_promoted", "ann"),
 ])  # fmt: skip
 def test_an_answer_is_noted_and_decides(place, asked, context, chosen, user, outcome, who):
     run = judged(place, approval="required")
