@@ -49,9 +49,22 @@ class Gate(NamedTuple):
     sentence: str
 
 
-def _gate(name: str, limit: float | None, value: float | None, what: str, *, at_least: bool) -> Gate:
-    """Judge a number against its limit; one that is not known blocks where something is asked for."""
-    found = "not known" if value is None else f"{value:.3g}"
+def _found(value: float | None, alike: str) -> str:
+    """Say a number, or a multiple of the champion's as people do: `as large as the champion's`."""
+    if value is None:
+        return "not known"
+    told = f"{value:.3g}"
+    if not alike:
+        return told
+    return f"as {alike} as the champion's" if told == "1" else f"{told} times as {alike} as the champion's"
+
+
+def _gate(name: str, limit: float | None, value: float | None, what: str, *, at_least: bool, alike: str = "") -> Gate:
+    """Judge a number against its limit; one that is not known blocks where something is asked for.
+
+    `alike`, such as `large`: the number is a multiple of the champion's.
+    """
+    found = _found(value, alike)
     if limit is None:
         return Gate(name, None, value, True, f"{what}: {found}; nothing is asked for.")
     passes = value is not None and (value >= limit if at_least else value <= limit)
@@ -64,9 +77,9 @@ def asks_speed(rules: Gates, *, evidence: bool, has_champion: bool) -> bool:
 
 
 def _speed(rules: Gates, facts: GateFacts) -> Gate:
-    what = "Images per second, champion's = 1"
+    what = "Speed"
     if asks_speed(rules, evidence=facts.evidence, has_champion=facts.has_champion):
-        return _gate("least_speed", rules.least_speed, facts.speed, what, at_least=True)
+        return _gate("least_speed", rules.least_speed, facts.speed, what, at_least=True, alike="high")
     why = "nothing is asked for" if rules.least_speed is None else "the evidence does not promote this model"
     return Gate("least_speed", None, None, True, f"{what}: not measured; {why}.")
 
@@ -86,8 +99,9 @@ def judge_gates(rules: Gates, facts: GateFacts) -> tuple[Gate, ...]:
         ),
     ]  # fmt: skip
     if facts.has_champion:
-        what = "Bytes of the model's file, champion's = 1"
-        found += [_speed(rules, facts), _gate("most_size", rules.most_size, facts.size, what, at_least=False)]
+        what = "The model's file"
+        size = _gate("most_size", rules.most_size, facts.size, what, at_least=False, alike="large")
+        found += [_speed(rules, facts), size]
     if facts.fallen is not None:
         fallen = ", ".join(facts.fallen[:_MOST_NAMED]) or "none"
         if len(facts.fallen) > _MOST_NAMED:

@@ -226,7 +226,7 @@ def test_a_gate_of_the_speed_times_the_models_of_run_and_champion(champion, plac
     found = judge(run)
     assert asked == [(run.folders()["model"], champion.folders()["model"])]
     assert (found["verdict"], found["promotes"]) == ("better", False)
-    assert facts_of(run)["blocked"] == ["Images per second, champion's = 1: 0.8, at least 0.9."]
+    assert facts_of(run)["blocked"] == ["Speed: 0.8 times as high as the champion's, at least 0.9."]
     assert judge(run)["reused"] and len(asked) == 1
 
 

@@ -237,7 +237,7 @@ def test_how_long_an_evaluation_took_is_no_speed(tmp_path, models):
     found = judge(tmp_path, models.good, against(models.poor))
     gate = next(one for one in found.facts["gates"] if one["name"] == "least_speed")
     assert (gate["value"], gate["sentence"]) == (
-        None, "Images per second, champion's = 1: not measured; nothing is asked for.",
+        None, "Speed: not measured; nothing is asked for.",
     )  # fmt: skip
 
 

@@ -29,8 +29,8 @@ def test_a_value_at_its_limit_passes():
 @pytest.mark.parametrize(("name", "limit", "sentence"), [
     ("least_macro_f1", 0.71, "Macro F1 on test: 0.7, at least 0.71."),
     ("most_calibration_error", 0.04, "Calibration error on test: 0.05, at most 0.04."),
-    ("least_speed", 0.6, "Images per second, champion's = 1: 0.5, at least 0.6."),
-    ("most_size", 1.5, "Bytes of the model's file, champion's = 1: 2, at most 1.5."),
+    ("least_speed", 0.6, "Speed: 0.5 times as high as the champion's, at least 0.6."),
+    ("most_size", 1.5, "The model's file: 2 times as large as the champion's, at most 1.5."),
 ])  # fmt: skip
 def test_a_gate_that_is_not_passed_says_what_was_asked_for_and_found(name, limit, sentence):
     found = gate(name, **{name: limit})
@@ -85,3 +85,8 @@ def test_of_many_classes_that_have_fallen_the_first_are_named():
 
 def test_classes_that_were_not_looked_at_are_no_gate():
     assert [one.name for one in judge_gates(Gates(), FACTS._replace(fallen=None))] == NAMES[:4]
+
+
+def test_a_file_of_the_same_size_is_as_large_as_the_champions():
+    same = FACTS._replace(size=1.0)
+    assert gate("most_size", same).sentence == "The model's file: as large as the champion's; nothing is asked for."
