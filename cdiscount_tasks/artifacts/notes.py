@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
+from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
 from cdiscount_tasks.artifacts.files import replace_file
 from cdiscount_tasks.artifacts.json_files import DAMAGE, write_json
 from cdiscount_tasks.artifacts.locks import lock
@@ -60,7 +61,7 @@ def note_result(run_dir: Path, root: Path, step: str, result: Mapping[str, Any])
             noted_result["path"] = path.relative_to(root).as_posix()
         else:
             del noted_result["path"]
-    with lock(run_dir / ".artifacts.lock", NOTES):
+    with disk_faults_told(run_dir), lock(run_dir / ".artifacts.lock", NOTES):
         noted = noted_results(run_dir)
         noted[step] = noted_result
         replace_file(run_dir / NOTES, lambda aside: write_json(aside, noted))

@@ -177,13 +177,13 @@ def check_predicted_file(path: Path) -> None:
     """
     if fault := fault_of(path, "file"):
         raise ConfigError(
-            f"{path}: {fault}, expected the BSON file whose products are to be predicted; correct the parameter "
-            "catalogue, or CDISCOUNT_CATALOGUE where that is empty"
+            f"{path}: {fault}; name the BSON file whose products are to be predicted with the parameter catalogue, or "
+            "with CDISCOUNT_CATALOGUE where that is empty"
         )
     if path.stat().st_size == 0:
         raise ConfigError(f"{path}: is empty (0 bytes), expected a BSON file of products; fetch it again")
     if reason := reason_no_catalogue(path):
-        raise ConfigError(reason)
+        raise ConfigError(reason.replace("CDISCOUNT_CATALOGUE", "the parameter catalogue"))
 
 
 def read_params(given: Mapping[str, Any]) -> PredictionsParams:
@@ -216,7 +216,7 @@ def _decide(run_id: str, params: PredictionsParams, environment: Environment) ->
         asked=asked,
         catalogue_path=str(path),
         catalogue_fingerprint=fingerprint(path),
-        max_rejected_share=environment.max_rejected_share,
+        max_rejected_share=1.0,  # each document that is no product has its reason in rejected.parquet
         target_precision=TARGETS[params.precision],
         allow_drawn=params.allow_drawn,
         embed_pictures=sample.embed_pictures,

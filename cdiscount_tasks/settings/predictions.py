@@ -1,13 +1,21 @@
 """The parameters of predictions, as frozen pydantic models: what the form and a conf can set, and the frozen config."""
 
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from cdiscount_tasks.settings.frozen import Frozen, YesOrNo
 
 CHAMPION = "champion"
 """As the model that is asked: the sample's champion of then."""
+
+
+def _as_written(value: Any) -> Any:
+    """Take 95 as the word that the form writes: a YAML has it as a number."""
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+
+Precision = Annotated[Literal["95", "99", "none"], BeforeValidator(_as_written)]
 
 TARGETS = {"95": 0.95, "99": 0.99, "none": None}
 """The promises that can be chosen, as the form writes them: the share of answers that are right; none: answer all."""
@@ -27,7 +35,7 @@ class PredictionsParams(Frozen):
         min_length=1,
         description="champion, or the id of a finished run of the sample: the model that is asked.",
     )
-    precision: Literal["95", "99", "none"] = Field(
+    precision: Precision = Field(
         default="95",
         description="In per cent: a product is answered where validation showed that such a share of these answers is "
         "right, for products of the sample's categories; else its category_id is empty. none: all are answered.",
@@ -44,7 +52,7 @@ class WatchedFile(Frozen):
     """The file that a sample's champion is asked about whenever either of them is a new one: of the sample's YAML."""
 
     catalogue: str = Field(min_length=1, description="Path of the BSON file; relative to the YAML.")
-    precision: Literal["95", "99", "none"] = Field(
+    precision: Precision = Field(
         default="95", description="The promised precision in per cent; none: every product is answered."
     )
 

@@ -34,7 +34,7 @@ from cdiscount_tasks.stages.inputs import PredictingModel
 from cdiscount_tasks.tables import predicted
 from cdiscount_tasks.tables.joined_answers import check_every_document, count_predicted, predicted_rows
 from cdiscount_tasks.tables.known_images import Known, look_up_products
-from cdiscount_tasks.tables.model_in_use import InUse, read_in_use
+from cdiscount_tasks.tables.model_in_use import InUse, check_whole, read_in_use
 from cdiscount_tasks.tables.numbers import numpy_numbers
 from cdiscount_tasks.tables.schemas import ANSWERED, NUM_TOP_CATEGORIES
 from cdiscount_tasks.tables.seen_before import read_seen_before
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 VERSION = 1
-
 _IMAGES_WORTH_PROCESSES = 4000
 
 
@@ -135,7 +134,7 @@ def _open_network(model: PredictingModel, in_use: InUse) -> tuple["AnsweringNetw
     Raises:
         DataError: If it is damaged or cannot be loaded.
     """
-    verify_artifact(model.model_dir)
+    check_whole(model.model_dir)
     device = prepare_device(seed=0)
     from cdiscount_tasks.learning.networks.answering import AnsweringNetwork  # after the device is set up
 

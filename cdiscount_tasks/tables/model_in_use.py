@@ -30,6 +30,19 @@ class Answering(Protocol):
         """Of the products that it learnt from."""
 
 
+def check_whole(model_dir: Path) -> None:
+    """Compare the files of a model that is in use with their hashes.
+
+    Raises:
+        DataError: If one is missing or damaged; a model in use is put back or replaced, not trained again.
+    """
+    try:
+        verify_artifact(model_dir)
+    except DataError as error:
+        what = str(error).partition("; ")[0]
+        raise DataError(f"{what}; the model in use is damaged: put its folder back, or ask another model") from error
+
+
 class InUse(NamedTuple):
     """What decides how a model answers, beside its weights.
 

@@ -45,7 +45,7 @@ def test_a_sample_that_does_not_exist_is_refused_with_those_that_do(place, monke
 
 
 @pytest.mark.parametrize(("variable", "value", "sentence"), [
-    ("CATALOGUE", "nowhere.bson", "nowhere.bson: no such file, expected the BSON file"),
+    ("CATALOGUE", "nowhere.bson", "nowhere.bson: no such file; name the BSON file"),
     ("PRECISION", "0.95", "precision is '0.95', expected '95', '99' or 'none'"),
 ])  # fmt: skip
 def test_what_the_first_task_would_refuse_is_refused_before_airflow_starts(

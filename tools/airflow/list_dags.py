@@ -24,12 +24,12 @@ def _tasks(dag: Any) -> str:
 
 def _runs(dag: Any) -> str:
     """Say when a DAG runs by itself, once it is unpaused."""
-    expression = getattr(dag.timetable, "expression", None)
-    if expression:
-        return f"`{expression}` UTC"
-    condition = getattr(dag.timetable, "asset_condition", None)
+    timetable = dag.timetable
+    expression = getattr(getattr(timetable, "timetable", timetable), "expression", None)
+    condition = getattr(timetable, "asset_condition", None)
     assets = [asset.name for asset in getattr(condition, "objects", ())]
-    return f"on {' or '.join(assets)}" if assets else "no"
+    told = [f"`{expression}` UTC"] if expression else []
+    return ", and ".join([*told, *([f"on {' or '.join(assets)}"] if assets else [])]) or "no"
 
 
 def dag_table(dags: Mapping[str, Any]) -> str:

@@ -77,7 +77,7 @@ def test_the_facts_for_the_page_link_the_report_where_it_is(champion):
     ({"sample": SAMPLE, "precision": "90"}, "precision is '90', expected '95', '99' or 'none'"),
     ({"sample": SAMPLE, "precison": "95"}, "precison"),
     ({"sample": SAMPLE, "allow_drawn": "maybe"}, "allow_drawn is 'maybe'"),
-    ({"sample": SAMPLE, "catalogue": "/nowhere/x.bson"}, "/nowhere/x.bson: no such file, expected the BSON file whose"),
+    ({"sample": SAMPLE, "catalogue": "/nowhere/x.bson"}, "/nowhere/x.bson: no such file; name the BSON file whose"),
     ({"sample": "typo"}, "typo.yaml"),
     ({}, "sample"),
 ])  # fmt: skip

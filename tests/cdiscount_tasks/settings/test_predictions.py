@@ -23,3 +23,8 @@ def test_whether_drawn_pictures_are_allowed_may_be_a_word_of_the_form(word, mean
 def test_a_watched_file_that_is_not_one_is_refused(given):
     with pytest.raises(ValidationError):
         WatchedFile(**given)
+
+
+@pytest.mark.parametrize("written", [95, "95"])
+def test_a_precision_of_a_yaml_may_be_a_number(written):
+    assert WatchedFile(catalogue="x", precision=written).precision == "95"
