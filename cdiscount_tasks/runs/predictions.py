@@ -103,6 +103,7 @@ class Predictions:
             "preset": asked.preset,
             "decision": asked.decision,
             "since": asked.since,
+            "model_origin": asked.origin,
             "report": f"../../../{asked.report}/report.html" if report_path.exists() else None,
             "embed_pictures": self.config.embed_pictures,
         }

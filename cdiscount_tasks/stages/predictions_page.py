@@ -66,6 +66,7 @@ class PredictionsPageResult(TypedDict):
     title: str
     catalogue: str
     origin: str
+    model_origin: str | None
     num_documents: int
     num_predicted: int
     num_answered: int
@@ -225,8 +226,9 @@ def write_predictions_page(
         names_path: The names CSV; None: categories that the model does not know are called by their ids.
         out_dir: `<reports>/predictions/<sample>/<run>`.
         facts: What the run knows, as JSON: sample and title; catalogue, the file's name; run_id; of the model
-            model_run_id, preset, report (the link to its report from the page), decision and since (where it is a
-            champion), each of them or null; embed_pictures, false where the sample keeps pictures out of its pages.
+            model_run_id, preset, report (the link to its report from the page), model_origin (`drawn` or `file`: what
+            it learnt from), decision and since (where it is a champion), each of them or null; embed_pictures, false
+            where the sample keeps pictures out of its pages.
 
     Returns:
         The path and the headline.

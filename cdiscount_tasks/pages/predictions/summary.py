@@ -9,7 +9,13 @@ from cdiscount_tasks.learning.measuring.predicted import used_promise
 SCHEMA_VERSION = 1
 """Of summary.json, which docs/data.md describes."""
 
-RUN_FACTS = ("sample", "title", "catalogue", "run_id", "model_run_id", "preset", "decision", "since", "report")
+RUN_FACTS = (
+    "sample", "title", "catalogue", "run_id", "model_run_id", "preset", "decision", "since", "report",
+    "model_origin",
+)  # fmt: skip
+
+_LISTED = ("sample", "title", "catalogue", "origin", "model_origin", "target_precision")
+_PICTURES = {"drawn": "drawn pictures", "file": "photographs"}
 
 
 def summarise(
@@ -49,6 +55,19 @@ def summarise(
     }
 
 
+def mixed_origins(summary: Mapping[str, Any]) -> str | None:
+    """Say that the model learnt from pictures of another kind than the file's; None: of the same, or it is not known.
+
+    A run is allowed that on purpose (`allow_drawn`), but whoever reads its page need not know.
+    """
+    learnt, asked = summary["model_origin"], summary["origin"]
+    if learnt in (None, asked):
+        return None
+    return (
+        f"The model learnt from {_PICTURES[learnt]} and this file holds {_PICTURES[asked]}: the answers mean nothing."
+    )
+
+
 def headline(summary: Mapping[str, Any]) -> Figure | None:
     """Return the accuracy that is told first; None: the file does not say what is right of any product not learnt."""
     truth = summary["truth"]
@@ -70,7 +89,7 @@ def listed(summary: Mapping[str, Any]) -> dict[str, Any]:
     """
     counts, accuracy = summary["counts"], headline(summary)
     return {
-        **{name: summary[name] for name in ("sample", "title", "catalogue", "origin", "target_precision")},
+        **{name: summary[name] for name in _LISTED},
         **{f"num_{what}": counts[f"num_{what}"] for what in ("documents", "predicted", "answered", "rejected")},
         "accuracy": accuracy["value"] if accuracy else None,
         "accuracy_low": accuracy["low"] if accuracy else None,

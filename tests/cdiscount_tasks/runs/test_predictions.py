@@ -65,7 +65,7 @@ def test_the_model_of_a_finished_run_can_be_named(champion):
 
 def test_the_facts_for_the_page_link_the_report_where_it_is(champion):
     run = start_predictions("p1", ASK)
-    assert run.facts["report"] is None
+    assert (run.facts["report"], run.facts["model_origin"]) == (None, "file")
     champion.report_dir.mkdir(parents=True)
     (champion.report_dir / "report.html").write_text("")
     assert (run.out_dir / run.facts["report"]).resolve() == champion.report_dir / "report.html"

@@ -8,6 +8,7 @@ from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.learning.measuring.predicted_products import NEW
 from cdiscount_tasks.tables.parquet import write_table
 from cdiscount_tasks.tables.schemas import SEEN_BEFORE
+from cdiscount_tasks.vocabulary import DRAWN_WARNING
 from tests.cdiscount_tasks.stages.test_catalogue_page import write_names
 from tests.material.html_page import HOSTILE
 from tests.material.predicted_files import FACTS, NUM_NEW, NUM_STRANGE, STRANGE, AskedFile
@@ -151,6 +152,18 @@ def test_a_sample_that_keeps_its_pictures_has_none_on_the_page(tmp_path, inputs)
     case.write(embed_pictures=False)
     assert case.page.all("img") == []
     assert "no picture of the catalogue is on this page" in case.page.text
+
+
+@pytest.mark.parametrize("learnt", ["file", "drawn"])
+def test_a_model_of_drawn_pictures_is_told_on_top_of_a_file_of_photographs(tmp_path, inputs, learnt):
+    case = AskedFile(tmp_path, inputs)
+    result, summary = case.write(model_origin=learnt)
+    assert (result["origin"], result["model_origin"], summary["model_origin"]) == ("file", learnt, learnt)
+    text, is_drawn = case.page.text, learnt == "drawn"
+    assert (DRAWN_WARNING in text) == is_drawn
+    sentence = "The model learnt from drawn pictures and this file holds photographs: the answers mean nothing."
+    assert (sentence in text) == is_drawn
+    assert "pictures that belong to the catalogue" in text
 
 
 def test_a_file_that_holds_only_known_products_has_no_drift(tmp_path, inputs):

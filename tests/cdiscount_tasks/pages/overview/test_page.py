@@ -112,6 +112,16 @@ def test_predictions_have_a_section_with_a_row_each():
     assert "drawn" in page.text
 
 
+def test_predictions_of_a_model_of_other_pictures_are_marked():
+    of_drawn = Page(render_index([], predictions=[predicted(origin="file", model_origin="drawn")])).text
+    assert "the model learnt from drawn pictures, the file holds photographs: the answers mean nothing" in of_drawn
+    of_file = Page(render_index([], predictions=[predicted(origin="drawn", model_origin="file")])).text
+    assert "the model learnt from photographs, the file holds drawn pictures: the answers mean nothing" in of_file
+    for origin in ("file", "drawn"):
+        text = Page(render_index([], predictions=[predicted(origin=origin, model_origin=origin)])).text
+        assert "mean nothing" not in text and ("drawn" in text) == (origin == "drawn")
+
+
 def test_predictions_without_truth_say_what_is_expected():
     page = Page(render_index([], predictions=[predicted(accuracy=None, target_precision=None, num_alarms=0)]))
     assert "75.0 % all 70.0 % expected" in page.text

@@ -1,6 +1,6 @@
 import pytest
 
-from cdiscount_tasks.pages.predictions.summary import RUN_FACTS, headline, listed, promise_of, summarise
+from cdiscount_tasks.pages.predictions.summary import RUN_FACTS, headline, listed, mixed_origins, promise_of, summarise
 
 FIGURE = {"value": 0.8, "low": 0.7, "high": 0.9, "n": 50, "num_groups": 40}
 FACTS = {"sample": "wine", "title": "Wine", "catalogue": "test.bson", "embed_pictures": True}
@@ -31,8 +31,24 @@ def test_documents_are_those_with_an_answer_and_the_rejected_ones():
 
 def test_what_the_run_does_not_know_is_null():
     found = summary()
-    assert [found[name] for name in RUN_FACTS] == ["wine", "Wine", "test.bson", *[None] * 6]
+    assert [found[name] for name in RUN_FACTS] == ["wine", "Wine", "test.bson", *[None] * 7]
     assert "embed_pictures" not in found
+
+
+@pytest.mark.parametrize(
+    ("learnt", "asked", "said"),
+    [
+        ("drawn", "file", "The model learnt from drawn pictures and this file holds photographs: the answers mean "),
+        ("file", "drawn", "The model learnt from photographs and this file holds drawn pictures: the answers mean "),
+        ("drawn", "drawn", None),
+        ("file", "file", None),
+        (None, "file", None),
+    ],
+)
+def test_a_model_of_other_pictures_than_the_files_is_told(learnt, asked, said):
+    found = summarise(measured(), FACTS | {"model_origin": learnt}, asked, 0.95, {}, str)
+    assert mixed_origins(found) == (said and f"{said}nothing.")
+    assert (listed(found)["origin"], listed(found)["model_origin"]) == (asked, learnt)
 
 
 def test_categories_that_the_model_does_not_know_are_named():

@@ -35,6 +35,13 @@ def test_predictions_are_listed_and_open_from_there(client, address, path):
     assert client().get(address("wine")).status_code == 200
 
 
+def test_predictions_of_a_model_that_learnt_from_drawn_pictures_are_marked_in_the_list(client, reports_dir):
+    out_dir = reports_dir / "predictions" / "wine" / run_folder(RUN_ID)
+    write_page(out_dir, "predictions_page", "predictions.html", {**FACTS, "model_origin": "drawn"})
+    text = client().get(f"{PREFIX}/dags/cdiscount_predictions/").text
+    assert "the model learnt from drawn pictures, the file holds photographs: the answers mean nothing" in text
+
+
 def test_a_list_without_predictions_has_no_section_of_them(client):
     assert "Predictions" not in client().get(f"{PREFIX}/").text
 
