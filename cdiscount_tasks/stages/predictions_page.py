@@ -255,7 +255,7 @@ def write_predictions_page(
             {**measure_answers(answers, classes, calibration, tested), "drift": drift},
             facts,
             read_manifest(index_dir)["result"]["origin"],
-            read_manifest(predictions_dir)["config"]["target_precision"],
+            read_manifest(predictions_dir)["result"],
             count_rejected(predictions_dir),
             name_of,
         )

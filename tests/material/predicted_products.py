@@ -56,7 +56,7 @@ def make_predictions(parent_dir, answers, category_ids, rejected=(), target_prec
         parent_dir: Where it will be.
         answers: Of the products that have one.
         category_ids: Of the model's classes.
-        rejected: Rows of rejected.parquet.
+        rejected: Rows of rejected.parquet; a product without a usable image has one damaged image.
         target_precision: At which the run answers.
     """
     recipe = Recipe("predictions", 1, {"target_precision": target_precision}, {}, {}, {})
@@ -70,7 +70,12 @@ def make_predictions(parent_dir, answers, category_ids, rejected=(), target_prec
         lines = [f"{one},{category_ids[0]}" for one in ids]
         (part_dir / "submission.csv").write_text("\n".join(["_id,category_id", *lines, ""]), encoding="utf-8")
         write_json(part_dir / "summary.json", {"num_predicted": len(answers.best)})
-        return Made({"num_documents": len(answers.best) + len(rejected), "num_predicted": len(answers.best)})
+        no_image = sum(row[2] == "no_usable_image" for row in rejected)
+        counts = {
+            "num_documents": len(answers.best) + len(rejected), "num_predicted": len(answers.best),
+            "num_damaged_images": int(answers.num_damaged.sum()) + no_image, "target_precision": target_precision,
+        }  # fmt: skip
+        return Made(counts)
 
     build_artifact(recipe.dir_in(parent_dir), recipe, write)
     return recipe.dir_in(parent_dir)

@@ -39,7 +39,7 @@ def count_answers(answers: PredictedProducts) -> dict[str, int]:
         "num_answered": int((~answers.abstained).sum()),
         "num_abstained": int(answers.abstained.sum()),
         "num_images": int(answers.num_images.sum(dtype=np.int64)),
-        "num_damaged_images": int(answers.num_damaged.sum(dtype=np.int64)),
+        "num_damaged_images_of_predicted": int(answers.num_damaged.sum(dtype=np.int64)),
         "num_products_with_damage": int((answers.num_damaged > 0).sum()),
         "num_with_truth": int((answers.given_class != NO_TRUTH).sum()),
     }

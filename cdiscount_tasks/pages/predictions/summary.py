@@ -22,7 +22,7 @@ def summarise(
     measured: Mapping[str, Any],
     facts: Mapping[str, Any],
     origin: str,
-    target_precision: float | None,
+    asked: Mapping[str, Any],
     rejected: Mapping[str, int],
     name_of: Callable[[int], str],
 ) -> dict[str, Any]:
@@ -32,7 +32,8 @@ def summarise(
         measured: What `measure_answers` gave, and `drift`.
         facts: What the run knows; what it lacks of RUN_FACTS is null.
         origin: Of the catalogue: `drawn` or `file`.
-        target_precision: At which the run answers; None: it answers every product.
+        asked: What the predictions artifact says of itself: target_precision, at which the run answers (None: it
+            answers every product), and num_damaged_images, of all products.
         rejected: Documents and products without an answer, by reason.
         name_of: What a category is called.
     """
@@ -40,6 +41,7 @@ def summarise(
     counts = {
         "num_documents": measured["counts"]["num_predicted"] + num_rejected,
         **measured["counts"],
+        "num_damaged_images": asked["num_damaged_images"],
         "num_rejected": num_rejected,
         "rejected": dict(rejected),
     }
@@ -48,7 +50,7 @@ def summarise(
         "schema_version": SCHEMA_VERSION,
         **{name: facts.get(name) for name in RUN_FACTS},
         "origin": origin,
-        "target_precision": target_precision,
+        "target_precision": asked["target_precision"],
         **measured,
         "counts": counts,
         "strangers": {**measured["strangers"], "categories": strange},

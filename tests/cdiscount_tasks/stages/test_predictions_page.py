@@ -3,7 +3,7 @@ import shutil
 
 import pytest
 
-from cdiscount_tasks.artifacts.manifest import verify_artifact
+from cdiscount_tasks.artifacts.manifest import read_manifest, verify_artifact
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.learning.measuring.predicted_products import NEW
 from cdiscount_tasks.tables.parquet import write_table
@@ -17,7 +17,11 @@ from tests.material.report_inputs import make_inputs
 
 pytestmark = pytest.mark.slow
 
-REJECTED = [(None, 100, "id_missing", ""), (90_000, 200, "no_usable_image", "image 0 is damaged")]
+REJECTED = [
+    (None, 100, "id_missing", ""),
+    (50_000, 150, "id_repeated", ""),
+    (90_000, 200, "no_usable_image", "image 0 is damaged"),
+]
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +52,24 @@ def test_the_folder_is_whole_and_has_copies_of_the_tables(told):
 def test_every_document_is_answered_held_back_or_rejected(told):
     _, result, summary = told
     counts = summary["counts"]
-    assert counts["num_documents"] == 300 + NUM_NEW + NUM_STRANGE + 2 == result["num_documents"]
+    assert counts["num_documents"] == 300 + NUM_NEW + NUM_STRANGE + 3 == result["num_documents"]
     assert counts["num_answered"] + counts["num_abstained"] + counts["num_rejected"] == counts["num_documents"]
-    assert counts["rejected"] == {"id_missing": 1, "no_usable_image": 1}
+    assert counts["rejected"] == {"id_missing": 1, "id_repeated": 1, "no_usable_image": 1}
+
+
+def test_a_rejected_document_whose_id_is_predicted_has_its_answer_in_the_submission(told):
+    text = told[0].page.text
+    assert "In submission.csv product ids of which nothing was predicted have the class that is most frequent" in text
+    assert "those with a product id" not in text
+
+
+def test_damaged_images_are_counted_as_in_the_predictions(told):
+    case, _, summary = told
+    of_predicted = int(case.answers.num_damaged.sum())
+    assert summary["counts"]["num_damaged_images_of_predicted"] == of_predicted == 8
+    made = read_manifest(case.predictions_dir)["result"]
+    assert summary["counts"]["num_damaged_images"] == made["num_damaged_images"] == of_predicted + 1
+    assert "9 damaged images left out: 8 in 8 products predicted all the same, 1 in rejected products" in case.page.text
 
 
 def test_the_accuracy_on_the_models_test_split_is_that_of_its_evaluation(told, inputs):

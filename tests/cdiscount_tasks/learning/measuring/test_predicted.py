@@ -47,7 +47,8 @@ def mixed():
 def test_products_and_images_are_counted():
     answers = answers_of(abstained=[True, False], num_images=[2, 1], num_damaged=[1, 0], given_class=[0, -2])
     assert count_answers(answers) == {
-        "num_predicted": 2, "num_answered": 1, "num_abstained": 1, "num_images": 3, "num_damaged_images": 1,
+        "num_predicted": 2, "num_answered": 1, "num_abstained": 1, "num_images": 3,
+        "num_damaged_images_of_predicted": 1,
         "num_products_with_damage": 1, "num_with_truth": 1,
     }  # fmt: skip
 

@@ -8,7 +8,7 @@ FACTS = {"sample": "wine", "title": "Wine", "catalogue": "test.bson", "embed_pic
 
 def measured(headline_kind="new", **changes):
     return {
-        "counts": {"num_predicted": 90, "num_answered": 60, "num_abstained": 30},
+        "counts": {"num_predicted": 90, "num_answered": 60, "num_abstained": 30, "num_damaged_images_of_predicted": 1},
         "promises": [{"target_precision": 0.99}, {"target_precision": 0.95}],
         "truth": {"headline": headline_kind, "accuracy": {"new": FIGURE}},
         "strangers": {"num_products": 3, "categories": [{"category_id": 7, "num_products": 3}]},
@@ -19,14 +19,20 @@ def measured(headline_kind="new", **changes):
 
 
 def summary(target_precision=0.95, **changes):
+    asked = {"target_precision": target_precision, "num_damaged_images": 5}
     rejected = {"no_usable_image": 8, "id_missing": 2}
-    return summarise(measured(**changes), FACTS, "file", target_precision, rejected, lambda one: f"CATEGORY {one}")
+    return summarise(measured(**changes), FACTS, "file", asked, rejected, lambda one: f"CATEGORY {one}")
 
 
 def test_documents_are_those_with_an_answer_and_the_rejected_ones():
     counts = summary()["counts"]
     assert (counts["num_documents"], counts["num_rejected"]) == (100, 10)
     assert counts["rejected"] == {"no_usable_image": 8, "id_missing": 2}
+
+
+def test_damaged_images_are_those_of_all_products_as_the_predictions_say():
+    counts = summary()["counts"]
+    assert (counts["num_damaged_images"], counts["num_damaged_images_of_predicted"]) == (5, 1)
 
 
 def test_what_the_run_does_not_know_is_null():
@@ -46,7 +52,8 @@ def test_what_the_run_does_not_know_is_null():
     ],
 )
 def test_a_model_of_other_pictures_than_the_files_is_told(learnt, asked, said):
-    found = summarise(measured(), FACTS | {"model_origin": learnt}, asked, 0.95, {}, str)
+    facts, predictions = FACTS | {"model_origin": learnt}, {"target_precision": None, "num_damaged_images": 0}
+    found = summarise(measured(), facts, asked, predictions, {}, str)
     assert mixed_origins(found) == (said and f"{said}nothing.")
     assert (listed(found)["origin"], listed(found)["model_origin"]) == (asked, learnt)
 
