@@ -6,7 +6,7 @@ Each function takes the stage's result, whose counts it reports.
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from cdiscount_tasks.pages.parts.words import percent, points
+from cdiscount_tasks.pages.parts.words import of_no_class, percent, points
 from cdiscount_tasks.reports.headline import accuracy_in_words
 
 Result = Mapping[str, Any]
@@ -172,6 +172,8 @@ def of_predictions_page(result: Result) -> str:
         low, high = result["accuracy_low"], result["accuracy_high"]
         interval = "" if low is None else f" (95 % interval {percent(low)} to {percent(high)})"
         return f"{percent(result['accuracy'])} right{interval} of {_MEASURED_ON[result['accuracy_of']]}"
+    if none := of_no_class(result, result.get("num_of_classes")):  # a page of an older version does not say
+        return none
     expected = result["expected_accuracy"]
     if expected is None:
         return "nothing can be said about the accuracy"

@@ -59,7 +59,10 @@ _SEED = 0
 
 
 class PredictionsPageResult(TypedDict):
-    """Where the page is, and its headline: accuracy where the file has truth, expected_accuracy where it has none."""
+    """Where the page is, and its headline: accuracy where the file has truth, expected_accuracy where it has none.
+
+    `num_with_truth` products have a category in the file, `num_of_classes` of them one of the model's (None: none has).
+    """
 
     path: str
     sample: str
@@ -72,6 +75,8 @@ class PredictionsPageResult(TypedDict):
     num_answered: int
     num_rejected: int
     target_precision: float | None
+    num_with_truth: int
+    num_of_classes: int | None
     accuracy: float | None
     accuracy_low: float | None
     accuracy_high: float | None

@@ -200,9 +200,9 @@ def measure_strangers(answers: PredictedProducts) -> dict[str, Any]:
     """Count the products of categories that the model does not know, and what it answered to them all the same.
 
     Returns:
-        `num_products`, `num_categories`, `num_answered`; and `categories`, those with the most answered products first,
-        20 at most: num_products, num_answered, mean_confidence, and `mostly`, the class index that most of its answered
-        products (or of all, where none is) were given.
+        `num_products`, `num_new` of them new to the model, `num_categories`, `num_answered`; and `categories`,
+        those with the most answered products first, 20 at most: num_products, num_answered, mean_confidence, and
+        `mostly`, the class index that most of its answered products (or of all, where none is) were given.
     """
     rows = answers.given_class == STRANGER
     columns = {
@@ -217,6 +217,7 @@ def measure_strangers(answers: PredictedProducts) -> dict[str, Any]:
     shown = {cast(int, one): part for one, part in table[table["given"].isin(most["given"])].groupby("given")}
     return {
         "num_products": len(table),
+        "num_new": int((answers.known[rows] == NEW).sum()),
         "num_categories": len(sizes),
         "num_answered": int(table["answered"].sum()),
         "categories": [_strange_category(int(one), shown[int(one)]) for one in most["given"]],

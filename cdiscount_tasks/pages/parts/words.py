@@ -207,3 +207,19 @@ def in_link(text: str) -> str:
 def explained(reason: str) -> str:
     """Return what a reason of a `rejected.parquet` means."""
     return _EXPLAINED.get(reason, "Listed in rejected.parquet.")
+
+
+def of_no_class(counts: Mapping[str, Any], num_of_classes: int | None) -> str | None:
+    """Say that a file has categories and none of the model's; None: it has some, or does not say (null).
+
+    Args:
+        counts: num_predicted, num_with_truth, num_answered.
+        num_of_classes: How many products the file puts in one of the model's classes.
+    """
+    if num_of_classes != 0:
+        return None
+    told = counts["num_with_truth"]
+    whole = told == counts["num_predicted"]
+    of = f"none of its {count(told, 'product')}" if whole else f"none of the {count(told, 'product')} with a category"
+    answers = "every answer" if whole else "every answer to them"
+    return f"{of} is of the model's classes: {answers} {'is' if counts['num_answered'] else 'would be'} wrong"

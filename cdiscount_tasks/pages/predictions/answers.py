@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from cdiscount_tasks.pages.parts.words import count, percent, percent_interval, sentence
-from cdiscount_tasks.pages.predictions.summary import headline, promise_of
+from cdiscount_tasks.pages.parts.words import count, of_no_class, percent, percent_interval, sentence
+from cdiscount_tasks.pages.predictions.summary import headline, promise_of, where_new_belong
 from cdiscount_tasks.pages.report.answers import Answer
 from cdiscount_tasks.vocabulary import TEST, VALIDATION
 
@@ -40,7 +40,7 @@ def _answered(summary: Mapping[str, Any]) -> Answer:
         rest = _left(counts).split("; ")[1]
         return Answer(
             "answered", question, None, f"{told}: the model answers whatever it can see",
-            f"{count(counts['num_answered'])} of {count(num, 'product')} have a category, however unsure; {rest}.",
+            f"{count(counts['num_answered'])} of {count(num, 'document')} have a category, however unsure; {rest}.",
             "Without a promised precision no answer is held back: look at the confidence of each.",
         )  # fmt: skip
     wanted = percent(promise["target_precision"], 0)
@@ -48,7 +48,7 @@ def _answered(summary: Mapping[str, Any]) -> Answer:
         return Answer("answered", question, False, "None: no precision can be promised", promise["note"], "")
     return Answer(
         "answered", question, None, f"{told} at a promised precision of {wanted}",
-        f"{count(counts['num_answered'])} of {count(num, 'product')} have a category, {_left(counts)}. The model "
+        f"{count(counts['num_answered'])} of {count(num, 'document')} have a category, {_left(counts)}. The model "
         f"answers from a confidence of {percent(promise['threshold'])} on.",
         f"Of such answers {wanted} are right: promised with 95 % certainty, for products of the model's classes that "
         "are like those of its validation split.",
@@ -90,9 +90,9 @@ def _right(summary: Mapping[str, Any]) -> Answer:
         return _expected(summary)
     figure = headline(summary)
     if figure is None:
-        why = "No product of the file belongs to a class of the model."
-        if truth["num_of_classes"]:
-            why = "The model learnt from every product of the file that belongs to one of its classes."
+        if none := of_no_class(summary["counts"], truth["num_of_classes"]):
+            return Answer("right", question, False, "Never", sentence(none), "")
+        why = "The model learnt from every product of the file that belongs to one of its classes."
         return Answer("right", question, None, "Not known", why, "")
     kind = truth["headline"]
     is_kept, kept = _kept(summary, kind)
@@ -126,26 +126,27 @@ def _strangers(summary: Mapping[str, Any]) -> Answer:
     answered = promise["strangers_answered"] if promise else None
     of_all = promise["precision_of_all"] if promise else None
     said = f"{percent(strange['num_answered'] / strange['num_products'])} of them"
-    if answered and answered["value"] is not None and strange["num_answered"]:
+    if answered and answered["value"] is not None:
         said = _told(answered, " of them")
+    said = f"{said} have an answer all the same, and each such answer is wrong."
     if not strange["num_answered"]:
-        said = "None of them"
+        others = strange["num_products"]
+        said = f"None of the {count(others)} others is answered." if others > 1 else "It is not answered."
     more = ""
     if of_all and of_all["value"] is not None:
         more = f"With them, {_told(of_all)} of the answers to products that it did not learn from are right."
     return Answer(
-        "strangers", question, strange["num_answered"] == 0,
+        "strangers", question, False if strange["num_answered"] else None,
         "None of them does" if strange["num_products"] == told else f"{percent(strange['num_products'] / told)} do not",
         f"{count(strange['num_products'], 'product')} of {count(strange['num_categories'], 'category', 'categories')} "
-        f"that the model does not know. {said} {'has' if not strange['num_answered'] else 'have'} an answer"
-        f"{'.' if not strange['num_answered'] else ' all the same, and each such answer is wrong.'}",
+        f"that the model does not know. {said}",
         more,
     )  # fmt: skip
 
 
 def _alike(summary: Mapping[str, Any]) -> Answer:
     question, drift, known = "Are they like what it learnt from?", summary["drift"], summary["known"]
-    num = summary["counts"]["num_predicted"]
+    num, strange = summary["counts"]["num_predicted"], where_new_belong(summary)
     copies = ""
     if known["copies_of_train"]:
         copies = f"{percent(known['copies_of_train'] / num)} of the products have a picture that it learnt from."
@@ -154,7 +155,12 @@ def _alike(summary: Mapping[str, Any]) -> Answer:
     if not drift["alarms"]:
         return Answer(
             "alike", question, True, "Yes, as far as can be seen",
-            "Pictures and answers differ by no more than chance explains.", copies,
+            f"Pictures and answers differ by no more than chance explains. {strange}".strip(), copies,
+        )  # fmt: skip
+    if strange:
+        return Answer(
+            "alike", question, None, "Its new products are not: all are of other categories",
+            f"{strange} That they differ says nothing of products of its classes.", copies,
         )  # fmt: skip
     return Answer(
         "alike", question, False, "No: figures of its test need not hold here",

@@ -13,7 +13,7 @@ from cdiscount_tasks.pages.parts.templating import render_page
 from cdiscount_tasks.pages.parts.words import ClassName, class_name, class_names
 from cdiscount_tasks.pages.predictions.answers import KINDS, answers
 from cdiscount_tasks.pages.predictions.choices import ShownOfClass
-from cdiscount_tasks.pages.predictions.summary import headline, mixed_origins, promise_of
+from cdiscount_tasks.pages.predictions.summary import headline, mixed_origins, promise_of, where_new_belong
 from cdiscount_tasks.pages.report.drift import DriftPicture, show_drift
 
 MAX_CLASSES_IN_HEATMAP = 30
@@ -132,6 +132,7 @@ def render_predictions(
         accuracy=headline(summary),
         promise=promise_of(summary),
         mixed=mixed_origins(summary),
+        new_belong=where_new_belong(summary),
         class_rows=sorted(rows, key=lambda row: -row[1]["num_best"])[:MAX_CLASSES_IN_TABLE],
         changes={one["category_id"]: one for one in said["classes"]},
         cells=heat(matrix) if matrix and len(names) <= MAX_CLASSES_IN_HEATMAP else None,

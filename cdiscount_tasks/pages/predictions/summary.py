@@ -5,6 +5,7 @@ from typing import Any
 
 from cdiscount_tasks.learning.measuring.intervals import Figure
 from cdiscount_tasks.learning.measuring.predicted import used_promise
+from cdiscount_tasks.pages.parts.words import count
 
 SCHEMA_VERSION = 1
 """Of summary.json, which docs/data.md describes."""
@@ -70,6 +71,16 @@ def mixed_origins(summary: Mapping[str, Any]) -> str | None:
     )
 
 
+def where_new_belong(summary: Mapping[str, Any]) -> str:
+    """Say that drift compares products of other categories alone; empty: some are of the model's, or may be."""
+    new = summary["known"]["new"]
+    if not new or summary["strangers"]["num_new"] < new:
+        return ""
+    if new == 1:
+        return "The one product that is new to the model is of another category."
+    return f"All {count(new, 'product')} that are new to the model are of other categories."
+
+
 def headline(summary: Mapping[str, Any]) -> Figure | None:
     """Return the accuracy that is told first; None: the file does not say what is right of any product not learnt."""
     truth = summary["truth"]
@@ -93,6 +104,8 @@ def listed(summary: Mapping[str, Any]) -> dict[str, Any]:
     return {
         **{name: summary[name] for name in _LISTED},
         **{f"num_{what}": counts[f"num_{what}"] for what in ("documents", "predicted", "answered", "rejected")},
+        "num_with_truth": counts["num_with_truth"],
+        "num_of_classes": summary["truth"]["num_of_classes"] if summary["truth"] is not None else None,
         "accuracy": accuracy["value"] if accuracy else None,
         "accuracy_low": accuracy["low"] if accuracy else None,
         "accuracy_high": accuracy["high"] if accuracy else None,

@@ -108,3 +108,13 @@ def test_a_judgement_without_a_comparison_says_why():
     )
     better = {**judged, "verdict": "better", "promotes": True, "difference": 0.032, "look": 2, "reused": True}
     assert summaries.of_judgement(better) == "better, +3.2 points (look 2): is to become the champion (reused)"
+
+
+def test_a_file_of_other_categories_alone_says_that_every_answer_is_wrong():
+    page = {
+        "accuracy": None, "expected_accuracy": None, "num_predicted": 81, "num_with_truth": 81, "num_answered": 9,
+    }  # fmt: skip
+    told = summaries.of_predictions_page({**page, "num_of_classes": 0})
+    assert told == "none of its 81 products is of the model's classes: every answer is wrong"
+    for other in ({"num_of_classes": 81}, {}):
+        assert summaries.of_predictions_page({**page, **other}) == "nothing can be said about the accuracy"

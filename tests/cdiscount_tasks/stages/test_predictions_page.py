@@ -3,6 +3,7 @@ import shutil
 
 import pytest
 
+from cdiscount_tasks.artifacts.json_files import read_json
 from cdiscount_tasks.artifacts.manifest import read_manifest, verify_artifact
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.learning.measuring.predicted_products import NEW
@@ -195,6 +196,34 @@ def test_a_file_that_holds_only_known_products_has_no_drift(tmp_path, inputs):
     assert summary["drift"]["reason"] == "the model's labels have every product of the file"
     assert summary["truth"]["headline"] == "test"
     assert "Nothing to compare" in case.page.text
+
+
+def test_where_all_new_products_are_of_other_categories_nothing_is_said_of_its_own(tmp_path, inputs):
+    case = AskedFile(tmp_path, inputs)
+    is_left = (case.answers.known != NEW) | (case.answers.given == STRANGE)
+    answers = type(case.answers)(*(column[is_left] for column in case.answers))
+    answers = answers._replace(abstained=answers.abstained | (answers.given == STRANGE))
+    ids = sorted(set(inputs.products["class_index"] + 1000003400))
+    case.predictions_dir = make_predictions(tmp_path / "left", answers, ids, (), 0.95)
+    _, summary = case.write()
+    assert summary["strangers"]["num_new"] == summary["known"]["new"] == NUM_STRANGE
+    text = case.page.text
+    assert "Its new products are not: all are of other categories" in text
+    assert f"No. All {NUM_STRANGE} products that are new to the model are of other categories. What differs" in text
+    assert f"None of the {NUM_STRANGE} others is answered." in text
+
+
+def test_of_products_of_other_categories_that_are_all_held_back_the_bar_says_zero(tmp_path, inputs, monkeypatch):
+    case = AskedFile(tmp_path, inputs)
+    calibration = read_json(inputs.dirs["evaluation"] / "calibration.json")
+    for one in calibration["thresholds"]:
+        one.update(threshold=None, note="No threshold keeps it.")
+    monkeypatch.setattr("cdiscount_tasks.stages.predictions_page.read_json", lambda _: calibration)
+    answers = case.answers._replace(abstained=case.answers.abstained | True)
+    ids = sorted(set(inputs.products["class_index"] + 1000003400))
+    case.predictions_dir = make_predictions(tmp_path / "never", answers, ids, (), 0.95)
+    case.write()
+    assert "answered 0.0 % Share of the products of other categories that have an answer" in case.page.text
 
 
 def test_what_the_model_knows_through_another_one_is_in_no_accuracy(tmp_path, inputs):

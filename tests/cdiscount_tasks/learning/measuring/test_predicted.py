@@ -128,6 +128,9 @@ def test_the_strange_categories_that_are_answered_most_come_first():
         abstained=[True, True, True, False, False, False, False, True],
     )  # fmt: skip
     found = measure_strangers(answers)
+    assert found["num_new"] == found["num_products"]
+    known = answers._replace(known=np.zeros(len(answers.best), np.int8))
+    assert measure_strangers(known)["num_new"] == 0
     assert (found["num_products"], found["num_categories"], found["num_answered"]) == (8, 3, 4)
     assert [one["category_id"] for one in found["categories"]] == [800, 700, 900]
     assert [one["num_answered"] for one in found["categories"]] == [3, 1, 0]

@@ -127,5 +127,10 @@ def test_predictions_without_truth_say_what_is_expected():
     assert "75.0 % all 70.0 % expected" in page.text
 
 
+def test_predictions_of_a_file_of_other_categories_say_that_none_is_right():
+    facts = {"accuracy": None, "expected_accuracy": None, "num_of_classes": 0}
+    assert "none right no product is of the model" in Page(render_index([], predictions=[predicted(**facts)])).text
+
+
 def test_an_index_without_predictions_does_not_name_them():
     assert "Predictions" not in render_index([make_report()])

@@ -87,3 +87,18 @@ def test_a_name_without_end_is_cut_in_full_as_well():
 )
 def test_what_looked_at_the_pictures_is_named(network, text):
     assert words.features_named(network) == text
+
+
+@pytest.mark.parametrize(
+    ("num_with_truth", "num_answered", "num_of_classes", "said"),
+    [
+        (90, 60, 0, "none of its 90 products is of the model's classes: every answer is wrong"),
+        (90, 0, 0, "none of its 90 products is of the model's classes: every answer would be wrong"),
+        (70, 60, 0, "none of the 70 products with a category is of the model's classes: every answer to them is wrong"),
+        (90, 60, 1, None),
+        (0, 60, None, None),
+    ],
+)
+def test_a_file_of_other_categories_alone_is_told(num_with_truth, num_answered, num_of_classes, said):
+    counts = {"num_predicted": 90, "num_with_truth": num_with_truth, "num_answered": num_answered}
+    assert words.of_no_class(counts, num_of_classes) == said

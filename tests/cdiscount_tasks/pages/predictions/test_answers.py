@@ -36,13 +36,13 @@ def summary(**changes):
         "counts": counts,
         "promises": [promise(figure(0.96, 0.9, 0.99))],
         "truth": truth(),
-        "strangers": {"num_products": 0, "num_categories": 0, "num_answered": 0, "categories": []},
+        "strangers": {"num_products": 0, "num_new": 0, "num_categories": 0, "num_answered": 0, "categories": []},
         "expected": {
             "expected": figure(0.72),
             "on_test": {"expected": figure(0.75), "accuracy": figure(0.74, 0.7, 0.78)},
         },
         "drift": {"reason": None, "alarms": []},
-        "known": {"copies_of_train": 0},
+        "known": {"copies_of_train": 0, "new": 100},
         "classes": [{}] * 5,
         **changes,
     }
@@ -55,7 +55,7 @@ def by_name(**changes):
 def test_what_is_answered_is_told_with_its_promise():
     answered = by_name()["answered"]
     assert answered.short == "60.0 % at a promised precision of 95 %"
-    assert "120 of 200 products have a category, 70 without one; 10 documents were rejected." in answered.sentence
+    assert "120 of 200 documents have a category, 70 without one; 10 documents were rejected." in answered.sentence
     assert "from a confidence of 80.0 % on" in answered.sentence
     assert answered.more.startswith("Of such answers 95 % are right: promised with 95 % certainty")
 
@@ -96,12 +96,16 @@ def test_without_categories_the_expected_accuracy_is_told_beside_what_was_true_o
 
 def test_where_all_was_learnt_nothing_is_claimed():
     assert "learnt from every product" in by_name(truth=truth(headline=None))["right"].sentence
+
+
+def test_where_no_product_is_of_the_models_classes_every_answer_is_wrong():
     none = by_name(truth=truth(headline=None, num_of_classes=0))["right"]
-    assert none.sentence == "No product of the file belongs to a class of the model."
+    assert (none.good, none.short) == (False, "Never")
+    assert none.sentence == "None of its 190 products is of the model's classes: every answer is wrong."
 
 
 def test_products_of_other_categories_and_their_wrong_answers_are_told():
-    strange = {"num_products": 95, "num_categories": 3, "num_answered": 19, "categories": []}
+    strange = {"num_products": 95, "num_new": 95, "num_categories": 3, "num_answered": 19, "categories": []}
     told = by_name(strangers=strange, promises=[promise(figure(0.9), figure(0.2, 0.1, 0.3))])["strangers"]
     assert told.good is False and told.short == "50.0 % do not"
     assert "95 products of 3 categories that the model does not know." in told.sentence
@@ -109,10 +113,21 @@ def test_products_of_other_categories_and_their_wrong_answers_are_told():
     assert "70.0 % (60.0 to 80.0) of the answers" in told.more
 
 
-def test_products_of_other_categories_that_are_not_answered_are_no_harm():
-    strange = {"num_products": 95, "num_categories": 3, "num_answered": 0, "categories": []}
-    told = by_name(strangers=strange)["strangers"]
-    assert told.good is True and "None of them has an answer." in told.sentence
+@pytest.mark.parametrize(("num", "said"), [(3195, "None of the 3,195 others is answered."), (1, "It is not answered.")])
+def test_products_of_other_categories_that_are_not_answered_get_no_tick(num, said):
+    strange = {"num_products": num, "num_new": num, "num_categories": 3, "num_answered": 0, "categories": []}
+    told = by_name(strangers=strange, promises=[promise(figure(0.9), figure(0.0, 0.0, 0.1))])["strangers"]
+    assert told.good is None and told.sentence.endswith(f" that the model does not know. {said}")
+
+
+def test_drift_of_products_that_are_all_of_other_categories_is_told_as_that():
+    strange = {"num_products": 100, "num_new": 100, "num_categories": 3, "num_answered": 0, "categories": []}
+    alarms = {"reason": None, "alarms": ["Pictures are darker."]}
+    told = by_name(strangers=strange, drift=alarms)["alike"]
+    assert (told.good, told.short) == (None, "Its new products are not: all are of other categories")
+    assert told.sentence.startswith("All 100 products that are new to the model are of other categories.")
+    some = by_name(strangers={**strange, "num_new": 99}, drift=alarms)["alike"]
+    assert some.good is False and "other categories" not in some.sentence
 
 
 def test_without_categories_nobody_knows_what_belongs():
@@ -129,6 +144,6 @@ def test_without_categories_nobody_knows_what_belongs():
     ],
 )
 def test_drift_is_told_in_a_sentence(drift, good, words):
-    told = by_name(drift=drift, known={"copies_of_train": 19})["alike"]
+    told = by_name(drift=drift, known={"copies_of_train": 19, "new": 100})["alike"]
     assert told.good is good and words in told.sentence
     assert told.more == "10.0 % of the products have a picture that it learnt from."

@@ -1,6 +1,13 @@
 import pytest
 
-from cdiscount_tasks.pages.predictions.summary import RUN_FACTS, headline, listed, mixed_origins, promise_of, summarise
+from cdiscount_tasks.pages.predictions.summary import (
+    RUN_FACTS,
+    headline,
+    listed,
+    mixed_origins,
+    promise_of,
+    summarise,
+)
 
 FIGURE = {"value": 0.8, "low": 0.7, "high": 0.9, "n": 50, "num_groups": 40}
 FACTS = {"sample": "wine", "title": "Wine", "catalogue": "test.bson", "embed_pictures": True}
@@ -8,9 +15,15 @@ FACTS = {"sample": "wine", "title": "Wine", "catalogue": "test.bson", "embed_pic
 
 def measured(headline_kind="new", **changes):
     return {
-        "counts": {"num_predicted": 90, "num_answered": 60, "num_abstained": 30, "num_damaged_images_of_predicted": 1},
+        "counts": {
+            "num_predicted": 90,
+            "num_answered": 60,
+            "num_abstained": 30,
+            "num_damaged_images_of_predicted": 1,
+            "num_with_truth": 90,
+        },
         "promises": [{"target_precision": 0.99}, {"target_precision": 0.95}],
-        "truth": {"headline": headline_kind, "accuracy": {"new": FIGURE}},
+        "truth": {"headline": headline_kind, "num_of_classes": 87, "accuracy": {"new": FIGURE}},
         "strangers": {"num_products": 3, "categories": [{"category_id": 7, "num_products": 3}]},
         "expected": {"expected": {"value": 0.75}},
         "drift": {"alarms": ["Pictures are darker."]},
@@ -66,11 +79,13 @@ def test_the_list_says_the_headline():
     row = listed(summary())
     assert (row["accuracy"], row["accuracy_low"], row["accuracy_high"], row["accuracy_of"]) == (0.8, 0.7, 0.9, "new")
     assert (row["num_answered"], row["num_documents"], row["num_alarms"]) == (60, 100, 1)
+    assert (row["num_with_truth"], row["num_of_classes"]) == (90, 87)
     assert (row["target_precision"], row["expected_accuracy"]) == (0.95, None)
 
 
 def test_what_is_expected_is_listed_where_the_file_has_no_categories():
-    assert listed(summary(truth=None))["expected_accuracy"] == 0.75
+    row = listed(summary(truth=None))
+    assert (row["expected_accuracy"], row["num_of_classes"]) == (0.75, None)
     assert listed(summary(headline_kind=None))["expected_accuracy"] is None
 
 
