@@ -38,7 +38,7 @@ def image(tmp_path_factory):
 @pytest.mark.parametrize(
     ("tool", "words"),
     [
-        ("champion", "SAMPLE is 'wine', expected a sample, as in `make champion SAMPLE=wine`; no sample has a history"),
+        ("champion", "wine has no champion and no history yet"),
         ("verify", "0 artifacts damaged"),
         ("clean_up", "there is nothing to remove"),
         ("compare_runs", "RUNS"),

@@ -45,5 +45,7 @@ def test_a_model_whose_file_changed_is_refused(index_dir, tiny_path, labels_dir,
     model = write_answering_model(tmp_path, labels_dir, sample_dir)
     (model.model_dir / "model.keras").write_bytes(b"the weightz")
     (byte_range,) = predictions.plan_answers(index_dir, tiny_path)
-    with pytest.raises(DataError, match=r"model\.keras: its hash is .* the model in use is damaged: put its folder back"):
+    with pytest.raises(
+        DataError, match=r"model\.keras: its hash is .* the model in use is damaged: put its folder back"
+    ):
         predictions.answer_range(index_dir, tiny_path, byte_range, model, tmp_path)
