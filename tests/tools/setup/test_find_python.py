@@ -53,8 +53,8 @@ def test_a_chosen_python_is_the_only_one_asked(machine):
 
 def test_what_pyenv_hides_is_found_where_path_has_none(machine):
     put(machine, "python3.12", FAILS)
-    put(machine, "home/.pyenv/versions/3.12.9/bin/python", "echo /opt/pyenv")
-    assert find(machine).stdout == "/opt/pyenv\n"
+    put(machine, "home/.pyenv/versions/3.12.9/bin/python", "echo /found/there")
+    assert find(machine).stdout == "/found/there\n"
 
 
 def test_debian_is_told_the_newest_package_that_it_has(machine):
