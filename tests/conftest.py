@@ -172,7 +172,7 @@ def labels_dir(tiny_labels):
 @pytest.fixture(scope="session")
 def tensorflow():
     """Load TensorFlow, which takes five seconds: whoever uses this, or a fixture that does, is marked `training`."""
-    from cdiscount_tasks.machine.gpus import prepare_device
+    from cdiscount_tasks.machine.device import prepare_device
 
     prepare_device(0)
 

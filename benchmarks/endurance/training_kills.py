@@ -32,7 +32,7 @@ def train(sample_dir: str, labels_dir: str, out_dir: str, image_size: str, epoch
     """Train once, from wherever a killed process left off."""
     import logging
 
-    from cdiscount_tasks.machine.gpus import prepare_device
+    from cdiscount_tasks.machine.device import prepare_device
     from cdiscount_tasks.settings.training import TrainingConfig
     from cdiscount_tasks.stages.model import train_model
 
@@ -49,7 +49,7 @@ def train(sample_dir: str, labels_dir: str, out_dir: str, image_size: str, epoch
 
 def weights_of(model_dir: Path) -> list[np.ndarray]:
     """Return a published model's weight arrays."""
-    from cdiscount_tasks.machine.gpus import prepare_device
+    from cdiscount_tasks.machine.device import prepare_device
 
     prepare_device(0)
     import keras

@@ -36,7 +36,7 @@ def _with_onnx() -> bool:
 
 def write(folder: str, network: str, image_size: str) -> None:
     """Write a network in each format, and print how many bytes that took."""
-    from cdiscount_tasks.machine.gpus import prepare_device
+    from cdiscount_tasks.machine.device import prepare_device
 
     prepare_device(0, precision="float32")
     import keras
@@ -62,7 +62,7 @@ def _open(path: Path) -> Callable[[Any], Any]:
 
         session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
         return lambda pixels: session.run(None, {session.get_inputs()[0].name: pixels})[0]
-    from cdiscount_tasks.machine.gpus import prepare_device
+    from cdiscount_tasks.machine.device import prepare_device
 
     prepare_device(0, precision="float32")
     if path.suffix == ".tflite":

@@ -50,7 +50,7 @@ def _write_model(folder: Path, labels_dir: Path, network_name: str, image_size: 
 
 def make(folder: str, num_images: str, network_name: str, image_size: str) -> None:
     """Write a catalogue, index it, draw and label all of it, and write a model of its classes."""
-    from cdiscount_tasks.machine.gpus import prepare_device
+    from cdiscount_tasks.machine.device import prepare_device
     from cdiscount_tasks.settings.sample import DrawConfig, LabelConfig
     from cdiscount_tasks.stages.inputs import LabelFiles
     from cdiscount_tasks.stages.labels import fix_labels
@@ -94,7 +94,7 @@ def network(made: str) -> None:
 
     from cdiscount_tasks.artifacts.json_files import read_json
     from cdiscount_tasks.learning.pictures.inputs import hold_images
-    from cdiscount_tasks.machine.gpus import prepare_device
+    from cdiscount_tasks.machine.device import prepare_device
     from cdiscount_tasks.tables.sample_images import SampleImages
 
     at = {name: Path(path) for name, path in json.loads(made).items()}

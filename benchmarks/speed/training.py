@@ -64,10 +64,10 @@ def _notebook_generator(num_images: int, image_size: int) -> Iterator[Any]:
 
 def feed(image_size: str, num_images: str) -> None:
     """Measure images/s of both ways, one process, one after the other."""
-    from cdiscount_tasks.machine.gpus import prepare_device
+    from cdiscount_tasks.machine.device import prepare_device
 
     prepare_device(0)
-    from cdiscount_tasks.learning.networks.batches import EpochBatches
+    from cdiscount_tasks.learning.networks.on_tensorflow import EpochBatches
 
     examples = _examples(int(num_images), int(image_size))
     started = time.perf_counter()
@@ -101,20 +101,20 @@ def compiled(how: str, network_name: str, image_size: str, num_images: str) -> N
     """
     import os
 
-    from cdiscount_tasks.machine.gpus import prepare_device
+    from cdiscount_tasks.machine.device import prepare_device
     from cdiscount_tasks.settings.training import TrainingConfig
 
     if how == "keras_default":
         os.environ.pop("TF_ENABLE_ONEDNN_OPTS")  # set by our device module, read when TensorFlow is imported
     device = prepare_device(0, precision="mixed_bfloat16" if how == "ours_bfloat16" else "auto")
-    from cdiscount_tasks.learning.networks.batches import EpochBatches
     from cdiscount_tasks.learning.networks.build import build_network
     from cdiscount_tasks.learning.networks.objective import compile_network
+    from cdiscount_tasks.learning.networks.on_tensorflow import EpochBatches
 
     examples = _examples(int(num_images), int(image_size))
     config = TrainingConfig(network=network_name, image_size=int(image_size))
     network = build_network(config.network, config.image_size, _NUM_CLASSES)
-    compile_network(network, config, 1000, "auto" if how == "keras_default" else device.jit_compile)  # type: ignore[arg-type]
+    compile_network(network, config, 1000, "auto" if how == "keras_default" else device.jit_compile)
     network.fit(EpochBatches(examples, _BATCH, 0, 1, first_step=max(len(examples) // _BATCH - 2, 0)), verbose=0)
     batches = EpochBatches(examples, _BATCH, 0, 2)
     cpu_s = _cpu_s_of(lambda: network.fit(batches, verbose=0, shuffle=False))
@@ -123,15 +123,16 @@ def compiled(how: str, network_name: str, image_size: str, num_images: str) -> N
 
 def features(image_size: str, num_images: str) -> None:
     """Measure CPU seconds of ten epochs on a frozen MobileNetV2 (its weights do not matter here)."""
-    from cdiscount_tasks.machine.gpus import prepare_device
+    from cdiscount_tasks.machine.device import prepare_device
     from cdiscount_tasks.settings.training import TrainingConfig
 
     device = prepare_device(0)
     import keras
 
-    from cdiscount_tasks.learning.networks.batches import EpochBatches, Examples, run_network
+    from cdiscount_tasks.learning.networks.batches import Examples
     from cdiscount_tasks.learning.networks.build import build_extractor, build_head, build_network
     from cdiscount_tasks.learning.networks.objective import compile_network
+    from cdiscount_tasks.learning.networks.on_tensorflow import EpochBatches, run_network
     from cdiscount_tasks.learning.pictures.inputs import Vectors
 
     config = TrainingConfig(image_size=int(image_size))

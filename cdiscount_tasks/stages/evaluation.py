@@ -23,7 +23,7 @@ from cdiscount_tasks.learning.measuring.calibration import Calibration, choose_c
 from cdiscount_tasks.learning.measuring.joining import joint_probabilities
 from cdiscount_tasks.learning.measuring.metrics import squared_errors
 from cdiscount_tasks.learning.pictures.inputs import Inputs, hold_images
-from cdiscount_tasks.machine.gpus import prepare_device
+from cdiscount_tasks.machine.device import backend_packages, prepare_device
 from cdiscount_tasks.pages.parts.words import count, percent
 from cdiscount_tasks.tables.parquet import read_table, write_table
 from cdiscount_tasks.tables.predictions import IMAGE_PREDICTIONS, PREDICTIONS
@@ -224,7 +224,7 @@ def evaluation_recipe(sample_dir: Path, labels_dir: Path, model_dir: Path) -> Re
         version=VERSION,
         config={name: value for name, value in choices.SHOWN.items() if value != _OF_THIS_VERSION[name]},
         inputs={"sample": sample_dir, "labels": labels_dir, "model": model_dir},
-        libraries=versions("keras", "tensorflow", "pillow", "scipy"),
+        libraries=versions(*backend_packages(), "pillow", "scipy"),
     )
 
 

@@ -25,7 +25,7 @@ from cdiscount_tasks.learning.measuring.parity import MOST, Parity
 from cdiscount_tasks.learning.pictures.decoding import images_at_once
 from cdiscount_tasks.learning.pictures.images import MAX_PIXELS, RESIZE_RULE, load_images
 from cdiscount_tasks.learning.pictures.inputs import mirror_images
-from cdiscount_tasks.machine.gpus import prepare_device
+from cdiscount_tasks.machine.device import prepare_device
 from cdiscount_tasks.pages.parts.words import count
 from cdiscount_tasks.settings.exports import EXPORT_FORMATS
 from cdiscount_tasks.stages.inputs import ModelClass, PredictingModel

@@ -19,7 +19,7 @@ from cdiscount_tasks.artifacts.publish import Made
 from cdiscount_tasks.artifacts.recipe import Recipe, versions
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.learning.pictures.inputs import Inputs, hold_images
-from cdiscount_tasks.machine.gpus import prepare_device
+from cdiscount_tasks.machine.device import backend_packages, prepare_device
 from cdiscount_tasks.settings.training import TrainingConfig
 from cdiscount_tasks.tables.parquet import TableWriter, read_table
 from cdiscount_tasks.tables.sample_images import SampleImages, rows_of
@@ -56,8 +56,7 @@ class _Extractor:
         self.device = prepare_device(config.seed, config.gpus, config.precision)
         from cdiscount_tasks.learning.networks.build import build_extractor  # after the device is set up
 
-        with self.device.scope():
-            self._network = build_extractor(config.network, config.image_size, weights_path)
+        self._network = build_extractor(config.network, config.image_size, weights_path)
         self._weights_path = weights_path
         self._sides = (False, True) if config.mirrored_features else (False,)
         self.num_features = int(self._network.output_shape[-1])
@@ -68,7 +67,7 @@ class _Extractor:
         Raises:
             DataError: If one is no finite number.
         """
-        from cdiscount_tasks.learning.networks.batches import run_network
+        from cdiscount_tasks.learning.networks.backend import run_network
 
         vectors = [run_network(self._network, pictures, mirrored) for mirrored in self._sides]
         num_bad = sum(int((~np.isfinite(side).all(axis=1)).sum()) for side in vectors)
@@ -112,7 +111,7 @@ def features_recipe(sample_dir: Path, labels_dir: Path, weights_path: Path, conf
         config={name: getattr(config, name) for name in _KNOBS},
         inputs={"sample": sample_dir, "labels": labels_dir},
         files={"weights": hash_file(weights_path)},
-        libraries=versions("keras", "tensorflow", "pillow"),
+        libraries=versions(*backend_packages(), "pillow"),
     )
 
 

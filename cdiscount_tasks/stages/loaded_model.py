@@ -14,7 +14,7 @@ from cdiscount_tasks.artifacts.json_files import read_json
 from cdiscount_tasks.artifacts.manifest import verify_artifact
 from cdiscount_tasks.learning.measuring.answers import answer_products
 from cdiscount_tasks.learning.pictures.decoding import RefusedImage, decode_images, images_at_once
-from cdiscount_tasks.machine.gpus import prepare_device
+from cdiscount_tasks.machine.device import prepare_device
 from cdiscount_tasks.stages.inputs import ModelClass, PredictingModel
 from cdiscount_tasks.tables.model_in_use import InUse, read_in_use
 from cdiscount_tasks.tables.parquet import read_table
@@ -200,7 +200,7 @@ def _no_answer(images: Sequence[bytes], refused: Sequence[RefusedImage]) -> dict
 
 
 def _load(model_dir: Path, contract: Mapping[str, Any], num_classes: int) -> "AnsweringNetwork":
-    device = prepare_device(seed=0)
+    prepare_device(seed=0)
     from cdiscount_tasks.learning.networks.answering import AnsweringNetwork  # after the device is set up
 
-    return AnsweringNetwork(model_dir / "model.keras", contract, num_classes, device)
+    return AnsweringNetwork(model_dir / "model.keras", contract, num_classes)

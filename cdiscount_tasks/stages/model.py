@@ -25,7 +25,7 @@ from cdiscount_tasks.artifacts.recipe import Recipe, versions
 from cdiscount_tasks.errors import DataError, DivergedError
 from cdiscount_tasks.learning.pictures.images import RESIZE_RULE
 from cdiscount_tasks.learning.pictures.inputs import Inputs, hold_images
-from cdiscount_tasks.machine.gpus import prepare_device
+from cdiscount_tasks.machine.device import backend_packages, prepare_device
 from cdiscount_tasks.settings.environment import check_tensorboard
 from cdiscount_tasks.settings.training import TrainingConfig
 from cdiscount_tasks.stages.inputs import PreviousModel
@@ -185,7 +185,7 @@ def model_recipe(
         version=VERSION,
         config=config.model_dump(mode="json") | stopped,
         inputs={"sample": sample_dir, "labels": labels_dir, **begins},
-        libraries=versions("keras", "tensorflow", "pillow"),
+        libraries=versions(*backend_packages(), "pillow"),
     )
 
 

@@ -28,7 +28,7 @@ from cdiscount_tasks.labelling.shared_groups import tie_products
 from cdiscount_tasks.learning.measuring.answers import answer_products
 from cdiscount_tasks.learning.pictures.decoding import DecodedImages, decode_images, images_at_once
 from cdiscount_tasks.machine.cores import map_ahead
-from cdiscount_tasks.machine.gpus import Device, prepare_device
+from cdiscount_tasks.machine.device import Device, backend_packages, prepare_device
 from cdiscount_tasks.pages.parts.words import count
 from cdiscount_tasks.stages.inputs import PredictingModel
 from cdiscount_tasks.tables import predicted
@@ -84,7 +84,7 @@ class PredictionsResult(Result):
 
 def _recipe(stage: str, index_dir: Path, model: PredictingModel, config: Mapping[str, Any]) -> Recipe:
     inputs = {"index": index_dir, "model": model.model_dir, "evaluation": model.evaluation_dir}
-    libraries = versions("keras", "tensorflow", "pillow", "scipy")
+    libraries = versions(*backend_packages(), "pillow", "scipy")
     return Recipe(stage, VERSION, config, {**inputs, "labels": model.labels_dir}, libraries=libraries)
 
 
@@ -139,7 +139,7 @@ def _open_network(model: PredictingModel, in_use: InUse) -> tuple["AnsweringNetw
     from cdiscount_tasks.learning.networks.answering import AnsweringNetwork  # after the device is set up
 
     contract = read_json(model.model_dir / "input.json")
-    return AnsweringNetwork(model.model_dir / "model.keras", contract, len(in_use.category_ids), device), device
+    return AnsweringNetwork(model.model_dir / "model.keras", contract, len(in_use.category_ids)), device
 
 
 def _answer_chunk(asked: _Asked, decoded: DecodedImages) -> pa.Table:

@@ -16,7 +16,7 @@ from cdiscount_tasks.artifacts.json_files import read_json
 from cdiscount_tasks.artifacts.manifest import read_manifest, verify_artifact
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.learning.pictures.inputs import hold_images
-from cdiscount_tasks.machine.gpus import prepare_device
+from cdiscount_tasks.machine.device import prepare_device
 from cdiscount_tasks.tables.parquet import read_table
 from cdiscount_tasks.tables.predictions import ImageProbabilities, read_image_probabilities
 from cdiscount_tasks.tables.sample_images import SampleImages, rows_of

@@ -6,7 +6,7 @@ import numpy as np
 
 from cdiscount_tasks.artifacts.json_files import read_json
 from cdiscount_tasks.artifacts.manifest import verify_artifact
-from cdiscount_tasks.machine.gpus import prepare_device
+from cdiscount_tasks.machine.device import prepare_device
 from cdiscount_tasks.stages.inputs import Speeds
 from cdiscount_tasks.tables.judged_products import category_ids_of
 
@@ -30,7 +30,7 @@ def measure_speeds(challenger_dir: Path, champion_dir: Path) -> Speeds:
     from cdiscount_tasks.learning.networks.speed import NUM_IMAGES, time_in_turn
 
     challenger, champion = (
-        AnsweringNetwork(folder / "model.keras", read_json(folder / "input.json"), len(category_ids_of(folder)), device)
+        AnsweringNetwork(folder / "model.keras", read_json(folder / "input.json"), len(category_ids_of(folder)))
         for folder in (challenger_dir, champion_dir)
     )
     seconds = time_in_turn([challenger, champion])

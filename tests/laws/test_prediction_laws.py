@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from cdiscount_tasks.catalogue import ranges
 from cdiscount_tasks.learning.measuring.joining import joint_probabilities
 from cdiscount_tasks.learning.pictures.images import ImageRefused, decode_rgb, to_square
-from cdiscount_tasks.machine.gpus import Device
+from cdiscount_tasks.machine.device import Device
 from cdiscount_tasks.stages import predictions
 from cdiscount_tasks.tables.predicted import read_rejected
 from tests.material.answering_models import IMAGE_SIZE, ColourNetwork, write_answering_model

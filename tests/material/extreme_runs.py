@@ -125,7 +125,7 @@ def _label_files(place: Path, case: Extreme) -> LabelFiles:
 
 def told_network(answers: str, num_classes: int):
     """Build a network that answers by the mean colour: its first class is red, then green, then blue."""
-    from cdiscount_tasks.machine.gpus import prepare_device
+    from cdiscount_tasks.machine.device import prepare_device
 
     prepare_device(0)
     import keras

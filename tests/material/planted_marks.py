@@ -120,7 +120,7 @@ class _NothingKept:
 
 def judge_maps(marked: Marked, network: NetworkName, epochs: int, seed: int) -> Judged:
     """Train a network to tell which images are marked, on 80 % of them, and judge its maps on the others."""
-    from cdiscount_tasks.machine.gpus import prepare_device
+    from cdiscount_tasks.machine.device import prepare_device
 
     device = prepare_device(seed)
     from cdiscount_tasks.learning.networks.activation_maps import map_activations

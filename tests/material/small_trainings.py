@@ -31,7 +31,7 @@ class NothingKept:
 
 
 def train_small(config=CONFIG, spoil=None, checkpoints=None, shown=None, build=None, listeners=(), watch=None):
-    from cdiscount_tasks.machine.gpus import prepare_device
+    from cdiscount_tasks.machine.device import prepare_device
 
     device = prepare_device(config.seed)
     from cdiscount_tasks.learning.networks.build import build_network

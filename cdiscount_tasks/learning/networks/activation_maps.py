@@ -10,8 +10,9 @@ from typing import Any, NamedTuple
 
 import keras
 import numpy as np
-from keras import layers
+from keras import layers, ops
 
+from cdiscount_tasks.learning.networks.backend import differentiate
 from cdiscount_tasks.learning.pictures.inputs import Inputs
 
 FEWEST_PLACES = 7
@@ -24,11 +25,19 @@ _NO_FEATURES = (layers.InputLayer, layers.Rescaling, layers.Normalization, layer
 """What only prepares an image or a map; padding would also move its places."""
 
 
-class _Halves(NamedTuple):
-    """A network cut in two: before the layers that are mapped, and those layers up to the features of the last one."""
+class _Parts(NamedTuple):
+    """A network cut at the feature map that is mapped.
+
+    Attributes:
+        before: From images to what the mapped model takes.
+        first: From there to the features.
+        rest: From what the mapped model takes, and the features, to its last output.
+        is_pooled: Whether that is pooled already.
+    """
 
     before: Any
-    mapped: Any
+    first: keras.Model
+    rest: keras.Model
     is_pooled: bool
 
 
@@ -43,7 +52,7 @@ def _last_large_map(model: keras.Model) -> Any | None:
     return None
 
 
-def _cut(network: keras.Model) -> _Halves | None:
+def _cut(network: keras.Model) -> _Parts | None:
     """Cut a network at its pretrained backbone if it has one; None if no feature map is large enough."""
     parts = network.layers
     inner = next((number for number, part in enumerate(parts) if isinstance(part, keras.Model)), None)
@@ -51,10 +60,10 @@ def _cut(network: keras.Model) -> _Halves | None:
     features = _last_large_map(model)
     if features is None:
         return None
-    if inner is None:
-        return _Halves(lambda images: images, keras.Model(model.inputs, [features, parts[-1].input]), is_pooled=True)
-    before = keras.Model(network.inputs, parts[inner - 1].output)
-    return _Halves(before, keras.Model(model.inputs, [features, model.outputs[0]]), is_pooled=False)
+    before = (lambda images: images) if inner is None else keras.Model(network.inputs, parts[inner - 1].output)
+    last = parts[-1].input if inner is None else model.outputs[0]
+    first, rest = keras.Model(model.inputs, features), keras.Model([*model.inputs, features], last)
+    return _Parts(before, first, rest, is_pooled=inner is None)
 
 
 def has_maps(network: keras.Model) -> bool:
@@ -62,24 +71,21 @@ def has_maps(network: keras.Model) -> bool:
     return bool(network.layers) and isinstance(network.layers[-1], layers.Dense) and _cut(network) is not None
 
 
-def _map_batch(halves: _Halves, dense: Any, images: np.ndarray, class_index: np.ndarray) -> np.ndarray:
+def _map_batch(network: _Parts, dense: Any, images: np.ndarray, class_index: np.ndarray) -> np.ndarray:
     """Return float32, [num_images, height, width]: features times gradients, times the number of places."""
-    # Keras has no gradients of its own: this is the one place that differentiates outside of its training loop.
-    import tensorflow as tf
+    taken = network.before(images.astype(np.float32))
+    features = ops.convert_to_numpy(ops.cast(network.first(taken, training=False), "float32"))
+    kernel = ops.take(ops.transpose(ops.cast(dense.kernel, "float32")), class_index, axis=0)
 
-    given = tf.cast(images, tf.float32)
-    with tf.GradientTape() as tape:
-        tape.watch(given)
-        features, last = halves.mapped(halves.before(given), training=False)
-        last = tf.cast(last, tf.float32)
-        pooled = last if halves.is_pooled else tf.reduce_mean(last, (1, 2))
-        logits = tf.matmul(pooled, tf.cast(dense.kernel, tf.float32))
+    def asked(features: Any) -> Any:
+        last = ops.cast(network.rest([taken, features], training=False), "float32")
+        pooled = last if network.is_pooled else ops.mean(last, axis=(1, 2))
         # No image's logit depends on the others, so the gradient of their sum is that of each.
-        asked = tf.reduce_sum(tf.gather(logits, class_index, axis=1, batch_dims=1))
-    gradients = tf.cast(tape.gradient(asked, features), tf.float32)
+        return ops.sum(pooled * kernel)
+
     num_places = features.shape[1] * features.shape[2]
-    spoke = tf.reduce_sum(tf.cast(features, tf.float32) * gradients, axis=-1)
-    return np.asarray(num_places * spoke, np.float32)
+    spoke: np.ndarray = num_places * np.sum(features * differentiate(asked, features), axis=-1)
+    return spoke
 
 
 def map_activations(network: keras.Model, inputs: Inputs, rows: np.ndarray, class_index: np.ndarray) -> np.ndarray:
@@ -100,14 +106,14 @@ def map_activations(network: keras.Model, inputs: Inputs, rows: np.ndarray, clas
     Raises:
         ValueError: If the network has no such feature map.
     """
-    halves = _cut(network)
+    cut = _cut(network)
     dense = network.layers[-1]
-    if halves is None or not isinstance(dense, layers.Dense):
+    if cut is None or not isinstance(dense, layers.Dense):
         raise ValueError(f"{network.name}: has no feature map of 7 x 7 places before a dense layer; ask has_maps first")
     maps = []
     for first in range(0, len(rows), _AT_ONCE):
         some = slice(first, first + _AT_ONCE)
         unmoved = np.zeros((len(rows[some]), 2), np.int64)
         images = inputs.take(rows[some], np.zeros(len(rows[some]), np.bool_), unmoved)
-        maps.append(_map_batch(halves, dense, images, class_index[some]))
+        maps.append(_map_batch(cut, dense, images, class_index[some]))
     return np.concatenate(maps) if maps else np.zeros((0, FEWEST_PLACES, FEWEST_PLACES), np.float32)

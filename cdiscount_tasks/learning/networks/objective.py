@@ -1,6 +1,6 @@
 """What training minimises, and at which rate: loss, optimiser, schedule."""
 
-from typing import Any
+from typing import Any, Literal
 
 import keras
 
@@ -19,7 +19,7 @@ class _SmoothedCrossEntropy(keras.losses.Loss):  # type: ignore[misc]
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         """Return the loss of each example."""
-        target = keras.ops.one_hot(keras.ops.reshape(y_true, (-1,)), self._num_classes)
+        target = keras.ops.one_hot(keras.ops.cast(keras.ops.reshape(y_true, (-1,)), "int32"), self._num_classes)
         return keras.losses.categorical_crossentropy(target, y_pred, label_smoothing=self._smoothing)
 
 
@@ -34,7 +34,9 @@ def _schedule(highest: float, num_steps: int) -> keras.optimizers.schedules.Lear
     )
 
 
-def compile_network(network: keras.Model, config: TrainingConfig, num_steps: int, jit_compile: bool) -> None:
+def compile_network(
+    network: keras.Model, config: TrainingConfig, num_steps: int, jit_compile: bool | Literal["auto"]
+) -> None:
     """Prepare a network for training: AdamW with warm-up and cosine decay on smoothed cross-entropy.
 
     Args:

@@ -18,7 +18,7 @@ from cdiscount_tasks.learning.networks.progress import Watch
 from cdiscount_tasks.learning.networks.state import Epoch
 from cdiscount_tasks.learning.networks.training import Trained, train
 from cdiscount_tasks.learning.pictures.inputs import Inputs, Vectors
-from cdiscount_tasks.machine.gpus import Device
+from cdiscount_tasks.machine.device import Device
 from cdiscount_tasks.machine.tensorboard import EpochLogs
 from cdiscount_tasks.settings.training import TrainingConfig
 
@@ -138,8 +138,7 @@ class Training:
 
     def from_scratch(self) -> keras.Model:
         """Train a network that knows nothing yet."""
-        with self._device.scope():
-            network = build_network(self._config.network, self._config.image_size, self._num_classes)
+        network = build_network(self._config.network, self._config.image_size, self._num_classes)
         self._learn(FROM_SCRATCH, network, [split.pictures() for split in self._splits], self._config)
         return network
 
@@ -150,9 +149,8 @@ class Training:
             path: Its file.
             contract: input.json beside it.
         """
-        with self._device.scope():
-            network = load_network(path, contract)
-            wake(network, pretrained=contract["weights"] is not None)
+        network = load_network(path, contract)
+        wake(network, pretrained=contract["weights"] is not None)
         self._learn(FROM_SCRATCH, network, [split.pictures() for split in self._splits], self._config)
         return network
 
@@ -184,15 +182,13 @@ class Training:
         return self.stopped_after_epoch is not None
 
     def _learn_head(self, vectors: np.ndarray) -> keras.Model:
-        with self._device.scope():
-            head = build_head(vectors.shape[2], self._num_classes)
+        head = build_head(vectors.shape[2], self._num_classes)
         self._learn(HEAD, head, [split.features(vectors) for split in self._splits], self._config)
         return head
 
     def _build_with(self, head: keras.Model, weights_path: Path) -> keras.Model:
         """Return the pretrained network with a classifying layer on it."""
-        with self._device.scope():
-            network = build_network(self._config.network, self._config.image_size, self._num_classes, weights_path)
+        network = build_network(self._config.network, self._config.image_size, self._num_classes, weights_path)
         put_head_on(network, head)
         return network
 

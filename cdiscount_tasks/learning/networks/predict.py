@@ -4,7 +4,7 @@ import keras
 import numpy as np
 
 from cdiscount_tasks.learning.measuring.joining import joint_probabilities
-from cdiscount_tasks.learning.networks.batches import run_network
+from cdiscount_tasks.learning.networks.backend import run_network
 from cdiscount_tasks.learning.pictures.inputs import Inputs
 
 

@@ -1,13 +1,11 @@
 """How far a training is: a line now and then within an epoch, and one after each; and when a checkpoint is due."""
 
 import logging
-import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import keras
 import psutil
 
 from cdiscount_tasks.artifacts.training_folder import (
@@ -146,7 +144,7 @@ class Watch(NamedTuple):
         ))  # fmt: skip
 
 
-class Pulse(keras.callbacks.Callback):  # type: ignore[misc]
+class Pulse:
     """Within an epoch: holds the state's sums, and says now and then how far it is and that a checkpoint is due."""
 
     def __init__(
@@ -166,36 +164,41 @@ class Pulse(keras.callbacks.Callback):  # type: ignore[misc]
             keep: Keeps a checkpoint.
             tell: Says now and then how far the epoch is.
         """
-        super().__init__()
-        # Keras' logs are means since `fit` began; the sums of what went before a resume are added.
+        # The figures that are counted are means since it began; the sums of what went before a resume are added.
         self._state, self._before, self._first_step = state, list(state.sums), state.step
         self._num_images, self._config, self._keep, self._tell = num_images, config, keep, tell
         self._started = self._logged = self._kept = time.monotonic()
         self._first_ended, self._first_seen, self._num_logged = self._started, 0, 0
 
-    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
-        """Count a step."""
-        logs, now, state = logs or {}, time.monotonic(), self._state
-        state.step = self._first_step + batch + 1
+    def count(self, num_steps: int, loss: float, accuracy: float) -> None:
+        """Count the steps that are done.
+
+        Args:
+            num_steps: Since this process began or continued the epoch.
+            loss: Their mean, by example.
+            accuracy: Their mean, by example.
+        """
+        now, state = time.monotonic(), self._state
+        state.step = self._first_step + num_steps
         end = min(state.step * self._config.batch_size, self._num_images)
         seen = end - self._first_step * self._config.batch_size
-        since = [logs.get("loss", math.nan) * seen, logs.get("accuracy", math.nan) * seen, seen, now - self._started]
+        since = [loss * seen, accuracy * seen, seen, now - self._started]
         state.sums = [before + more for before, more in zip(self._before, since, strict=True)]
-        if batch == 0:
+        if self._first_seen == 0:
             self._first_ended, self._first_seen = now, seen
         if now - self._logged >= (PROGRESS_S if now - state.started < FIRST_S else LATER_PROGRESS_S):
             self._logged = now
             self._num_logged += 1
-            self._tell(self._progress(logs.get("loss", math.nan), batch, seen, now))
+            self._tell(self._progress(loss, num_steps, seen, now))
         if now - self._kept >= CHECKPOINT_S and end < self._num_images:
             self._keep()
             self._kept = time.monotonic()
 
-    def _progress(self, loss: float, batch: int, seen: int, now: float) -> Progress:
+    def _progress(self, loss: float, num_steps: int, seen: int, now: float) -> Progress:
         epoch, end = len(self._state.history) + 1, self._first_step * self._config.batch_size + seen
         timed = seen - self._first_seen  # the first batch waits for compiling: it tells nothing of the speed
         rate = left_s = None
-        if timed and (batch >= ENOUGH_BATCHES or self._num_logged > 1):
+        if timed and (num_steps > ENOUGH_BATCHES or self._num_logged > 1):
             rate = timed / (now - self._first_ended)
             left_s = ((self._config.epochs - epoch + 1) * self._num_images - end) / rate
         return Progress(epoch, end, self._num_images, loss, rate, left_s)

@@ -12,13 +12,14 @@ import numpy as np
 
 from cdiscount_tasks.errors import DataError, DivergedError
 from cdiscount_tasks.learning.measuring.joining import joint_probabilities
-from cdiscount_tasks.learning.networks.batches import EpochBatches, Examples, class_weights
+from cdiscount_tasks.learning.networks.backend import make_learner
+from cdiscount_tasks.learning.networks.batches import Examples
 from cdiscount_tasks.learning.networks.checkpoints import Checkpoints
 from cdiscount_tasks.learning.networks.objective import compile_network
 from cdiscount_tasks.learning.networks.predict import predict_images
 from cdiscount_tasks.learning.networks.progress import Progress, Pulse, Watch, log_epoch, log_progress
 from cdiscount_tasks.learning.networks.state import Epoch, TrainingState, keep_state, take_up
-from cdiscount_tasks.machine.gpus import Device
+from cdiscount_tasks.machine.device import Device
 from cdiscount_tasks.settings.training import TrainingConfig
 
 logger = logging.getLogger(__name__)
@@ -84,25 +85,8 @@ def _compile(network: keras.Model, num_images: int, config: TrainingConfig, devi
     if config.batch_size > num_images:
         logger.warning("batch_size is %d and there are %d images: an epoch is a single step", config.batch_size,
                        num_images)  # fmt: skip
-    with device.scope():
-        num_steps = config.epochs * math.ceil(num_images / config.batch_size)
-        compile_network(network, config, num_steps, device.jit_compile)
-
-
-def _learn(
-    network: keras.Model, examples: Examples, config: TrainingConfig, state: TrainingState, pulse: Pulse
-) -> None:
-    """Learn from the batches of the running epoch, or from those that are left of it."""
-    epoch = len(state.history) + 1
-    network.fit(
-        EpochBatches(examples, config.batch_size, config.seed, epoch, state.step),
-        initial_epoch=epoch - 1,
-        epochs=epoch,
-        verbose=0,
-        shuffle=False,
-        class_weight=class_weights(examples.class_index) if config.class_weights else None,
-        callbacks=[pulse],
-    )
+    num_steps = config.epochs * math.ceil(num_images / config.batch_size)
+    compile_network(network, config, num_steps, device.jit_compile)
 
 
 def _judge_epoch(network: keras.Model, validation: _Validation, state: TrainingState) -> Epoch:
@@ -184,11 +168,16 @@ def train(
     _compile(network, len(train_examples), config, device)
     validation = _Validation(validation_examples)
     state = take_up(checkpoints, network)
-    keep = partial(keep_state, checkpoints, network, state)
+    learner = make_learner(network, train_examples, config, device)
+
+    def keep() -> None:
+        learner.settle()
+        keep_state(checkpoints, network, state)
+
     tell = partial(_tell, watch, state, config.epochs)
     tell()
     while not (reason := _why_it_ends(state, config, watch)):
-        _learn(network, train_examples, config, state, Pulse(state, len(train_examples), config, keep, tell))
+        learner.learn(state, Pulse(state, len(train_examples), config, keep, tell))
         state.end_epoch(_judge_epoch(network, validation, state), network)
         log_epoch(state.history, config.epochs)
         for listen in listeners:

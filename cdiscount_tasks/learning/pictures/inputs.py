@@ -46,6 +46,14 @@ class Inputs(Protocol):
         """
         ...
 
+    def unmoved(self) -> np.ndarray | None:
+        """Return all of them as one array, not moved; None: they do not lie in memory.
+
+        Images: uint8, [num_images, image_size, image_size, 3], not mirrored. Vectors: float32, [num_images, sides,
+        num_features].
+        """
+        ...
+
 
 def _place_shifted(image: np.ndarray, down: int, right: int, out: np.ndarray) -> None:
     """Copy an image moved by some pixels; its edge fills what is left free.
@@ -96,6 +104,10 @@ class _ShiftedImages:
     def _views(self, rows: np.ndarray, mirrored: np.ndarray) -> Iterator[np.ndarray]:
         raise NotImplementedError
 
+    def unmoved(self) -> np.ndarray | None:
+        """Return nothing: they do not lie in memory as one array."""
+        return None
+
     def take(self, rows: np.ndarray, mirrored: np.ndarray, shift: np.ndarray) -> np.ndarray:
         """Return uint8, [num_rows, image_size, image_size, 3]."""
         batch = np.empty((len(rows), self._image_size, self._image_size, 3), np.uint8)
@@ -120,6 +132,10 @@ class ImagesInMemory(_ShiftedImages):
             self._pixels[0, first : first + len(batch)] = batch
             self._pixels[1, first : first + len(batch)] = batch[:, :, ::-1]
             first += len(batch)
+
+    def unmoved(self) -> np.ndarray:
+        """Return uint8, [num_images, image_size, image_size, 3]."""
+        return np.asarray(self._pixels[0])
 
     def _views(self, rows: np.ndarray, mirrored: np.ndarray) -> Iterator[np.ndarray]:
         return (self._pixels[side, row] for side, row in zip(mirrored.astype(int).tolist(), rows.tolist(), strict=True))
@@ -166,6 +182,10 @@ class Vectors:
     def take(self, rows: np.ndarray, mirrored: np.ndarray, shift: np.ndarray) -> np.ndarray:  # noqa: ARG002
         """Return float32, [num_rows, num_features]."""
         return np.asarray(self._vectors[rows, np.minimum(mirrored, self._last_side)])
+
+    def unmoved(self) -> np.ndarray:
+        """Return float32, [num_images, sides, num_features]."""
+        return self._vectors
 
 
 def _limit_of_group(cgroup_dir: Path) -> float:

@@ -148,7 +148,7 @@ def test_a_file_that_cannot_be_read_for_now_is_no_damage(folder, monkeypatch):
 @pytest.mark.training
 @pytest.mark.parametrize("network", PUBLISHED)
 def test_what_keras_builds_has_as_many_weights_as_are_expected(network, tmp_path):
-    from cdiscount_tasks.machine.gpus import prepare_device
+    from cdiscount_tasks.machine.device import prepare_device
 
     prepare_device(0)
     import keras

@@ -6,7 +6,7 @@ import logging
 import pytest
 
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.machine.gpus import Device
+from cdiscount_tasks.machine.device import Device
 from cdiscount_tasks.runs import index_steps, prediction_steps, predictions
 from cdiscount_tasks.runs.predictions import PREDICTIONS, open_predictions
 from cdiscount_tasks.settings.environment import read_environment

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cdiscount_tasks.machine.gpus import Device
+from cdiscount_tasks.machine.device import Device
 from cdiscount_tasks.settings.sample import DrawConfig, LabelConfig
 from cdiscount_tasks.stages.inputs import LabelFiles
 from cdiscount_tasks.stages.labels import fix_labels

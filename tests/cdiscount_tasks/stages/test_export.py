@@ -6,7 +6,7 @@ import pytest
 from cdiscount_tasks.artifacts.json_files import read_json
 from cdiscount_tasks.artifacts.manifest import read_manifest, verify_artifact
 from cdiscount_tasks.errors import ConfigError, DataError
-from cdiscount_tasks.machine.gpus import Device
+from cdiscount_tasks.machine.device import Device
 from cdiscount_tasks.settings import exports
 from cdiscount_tasks.stages import export
 from cdiscount_tasks.stages.export import export_model

@@ -8,7 +8,7 @@ from cdiscount_tasks.learning.networks.build import build_network
 from cdiscount_tasks.learning.networks.predict import predict_images
 from cdiscount_tasks.learning.pictures.images import RESIZE_RULE
 from cdiscount_tasks.learning.pictures.inputs import ImagesInMemory
-from cdiscount_tasks.machine.gpus import Device
+from cdiscount_tasks.machine.device import Device
 
 CONTRACT = {"image_size": 32, "resize": RESIZE_RULE}
 NUM_CLASSES = 5

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from cdiscount_tasks.learning.networks.batches import EpochBatches, Examples, class_weights, run_network
+from cdiscount_tasks.learning.networks.batches import Examples, class_weights
+from cdiscount_tasks.learning.networks.on_tensorflow import EpochBatches, run_network
 from cdiscount_tasks.learning.pictures.inputs import ImagesInMemory, Vectors
 
 

@@ -152,13 +152,13 @@ def killed_after(num_steps):
     """Let a training die after so many steps more than none, as a killed process would."""
     left = iter(range(num_steps, -1, -1))
 
-    def count_and_die_in_time(self, batch, logs=None, count=progress.Pulse.on_train_batch_end):
-        count(self, batch, logs)
+    def count_and_die_in_time(self, num_steps, loss, accuracy, count=progress.Pulse.count):
+        count(self, num_steps, loss, accuracy)
         if not next(left):
             raise KilledError
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(progress.Pulse, "on_train_batch_end", count_and_die_in_time)
+        patch.setattr(progress.Pulse, "count", count_and_die_in_time)
         yield
 
 

@@ -1,0 +1,66 @@
+"""Arrays on JAX's devices: where they lie, and pictures gathered and moved there."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+from jax.sharding import NamedSharding, PartitionSpec
+
+from cdiscount_tasks.learning.pictures.inputs import Inputs, free_memory_bytes
+
+_SHARE_OF_MEMORY = 0.5
+"""Pictures may take up to this share of the device's memory that is free; the training of a large network needs the
+rest."""
+
+
+def spread(*axes: str | None) -> Any | None:
+    """Return how an array lies on several devices: the batch axis shared out, all others whole on each."""
+    distribution = keras.distribution.distribution()
+    if distribution is None:
+        return None
+    mesh = distribution.device_mesh.backend_mesh
+    names = [distribution.batch_dim_name if axis == "batch" else None for axis in axes]
+    return NamedSharding(mesh, PartitionSpec(*names))
+
+
+def put(array: np.ndarray, *axes: str | None) -> Any:
+    """Bring an array to the devices; `axes` names the one that is shared out, as in `spread`."""
+    return jax.device_put(array, spread(*axes))
+
+
+def _free_bytes() -> int:
+    """Return what is free of each device's memory."""
+    left = [one.memory_stats() for one in jax.local_devices()]
+    if all(left):
+        return int(min(one["bytes_limit"] - one["bytes_in_use"] for one in left))
+    return free_memory_bytes()  # the CPU's memory is the machine's
+
+
+def hold_on_device(inputs: Inputs) -> Any | None:
+    """Return all inputs as they lie on the device; None: they are too many."""
+    unmoved = inputs.unmoved()
+    if unmoved is None or unmoved.nbytes > _SHARE_OF_MEMORY * _free_bytes():
+        return None
+    return put(unmoved)
+
+
+def take_pictures(pixels: Any, rows: Any, mirrored: Any, shift: Any) -> Any:
+    """Gather pictures, mirror some and move them; their edges fill what is left free.
+
+    Args:
+        pixels: uint8, [num_images, size, size, 3].
+        rows: int32, [batch].
+        mirrored: bool, [batch].
+        shift: int32, [batch, 2]: down and to the right.
+
+    Returns:
+        uint8, [batch, size, size, 3]: what `Inputs.take` returns for images in memory.
+    """
+    size = pixels.shape[1]
+    places = jnp.arange(size)
+    down = jnp.clip(places - shift[:, :1], 0, size - 1)
+    right = jnp.clip(places - shift[:, 1:], 0, size - 1)
+    right = jnp.where(mirrored[:, None], size - 1 - right, right)
+    return pixels[rows[:, None, None], down[:, :, None], right[:, None, :]]

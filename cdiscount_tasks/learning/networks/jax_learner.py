@@ -1,0 +1,258 @@
+"""Epochs on JAX: own steps, on pictures that lie on the device where they fit.
+
+Of a batch only row numbers, flips and shifts travel; the device gathers and moves the pictures itself. No step waits
+for the figures of the one before, and there is one shape of a batch to compile: the last one of an epoch is filled up
+with examples of its first ones, which weigh nothing.
+"""
+
+import math
+import queue
+import threading
+import time
+from collections.abc import Callable, Generator
+from contextlib import closing
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import keras
+import numpy as np
+
+from cdiscount_tasks.errors import ConfigError
+from cdiscount_tasks.learning.networks.batches import EpochOrder, Examples, class_weights
+from cdiscount_tasks.learning.networks.jax_arrays import hold_on_device, put, spread, take_pictures
+from cdiscount_tasks.learning.networks.progress import Pulse
+from cdiscount_tasks.learning.networks.state import TrainingState
+from cdiscount_tasks.machine.device import Device
+from cdiscount_tasks.settings.training import TrainingConfig
+
+FIGURES_S = 1.0
+"""So often the figures of the running epoch are read, which waits for the steps that are under way."""
+
+_BATCHES_AHEAD = 4
+
+
+class _State(NamedTuple):
+    """The values that a step replaces, in the order of the network's and the optimiser's variables."""
+
+    trainable: list[Any]
+    others: list[Any]
+    optimizer: list[Any]
+    sums: Any  # float32, [2]: of loss and of right answers, over examples, since the figures were last read
+
+
+class _Batch(NamedTuple):
+    """What a step needs to know of its examples: int32, bool, int32 [.., 2], int32 and float32 by example."""
+
+    rows: Any
+    mirrored: Any
+    shift: Any
+    class_index: Any
+    weight: Any
+    is_real: Any
+
+
+def _take(resident: Any, batch: _Batch) -> Any:
+    if resident.ndim == 4:
+        return take_pictures(resident, batch.rows, batch.mirrored, batch.shift)
+    return resident[batch.rows, jnp.minimum(batch.mirrored, resident.shape[1] - 1)]  # vectors, by side
+
+
+def _make_step(network: keras.Model) -> Callable[[_State, Any, _Batch], _State]:
+    """Return one step: what the network sees and a batch of examples -> the next state."""
+    optimizer, loss_of = network.optimizer, network.loss
+    sharding = spread("batch")
+
+    def objective(trainable: Any, state: _State, seen: Any, batch: _Batch) -> Any:
+        found, others = network.stateless_call(trainable, state.others, seen, training=True)
+        loss = loss_of(batch.class_index, found, sample_weight=batch.weight)
+        with keras.StatelessScope(state_mapping=list(zip(optimizer.variables, state.optimizer, strict=True))):
+            scaled = optimizer.scale_loss(loss)
+        right = jnp.sum((jnp.argmax(found, axis=-1) == batch.class_index) * batch.is_real)
+        return scaled, (others, jnp.stack([loss * jnp.sum(batch.is_real), right]).astype(jnp.float32))
+
+    def step(state: _State, seen: Any, batch: _Batch) -> _State:
+        if sharding is not None:
+            seen = jax.lax.with_sharding_constraint(seen, sharding)
+        gradients, (others, sums) = jax.grad(objective, has_aux=True)(state.trainable, state, seen, batch)
+        trainable, slots = optimizer.stateless_apply(state.optimizer, gradients, state.trainable)
+        return _State(trainable, others, slots, state.sums + sums)
+
+    return step
+
+
+def _weights_of(examples: Examples, config: TrainingConfig) -> np.ndarray:
+    """Return float32, [num_examples]: how much each counts."""
+    if not config.class_weights:
+        return np.ones(len(examples), np.float32)
+    by_class = class_weights(examples.class_index)
+    of_class = np.zeros(max(by_class) + 1, np.float32)
+    of_class[list(by_class)] = list(by_class.values())
+    weights: np.ndarray = of_class[examples.class_index]
+    return weights
+
+
+def _batch_of(epoch: _Batch, number: Any) -> _Batch:
+    return _Batch(*(part[number] for part in epoch))
+
+
+class _Ahead:
+    """Batches that are made in a thread while the device learns from the ones before."""
+
+    def __init__(self, make: Callable[[int], Any], first: int, end: int) -> None:
+        self.waited_s = 0.0
+        self._made: queue.Queue[Any] = queue.Queue(_BATCHES_AHEAD)
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(make, first, end), daemon=True)
+        self._thread.start()
+
+    def _run(self, make: Callable[[int], Any], first: int, end: int) -> None:
+        try:
+            for number in range(first, end):
+                if not self._offer(make(number)):
+                    return
+        except BaseException as error:
+            self._offer(error)
+
+    def _offer(self, made: Any) -> bool:
+        while not self._over.is_set():
+            try:
+                self._made.put(made, timeout=0.2)
+            except queue.Full:
+                continue
+            return True
+        return False
+
+    def next(self) -> Any:
+        """Return the next batch; raises what making it raised."""
+        began = time.monotonic()
+        made = self._made.get()
+        self.waited_s += time.monotonic() - began
+        if isinstance(made, BaseException):
+            raise made
+        return made
+
+    def end(self) -> None:
+        """Let the thread end."""
+        self._over.set()
+        self._thread.join()
+
+
+class Learner:
+    """Learns from epochs step by step."""
+
+    def __init__(self, network: keras.Model, examples: Examples, config: TrainingConfig, device: Device) -> None:
+        """Take a compiled network and what it learns from.
+
+        Raises:
+            ConfigError: If a batch cannot be shared out evenly.
+        """
+        if config.batch_size % device.num_devices:
+            raise ConfigError(
+                f"batch_size is {config.batch_size} and gpus {device.num_devices}: each GPU takes an equal share of a "
+                f"batch; set batch_size to a multiple of {device.num_devices}"
+            )
+        self._network, self._examples, self._config = network, examples, config
+        self._resident = hold_on_device(examples.inputs)
+        self._weights = _weights_of(examples, config)
+        step = _make_step(network)
+
+        def resident_step(state: _State, resident: Any, epoch: _Batch, number: Any) -> _State:
+            batch = _batch_of(epoch, number)
+            return step(state, _take(resident, batch), batch)
+
+        self._resident_step = jax.jit(resident_step, donate_argnums=0)
+        self._step = jax.jit(step, donate_argnums=0)
+        self._state: _State | None = None
+        self._waited_s = self._learnt_s = 0.0
+
+    @property
+    def input_wait_share(self) -> float:
+        """Return which share of the time of its epochs was spent waiting for batches."""
+        return self._waited_s / max(self._learnt_s, 1e-9)
+
+    def learn(self, state: TrainingState, pulse: Pulse) -> None:
+        """Learn from the batches of the running epoch, or from those that are left of it."""
+        began, first = time.monotonic(), state.step
+        epoch = self._deal_out(len(state.history) + 1)
+        self._state, sums, told = self._take_state(), np.zeros(2), began
+        with closing(self._steps(epoch, first)) as steps:
+            for number, take_step in enumerate(steps, first + 1):
+                self._state = take_step(self._state)
+                is_last = number == len(epoch.rows)
+                if number == first + 1 or is_last or time.monotonic() - told >= FIGURES_S:
+                    told = time.monotonic()
+                    self._tell(pulse, sums, first, number)
+        self.settle()
+        self._state = None
+        self._learnt_s += time.monotonic() - began
+
+    def _steps(self, epoch: _Batch, first: int) -> Generator[Callable[[_State], _State]]:
+        """Yield the steps that are left of an epoch, each as what makes the next state of the one before."""
+        if self._resident is not None:
+            on_device = _Batch(*(put(part, None, "batch", *[None] * (part.ndim - 2)) for part in epoch))
+            for number in range(first, len(epoch.rows)):
+                yield partial(self._resident_step, resident=self._resident, epoch=on_device, number=number)
+            return
+        inputs = self._examples.inputs
+
+        def make(number: int) -> tuple[np.ndarray, _Batch]:
+            batch = _batch_of(epoch, number)
+            return inputs.take(batch.rows, batch.mirrored, batch.shift), batch
+
+        ahead = _Ahead(make, first, len(epoch.rows))
+        try:
+            for _ in range(first, len(epoch.rows)):
+                seen, batch = ahead.next()
+                parts = _Batch(*(put(part, "batch", *[None] * (part.ndim - 1)) for part in batch))
+                yield partial(self._step, seen=put(seen, "batch", *[None] * (seen.ndim - 1)), batch=parts)
+        finally:
+            ahead.end()
+            self._waited_s += ahead.waited_s
+
+    def _tell(self, pulse: Pulse, sums: np.ndarray, first: int, end: int) -> None:
+        """Read the figures of the steps from `first` on, and tell them."""
+        assert self._state is not None
+        sums += np.asarray(self._state.sums, np.float64)
+        self._state = self._state._replace(sums=jnp.zeros(2, jnp.float32))
+        size = self._config.batch_size
+        num_real = min(end * size, len(self._examples)) - first * size
+        loss, accuracy = (sums / num_real).tolist()
+        pulse.count(end - first, loss, accuracy)
+
+    def _deal_out(self, number: int) -> _Batch:
+        """Return the batches of an epoch, each part [num_steps, batch_size, ...]; the last one is filled up."""
+        examples, size = self._examples, self._config.batch_size
+        order = EpochOrder.of(len(examples), examples.inputs.max_shift, self._config.seed, number)
+        num_steps = math.ceil(len(examples) / size)
+        rows = np.resize(order.rows, num_steps * size)
+        is_real = np.arange(num_steps * size) < len(examples)
+        weight = self._weights[rows] * is_real
+        num_last = len(examples) - (num_steps - 1) * size
+        weight[-size:] *= size / num_last  # the loss is divided by the batch size
+        parts = _Batch(
+            rows=rows.astype(np.int32),
+            mirrored=order.mirrored[rows],
+            shift=order.shift[rows].astype(np.int32),
+            class_index=examples.class_index[rows].astype(np.int32),
+            weight=weight.astype(np.float32),
+            is_real=is_real,
+        )
+        return _Batch(*(part.reshape(num_steps, size, *part.shape[1:]) for part in parts))
+
+    def settle(self) -> None:
+        """Give the network and its optimiser the values that were learnt."""
+        if self._state is not None:
+            for variables, values in zip(self._variables(), self._state[:3], strict=True):
+                for variable, value in zip(variables, values, strict=True):
+                    variable.assign(value)
+            self._state = self._take_state()
+
+    def _variables(self) -> tuple[list[Any], list[Any], list[Any]]:
+        network = self._network
+        return network.trainable_variables, network.non_trainable_variables, network.optimizer.variables
+
+    def _take_state(self) -> _State:
+        trainable, others, slots = ([one.value for one in variables] for variables in self._variables())
+        return _State(trainable, others, slots, jnp.zeros(2, jnp.float32))

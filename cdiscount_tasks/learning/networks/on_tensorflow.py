@@ -1,0 +1,126 @@
+"""What runs differently on Keras' TensorFlow backend: epochs by Keras' own loop, batches made by NumPy."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import keras
+import numpy as np
+
+from cdiscount_tasks.learning.networks.batches import EpochOrder, Examples, class_weights
+from cdiscount_tasks.learning.networks.progress import Pulse
+from cdiscount_tasks.learning.networks.state import TrainingState
+from cdiscount_tasks.learning.pictures.inputs import Inputs, mirror_images
+from cdiscount_tasks.machine.device import Device
+from cdiscount_tasks.settings.training import TrainingConfig
+
+_PREDICTED_AT_ONCE = 64
+"""More is no quicker on a CPU, and a pretrained network's first layers take 10 MB an image."""
+
+
+class EpochBatches(keras.utils.PyDataset):  # type: ignore[misc]
+    """The batches of one epoch, or of what is left of it."""
+
+    def __init__(self, examples: Examples, batch_size: int, seed: int, epoch: int, first_step: int = 0) -> None:
+        """Deal the examples out; a resumed epoch begins with the batch of `first_step`."""
+        super().__init__()
+        self._examples, self._batch_size, self._first_step = examples, batch_size, first_step
+        self._order = EpochOrder.of(len(examples), examples.inputs.max_shift, seed, epoch)
+
+    def __len__(self) -> int:
+        """Return the number of batches that are left."""
+        return math.ceil(len(self._examples) / self._batch_size) - self._first_step
+
+    def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return a batch: what the network sees, and int64 [batch]."""
+        first = (number + self._first_step) * self._batch_size
+        rows = self._order.rows[first : first + self._batch_size]
+        inputs = self._examples.inputs.take(rows, self._order.mirrored[rows], self._order.shift[rows])
+        return inputs, self._examples.class_index[rows]
+
+
+class _InOrder(keras.utils.PyDataset):  # type: ignore[misc]
+    """All inputs in their order, unmoved."""
+
+    def __init__(self, inputs: Inputs, mirrored: bool) -> None:
+        super().__init__()
+        self._inputs, self._mirrored = inputs, mirrored
+
+    def __len__(self) -> int:
+        return math.ceil(len(self._inputs) / _PREDICTED_AT_ONCE)
+
+    def __getitem__(self, number: int) -> tuple[np.ndarray]:
+        first = number * _PREDICTED_AT_ONCE
+        rows = np.arange(first, min(first + _PREDICTED_AT_ONCE, len(self._inputs)))
+        mirrored = np.full(len(rows), self._mirrored)
+        return (self._inputs.take(rows, mirrored, np.zeros((len(rows), 2), np.int64)),)
+
+
+class _Counts(keras.callbacks.Callback):  # type: ignore[misc]
+    """Tells the pulse of every step."""
+
+    def __init__(self, pulse: Pulse) -> None:
+        super().__init__()
+        self._pulse = pulse
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:
+        """Count a step; Keras' logs are means since `fit` began."""
+        logs = logs or {}
+        self._pulse.count(batch + 1, logs.get("loss", math.nan), logs.get("accuracy", math.nan))
+
+
+class Learner:
+    """Learns from epochs by `fit`."""
+
+    input_wait_share: float | None = None
+    """Not known: Keras' own threads make the batches."""
+
+    def __init__(self, network: keras.Model, examples: Examples, config: TrainingConfig, device: Device) -> None:  # noqa: ARG002
+        """Take a compiled network and what it learns from."""
+        self._network, self._examples, self._config = network, examples, config
+
+    def learn(self, state: TrainingState, pulse: Pulse) -> None:
+        """Learn from the batches of the running epoch, or from those that are left of it."""
+        epoch, config = len(state.history) + 1, self._config
+        self._network.fit(
+            EpochBatches(self._examples, config.batch_size, config.seed, epoch, state.step),
+            initial_epoch=epoch - 1,
+            epochs=epoch,
+            verbose=0,
+            shuffle=False,
+            class_weight=class_weights(self._examples.class_index) if config.class_weights else None,
+            callbacks=[_Counts(pulse)],
+        )
+
+    def settle(self) -> None:
+        """Do nothing: the network's variables hold what was learnt after every step."""
+
+
+def answer_pixels(network: Any, pixels: np.ndarray, mirrored: bool) -> np.ndarray:
+    """Return what a network says of uint8 images, [num_images, size, size, 3]: float32, [num_images, num_outputs]."""
+    import tensorflow as tf
+
+    # XLA would compile the network anew for every number of images.
+    network.jit_compile = False
+    at_once = len(pixels) if tf.config.list_physical_devices("GPU") else _PREDICTED_AT_ONCE
+    seen = mirror_images(pixels) if mirrored else pixels
+    # `predict` starts a thread and walks its callbacks each time it is called: a tenth of what a chunk takes.
+    found = [network.predict_on_batch(seen[first : first + at_once]) for first in range(0, len(seen), at_once)]
+    return np.concatenate([np.asarray(one, np.float32) for one in found])
+
+
+def run_network(network: Any, inputs: Inputs, mirrored: bool = False) -> np.ndarray:
+    """Return what a network says of each input, in order: float32, [num_inputs, num_outputs]."""
+    # Half precision has a type of its own, which Parquet does not know.
+    return np.asarray(network.predict(_InOrder(inputs, mirrored), verbose=0), np.float32)
+
+
+def differentiate(function: Callable[[Any], Any], at: np.ndarray) -> np.ndarray:
+    """Return the gradient of a function to a scalar: an array like `at`."""
+    import tensorflow as tf
+
+    with tf.GradientTape() as tape:
+        given = tf.convert_to_tensor(at)
+        tape.watch(given)
+        value = function(given)
+    return np.asarray(tf.cast(tape.gradient(value, given), tf.float32))
