@@ -1,6 +1,5 @@
 """What the GPUs that this process uses do while it works: how busy they are, and how much of their memory is taken."""
 
-import math
 import os
 import subprocess
 import threading
@@ -10,6 +9,7 @@ from typing import IO, NamedTuple, Self
 _INTERVAL_MS = 500
 _PATIENCE_S = 5.0  # with a child or a thread that does not end: nothing here may hold a training up
 _PERCENT = 100.0
+_MOST_MIB = 2.0**30  # no card has that much: what says more is no measure
 
 
 class GpuUse(NamedTuple):
@@ -62,13 +62,13 @@ class _Seen:
         parts = line.split(",")
         if len(parts) != 2 or not line.endswith("\n"):
             return
-        percent, mib = _number(parts[0], _PERCENT), _number(parts[1], math.inf)
+        percent, mib = _number(parts[0], _PERCENT), _number(parts[1], _MOST_MIB)
         self._num_samples += percent is not None or mib is not None
         if percent is not None:
             self._num_rates += 1
             self._num_idle += percent == 0
             self._sum_percent += percent
-        if mib is not None and math.isfinite(mib):
+        if mib is not None:
             self._peak_mib = max(mib, self._peak_mib or 0.0)
 
     def use(self) -> GpuUse | None:
