@@ -19,11 +19,11 @@ from cdiscount_tasks.artifacts.make import Result, make
 from cdiscount_tasks.artifacts.publish import Made
 from cdiscount_tasks.artifacts.recipe import Recipe, versions
 from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.learning.measuring.device_use import tell_device_use
 from cdiscount_tasks.learning.pictures.inputs import Inputs, hold_images
 from cdiscount_tasks.machine.gpu_use import GpuWatch
 from cdiscount_tasks.machine.gpus import prepare_device
 from cdiscount_tasks.settings.training import TrainingConfig
-from cdiscount_tasks.stages.device_use import tell_device_use
 from cdiscount_tasks.tables.parquet import TableWriter, read_table
 from cdiscount_tasks.tables.sample_images import SampleImages, rows_of
 from cdiscount_tasks.tables.schemas import LABEL_IMAGES, features_schema

@@ -23,13 +23,13 @@ from cdiscount_tasks.artifacts.make import Result, make
 from cdiscount_tasks.artifacts.publish import Made
 from cdiscount_tasks.artifacts.recipe import Recipe, versions
 from cdiscount_tasks.errors import DataError, DivergedError
+from cdiscount_tasks.learning.measuring.device_use import tell_device_use
 from cdiscount_tasks.learning.pictures.images import RESIZE_RULE
 from cdiscount_tasks.learning.pictures.inputs import Inputs, hold_images
 from cdiscount_tasks.machine.gpu_use import GpuWatch
 from cdiscount_tasks.machine.gpus import prepare_device
 from cdiscount_tasks.settings.environment import check_tensorboard
 from cdiscount_tasks.settings.training import TrainingConfig
-from cdiscount_tasks.stages.device_use import tell_device_use
 from cdiscount_tasks.stages.inputs import PreviousModel
 from cdiscount_tasks.stages.starts import Start, check_start, origin_of, starts_from
 from cdiscount_tasks.tables.features import read_features

@@ -6,7 +6,8 @@ from typing import Any
 
 import jinja2
 
-from cdiscount_tasks.pages.parts import device_use, outside_text, words
+from cdiscount_tasks.learning.measuring import device_use
+from cdiscount_tasks.pages.parts import outside_text, words
 from cdiscount_tasks.pages.report import coverage
 from cdiscount_tasks.vocabulary import DRAWN_WARNING
 

@@ -109,7 +109,7 @@ def test_what_the_gpu_did_stands_where_the_training_and_the_stages_are_told(tmp_
     out_dir, _ = write(inputs, tmp_path / "known")
     page = Page((out_dir / "report.html").read_text("utf-8"))
     used = "busy 62 % of the time, 3.1 GiB at most"
-    assert f"The device was{used}, 35 % of the time waited for input" in page.text.replace("\n", "")
-    assert f"GPU, 1 x made-up{used}" in page.text.replace("\n", "")
+    assert f"The device was {used}, 35 % of the time waited for input" in page.text
+    assert f"GPU, 1 x made-up {used}" in page.text
     assert "The training waited for its input 35 % of the time, more than 20 %" in page.text
     assert known.items() <= read_metrics(out_dir)["model"].items()
