@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import NotRequired
 
 import numpy as np
 import pyarrow as pa
@@ -18,8 +19,10 @@ from cdiscount_tasks.artifacts.make import Result, make
 from cdiscount_tasks.artifacts.publish import Made
 from cdiscount_tasks.artifacts.recipe import Recipe, versions
 from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.learning.measuring.device_use import tell_device_use
 from cdiscount_tasks.learning.pictures.inputs import Inputs, hold_images
 from cdiscount_tasks.machine.device import backend_packages, prepare_device
+from cdiscount_tasks.machine.gpu_use import GpuWatch
 from cdiscount_tasks.settings.training import TrainingConfig
 from cdiscount_tasks.tables.parquet import TableWriter, read_table
 from cdiscount_tasks.tables.sample_images import SampleImages, rows_of
@@ -36,13 +39,23 @@ _ROWS_PER_GROUP = 4096
 
 
 class FeaturesResult(Result):
-    """What was computed."""
+    """What was computed.
+
+    Attributes:
+        images_per_s: Decoding included; a picture and its mirror image are one image. Missing, as all below: nobody
+            knows.
+        gpu_busy_share: In [0, 1], of the time, the mean over the GPUs.
+        gpu_memory_peak_gib: The most that was taken of one GPU's memory.
+    """
 
     network: str
     num_images: int
     num_features: int
     weights_xxh3_128: str
     device: str
+    images_per_s: NotRequired[float]
+    gpu_busy_share: NotRequired[float]
+    gpu_memory_peak_gib: NotRequired[float]
 
 
 def _lists(vectors: np.ndarray) -> pa.FixedSizeListArray:
@@ -92,8 +105,12 @@ def _log_progress(started: float, logged: float, done: int, total: int) -> float
 
 def _write_vectors(
     path: Path, schema: pa.Schema, images: pa.Table, look_at: Callable[[slice], list[np.ndarray]]
-) -> None:
-    """Write the features of all images, some thousand at a time: decoded, all of them would not fit into memory."""
+) -> float:
+    """Write the features of all images, some thousand at a time: decoded, all of them would not fit into memory.
+
+    Returns:
+        Images per second.
+    """
     started = logged = time.monotonic()
     with TableWriter(path, schema, _ROWS_PER_GROUP) as writer:
         for first in range(0, len(images), _PICTURES_AT_ONCE):
@@ -101,6 +118,7 @@ def _write_vectors(
             columns = [images[name][some].combine_chunks() for name in ("product_id", "image_number")]
             writer.write(pa.table([*columns, *map(_lists, look_at(some))], schema=schema))
             logged = _log_progress(started, logged, min(some.stop, len(images)), len(images))
+    return len(images) / (time.monotonic() - started)
 
 
 def features_recipe(sample_dir: Path, labels_dir: Path, weights_path: Path, config: TrainingConfig) -> Recipe:
@@ -148,9 +166,11 @@ def extract_features(
             return extractor.look_at(hold_images(source, rows[some], config.image_size, part_dir))
 
         schema = features_schema(extractor.num_features, config.mirrored_features)
-        _write_vectors(part_dir / "features.parquet", schema, images, look_at)
+        with GpuWatch() as gpus:
+            rate = _write_vectors(part_dir / "features.parquet", schema, images, look_at)
+        figures = tell_device_use({"device": extractor.device.name, "images_per_s": round(rate, 1)}, gpus.use)
         write_json(part_dir / "weights.json", {"file": weights_path.name, "network": config.network})
         counts = {"network": config.network, "num_images": len(rows), "num_features": extractor.num_features}
-        return Made({**counts, "weights_xxh3_128": hash_file(weights_path), "device": extractor.device.name})
+        return Made({**counts, "weights_xxh3_128": hash_file(weights_path), **figures})
 
     return make(FeaturesResult, features_recipe(sample_dir, labels_dir, weights_path, config), artifacts_dir, write)

@@ -9,11 +9,11 @@ A training that somebody stopped makes a different model, with a key of its own:
 import logging
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, NotRequired
+from typing import TYPE_CHECKING, Any, NotRequired
 
 import numpy as np
 import pandas as pd
@@ -23,9 +23,11 @@ from cdiscount_tasks.artifacts.make import Result, make
 from cdiscount_tasks.artifacts.publish import Made
 from cdiscount_tasks.artifacts.recipe import Recipe, versions
 from cdiscount_tasks.errors import DataError, DivergedError
+from cdiscount_tasks.learning.measuring.device_use import tell_device_use
 from cdiscount_tasks.learning.pictures.images import RESIZE_RULE
 from cdiscount_tasks.learning.pictures.inputs import Inputs, hold_images
 from cdiscount_tasks.machine.device import backend_packages, prepare_device
+from cdiscount_tasks.machine.gpu_use import GpuWatch
 from cdiscount_tasks.settings.environment import check_tensorboard
 from cdiscount_tasks.settings.training import TrainingConfig
 from cdiscount_tasks.stages.inputs import PreviousModel
@@ -54,6 +56,10 @@ class ModelResult(Result):
     Attributes:
         stopped_after_epoch: The epoch after which it was stopped by hand; missing: it ended by itself.
         num_epochs_planned: How many epochs it would have had, at most; missing as well.
+        gpu_busy_share: In [0, 1], of the time, the mean over the GPUs; missing, as all below: nobody knows. Of a
+            training that was killed and went on, this and the next are those of its last part.
+        gpu_memory_peak_gib: The most that was taken of one GPU's memory.
+        input_wait_share: In [0, 1], of the time of the epochs, in which the network waited for pictures.
     """
 
     network: str
@@ -71,6 +77,9 @@ class ModelResult(Result):
     precision: str
     stopped_after_epoch: NotRequired[int]
     num_epochs_planned: NotRequired[int]
+    gpu_busy_share: NotRequired[float]
+    gpu_memory_peak_gib: NotRequired[float]
+    input_wait_share: NotRequired[float]
 
 
 class _Stopped(Exception):  # noqa: N818 - an answer, not a fault
@@ -134,6 +143,7 @@ def _write_model(
     part_dir: Path,
     training: "Training",
     network: "keras.Model",
+    figures: Mapping[str, Any],
     labels_dir: Path,
     start: Start,
     config: TrainingConfig,
@@ -148,7 +158,7 @@ def _write_model(
         write_seen_before(part_dir, start.model_dir, start.labels_dir)
     contract = {"image_size": config.image_size, "channels": 3, "dtype": "uint8", "resize": RESIZE_RULE}
     write_json(part_dir / "input.json", {**contract, "weights": origin_of(config, start)})
-    return Made({"network": config.network, "num_parameters": int(network.count_params()), **training.figures()})
+    return Made({"network": config.network, "num_parameters": int(network.count_params()), **figures})
 
 
 @contextmanager
@@ -242,9 +252,11 @@ def train_model(
     def write(part_dir: Path) -> Made:
         began = time.monotonic()
         training = _set_up(sample_dir, labels_dir, config, training_dir, tensorboard_dir, stopped_after_epoch, start)
-        network = _train(training, start)
-        save = partial(_write_model, training=training, network=network, labels_dir=labels_dir, start=start,
-                       config=config)  # fmt: skip
+        with GpuWatch() as gpus:
+            network = _train(training, start)
+        figures = tell_device_use(training.figures(), gpus.use)
+        save = partial(_write_model, training=training, network=network, figures=figures, labels_dir=labels_dir,
+                       start=start, config=config)  # fmt: skip
         if training.stopped_after_epoch == stopped_after_epoch:
             return save(part_dir)
         took_s = time.monotonic() - began

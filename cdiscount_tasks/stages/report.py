@@ -51,7 +51,7 @@ from cdiscount_tasks.vocabulary import CLASS_NAMES, TEST, VALIDATION
 
 logger = logging.getLogger(__name__)
 
-VERSION = 13
+VERSION = 14
 
 
 class ReportResult(TypedDict):

@@ -220,6 +220,7 @@ class Training:
         epochs_of = [trained.history for _, trained in self._phases]
         return {
             **self._stopped(),
+            **self._waited(),
             "num_train_images": len(self._splits[0].places),
             "num_epochs": sum(map(len, epochs_of)),
             "best_epoch": sum(map(len, epochs_of[: self._kept])) + kept.best_epoch,
@@ -232,6 +233,11 @@ class Training:
             "device_memory_gib": self._device.memory_gib,
             "precision": self._device.precision,
         }
+
+    def _waited(self) -> dict[str, float]:
+        """Return how long the last phase waited for its input; nothing where that is not known."""
+        share = self._phases[-1][1].input_wait_share
+        return {} if share is None else {"input_wait_share": round(share, 4)}
 
     def _stopped(self) -> dict[str, int]:
         """Return where it was stopped by hand and how many epochs it would have had; nothing if it ended by itself."""

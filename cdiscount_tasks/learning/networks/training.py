@@ -36,6 +36,7 @@ class Trained(NamedTuple):
     best_epoch: int
     num_classes_predicted: int
     by_hand: bool = False  # it was stopped while more epochs were to come
+    input_wait_share: float | None = None  # of the time of this process's epochs; None: not known
 
 
 def product_loss(probabilities: np.ndarray, class_index: np.ndarray) -> tuple[float, float]:
@@ -128,12 +129,14 @@ def _tell(watch: Watch | None, state: TrainingState, num_epochs: int, running: P
         watch.note(state.history, state.best_epoch, num_epochs, running)
 
 
-def _with_best_weights(network: keras.Model, state: TrainingState, validation: _Validation, by_hand: bool) -> Trained:
+def _with_best_weights(
+    network: keras.Model, state: TrainingState, validation: _Validation, by_hand: bool, input_wait_share: float | None
+) -> Trained:
     network.set_weights(state.best_weights)
     num_predicted = validation.judge(network)[2]
     if num_predicted == 1:
         logger.warning("the model predicts one class for every validation product: it has learnt nothing of use")
-    return Trained(network, state.history, state.best_epoch, num_predicted, by_hand)
+    return Trained(network, state.history, state.best_epoch, num_predicted, by_hand, input_wait_share)
 
 
 def train(
@@ -185,4 +188,4 @@ def train(
         keep()
         tell()
     logger.info("%s: training ends", reason)
-    return _with_best_weights(network, state, validation, reason == _BY_HAND)
+    return _with_best_weights(network, state, validation, reason == _BY_HAND, learner.input_wait_share)

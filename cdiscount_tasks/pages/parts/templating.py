@@ -6,6 +6,7 @@ from typing import Any
 
 import jinja2
 
+from cdiscount_tasks.learning.measuring import device_use
 from cdiscount_tasks.pages.parts import outside_text, words
 from cdiscount_tasks.pages.report import coverage
 from cdiscount_tasks.vocabulary import DRAWN_WARNING
@@ -40,6 +41,8 @@ def _templates(beside: Path | None) -> jinja2.Environment:
         "markdown": outside_text.markdown,
         "plain": outside_text.plain,
         "in_link": words.in_link,
+        "device_use": device_use.device_use,
+        "waiting_warning": device_use.waiting_warning,
         "python": ascii,  # a text as Python's source has it
     }
     return environment

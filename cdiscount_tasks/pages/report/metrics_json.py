@@ -31,6 +31,9 @@ _MODEL_FACTS = (
     "device",
     "device_memory_gib",
     "precision",
+    "gpu_busy_share",
+    "gpu_memory_peak_gib",
+    "input_wait_share",
 )
 _ARTIFACT_FACTS = ("key", "identity", "version", "libraries")
 _MOST_SIZES = 3

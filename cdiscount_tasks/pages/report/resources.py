@@ -29,13 +29,14 @@ def account(manifests: Mapping[str, Mapping[str, Any]], prices: PriceConfig) -> 
         prices: Of an hour; None where unknown.
 
     Returns:
-        `stages` (each `stage`, `device`, `num_gpus`, `duration_s`, `peak_memory_mib`, `gpu_hours`, `cost`), `total`
-        (`duration_s`, `gpu_hours`, `cost`) and `prices`. A cost is null where the price that it needs is; the total's
-        where any stage's is.
+        `stages` (each `stage`, `device`, `num_gpus`, `duration_s`, `peak_memory_mib`, `gpu_busy_share`,
+        `gpu_memory_peak_gib`, `gpu_hours`, `cost`), `total` (`duration_s`, `gpu_hours`, `cost`) and `prices`. A cost is
+        null where the price that it needs is; the total's where any stage's is.
     """
     stages = []
     for stage, manifest in manifests.items():
-        device, duration_s = manifest["result"].get("device"), manifest["duration_s"]
+        result, duration_s = manifest["result"], manifest["duration_s"]
+        device = result.get("device")
         num_gpus = _num_gpus(device)
         stages.append(
             {
@@ -44,6 +45,8 @@ def account(manifests: Mapping[str, Mapping[str, Any]], prices: PriceConfig) -> 
                 "num_gpus": num_gpus,
                 "duration_s": duration_s,
                 "peak_memory_mib": manifest.get("peak_memory_mib"),
+                "gpu_busy_share": result.get("gpu_busy_share"),
+                "gpu_memory_peak_gib": result.get("gpu_memory_peak_gib"),
                 "gpu_hours": round(num_gpus * duration_s / _HOUR_S, 6),
                 "cost": _cost(duration_s, num_gpus, prices),
             }

@@ -45,6 +45,11 @@ def test_features_have_a_row_for_each_image_of_the_labels(tiny_features, labels_
     assert (tiny_features["num_images"], tiny_features["num_features"]) == (images.num_rows, NUM_FEATURES)
 
 
+def test_how_fast_the_pictures_were_looked_at_is_told_and_nothing_of_gpus_on_a_cpu(tiny_features):
+    assert tiny_features["images_per_s"] > 0
+    assert not {"gpu_busy_share", "gpu_memory_peak_gib"} & set(tiny_features)
+
+
 def test_features_are_what_the_frozen_network_sees_in_the_picture_and_its_mirror_image(
     tiny_features, sample_dir, labels_dir, weights_path, tmp_path
 ):

@@ -1,6 +1,8 @@
 import json
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,6 +11,7 @@ from cdiscount_tasks.artifacts.hashes import hash_json
 from cdiscount_tasks.artifacts.json_files import write_json
 from cdiscount_tasks.artifacts.manifest import read_manifest, verify_artifact
 from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.machine.gpu_use import GpuUse
 from cdiscount_tasks.stages.model import model_recipe, train_model, training_folder
 from cdiscount_tasks.tables.parquet import read_table
 from cdiscount_tasks.tables.schemas import CLASSES, HISTORY, LABEL_IMAGES
@@ -204,3 +207,25 @@ def test_a_training_that_was_stopped_and_killed_before_it_was_published_ends_the
         train_model(*inputs, tmp_path, TINY_TRAINING)
     assert train_model(*inputs, tmp_path, TINY_TRAINING)["stopped_after_epoch"] == 1
     assert not list(tmp_path.glob("*.training"))
+
+
+@pytest.mark.training
+def test_what_the_gpus_did_is_in_the_result_and_a_long_wait_is_a_warning(
+    sample_dir, labels_dir, tmp_path, monkeypatch, caplog
+):
+    from cdiscount_tasks.learning.networks.phases import Training
+    from cdiscount_tasks.stages import model
+
+    use = GpuUse(busy_share=0.62, idle_share=0.1, memory_peak_gib=3.1, num_samples=40)
+    monkeypatch.setattr(model, "GpuWatch", lambda: nullcontext(SimpleNamespace(use=use)))
+    on_gpu = {"device": "GPU, 1 x made-up", "input_wait_share": 0.35}
+    monkeypatch.setattr(Training, "figures", lambda self, figures=Training.figures: figures(self) | on_gpu)
+    config = TINY_TRAINING.model_copy(update={"epochs": 1})
+    found = train_model(sample_dir, labels_dir, None, tmp_path, config)
+    assert {**on_gpu, "gpu_busy_share": 0.62, "gpu_memory_peak_gib": 3.1}.items() <= found.items()
+    assert train_model(sample_dir, labels_dir, None, tmp_path, config) == {**found, "reused": True}
+    assert "The training waited for its input 35 % of the time" in caplog.text
+
+
+def test_on_a_cpu_nothing_is_told_of_gpus(tiny_model):
+    assert not {"gpu_busy_share", "gpu_memory_peak_gib"} & set(tiny_model)

@@ -94,3 +94,22 @@ def test_a_model_that_began_with_the_champion_says_whose_weights_these_were(tmp_
     text = Page((out_dir / "report.html").read_text("utf-8")).text
     assert "the weights of the champion of then: run week <7>, decision 4" in text and sentence in text
     assert "the weights of the champion of then" in (out_dir / "MODEL_CARD.md").read_text("utf-8")
+
+
+def test_what_the_gpu_did_stands_where_the_training_and_the_stages_are_told(tmp_path):
+    inputs = make_inputs(tmp_path / "in", num_products=200)
+    out_dir, _ = write(inputs, tmp_path / "unknown")
+    text = Page((out_dir / "report.html").read_text("utf-8")).text
+    assert "The device was" not in text and "waited for" not in text
+    unknown = dict.fromkeys(("gpu_busy_share", "gpu_memory_peak_gib", "input_wait_share"))
+    assert unknown.items() <= read_metrics(out_dir)["model"].items()
+
+    known = {"gpu_busy_share": 0.62, "gpu_memory_peak_gib": 3.1, "input_wait_share": 0.35}
+    seal(inputs.dirs["model"], device="GPU, 1 x made-up", **known)
+    out_dir, _ = write(inputs, tmp_path / "known")
+    page = Page((out_dir / "report.html").read_text("utf-8"))
+    used = "busy 62 % of the time, 3.1 GiB at most"
+    assert f"The device was {used}, 35 % of the time waited for input" in page.text
+    assert f"GPU, 1 x made-up {used}" in page.text
+    assert "The training waited for its input 35 % of the time, more than 20 %" in page.text
+    assert known.items() <= read_metrics(out_dir)["model"].items()

@@ -38,3 +38,14 @@ def test_without_a_price_that_is_needed_there_is_no_total():
 
 def test_memory_that_an_older_artifact_did_not_note_is_null():
     assert [one["peak_memory_mib"] for one in account(MANIFESTS, PriceConfig())["stages"]] == [512, None, None]
+
+
+def test_what_the_gpus_did_is_told_of_each_stage_that_knows_it():
+    model = manifest(1800, "GPU, 1 x NVIDIA H100")
+    model["result"] |= {"gpu_busy_share": 0.62, "gpu_memory_peak_gib": 3.1}
+    told = account({**MANIFESTS, "model": model}, PriceConfig())["stages"]
+    assert [(one["gpu_busy_share"], one["gpu_memory_peak_gib"]) for one in told] == [
+        (None, None),
+        (0.62, 3.1),
+        (None, None),
+    ]
