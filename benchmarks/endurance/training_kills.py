@@ -83,7 +83,7 @@ def _kill_while(process: subprocess.Popen[str], out_dir: Path, inside_write: boo
     return None
 
 
-def _train_under_fire(arguments: list[object], out_dir: Path, num_kills: int) -> tuple[list[str], dict[str, Any]]:
+def train_under_fire(arguments: list[object], out_dir: Path, num_kills: int) -> tuple[list[str], dict[str, Any]]:
     """Kill a training and start it again until it has been killed often enough, then let it end.
 
     Returns:
@@ -104,7 +104,8 @@ def _train_under_fire(arguments: list[object], out_dir: Path, num_kills: int) ->
         print(f"kill {len(deaths)}: {doing}", flush=True)
 
 
-def _same_weights(path: str, other: str) -> bool:
+def same_weights(path: str, other: str) -> bool:
+    """Tell whether two published models have the same weights, bit for bit."""
     pairs = zip(weights_of(Path(path)), weights_of(Path(other)), strict=True)
     return all(np.array_equal(array, its) for array, its in pairs)
 
@@ -126,9 +127,9 @@ def main() -> None:
         undisturbed = run_step("benchmarks.endurance.training_kills", "train", *inputs, folder / "calm", *knobs)
         print(f"undisturbed: {undisturbed.wall_s:.0f} s, {undisturbed.said['num_epochs']} epochs", flush=True)
         started = time.monotonic()
-        deaths, said = _train_under_fire([*inputs, folder / "killed", *knobs], folder / "killed", options.kills)
+        deaths, said = train_under_fire([*inputs, folder / "killed", *knobs], folder / "killed", options.kills)
         took_s = time.monotonic() - started
-        same = _same_weights(undisturbed.said["path"], said["path"])
+        same = same_weights(undisturbed.said["path"], said["path"])
         inside = sum(doing.startswith("inside a checkpoint") for doing in deaths)
         lost_s = (took_s - undisturbed.wall_s) / max(len(deaths), 1)
         print(f"{len(deaths)} kills, {inside} inside the writing of a checkpoint; resumed {said['num_resumes']} times")

@@ -1,6 +1,7 @@
 """JAX under Keras: deterministic, on the CPU, a GPU or several; what is compiled for a GPU is kept for later runs."""
 
 import os
+import sys
 from pathlib import Path
 from typing import Literal
 
@@ -36,10 +37,23 @@ def _keep_compiled() -> None:
     jax.config.update("jax_persistent_cache_enable_xla_caches", "all")
 
 
+def _hide_tensorflow() -> None:
+    """Let Keras believe that there is no TensorFlow, which it would load for a seed that nobody uses: ten seconds."""
+    import keras
+
+    if "tensorflow" not in sys.modules:
+        sys.modules["tensorflow"] = None  # type: ignore[assignment]
+        try:
+            keras.utils.set_random_seed(0)  # Keras looks now, and remembers
+        finally:
+            del sys.modules["tensorflow"]
+
+
 def set_up() -> Found:
     """Import JAX, and look at its devices."""
     import jax
 
+    _hide_tensorflow()
     devices = jax.devices()
     gpus = [one for one in devices if one.platform == "gpu"]
     if gpus:

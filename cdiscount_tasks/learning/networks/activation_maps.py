@@ -62,7 +62,7 @@ def _cut(network: keras.Model) -> _Parts | None:
         return None
     before = (lambda images: images) if inner is None else keras.Model(network.inputs, parts[inner - 1].output)
     last = parts[-1].input if inner is None else model.outputs[0]
-    first, rest = keras.Model(model.inputs, features), keras.Model([*model.inputs, features], last)
+    first, rest = keras.Model(model.input, features), keras.Model([model.input, features], last)
     return _Parts(before, first, rest, is_pooled=inner is None)
 
 
@@ -73,7 +73,7 @@ def has_maps(network: keras.Model) -> bool:
 
 def _map_batch(network: _Parts, dense: Any, images: np.ndarray, class_index: np.ndarray) -> np.ndarray:
     """Return float32, [num_images, height, width]: features times gradients, times the number of places."""
-    taken = network.before(images.astype(np.float32))
+    taken = network.before(ops.convert_to_tensor(images, "float32"))
     features = ops.convert_to_numpy(ops.cast(network.first(taken, training=False), "float32"))
     kernel = ops.take(ops.transpose(ops.cast(dense.kernel, "float32")), class_index, axis=0)
 

@@ -10,7 +10,7 @@ from jax.sharding import NamedSharding, PartitionSpec
 
 from cdiscount_tasks.learning.pictures.inputs import Inputs, free_memory_bytes
 
-_SHARE_OF_MEMORY = 0.5
+SHARE_OF_MEMORY = 0.5
 """Pictures may take up to this share of the device's memory that is free; the training of a large network needs the
 rest."""
 
@@ -41,7 +41,7 @@ def _free_bytes() -> int:
 def hold_on_device(inputs: Inputs) -> Any | None:
     """Return all inputs as they lie on the device; None: they are too many."""
     unmoved = inputs.unmoved()
-    if unmoved is None or unmoved.nbytes > _SHARE_OF_MEMORY * _free_bytes():
+    if unmoved is None or unmoved.nbytes > SHARE_OF_MEMORY * _free_bytes():
         return None
     return put(unmoved)
 

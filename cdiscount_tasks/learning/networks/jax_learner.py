@@ -93,7 +93,8 @@ def _weights_of(examples: Examples, config: TrainingConfig) -> np.ndarray:
     return weights
 
 
-def _batch_of(epoch: _Batch, number: Any) -> _Batch:
+def batch_of(epoch: _Batch, number: Any) -> _Batch:
+    """Return one batch of an epoch."""
     return _Batch(*(part[number] for part in epoch))
 
 
@@ -159,11 +160,11 @@ class Learner:
         step = _make_step(network)
 
         def resident_step(state: _State, resident: Any, epoch: _Batch, number: Any) -> _State:
-            batch = _batch_of(epoch, number)
+            batch = batch_of(epoch, number)
             return step(state, _take(resident, batch), batch)
 
         self._resident_step = jax.jit(resident_step, donate_argnums=0)
-        self._step = jax.jit(step, donate_argnums=0)
+        self.step = jax.jit(step, donate_argnums=0)
         self._state: _State | None = None
         self._waited_s = self._learnt_s = 0.0
 
@@ -175,8 +176,8 @@ class Learner:
     def learn(self, state: TrainingState, pulse: Pulse) -> None:
         """Learn from the batches of the running epoch, or from those that are left of it."""
         began, first = time.monotonic(), state.step
-        epoch = self._deal_out(len(state.history) + 1)
-        self._state, sums, told = self._take_state(), np.zeros(2), began
+        epoch = self.deal_out(len(state.history) + 1)
+        self._state, sums, told = self.take_state(), np.zeros(2), began
         with closing(self._steps(epoch, first)) as steps:
             for number, take_step in enumerate(steps, first + 1):
                 self._state = take_step(self._state)
@@ -198,7 +199,7 @@ class Learner:
         inputs = self._examples.inputs
 
         def make(number: int) -> tuple[np.ndarray, _Batch]:
-            batch = _batch_of(epoch, number)
+            batch = batch_of(epoch, number)
             return inputs.take(batch.rows, batch.mirrored, batch.shift), batch
 
         ahead = _Ahead(make, first, len(epoch.rows))
@@ -206,7 +207,7 @@ class Learner:
             for _ in range(first, len(epoch.rows)):
                 seen, batch = ahead.next()
                 parts = _Batch(*(put(part, "batch", *[None] * (part.ndim - 1)) for part in batch))
-                yield partial(self._step, seen=put(seen, "batch", *[None] * (seen.ndim - 1)), batch=parts)
+                yield partial(self.step, seen=put(seen, "batch", *[None] * (seen.ndim - 1)), batch=parts)
         finally:
             ahead.end()
             self._waited_s += ahead.waited_s
@@ -221,7 +222,7 @@ class Learner:
         loss, accuracy = (sums / num_real).tolist()
         pulse.count(end - first, loss, accuracy)
 
-    def _deal_out(self, number: int) -> _Batch:
+    def deal_out(self, number: int) -> _Batch:
         """Return the batches of an epoch, each part [num_steps, batch_size, ...]; the last one is filled up."""
         examples, size = self._examples, self._config.batch_size
         order = EpochOrder.of(len(examples), examples.inputs.max_shift, self._config.seed, number)
@@ -247,12 +248,13 @@ class Learner:
             for variables, values in zip(self._variables(), self._state[:3], strict=True):
                 for variable, value in zip(variables, values, strict=True):
                     variable.assign(value)
-            self._state = self._take_state()
+            self._state = self.take_state()
 
     def _variables(self) -> tuple[list[Any], list[Any], list[Any]]:
         network = self._network
         return network.trainable_variables, network.non_trainable_variables, network.optimizer.variables
 
-    def _take_state(self) -> _State:
+    def take_state(self) -> _State:
+        """Return the values that the network and its optimiser have now; a step that is given them uses them up."""
         trainable, others, slots = ([one.value for one in variables] for variables in self._variables())
         return _State(trainable, others, slots, jnp.zeros(2, jnp.float32))
