@@ -56,7 +56,7 @@ def _examples(num_images: int) -> Any:
 def _rate(work: Callable[[], int]) -> float:
     """Return images/s of some work that returns how many it did: again and again for a while, after a first time."""
     work()
-    rates = []
+    rates = list[float]()
     began = time.perf_counter()
     while time.perf_counter() - began < _LEAST_S or not rates:
         started = time.perf_counter()
@@ -97,7 +97,7 @@ def _step_alone(learner: Any, batch_size: int) -> Callable[[], int]:
     batch = batch_of(learner.deal_out(1), 0)
     on_device = type(batch)(*map(jnp.asarray, batch))
     seen = jnp.zeros((batch_size, _IMAGE_SIZE, _IMAGE_SIZE, 3), jnp.uint8)
-    state = learner.take_state()
+    state = jax.tree.map(jnp.copy, learner.take_state())  # the steps use their state up
     num_steps = 32
 
     def work() -> int:
@@ -165,7 +165,7 @@ def torch_step(batch_size: str) -> None:
         part = nn.Conv2d(given, filters, kernel, stride, padding=kernel // 2, bias=False)
         return nn.Sequential(part, nn.BatchNorm2d(filters))
 
-    class Block(nn.Module):
+    class Block(nn.Module):  # type: ignore[misc]
         def __init__(self, given: int, filters: int, stride: int) -> None:
             super().__init__()
             self.first, self.second = convolve(given, filters, stride=stride), convolve(filters, filters)

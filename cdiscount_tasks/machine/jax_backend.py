@@ -33,7 +33,7 @@ def _keep_compiled() -> None:
     if jax.config.jax_compilation_cache_dir is None:
         jax.config.update("jax_compilation_cache_dir", str(_compiled_dir()))
         jax.config.update("jax_compilation_cache_max_size", _MOST_COMPILED_BYTES)
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
     jax.config.update("jax_persistent_cache_enable_xla_caches", "all")
 
 

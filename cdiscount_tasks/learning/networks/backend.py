@@ -1,6 +1,7 @@
 """What each of Keras' backends does in its own way: epochs, answers, gradients."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from importlib import import_module
 from typing import Any, Protocol
 
@@ -44,6 +45,12 @@ def make_learner(network: keras.Model, examples: Examples, config: TrainingConfi
     """
     learner: Learner = _module().Learner(network, examples, config, device)
     return learner
+
+
+def made_on_cpu() -> AbstractContextManager[list[Any]]:
+    """Let Keras make variables on the CPU where that is quicker; those put on the list go to the device at the end."""
+    manager: AbstractContextManager[list[Any]] = _module().made_on_cpu()
+    return manager
 
 
 def run_network(network: Any, inputs: Inputs, mirrored: bool = False) -> np.ndarray:

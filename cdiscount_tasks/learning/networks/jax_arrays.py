@@ -1,5 +1,7 @@
 """Arrays on JAX's devices: where they lie, and pictures gathered and moved there."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import jax
@@ -28,6 +30,22 @@ def spread(*axes: str | None) -> Any | None:
 def put(array: np.ndarray, *axes: str | None) -> Any:
     """Bring an array to the devices; `axes` names the one that is shared out, as in `spread`."""
     return jax.device_put(array, spread(*axes))
+
+
+@contextmanager
+def made_on_cpu() -> Iterator[list[Any]]:
+    """Let Keras make variables on the CPU, and bring those that are put on the list to the device at the end.
+
+    A GPU would compile a program for every shape of a weight: 16 s of them for MobileNetV2.
+    """
+    made: list[Any] = []
+    if jax.default_backend() == "cpu" or keras.distribution.distribution() is not None:
+        yield made
+        return
+    with jax.default_device(jax.local_devices(backend="cpu")[0]):
+        yield made
+    for variable in made:
+        variable.assign(jax.device_put(variable.value, jax.local_devices()[0]))
 
 
 def _free_bytes() -> int:

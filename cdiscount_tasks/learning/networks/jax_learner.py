@@ -6,8 +6,6 @@ with examples of its first ones, which weigh nothing.
 """
 
 import math
-import queue
-import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing
@@ -21,6 +19,7 @@ import numpy as np
 
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.learning.networks.batches import EpochOrder, Examples, class_weights
+from cdiscount_tasks.learning.networks.batches_ahead import BatchesAhead
 from cdiscount_tasks.learning.networks.jax_arrays import hold_on_device, put, spread, take_pictures
 from cdiscount_tasks.learning.networks.progress import Pulse
 from cdiscount_tasks.learning.networks.state import TrainingState
@@ -30,7 +29,9 @@ from cdiscount_tasks.settings.training import TrainingConfig
 FIGURES_S = 1.0
 """So often the figures of the running epoch are read, which waits for the steps that are under way."""
 
-_BATCHES_AHEAD = 4
+STEPS_A_CALL = {"cpu": 1, "gpu": 256}
+"""Steps that the device takes without being asked in between. At batches of 64 a GPU waits half of its time for Python
+to ask for the next one; on a CPU XLA's convolutions run sixty times slower in a loop."""
 
 
 class _State(NamedTuple):
@@ -98,48 +99,6 @@ def batch_of(epoch: _Batch, number: Any) -> _Batch:
     return _Batch(*(part[number] for part in epoch))
 
 
-class _Ahead:
-    """Batches that are made in a thread while the device learns from the ones before."""
-
-    def __init__(self, make: Callable[[int], Any], first: int, end: int) -> None:
-        self.waited_s = 0.0
-        self._made: queue.Queue[Any] = queue.Queue(_BATCHES_AHEAD)
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(make, first, end), daemon=True)
-        self._thread.start()
-
-    def _run(self, make: Callable[[int], Any], first: int, end: int) -> None:
-        try:
-            for number in range(first, end):
-                if not self._offer(make(number)):
-                    return
-        except BaseException as error:
-            self._offer(error)
-
-    def _offer(self, made: Any) -> bool:
-        while not self._over.is_set():
-            try:
-                self._made.put(made, timeout=0.2)
-            except queue.Full:
-                continue
-            return True
-        return False
-
-    def next(self) -> Any:
-        """Return the next batch; raises what making it raised."""
-        began = time.monotonic()
-        made = self._made.get()
-        self.waited_s += time.monotonic() - began
-        if isinstance(made, BaseException):
-            raise made
-        return made
-
-    def end(self) -> None:
-        """Let the thread end."""
-        self._over.set()
-        self._thread.join()
-
-
 class Learner:
     """Learns from epochs step by step."""
 
@@ -163,7 +122,16 @@ class Learner:
             batch = batch_of(epoch, number)
             return step(state, _take(resident, batch), batch)
 
+        def resident_steps(state: _State, resident: Any, epoch: _Batch, first: Any, end: Any) -> _State:
+            def one(number: Any, state: _State) -> _State:
+                return resident_step(state, resident, epoch, number)
+
+            last: _State = jax.lax.fori_loop(first, end, one, state)
+            return last
+
         self._resident_step = jax.jit(resident_step, donate_argnums=0)
+        self._resident_steps = jax.jit(resident_steps, donate_argnums=0)
+        self._most_steps = STEPS_A_CALL[jax.default_backend()]
         self.step = jax.jit(step, donate_argnums=0)
         self._state: _State | None = None
         self._waited_s = self._learnt_s = 0.0
@@ -178,36 +146,53 @@ class Learner:
         began, first = time.monotonic(), state.step
         epoch = self.deal_out(len(state.history) + 1)
         self._state, sums, told = self.take_state(), np.zeros(2), began
-        with closing(self._steps(epoch, first)) as steps:
-            for number, take_step in enumerate(steps, first + 1):
-                self._state = take_step(self._state)
-                is_last = number == len(epoch.rows)
-                if number == first + 1 or is_last or time.monotonic() - told >= FIGURES_S:
+        with closing(self._calls(epoch, first)) as calls:
+            for end, call in calls:
+                self._state = call(self._state)
+                if end in (first + 1, len(epoch.rows)) or time.monotonic() - told >= FIGURES_S:
                     told = time.monotonic()
-                    self._tell(pulse, sums, first, number)
+                    self._tell(pulse, sums, first, end)
         self.settle()
         self._state = None
         self._learnt_s += time.monotonic() - began
 
-    def _steps(self, epoch: _Batch, first: int) -> Generator[Callable[[_State], _State]]:
-        """Yield the steps that are left of an epoch, each as what makes the next state of the one before."""
+    def _calls(self, epoch: _Batch, first: int) -> Generator[tuple[int, Callable[[_State], _State]]]:
+        """Yield calls until an epoch is over: the step that each ends before, and what makes the next state."""
         if self._resident is not None:
             on_device = _Batch(*(put(part, None, "batch", *[None] * (part.ndim - 2)) for part in epoch))
-            for number in range(first, len(epoch.rows)):
-                yield partial(self._resident_step, resident=self._resident, epoch=on_device, number=number)
-            return
+            yield from self._calls_on_device(on_device, first, len(epoch.rows))
+        else:
+            yield from self._calls_with_batches(epoch, first)
+
+    def _calls_on_device(
+        self, epoch: _Batch, first: int, end: int
+    ) -> Generator[tuple[int, Callable[[_State], _State]]]:
+        """Yield calls of one step, or of twice as many as the one before: the first figures come soon."""
+        num_steps = 1
+        while first < end:
+            num_steps = min(num_steps, end - first)
+            if self._most_steps == 1:
+                yield first + 1, partial(self._resident_step, resident=self._resident, epoch=epoch, number=first)
+            else:
+                more = {"first": first, "end": first + num_steps}
+                yield first + num_steps, partial(self._resident_steps, resident=self._resident, epoch=epoch, **more)
+            first += num_steps
+            num_steps = min(2 * num_steps, self._most_steps)
+
+    def _calls_with_batches(self, epoch: _Batch, first: int) -> Generator[tuple[int, Callable[[_State], _State]]]:
+        """Yield calls of one step, each with a batch that is brought to the device."""
         inputs = self._examples.inputs
 
         def make(number: int) -> tuple[np.ndarray, _Batch]:
             batch = batch_of(epoch, number)
             return inputs.take(batch.rows, batch.mirrored, batch.shift), batch
 
-        ahead = _Ahead(make, first, len(epoch.rows))
+        ahead = BatchesAhead(make, first, len(epoch.rows))
         try:
-            for _ in range(first, len(epoch.rows)):
+            for number in range(first, len(epoch.rows)):
                 seen, batch = ahead.next()
                 parts = _Batch(*(put(part, "batch", *[None] * (part.ndim - 1)) for part in batch))
-                yield partial(self.step, seen=put(seen, "batch", *[None] * (seen.ndim - 1)), batch=parts)
+                yield number + 1, partial(self.step, seen=put(seen, "batch", *[None] * (seen.ndim - 1)), batch=parts)
         finally:
             ahead.end()
             self._waited_s += ahead.waited_s

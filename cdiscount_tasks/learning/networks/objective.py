@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 import keras
 
+from cdiscount_tasks.learning.networks.backend import made_on_cpu
 from cdiscount_tasks.settings.training import TrainingConfig
 
 _WARM_UP_SHARE = 0.1
@@ -46,10 +47,14 @@ def compile_network(
         jit_compile: Whether XLA compiles the step.
     """
     num_classes = network.output_shape[-1]
-    network.compile(
-        optimizer=keras.optimizers.AdamW(_schedule(config.learning_rate, num_steps), weight_decay=config.weight_decay),
-        loss=_SmoothedCrossEntropy(num_classes, config.label_smoothing),
-        metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
-        jit_compile=jit_compile,
-    )
-    network.optimizer.build(network.trainable_variables)
+    with made_on_cpu() as made:
+        network.compile(
+            optimizer=keras.optimizers.AdamW(
+                _schedule(config.learning_rate, num_steps), weight_decay=config.weight_decay
+            ),
+            loss=_SmoothedCrossEntropy(num_classes, config.label_smoothing),
+            metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+            jit_compile=jit_compile,
+        )
+        network.optimizer.build(network.trainable_variables)
+        made.extend(network.optimizer.variables)

@@ -1,7 +1,8 @@
 """What runs differently on Keras' TensorFlow backend: epochs by Keras' own loop, batches made by NumPy."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import keras
@@ -113,6 +114,12 @@ def run_network(network: Any, inputs: Inputs, mirrored: bool = False) -> np.ndar
     """Return what a network says of each input, in order: float32, [num_inputs, num_outputs]."""
     # Half precision has a type of its own, which Parquet does not know.
     return np.asarray(network.predict(_InOrder(inputs, mirrored), verbose=0), np.float32)
+
+
+@contextmanager
+def made_on_cpu() -> Iterator[list[Any]]:
+    """Let Keras make variables where it will: TensorFlow's own kernels need no compiling."""
+    yield []
 
 
 def differentiate(function: Callable[[Any], Any], at: np.ndarray) -> np.ndarray:

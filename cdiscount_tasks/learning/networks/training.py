@@ -12,6 +12,7 @@ import numpy as np
 
 from cdiscount_tasks.errors import DataError, DivergedError
 from cdiscount_tasks.learning.measuring.joining import joint_probabilities
+from cdiscount_tasks.learning.networks import progress
 from cdiscount_tasks.learning.networks.backend import make_learner
 from cdiscount_tasks.learning.networks.batches import Examples
 from cdiscount_tasks.learning.networks.checkpoints import Checkpoints
@@ -173,9 +174,13 @@ def train(
     state = take_up(checkpoints, network)
     learner = make_learner(network, train_examples, config, device)
 
+    kept = time.monotonic()
+
     def keep() -> None:
+        nonlocal kept
         learner.settle()
         keep_state(checkpoints, network, state)
+        kept = time.monotonic()
 
     tell = partial(_tell, watch, state, config.epochs)
     tell()
@@ -185,7 +190,8 @@ def train(
         log_epoch(state.history, config.epochs)
         for listen in listeners:
             listen(state.history[-1])
-        keep()
+        if time.monotonic() - kept >= progress.LEAST_BETWEEN_S:
+            keep()
         tell()
     logger.info("%s: training ends", reason)
     return _with_best_weights(network, state, validation, reason == _BY_HAND, learner.input_wait_share)

@@ -79,7 +79,7 @@ class Echo:
 
 
 def test_a_network_is_shown_every_input_in_order(monkeypatch):
-    monkeypatch.setattr("cdiscount_tasks.learning.networks.batches._PREDICTED_AT_ONCE", 4)
+    monkeypatch.setattr("cdiscount_tasks.learning.networks.on_tensorflow._PREDICTED_AT_ONCE", 4)
     images = np.zeros((10, 8, 8, 3), np.uint8)
     images[:, :, 0] = np.arange(10)[:, None, None]
     images[:, :, -1] = 100
