@@ -47,9 +47,9 @@ def make_learner(network: keras.Model, examples: Examples, config: TrainingConfi
     return learner
 
 
-def made_on_cpu() -> AbstractContextManager[list[Any]]:
-    """Let Keras make variables on the CPU where that is quicker; those put on the list go to the device at the end."""
-    manager: AbstractContextManager[list[Any]] = _module().made_on_cpu()
+def made_quickly() -> AbstractContextManager[list[Any]]:
+    """Let Keras make variables in the quickest way; those put on the list are on the device at the end."""
+    manager: AbstractContextManager[list[Any]] = _module().made_quickly()
     return manager
 
 

@@ -7,7 +7,7 @@ import keras
 from keras import layers
 
 from cdiscount_tasks.errors import ConfigError, DataError
-from cdiscount_tasks.learning.networks.backend import made_on_cpu
+from cdiscount_tasks.learning.networks.backend import made_quickly
 from cdiscount_tasks.learning.networks.folding import fold_batch_normalization
 from cdiscount_tasks.settings.networks import BACKBONES, NetworkName
 
@@ -132,7 +132,7 @@ def build_network(
         DataError: If a weight is not finite.
     """
     inputs = _images_input(image_size)
-    with made_on_cpu() as made:
+    with made_quickly() as made:
         if is_backbone(name):
             features = layers.Dropout(_DROPOUT)(_pool_backbone(inputs, name, image_size, weights_path))
         else:
@@ -149,7 +149,7 @@ def build_extractor(name: NetworkName, image_size: int, weights_path: Path) -> k
         A model from uint8 [batch, image_size, image_size, 3] to float32 [batch, num_features].
     """
     inputs = _images_input(image_size)
-    with made_on_cpu() as made:
+    with made_quickly() as made:
         network = keras.Model(inputs, _pool_backbone(inputs, name, image_size, weights_path), name=f"{name}_features")
         made.extend(network.variables)
     return network

@@ -7,7 +7,7 @@ from typing import Any
 import keras
 
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.learning.networks.backend import made_on_cpu
+from cdiscount_tasks.learning.networks.backend import made_quickly
 from cdiscount_tasks.learning.networks.soundness import check_network
 from cdiscount_tasks.learning.pictures.images import RESIZE_RULE
 
@@ -31,7 +31,7 @@ def load_network(path: Path, contract: Mapping[str, Any]) -> keras.Model:
         )
     path.read_bytes()  # what the system cannot read for now is no damage: its error passes, and a retry may succeed
     try:
-        with made_on_cpu() as made:
+        with made_quickly() as made:
             network = keras.saving.load_model(path, compile=False, safe_mode=True)
             made.extend(network.variables)
     except MemoryError:

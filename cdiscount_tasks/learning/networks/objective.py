@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 import keras
 
-from cdiscount_tasks.learning.networks.backend import made_on_cpu
+from cdiscount_tasks.learning.networks.backend import made_quickly
 from cdiscount_tasks.settings.training import TrainingConfig
 
 _WARM_UP_SHARE = 0.1
@@ -47,7 +47,7 @@ def compile_network(
         jit_compile: Whether XLA compiles the step.
     """
     num_classes = network.output_shape[-1]
-    with made_on_cpu() as made:
+    with made_quickly() as made:
         network.compile(
             optimizer=keras.optimizers.AdamW(
                 _schedule(config.learning_rate, num_steps), weight_decay=config.weight_decay

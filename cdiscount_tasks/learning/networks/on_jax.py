@@ -11,11 +11,11 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 
-from cdiscount_tasks.learning.networks.jax_arrays import made_on_cpu, put
+from cdiscount_tasks.learning.networks.jax_arrays import made_quickly, put
 from cdiscount_tasks.learning.networks.jax_learner import Learner
 from cdiscount_tasks.learning.pictures.inputs import Inputs
 
-__all__ = ["Learner", "answer_pixels", "differentiate", "made_on_cpu", "run_network"]
+__all__ = ["Learner", "answer_pixels", "differentiate", "made_quickly", "run_network"]
 
 PREDICTED_AT_ONCE = {"cpu": 64, "gpu": 512}
 """A block of predictions; more is no quicker, and a pretrained network's first layers take 10 MB an image."""

@@ -117,7 +117,7 @@ def run_network(network: Any, inputs: Inputs, mirrored: bool = False) -> np.ndar
 
 
 @contextmanager
-def made_on_cpu() -> Iterator[list[Any]]:
+def made_quickly() -> Iterator[list[Any]]:
     """Let Keras make variables where it will: TensorFlow's own kernels need no compiling."""
     yield []
 
