@@ -25,12 +25,14 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.belief.clothing import RECIPES
-from benchmarks.endurance.training_kills import same_weights, train_under_fire
+from benchmarks.endurance.training_kills import train_under_fire
 from benchmarks.material.measure import median, run_main, run_step
 
 STEPS = "benchmarks.speed.gpu"
+_CLOTHING, _KILLS = "benchmarks.belief.clothing", "benchmarks.endurance.training_kills"
 _IMAGE_SIZE, _NUM_CLASSES = 96, 10
 _LEAST_S = 1.5
+_TOLD = ("num_epochs", "images_per_s", "input_wait_share", "gpu_busy_share", "gpu_memory_peak_gib")
 WHOLE: dict[str, dict[str, Any]] = {
     "small_cnn": RECIPES["small_cnn_20"],
     "transfer": {**RECIPES["fine_tuned"], "epochs": 20, "fine_tune_epochs": 8},
@@ -72,7 +74,7 @@ class _Silent:
         """Take the figures, and do nothing."""
 
 
-def _learner(examples: Any, batch_size: int) -> Any:
+def _learner(examples: Any, batch_size: int, epochs: int) -> Any:
     from cdiscount_tasks.machine.device import prepare_device
     from cdiscount_tasks.settings.training import TrainingConfig
 
@@ -81,7 +83,7 @@ def _learner(examples: Any, batch_size: int) -> Any:
     from cdiscount_tasks.learning.networks.build import build_network
     from cdiscount_tasks.learning.networks.objective import compile_network
 
-    config = TrainingConfig(network="small_cnn", image_size=_IMAGE_SIZE, batch_size=batch_size)
+    config = TrainingConfig(network="small_cnn", image_size=_IMAGE_SIZE, batch_size=batch_size, epochs=epochs)
     network = build_network(config.network, config.image_size, _NUM_CLASSES)
     compile_network(network, config, 10_000, device.jit_compile)
     return make_learner(network, examples, config, device)
@@ -111,7 +113,13 @@ def _step_alone(learner: Any, batch_size: int) -> Callable[[], int]:
 
 
 def loop(batch_size: str, num_batches: str, where: str) -> None:
-    """Measure images/s of the step alone and of epochs of the training; `where` is "device" or "host"."""
+    """Measure images/s of the step alone and of epochs of the training.
+
+    Args:
+        batch_size: Images a step.
+        num_batches: Of an epoch.
+        where: The pictures are: "device", "device, a long training" (many steps a call) or "host" (batch by batch).
+    """
     from cdiscount_tasks.machine.device import prepare_device
     from cdiscount_tasks.machine.gpu_use import GpuWatch
 
@@ -122,7 +130,8 @@ def loop(batch_size: str, num_batches: str, where: str) -> None:
     if where == "host":
         jax_arrays.SHARE_OF_MEMORY = 0.0
     size = int(batch_size)
-    learner = _learner(_examples(size * int(num_batches)), size)
+    epochs = 500 if "long" in where else 1
+    learner = _learner(_examples(size * int(num_batches)), size, epochs)
 
     def epoch() -> int:
         learner.learn(TrainingState([]), _Silent())
@@ -200,37 +209,33 @@ def torch_step(batch_size: str) -> None:
     print(json.dumps({"torch_per_s": round(_rate(work))}))
 
 
-def _whole(name: str, sample: str, labels: str, out_dir: Path) -> dict[str, Any]:
-    """Train a model and judge it, each in a process of its own; returns what it took."""
-    trained = run_step("benchmarks.belief.clothing", "train", sample, labels, out_dir, json.dumps(WHOLE[name]))
-    judged = run_step("benchmarks.belief.clothing", "judge", sample, labels, trained.said["path"], "test")
-    accuracy = {unit: round(judged.said[unit]["value"], 4) for unit in ("image", "product")}
-    kept = ("seconds", "num_epochs", "images_per_s", "input_wait_share", "gpu_busy_share", "gpu_memory_peak_gib")
-    told = {key: trained.said[key] for key in kept if key in trained.said}
-    took = {"wall_s": round(trained.wall_s, 1), "judged_s": round(judged.wall_s, 1), "cpu_s": round(trained.cpu_s)}
-    return {**took, **told, **accuracy, "peak_mib": round(trained.peak_mib), "path": trained.said["path"]}
-
-
 def _tell(name: str, found: dict[str, Any]) -> None:
     print(name, json.dumps(found), flush=True)
 
 
+def _is_same(path: str, other: str) -> bool:
+    return bool(run_step(_KILLS, "compare", path, other).said["same"])
+
+
 def _measure_whole(sample: str, labels: str, folder: Path) -> None:
-    for name in WHOLE:
+    for name, knobs in WHOLE.items():
         paths = []
         for which in ("first", "again"):
-            found = _whole(name, sample, labels, folder / f"{name}-{which}")
-            paths.append(found.pop("path"))
-            _tell(f"{name}, {which}", found)
-        _tell(name, {"same weights": same_weights(*paths)})
+            out_dir = folder / f"{name}-{which}"
+            run = run_step(_CLOTHING, "train", sample, labels, out_dir, json.dumps(knobs))
+            paths.append(run.said["path"])
+            took = {"wall_s": round(run.wall_s, 1), "cpu_s": round(run.cpu_s), "peak_mib": round(run.peak_mib)}
+            _tell(f"{name}, {which}", took | {key: run.said[key] for key in _TOLD if key in run.said})
+        judged = run_step(_CLOTHING, "judge", sample, labels, paths[0], "test")
+        accuracy = {unit: round(judged.said[unit]["value"], 4) for unit in ("image", "product")}
+        _tell(f"{name}, judged", {"wall_s": round(judged.wall_s, 1), **accuracy, "again same": _is_same(*paths)})
 
 
 def _measure_kills(sample: str, labels: str, folder: Path) -> None:
-    arguments = [sample, labels]
-    size = [_IMAGE_SIZE, 60]
-    calm = run_step("benchmarks.endurance.training_kills", "train", *arguments, folder / "calm", *size).said
-    deaths, found = train_under_fire([*arguments, folder / "fire", *size], folder / "fire", 2)
-    _tell("kills", {"deaths": deaths, "same weights": same_weights(calm["path"], found["path"])})
+    size = [_IMAGE_SIZE, 30]
+    calm = run_step(_KILLS, "train", sample, labels, folder / "calm", *size).said
+    deaths, found = train_under_fire([sample, labels, folder / "fire", *size], folder / "fire", 2)
+    _tell("kills", {"deaths": deaths, "same weights": _is_same(calm["path"], found["path"])})
 
 
 def main() -> None:
@@ -241,12 +246,13 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=32_768, help="that are predicted")
     parser.add_argument("--batches", type=int, nargs="+", default=[64, 1024])
     parser.add_argument("--steps", type=int, default=48, help="of an epoch")
+    parser.add_argument("--where", nargs="+", default=["device", "device, a long training", "host"])
     parser.add_argument("--only", nargs="*", default=["loop", "answers", "torch", "whole", "kills"])
     options = parser.parse_args()
     os.environ.setdefault("KERAS_BACKEND", "jax")
     for size in options.batches:
         if "loop" in options.only:
-            for where in ("device", "host"):
+            for where in options.where:
                 run = run_step(STEPS, "loop", size, options.steps, where)
                 _tell(f"batch {size}, pictures on the {where}", {**run.said, "wall_s": round(run.wall_s, 1)})
         if "torch" in options.only and find_spec("torch"):

@@ -29,9 +29,11 @@ from cdiscount_tasks.settings.training import TrainingConfig
 FIGURES_S = 1.0
 """So often the figures of the running epoch are read, which waits for the steps that are under way."""
 
-STEPS_A_CALL = {"cpu": 1, "gpu": 256}
-"""Steps that the device takes without being asked in between. At batches of 64 a GPU waits half of its time for Python
-to ask for the next one; on a CPU XLA's convolutions run sixty times slower in a loop."""
+_MANY_STEPS = 256
+LONG_TRAINING = 10_000
+"""From so many steps on a GPU takes many a call. At batches of 64 it waits half of its time for Python to ask for the
+next one; but the program of many takes ten seconds longer to compile. On a CPU XLA's convolutions run sixty times
+slower in a loop."""
 
 
 class _State(NamedTuple):
@@ -131,7 +133,8 @@ class Learner:
 
         self._resident_step = jax.jit(resident_step, donate_argnums=0)
         self._resident_steps = jax.jit(resident_steps, donate_argnums=0)
-        self._most_steps = STEPS_A_CALL[jax.default_backend()]
+        num_steps = config.epochs * math.ceil(len(examples) / config.batch_size)
+        self._most_steps = _MANY_STEPS if device.is_gpu and num_steps >= LONG_TRAINING else 1
         self.step = jax.jit(step, donate_argnums=0)
         self._state: _State | None = None
         self._waited_s = self._learnt_s = 0.0
