@@ -217,12 +217,12 @@ def _is_same(path: str, other: str) -> bool:
     return bool(run_step(_KILLS, "compare", path, other).said["same"])
 
 
-def _measure_whole(sample: str, labels: str, folder: Path) -> None:
-    for name, knobs in WHOLE.items():
+def _measure_whole(sample: str, labels: str, folder: Path, names: list[str]) -> None:
+    for name in names:
         paths = []
         for which in ("first", "again"):
             out_dir = folder / f"{name}-{which}"
-            run = run_step(_CLOTHING, "train", sample, labels, out_dir, json.dumps(knobs))
+            run = run_step(_CLOTHING, "train", sample, labels, out_dir, json.dumps(WHOLE[name]))
             paths.append(run.said["path"])
             took = {"wall_s": round(run.wall_s, 1), "cpu_s": round(run.cpu_s), "peak_mib": round(run.peak_mib)}
             _tell(f"{name}, {which}", took | {key: run.said[key] for key in _TOLD if key in run.said})
@@ -247,6 +247,7 @@ def main() -> None:
     parser.add_argument("--batches", type=int, nargs="+", default=[64, 1024])
     parser.add_argument("--steps", type=int, default=48, help="of an epoch")
     parser.add_argument("--where", nargs="+", default=["device", "device, a long training", "host"])
+    parser.add_argument("--whole", nargs="+", default=list(WHOLE), help=f"of {', '.join(WHOLE)}")
     parser.add_argument("--only", nargs="*", default=["loop", "answers", "torch", "whole", "kills"])
     options = parser.parse_args()
     os.environ.setdefault("KERAS_BACKEND", "jax")
@@ -262,7 +263,7 @@ def main() -> None:
     if options.sample:
         with tempfile.TemporaryDirectory() as folder:
             if "whole" in options.only:
-                _measure_whole(options.sample, options.labels, Path(folder))
+                _measure_whole(options.sample, options.labels, Path(folder), options.whole)
             if "kills" in options.only:
                 _measure_kills(options.sample, options.labels, Path(folder))
             shutil.rmtree(folder, ignore_errors=True)

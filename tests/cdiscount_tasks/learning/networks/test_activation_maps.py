@@ -6,9 +6,9 @@ from cdiscount_tasks.learning.pictures.inputs import ImagesInMemory
 
 @pytest.fixture(scope="module")
 def keras():
-    from cdiscount_tasks.machine import gpus
+    from cdiscount_tasks.machine import device
 
-    gpus.prepare_device(0)
+    device.prepare_device(0)
     import keras
 
     return keras

@@ -6,9 +6,9 @@ from cdiscount_tasks.settings.networks import FROM_SCRATCH, NETWORKS
 
 @pytest.fixture(scope="module")
 def networks():
-    from cdiscount_tasks.machine import gpus
+    from cdiscount_tasks.machine import device
 
-    gpus.prepare_device(0)
+    device.prepare_device(0)
     from cdiscount_tasks.learning.networks import build as networks
 
     return networks

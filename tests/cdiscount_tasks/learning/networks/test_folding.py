@@ -6,9 +6,9 @@ from cdiscount_tasks.settings.networks import BACKBONES
 
 @pytest.fixture(scope="module")
 def fold():
-    from cdiscount_tasks.machine import gpus
+    from cdiscount_tasks.machine import device
 
-    gpus.prepare_device(0)
+    device.prepare_device(0)
     from cdiscount_tasks.learning.networks.folding import fold_batch_normalization
 
     return fold_batch_normalization

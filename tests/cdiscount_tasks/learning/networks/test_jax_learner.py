@@ -1,0 +1,117 @@
+"""On JAX alone: tests/laws/test_on_jax.py runs these, with the laws of training, in a process with that backend."""
+
+import keras
+import numpy as np
+import pytest
+
+from cdiscount_tasks.errors import ConfigError
+from cdiscount_tasks.learning.networks.batches import EpochOrder
+from cdiscount_tasks.learning.pictures.inputs import ImagesInMemory
+from tests.material.small_trainings import CONFIG, examples, train_small
+
+if keras.backend.backend() != "jax":
+    pytest.skip("needs KERAS_BACKEND=jax", allow_module_level=True)
+
+from cdiscount_tasks.learning.networks import jax_arrays, jax_learner
+from cdiscount_tasks.learning.networks.build import build_network
+from cdiscount_tasks.learning.networks.objective import compile_network
+from cdiscount_tasks.learning.networks.state import TrainingState
+from cdiscount_tasks.machine.device import Device, prepare_device
+
+GPU = Device("GPU, 1 x made up", jit_compile=True)
+
+
+class Heard:
+    """Notes what a pulse is told."""
+
+    def __init__(self):
+        self.told = []
+
+    def count(self, num_steps, loss, accuracy):
+        self.told.append((num_steps, loss, accuracy))
+
+
+def learn(device, config, most_steps=None, shown=None):
+    """Return the weights after an epoch, and what was told meanwhile."""
+    prepare_device(0)
+    network = build_network("plain_cnn", 32, 2)
+    compile_network(network, config, 100, jit_compile=True)
+    learner = jax_learner.Learner(network, shown or examples(), config, device)
+    if most_steps:
+        learner._most_steps = most_steps
+    heard = Heard()
+    learner.learn(TrainingState([]), heard)
+    return network.get_weights(), heard.told, learner
+
+
+def test_many_steps_a_call_learn_what_single_ones_learn():
+    config = CONFIG.model_copy(update={"batch_size": 5})
+    one_by_one, told, _ = learn(GPU, config)
+    together, told_together, _ = learn(GPU, config, most_steps=4)
+    assert [num_steps for num_steps, _, _ in told] == [1, 2, 3, 4, 5]
+    assert [num_steps for num_steps, _, _ in told_together] == [1, 3, 5]
+    assert told_together[-1][1:] == pytest.approx(told[-1][1:], rel=1e-5)
+    for one, other in zip(one_by_one, together, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_a_long_training_on_a_gpu_takes_many_steps_a_call():
+    long = CONFIG.model_copy(update={"epochs": 500, "batch_size": 1})
+    assert [learn(GPU, config)[2]._most_steps for config in (CONFIG, long)] == [1, 256]
+
+
+def test_pictures_that_do_not_fit_are_brought_batch_by_batch_and_learnt_from_alike(monkeypatch):
+    config = CONFIG.model_copy(update={"batch_size": 5})
+    on_device, told, learner = learn(GPU, config)
+    monkeypatch.setattr(jax_arrays, "SHARE_OF_MEMORY", 0.0)
+    brought, told_brought, bringing = learn(GPU, config)
+    assert (learner.input_wait_share, bringing.input_wait_share > 0) == (0, True)
+    assert told_brought[-1][1:] == pytest.approx(told[-1][1:], rel=1e-5)
+    for one, other in zip(on_device, brought, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-6)
+
+
+def test_what_the_making_of_a_batch_raises_is_raised_where_it_is_learnt_from(monkeypatch):
+    shown = examples()
+
+    def cannot(*_):
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(jax_arrays, "SHARE_OF_MEMORY", 0.0)
+    monkeypatch.setattr(shown.inputs, "take", cannot)
+    with pytest.raises(OSError, match="the disk is gone"):
+        learn(GPU, CONFIG, shown=shown)
+
+
+def test_the_device_gathers_mirrors_and_moves_as_numpy_does():
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (20, 33, 33, 3), np.uint8)
+    inputs = ImagesInMemory(iter([images]), 20, 33)
+    order = EpochOrder.of(20, inputs.max_shift, 3, 4)
+    taken = order.mirrored[order.rows], order.shift[order.rows]
+    found = jax_arrays.take_pictures(images, order.rows, *taken)
+    np.testing.assert_array_equal(found, inputs.take(order.rows, *taken))
+
+
+def test_what_fills_the_last_batch_up_weighs_nothing():
+    config = CONFIG.model_copy(update={"batch_size": 7})
+    _, told, learner = learn(GPU, config)
+    epoch = learner.deal_out(1)
+    assert (epoch.rows.shape, epoch.is_real.sum()) == ((4, 7), 24)
+    assert sorted(epoch.rows[epoch.is_real]) == list(range(24))
+    assert (epoch.weight[~epoch.is_real] == 0).all()
+    assert epoch.weight.mean(axis=1) == pytest.approx([1, 1, 1, 1])
+    assert told[-1][0] == 4
+
+
+def test_a_batch_that_cannot_be_shared_out_is_refused():
+    with pytest.raises(ConfigError, match=r"batch_size is 8 and gpus 3: .* a multiple of 3"):
+        learn(GPU._replace(num_devices=3), CONFIG)
+
+
+def test_first_weights_are_a_function_of_the_seed():
+    one, same = (
+        train_small(CONFIG.model_copy(update={"epochs": 1})),
+        train_small(CONFIG.model_copy(update={"epochs": 1})),
+    )
+    assert one.history[0].train_loss == same.history[0].train_loss
