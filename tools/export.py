@@ -63,7 +63,7 @@ def _say_result(result: ExportResult) -> None:
     )
     for name in (result["file"], RULES, PARITY):
         say(f"    {folder / name}")
-    say("    how to use it: examples/predict_onnx.py, docs/using.md")
+    say(f"    how to use it: examples/predict_{result['format']}.py, docs/using.md")
     if read_environment().uses_demo_catalogue:
         say(f"    {DRAWN_WARNING}")
 

@@ -82,6 +82,7 @@ def test_how_near_the_answers_are_is_printed_with_the_files(tool, capsys):
         in printed
     )
     assert "its evaluation recorded differ 1 answers, and a confidence by 1.2e-02 at most" in printed
+    assert "how to use it: examples/predict_onnx.py" in printed
     for name in ("model.onnx", "classes.json", "parity.json"):
         assert f"{RESULT['path']}/{name}" in printed
 
