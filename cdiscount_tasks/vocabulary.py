@@ -54,7 +54,6 @@ class Reason(StrEnum):
     IMGS_EMPTY = "imgs_empty"
     IMGS_TOO_MANY = "imgs_too_many"
     IMGS_NOT_PICTURES = "imgs_not_pictures"
-    CATEGORY_MISSING = "category_missing"
     CATEGORY_NOT_AN_INTEGER = "category_not_an_integer"
     # images, by the index
     PICTURE_EMPTY = "picture_empty"

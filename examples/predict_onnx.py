@@ -14,7 +14,7 @@ Prints a line a product: its name, category, the category's name, confidence, nu
 import argparse
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -92,21 +92,26 @@ def at_temperature(probabilities: np.ndarray, rules: dict[str, Any]) -> np.ndarr
     return _normalised(_logs(probabilities, rules) / rules["temperature"])
 
 
+def open_network(path: Path) -> Callable[[np.ndarray], np.ndarray]:
+    """Return what gives images, uint8 [number, size, size, 3], their probabilities, float32 [number, num_classes]."""
+    if path.suffix != ".onnx":
+        sys.exit(f"{path}: is no ONNX file; `make export ... FORMAT=onnx` writes one")
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return lambda pixels: np.asarray(session.run(None, {name: pixels})[0])
+
+
 class Model:
     """An exported model with the rules of its classes.json."""
 
     def __init__(self, folder: Path) -> None:
         self.rules = json.loads((folder / "classes.json").read_text(encoding="utf-8"))
-        path = folder / self.rules["file"]
-        self._session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-        self._input = self._session.get_inputs()[0].name
+        self._network = open_network(folder / self.rules["file"])
 
     def _ask(self, images: Sequence[np.ndarray]) -> list[np.ndarray]:
         """Return the probabilities of each image, joined with those of its mirror image."""
         pixels = np.stack(images)
-        seen, mirrored = (
-            self._session.run(None, {self._input: side})[0] for side in (pixels, pixels[:, :, ::-1].copy())
-        )
+        seen, mirrored = (self._network(side) for side in (pixels, pixels[:, :, ::-1].copy()))
         return [join(both, self.rules) for both in zip(seen, mirrored, strict=True)]
 
     def _answer(self, product: Product) -> Answer:
@@ -138,7 +143,7 @@ class Model:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Print a line for each product."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("export", type=Path, help="folder with model.onnx and classes.json")
+    parser.add_argument("export", type=Path, help="folder that `make export` printed")
     parser.add_argument("products", type=Path, help="folder of JPEGs, or a list of them")
     parser.add_argument("--precision", type=float, help="such as 0.95: no category where the confidence is too low")
     options = parser.parse_args(arguments)

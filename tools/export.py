@@ -18,6 +18,7 @@ from cdiscount_tasks.stages.export import PARITY, RULES, ExportResult
 from cdiscount_tasks.vocabulary import DRAWN_WARNING
 from tools.airflow.home import ToolError, check_writable
 from tools.command import exit_status, say
+from tools.sample_name import sample_in_shell
 from tools.setup.beside import make_beside
 
 VENV, LOCK = ".venv-export", "requirements-export.txt"
@@ -34,14 +35,15 @@ def _wanted() -> tuple[str, str]:
     """Return the sample and the format.
 
     Raises:
-        ToolError: If one is missing or unknown.
+        ToolError: If one is missing or unknown, or the sample has no champion yet.
+        ConfigError: If the sample's file has a wrong name.
     """
-    sample_name, form = os.environ.get("SAMPLE", ""), os.environ.get("FORMAT", "")
+    sample_name, form = sample_in_shell("make export SAMPLE=wine FORMAT=onnx"), os.environ.get("FORMAT", "")
     known = registry.registered_samples()
     if sample_name not in known:
         raise ToolError(
-            f"SAMPLE is {sample_name!r}, expected a sample, as in `make export SAMPLE=wine FORMAT=onnx`; those that "
-            f"have a champion or a history are: {', '.join(known) or 'none'}"
+            f"SAMPLE is {sample_name!r}, which has no champion yet; run it first, or name a sample that has a champion "
+            f"or a history: {', '.join(known) or 'none has'}"
         )
     if form not in EXPORT_FORMATS:
         raise ToolError(f"FORMAT is {form!r}, expected {' or '.join(EXPORT_FORMATS)}")
@@ -61,7 +63,7 @@ def _say_result(result: ExportResult) -> None:
     )
     for name in (result["file"], RULES, PARITY):
         say(f"    {folder / name}")
-    say("    how to use it: examples/predict_onnx.py, docs/using.md")
+    say(f"    how to use it: examples/predict_{result['format']}.py, docs/using.md")
     if read_environment().uses_demo_catalogue:
         say(f"    {DRAWN_WARNING}")
 

@@ -14,11 +14,11 @@ from cdiscount_tasks.artifacts.manifest import read_manifest
 from cdiscount_tasks.runs.predictions import check_predicted_file, open_predictions, read_params
 from cdiscount_tasks.runs.summaries import of_predictions, of_predictions_page
 from cdiscount_tasks.settings.environment import read_environment
-from cdiscount_tasks.settings.sample_folder import sample_names
 from cdiscount_tasks.tables.predicted import PREDICTED_PRODUCTS, REJECTED, SUBMISSION
 from tools.airflow.dag_process import run_dag
-from tools.airflow.home import ToolError, check_writable, home_dir
+from tools.airflow.home import check_writable, home_dir
 from tools.command import exit_status, say
+from tools.sample_name import sample_in_shell
 
 DAG_ID = "cdiscount_predictions"
 _VARIABLES = {"CATALOGUE": "catalogue", "MODEL": "model", "PRECISION": "precision", "ALLOW_DRAWN": "allow_drawn"}
@@ -26,13 +26,7 @@ _VARIABLES = {"CATALOGUE": "catalogue", "MODEL": "model", "PRECISION": "precisio
 
 def _params() -> dict[str, Any]:
     """Return what the variables set, as the form takes it."""
-    names = sample_names(read_environment().samples_dir)
-    sample = os.environ.get("SAMPLE", "")
-    if sample not in names:
-        raise ToolError(
-            f"SAMPLE is {sample!r}, expected one of: {', '.join(names)}; as in `make predict SAMPLE=wine "
-            "CATALOGUE=test.bson`"
-        )
+    sample = sample_in_shell("make predict SAMPLE=wine CATALOGUE=test.bson")
     given = {name: os.environ[variable] for variable, name in _VARIABLES.items() if os.environ.get(variable)}
     if given.get("catalogue"):
         given["catalogue"] = str(Path(given["catalogue"]).expanduser().absolute())

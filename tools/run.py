@@ -1,6 +1,5 @@
 """`make run SAMPLE=wine PRESET=smoke CONF='{"epochs": 3}'`: one DAG run in this process, without a scheduler."""
 
-import os
 import sys
 from typing import Any
 
@@ -18,28 +17,15 @@ from cdiscount_tasks.runs.start import check_catalogue
 from cdiscount_tasks.settings.environment import check_folders, read_environment
 from cdiscount_tasks.settings.run import training_config
 from cdiscount_tasks.settings.sample import read_sample
-from cdiscount_tasks.settings.sample_folder import sample_names, sample_paths
 from cdiscount_tasks.vocabulary import DRAWN_WARNING
 from tools.airflow.dag_process import run_dag
-from tools.airflow.home import ToolError, check_writable, home_dir
+from tools.airflow.home import check_writable, home_dir
 from tools.airflow.server import running_note
 from tools.command import exit_status, say
 from tools.conf import as_in_the_form, read_conf
 from tools.demo import results
 from tools.demo.catalogue import draw_if_needed
-
-
-def _sample_name() -> str:
-    folder = read_environment().samples_dir
-    names = sample_names(folder)
-    name = os.environ.get("SAMPLE", "")
-    if name not in names:
-        for path in sample_paths(folder):
-            if path.name.split(".")[0] == name:
-                read_sample(path)  # says what is wrong with its name
-        known = ", ".join(names) or f"(none in {folder})"
-        raise ToolError(f"SAMPLE is {name!r}, expected one of: {known}; as in `make run SAMPLE=wine PRESET=smoke`")
-    return name
+from tools.sample_name import sample_in_shell
 
 
 def _check(name: str, conf: dict[str, Any]) -> None:
@@ -72,7 +58,7 @@ def tell_result(name: str, run_id: str) -> None:
 
 def run_sample() -> None:
     """Run one sample and print its result."""
-    name, conf = _sample_name(), read_conf()
+    name, conf = sample_in_shell("make run SAMPLE=wine PRESET=smoke"), read_conf()
     _check(name, conf)
     tell_result(name, run_dag(f"cdiscount_{name}", as_in_the_form(conf)))
 

@@ -14,6 +14,7 @@ from cdiscount_tasks.catalogue.layout import (
     DOCUMENT,
     MIN_DOCUMENT_BYTES,
     NO_CATEGORY,
+    NULL,
     PLAIN_BYTES,
     Element,
     check_nesting,
@@ -91,7 +92,10 @@ def _pictures_of(data: bytes | bytearray, imgs: Element) -> list[tuple[int, int]
     return whole
 
 
-def _category_of(data: bytes | bytearray, field: Element) -> int:
+def _category_of(data: bytes | bytearray, field: Element | None) -> int | None:
+    """Return the category; None: the document lacks the field, or it is null, as a new product's may be."""
+    if field is None or field.kind == NULL:
+        return None
     category_id = read_integer(data, field)
     if category_id is None:
         detail = f"category_id is of BSON type {field.kind}, expected int32 or int64"
@@ -119,7 +123,7 @@ def _read_fields(data: bytes | bytearray, first: int, last: int) -> Product | Re
             detail = f"_id is of BSON type {fields[b'_id'].kind}, expected int32 or int64"
             raise _NoProduct(Reason.ID_NOT_AN_INTEGER, detail)
         pictures = _pictures_of(data, fields.get(b"imgs", _MISSING))
-        category_id = _category_of(data, fields[b"category_id"]) if b"category_id" in fields else None
+        category_id = _category_of(data, fields.get(b"category_id"))
     except _NoProduct as why:
         return Refused(last - first, product_id, why.reason, why.detail)
     return Product(last - first, product_id, category_id, [(start - first, length) for start, length in pictures])

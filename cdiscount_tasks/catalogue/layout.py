@@ -29,7 +29,7 @@ MAX_FIELDS = 100_000
 NO_CATEGORY = -(1 << 63)
 """Represents a missing category_id in columns of int64; the one number that a category cannot have."""
 
-DOCUMENT, ARRAY, BINARY, REGEX, SCOPED_CODE, INT32, INT64 = 3, 4, 5, 11, 15, 16, 18
+DOCUMENT, ARRAY, BINARY, NULL, REGEX, SCOPED_CODE, INT32, INT64 = 3, 4, 5, 10, 11, 15, 16, 18
 PLAIN_BYTES = 0
 """The subtype of a binary without a special meaning."""
 

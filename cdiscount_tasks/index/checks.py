@@ -59,16 +59,26 @@ def check_indexed(catalogue_path: Path, parent_dir: Path, num_bytes: int) -> Non
 
 
 class Totals(NamedTuple):
-    """What of a catalogue was rejected, and of how much; the fields are those of the index's result."""
+    """What of a catalogue was rejected, or has no category, and of how much; the index's result has the same fields."""
 
     num_rejected_documents: int
+    num_without_category: int
     num_documents: int
     num_unreadable_bytes: int
     num_bytes: int
 
+    @property
+    def num_unlabelled(self) -> int:
+        """Products without a category among others that have one; 0 in a catalogue without any category (test.bson)."""
+        is_mixed = self.num_without_category < self.num_documents - self.num_rejected_documents
+        return self.num_without_category if is_mixed else 0
+
 
 def check_rejected_shares(catalogue_path: Path, totals: Totals, most: float, why: str) -> None:
     """Refuse a catalogue of which too many documents or bytes were rejected, or all.
+
+    A product without a category among others that have one counts as rejected here: nothing can learn from it. Whoever
+    only predicts allows any share.
 
     Args:
         catalogue_path: The BSON file.
@@ -79,16 +89,18 @@ def check_rejected_shares(catalogue_path: Path, totals: Totals, most: float, why
     Raises:
         DataError: If so.
     """
-    num_rejected, num_documents, num_unreadable, num_bytes = totals
+    num_rejected, _, num_documents, num_unreadable, num_bytes = totals
     if num_documents in (0, num_rejected):
         raise DataError(
             f"{catalogue_path}: none of {num_documents} documents is a product ({why or 'nothing was found'}); "
             "expected BSON documents {_id, imgs, category_id} one after another: compare with train.bson"
         )
-    if num_rejected / num_documents > most:
+    if (num_rejected + totals.num_unlabelled) / num_documents > most:
+        why = f" ({why})" if num_rejected else ""
+        unlabelled = f" and {totals.num_unlabelled} have no category to learn from" if totals.num_unlabelled else ""
         raise DataError(
-            f"{catalogue_path}: {num_rejected} of {num_documents} documents were rejected ({why}), expected at most "
-            f"{most:.2%}; the file may be damaged: compare its size with the source, or raise "
+            f"{catalogue_path}: {num_rejected} of {num_documents} documents were rejected{why}{unlabelled}, "
+            f"expected at most {most:.2%}; the file may be damaged: compare its size with the source, or raise "
             "CDISCOUNT_MAX_REJECTED_SHARE"
         )
     # A hole, a stretch of gigabytes that were never written, is a single rejected document.

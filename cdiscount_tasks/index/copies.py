@@ -19,6 +19,7 @@ REPETITION_BOUNDS = (1, 2, 3, 6, 11, 51, 101, 1001)
 """Where the classes of "a picture occurs n times" begin; the last one is open."""
 
 _PICTURES_PER_SLICE = 1 << 20
+_NO_CATEGORY = -1
 
 _Ints = npt.NDArray[np.int64]
 _Words = npt.NDArray[np.uint64]
@@ -142,7 +143,10 @@ def _count_slice(
     if not category_ids:
         return
     category = category_of_product[product]
-    firsts = changes(high, low, category)
+    # Products without a category come last of each picture's: what is left of its rows without them stands together.
+    labelled = category != _NO_CATEGORY
+    firsts = changes(high, low, category) & labelled
+    times = np.add.reduceat(labelled.astype(np.int64), starts)
     found.distinct_of_category += np.bincount(category[firsts], minlength=len(category_ids))
     num_categories = np.add.reduceat(firsts.astype(np.int64), starts)
     conflicts = np.flatnonzero(num_categories > 1)
@@ -150,20 +154,21 @@ def _count_slice(
     found.num_conflicting_images += int(times[conflicts].sum())
     by_size = np.lexsort((-num_categories[conflicts], -times[conflicts]))
     for run in conflicts[by_size[:NUM_LARGEST]]:
-        rows = slice(starts[run], ends[run] + 1)
+        rows = slice(starts[run], starts[run] + times[run])
         word = int(high[starts[run]]), int(low[starts[run]])
         found.largest.append(_describe_conflict(word, category[rows], product[rows], category_ids))
     found.largest = sorted(found.largest, key=_size_of_conflict)[:NUM_LARGEST]
 
 
-def count_copies(hashes: PictureHashes, num_products: int, category_ids: list[int], first_product: _Ints) -> Copies:
+def count_copies(hashes: PictureHashes, num_products: int, category_ids: list[int], edges: _Ints) -> Copies:
     """Count identical pictures.
 
     Args:
         hashes: Those of all pictures; their memory is given back.
         num_products: Products with a picture.
         category_ids: Ascending; empty in a catalogue without categories.
-        first_product: int64, [num_categories], the number, counted from 0, of each category's first product.
+        edges: int64, [num_categories + 1], the number, counted from 0, of each category's first product, and of the
+            first product without a category: those come last, and are in no conflict.
     """
     found = Copies(
         num_distinct=0,
@@ -174,8 +179,8 @@ def count_copies(hashes: PictureHashes, num_products: int, category_ids: list[in
         largest=[],
         shares=np.zeros(num_products, np.bool_),
     )
-    sizes = np.diff(np.append(first_product, num_products))
-    category_of_product = np.repeat(np.arange(len(category_ids), dtype=np.int32), sizes)
+    category_of_product = np.full(num_products, _NO_CATEGORY, np.int32)
+    category_of_product[: edges[-1]] = np.repeat(np.arange(len(category_ids), dtype=np.int32), np.diff(edges))
     for part in hashes.slices:
         if part.high:
             _count_slice(part, category_ids, category_of_product, found)

@@ -125,7 +125,13 @@ def write_tables(
     write_whole_groups(index_dir / "rejected.parquet", rejected.pass_on(rejected_rows(joined, refused)), REJECTED)
     num_documents = sum(_num_rows(path / "products.parquet") for path in joined)
     num_documents += rejected.num_documents - len(refused.offsets)
-    totals = Totals(rejected.num_documents, num_documents, rejected.num_unreadable_bytes, num_bytes)
+    totals = Totals(
+        num_rejected_documents=rejected.num_documents,
+        num_without_category=refused.num_without_category,
+        num_documents=num_documents,
+        num_unreadable_bytes=rejected.num_unreadable_bytes,
+        num_bytes=num_bytes,
+    )
     why = ", ".join(f"{reason} {count}" for reason, count in rejected.reasons.most_common())
     check_rejected_shares(catalogue_path, totals, max_rejected_share, why)
     num_products, num_images = _merge_tables(joined, refused, index_dir)

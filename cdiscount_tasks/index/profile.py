@@ -37,6 +37,7 @@ class _Pictures:
         lengths: int32, [num_images], bytes of each picture.
         pixels: How many pictures have each width and height.
         num_products: Products with a picture.
+        num_labelled: Those of them with a category: they come first.
         category_ids: Of the categories with a picture, ascending; empty in a catalogue without categories.
         first_product: int64, [num_categories], the ordinal of each category's first product.
     """
@@ -45,36 +46,41 @@ class _Pictures:
     lengths: npt.NDArray[np.int32]
     pixels: Counter[tuple[int, int]]
     num_products: int
+    num_labelled: int
     category_ids: list[int]
     first_product: _Ints
 
 
 def _read_pictures(path: Path) -> _Pictures:
-    """Read images.parquet once; its order (category_id, product_id) numbers products and categories on the way."""
+    """Read images.parquet once; its order (category_id, product_id) numbers products and categories on the way.
+
+    Rows without a category come last.
+    """
     hashes = PictureHashes(open_table(path).metadata.num_rows)
     lengths: list[npt.NDArray[np.int32]] = []
     pixels: Counter[tuple[int, int]] = Counter()
     category_ids: list[int] = []
     first_product: list[int] = []
-    num_products = 0
-    last: tuple[int | None, int] | None = None
+    num_products = num_labelled = 0
+    last: tuple[bool, int, int] | None = None
     columns = ["category_id", "product_id", "length", "width", "height", "content_hash"]
     for rows in iter_row_groups(path, columns):
         if not len(rows):
             continue
-        has_category = rows["category_id"].null_count == 0
-        category = numpy_numbers(rows["category_id"]) if has_category else np.zeros(len(rows), np.int64)
+        labelled = present_numbers(rows["category_id"])
+        # What a missing number's bytes hold is not defined.
+        category = np.where(labelled, numpy_numbers(rows["category_id"]), 0)
         product = numpy_numbers(rows["product_id"])
-        is_new = changes(category, product)
-        is_new[0] = last != (int(category[0]) if has_category else None, int(product[0]))
+        is_new = changes(labelled, category, product)
+        is_new[0] = last != (bool(labelled[0]), int(category[0]), int(product[0]))
         ordinal = (num_products - 1 + np.cumsum(is_new)).astype(np.int32)
-        if has_category:
-            for row in np.flatnonzero(changes(category)):
-                if not category_ids or category_ids[-1] != category[row]:
-                    category_ids.append(int(category[row]))
-                    first_product.append(int(ordinal[row]))
+        for row in np.flatnonzero(changes(category[labelled])):
+            if not category_ids or category_ids[-1] != category[row]:
+                category_ids.append(int(category[row]))
+                first_product.append(int(ordinal[row]))
+        num_labelled = int(ordinal[labelled].max(initial=num_labelled - 1)) + 1
         num_products = int(ordinal[-1]) + 1
-        last = (int(category[-1]) if has_category else None, int(product[-1]))
+        last = (bool(labelled[-1]), int(category[-1]), int(product[-1]))
         lengths.append(numpy_numbers(rows["length"]))
         size, times = np.unique(
             numpy_numbers(rows["width"]).astype(np.int32) << 16 | numpy_numbers(rows["height"]), return_counts=True
@@ -86,6 +92,7 @@ def _read_pictures(path: Path) -> _Pictures:
         lengths=np.concatenate(lengths) if lengths else np.zeros(0, np.int32),
         pixels=pixels,
         num_products=num_products,
+        num_labelled=num_labelled,
         category_ids=category_ids,
         first_product=np.array(first_product, np.int64),
     )
@@ -207,13 +214,15 @@ def profile_index(index_dir: Path) -> dict[str, Any]:
     """
     by_num_images, products, images = _count_products(index_dir / "products.parquet")
     pictures = _read_pictures(index_dir / "images.parquet")
-    copies = count_copies(pictures.hashes, pictures.num_products, pictures.category_ids, pictures.first_product)
+    starts = np.append(pictures.first_product, pictures.num_labelled)
+    copies = count_copies(pictures.hashes, pictures.num_products, pictures.category_ids, starts)
     distinct = dict(zip(pictures.category_ids, copies.distinct_of_category.tolist(), strict=True))
     num_images = len(pictures.lengths)
     return {
         "schema_version": SCHEMA_VERSION,
         "num_products": sum(by_num_images),
         "num_images": num_images,
+        "num_without_category": sum(by_num_images) - sum(products.values()),
         "images_per_product": [{"num_images": n, "num_products": count} for n, count in enumerate(by_num_images)],
         "bytes": _describe_bytes(pictures.lengths),
         "pixels": _describe_pixels(pictures.pixels),

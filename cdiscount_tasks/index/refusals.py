@@ -1,4 +1,4 @@
-"""What only the whole catalogue shows to be refused: repeated ids, and a missing category among documents with one."""
+"""What only the whole catalogue shows: which documents repeat an id and are refused, and how many have no category."""
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -19,21 +19,29 @@ Integers = npt.NDArray[np.int64]
 _ROWS_AT_ONCE = 65_536
 
 _DETAILS = (
-    (Reason.ID_REPEATED, "an earlier document of the file has the same _id"),
-    (Reason.CATEGORY_MISSING, "the document has no field category_id"),
+    "an earlier document of the file has the same _id",
+    "another document of the file has the same _id, and this one has no category",
 )
 
 
 class RefusedDocuments(NamedTuple):
-    """Documents that are refused as a whole, in columns by their place in the file; `why` counts in _DETAILS.
+    """Documents that are refused since they repeat an id, in columns by their place in the file.
 
     Numbers alone: as rows of REJECTED, with their texts, they would be five times as large.
+
+    Attributes:
+        offsets: Where they begin.
+        lengths: Their bytes.
+        product_ids: The ids that they repeat.
+        why: Counts in _DETAILS.
+        num_without_category: Of the documents that are not refused.
     """
 
     offsets: Integers
     lengths: Integers
     product_ids: Integers
     why: npt.NDArray[np.int8]
+    num_without_category: int
 
     def hold(self, offsets: Integers) -> npt.NDArray[np.bool_]:
         """Tell which offsets lie inside; int64, [num_offsets] to bool, [num_offsets]."""
@@ -50,25 +58,26 @@ class RefusedDocuments(NamedTuple):
 
     def rows(self, start: int, stop: int) -> pa.Table:
         """Return some of them as rows of REJECTED."""
-        reasons = [_DETAILS[why] for why in self.why[start:stop].tolist()]
+        details = [_DETAILS[why] for why in self.why[start:stop].tolist()]
         columns = [
-            arrow_texts(["index"] * len(reasons)),
+            arrow_texts(["index"] * len(details)),
             arrow_numbers(self.offsets[start:stop], pa.int64()),
             arrow_numbers(self.lengths[start:stop], pa.int64()),
             arrow_numbers(self.product_ids[start:stop], pa.int64()),
-            pa.nulls(len(reasons), pa.int8()),
-            arrow_texts([reason for reason, _ in reasons]),
-            arrow_texts([detail for _, detail in reasons]),
+            pa.nulls(len(details), pa.int8()),
+            arrow_texts([Reason.ID_REPEATED] * len(details)),
+            arrow_texts(details),
         ]
         return pa.table(columns, schema=REJECTED)
 
 
-def repeated_products(product_ids: np.ndarray, offsets: np.ndarray) -> np.ndarray:
-    """Mark every document but the first, in file order, that carries a product id.
+def repeated_products(product_ids: np.ndarray, offsets: np.ndarray, without_category: np.ndarray) -> np.ndarray:
+    """Mark every document but one that carries a product id: the first in file order of those with a category, if any.
 
     Args:
         product_ids: int64, [num_products].
         offsets: int64, [num_products], where each document lies.
+        without_category: bool, [num_products]: such a document takes no id from one that can be learnt from.
 
     Returns:
         bool, [num_products].
@@ -77,13 +86,13 @@ def repeated_products(product_ids: np.ndarray, offsets: np.ndarray) -> np.ndarra
     ascending = np.sort(product_ids)
     if (ascending[1:] != ascending[:-1]).all():  # as in any sound catalogue, and ten times quicker to find out
         return repeated
-    order = np.lexsort((offsets, product_ids))
+    order = np.lexsort((offsets, without_category, product_ids))
     repeated[order[1:]] = product_ids[order[1:]] == product_ids[order[:-1]]
     return repeated
 
 
 def refused_as_a_whole(part_dirs: Sequence[Path]) -> RefusedDocuments:
-    """Find the documents that only the whole catalogue shows to be refused."""
+    """Find the documents that only the whole catalogue shows to be refused, and count those without a category."""
     # One narrow column after another: together they would be a quarter of a gigabyte for seven million products.
     paths = [part_dir / "products.parquet" for part_dir in part_dirs]
 
@@ -94,14 +103,12 @@ def refused_as_a_whole(part_dirs: Sequence[Path]) -> RefusedDocuments:
     ids, offsets = read("product_id"), read("offset")
     categories = (read_table(path, PRODUCTS, ["category_id"])["category_id"] for path in paths)
     missing = ~np.concatenate([present_numbers(column) for column in categories])
-    # A catalogue without categories as a whole (test.bson) is kept; a document without one among others is not.
-    missing &= not missing.all()
-    repeated = np.zeros(len(ids), bool)
-    repeated[~missing] = repeated_products(ids[~missing], offsets[~missing])
-    (rows,) = np.nonzero(repeated | missing)
+    repeated = repeated_products(ids, offsets, missing)
+    (rows,) = np.nonzero(repeated)
     rows = rows[np.argsort(offsets[rows])]
     lengths = read("length")[rows] if len(rows) else rows
-    return RefusedDocuments(offsets[rows], lengths, ids[rows], missing[rows].astype(np.int8))
+    num_without_category = int(np.count_nonzero(missing & ~repeated))
+    return RefusedDocuments(offsets[rows], lengths, ids[rows], missing[rows].astype(np.int8), num_without_category)
 
 
 def _found_rows(part_dirs: Sequence[Path], refused: RefusedDocuments) -> Iterator[pa.Table]:

@@ -50,7 +50,9 @@ def of_index(result: Result) -> str:
     rejected = (
         f"{_count(result['num_rejected_documents'], 'document')} and {_count(result['num_rejected_images'], 'image')}"
     )
-    return f"{found} in {_count(result['num_categories'], 'category')}; {rejected} rejected{_again(result)}"
+    num_without = result["num_without_category"]
+    unlabelled = f"; {num_without:,} without a category" if 0 < num_without < result["num_products"] else ""
+    return f"{found} in {_count(result['num_categories'], 'category')}; {rejected} rejected{unlabelled}{_again(result)}"
 
 
 def of_sample(result: Result) -> str:

@@ -27,7 +27,7 @@ class PredictionsParams(Frozen):
     sample: str = Field(description="Whose model is asked.")
     catalogue: str = Field(
         default="",
-        description="Path of the BSON file whose products are predicted, with or without categories. Empty: "
+        description="Path of the BSON file whose products are predicted, with categories, without, or mixed. Empty: "
         "CDISCOUNT_CATALOGUE.",
     )
     model: str = Field(

@@ -29,7 +29,7 @@ from cdiscount_tasks.vocabulary import REAL_CATALOGUE_IMAGES, REAL_CATALOGUE_PRO
 
 logger = logging.getLogger(__name__)
 
-VERSION = 3
+VERSION = 4
 
 
 class RangeResult(Result):
@@ -52,6 +52,7 @@ class IndexResult(Result):
     num_images: int
     num_distinct_images: int
     num_categories: int
+    num_without_category: int
     num_rejected_documents: int
     num_rejected_images: int
     num_unreadable_bytes: int
@@ -224,7 +225,7 @@ def _write_index(catalogue_path: Path, parent_dir: Path, most: float, index_dir:
     return Made(counts, identity=f"index-{VERSION}-{catalogue_id}", seconds_before=seconds_before)
 
 
-def _log_index(result: IndexResult, most: float) -> None:
+def _log_index(result: IndexResult, num_unlabelled: int, most: float) -> None:
     # News once: a run that finds the index again has nothing to decide about it.
     if not result["reused"] and (result["num_rejected_documents"] or result["num_rejected_images"]):
         logger.info(
@@ -233,6 +234,12 @@ def _log_index(result: IndexResult, most: float) -> None:
             "%s/rejected.parquet",
             f"{result['num_rejected_documents']:,}", f"{result['num_documents']:,}",
             f"{result['num_rejected_images']:,}", f"{result['num_unreadable_bytes']:,}", 100 * most, result["path"],
+        )  # fmt: skip
+    if not result["reused"] and num_unlabelled:
+        logger.info(
+            "%s of %s products have no category: a model can predict them, and nothing is learnt from them "
+            "(category_id is null in %s/products.parquet)",
+            f"{num_unlabelled:,}", f"{result['num_products']:,}", result["path"],
         )  # fmt: skip
     if result["origin"] != "drawn":
         logger.info(
@@ -257,7 +264,8 @@ def merge_index(catalogue_path: Path, parent_dir: Path, max_rejected_share: floa
     Args:
         catalogue_path: The BSON file.
         parent_dir: The folder of this catalogue's index and parts.
-        max_rejected_share: Rejected documents over documents, above which the catalogue is refused.
+        max_rejected_share: Rejected documents, and products without a category among others with one, over documents:
+            a larger share is refused. 1: any share is accepted, as where nothing is to be learnt.
 
     Returns:
         The index's path and counts. `images.parquet` is sorted by category_id, product_id, image_number.
@@ -277,6 +285,6 @@ def merge_index(catalogue_path: Path, parent_dir: Path, max_rejected_share: floa
         result = make(IndexResult, recipe, parent_dir, write)
     totals = Totals(*(result[name] for name in Totals._fields))  # type: ignore[literal-required]
     check_rejected_shares(catalogue_path, totals, max_rejected_share, "see rejected.parquet")
-    _log_index(result, max_rejected_share)
+    _log_index(result, totals.num_unlabelled, max_rejected_share)
     _remove_parts(parent_dir)
     return result

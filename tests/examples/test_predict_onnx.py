@@ -1,8 +1,6 @@
 """The example without onnxruntime: in its place a model that answers by colours. Marked `beside`: with it alone."""
 
-import csv
 import importlib
-import io
 import subprocess
 import sys
 from pathlib import Path
@@ -19,20 +17,9 @@ from cdiscount_tasks.stages.export import export_model
 from cdiscount_tasks.stages.inputs import PredictingModel
 from cdiscount_tasks.stages.loaded_model import LoadedModel
 from tests.material.answering_models import THRESHOLD, ColourNetwork
-from tests.material.tiny_catalogue import CATEGORIES, RED, YELLOW, draw_jpeg, undecodable
+from tests.material.exported_rules import RULES, table
+from tests.material.tiny_catalogue import RED
 
-RULES = {
-    "file": "model.onnx",
-    "decode": {"max_pixels": 25_000_000},
-    "resize": {"size": [32, 32]},
-    "join": {"smallest_probability": float(np.float32(1e-7))},
-    "temperature": 2.0,
-    "thresholds": [
-        {"target_precision": 0.99, "least_confidence": None},
-        {"target_precision": 0.95, "least_confidence": THRESHOLD},
-    ],
-    "classes": [{"category_id": one, "level3": f"Name of {one}"} for one in CATEGORIES],
-}
 ALONE = PROJECT_DIR / ".venv-onnx" / "bin" / "python"
 
 
@@ -58,30 +45,6 @@ def example(monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", SimpleNamespace(InferenceSession=Session))
     monkeypatch.delitem(sys.modules, "examples.predict_onnx", raising=False)
     return importlib.import_module("examples.predict_onnx")
-
-
-@pytest.fixture
-def folder(tmp_path):
-    """Return a folder with two products of one file, one of three files, one without any; and the export beside it."""
-    pictures = tmp_path / "pictures"
-    for path, jpeg in {
-        "b.jpg": draw_jpeg(RED, 1),
-        "a.JPEG": draw_jpeg(YELLOW, 1, mode="L"),
-        "notes.txt": b"no image",
-        "two/0.jpg": draw_jpeg(RED, 2),
-        "two/1.jpg": draw_jpeg(YELLOW, 3),
-        "two/2.jpg": undecodable(draw_jpeg(RED, 3)),
-        "none/0.txt": b"no image",
-    }.items():
-        (pictures / path).parent.mkdir(parents=True, exist_ok=True)
-        (pictures / path).write_bytes(jpeg)
-    (tmp_path / "export").mkdir()
-    write_json(tmp_path / "export" / "classes.json", RULES)
-    return pictures
-
-
-def table(text):
-    return list(csv.DictReader(io.StringIO(text), delimiter="\t"))
 
 
 @pytest.fixture
@@ -133,6 +96,14 @@ def test_below_a_threshold_no_category_is_named(printed):
 def test_what_cannot_be_done_is_said(printed, folder, options, where, told):
     with pytest.raises(SystemExit, match=told):
         printed(*options, where=folder / where)
+
+
+def test_an_export_of_the_other_format_is_said_to_be_one(printed, folder):
+    write_json(folder.parent / "export" / "classes.json", {**RULES, "file": "model.tflite"})
+    with pytest.raises(
+        SystemExit, match=r"model\.tflite: is no ONNX file; `make export \.\.\. FORMAT=onnx` writes one"
+    ):
+        printed()
 
 
 def test_images_are_made_as_in_the_package(example, folder):

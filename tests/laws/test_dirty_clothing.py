@@ -31,7 +31,8 @@ def rows(planted_file, found, truth):
     return {row.kind: row for row in dirty.examine(found, truth, planted_file[1])}
 
 
-KINDS = [*dirty.REASONS, *dirty.KEPT, "wrong_category", "shared_image_same_category", "shared_image_other_category"]
+SHARED = ["shared_image_same_category", "shared_image_other_category"]
+KINDS = [*dirty.REASONS, *dirty.KEPT, dirty.UNLABELLED, "wrong_category", *SHARED]
 
 
 def test_every_kind_that_was_planted_is_examined(planted_file, rows):
@@ -48,7 +49,9 @@ def test_each_kind_of_fault_is_found_whole_and_nothing_falsely(rows, kind):
 def test_every_document_product_and_image_is_accounted_for(found, truth):
     rejected = found.index_rejected
     documents, images = rejected[rejected["image_number"].isna()], rejected[rejected["image_number"].notna()]
-    assert truth.num_documents == len(found.sample_products) + len(documents)
+    unlabelled = found.index_products[found.index_products["category_id"].isna()]
+    assert found.index["num_without_category"] == len(unlabelled) == truth.num_unlabelled
+    assert truth.num_documents == len(found.sample_products) + len(unlabelled) + len(documents)
     assert set(found.sample_products["product_id"]) == set(truth.categories)
     of_labels = found.labels_rejected
     refused = set(of_labels.loc[of_labels["image_number"].isna(), "product_id"])
@@ -56,8 +59,9 @@ def test_every_document_product_and_image_is_accounted_for(found, truth):
     assert not refused & set(found.products["product_id"])
     assert dirty.image_keys(found.images) == {key for key in truth.looks if key[0] not in refused}
     damaged = of_labels[of_labels["image_number"].notna()]
-    assert found.index["num_images"] + len(images) == truth.num_images
-    assert found.index["num_images"] == len(found.images) + len(damaged) + sum(key[0] in refused for key in truth.looks)
+    num_labelled = found.index["num_images"] - int(unlabelled["num_images"].sum())
+    assert num_labelled + len(images) == truth.num_images
+    assert num_labelled == len(found.images) + len(damaged) + sum(key[0] in refused for key in truth.looks)
 
 
 def test_no_picture_of_the_dirty_catalogue_stands_in_two_splits(found, truth):

@@ -109,6 +109,8 @@ def test_every_product_and_image_of_the_file_is_kept_or_rejected_once(labelled, 
     kept = {product: pictures for product, (_, pictures) in case.products.items()}
     assert found.index["num_documents"] == len(kept) + len(case.odd)
     assert (found.index["num_products"], found.index["num_rejected_documents"]) == (len(kept), len(case.odd))
+    unlabelled = [product for product, (category, _) in case.products.items() if category is None]
+    assert found.index["num_without_category"] == len(unlabelled)
     assert found.index["num_images"] + found.index["num_rejected_images"] == sum(map(len, kept.values()))
 
     of_sample = {product for product, (category, _) in case.products.items() if category in CLASSES}

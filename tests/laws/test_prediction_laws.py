@@ -101,6 +101,9 @@ def check(case, catalogue, made):
     rejected = read_rejected(Path(made["path"])).to_pandas()
     assert len(predicted) + len(rejected) == len(documents) == made["num_documents"]
     expected = {product_id: answer for product_id, answer in answers.items() if answer is not None}
+    given = predicted["given_category_id"].astype("Int64").dropna().to_dict()
+    categories = {product_id: category for product_id, (category, _) in case.products.items()}
+    assert given == {product_id: categories[product_id] for product_id in expected if categories[product_id]}
     assert predicted["category_id"].to_dict() == expected
     unusable = rejected.loc[rejected["reason"] == "no_usable_image", "product_id"]
     assert unusable.tolist() == [product_id for product_id, answer in answers.items() if answer is None]

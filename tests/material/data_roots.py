@@ -9,6 +9,7 @@ from cdiscount_tasks.artifacts.json_files import write_json
 from cdiscount_tasks.artifacts.notes import note_result
 from cdiscount_tasks.artifacts.publish import Made, build_artifact, rebuild_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
+from cdiscount_tasks.runs.clean_up import clean_up, plan_clean_up
 from cdiscount_tasks.runs.decisions import Candidate
 from cdiscount_tasks.runs.folders import run_folder
 from tests.material.finished_reports import finish_at, write_finished
@@ -123,3 +124,13 @@ class DataRoot:
         return Candidate(
             sample_name=sample, run_id=run_id, preset="smoke", report=report, origin="file", accuracy=0.75, **parts
         )
+
+
+def names(items):
+    """Return the names of what a plan or a clean-up lists."""
+    return {item.path.name for item in items}
+
+
+def removed_by(root, keep_runs=None):
+    """Clean up; returns the names of what was removed."""
+    return names(clean_up(plan_clean_up(root.environment, keep_runs)).removed)

@@ -34,7 +34,6 @@ REASONS = {
     "picture_is_png": "picture_not_jpeg",
     "imgs_empty": "imgs_empty",
     "imgs_missing": "imgs_missing",
-    "category_missing": "category_missing",
     "category_is_string": "category_not_an_integer",
     "category_unknown": "small_class",
     "id_repeated": "id_repeated",
@@ -50,6 +49,9 @@ KEPT = {
     "keys_in_other_order": "kept",
 }
 """What is unusual and no fault: it must be kept."""
+
+UNLABELLED = "category_missing"
+"""Kept by the index, to be predicted, and in no sample."""
 
 
 class Row(NamedTuple):
@@ -77,13 +79,14 @@ class Truth:
 
     def __init__(self, catalogue: Path) -> None:
         """Read it."""
-        self.num_documents = self.num_images = 0
+        self.num_documents = self.num_images = self.num_unlabelled = 0
         self.categories: dict[int, int] = {}
         self.looks: dict[Key, bytes] = {}
         with catalogue.open("rb") as file:
             for document in bson.decode_file_iter(file):
                 self.num_documents += 1
                 category, product = document.get("category_id"), document["_id"]
+                self.num_unlabelled += category is None
                 if product in self.categories or not isinstance(category, int) or not document.get("imgs"):
                     continue
                 self.categories[product] = category
@@ -115,6 +118,7 @@ class Found:
     """What the pipeline made of the dirty file."""
 
     index: dict[str, Any]
+    index_products: pd.DataFrame
     sample_products: pd.DataFrame
     products: pd.DataFrame
     images: pd.DataFrame
@@ -149,6 +153,7 @@ def run_pipeline(dirty: Path, folder: Path) -> Found:
 
     return Found(
         index=merged,
+        index_products=read(index_dir, "products", schemas.PRODUCTS),
         sample_products=read(sample_dir, "products", schemas.SAMPLE_PRODUCTS),
         products=read(labels_dir, "products", schemas.LABEL_PRODUCTS),
         images=read(labels_dir, "images", schemas.LABEL_IMAGES),
@@ -189,6 +194,13 @@ def _kept(found: Found, kind: str, planted: pd.DataFrame) -> Row:
     else:
         num_kept = int(wanted["product_id"].isin(found.products["product_id"]).sum())
     return Row(kind, len(wanted), len(wanted), num_kept, None, KEPT[kind])
+
+
+def _unlabelled(found: Found, kind: str, planted: pd.DataFrame) -> Row:
+    wanted = set(planted.loc[planted["fault"] == kind, "product_id"])
+    rows = found.index_products
+    told = set(rows.loc[rows["category_id"].isna(), "product_id"]) - set(found.sample_products["product_id"])
+    return Row(kind, len(wanted), len(wanted), len(wanted & told), len(told - wanted), "indexed, in no sample")
 
 
 def _shared(found: Found, truth: Truth, kind: str, planted: pd.DataFrame) -> Row:
@@ -255,6 +267,8 @@ def examine(found: Found, truth: Truth, planted: pd.DataFrame) -> list[Row]:
     for kind in sorted(planted["fault"].unique()):
         if kind in REASONS:
             rows.append(_rejected(found, kind, planted))
+        elif kind == UNLABELLED:
+            rows.append(_unlabelled(found, kind, planted))
         elif kind in KEPT:
             rows.append(_kept(found, kind, planted))
         elif kind == "wrong_category":

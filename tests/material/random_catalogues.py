@@ -37,16 +37,16 @@ POOL += [undecodable(draw_jpeg(BLUE, 1, size=16)), undecodable(draw_jpeg(BLUE, 2
 ODD_DOCUMENTS = [
     encode_bson({"_id": 9_001, "category_id": RED}),
     encode(9_002, [], GREEN),
-    encode(9_003, [POOL[0]]),
+    encode(9_003, [POOL[0]], "GREEN"),
     encode("9004", [POOL[0]], RED),
     encode(10, [POOL[1]], BLUE),  # an id that stands already
 ]
 
 PRODUCTS_BY_IMAGE = st.tuples(
-    st.sampled_from([*CLASSES, YELLOW]),
+    st.sampled_from([*CLASSES, YELLOW, None]),
     st.lists(st.integers(0, len(POOL) - 1), min_size=1, max_size=4).map(tuple),
 )
-"""A category (YELLOW is outside the sample) and places in POOL."""
+"""A category (YELLOW is outside the sample; None: the document has none) and places in POOL."""
 
 
 @dataclass(frozen=True)

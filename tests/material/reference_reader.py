@@ -125,7 +125,8 @@ def refusal(fields):  # noqa: PLR0911 - one reason, one return
         return "imgs_too_many"
     if None in pictures:
         return "imgs_not_pictures"
-    if "category_id" in fields and (not is_integer(fields["category_id"]) or fields["category_id"] == -(2**63)):
+    category_id = fields.get("category_id")
+    if category_id is not None and (not is_integer(category_id) or category_id == -(2**63)):
         return "category_not_an_integer"
     return None
 

@@ -292,6 +292,7 @@ def make_inputs(
             "num_images": 5210,
             "num_rejected_documents": 10,
             "num_rejected_images": 4,
+            "num_without_category": 7,
         }
 
     def sample(part_dir):

@@ -50,7 +50,7 @@ class TinyCatalogue:
 
     documents: list[bytes] = field(default_factory=list)
     pictures: dict[tuple[int, int], bytes] = field(default_factory=dict)
-    category_of: dict[int, int] = field(default_factory=dict)
+    category_of: dict[int, int | None] = field(default_factory=dict)
     rejected: Counter = field(default_factory=Counter)
 
     def add(self, product_id, category_id, pictures):
@@ -63,6 +63,11 @@ class TinyCatalogue:
         """Add a document that the index rejects."""
         self.documents.append(document)
         self.rejected[reason] += 1
+
+    @property
+    def labelled_pictures(self):
+        """Return the pictures of the products that have a category."""
+        return {key: picture for key, picture in self.pictures.items() if self.category_of[key[0]] is not None}
 
     @property
     def data(self):
@@ -133,10 +138,14 @@ def make_tiny_catalogue():
     made.add_odd(encode("404", [good], RED), "id_not_an_integer")
     made.add_odd(bson.encode({"imgs": [{"picture": good}], "category_id": RED}), "id_missing")
     made.add_odd(encode(405, [good], "RED"), "category_not_an_integer")
-    made.add_odd(encode(406, [good]), "category_missing")
     made.add_odd(encode(300, [good], GREEN), "id_repeated")
     broken = bytearray(encode(407, [good], RED))
     broken[4] = 0x42  # a type that BSON does not know
     made.add_odd(bytes(broken), "document_unreadable")
     made.add(350, BLUE, [draw_jpeg(BLUE, 3500)])
+    # Without a category, missing or null: to be predicted, not learnt from; one shows a picture of two categories.
+    made.add(360, None, [drawn[GREEN][1]])
+    picture = draw_jpeg(RED, 3610)
+    made.documents.append(bson.encode({"_id": 361, "imgs": [{"picture": picture}], "category_id": None}))
+    made.category_of[361], made.pictures[361, 0] = None, picture
     return made

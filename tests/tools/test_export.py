@@ -1,4 +1,5 @@
 import os
+import re
 import sys
 
 import pytest
@@ -28,6 +29,7 @@ def tool(tmp_path, monkeypatch):
     """Return what runs the tool with settings, and what was asked of it; nothing is exported or installed."""
     asked = []
     monkeypatch.setenv("CDISCOUNT_DATA", str(tmp_path / "data"))
+    monkeypatch.delenv("CDISCOUNT_SAMPLES", raising=False)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     monkeypatch.setattr(sys, "path", list(sys.path))
     monkeypatch.setattr(export.registry, "registered_samples", lambda: ["beer", "wine"])
@@ -80,6 +82,7 @@ def test_how_near_the_answers_are_is_printed_with_the_files(tool, capsys):
         in printed
     )
     assert "its evaluation recorded differ 1 answers, and a confidence by 1.2e-02 at most" in printed
+    assert "how to use it: examples/predict_onnx.py" in printed
     for name in ("model.onnx", "classes.json", "parity.json"):
         assert f"{RESULT['path']}/{name}" in printed
 
@@ -91,10 +94,16 @@ def test_a_model_of_drawn_pictures_is_said_to_be_one(tool, capsys, monkeypatch, 
     assert (DRAWN_WARNING in capsys.readouterr().out) == (not catalogue)
 
 
-@pytest.mark.parametrize("sample", ["", "tea", "../wine"])
-def test_a_sample_without_history_is_refused_with_those_that_have_one(tool, sample):
-    with pytest.raises(ToolError, match=r"expected a sample, as in `make export SAMPLE=wine .* are: beer, wine"):
+@pytest.mark.parametrize("sample", ["", "tea", "../wine", "beer"])
+def test_a_sample_without_a_yaml_is_refused_also_where_it_has_a_champion(tool, sample):
+    told = f"SAMPLE is '{sample}', expected one of: mixed_bag, wine; as in `make export SAMPLE=wine FORMAT=onnx`"
+    with pytest.raises(ToolError, match=re.escape(told)):
         tool(sample)
+
+
+def test_a_sample_without_history_is_refused_with_those_that_have_one(tool):
+    with pytest.raises(ToolError, match=r"SAMPLE is 'mixed_bag', which has no champion yet; .* history: beer, wine"):
+        tool("mixed_bag")
 
 
 @pytest.mark.parametrize("form", ["", "tf"])

@@ -117,6 +117,6 @@ def render_index(
         catalogues=newest_first(catalogues),
         comparisons=newest_first(comparisons),
         predictions=newest_first(predictions),
-        any_drawn=any(report.drawn for report in read),
+        any_drawn=any(report.drawn for report in read) or any(page.drawn for page in predictions),
         disk_warning=disk_warning,
     )

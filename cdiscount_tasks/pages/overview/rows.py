@@ -192,6 +192,11 @@ class FinishedPage:
     finished: datetime
     facts: Mapping[str, Any]
 
+    @property
+    def drawn(self) -> bool:
+        """Whether the demo drew what it tells of, or, of predictions, what their model learnt from."""
+        return "drawn" in (self.facts.get("origin"), self.facts.get("model_origin"))
+
 
 def _figure(value: Any) -> dict[str, Any]:
     """Check a figure of metrics.json: it is drawn as well as printed."""

@@ -84,6 +84,12 @@ def _expected(summary: Mapping[str, Any]) -> Answer:
     )  # fmt: skip
 
 
+def _num_unsaid(summary: Mapping[str, Any]) -> int:
+    """Return of how many predicted products the file says no category."""
+    counts = summary["counts"]
+    return int(counts["num_predicted"] - counts["num_with_truth"])
+
+
 def _right(summary: Mapping[str, Any]) -> Answer:
     truth, question = summary["truth"], "How often is it right?"
     if truth is None:
@@ -102,6 +108,8 @@ def _right(summary: Mapping[str, Any]) -> Answer:
         if learnt
         else ""
     )
+    if unsaid := _num_unsaid(summary):
+        left_out += f" Of {count(unsaid, 'product')} the file says no category."
     return Answer(
         "right", question, is_kept, _told(figure),
         f"So many of the {count(figure['n'], 'product')} {KINDS[kind]}{_WHY[kind]}, are right, whatever the confidence."
@@ -121,6 +129,9 @@ def _strangers(summary: Mapping[str, Any]) -> Answer:
         )  # fmt: skip
     strange = summary["strangers"]
     if not strange["num_products"]:
+        if unsaid := _num_unsaid(summary):
+            more = f"Of {count(unsaid, 'product')} it says none: what is promised holds for products of these classes."
+            return Answer("strangers", question, None, "Yes, where the file tells", "It names no other category.", more)
         return Answer("strangers", question, True, "Yes, all of them", "The file names no other category.", "")
     promise, told = promise_of(summary), summary["counts"]["num_with_truth"]
     answered = promise["strangers_answered"] if promise else None

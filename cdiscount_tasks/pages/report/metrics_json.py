@@ -19,6 +19,7 @@ _CATALOGUE_FACTS = (
     "num_images",
     "num_rejected_documents",
     "num_rejected_images",
+    "num_without_category",
 )
 _MODEL_FACTS = (
     "num_parameters",

@@ -19,7 +19,7 @@ from cdiscount_airflow.reports.owners import (
     sample_of,
 )
 from cdiscount_tasks.pages.overview.page import SampleRuns, newest_first, runs_by_sample
-from cdiscount_tasks.pages.overview.rows import FinishedPage, FinishedReport
+from cdiscount_tasks.pages.overview.rows import FinishedPage, UnreadableReport
 from cdiscount_tasks.reports.changes import with_changes
 from cdiscount_tasks.reports.decided import with_decisions
 from cdiscount_tasks.reports.disk import disk_warning
@@ -81,9 +81,10 @@ class Lists:
 
     @property
     def any_drawn(self) -> bool:
-        """Tell whether a report of the demo catalogue is among them."""
+        """Tell whether a report of the demo catalogue, or predictions of it or by a model of it, are among them."""
         rows = [row for section in self.samples if section.reports for row in section.reports.rows]
-        return any(isinstance(row, FinishedReport) and row.drawn for row in rows)
+        predictions = self.predictions.pages if self.predictions else ()
+        return any(not isinstance(row, UnreadableReport) and row.drawn for row in (*rows, *predictions))
 
 
 @lru_cache(maxsize=2048)

@@ -89,6 +89,7 @@ def test_an_unusual_layout_of_a_sound_product_is_read(document, expected):
         ({"_id": 7, "imgs": [{"picture": b"a"}, 1]}, Reason.IMGS_NOT_PICTURES),
         ({"_id": 7, "imgs": [{"picture": bson.Binary(b"a", 5)}]}, Reason.IMGS_NOT_PICTURES),
         ({"_id": 7, "imgs": [{"picture": b"a"}], "category_id": "5"}, Reason.CATEGORY_NOT_AN_INTEGER),
+        ({"_id": 7, "imgs": [{"picture": b"a"}], "category_id": 5.5}, Reason.CATEGORY_NOT_AN_INTEGER),
     ],
 )
 def test_a_document_that_is_no_product_is_refused_with_its_reason(document, reason):

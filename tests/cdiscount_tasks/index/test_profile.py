@@ -81,7 +81,8 @@ def check(index_dir):
     for times in copies["repetitions"]:
         last = times["to"] or float("inf")
         assert times["num_distinct"] == sum(times["from"] <= len(rows) <= last for rows in groups.values())
-    conflicts = slow_conflicts(images) if products[0]["category_id"] is not None else []
+    conflicts = slow_conflicts([row for row in images if row["category_id"] is not None])
+    assert found["num_without_category"] == sum(row["category_id"] is None for row in products)
     assert found["conflicts"]["num_distinct"] == len(conflicts)
     assert found["conflicts"]["num_images"] == sum(one["num_images"] for one in conflicts)
     assert found["conflicts"]["largest"] == conflicts[:NUM_LARGEST]
@@ -103,7 +104,7 @@ def check(index_dir):
 
 
 def write_index(
-    index_dir: Path, seed=0, num_products=400, num_pictures=150, num_categories=9, rows_per_group=97, nameless=False
+    index_dir: Path, seed=0, num_products=400, num_pictures=150, num_categories=9, rows_per_group=97, nameless=0.0
 ):
     """Write an index of random products that draw their pictures from a few: copies and conflicts abound."""
     random = np.random.default_rng(seed)
@@ -114,7 +115,7 @@ def write_index(
     ids = sorted((int(random.integers(num_categories)) * 7 + 3, i) for i in random.permutation(num_products).tolist())
     products, images = [], []
     for category_id, product_id in ids:
-        category = None if nameless else category_id
+        category = None if random.random() < nameless else category_id
         count = int(random.integers(0, 5))
         products.append(
             {"product_id": product_id, "category_id": category, "num_images": count, "offset": 0, "length": 9}
@@ -124,9 +125,9 @@ def write_index(
             values = [product_id, number, category, 0, int(random.gamma(3, 900)) + 1, size, 40]
             digest = hashes[int(num_pictures * random.random() ** 2)]
             images.append(dict(zip(IMAGE_COLUMNS, [*values, digest], strict=True)))
-    if nameless:
-        products.sort(key=lambda row: row["product_id"])
-        images.sort(key=lambda row: (row["product_id"], row["image_number"]))
+    order = ("category_id", "product_id", "image_number")
+    for rows in (products, images):
+        rows.sort(key=lambda row: (row["category_id"] is None, *(row.get(name) or 0 for name in order)))
     for name, rows, schema in (
         ("products", products, schemas.PRODUCTS),
         ("images", images, schemas.IMAGES),
@@ -161,10 +162,16 @@ def test_row_groups_do_not_change_the_counts(tmp_path):
 
 
 def test_a_catalogue_without_categories_has_copies_and_no_conflicts(tmp_path):
-    found = check(write_index(tmp_path / "index", nameless=True))
+    found = check(write_index(tmp_path / "index", nameless=1.0))
     assert found["categories"] == []
     assert found["copies"]["num_copies"] > 0
     assert found["conflicts"] == {"num_distinct": 0, "share_of_distinct": 0.0, "num_images": 0, "largest": []}
+
+
+@pytest.mark.parametrize(("share", "rows_per_group"), [(0.02, 97), (0.4, 97), (0.4, 1), (0.4, 100_000), (0.98, 97)])
+def test_products_without_a_category_are_counted_and_in_no_category_and_no_conflict(tmp_path, share, rows_per_group):
+    found = check(write_index(tmp_path / "index", 3, nameless=share, rows_per_group=rows_per_group))
+    assert 0 < found["num_without_category"] < found["num_products"]
 
 
 def test_a_profile_is_json_and_the_same_each_time(index_dir):

@@ -27,8 +27,14 @@ def part(tmp_path):
 
 
 def test_of_a_repeated_id_the_first_in_the_file_is_kept():
-    repeated = repeated_products(np.array([7, 5, 7, 7]), np.array([30, 20, 10, 40]))
+    repeated = repeated_products(np.array([7, 5, 7, 7]), np.array([30, 20, 10, 40]), np.zeros(4, bool))
     assert repeated.tolist() == [True, False, False, True]
+
+
+def test_of_a_repeated_id_the_first_that_has_a_category_is_kept():
+    without = np.array([True, True, False, False, True])
+    repeated = repeated_products(np.array([7, 5, 7, 7, 5]), np.array([10, 20, 30, 40, 50]), without)
+    assert repeated.tolist() == [True, False, False, True, True]
 
 
 def test_ids_that_repeat_across_parts_are_refused_in_the_order_of_the_file(part):
@@ -36,12 +42,18 @@ def test_ids_that_repeat_across_parts_are_refused_in_the_order_of_the_file(part)
     assert refused_as_a_whole(parts).offsets.tolist() == [1000, 1200]
 
 
-def test_a_document_without_category_among_others_is_refused(part):
-    assert refused_as_a_whole([part("a", 0, [1, 2], [5, None])]).offsets.tolist() == [100]
+@pytest.mark.parametrize(("categories", "num_without"), [([5, None], 1), ([None, None], 2), ([5, 5], 0)])
+def test_a_document_without_category_is_kept_and_counted_among_others_and_alone(part, categories, num_without):
+    found = refused_as_a_whole([part("a", 0, [1, 2], categories)])
+    assert (len(found.offsets), found.num_without_category) == (0, num_without)
 
 
-def test_a_catalogue_without_categories_as_a_whole_is_kept(part):
-    assert len(refused_as_a_whole([part("a", 0, [1, 2], [None, None])]).offsets) == 0
+def test_a_document_without_category_that_repeats_an_id_is_refused_and_not_counted(part):
+    parts = [part("a", 0, [1, 2], [None, None]), part("b", 1000, [1], [5])]
+    found = refused_as_a_whole(parts)
+    assert (found.offsets.tolist(), found.num_without_category) == ([0], 1)
+    (rows,) = rejected_rows(parts, found)
+    assert "this one has no category" in rows["detail"][0].as_py()
 
 
 def test_what_is_refused_as_a_whole_is_a_row_with_its_reason(part):

@@ -1,5 +1,7 @@
 """A sample and its folders, and finished runs of two samples as far as those look that choose among runs."""
 
+from types import SimpleNamespace
+
 import pytest
 import yaml
 
@@ -10,6 +12,7 @@ from cdiscount_tasks.runs.decisions import last_promotion
 from cdiscount_tasks.runs.start import start_run
 from cdiscount_tasks.stages.replay import Replayed
 from tests.material.colours_sample import SETTINGS, Place
+from tests.material.data_roots import DataRoot
 from tests.material.finished_reports import finish_at
 from tests.material.registry_models import environment_in, judged_as, make_candidate
 from tests.material.tiny_catalogue import BLUE, YELLOW
@@ -82,3 +85,15 @@ def no_network(place, monkeypatch):
     """Let models be promoted that no network could load."""
     monkeypatch.setattr(replay, "replay", lambda *_: Replayed(256, 0.0, 1e-5))
     return place
+
+
+@pytest.fixture
+def root(tmp_path):
+    """Return an empty data root, to be filled with runs of tiny artifacts."""
+    return DataRoot(tmp_path)
+
+
+@pytest.fixture
+def two_runs(root):
+    """Return a root with an older and a newer finished run, and their artifacts."""
+    return SimpleNamespace(root=root, old=root.run("old", 90), new=root.run("new", 30))

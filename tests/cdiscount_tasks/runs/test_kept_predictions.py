@@ -5,16 +5,11 @@ import pytest
 
 from cdiscount_tasks.artifacts.json_files import read_json, write_json
 from cdiscount_tasks.runs.references import find_references
-from tests.material.data_roots import DataRoot, set_age
+from tests.material.data_roots import set_age
 
 NEWEST = "a run among the newest of its sample"
 TAKEN_UP = "a run without a report, of the last 14 days, which may be continued"
 ASKED = ("model", "evaluation", "labels", "sample")
-
-
-@pytest.fixture
-def root(tmp_path):
-    return DataRoot(tmp_path)
 
 
 @pytest.fixture

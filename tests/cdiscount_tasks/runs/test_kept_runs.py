@@ -14,14 +14,9 @@ from cdiscount_tasks.runs.kept_runs import (
     iter_kept,
     linked_folders,
 )
-from tests.material.data_roots import DataRoot, set_age
+from tests.material.data_roots import set_age
 
 RUNS_DIR = Path("/data/samples/wine/runs")
-
-
-@pytest.fixture
-def root(tmp_path):
-    return DataRoot(tmp_path)
 
 
 def run_of(name, days, finished=True, skipped=False, preset=None):

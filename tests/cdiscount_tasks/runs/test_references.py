@@ -15,16 +15,11 @@ from cdiscount_tasks.runs.decisions import Look
 from cdiscount_tasks.runs.folders import run_folder
 from cdiscount_tasks.runs.references import find_references
 from cdiscount_tasks.stages.replay import Replayed
-from tests.material.data_roots import DataRoot, set_age
+from tests.material.data_roots import set_age
 from tests.material.finished_reports import write_finished
 from tests.material.registry_models import judged_as
 
 KEY = "0123456789abcdef"
-
-
-@pytest.fixture
-def root(tmp_path):
-    return DataRoot(tmp_path)
 
 
 def why(root, path, keep_runs=None):

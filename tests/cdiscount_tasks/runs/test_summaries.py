@@ -6,6 +6,7 @@ INDEX = {
     "num_products": 4201,
     "num_images": 9812,
     "num_categories": 1,
+    "num_without_category": 0,
     "num_rejected_documents": 12,
     "num_rejected_images": 0,
     "reused": False,
@@ -45,6 +46,12 @@ REPORT = {
             summaries.of_index,
             INDEX,
             "9,812 images of 4,201 products in 1 category; 12 documents and 0 images rejected",
+        ),
+        (
+            summaries.of_index,
+            INDEX | {"num_without_category": 1200, "reused": True},
+            "9,812 images of 4,201 products in 1 category; 12 documents and 0 images rejected; 1,200 without a "
+            "category (reused)",
         ),
         (
             summaries.of_labels,

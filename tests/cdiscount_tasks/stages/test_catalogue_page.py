@@ -84,8 +84,14 @@ def test_categories_csv_has_every_category_with_its_names(made):
         rows = {int(row["category_id"]): row for row in csv.DictReader(file)}
     assert set(rows) == set(CATEGORIES)
     assert (rows[RED]["level1"], rows[RED]["level2"], rows[RED]["level3"]) == ("PAINT", "RED PAINT", "RED")
-    assert sum(int(row["num_products"]) for row in rows.values()) == made[1]["num_products"]
-    assert sum(int(row["num_images"]) for row in rows.values()) == made[1]["num_images"]
+    # Two products have no category, and an image each.
+    assert sum(int(row["num_products"]) for row in rows.values()) == made[1]["num_products"] - 2
+    assert sum(int(row["num_images"]) for row in rows.values()) == made[1]["num_images"] - 2
+
+
+def test_products_without_a_category_are_told(page, made):
+    assert "2 products have no category: nothing is learnt from them; a model can predict them." in page.text
+    assert json.loads((made[0] / "profile.json").read_text())["num_without_category"] == 2
 
 
 def test_the_same_inputs_give_the_same_bytes(made, index_dir, tiny_path, names_path, tmp_path):

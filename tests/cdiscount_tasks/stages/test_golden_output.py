@@ -17,7 +17,7 @@ from tests.conftest import TINY_LABELS
 from tests.material.audit_inputs import make_features
 
 GOLDEN = {
-    "index": (3, "b15698f3f8f8134d7c4e1a97d4251e30"),
+    "index": (4, "98f48ab58b1f3e50c983d13e5b2a7e93"),
     "sample": (1, "617001b0580e0c61ccb58de0f7412ac6"),
     "labels": (6, "a24bc67deb54d4f4ee4547e6f6362280"),
 }

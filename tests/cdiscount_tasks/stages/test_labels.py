@@ -28,7 +28,7 @@ def test_every_image_of_the_sample_is_kept_or_rejected_or_of_a_rejected_product(
     keys = [*zip(images["product_id"], images["image_number"], strict=True)]
     refused = rejected[rejected["image_number"].notna()]
     keys += [*zip(refused["product_id"], refused["image_number"].astype(int), strict=True)]
-    assert sorted(keys) == sorted(tiny.pictures)
+    assert sorted(keys) == sorted(tiny.labelled_pictures)
 
 
 def test_damaged_pictures_are_rejected_and_a_product_without_any_left(labels_dir):

@@ -274,7 +274,6 @@ def test_each_odd_picture_is_rejected_with_its_reason_or_kept(label_catalogue, t
 DOCUMENTS = {
     "imgs_empty": (encode(900, [], RED), "imgs_empty"),
     "imgs_missing": (encode_bson({"_id": 900, "category_id": RED}), "imgs_missing"),
-    "category_missing": (encode(900, [GOOD]), "category_missing"),
     "category_is_string": (encode(900, [GOOD], str(RED)), "category_not_an_integer"),
     "id_repeated": (encode(100, [GOOD], GREEN), "id_repeated"),
     "category_is_int64": (encode(900, [GOOD], Int64(RED)), None),
@@ -293,6 +292,18 @@ def test_each_odd_document_is_rejected_with_its_reason_or_kept(label_catalogue, 
     assert rejected["reason"].tolist() == ([reason] if reason else [])
     assert len(products) == 24 + (reason is None)
     assert products.loc[100, "category_id"] == RED
+
+
+@pytest.mark.parametrize("null", [False, True])
+def test_a_product_without_a_category_is_in_no_class_and_claims_no_picture(label_catalogue, null):
+    made = three_classes()
+    document = {"_id": 900, "imgs": [{"picture": made.pictures[100, 0]}], **({"category_id": None} if null else {})}
+    made.documents.append(encode_bson(document))
+    path = label_catalogue(made)["path"]
+    products = read(path, "products")
+    assert (len(products), 900 in products["product_id"].tolist()) == (24, False)
+    assert not products["conflicted"].any()
+    assert len(read(path, "conflicts")) == 0
 
 
 def test_an_unknown_category_of_one_product_is_an_error_or_left_out(label_catalogue):

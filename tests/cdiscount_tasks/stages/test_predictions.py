@@ -3,6 +3,7 @@ import shutil
 from collections import Counter
 from pathlib import Path
 
+import bson
 import numpy as np
 import pytest
 
@@ -119,9 +120,9 @@ def test_the_answer_is_the_best_category_with_its_confidence(predicted, tiny):
         assert sorted(ids) == list(CATEGORIES)
         assert (np.diff(shares) <= 0).all()
         assert shares.sum() == pytest.approx(1, abs=1e-5)
-    right = predicted["given_category_id"] == predicted["category_id"]
-    assert right.mean() > 0.9
-    assert predicted["given_category_id"].tolist() == [tiny.category_of[one] for one in predicted.index]
+    given = predicted["given_category_id"].dropna()
+    assert (given == predicted.loc[given.index, "category_id"]).mean() > 0.9
+    assert given.to_dict() == {one: tiny.category_of[one] for one in predicted.index if tiny.category_of[one]}
 
 
 def test_images_that_cannot_be_used_are_left_out_and_counted(predict):
@@ -171,6 +172,35 @@ def test_products_of_categories_that_the_model_does_not_know_get_one_that_it_kno
     found = rows_of(predict(plain_catalogue(8, lambda _: UNKNOWN)))
     assert (found["given_category_id"] == UNKNOWN).all()
     assert set(found["category_id"]) <= set(CATEGORIES)
+
+
+def test_in_a_mixed_file_products_without_a_category_are_predicted_and_every_document_has_its_place(predict):
+    plain = plain_catalogue(5)
+    pictures = {seed: [draw_jpeg(GREEN, seed)] for seed in range(50, 56)}
+    odd = [
+        encode(20, pictures[50]),
+        bson.encode({"_id": 21, "imgs": [{"picture": pictures[51][0]}], "category_id": None}),
+        encode(22, pictures[52], "GREEN"),
+        encode(23, pictures[53], 5.5),
+        encode(900, pictures[54]),  # the id of a product with a category
+        encode(24, [b"no picture"]),
+        encode(20, pictures[55]),
+    ]
+    made = predict(TinyCatalogue([*odd, *plain.documents]), 0.95)
+    found, lost = rows_of(made), read_rejected(Path(made["path"])).to_pandas()
+    assert found.index.tolist() == [20, 21, 900, 899, 898, 897, 896]
+    given = [None if np.isnan(one) else int(one) for one in found["given_category_id"]]
+    assert given == [None, None, *(plain.category_of[one] for one in found.index[2:])]
+    assert [top[0] for top in found["top_category_ids"]] == [GREEN, GREEN, *given[2:]]
+    assert list(zip(lost["product_id"], lost["reason"], strict=True)) == [
+        (22, "category_not_an_integer"),
+        (23, "category_not_an_integer"),
+        (900, "id_repeated"),
+        (24, "no_usable_image"),
+        (20, "id_repeated"),
+    ]
+    assert (made["num_predicted"], made["num_rejected"], made["num_documents"]) == (7, 5, 12)
+    assert [product_id for product_id, _ in submitted(made)] == [20, 21, 22, 23, 24, 900, 899, 898, 897, 896]
 
 
 @pytest.mark.parametrize("target_precision", [0.95, 0.99, None])

@@ -29,6 +29,11 @@ def test_the_report_counts_what_people_found_right_and_what_they_could_not_tell(
     assert "1 not learnt from because people were unsure" in page.text
 
 
+def test_products_of_the_catalogue_without_a_category_are_told_and_counted(page, report):
+    assert "Without a category 7 Products of the whole catalogue that nothing can be learnt from" in page.text
+    assert read_metrics(report[0])["catalogue"]["num_without_category"] == 7
+
+
 def test_a_report_holds_its_files_and_a_manifest_that_verifies(report):
     out_dir, _ = report
     files = [

@@ -51,7 +51,7 @@ def test_an_environment_that_was_cut_off_or_moved_is_made_anew(project_dir, monk
     [
         "requirements-export.txt",
         "requirements-mlflow.txt",
-        *(f"tests/material/{one}.txt" for one in ("hub", "mlflow_server", "onnx_alone")),
+        *(f"tests/material/{one}.txt" for one in ("hub", "litert_alone", "mlflow_server", "onnx_alone")),
     ],
 )
 def test_the_locks_name_no_host(name):

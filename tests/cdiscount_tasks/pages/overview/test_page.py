@@ -2,6 +2,8 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
+
 from cdiscount_tasks.pages.overview.page import render_index
 from cdiscount_tasks.pages.overview.rows import FinishedPage, FinishedReport
 from tests.material.html_page import Page
@@ -120,6 +122,15 @@ def test_predictions_of_a_model_of_other_pictures_are_marked():
     for origin in ("file", "drawn"):
         text = Page(render_index([], predictions=[predicted(origin=origin, model_origin=origin)])).text
         assert "mean nothing" not in text and ("drawn" in text) == (origin == "drawn")
+
+
+@pytest.mark.parametrize(
+    ("origin", "model_origin", "is_told"),
+    [("file", "drawn", True), ("drawn", "file", True), ("drawn", None, True), ("file", "file", False)],
+)
+def test_predictions_of_drawn_pictures_or_by_a_model_of_them_are_told_at_the_head(origin, model_origin, is_told):
+    page = Page(render_index([make_report()], predictions=[predicted(origin=origin, model_origin=model_origin)])).text
+    assert ("Some runs are marked “drawn”." in page) == is_told
 
 
 def test_predictions_without_truth_say_what_is_expected():

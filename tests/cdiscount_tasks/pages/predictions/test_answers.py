@@ -104,6 +104,16 @@ def test_where_no_product_is_of_the_models_classes_every_answer_is_wrong():
     assert none.sentence == "None of its 190 products is of the model's classes: every answer is wrong."
 
 
+def test_in_a_mixed_file_products_without_a_category_are_told_and_nothing_is_claimed_of_them():
+    mixed = summary()["counts"] | {"num_with_truth": 150}
+    found = by_name(counts=mixed)
+    assert "Of 40 products the file says no category." in found["right"].sentence
+    assert "the file says no category" not in by_name()["right"].sentence
+    assert (found["strangers"].good, found["strangers"].short) == (None, "Yes, where the file tells")
+    assert found["strangers"].more.startswith("Of 40 products it says none")
+    assert by_name()["strangers"].short == "Yes, all of them"
+
+
 def test_products_of_other_categories_and_their_wrong_answers_are_told():
     strange = {"num_products": 95, "num_new": 95, "num_categories": 3, "num_answered": 19, "categories": []}
     told = by_name(strangers=strange, promises=[promise(figure(0.9), figure(0.2, 0.1, 0.3))])["strangers"]

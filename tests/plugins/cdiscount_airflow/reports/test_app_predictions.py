@@ -40,6 +40,7 @@ def test_predictions_of_a_model_that_learnt_from_drawn_pictures_are_marked_in_th
     write_page(out_dir, "predictions_page", "predictions.html", {**FACTS, "model_origin": "drawn"})
     text = client().get(f"{PREFIX}/dags/cdiscount_predictions/").text
     assert "the model learnt from drawn pictures, the file holds photographs: the answers mean nothing" in text
+    assert "Some runs are marked “drawn”." in text
 
 
 def test_a_list_without_predictions_has_no_section_of_them(client):
