@@ -48,6 +48,8 @@ class EpochBatches(keras.utils.PyDataset):  # type: ignore[misc]
         self._order = rng.permutation(num_examples)
         self._mirrored = rng.random(num_examples) < 0.5
         self._shift = rng.integers(-most, most + 1, (num_examples, 2))
+        starts = range(first_step * batch_size, num_examples, batch_size)
+        examples.inputs.expect([self._order[first : first + batch_size] for first in starts])
 
     def __len__(self) -> int:
         """Return the number of batches that are left."""
@@ -67,13 +69,17 @@ class _InOrder(keras.utils.PyDataset):  # type: ignore[misc]
     def __init__(self, inputs: Inputs, mirrored: bool) -> None:
         super().__init__()
         self._inputs, self._mirrored = inputs, mirrored
+        inputs.expect([self._rows(number) for number in range(len(self))])
 
     def __len__(self) -> int:
         return math.ceil(len(self._inputs) / _PREDICTED_AT_ONCE)
 
-    def __getitem__(self, number: int) -> tuple[np.ndarray]:
+    def _rows(self, number: int) -> np.ndarray:
         first = number * _PREDICTED_AT_ONCE
-        rows = np.arange(first, min(first + _PREDICTED_AT_ONCE, len(self._inputs)))
+        return np.arange(first, min(first + _PREDICTED_AT_ONCE, len(self._inputs)))
+
+    def __getitem__(self, number: int) -> tuple[np.ndarray]:
+        rows = self._rows(number)
         mirrored = np.full(len(rows), self._mirrored)
         return (self._inputs.take(rows, mirrored, np.zeros((len(rows), 2), np.int64)),)
 
