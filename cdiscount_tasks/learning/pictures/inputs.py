@@ -171,8 +171,8 @@ def _free_disk_bytes(folder: Path) -> int:
 
 def _ring_bytes() -> int:
     """Return how much shared memory images that are decoded ahead may take; Docker gives a container 64 MB of it."""
-    shared_bytes = shutil.disk_usage(_SHARED_MEMORY).free if _SHARED_MEMORY.exists() else _MOST_RING_BYTES
-    return min(_MOST_RING_BYTES, free_memory_bytes() // 8, shared_bytes // 2)
+    most = min(_MOST_RING_BYTES, free_memory_bytes() // 8)
+    return min(most, shutil.disk_usage(_SHARED_MEMORY).free // 2) if _SHARED_MEMORY.exists() else most
 
 
 def hold_images(open_source: Callable[[], ImageSource], rows: np.ndarray, image_size: int, spill_dir: Path) -> Inputs:

@@ -42,7 +42,7 @@ class Torn(Drawn):
 
 
 class Slow(Drawn):
-    def read(self, rows):
+    def read(self, _):
         time.sleep(60)
 
 

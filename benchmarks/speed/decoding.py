@@ -1,0 +1,284 @@
+"""Images decoded while a network learns: `python -m benchmarks.speed.decoding`.
+
+- decoders: Pillow by the project's rule against simplejpeg (libjpeg-turbo) alone, images per CPU-second of one process,
+  and whether they give the same pixels; also with the DCT's own scaling (Pillow's `draft`), which changes them;
+- reads: a sample's encoded images in order, and in any order before and after their places are known;
+- epochs: images/s of small_cnn's second epoch, decoded ahead against held in memory, and of the batches alone.
+
+The photos of clothing where they are (CDISCOUNT_TEST_DATA), drawn ones elsewhere. simplejpeg is no part of the project:
+`pip install --target DIR simplejpeg`, then PYTHONPATH=DIR; without it its rows are absent.
+"""
+
+import argparse
+import io
+import json
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from benchmarks.material.measure import Run, median, run_main, run_step
+from tests.material.real_data import TEST_DATA_DIR
+
+STEPS = "benchmarks.speed.decoding"
+_PHOTOS = TEST_DATA_DIR / "clothing" / "catalogue.bson"
+_NUM_CLASSES, _BATCH = 10, 64
+
+
+def make(folder: str, num_images: str) -> None:
+    """Draw a sample of the photos of clothing, or of drawn pictures where there are none."""
+    from benchmarks.speed import labels
+    from cdiscount_tasks.settings.sample import DrawConfig
+    from cdiscount_tasks.stages.sample import draw_sample
+    from tests.material.indexing import index_catalogue
+
+    if not _PHOTOS.exists():
+        labels.make(folder, num_images)
+        return
+    index_dir = Path(index_catalogue(_PHOTOS, Path(folder) / "index")["path"])
+    print(json.dumps({"sample": draw_sample(index_dir, _PHOTOS, Path(folder), DrawConfig(categories=None))["path"]}))
+
+
+def _open(sample_dir: str) -> Any:
+    from cdiscount_tasks.tables.sample_images import SampleImages
+
+    return SampleImages(Path(sample_dir))
+
+
+def _jpegs(sample_dir: str, most: int) -> list[bytes]:
+    source = _open(sample_dir)
+    found: list[bytes] = source.read(range(min(len(source), most)))
+    return found
+
+
+def _simplejpeg(jpeg: bytes) -> Any:
+    import simplejpeg  # type: ignore[import-not-found]
+
+    return simplejpeg.decode_jpeg(jpeg, "RGB")
+
+
+def _simplejpeg_scaled(image_size: int, jpeg: bytes) -> Any:
+    from PIL import Image
+
+    from cdiscount_tasks.learning.pictures.images import to_square
+
+    return to_square(Image.fromarray(_simplejpeg(jpeg)), image_size)
+
+
+def _project(jpeg: bytes) -> Any:
+    from cdiscount_tasks.learning.pictures.images import decode_rgb
+
+    return decode_rgb(jpeg)
+
+
+def _project_scaled(image_size: int, jpeg: bytes) -> Any:
+    from cdiscount_tasks.learning.pictures.images import to_square
+
+    return to_square(_project(jpeg), image_size)
+
+
+def _draft_scaled(image_size: int, jpeg: bytes) -> Any:
+    from PIL import Image
+
+    from cdiscount_tasks.learning.pictures.images import to_square
+
+    with Image.open(io.BytesIO(jpeg)) as image:
+        image.draft("RGB", (image_size, image_size))
+        return to_square(image, image_size)
+
+
+def _decoders(image_size: int) -> dict[str, Callable[[bytes], Any]]:
+    """Return the ways to decode: alone, then with what follows to a square."""
+    ways: dict[str, Callable[[bytes], Any]] = {
+        "pillow": _project,
+        "pillow_scaled": partial(_project_scaled, image_size),
+        "draft_scaled": partial(_draft_scaled, image_size),
+    }
+    if find_spec("simplejpeg") is not None:
+        ways |= {"simplejpeg": _simplejpeg, "simplejpeg_scaled": partial(_simplejpeg_scaled, image_size)}
+    return ways
+
+
+def decode(sample_dir: str, image_size: str, most: str) -> None:
+    """Measure images per CPU-second of each way, the best of three passes in turn."""
+    jpegs = _jpegs(sample_dir, int(most))
+    best: dict[str, float] = {}
+    for _ in range(3):
+        for name, way in _decoders(int(image_size)).items():
+            started = time.process_time()
+            for jpeg in jpegs:
+                way(jpeg)
+            best[name] = max(best.get(name, 0.0), len(jpegs) / (time.process_time() - started))
+    print(json.dumps({name: round(rate) for name, rate in best.items()}))
+
+
+def _odd_pictures() -> Iterator[tuple[str, bytes]]:
+    """Yield JPEGs unlike the catalogue's, with their kind."""
+    import numpy as np
+    from PIL import Image
+
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        small = rng.integers(0, 256, (rng.integers(4, 40), rng.integers(4, 40), 3), dtype=np.uint8)
+        image = Image.fromarray(small).resize(tuple(rng.integers(1, 500, 2).tolist()), Image.Resampling.BICUBIC)
+        for kind, mode, knobs in (
+            ("4:4:4", "RGB", {"subsampling": 0}), ("4:2:2", "RGB", {"subsampling": 1}),
+            ("4:2:0", "RGB", {"subsampling": 2}), ("progressive", "RGB", {"progressive": True}),
+            ("grey", "L", {}), ("CMYK", "CMYK", {}), ("best quality", "RGB", {"quality": 100}),
+        ):  # fmt: skip
+            file = io.BytesIO()
+            image.convert(mode).save(file, "JPEG", **knobs)
+            yield kind, file.getvalue()
+
+
+def equal(sample_dir: str, image_size: str, most: str) -> None:
+    """Count the images that other decoders give the same pixels of, and how far the others are off."""
+    import numpy as np
+
+    ways, size = _decoders(int(image_size)), int(image_size)
+    told: dict[str, Any] = {}
+    jpegs = _jpegs(sample_dir, int(most))
+    off = [np.abs(_draft_scaled(size, jpeg).astype(int) - _project_scaled(size, jpeg)) for jpeg in jpegs]
+    told["draft_equal"] = sum(not one.any() for one in off) / len(off)
+    told["draft_mean_off"] = round(float(np.mean([one.mean() for one in off])), 3)
+    told["draft_most_off"] = int(max(one.max() for one in off))
+    if "simplejpeg" in ways:
+        told["simplejpeg_equal"] = sum(np.array_equal(_simplejpeg(j), np.asarray(_project(j))) for j in jpegs) / len(
+            off
+        )
+        kinds: dict[str, list[bool]] = {}
+        for kind, jpeg in _odd_pictures():
+            try:
+                same = np.array_equal(_simplejpeg(jpeg), np.asarray(_project(jpeg)))
+            except ValueError:  # it has no way from CMYK to RGB
+                same = False
+            kinds.setdefault(kind, []).append(same)
+        told |= {f"simplejpeg_equal_{kind}": sum(same) / len(same) for kind, same in kinds.items()}
+    print(json.dumps(told))
+
+
+def reads(sample_dir: str) -> None:
+    """Measure images per second of reading encoded images, the page cache warm."""
+    import numpy as np
+
+    source = _open(sample_dir)
+    order = np.random.default_rng(0).permutation(len(source)).tolist()
+    source.read(range(len(source)))
+    scattered = source.in_any_order()()
+    ways = {
+        "in_order": lambda: source.read(range(len(source))),
+        "any_order_by_row_group": lambda: source.read(order[:200]),
+        "any_order_first": lambda: scattered.read(order),
+        "any_order": lambda: scattered.read(order),
+    }
+    rates = {}
+    for name, way in ways.items():
+        started = time.process_time()
+        num_read = len(way())
+        rates[name] = round(num_read / (time.process_time() - started))
+    print(json.dumps(rates))
+
+
+def epoch(how: str, sample_dir: str, image_size: str, num_images: str, learns: str) -> None:
+    """Measure the second epoch: batches alone, or a training.
+
+    Args:
+        how: "memory" or "ahead".
+        sample_dir: The sample; its images come again where more are wanted.
+        image_size: Side in pixels.
+        num_images: Of an epoch.
+        learns: "feed" or "training".
+    """
+    from cdiscount_tasks.machine.gpus import prepare_device
+
+    device = prepare_device(0)
+    import numpy as np
+
+    from cdiscount_tasks.learning.networks.batches import EpochBatches, Examples
+    from cdiscount_tasks.learning.networks.build import build_network
+    from cdiscount_tasks.learning.networks.objective import compile_network
+    from cdiscount_tasks.learning.pictures.inputs import ImagesInMemory, _decode_once, _ring_bytes
+    from cdiscount_tasks.learning.pictures.read_ahead import ImagesReadAhead
+    from cdiscount_tasks.settings.training import TrainingConfig
+
+    source = _open(sample_dir)
+    rows, size = np.sort(np.arange(int(num_images)) % len(source)), int(image_size)
+    inputs: Any
+    if how == "memory":
+        inputs = ImagesInMemory(_decode_once(partial(_open, sample_dir), rows, size), len(rows), size)
+    else:
+        inputs = ImagesReadAhead(source.in_any_order(), rows, size, _ring_bytes())
+    taken_s, take = [0.0], inputs.take
+
+    def timed(*asked: Any) -> Any:
+        started = time.perf_counter()
+        batch = take(*asked)
+        taken_s[0] += time.perf_counter() - started
+        return batch
+
+    inputs.take = timed
+    examples = Examples(inputs, rows % _NUM_CLASSES, rows)
+    config = TrainingConfig(network="small_cnn", image_size=size)
+    network = build_network(config.network, size, _NUM_CLASSES)
+    compile_network(network, config, 1000, device.jit_compile)
+    told = {}
+    for number in (1, 2):
+        taken_s[0], started = 0.0, time.perf_counter()
+        batches = EpochBatches(examples, _BATCH, 0, number)
+        if learns == "training":
+            network.fit(batches, verbose=0, shuffle=False)
+        else:
+            for place in range(len(batches)):
+                _ = batches[place]
+        took_s = time.perf_counter() - started
+        told = {"images_per_s": round(len(rows) / took_s), "share_in_take": round(taken_s[0] / took_s, 3)}
+    print(json.dumps(told))
+
+
+def _middle(runs: Sequence[Run]) -> dict[str, float]:
+    figures = {key: median([run.said[key] for run in runs]) for key in runs[0].said}
+    return {**figures, "peak_mib": round(max(run.peak_mib for run in runs))}
+
+
+def measure(folder: Path, options: argparse.Namespace) -> dict[str, dict[str, Any]]:
+    """Measure all parts, several rounds in turn; medians."""
+    sample = run_step(STEPS, "make", folder, options.images).said["sample"]
+    result: dict[str, dict[str, Any]] = {"reads": _middle([run_step(STEPS, "reads", sample)])}
+    for size in options.sizes:
+        rounds = [run_step(STEPS, "decode", sample, size, options.decoded) for _ in range(options.rounds)]
+        result[f"decoders_{size}"] = _middle(rounds) | run_step(STEPS, "equal", sample, size, options.decoded).said
+    for learns in ("feed", "training"):
+        epochs = [
+            [run_step(STEPS, "epoch", how, sample, options.image_size, options.images, learns)
+             for how in ("memory", "ahead")]
+            for _ in range(options.rounds)
+        ]  # fmt: skip
+        for place, how in enumerate(("memory", "ahead")):
+            result[f"{learns}_{how}"] = _middle([two[place] for two in epochs])
+        result[f"{learns}_ahead"]["share_of_memory"] = median(
+            [two[1].said["images_per_s"] / two[0].said["images_per_s"] for two in epochs]
+        )
+    return result
+
+
+def main(arguments: Sequence[str] | None = None) -> dict[str, dict[str, Any]]:
+    """Read the options, measure, and remove what was written."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--images", type=int, default=8000, help="of an epoch, and of the sample where it is drawn")
+    parser.add_argument("--image-size", type=int, default=96, help="of the epochs")
+    parser.add_argument("--decoded", type=int, default=1500, help="images that each decoder decodes")
+    parser.add_argument("--sizes", type=int, nargs="+", default=[64, 96, 160, 180], help="what decoders scale to")
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory(prefix="decoding-benchmark-") as folder:
+        result = measure(Path(folder), options)
+    for name, part in result.items():
+        print(name, json.dumps(part), flush=True)
+    return result
+
+
+if __name__ == "__main__":
+    run_main(main, make, decode, equal, reads, epoch)
