@@ -152,10 +152,10 @@ def equal(sample_dir: str, image_size: str, most: str) -> None:
         kinds: dict[str, list[bool]] = {}
         for kind, jpeg in _odd_pictures():
             try:
-                same = np.array_equal(_simplejpeg(jpeg), np.asarray(_project(jpeg)))
+                is_same = np.array_equal(_simplejpeg(jpeg), np.asarray(_project(jpeg)))
             except ValueError:  # it has no way from CMYK to RGB
-                same = False
-            kinds.setdefault(kind, []).append(same)
+                is_same = False
+            kinds.setdefault(kind, []).append(is_same)
         told |= {f"simplejpeg_equal_{kind}": sum(same) / len(same) for kind, same in kinds.items()}
     print(json.dumps(told))
 
@@ -182,6 +182,41 @@ def reads(sample_dir: str) -> None:
     print(json.dumps(rates))
 
 
+def _inputs(how: str, sample_dir: str, rows: Any, image_size: int) -> Any:
+    from cdiscount_tasks.learning.pictures.inputs import ImagesInMemory, _decode_once, _ring_bytes
+    from cdiscount_tasks.learning.pictures.read_ahead import ImagesReadAhead
+
+    if how == "memory":
+        return ImagesInMemory(_decode_once(partial(_open, sample_dir), rows, image_size), len(rows), image_size)
+    return ImagesReadAhead(_open(sample_dir).in_any_order(), rows, image_size, _ring_bytes())
+
+
+def _with_clock(inputs: Any) -> Callable[[], float]:
+    """Measure the seconds in which batches are waited for; returns what tells them since it was asked before."""
+    taken_s, take = [0.0], inputs.take
+
+    def timed(*asked: Any) -> Any:
+        started = time.perf_counter()
+        batch = take(*asked)
+        taken_s[0] += time.perf_counter() - started
+        return batch
+
+    def told() -> float:
+        found, taken_s[0] = taken_s[0], 0.0
+        return found
+
+    inputs.take = timed
+    return told
+
+
+def _cpu_s() -> float:
+    """Return the CPU seconds of this process and of its children that live."""
+    import psutil
+
+    processes = [psutil.Process(), *psutil.Process().children()]
+    return sum(sum(process.cpu_times()[:2]) for process in processes)
+
+
 def epoch(how: str, sample_dir: str, image_size: str, num_images: str, learns: str) -> None:
     """Measure the second epoch: batches alone, or a training.
 
@@ -200,41 +235,31 @@ def epoch(how: str, sample_dir: str, image_size: str, num_images: str, learns: s
     from cdiscount_tasks.learning.networks.batches import EpochBatches, Examples
     from cdiscount_tasks.learning.networks.build import build_network
     from cdiscount_tasks.learning.networks.objective import compile_network
-    from cdiscount_tasks.learning.pictures.inputs import ImagesInMemory, _decode_once, _ring_bytes
-    from cdiscount_tasks.learning.pictures.read_ahead import ImagesReadAhead
     from cdiscount_tasks.settings.training import TrainingConfig
 
-    source = _open(sample_dir)
-    rows, size = np.sort(np.arange(int(num_images)) % len(source)), int(image_size)
-    inputs: Any
-    if how == "memory":
-        inputs = ImagesInMemory(_decode_once(partial(_open, sample_dir), rows, size), len(rows), size)
-    else:
-        inputs = ImagesReadAhead(source.in_any_order(), rows, size, _ring_bytes())
-    taken_s, take = [0.0], inputs.take
-
-    def timed(*asked: Any) -> Any:
-        started = time.perf_counter()
-        batch = take(*asked)
-        taken_s[0] += time.perf_counter() - started
-        return batch
-
-    inputs.take = timed
+    rows, size = np.sort(np.arange(int(num_images)) % len(_open(sample_dir))), int(image_size)
+    inputs = _inputs(how, sample_dir, rows, size)
+    seconds_taken = _with_clock(inputs)
     examples = Examples(inputs, rows % _NUM_CLASSES, rows)
     config = TrainingConfig(network="small_cnn", image_size=size)
     network = build_network(config.network, size, _NUM_CLASSES)
     compile_network(network, config, 1000, device.jit_compile)
     told = {}
     for number in (1, 2):
-        taken_s[0], started = 0.0, time.perf_counter()
+        seconds_taken()
+        started, cpu_s = time.perf_counter(), _cpu_s()
         batches = EpochBatches(examples, _BATCH, 0, number)
         if learns == "training":
             network.fit(batches, verbose=0, shuffle=False)
         else:
             for place in range(len(batches)):
                 _ = batches[place]
-        took_s = time.perf_counter() - started
-        told = {"images_per_s": round(len(rows) / took_s), "share_in_take": round(taken_s[0] / took_s, 3)}
+        took_s, cpu_s = time.perf_counter() - started, _cpu_s() - cpu_s
+        told = {
+            "images_per_s": round(len(rows) / took_s),
+            "images_per_cpu_s": round(len(rows) / max(cpu_s, 0.01)),
+            "share_in_take": round(seconds_taken() / took_s, 3),
+        }
     print(json.dumps(told))
 
 
@@ -258,9 +283,9 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, dict[str, An
         ]  # fmt: skip
         for place, how in enumerate(("memory", "ahead")):
             result[f"{learns}_{how}"] = _middle([two[place] for two in epochs])
-        result[f"{learns}_ahead"]["share_of_memory"] = median(
-            [two[1].said["images_per_s"] / two[0].said["images_per_s"] for two in epochs]
-        )
+        for rate in ("images_per_s", "images_per_cpu_s"):
+            shares = [ahead.said[rate] / memory.said[rate] for memory, ahead in epochs]
+            result[f"{learns}_ahead"][f"{rate}_of_memory"] = median(shares)
     return result
 
 
