@@ -205,3 +205,16 @@ def test_processes_end_and_no_memory_stays_where_their_parent_is_killed(kind):
     assert not any(map(psutil.pid_exists, workers))
     left = set(shared_memory.iterdir()) - before if shared_memory.exists() else set()
     assert not [path for path in left if path.name.startswith(f"pym-{parent.pid}-")]
+
+
+def test_a_training_that_reads_ahead_has_the_weights_of_one_from_memory(tensorflow, in_memory):
+    from cdiscount_tasks.learning.networks.batches import Examples
+    from tests.material.small_trainings import train_small
+
+    ahead = ImagesReadAhead(Drawn, ROWS, SIZE, 0)
+    one, other = (
+        train_small(shown=Examples(inputs, np.arange(NUM_IMAGES) % 2, np.arange(NUM_IMAGES)))
+        for inputs in (in_memory, ahead)
+    )
+    weights = zip(one.network.get_weights(), other.network.get_weights(), strict=True)
+    assert all(np.array_equal(a, b) for a, b in weights)
