@@ -112,6 +112,10 @@ class ImageSource(Protocol):
         """Return the JPEG bytes of the given rows, each in [0, len), in the order asked for."""
         ...
 
-    def in_any_order(self) -> Callable[[], "ImageSource"]:
+
+class ShufflableSource(ImageSource, Protocol):
+    """Pictures that can be opened for reading in any order as well, as quickly."""
+
+    def in_any_order(self) -> Callable[[], ImageSource]:
         """Return what opens the same pictures for reading in any order, also in processes that this one starts."""
         ...

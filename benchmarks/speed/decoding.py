@@ -168,7 +168,7 @@ def reads(sample_dir: str) -> None:
     order = np.random.default_rng(0).permutation(len(source)).tolist()
     source.read(range(len(source)))
     scattered = source.in_any_order()()
-    ways = {
+    ways: dict[str, Callable[[], list[bytes]]] = {
         "in_order": lambda: source.read(range(len(source))),
         "any_order_by_row_group": lambda: source.read(order[:200]),
         "any_order_first": lambda: scattered.read(order),
@@ -217,6 +217,14 @@ def _cpu_s() -> float:
     return sum(sum(process.cpu_times()[:2]) for process in processes)
 
 
+def _run_through(batches: Any, network: Any) -> None:
+    if network is not None:
+        network.fit(batches, verbose=0, shuffle=False)
+    else:
+        for place in range(len(batches)):
+            _ = batches[place]
+
+
 def epoch(how: str, sample_dir: str, image_size: str, num_images: str, learns: str) -> None:
     """Measure the second epoch: batches alone, or a training.
 
@@ -249,11 +257,7 @@ def epoch(how: str, sample_dir: str, image_size: str, num_images: str, learns: s
         seconds_taken()
         started, cpu_s = time.perf_counter(), _cpu_s()
         batches = EpochBatches(examples, _BATCH, 0, number)
-        if learns == "training":
-            network.fit(batches, verbose=0, shuffle=False)
-        else:
-            for place in range(len(batches)):
-                _ = batches[place]
+        _run_through(batches, network if learns == "training" else None)
         took_s, cpu_s = time.perf_counter() - started, _cpu_s() - cpu_s
         told = {
             "images_per_s": round(len(rows) / took_s),

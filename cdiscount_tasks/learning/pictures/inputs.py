@@ -15,7 +15,7 @@ from cdiscount_tasks.learning.pictures.images import load_images
 from cdiscount_tasks.learning.pictures.read_ahead import ImagesReadAhead
 from cdiscount_tasks.learning.pictures.shifted import ShiftedImages, mirror_image
 from cdiscount_tasks.machine.cores import map_in_processes
-from cdiscount_tasks.vocabulary import ImageSource
+from cdiscount_tasks.vocabulary import ImageSource, ShufflableSource
 
 logger = logging.getLogger(__name__)
 
@@ -175,7 +175,9 @@ def _ring_bytes() -> int:
     return min(most, shutil.disk_usage(_SHARED_MEMORY).free // 2) if _SHARED_MEMORY.exists() else most
 
 
-def hold_images(open_source: Callable[[], ImageSource], rows: np.ndarray, image_size: int, spill_dir: Path) -> Inputs:
+def hold_images(
+    open_source: Callable[[], ShufflableSource], rows: np.ndarray, image_size: int, spill_dir: Path
+) -> Inputs:
     """Decode and scale images once, in several processes where there are many, and hold them for every epoch.
 
     Too many for half of the free memory and of the free disk are decoded whenever they are needed, ahead of who takes

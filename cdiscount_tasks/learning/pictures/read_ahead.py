@@ -86,7 +86,7 @@ class _Decoders:
         # Not fork: this process may hold threads of Arrow or TensorFlow, and a forked copy of their locks can hang.
         spawn = multiprocessing.get_context("spawn")
         memory = spawn.RawArray("B", num_slots * self.piece_images * image_bytes)
-        self._ring = np.frombuffer(memoryview(memory), np.uint8).reshape(shape)
+        self._ring: np.ndarray = np.frombuffer(memoryview(memory), np.uint8).reshape(shape)
         self._free = list(range(num_slots))
         self._decoded: dict[int, Exception | None] = {}
         self._unwanted: set[int] = set()
