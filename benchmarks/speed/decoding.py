@@ -278,7 +278,8 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, dict[str, An
     result: dict[str, dict[str, Any]] = {"reads": _middle([run_step(STEPS, "reads", sample)])}
     for size in options.sizes:
         rounds = [run_step(STEPS, "decode", sample, size, options.decoded) for _ in range(options.rounds)]
-        result[f"decoders_{size}"] = _middle(rounds) | run_step(STEPS, "equal", sample, size, options.decoded).said
+        equal_pixels = run_step(STEPS, "equal", sample, size, options.decoded).said
+        result.setdefault("decoders", {})[f"{size}"] = _middle(rounds) | equal_pixels
     for learns in ("feed", "training"):
         epochs = [
             [run_step(STEPS, "epoch", how, sample, options.image_size, options.images, learns)

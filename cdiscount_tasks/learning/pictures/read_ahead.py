@@ -130,7 +130,8 @@ class _Decoders:
         error = self._decoded[slot]
         if error is not None:
             raise error
-        return self._ring[slot]
+        images: np.ndarray = self._ring[slot]
+        return images
 
     def release(self, slot: int) -> None:
         """Let a slot be used for other images, once the present ones are decoded."""
