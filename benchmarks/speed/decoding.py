@@ -25,7 +25,7 @@ from tests.material.real_data import TEST_DATA_DIR
 
 STEPS = "benchmarks.speed.decoding"
 _PHOTOS = TEST_DATA_DIR / "clothing" / "catalogue.bson"
-_NUM_CLASSES, _BATCH = 10, 64
+_NUM_CLASSES, _BATCH, _WAYS = 10, 64, ("memory", "ahead")
 
 
 def make(folder: str, num_images: str) -> None:
@@ -48,10 +48,9 @@ def _open(sample_dir: str) -> Any:
     return SampleImages(Path(sample_dir))
 
 
-def _jpegs(sample_dir: str, most: int) -> list[bytes]:
+def _jpegs(sample_dir: str, most: int) -> Any:
     source = _open(sample_dir)
-    found: list[bytes] = source.read(range(min(len(source), most)))
-    return found
+    return source.read(range(min(len(source), most)))
 
 
 def _simplejpeg(jpeg: bytes) -> Any:
@@ -60,24 +59,19 @@ def _simplejpeg(jpeg: bytes) -> Any:
     return simplejpeg.decode_jpeg(jpeg, "RGB")
 
 
-def _simplejpeg_scaled(image_size: int, jpeg: bytes) -> Any:
-    from PIL import Image
-
-    from cdiscount_tasks.learning.pictures.images import to_square
-
-    return to_square(Image.fromarray(_simplejpeg(jpeg)), image_size)
-
-
 def _project(jpeg: bytes) -> Any:
     from cdiscount_tasks.learning.pictures.images import decode_rgb
 
     return decode_rgb(jpeg)
 
 
-def _project_scaled(image_size: int, jpeg: bytes) -> Any:
+def _scaled(decode_whole: Callable[[bytes], Any], image_size: int, jpeg: bytes) -> Any:
+    from PIL import Image
+
     from cdiscount_tasks.learning.pictures.images import to_square
 
-    return to_square(_project(jpeg), image_size)
+    image = decode_whole(jpeg)
+    return to_square(image if isinstance(image, Image.Image) else Image.fromarray(image), image_size)
 
 
 def _draft_scaled(image_size: int, jpeg: bytes) -> Any:
@@ -85,20 +79,19 @@ def _draft_scaled(image_size: int, jpeg: bytes) -> Any:
 
     from cdiscount_tasks.learning.pictures.images import to_square
 
-    with Image.open(io.BytesIO(jpeg)) as image:
-        image.draft("RGB", (image_size, image_size))
-        return to_square(image, image_size)
+    image = Image.open(io.BytesIO(jpeg))
+    image.draft("RGB", (image_size, image_size))
+    return to_square(image, image_size)
 
 
 def _decoders(image_size: int) -> dict[str, Callable[[bytes], Any]]:
-    """Return the ways to decode: alone, then with what follows to a square."""
     ways: dict[str, Callable[[bytes], Any]] = {
         "pillow": _project,
-        "pillow_scaled": partial(_project_scaled, image_size),
+        "pillow_scaled": partial(_scaled, _project, image_size),
         "draft_scaled": partial(_draft_scaled, image_size),
     }
     if find_spec("simplejpeg") is not None:
-        ways |= {"simplejpeg": _simplejpeg, "simplejpeg_scaled": partial(_simplejpeg_scaled, image_size)}
+        ways |= {"simplejpeg": _simplejpeg, "simplejpeg_scaled": partial(_scaled, _simplejpeg, image_size)}
     return ways
 
 
@@ -141,7 +134,7 @@ def equal(sample_dir: str, image_size: str, most: str) -> None:
     ways, size = _decoders(int(image_size)), int(image_size)
     told: dict[str, Any] = {}
     jpegs = _jpegs(sample_dir, int(most))
-    off = [np.abs(_draft_scaled(size, jpeg).astype(int) - _project_scaled(size, jpeg)) for jpeg in jpegs]
+    off = [np.abs(_draft_scaled(size, jpeg).astype(int) - _scaled(_project, size, jpeg)) for jpeg in jpegs]
     told["draft_equal"] = sum(not one.any() for one in off) / len(off)
     told["draft_mean_off"] = round(float(np.mean([one.mean() for one in off])), 3)
     told["draft_most_off"] = int(max(one.max() for one in off))
@@ -191,30 +184,26 @@ def _inputs(how: str, sample_dir: str, rows: Any, image_size: int) -> Any:
     return ImagesReadAhead(_open(sample_dir).in_any_order(), rows, image_size, _ring_bytes())
 
 
-def _with_clock(inputs: Any) -> Callable[[], float]:
-    """Measure the seconds in which batches are waited for; returns what tells them since it was asked before."""
-    taken_s, take = [0.0], inputs.take
+def _with_clock(inputs: Any) -> list[float]:
+    """Return the seconds that each batch was waited for: one more whenever one is taken."""
+    taken_s: list[float] = []
+    take = inputs.take
 
     def timed(*asked: Any) -> Any:
         started = time.perf_counter()
         batch = take(*asked)
-        taken_s[0] += time.perf_counter() - started
+        taken_s.append(time.perf_counter() - started)
         return batch
 
-    def told() -> float:
-        found, taken_s[0] = taken_s[0], 0.0
-        return found
-
     inputs.take = timed
-    return told
+    return taken_s
 
 
 def _cpu_s() -> float:
     """Return the CPU seconds of this process and of its children that live."""
     import psutil
 
-    processes = [psutil.Process(), *psutil.Process().children()]
-    return sum(sum(process.cpu_times()[:2]) for process in processes)
+    return sum(sum(each.cpu_times()[:2]) for each in (psutil.Process(), *psutil.Process().children()))
 
 
 def _run_through(batches: Any, network: Any) -> None:
@@ -233,7 +222,7 @@ def epoch(how: str, sample_dir: str, image_size: str, num_images: str, learns: s
         sample_dir: The sample; its images come again where more are wanted.
         image_size: Side in pixels.
         num_images: Of an epoch.
-        learns: "feed" or "training".
+        learns: "training", or "feed": batches alone.
     """
     from cdiscount_tasks.machine.gpus import prepare_device
 
@@ -247,22 +236,21 @@ def epoch(how: str, sample_dir: str, image_size: str, num_images: str, learns: s
 
     rows, size = np.sort(np.arange(int(num_images)) % len(_open(sample_dir))), int(image_size)
     inputs = _inputs(how, sample_dir, rows, size)
-    seconds_taken = _with_clock(inputs)
+    taken_s = _with_clock(inputs)
     examples = Examples(inputs, rows % _NUM_CLASSES, rows)
     config = TrainingConfig(network="small_cnn", image_size=size)
     network = build_network(config.network, size, _NUM_CLASSES)
     compile_network(network, config, 1000, device.jit_compile)
     told = {}
     for number in (1, 2):
-        seconds_taken()
+        taken_s.clear()
         started, cpu_s = time.perf_counter(), _cpu_s()
-        batches = EpochBatches(examples, _BATCH, 0, number)
-        _run_through(batches, network if learns == "training" else None)
+        _run_through(EpochBatches(examples, _BATCH, 0, number), network if learns == "training" else None)
         took_s, cpu_s = time.perf_counter() - started, _cpu_s() - cpu_s
         told = {
             "images_per_s": round(len(rows) / took_s),
             "images_per_cpu_s": round(len(rows) / max(cpu_s, 0.01)),
-            "share_in_take": round(seconds_taken() / took_s, 3),
+            "share_in_take": round(sum(taken_s) / took_s, 3),
         }
     print(json.dumps(told))
 
@@ -278,16 +266,14 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, dict[str, An
     result: dict[str, dict[str, Any]] = {"reads": _middle([run_step(STEPS, "reads", sample)])}
     for size in options.sizes:
         rounds = [run_step(STEPS, "decode", sample, size, options.decoded) for _ in range(options.rounds)]
-        equal_pixels = run_step(STEPS, "equal", sample, size, options.decoded).said
-        result.setdefault("decoders", {})[f"{size}"] = _middle(rounds) | equal_pixels
+        equals = run_step(STEPS, "equal", sample, size, options.decoded).said
+        result.setdefault("decoders", {})[f"{size}"] = _middle(rounds) | equals
     for learns in ("feed", "training"):
         epochs = [
-            [run_step(STEPS, "epoch", how, sample, options.image_size, options.images, learns)
-             for how in ("memory", "ahead")]
+            [run_step(STEPS, "epoch", how, sample, options.image_size, options.images, learns) for how in _WAYS]
             for _ in range(options.rounds)
-        ]  # fmt: skip
-        for place, how in enumerate(("memory", "ahead")):
-            result[f"{learns}_{how}"] = _middle([two[place] for two in epochs])
+        ]
+        result[f"{learns}_memory"], result[f"{learns}_ahead"] = map(_middle, zip(*epochs, strict=True))
         for rate in ("images_per_s", "images_per_cpu_s"):
             shares = [ahead.said[rate] / memory.said[rate] for memory, ahead in epochs]
             result[f"{learns}_ahead"][f"{rate}_of_memory"] = median(shares)
