@@ -13,13 +13,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from benchmarks.speed import dag_parsing, index, labels, predictions, report, training
+from benchmarks.speed import dag_parsing, decoding, index, labels, predictions, report, training
 
 RESULTS_PATH = Path(__file__).parent / "results.json"
 SPEED = {
     "index": index.main,
     "labels": labels.main,
     "training": training.main,
+    "decoding": decoding.main,
     "predictions": predictions.main,
     "report": report.main,
     "dag_parsing": dag_parsing.main,

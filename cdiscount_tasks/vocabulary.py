@@ -1,7 +1,7 @@
 """The plain words of the data, free to every room: splits, reasons, names of files. Loads nothing heavy."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from typing import Protocol
 
@@ -109,4 +109,12 @@ class ImageSource(Protocol):
 
     def read(self, rows: Sequence[int]) -> list[bytes]:
         """Return the JPEG bytes of the given rows, each in [0, len), in the order asked for."""
+        ...
+
+
+class ShufflableSource(ImageSource, Protocol):
+    """Pictures that can be opened for reading in any order as well, as quickly."""
+
+    def in_any_order(self) -> Callable[[], ImageSource]:
+        """Return what opens the same pictures for reading in any order, also in processes that this one starts."""
         ...

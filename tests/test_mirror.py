@@ -44,6 +44,7 @@ TESTED_ELSEWHERE = {
     "cdiscount_tasks/learning/features/matched": "stages/test_comparison",
     "cdiscount_tasks/learning/measuring/judgements": "holds tuples alone; learning/measuring/test_promotion",
     "cdiscount_tasks/learning/networks/phases": "stages/test_model",
+    "cdiscount_tasks/learning/pictures/shifted": "learning/pictures/test_inputs, test_read_ahead",
     "cdiscount_tasks/learning/networks/state": "learning/networks/test_training, test_checkpoints",
     "cdiscount_tasks/pages/comparison/random_choices_figure": "pages/comparison/test_page",
     "cdiscount_tasks/pages/labels/rows": "pages/labels/test_page, stages/test_report_labels",

@@ -24,7 +24,7 @@ def usable_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _end_with_parent() -> None:
+def end_with_parent() -> None:
     """End a worker when the process that gives it work is gone: a killed process cannot do so itself."""
     parent = multiprocessing.parent_process()
     if parent is not None:
@@ -62,7 +62,7 @@ def map_in_processes(
         return
     # Not fork: the caller may hold threads of Arrow or TensorFlow, and a forked copy of their locks can hang.
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(num_processes, spawn, initializer=_end_with_parent) as pool:
+    with ProcessPoolExecutor(num_processes, spawn, initializer=end_with_parent) as pool:
         try:
             yield from pool.map(function, items)
         except BrokenProcessPool as error:
@@ -88,7 +88,7 @@ def map_ahead(function: Callable[[ItemT], ResultT], items: Iterable[ItemT], *, w
         yield from map(function, items)
         return
     spawn = multiprocessing.get_context("spawn")  # as in map_in_processes
-    pool = ProcessPoolExecutor(num_processes, spawn, initializer=_end_with_parent)
+    pool = ProcessPoolExecutor(num_processes, spawn, initializer=end_with_parent)
     waiting: deque[Future[ResultT]] = deque()
     try:
         for item in items:

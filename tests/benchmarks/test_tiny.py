@@ -55,6 +55,7 @@ TINY_SPEED = {
     "index": "--gb 0.002 --growth 0.001 0.002 --images 2000 --rounds 1",
     "labels": "--images 300 --rounds 1",
     "training": "--images 130 --image-size 32 --rounds 1 --networks plain_cnn",
+    "decoding": "--rounds 1 --images 130 --image-size 32 --decoded 20 --sizes 32",
     "predictions": "--images 300 400 --image-size 32 --rounds 1",
     "report": "--products 2000",
     "dag_parsing": "--rounds 1 --samples 3",

@@ -185,6 +185,7 @@ class Learner:
     def _calls_with_batches(self, epoch: _Batch, first: int) -> Generator[tuple[int, Callable[[_State], _State]]]:
         """Yield calls of one step, each with a batch that is brought to the device."""
         inputs = self._examples.inputs
+        inputs.expect(list(epoch.rows[first:]))
 
         def make(number: int) -> tuple[np.ndarray, _Batch]:
             batch = batch_of(epoch, number)

@@ -82,12 +82,13 @@ def run_network(network: Any, inputs: Inputs, mirrored: bool = False) -> np.ndar
     if unmoved is not None and unmoved.ndim == 4:
         return answer_pixels(network, unmoved, mirrored)
     size = _block_size()
+    blocks = [np.arange(first, min(first + size, len(inputs))) for first in range(0, len(inputs), size)]
+    inputs.expect(blocks)
 
-    def take(first: int) -> np.ndarray:
-        rows = np.arange(first, min(first + size, len(inputs)))
+    def take(rows: np.ndarray) -> np.ndarray:
         return inputs.take(rows, np.full(len(rows), mirrored), np.zeros((len(rows), 2), np.int64))
 
-    return _answer(network, map(take, range(0, len(inputs), size)), size, mirrored=False)
+    return _answer(network, map(take, blocks), size, mirrored=False)
 
 
 def differentiate(function: Callable[[Any], Any], at: np.ndarray) -> np.ndarray:

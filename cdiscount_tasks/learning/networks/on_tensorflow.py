@@ -27,15 +27,19 @@ class EpochBatches(keras.utils.PyDataset):  # type: ignore[misc]
         super().__init__()
         self._examples, self._batch_size, self._first_step = examples, batch_size, first_step
         self._order = EpochOrder.of(len(examples), examples.inputs.max_shift, seed, epoch)
+        examples.inputs.expect([self._rows(number) for number in range(len(self))])
 
     def __len__(self) -> int:
         """Return the number of batches that are left."""
         return math.ceil(len(self._examples) / self._batch_size) - self._first_step
 
+    def _rows(self, number: int) -> np.ndarray:
+        first = (number + self._first_step) * self._batch_size
+        return self._order.rows[first : first + self._batch_size]
+
     def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
         """Return a batch: what the network sees, and int64 [batch]."""
-        first = (number + self._first_step) * self._batch_size
-        rows = self._order.rows[first : first + self._batch_size]
+        rows = self._rows(number)
         inputs = self._examples.inputs.take(rows, self._order.mirrored[rows], self._order.shift[rows])
         return inputs, self._examples.class_index[rows]
 
@@ -46,13 +50,17 @@ class _InOrder(keras.utils.PyDataset):  # type: ignore[misc]
     def __init__(self, inputs: Inputs, mirrored: bool) -> None:
         super().__init__()
         self._inputs, self._mirrored = inputs, mirrored
+        inputs.expect([self._rows(number) for number in range(len(self))])
 
     def __len__(self) -> int:
         return math.ceil(len(self._inputs) / _PREDICTED_AT_ONCE)
 
-    def __getitem__(self, number: int) -> tuple[np.ndarray]:
+    def _rows(self, number: int) -> np.ndarray:
         first = number * _PREDICTED_AT_ONCE
-        rows = np.arange(first, min(first + _PREDICTED_AT_ONCE, len(self._inputs)))
+        return np.arange(first, min(first + _PREDICTED_AT_ONCE, len(self._inputs)))
+
+    def __getitem__(self, number: int) -> tuple[np.ndarray]:
+        rows = self._rows(number)
         mirrored = np.full(len(rows), self._mirrored)
         return (self._inputs.take(rows, mirrored, np.zeros((len(rows), 2), np.int64)),)
 

@@ -2,7 +2,8 @@
 
 import logging
 import os
-from collections.abc import Callable, Iterator
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -11,17 +12,23 @@ import numpy as np
 import psutil
 
 from cdiscount_tasks.learning.pictures.images import load_images
+from cdiscount_tasks.learning.pictures.read_ahead import ImagesReadAhead
+from cdiscount_tasks.learning.pictures.shifted import ShiftedImages, mirror_image
 from cdiscount_tasks.machine.cores import map_in_processes
-from cdiscount_tasks.vocabulary import ImageSource
+from cdiscount_tasks.vocabulary import ImageSource, ShufflableSource
 
 logger = logging.getLogger(__name__)
-
-MAX_SHIFT_SHARE = 1 / 16
-"""Images are moved by up to this share of their side; what moves in is the border's colour."""
 
 _SHARE_OF_MEMORY = 0.5
 """Images may take up to this share of the memory that is free; more of them go to disk."""
 
+_SHARE_OF_DISK = 0.5
+"""Their pixels may take up to this share of the disk that is free; more of them are decoded while the network runs."""
+
+_SHARED_MEMORY = Path("/dev/shm")
+"""Where Linux keeps what processes share."""
+
+_MOST_RING_BYTES = 256 << 20
 _DECODED_AT_ONCE = 512
 _IMAGES_WORTH_PROCESSES = 8000
 _CGROUP_FILES = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"))
@@ -34,6 +41,14 @@ class Inputs(Protocol):
 
     def __len__(self) -> int:
         """Return the number of examples."""
+        ...
+
+    def expect(self, batches: Sequence[np.ndarray]) -> None:
+        """Take the plan of the coming batches, which replaces an earlier one; what is asked for need not keep to it.
+
+        Args:
+            batches: Each int64, [num_rows]: the rows of a batch, in the order in which the batches will be taken.
+        """
         ...
 
     def take(self, rows: np.ndarray, mirrored: np.ndarray, shift: np.ndarray) -> np.ndarray:
@@ -55,72 +70,15 @@ class Inputs(Protocol):
         ...
 
 
-def _place_shifted(image: np.ndarray, down: int, right: int, out: np.ndarray) -> None:
-    """Copy an image moved by some pixels; its edge fills what is left free.
-
-    Slices copy some 20 times as fast as one gather for the whole batch.
-    """
-    size = len(image)
-    top, bottom = max(down, 0), size + min(down, 0)
-    left, end = max(right, 0), size + min(right, 0)
-    out[top:bottom, left:end] = image[top - down : bottom - down, left - right : end - right]
-    if right > 0:
-        out[top:bottom, :left] = out[top:bottom, left : left + 1]
-    elif right < 0:
-        out[top:bottom, end:] = out[top:bottom, end - 1 : end]
-    if down > 0:
-        out[:top] = out[top]
-    elif down < 0:
-        out[bottom:] = out[bottom - 1]
-
-
-def _mirror(image: np.ndarray) -> np.ndarray:
-    """Turn an image round, channel by channel: four times as quick as by pixels of three bytes."""
-    mirrored = np.empty_like(image)
-    for channel in range(3):
-        mirrored[:, :, channel] = image[:, ::-1, channel]
-    return mirrored
-
-
 def mirror_images(images: np.ndarray) -> np.ndarray:
-    """Turn images round, channel by channel as `_mirror` does: uint8, [num_images, height, width, 3]."""
+    """Turn images round, channel by channel as `mirror_image` does: uint8, [num_images, height, width, 3]."""
     mirrored = np.empty_like(images)
     for channel in range(3):
         mirrored[..., channel] = images[:, :, ::-1, channel]
     return mirrored
 
 
-class _ShiftedImages:
-    """Images that can be mirrored and moved; where their pixels lie is the subclass's own."""
-
-    def __init__(self, num_images: int, image_size: int) -> None:
-        self._num_images, self._image_size = num_images, image_size
-        self.max_shift = int(image_size * MAX_SHIFT_SHARE)
-
-    def __len__(self) -> int:
-        """Return the number of images."""
-        return self._num_images
-
-    def _views(self, rows: np.ndarray, mirrored: np.ndarray) -> Iterator[np.ndarray]:
-        raise NotImplementedError
-
-    def unmoved(self) -> np.ndarray | None:
-        """Return nothing: they do not lie in memory as one array."""
-        return None
-
-    def take(self, rows: np.ndarray, mirrored: np.ndarray, shift: np.ndarray) -> np.ndarray:
-        """Return uint8, [num_rows, image_size, image_size, 3]."""
-        batch = np.empty((len(rows), self._image_size, self._image_size, 3), np.uint8)
-        views = self._views(rows, mirrored)
-        for image, (down, right), out in zip(views, shift.tolist(), batch, strict=True):
-            if down or right:
-                _place_shifted(image, down, right, out)
-            else:
-                out[...] = image
-        return batch
-
-
-class ImagesInMemory(_ShiftedImages):
+class ImagesInMemory(ShiftedImages):
     """Images and their mirror images as one array: turning rows of three bytes round costs more than reading them."""
 
     def __init__(self, batches: Iterator[np.ndarray], num_images: int, image_size: int) -> None:
@@ -141,7 +99,7 @@ class ImagesInMemory(_ShiftedImages):
         return (self._pixels[side, row] for side, row in zip(mirrored.astype(int).tolist(), rows.tolist(), strict=True))
 
 
-class ImagesOnDisk(_ShiftedImages):
+class ImagesOnDisk(ShiftedImages):
     """Images in a file, read one by one: no mapping, whose pages would count as this process's memory."""
 
     def __init__(self, batches: Iterator[np.ndarray], num_images: int, image_size: int, path: Path) -> None:
@@ -163,7 +121,7 @@ class ImagesOnDisk(_ShiftedImages):
         for row, is_mirrored in zip(rows.tolist(), mirrored.tolist(), strict=True):
             pixels = os.pread(self._file.fileno(), self._length_bytes, row * self._length_bytes)
             image = np.frombuffer(pixels, np.uint8).reshape(self._shape)
-            yield _mirror(image) if is_mirrored else image
+            yield mirror_image(image) if is_mirrored else image
 
 
 class Vectors:
@@ -178,6 +136,9 @@ class Vectors:
     def __len__(self) -> int:
         """Return the number of images."""
         return len(self._vectors)
+
+    def expect(self, batches: Sequence[np.ndarray]) -> None:
+        """Take the plan of the coming batches, and do without it."""
 
     def take(self, rows: np.ndarray, mirrored: np.ndarray, shift: np.ndarray) -> np.ndarray:  # noqa: ARG002
         """Return float32, [num_rows, num_features]."""
@@ -213,27 +174,53 @@ def _load_batch(open_source: Callable[[], ImageSource], image_size: int, rows: n
     return load_images(open_source(), rows, image_size)
 
 
-def hold_images(open_source: Callable[[], ImageSource], rows: np.ndarray, image_size: int, spill_dir: Path) -> Inputs:
+def _decode_once(open_source: Callable[[], ImageSource], rows: np.ndarray, image_size: int) -> Iterator[np.ndarray]:
+    batches = [rows[first : first + _DECODED_AT_ONCE] for first in range(0, len(rows), _DECODED_AT_ONCE)]
+    load = partial(_load_batch, open_source, image_size)
+    return map_in_processes(load, batches, worth_it=len(rows) > _IMAGES_WORTH_PROCESSES)
+
+
+def _free_disk_bytes(folder: Path) -> int:
+    folder.mkdir(parents=True, exist_ok=True)
+    return shutil.disk_usage(folder).free
+
+
+def _ring_bytes() -> int:
+    """Return how much shared memory images that are decoded ahead may take; Docker gives a container 64 MB of it."""
+    most = min(_MOST_RING_BYTES, free_memory_bytes() // 8)
+    return min(most, shutil.disk_usage(_SHARED_MEMORY).free // 2) if _SHARED_MEMORY.exists() else most
+
+
+def hold_images(
+    open_source: Callable[[], ShufflableSource], rows: np.ndarray, image_size: int, spill_dir: Path
+) -> Inputs:
     """Decode and scale images once, in several processes where there are many, and hold them for every epoch.
+
+    Too many for half of the free memory and of the free disk are decoded whenever they are needed, ahead of who takes
+    them.
 
     Args:
         open_source: Opens the encoded images; each process calls it, so it must be picklable.
         rows: int64, [num_images]: which of them, ascending for speed.
         image_size: Side in pixels that they are scaled to.
-        spill_dir: Where the pixels go that take more than half of the free memory; nothing stays there.
+        spill_dir: Where pixels go that are too many for the memory; nothing stays there.
 
     Raises:
         DataError: If an image no longer decodes.
     """
-    batches = [rows[first : first + _DECODED_AT_ONCE] for first in range(0, len(rows), _DECODED_AT_ONCE)]
-    load = partial(_load_batch, open_source, image_size)
-    decoded = map_in_processes(load, batches, worth_it=len(rows) > _IMAGES_WORTH_PROCESSES)
+    pixel_bytes = len(rows) * image_size * image_size * 3
     # In memory the mirror images are held as well.
-    needed_bytes, free_bytes = 2 * len(rows) * image_size * image_size * 3, free_memory_bytes()
-    if needed_bytes <= _SHARE_OF_MEMORY * free_bytes:
-        return ImagesInMemory(decoded, len(rows), image_size)
+    free_bytes, free_disk_bytes = free_memory_bytes(), _free_disk_bytes(spill_dir)
+    if 2 * pixel_bytes <= _SHARE_OF_MEMORY * free_bytes:
+        return ImagesInMemory(_decode_once(open_source, rows, image_size), len(rows), image_size)
+    fits_on_disk = pixel_bytes <= _SHARE_OF_DISK * free_disk_bytes
     logger.info(
-        "%s images with their mirror images take %.1f GiB and %.1f GiB are free: their pixels go to a file in %s",
-        f"{len(rows):,}", needed_bytes / 2**30, free_bytes / 2**30, spill_dir,
+        "%s images with their mirror images take %.1f GiB and %.1f GiB are free: %s",
+        f"{len(rows):,}", 2 * pixel_bytes / 2**30, free_bytes / 2**30,
+        f"their pixels go to a file in {spill_dir}" if fits_on_disk else
+        f"a file of {pixel_bytes / 2**30:.1f} GiB would leave too little of the {free_disk_bytes / 2**30:.1f} GiB that "
+        f"are free in {spill_dir}, and so they are decoded anew in every epoch, while the network learns",
     )  # fmt: skip
-    return ImagesOnDisk(decoded, len(rows), image_size, spill_dir / "pixels")
+    if fits_on_disk:
+        return ImagesOnDisk(_decode_once(open_source, rows, image_size), len(rows), image_size, spill_dir / "pixels")
+    return ImagesReadAhead(open_source().in_any_order(), rows, image_size, _ring_bytes())

@@ -1,5 +1,6 @@
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import xxhash
 
@@ -70,9 +71,70 @@ def test_a_damaged_file_of_the_sample_is_told(folder):
         SampleImages(folder).read([1])
 
 
+PICTURES = [(row // 4, row % 4, bytes([row % 251]) * (40_000 + 13 * row)) for row in range(120)]
+"""Of 4.9 MB: a row group of fifty has several pages."""
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    return write_sample(tmp_path_factory.mktemp("samples") / "sample-0", PICTURES, rows_per_group=50, rows_per_file=70)
+
+
+def read_once(scattered):
+    """Read all pictures, so that their places are known."""
+    assert scattered.read(range(len(scattered))) == [jpeg for _, _, jpeg in PICTURES]
+    return scattered
+
+
+def test_pictures_read_in_any_order_are_those_read_in_order(large):
+    scattered = SampleImages(large).in_any_order()()
+    for seed in range(3):
+        rows = np.random.default_rng(seed).integers(0, 120, 200).tolist()
+        assert scattered.read(rows) == [PICTURES[row][2] for row in rows]
+
+
+def test_a_row_group_is_read_once_whichever_of_its_pictures_are_asked_for(large, monkeypatch):
+    open_scattered = SampleImages(large).in_any_order()
+    read_once(open_scattered())
+    monkeypatch.setattr(SampleImages, "_read_group", None)  # another that shares the places needs none
+    assert open_scattered().read([90, 3, 60]) == [PICTURES[row][2] for row in (90, 3, 60)]
+
+
+def test_pictures_in_any_order_are_read_by_row_group_where_their_bytes_are_not_plain(tmp_path):
+    rows = {name: [row[place] for row in PICTURES[:20]] for place, name in enumerate(SAMPLE_IMAGES.names[:2])}
+    jpegs = [jpeg for _, _, jpeg in PICTURES[:20]]
+    table = pa.table({**rows, "category_id": [5] * 20, "jpeg": jpegs, "content_hash": [b"0" * 16] * 20})
+    pq.write_table(table.cast(SAMPLE_IMAGES), tmp_path / "images-00000.parquet", compression="ZSTD")
+    scattered = SampleImages(tmp_path).in_any_order()()
+    assert [scattered.read([row, 19 - row]) for row in range(20)] == [
+        [jpegs[row], jpegs[19 - row]] for row in range(20)
+    ]
+
+
+def test_a_picture_that_is_damaged_after_its_place_was_found_is_told(tmp_path):
+    folder = write_sample(tmp_path / "sample-0", PICTURES, rows_per_group=50, rows_per_file=120)
+    scattered = read_once(SampleImages(folder).in_any_order()())
+    path = folder / "images-00000.parquet"
+    data = bytearray(path.read_bytes())
+    data[data.index(PICTURES[7][2]) + 100] ^= 1
+    path.write_bytes(data)
+    assert scattered.read([8]) == [PICTURES[8][2]]
+    with pytest.raises(DataError, match="is damaged"):
+        scattered.read([7])
+
+
+def test_a_file_that_is_gone_after_its_places_were_found_is_told(tmp_path):
+    folder = write_sample(tmp_path / "sample-0", PICTURES, rows_per_group=50, rows_per_file=70)
+    scattered = read_once(SampleImages(folder).in_any_order()())
+    (folder / "images-00000.parquet").unlink()
+    with pytest.raises(DataError, match="is missing"):
+        scattered.read([7])
+
+
 def test_a_source_without_pictures_has_none(tmp_path):
     write_table(tmp_path / "images-00000.parquet", {name: [] for name in SAMPLE_IMAGES.names}, SAMPLE_IMAGES)
-    assert (len(SampleImages(tmp_path)), SampleImages(tmp_path).read([])) == (0, [])
+    for source in (SampleImages(tmp_path), SampleImages(tmp_path).in_any_order()()):
+        assert (len(source), source.read([])) == (0, [])
 
 
 def test_a_sample_without_a_file_of_images_is_named(tmp_path):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from cdiscount_tasks.learning.networks.batches import Examples, class_weights
-from cdiscount_tasks.learning.networks.on_tensorflow import EpochBatches, run_network
+from cdiscount_tasks.learning.networks.on_tensorflow import EpochBatches, _InOrder, run_network
 from cdiscount_tasks.learning.pictures.inputs import ImagesInMemory, Vectors
 
 
@@ -49,6 +49,33 @@ def test_a_batch_may_be_read_twice_and_in_any_order():
     batches = EpochBatches(examples(), 5, 0, 1)
     backwards = [batches[number] for number in reversed(range(5))][::-1]
     assert same(backwards, batches_of())
+
+
+class Planned(Vectors):
+    """Inputs that keep what is asked of them: the plan, and the batches that were taken."""
+
+    def expect(self, batches):
+        self.planned, self.taken = [rows.tolist() for rows in batches], []
+
+    def take(self, rows, mirrored, shift):
+        self.taken.append(rows.tolist())
+        return super().take(rows, mirrored, shift)
+
+
+@pytest.mark.parametrize("first_step", [0, 3, 5])
+def test_the_inputs_are_told_which_batches_will_be_taken(first_step):
+    inputs = Planned(np.zeros((24, 2, 1), np.float32))
+    batches = EpochBatches(Examples(inputs, np.zeros(24, int), np.arange(24)), 5, 0, 1, first_step)
+    _ = [batches[number] for number in range(len(batches))]
+    assert inputs.planned == inputs.taken
+    assert len(inputs.planned) == 5 - first_step
+
+
+def test_the_inputs_are_told_that_all_will_be_predicted_in_order():
+    inputs = Planned(np.zeros((130, 1, 1), np.float32))
+    batches = _InOrder(inputs, mirrored=False)
+    _ = [batches[number] for number in range(len(batches))]
+    assert inputs.planned == inputs.taken == [[*range(64)], [*range(64, 128)], [128, 129]]
 
 
 def test_augmentation_keeps_the_class_with_its_picture():

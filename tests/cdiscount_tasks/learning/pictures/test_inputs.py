@@ -1,4 +1,5 @@
 import io
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -8,7 +9,9 @@ from PIL import Image
 
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.learning.pictures import inputs
+from cdiscount_tasks.learning.pictures.images import load_images
 from cdiscount_tasks.learning.pictures.inputs import ImagesInMemory, ImagesOnDisk, free_memory_bytes, hold_images
+from cdiscount_tasks.learning.pictures.read_ahead import ImagesReadAhead
 from tests.material.tiny_catalogue import draw_jpeg
 
 
@@ -21,9 +24,16 @@ class Drawn:
     def read(self, rows):
         return [draw_jpeg(seed=row, size=40) for row in rows]
 
+    def in_any_order(self):
+        return Drawn
+
 
 def pictures(num_pictures=6, size=32, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (num_pictures, size, size, 3), dtype=np.uint8)
+
+
+def unmoved(num_rows):
+    return np.arange(num_rows), np.zeros(num_rows, bool), np.zeros((num_rows, 2), int)
 
 
 def moved(picture, mirrored, down, right):
@@ -74,6 +84,28 @@ def test_pictures_go_to_disk_where_memory_is_short(tmp_path, monkeypatch, free, 
         held = hold_images(Drawn, np.arange(0, 30, 2), 32, tmp_path)
     assert type(held) is kind
     assert ("their pixels go to a file" in caplog.text) == (kind is ImagesOnDisk)
+
+
+@pytest.mark.parametrize(("free_disk", "kind"), [(92_160, ImagesOnDisk), (92_159, ImagesReadAhead)])
+def test_pictures_are_decoded_anew_where_the_disk_is_short_as_well(tmp_path, monkeypatch, free_disk, kind, caplog):
+    monkeypatch.setattr(inputs, "free_memory_bytes", lambda: 1000)
+    monkeypatch.setattr(inputs, "_free_disk_bytes", lambda _: free_disk)
+    with caplog.at_level("INFO"):
+        held = hold_images(Drawn, np.arange(0, 30, 2), 32, tmp_path)
+    assert type(held) is kind
+    assert ("they are decoded anew in every epoch" in caplog.text) == (kind is ImagesReadAhead)
+    assert np.array_equal(held.take(*unmoved(15)), load_images(Drawn(), np.arange(0, 30, 2), 32))
+
+
+def test_memory_for_what_is_decoded_ahead_is_a_share_of_what_is_free(tmp_path, monkeypatch):
+    monkeypatch.setattr(inputs, "free_memory_bytes", lambda: 8_000)
+    assert inputs._ring_bytes() == 1000
+    monkeypatch.setattr(inputs, "free_memory_bytes", lambda: 2**50)
+    monkeypatch.setattr(inputs, "_SHARED_MEMORY", tmp_path / "none")
+    assert inputs._ring_bytes() == 256 << 20
+    monkeypatch.setattr(inputs, "_SHARED_MEMORY", tmp_path)
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=64 << 20))
+    assert inputs._ring_bytes() == 32 << 20
 
 
 @pytest.mark.parametrize("processes_from", [0, 1000])

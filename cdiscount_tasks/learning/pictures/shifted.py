@@ -1,0 +1,68 @@
+"""Images that are mirrored and moved on their way to the network, wherever their pixels lie."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+MAX_SHIFT_SHARE = 1 / 16
+"""Images are moved by up to this share of their side; what moves in is the border's colour."""
+
+
+def _place_shifted(image: np.ndarray, down: int, right: int, out: np.ndarray) -> None:
+    """Copy an image moved by some pixels; its edge fills what is left free.
+
+    Slices copy some 20 times as fast as one gather for the whole batch.
+    """
+    size = len(image)
+    top, bottom = max(down, 0), size + min(down, 0)
+    left, end = max(right, 0), size + min(right, 0)
+    out[top:bottom, left:end] = image[top - down : bottom - down, left - right : end - right]
+    if right > 0:
+        out[top:bottom, :left] = out[top:bottom, left : left + 1]
+    elif right < 0:
+        out[top:bottom, end:] = out[top:bottom, end - 1 : end]
+    if down > 0:
+        out[:top] = out[top]
+    elif down < 0:
+        out[bottom:] = out[bottom - 1]
+
+
+def mirror_image(image: np.ndarray) -> np.ndarray:
+    """Turn an image round, channel by channel: four times as quick as by pixels of three bytes."""
+    mirrored = np.empty_like(image)
+    for channel in range(3):
+        mirrored[:, :, channel] = image[:, ::-1, channel]
+    return mirrored
+
+
+class ShiftedImages:
+    """Images that can be mirrored and moved; where their pixels lie is the subclass's own."""
+
+    def __init__(self, num_images: int, image_size: int) -> None:
+        self._num_images, self._image_size = num_images, image_size
+        self.max_shift = int(image_size * MAX_SHIFT_SHARE)
+
+    def __len__(self) -> int:
+        """Return the number of images."""
+        return self._num_images
+
+    def _views(self, rows: np.ndarray, mirrored: np.ndarray) -> Iterator[np.ndarray]:
+        raise NotImplementedError
+
+    def expect(self, batches: Sequence[np.ndarray]) -> None:
+        """Take the plan of the coming batches; whose pixels are held already does without."""
+
+    def unmoved(self) -> np.ndarray | None:
+        """Return nothing: they do not lie in memory as one array."""
+        return None
+
+    def take(self, rows: np.ndarray, mirrored: np.ndarray, shift: np.ndarray) -> np.ndarray:
+        """Return uint8, [num_rows, image_size, image_size, 3]."""
+        batch = np.empty((len(rows), self._image_size, self._image_size, 3), np.uint8)
+        views = self._views(rows, mirrored)
+        for image, (down, right), out in zip(views, shift.tolist(), batch, strict=True):
+            if down or right:
+                _place_shifted(image, down, right, out)
+            else:
+                out[...] = image
+        return batch
