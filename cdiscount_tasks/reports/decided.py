@@ -25,7 +25,9 @@ def _champion(folder: Path) -> dict[str, str]:
     note = _read(folder / CHAMPION_NOTE)
     if note is None:
         return {}
-    return {Path(note["report"]).name: f"since {note['since'][:16].replace('T', ' ')}, decision {note['decision']}"}
+    back = f", rolled back to decision {note['back_to']}" if "back_to" in note else ""
+    since = f"since {note['since'][:16].replace('T', ' ')}, decision {note['decision']}"
+    return {Path(note["report"]).name: f"{since}{back}"}
 
 
 def _outcomes(folder: Path) -> dict[str, str]:

@@ -39,9 +39,11 @@ def champion_past(run: Run, at: Mapping[str, Path]) -> ChampionPast | None:
     for one in entries:
         if isinstance(one, Decision) and one.champion in of_model:
             folder = root / one.judged.judgement
-            if folder == at["judgement"]:
+            is_same = folder == at["judgement"]  # of an earlier run too, which brought the same model
+            if is_same and one.candidate.run_id == run.config.run_id:
                 break  # a report that is made again says the same
-            past.setdefault(folder, PastJudgement(one.at, one.candidate.run_id, folder))
+            if not is_same:
+                past.setdefault(folder, PastJudgement(one.at, one.candidate.run_id, folder))
             if one.outcome == "not_promoted":
                 declined.append(PastRefusal(one.at, one.candidate.run_id, one.candidate.report, why(one)))
     own = when_finished(at["judgement"]).isoformat(timespec="seconds")

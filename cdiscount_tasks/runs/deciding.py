@@ -109,7 +109,8 @@ def note_decisions(sample_name: str, environment: Environment) -> None:
     }}  # fmt: skip
     if made := last_promotion(entries):
         since = {"since": made.at, "decision": made.number}
-        notes[CHAMPION_NOTE] = {**made.candidate.model_dump(include={"report", "run_id"}), **since}
+        back = {"back_to": made.back_to} if isinstance(made, RollBack) else {}
+        notes[CHAMPION_NOTE] = {**made.candidate.model_dump(include={"report", "run_id"}), **since, **back}
     folder = environment.reports_dir / sample_name
     with disk_faults_told(folder, REPORTS_SETTING):
         folder.mkdir(parents=True, exist_ok=True)

@@ -190,9 +190,11 @@ def _manifest_of(artifact_dir: Path) -> Mapping[str, Any]:
 def _name_inputs(found: References, work_dir: Path) -> None:
     """Note what artifacts that are kept were made from, and what those were made from.
 
-    An artifact is known by its key; the index by its content, and is named by the runs.
+    An artifact is known by its key; the index by its content, and is named by the runs. A judgement that the history
+    names says by itself what was looked at: else each model that was ever judged would be kept.
     """
-    left = [path for path in found.named if path.startswith((f"{COMPARISON}/", "samples/"))]
+    groups = (f"{COMPARISON}/", "samples/")
+    left = [path for path, why in found.named.items() if path.startswith(groups) and why != OF_JUDGEMENT]
     while left:
         path = PurePosixPath(left.pop())
         identities = set(map(str, _manifest_of(work_dir / path).get("inputs", {}).values()))

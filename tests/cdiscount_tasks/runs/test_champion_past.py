@@ -1,6 +1,6 @@
 """Which judgements are those of the champion that a run was judged against."""
 
-from cdiscount_tasks.runs import promotion, registry
+from cdiscount_tasks.runs import approval, deciding, promotion, registry
 from cdiscount_tasks.runs.champion_past import champion_past
 from tests.material.judged_runs import SAMPLE, judge, judge_and_decide, judged_run
 
@@ -49,3 +49,20 @@ def test_a_new_champion_begins_anew_and_one_that_came_back_has_its_own_past(no_n
     fourth = judged_run("fourth", 0.02)
     judge(fourth)
     assert runs_in_past_of(fourth) == ["second", "fourth"]
+
+
+def test_a_model_that_a_person_refused_is_told_as_refused_where_a_later_run_brings_it_again(no_network):
+    judge_and_decide(judged_run("first", 0.4))
+    no_network.write(promotion={"approval": "required"})
+    refused, again = judged_run("refused", 0.1), judged_run("again", 0.1, model="refused")
+    judge(refused)
+    approval.note_answer(refused, approved=False, who="ada", answer="Keep the champion", at="")
+    assert deciding.decide(refused).outcome == NOT
+    judge(again)
+    assert again.folders()["judgement"] == refused.folders()["judgement"]
+    for _ in range(2):  # also where the report is made again
+        found = champion_past(again, again.folders())
+        assert [(one.run_id, one.why) for one in found.declined] == [("refused", "ada answered: Keep the champion.")]
+        assert runs_in_past_of(again) == ["again"]
+        deciding.decide(again)
+    assert champion_past(refused, refused.folders()).declined == ()

@@ -1,6 +1,7 @@
 """What becomes of a judged run: the champion, or a line that says why not."""
 
 import json
+from pathlib import Path
 
 import pytest
 
@@ -237,12 +238,16 @@ def test_the_index_says_what_the_judgement_of_each_run_says(tmp_path, verdict, j
     assert words in (tmp_path / "index.html").read_text("utf-8")
 
 
-def test_a_roll_back_moves_the_mark(first):
+def test_a_roll_back_moves_the_mark_and_the_index_says_that_it_was_one(first):
     run = judged_run("second", 0.1)
+    write_finished(run.environment.reports_dir, Path(first.candidate.report).name, sample=SAMPLE)
     judge_and_decide(run)
     back = promotion.roll_back(SAMPLE, 1, who="ann")
     deciding.note_decisions(SAMPLE, run.environment)
-    assert (note_of(run)["run_id"], note_of(run)["decision"]) == ("first", back.number)
+    note = note_of(run)
+    assert (note["run_id"], note["decision"], note["back_to"]) == ("first", back.number, 1)
+    page = (run.environment.reports_dir / "index.html").read_text("utf-8")
+    assert f"decision {back.number}, rolled back to decision 1" in page
 
 
 def test_a_roll_back_forbids_nothing_the_model_may_become_the_champion_again_on_its_evidence(first):

@@ -120,6 +120,20 @@ def test_the_judgements_of_looks_and_of_what_was_declined_are_kept(root):
         assert why(root, root.path / "samples" / "wine" / f"judgement-{name}") == "a look or a decision of the history"
 
 
+def test_a_judgement_that_the_history_names_does_not_keep_the_model_that_was_judged(root):
+    labels = root.artifact("samples/wine", "labels", "declined")
+    evaluation = root.artifact("samples/wine", "evaluation", "declined", [labels])
+    judgement = root.artifact("samples/wine", "judgement", "declined", [evaluation, labels])
+    declined = root.run("declined", 60, labels=labels, evaluation=evaluation, judgement=judgement)
+    root.run("newer", 30)
+    judged = judged_as("worse").model_copy(update={"judgement": f"samples/wine/{judgement.name}"})
+    candidate = root.candidate("declined", declined)
+    promotion.decline(candidate, judged, expected=None, who="rule", environment=root.environment)
+    assert [why(root, declined[step], 1) for step in ("model", "evaluation", "labels")] == ["", "", ""]
+    assert why(root, judgement, 1) == "a look or a decision of the history"
+    assert why(root, evaluation) == "a run that has a report"
+
+
 def test_a_damaged_history_is_a_sentence(root):
     folder = root.path / "registry" / "wine"
     folder.mkdir(parents=True)
