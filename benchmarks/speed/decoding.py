@@ -224,14 +224,15 @@ def epoch(how: str, sample_dir: str, image_size: str, num_images: str, learns: s
         num_images: Of an epoch.
         learns: "training", or "feed": batches alone.
     """
-    from cdiscount_tasks.machine.gpus import prepare_device
+    from cdiscount_tasks.machine.device import prepare_device
 
     device = prepare_device(0)
     import numpy as np
 
-    from cdiscount_tasks.learning.networks.batches import EpochBatches, Examples
+    from cdiscount_tasks.learning.networks.batches import Examples
     from cdiscount_tasks.learning.networks.build import build_network
     from cdiscount_tasks.learning.networks.objective import compile_network
+    from cdiscount_tasks.learning.networks.on_tensorflow import EpochBatches
     from cdiscount_tasks.settings.training import TrainingConfig
 
     rows, size = np.sort(np.arange(int(num_images)) % len(_open(sample_dir))), int(image_size)

@@ -166,10 +166,12 @@ def _sign_flip(sums: Floats) -> tuple[float, float]:
     sizes = np.abs(sums[sums != 0]).astype(np.int64)
     share = np.zeros(int(sizes.sum()) + 1)  # of the patterns in which so many products are won
     share[0] = 1.0
-    for size in sizes:
-        moved = np.zeros_like(share)
-        moved[size:] = share[:-size]
-        share = (share + moved) / 2
+    most = 0
+    for size in sizes.tolist():
+        most += size
+        reached = share[: most + 1]
+        reached[size:] += reached[:-size].copy()
+        reached *= 0.5
     won = int(sums[sums > 0].sum())
     return float(min(1.0, share[won:].sum())), float(min(1.0, share[: won + 1].sum()))
 

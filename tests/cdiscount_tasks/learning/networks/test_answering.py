@@ -8,11 +8,9 @@ from cdiscount_tasks.learning.networks.build import build_network
 from cdiscount_tasks.learning.networks.predict import predict_images
 from cdiscount_tasks.learning.pictures.images import RESIZE_RULE
 from cdiscount_tasks.learning.pictures.inputs import ImagesInMemory
-from cdiscount_tasks.machine.device import Device
 
 CONTRACT = {"image_size": 32, "resize": RESIZE_RULE}
 NUM_CLASSES = 5
-CPU, GPU = Device("CPU, 2 cores", False), Device("GPU, 1 x NVIDIA H100", True)
 
 
 @pytest.fixture(scope="module")
@@ -28,10 +26,9 @@ def pixels():
     return np.random.default_rng(0).integers(0, 256, (131, 32, 32, 3), np.uint8)
 
 
-@pytest.mark.parametrize("device", [CPU, GPU])
 @pytest.mark.parametrize("num_images", [1, 64, 131])
-def test_answers_are_those_of_an_evaluation(path, pixels, device, num_images):
-    network = AnsweringNetwork(path, CONTRACT, NUM_CLASSES, device)
+def test_answers_are_those_of_an_evaluation(path, pixels, num_images):
+    network = AnsweringNetwork(path, CONTRACT, NUM_CLASSES)
     assert network.image_size == 32
     some = pixels[:num_images]
     found = network.answer(some)
@@ -41,16 +38,16 @@ def test_answers_are_those_of_an_evaluation(path, pixels, device, num_images):
 
 
 def test_an_image_and_its_mirror_image_have_the_same_answer(path, pixels):
-    network = AnsweringNetwork(path, CONTRACT, NUM_CLASSES, CPU)
+    network = AnsweringNetwork(path, CONTRACT, NUM_CLASSES)
     assert np.allclose(network.answer(pixels), network.answer(pixels[:, :, ::-1]), atol=1e-6)
 
 
 def test_the_same_images_have_the_same_bytes(path, pixels):
-    first, second = (AnsweringNetwork(path, CONTRACT, NUM_CLASSES, CPU).answer(pixels) for _ in range(2))
+    first, second = (AnsweringNetwork(path, CONTRACT, NUM_CLASSES).answer(pixels) for _ in range(2))
     assert first.tobytes() == second.tobytes()
 
 
 def test_a_network_of_other_classes_is_refused(path, pixels):
-    network = AnsweringNetwork(path, CONTRACT, NUM_CLASSES + 1, CPU)
+    network = AnsweringNetwork(path, CONTRACT, NUM_CLASSES + 1)
     with pytest.raises(DataError, match="answers with 5 classes, expected 6"):
         network.answer(pixels[:2])
