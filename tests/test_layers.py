@@ -58,9 +58,15 @@ MAY_IMPORT_A_PROVIDER = {
 """Beside `airflow.sdk`, on the Airflow side."""
 
 MAY_IMPORT_TENSORFLOW = {
-    "machine/gpus.py",
-    "learning/networks/activation_maps.py",
+    "machine/tensorflow_backend.py",
+    "learning/networks/on_tensorflow.py",
     "learning/networks/exporting.py",
+}
+MAY_IMPORT_JAX = {
+    "machine/jax_backend.py",
+    "learning/networks/on_jax.py",
+    "learning/networks/jax_arrays.py",
+    "learning/networks/jax_learner.py",
 }
 """Everything else uses Keras' public API, which has neither devices, gradients nor LiteRT's interpreter."""
 
@@ -142,7 +148,7 @@ def test_pages_labelling_and_learning_open_no_file_themselves(path):
 
 
 def test_every_file_that_a_law_names_exists():
-    for name in MAY_OPEN_FILES | MAY_IMPORT_TENSORFLOW:
+    for name in MAY_OPEN_FILES | MAY_IMPORT_TENSORFLOW | MAY_IMPORT_JAX:
         assert (PROJECT_DIR / PACKAGE / name).is_file()
 
 
@@ -228,9 +234,10 @@ def test_the_package_does_not_know_airflow(path):
 
 
 @pytest.mark.parametrize("path", package_files(), ids=relative)
-def test_tensorflow_is_imported_only_where_keras_has_no_such_thing(path):
-    imports_it = "tensorflow" in {name.split(".")[0] for name in imported_names(path)}
-    assert not imports_it or relative(path) in MAY_IMPORT_TENSORFLOW
+def test_a_backend_is_imported_only_where_keras_has_no_such_thing(path):
+    imported = {name.split(".")[0] for name in imported_names(path)}
+    assert "tensorflow" not in imported or relative(path) in MAY_IMPORT_TENSORFLOW
+    assert "jax" not in imported or relative(path) in MAY_IMPORT_JAX
 
 
 REPORTS_APP = PROJECT_DIR / "plugins" / "cdiscount_airflow" / "reports"

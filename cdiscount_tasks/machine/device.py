@@ -118,6 +118,10 @@ def _without_notices() -> Iterator[None]:
         os.close(nowhere)
 
 
+def _is_loaded(name: str) -> bool:
+    return name in sys.modules
+
+
 def _precision_of(capabilities: Sequence[tuple[int, int]], wanted: Precision) -> str:
     """Choose half precision where every GPU has units for it: bfloat16 from compute capability 8, float16 from 7."""
     if wanted != "auto":
@@ -142,7 +146,7 @@ def prepare_device(seed: int, num_gpus: int = 1, precision: Precision = "auto") 
     """
     name = backend_name()
     claimed = []
-    if name not in sys.modules:
+    if not _is_loaded(name):
         claimed = claim_gpus(num_gpus, list_gpus())
         if claimed:
             os.environ[VISIBLE] = ",".join(claimed)

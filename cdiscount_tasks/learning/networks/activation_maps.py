@@ -37,7 +37,7 @@ class _Parts(NamedTuple):
 
     before: Any
     first: keras.Model
-    rest: keras.Model
+    rest: Any
     is_pooled: bool
 
 
@@ -62,8 +62,8 @@ def _cut(network: keras.Model) -> _Parts | None:
         return None
     before = (lambda images: images) if inner is None else keras.Model(network.inputs, parts[inner - 1].output)
     last = parts[-1].input if inner is None else model.outputs[0]
-    first, rest = keras.Model(model.input, features), keras.Model([model.input, features], last)
-    return _Parts(before, first, rest, is_pooled=inner is None)
+    rest = (lambda seen: seen[1]) if last is features else keras.Model([model.input, features], last)
+    return _Parts(before, keras.Model(model.input, features), rest, is_pooled=inner is None)
 
 
 def has_maps(network: keras.Model) -> bool:
@@ -74,11 +74,11 @@ def has_maps(network: keras.Model) -> bool:
 def _map_batch(network: _Parts, dense: Any, images: np.ndarray, class_index: np.ndarray) -> np.ndarray:
     """Return float32, [num_images, height, width]: features times gradients, times the number of places."""
     taken = network.before(ops.convert_to_tensor(images, "float32"))
-    features = ops.convert_to_numpy(ops.cast(network.first(taken, training=False), "float32"))
+    features = ops.convert_to_numpy(ops.cast(network.first(taken), "float32"))
     kernel = ops.take(ops.transpose(ops.cast(dense.kernel, "float32")), class_index, axis=0)
 
     def asked(features: Any) -> Any:
-        last = ops.cast(network.rest([taken, features], training=False), "float32")
+        last = ops.cast(network.rest([taken, features]), "float32")
         pooled = last if network.is_pooled else ops.mean(last, axis=(1, 2))
         # No image's logit depends on the others, so the gradient of their sum is that of each.
         return ops.sum(pooled * kernel)

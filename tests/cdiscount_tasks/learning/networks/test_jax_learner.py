@@ -5,8 +5,6 @@ import numpy as np
 import pytest
 
 from cdiscount_tasks.errors import ConfigError
-from cdiscount_tasks.learning.networks.batches import EpochOrder
-from cdiscount_tasks.learning.pictures.inputs import ImagesInMemory
 from tests.material.small_trainings import CONFIG, examples, train_small
 
 if keras.backend.backend() != "jax":
@@ -81,16 +79,6 @@ def test_what_the_making_of_a_batch_raises_is_raised_where_it_is_learnt_from(mon
     monkeypatch.setattr(shown.inputs, "take", cannot)
     with pytest.raises(OSError, match="the disk is gone"):
         learn(GPU, CONFIG, shown=shown)
-
-
-def test_the_device_gathers_mirrors_and_moves_as_numpy_does():
-    random = np.random.default_rng(0)
-    images = random.integers(0, 256, (20, 33, 33, 3), np.uint8)
-    inputs = ImagesInMemory(iter([images]), 20, 33)
-    order = EpochOrder.of(20, inputs.max_shift, 3, 4)
-    taken = order.mirrored[order.rows], order.shift[order.rows]
-    found = jax_arrays.take_pictures(images, order.rows, *taken)
-    np.testing.assert_array_equal(found, inputs.take(order.rows, *taken))
 
 
 def test_what_fills_the_last_batch_up_weighs_nothing():

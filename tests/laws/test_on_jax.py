@@ -1,0 +1,41 @@
+"""The laws of training on Keras' JAX backend: the tests of the same laws, in a process with that backend."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+from cdiscount_tasks.settings.environment import PROJECT_DIR
+
+pytestmark = pytest.mark.training
+
+NETWORKS = "tests/cdiscount_tasks/learning/networks"
+ON_JAX = {
+    f"{NETWORKS}/test_training.py": "same_seed or died or class_weights or cut_off or best_epoch",
+    f"{NETWORKS}/test_jax_learner.py": "",
+    f"{NETWORKS}/test_jax_arrays.py": "",
+    f"{NETWORKS}/test_on_jax.py": "",
+    f"{NETWORKS}/test_answering.py": "",
+    f"{NETWORKS}/test_activation_maps.py": "plain_cnn or small_cnn or mark",
+}
+"""Test files, and which of their tests."""
+
+
+@pytest.mark.parametrize("path", ON_JAX, ids=lambda path: path.rsplit("/", 1)[1])
+def test_on_jax(path, tmp_path_factory):
+    compiled_dir = tmp_path_factory.getbasetemp() / "compiled"  # trainings of one shape are compiled once
+    environ = {
+        **os.environ,
+        "KERAS_BACKEND": "jax",
+        "CUDA_VISIBLE_DEVICES": "",
+        "JAX_COMPILATION_CACHE_DIR": str(compiled_dir),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
+    }
+    for name in [name for name in environ if name.startswith("PYTEST_")]:
+        del environ[name]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", path, "-k", ON_JAX[path]]
+    run = subprocess.run(command, cwd=PROJECT_DIR, env=environ, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout[-6000:] + run.stderr[-2000:]
+    assert " passed" in run.stdout
+    assert " skipped" not in run.stdout.splitlines()[-1], run.stdout[-2000:]
