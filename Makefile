@@ -92,7 +92,7 @@ verify: setup ## the hashes of all artifacts and reports
 
 lock: setup ## requirements*.txt and those of tests/material/ from their .in (UPGRADE=1: the newest versions)
 	@# 3.11 is the lowest version: a lock made for 3.12 would hold no NumPy that runs on 3.11.
-	@for name in requirements requirements-dev requirements-export requirements-mlflow \
+	@for name in requirements requirements-dev requirements-gpu requirements-export requirements-mlflow \
 			tests/material/hub tests/material/mlflow_server tests/material/onnx_alone \
 			tests/material/litert_alone; do \
 		$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
