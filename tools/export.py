@@ -79,6 +79,7 @@ def main() -> None:
         add_packages(PROJECT_DIR / VENV)
     # Compared on the CPU: GPUs multiply float32 numbers with fewer digits (TF32).
     os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+    os.environ["KERAS_BACKEND"] = "tensorflow"  # which has the converters; it opens models of JAX as well
     _say_result(export_champion(sample_name, form))
 
 

@@ -15,7 +15,7 @@ from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.machine.gpus import VISIBLE, claim_gpus, list_gpus, memory_of_gpus_gib
 
 # Read when Keras is first imported.
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+os.environ["KERAS_BACKEND"] = os.environ.get("KERAS_BACKEND") or "tensorflow"
 
 logger = logging.getLogger(__name__)
 

@@ -24,7 +24,7 @@ _MOST_SINCE = 4
 
 NOT_PAIRED = "no interval: the two are compared when the next report is written"
 UNREADABLE = "not paired: predictions.parquet of one of the two cannot be read"
-_LIBRARIES = ("keras", "tensorflow", "pillow")
+_LIBRARIES = ("keras", "tensorflow", "jax", "pillow")
 _NOT_NAMED = frozenset({"gpus", STOPPED_AFTER})
 """Settings of a training that are not named one by one; `_stopped` has the words for a stop."""
 

@@ -5,7 +5,6 @@ import shutil
 import subprocess
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from importlib import metadata
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,12 +12,14 @@ from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
 from cdiscount_tasks.artifacts.files import replace_file
 from cdiscount_tasks.artifacts.hashes import hash_file
 from cdiscount_tasks.artifacts.json_files import write_json
+from cdiscount_tasks.artifacts.recipe import versions
 from cdiscount_tasks.catalogue.file import fingerprint
 from cdiscount_tasks.catalogue.kind import reason_no_catalogue
 from cdiscount_tasks.catalogue.names import read_category_names
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.labelling.reviewed_lists import find_reviewed_lists
 from cdiscount_tasks.machine.backbones import backbone_of, tell_reference
+from cdiscount_tasks.machine.device import backend_packages
 from cdiscount_tasks.runs.categories import check_categories, indexed_categories, select_categories
 from cdiscount_tasks.runs.folders import run_folder
 from cdiscount_tasks.runs.input_files import input_files, tell_unread_fixes
@@ -41,8 +42,6 @@ from cdiscount_tasks.settings.words import log_config
 logger = logging.getLogger(__name__)
 
 _LIBRARIES = (
-    "keras",
-    "tensorflow",
     "numpy",
     "pandas",
     "pillow",
@@ -63,7 +62,7 @@ def _code_version() -> str:
 
 
 def _versions() -> dict[str, str]:
-    installed = {name: metadata.version(name) for name in _LIBRARIES}
+    installed = versions(*backend_packages(), *_LIBRARIES)
     return {"code": _code_version(), **installed}
 
 

@@ -25,7 +25,7 @@ from cdiscount_tasks.learning.measuring.parity import MOST, Parity
 from cdiscount_tasks.learning.pictures.decoding import images_at_once
 from cdiscount_tasks.learning.pictures.images import MAX_PIXELS, RESIZE_RULE, load_images
 from cdiscount_tasks.learning.pictures.inputs import mirror_images
-from cdiscount_tasks.machine.device import prepare_device
+from cdiscount_tasks.machine.device import backend_name, prepare_device
 from cdiscount_tasks.pages.parts.words import count
 from cdiscount_tasks.settings.exports import EXPORT_FORMATS
 from cdiscount_tasks.stages.inputs import ModelClass, PredictingModel
@@ -206,10 +206,12 @@ def _open_on_cpu(model: PredictingModel) -> tuple[Any, int]:
     """Load a model whose files are what was published, to compute with float32; returns its image size as well.
 
     Raises:
-        ConfigError: If TensorFlow sees a GPU.
+        ConfigError: If Keras runs on another backend, or TensorFlow sees a GPU.
         DataError: If it is damaged or cannot be loaded.
     """
     verify_artifact(model.model_dir)
+    if backend_name() != "tensorflow":
+        raise ConfigError(f"an export is written by TensorFlow, and KERAS_BACKEND is {backend_name()!r}; unset it")
     device = prepare_device(seed=0, precision="float32")
     if device.name.startswith("GPU"):
         raise ConfigError(
@@ -257,7 +259,8 @@ def export_model(model: PredictingModel, form: str, artifacts_dir: Path) -> Expo
         artifacts_dir: Where the export artifact will be, named by its key.
 
     Raises:
-        ConfigError: If the format is unknown, a package that it needs is missing, or TensorFlow sees a GPU.
+        ConfigError: If the format is unknown, a package that it needs is missing, Keras runs on another backend, or
+            TensorFlow sees a GPU.
         DataError: If the model is damaged, or the file does not answer alike; nothing is published then.
     """
     _check_format(form)

@@ -167,7 +167,7 @@ def _fixed(home: Path, port: int, environ: Mapping[str, str]) -> dict[str, str]:
         "PYTHONUTF8": "1",
         "PYTHONWARNINGS": "ignore",
         "TF_CPP_MIN_LOG_LEVEL": "3",
-        "KERAS_BACKEND": "tensorflow",
+        "KERAS_BACKEND": environ.get("KERAS_BACKEND") or "tensorflow",
     }
 
 

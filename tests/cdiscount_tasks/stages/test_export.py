@@ -89,6 +89,13 @@ def test_on_a_gpu_nothing_is_compared(model, tmp_path, monkeypatch):
         export_model(model, "litert", tmp_path)
 
 
+@pytest.mark.training
+def test_an_export_is_written_by_tensorflow_alone(model, tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    with pytest.raises(ConfigError, match="written by TensorFlow, and KERAS_BACKEND is 'jax'; unset it"):
+        export_model(model, "litert", tmp_path)
+
+
 @pytest.mark.parametrize("form", ["tf", "ONNX", ""])
 def test_an_unknown_format_is_refused(tmp_path, form):
     nowhere = PredictingModel(*[tmp_path] * 4)

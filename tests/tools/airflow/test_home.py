@@ -41,6 +41,12 @@ def test_what_the_user_has_set_wins(tmp_path):
     assert environ["AIRFLOW__CORE__PARALLELISM"] == "99"
 
 
+@pytest.mark.parametrize(("chosen", "passed"), [("jax", "jax"), ("", "tensorflow"), (None, "tensorflow")])
+def test_keras_backend_is_the_users_or_tensorflow(tmp_path, chosen, passed):
+    environ = {} if chosen is None else {"KERAS_BACKEND": chosen}
+    assert airflow_home.airflow_environ(tmp_path, environ=environ)["KERAS_BACKEND"] == passed
+
+
 def test_the_home_is_in_the_project_unless_it_is_set(tmp_path):
     assert airflow_home.home_dir({}) == airflow_home.PROJECT_DIR / ".airflow"
     assert airflow_home.home_dir({"AIRFLOW_HOME": str(tmp_path)}) == tmp_path
