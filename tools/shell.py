@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 OPEN_FILES = 4096
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-_READ_BY_US = ("CDISCOUNT_", "AIRFLOW", "_AIRFLOW", "KERAS_HOME", "SAMPLE", "PRESET", "CONF", "DEMO_SEED", "UPGRADE")
+_READ_BY_US = ("CDISCOUNT_", "AIRFLOW", "_AIRFLOW", "KERAS_", "SAMPLE", "PRESET", "CONF", "DEMO_SEED", "UPGRADE")
 _PROXIES = ("http_proxy", "https_proxy", "all_proxy")
 
 KEPT_SETTINGS = (

@@ -1,6 +1,6 @@
 """How often a year of weekly retrainings promotes a model that is no better, and how soon one that is.
 
-`python -m benchmarks.belief.promotion_years` (1,000 years, 18 CPU-minutes; `--years 50` for a look) prints the tables
+`python -m benchmarks.belief.promotion_years` (1,000 years, 16 CPU-minutes; `--years 50` for a look) prints the tables
 of docs/measurements.md. Groups of products are drawn as in `benchmarks.belief.interval_coverage`; with the probability
 `correlation` all products of a group are answered as one, else each by itself. Each product has a difficulty that all
 models share, and each model adds its own luck: two models of the same skill, 0.75, disagree on 13 % of the products.

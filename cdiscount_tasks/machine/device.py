@@ -77,6 +77,18 @@ class Device(NamedTuple):
         """Return whether it is one GPU or several."""
         return self.name.startswith("GPU")
 
+    def check_batch(self, batch_size: int) -> None:
+        """Refuse a batch that its GPUs could not share out evenly.
+
+        Raises:
+            ConfigError: If they cannot.
+        """
+        if batch_size % self.num_devices:
+            raise ConfigError(
+                f"batch_size is {batch_size} and gpus {self.num_devices}: each GPU takes an equal share of a batch; "
+                f"set batch_size to a multiple of {self.num_devices}"
+            )
+
 
 def backend_name() -> BackendName:
     """Return Keras' backend as KERAS_BACKEND names it.
@@ -89,8 +101,8 @@ def backend_name() -> BackendName:
         raise ConfigError(f"KERAS_BACKEND is {name!r}, expected {' or '.join(_MODULES)}; unset it for tensorflow")
     if find_spec(name) is None:
         raise ConfigError(
-            f"KERAS_BACKEND is {name!r}, but the package {name} is not installed; install requirements-gpu.txt, "
-            "which has jax, or unset KERAS_BACKEND"
+            f"KERAS_BACKEND is {name!r} (without it: tensorflow), but the package {name} is not installed; install "
+            f"{'requirements-gpu.txt' if name == 'jax' else 'requirements.txt'}, or name the other backend"
         )
     return name  # type: ignore[return-value]
 

@@ -30,7 +30,7 @@ def _ask_nvidia(query: str, *options: str) -> list[list[str]]:
 
 
 def list_gpus() -> list[str]:
-    """Return the UUIDs of the GPUs that this process may use: those that CUDAVISIBLE_DEVICES names, or all.
+    """Return the UUIDs of the GPUs that this process may use: those that CUDA_VISIBLE_DEVICES names, or all.
 
     One card has one name for everyone who locks it, whether the variable gives its number, its UUID or the UUID's
     beginning. What nvidia-smi does not know keeps the name that it was given.

@@ -67,6 +67,7 @@ class _Extractor:
 
     def __init__(self, weights_path: Path, config: TrainingConfig) -> None:
         self.device = prepare_device(config.seed, config.gpus, config.precision)
+        self.device.check_batch(config.batch_size)  # of the training that follows
         from cdiscount_tasks.learning.networks.build import build_extractor  # after the device is set up
 
         self._network = build_extractor(config.network, config.image_size, weights_path)

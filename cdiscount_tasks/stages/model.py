@@ -121,6 +121,7 @@ def _set_up(
     start: Start,
 ) -> "Training":
     device = prepare_device(config.seed, config.gpus, config.precision)
+    device.check_batch(config.batch_size)
     from cdiscount_tasks.learning.networks.phases import Places, Training  # after the device is set up
 
     num_classes = read_table(labels_dir / "classes.parquet", CLASSES).num_rows

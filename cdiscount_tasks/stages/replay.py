@@ -78,20 +78,21 @@ def choose_images(images: pd.DataFrame, most: int = MOST_IMAGES) -> np.ndarray:
     return np.sort(shuffled[first])
 
 
-def tolerance_of(precision: str, device: str) -> Tolerance:
+def tolerance_of(precision: str, *devices: str) -> Tolerance:
     """Return by how much probabilities may differ here from those that were recorded.
 
     Args:
         precision: Keras' dtype policy of the model.
-        device: On which it was evaluated. GPUs multiply float32 numbers with 10 bits of their mantissas (TF32).
+        devices: On which it was evaluated, and on which it answers now. GPUs multiply float32 numbers with 10 bits of
+            their mantissas (TF32).
     """
-    on_gpu = device.startswith("GPU")
+    on_gpu = any(device.startswith("GPU") for device in devices)
     return _OF_PRECISION["mixed_float16" if on_gpu and precision == "float32" else precision]
 
 
-def _answers(model_dir: Path, sample_dir: Path, asked: pd.DataFrame, num_classes: int) -> np.ndarray:
-    """Predict images as an evaluation does: float32, [num_images, num_classes], row for row."""
-    prepare_device(seed=0)
+def _answers(model_dir: Path, sample_dir: Path, asked: pd.DataFrame, num_classes: int) -> tuple[np.ndarray, str]:
+    """Predict images as an evaluation does: float32, [num_images, num_classes], row for row; and on which device."""
+    device = prepare_device(seed=0)
     from cdiscount_tasks.learning.networks.loading import load_network  # after the device is set up
     from cdiscount_tasks.learning.networks.predict import predict_images
     from cdiscount_tasks.learning.networks.soundness import check_answers
@@ -103,7 +104,7 @@ def _answers(model_dir: Path, sample_dir: Path, asked: pd.DataFrame, num_classes
         pictures = hold_images(partial(SampleImages, sample_dir), rows, contract["image_size"], Path(spill_dir))
         answers = predict_images(network, pictures, flip=True)
     check_answers(answers, num_classes, model_dir / "model.keras")
-    return answers
+    return answers, device.name
 
 
 def compare(recorded: ImageProbabilities, answers: np.ndarray, tolerance: Tolerance, path: Path) -> Replayed:
@@ -161,6 +162,6 @@ def repeat_answers(model_dir: Path, evaluation_dir: Path, sample_dir: Path) -> R
     if not len(chosen):
         raise DataError(f"{evaluation_dir}: has no test image, expected one at least; run again from evaluate_model")
     recorded = ImageProbabilities(recorded.images.iloc[chosen], *(part[chosen] for part in recorded[1:]))
-    answers = _answers(model_dir, sample_dir, recorded.images, num_classes)
-    tolerance = tolerance_of(model["result"]["precision"], evaluation["result"]["device"])
+    answers, device = _answers(model_dir, sample_dir, recorded.images, num_classes)
+    tolerance = tolerance_of(model["result"]["precision"], evaluation["result"]["device"], device)
     return compare(recorded, answers, tolerance, model_dir / "model.keras")

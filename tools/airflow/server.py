@@ -83,7 +83,7 @@ def running_note(home: Path) -> ServerNote | None:
 
 def settings_of(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the variables that decide what an Airflow works on and how."""
-    own = {name: value for name, value in environ.items() if name.startswith(("CDISCOUNT_", "KERAS_HOME")) and value}
+    own = {name: value for name, value in environ.items() if name.startswith(("CDISCOUNT_", "KERAS_")) and value}
     # Of Airflow's, which may hold passwords, the hash alone.
     for name in environ.keys() - shell.foreign_settings(environ):
         if name.startswith(shell.KEPT_SETTINGS):

@@ -43,7 +43,8 @@ def made_quickly() -> Iterator[list[Any]]:
     """Let Keras make variables on the CPU, and bring those that are put on the list to the device at the end.
 
     For every shape of a weight JAX compiles a program that makes it, and one that draws it: 16 s of them for
-    MobileNetV2 on a GPU, twice as long on a CPU, where only the drawing takes long; NumPy draws without.
+    MobileNetV2 on a GPU, twice as long on a CPU, where only the drawing takes long. NumPy draws uniform ones, which is
+    what most networks begin with, without; meanwhile no other thread may draw with JAX.
     """
     made: list[Any] = []
     drawn_by_jax = jax.random.uniform
@@ -57,7 +58,9 @@ def made_quickly() -> Iterator[list[Any]]:
         jax.random.uniform = drawn_by_jax
     if not is_spread and jax.default_backend() != "cpu":
         for variable in made:
-            variable.assign(jax.device_put(variable.value, jax.local_devices()[0]))
+            # Through NumPy: an array that was put on a device by name counts as another kind, and what is compiled for
+            # the one is compiled again for the other.
+            variable.assign(np.asarray(variable.value))
 
 
 def _free_bytes() -> int:

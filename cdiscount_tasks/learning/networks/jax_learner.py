@@ -17,7 +17,6 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 
-from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.learning.networks.batches import EpochOrder, Examples, class_weights
 from cdiscount_tasks.learning.networks.batches_ahead import BatchesAhead
 from cdiscount_tasks.learning.networks.jax_arrays import hold_on_device, put, spread, take_pictures
@@ -85,6 +84,10 @@ def _make_step(network: keras.Model) -> Callable[[_State, Any, _Batch], _State]:
     return step
 
 
+def _no_sums() -> Any:
+    return put(np.zeros(2, np.float32), None)
+
+
 def _weights_of(examples: Examples, config: TrainingConfig) -> np.ndarray:
     """Return float32, [num_examples]: how much each counts."""
     if not config.class_weights:
@@ -105,37 +108,29 @@ class Learner:
     """Learns from epochs step by step."""
 
     def __init__(self, network: keras.Model, examples: Examples, config: TrainingConfig, device: Device) -> None:
-        """Take a compiled network and what it learns from.
-
-        Raises:
-            ConfigError: If a batch cannot be shared out evenly.
-        """
-        if config.batch_size % device.num_devices:
-            raise ConfigError(
-                f"batch_size is {config.batch_size} and gpus {device.num_devices}: each GPU takes an equal share of a "
-                f"batch; set batch_size to a multiple of {device.num_devices}"
-            )
+        """Take a compiled network and what it learns from; the device's GPUs share out each batch evenly."""
         self._network, self._examples, self._config = network, examples, config
         self._resident = hold_on_device(examples.inputs)
         self._weights = _weights_of(examples, config)
         step = _make_step(network)
 
-        def resident_step(state: _State, resident: Any, epoch: _Batch, number: Any) -> _State:
+        def gather(resident: Any, epoch: _Batch, number: Any) -> tuple[Any, _Batch]:
             batch = batch_of(epoch, number)
-            return step(state, _take(resident, batch), batch)
+            return _take(resident, batch), batch
 
-        def resident_steps(state: _State, resident: Any, epoch: _Batch, first: Any, end: Any) -> _State:
+        def steps(state: _State, resident: Any, epoch: _Batch, first: Any, end: Any) -> _State:
             def one(number: Any, state: _State) -> _State:
-                return resident_step(state, resident, epoch, number)
+                return step(state, *gather(resident, epoch, number))
 
             last: _State = jax.lax.fori_loop(first, end, one, state)
             return last
 
-        self._resident_step = jax.jit(resident_step, donate_argnums=0)
-        self._resident_steps = jax.jit(resident_steps, donate_argnums=0)
+        # One program learns, wherever its pictures come from: where they lie depends on the memory that is free.
+        self.step = jax.jit(step, donate_argnums=0, out_shardings=spread())
+        self._gather = jax.jit(gather)
+        self._steps = jax.jit(steps, donate_argnums=0, out_shardings=spread())
         num_steps = config.epochs * math.ceil(len(examples) / config.batch_size)
         self._most_steps = _MANY_STEPS if device.is_gpu and num_steps >= LONG_TRAINING else 1
-        self.step = jax.jit(step, donate_argnums=0)
         self._state: _State | None = None
         self._waited_s = self._learnt_s = 0.0
 
@@ -175,10 +170,11 @@ class Learner:
         while first < end:
             num_steps = min(num_steps, end - first)
             if self._most_steps == 1:
-                yield first + 1, partial(self._resident_step, resident=self._resident, epoch=epoch, number=first)
+                seen, batch = self._gather(self._resident, epoch, first)
+                yield first + 1, partial(self.step, seen=seen, batch=batch)
             else:
                 more = {"first": first, "end": first + num_steps}
-                yield first + num_steps, partial(self._resident_steps, resident=self._resident, epoch=epoch, **more)
+                yield first + num_steps, partial(self._steps, resident=self._resident, epoch=epoch, **more)
             first += num_steps
             num_steps = min(2 * num_steps, self._most_steps)
 
@@ -205,7 +201,7 @@ class Learner:
         """Read the figures of the steps from `first` on, and tell them."""
         assert self._state is not None
         sums += np.asarray(self._state.sums, np.float64)
-        self._state = self._state._replace(sums=jnp.zeros(2, jnp.float32))
+        self._state = self._state._replace(sums=_no_sums())
         size = self._config.batch_size
         num_real = min(end * size, len(self._examples)) - first * size
         loss, accuracy = (sums / num_real).tolist()
@@ -246,4 +242,4 @@ class Learner:
     def take_state(self) -> _State:
         """Return the values that the network and its optimiser have now; a step that is given them uses them up."""
         trainable, others, slots = ([one.value for one in variables] for variables in self._variables())
-        return _State(trainable, others, slots, jnp.zeros(2, jnp.float32))
+        return _State(trainable, others, slots, _no_sums())

@@ -64,15 +64,16 @@ def _answer(network: keras.Model, blocks: Iterator[np.ndarray], size: int, *, mi
     return _FORWARD[network].answer(network, blocks, size, mirrored)
 
 
-def _block_size() -> int:
-    """Return how many inputs are answered at once: each device's share is equal."""
-    devices = keras.distribution.list_devices()
-    return math.ceil(PREDICTED_AT_ONCE[jax.default_backend()] / len(devices)) * len(devices)
+def _block_size(num_inputs: int) -> int:
+    """Return how many of some inputs are answered at once: a power of two up to the most, shared out evenly."""
+    wanted = min(PREDICTED_AT_ONCE[jax.default_backend()], 1 << max(num_inputs - 1, 0).bit_length())
+    num_devices = len(keras.distribution.list_devices())
+    return math.ceil(wanted / num_devices) * num_devices
 
 
 def answer_pixels(network: keras.Model, pixels: np.ndarray, mirrored: bool) -> np.ndarray:
     """Return what a network says of uint8 images, [num_images, size, size, 3]: float32, [num_images, num_outputs]."""
-    size = _block_size()
+    size = _block_size(len(pixels))
     return _answer(network, (pixels[i : i + size] for i in range(0, len(pixels), size)), size, mirrored=mirrored)
 
 
@@ -81,7 +82,7 @@ def run_network(network: Any, inputs: Inputs, mirrored: bool = False) -> np.ndar
     unmoved = inputs.unmoved()
     if unmoved is not None and unmoved.ndim == 4:
         return answer_pixels(network, unmoved, mirrored)
-    size = _block_size()
+    size = _block_size(len(inputs))
     blocks = [np.arange(first, min(first + size, len(inputs))) for first in range(0, len(inputs), size)]
     inputs.expect(blocks)
 

@@ -174,7 +174,7 @@ def train(
     state = take_up(checkpoints, network)
     learner = make_learner(network, train_examples, config, device)
 
-    kept = time.monotonic()
+    kept, is_kept = time.monotonic(), True
 
     def keep() -> None:
         nonlocal kept
@@ -190,8 +190,11 @@ def train(
         log_epoch(state.history, config.epochs)
         for listen in listeners:
             listen(state.history[-1])
-        if time.monotonic() - kept >= progress.LEAST_BETWEEN_S:
+        is_kept = time.monotonic() - kept >= progress.LEAST_BETWEEN_S
+        if is_kept:
             keep()
         tell()
+    if not is_kept:
+        keep()
     logger.info("%s: training ends", reason)
     return _with_best_weights(network, state, validation, reason == _BY_HAND, learner.input_wait_share)

@@ -15,6 +15,7 @@ from cdiscount_tasks.learning.pictures.images import load_images
 from cdiscount_tasks.learning.pictures.read_ahead import ImagesReadAhead
 from cdiscount_tasks.learning.pictures.shifted import ShiftedImages, mirror_image
 from cdiscount_tasks.machine.cores import map_in_processes
+from cdiscount_tasks.machine.device import backend_name
 from cdiscount_tasks.vocabulary import ImageSource, ShufflableSource
 
 logger = logging.getLogger(__name__)
@@ -79,16 +80,26 @@ def mirror_images(images: np.ndarray) -> np.ndarray:
 
 
 class ImagesInMemory(ShiftedImages):
-    """Images and their mirror images as one array: turning rows of three bytes round costs more than reading them."""
+    """Images as one array, with their mirror images: turning rows of three bytes round costs more than reading them."""
 
-    def __init__(self, batches: Iterator[np.ndarray], num_images: int, image_size: int) -> None:
-        """Take batches of uint8, [n, image_size, image_size, 3], until `num_images` are in."""
+    def __init__(
+        self, batches: Iterator[np.ndarray], num_images: int, image_size: int, *, mirrored: bool = True
+    ) -> None:
+        """Take batches of uint8, [n, image_size, image_size, 3], until `num_images` are in.
+
+        Args:
+            batches: As above.
+            num_images: How many are in them.
+            image_size: Side in pixels.
+            mirrored: Whether mirror images are held too; else each is turned round when it is taken.
+        """
         super().__init__(num_images, image_size)
-        self._pixels = np.empty((2, num_images, image_size, image_size, 3), np.uint8)
+        self._pixels = np.empty((1 + mirrored, num_images, image_size, image_size, 3), np.uint8)
         first = 0
         for batch in batches:
             self._pixels[0, first : first + len(batch)] = batch
-            self._pixels[1, first : first + len(batch)] = batch[:, :, ::-1]
+            if mirrored:
+                self._pixels[1, first : first + len(batch)] = batch[:, :, ::-1]
             first += len(batch)
 
     def unmoved(self) -> np.ndarray:
@@ -96,7 +107,11 @@ class ImagesInMemory(ShiftedImages):
         return np.asarray(self._pixels[0])
 
     def _views(self, rows: np.ndarray, mirrored: np.ndarray) -> Iterator[np.ndarray]:
-        return (self._pixels[side, row] for side, row in zip(mirrored.astype(int).tolist(), rows.tolist(), strict=True))
+        for side, row in zip(mirrored.astype(int).tolist(), rows.tolist(), strict=True):
+            if side < len(self._pixels):
+                yield self._pixels[side, row]
+            else:
+                yield mirror_image(self._pixels[0, row])
 
 
 class ImagesOnDisk(ShiftedImages):
@@ -209,14 +224,17 @@ def hold_images(
         DataError: If an image no longer decodes.
     """
     pixel_bytes = len(rows) * image_size * image_size * 3
-    # In memory the mirror images are held as well.
+    # On JAX the device turns images round.
+    mirrored = backend_name() == "tensorflow"
     free_bytes, free_disk_bytes = free_memory_bytes(), _free_disk_bytes(spill_dir)
-    if 2 * pixel_bytes <= _SHARE_OF_MEMORY * free_bytes:
-        return ImagesInMemory(_decode_once(open_source, rows, image_size), len(rows), image_size)
+    if (1 + mirrored) * pixel_bytes <= _SHARE_OF_MEMORY * free_bytes:
+        decoded = _decode_once(open_source, rows, image_size)
+        return ImagesInMemory(decoded, len(rows), image_size, mirrored=mirrored)
     fits_on_disk = pixel_bytes <= _SHARE_OF_DISK * free_disk_bytes
     logger.info(
-        "%s images with their mirror images take %.1f GiB and %.1f GiB are free: %s",
-        f"{len(rows):,}", 2 * pixel_bytes / 2**30, free_bytes / 2**30,
+        "%s images%s take %.1f GiB and %.1f GiB are free: %s",
+        f"{len(rows):,}", " with their mirror images" if mirrored else "", (1 + mirrored) * pixel_bytes / 2**30,
+        free_bytes / 2**30,
         f"their pixels go to a file in {spill_dir}" if fits_on_disk else
         f"a file of {pixel_bytes / 2**30:.1f} GiB would leave too little of the {free_disk_bytes / 2**30:.1f} GiB that "
         f"are free in {spill_dir}, and so they are decoded anew in every epoch, while the network learns",

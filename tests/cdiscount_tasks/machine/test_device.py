@@ -76,7 +76,7 @@ def test_a_backend_that_this_package_does_not_run_on_is_refused(monkeypatch):
 def test_a_backend_that_is_not_installed_is_an_error_that_says_how_to_get_it(monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     monkeypatch.setattr(devices, "find_spec", lambda _: None)
-    with pytest.raises(ConfigError, match=r"the package jax is not installed; install requirements-gpu\.txt"):
+    with pytest.raises(ConfigError, match=r"the package jax is not installed; install requirements-gpu\.txt, or name"):
         devices.backend_name()
 
 
@@ -99,6 +99,13 @@ def test_a_gpu_is_named_with_its_number_and_its_memory(tensorflow, monkeypatch):
     device = devices._device_of(devices.Found("NVIDIA H100", [(9, 0)] * 2, 2), "mixed_bfloat16", True)
     assert device == devices.Device("GPU, 2 x NVIDIA H100", True, "mixed_bfloat16", 40.0, 2)
     assert device.is_gpu
+
+
+def test_a_batch_that_cannot_be_shared_out_is_refused():
+    device = devices.Device("GPU, 3 x made up", True, num_devices=3)
+    device.check_batch(9)
+    with pytest.raises(ConfigError, match=r"batch_size is 8 and gpus 3: .* a multiple of 3"):
+        device.check_batch(8)
 
 
 def train_small_network(checkpoints_dir):

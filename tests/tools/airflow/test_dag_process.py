@@ -50,7 +50,6 @@ LEFT_BY_ANOTHER_PROJECT = {
     "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "postgresql+psycopg2://nowhere/x",
     "AIRFLOW__SECRETS__BACKEND": "no.such.Backend",
     "AIRFLOW_CONFIG": "/nowhere.cfg",
-    "KERAS_BACKEND": "jax",
     "PYTHONWARNINGS": "error",
     "ALL_PROXY": "socks5://127.0.0.1:9",
     "http_proxy": "http://127.0.0.1:9",
