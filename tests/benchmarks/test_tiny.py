@@ -42,6 +42,10 @@ TINY = {
         ["--networks", "plain_cnn:32", "--images", "64", "--rounds", "1"],
         r"\| plain_cnn \| 32 \| model\.tflite \| \d+ \| \d+ \| \d",
     ),
+    "benchmarks.speed.gpu": (
+        ["--images", "64", "--batches", "4", "--steps", "2", "--where", "device", "--only", "loop", "answers"],
+        r'"loop_per_s": \d+.*\nanswers \{"answers_per_s": \d',
+    ),
     "benchmarks.endurance.index_kills": (["--gb", "0.002"], r"identity and tables differ after a scan: True"),
     "benchmarks.endurance.prediction_kills": (
         ["--kills", "1", "--images", "300", "--ranges", "2"],
@@ -65,6 +69,7 @@ TINY_SPEED = {
 PROCESSES = {
     "index", "dag_parsing",  # each step is a process, since what it loads is measured
     "benchmarks.endurance.index_kills", "benchmarks.endurance.prediction_kills",
+    "benchmarks.speed.gpu",  # runs on JAX
     "benchmarks.endurance.large_sample",  # a step is killed, or limits its memory
 }  # fmt: skip
 """What runs by its command here too. The others run in the test's process: at these sizes, a process of its own takes

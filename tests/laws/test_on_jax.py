@@ -18,7 +18,7 @@ ON_JAX = {
     f"{NETWORKS}/test_on_jax.py": "",
     f"{NETWORKS}/test_answering.py": "",
     f"{NETWORKS}/test_activation_maps.py": "plain_cnn or small_cnn or mark",
-    "tests/cdiscount_tasks/stages/test_features.py": "died_while_tuning or the_network_is_the_frozen_one",
+    "tests/cdiscount_tasks/stages/test_features.py": "died_while_tuning",
     "tests/cdiscount_tasks/stages/test_replay.py": "",
 }
 """Test files, and which of their tests."""
