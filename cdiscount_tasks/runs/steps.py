@@ -5,6 +5,7 @@ The DAG files, the look for changes, "is this run finished" and the demo's list 
 Stages are imported inside the plans: their libraries take seconds, which every DAG file would pay.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -13,9 +14,12 @@ from typing import Any, NamedTuple
 from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.errors import StepLeftOut
 from cdiscount_tasks.machine.backbones import Backbone
+from cdiscount_tasks.machine.device import backend_name
 from cdiscount_tasks.runs import summaries
 from cdiscount_tasks.runs.run import Run, open_run
 from cdiscount_tasks.runs.training_note import note_training
+
+logger = logging.getLogger(__name__)
 
 Folders = Mapping[str, Path]
 """Where the artifacts of a run are, by step; a step that was left out is missing."""
@@ -230,6 +234,19 @@ STEPS = (
 """In the order in which they are made."""
 
 
+_BY_NETWORK = frozenset({"features", "model", "evaluation"})
+"""Steps that a network computes, on the backend that KERAS_BACKEND names where they run."""
+
+
+def _tell_other_backend(step: Step, run: Run) -> None:
+    """Warn where a step computes on a backend that the run did not begin with: what it makes is found by no other."""
+    if step.name in _BY_NETWORK and (backend := backend_name()) not in run.config.versions:
+        logger.warning(
+            "KERAS_BACKEND is %s here, and the run began on another: what this step makes has a key of its own; set it "
+            "alike wherever tasks run", backend,
+        )  # fmt: skip
+
+
 def make(name: str, sample_name: str, run_id: str) -> str:
     """Make a step of a run, or find what it would make, and note it in the run's artifacts.json.
 
@@ -249,4 +266,5 @@ def make(name: str, sample_name: str, run_id: str) -> str:
     step = next(step for step in STEPS if step.name == name)
     if reason := step.left_out(run):
         raise StepLeftOut(reason)
+    _tell_other_backend(step, run)
     return step.summary(run.record(name, step.plan(run, run.folders()).make()))

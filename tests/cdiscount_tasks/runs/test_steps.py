@@ -116,3 +116,13 @@ def test_what_a_run_notes_names_no_absolute_path(colours):
     assert str(read_environment().data_dir) not in text
     assert str(run.report_dir) not in text
     assert run.folders()["model"].is_dir()
+
+
+def test_a_step_on_another_backend_than_the_runs_is_told(colours, monkeypatch, caplog):
+    run = begin_run("colours", "r1")
+    features = next(step for step in steps.STEPS if step.name == "features")
+    steps._tell_other_backend(features, run)
+    assert not caplog.records
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    steps._tell_other_backend(features, run)
+    assert "KERAS_BACKEND is jax here, and the run began on another" in caplog.text
