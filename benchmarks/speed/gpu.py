@@ -1,7 +1,7 @@
 """What a GPU does with our training, beside the step alone and PyTorch: `python -m benchmarks.speed.gpu`, 5 minutes.
 
     python -m benchmarks.belief.clothing make FOLDER    # anywhere: the sample and the labels, whose paths it prints
-    KERAS_BACKEND=jax python -m benchmarks.speed.gpu --sample FOLDER/sample-... --labels FOLDER/labels-...
+    python -m benchmarks.speed.gpu --sample FOLDER/sample-... --labels FOLDER/labels-...
 
 - step: the training step again and again on one batch that lies on the device; loop: an epoch of the training itself,
   on pictures that lie on the device, and on such that are brought batch by batch; answers: predictions from memory;
@@ -250,7 +250,7 @@ def main() -> None:
     parser.add_argument("--whole", nargs="+", default=list(WHOLE), help=f"of {', '.join(WHOLE)}")
     parser.add_argument("--only", nargs="*", default=["loop", "answers", "torch", "whole", "kills"])
     options = parser.parse_args()
-    os.environ.setdefault("KERAS_BACKEND", "jax")
+    os.environ["KERAS_BACKEND"] = "jax"  # whose steps it measures
     for size in options.batches:
         if "loop" in options.only:
             for where in options.where:
