@@ -10,22 +10,24 @@ from cdiscount_tasks.settings.environment import PROJECT_DIR
 
 pytestmark = pytest.mark.training
 
-NETWORKS = "tests/cdiscount_tasks/learning/networks"
-ON_JAX = {
-    f"{NETWORKS}/test_training.py": "same_seed or died or class_weights or cut_off or best_epoch",
-    f"{NETWORKS}/test_jax_learner.py": "",
-    f"{NETWORKS}/test_jax_arrays.py": "",
-    f"{NETWORKS}/test_on_jax.py": "",
-    f"{NETWORKS}/test_answering.py": "",
-    f"{NETWORKS}/test_activation_maps.py": "plain_cnn or small_cnn or mark",
-    "tests/cdiscount_tasks/stages/test_features.py": "died_while_tuning",
-    "tests/cdiscount_tasks/stages/test_replay.py": "",
+NETWORKS, STAGES = "tests/cdiscount_tasks/learning/networks", "tests/cdiscount_tasks/stages"
+LAWS = {
+    "steps": (
+        [f"{NETWORKS}/test_jax_learner.py", f"{NETWORKS}/test_jax_arrays.py", f"{NETWORKS}/test_on_jax.py"],
+        "",
+    ),
+    "trainings": (
+        [f"{NETWORKS}/test_training.py", f"{NETWORKS}/test_activation_maps.py"],
+        "same_seed or died or class_weights or cut_off or (logit and small_cnn) or mark",
+    ),
+    "stages": ([f"{STAGES}/test_features.py", f"{STAGES}/test_replay.py"], "died_while_tuning or repeat or replay"),
 }
-"""Test files, and which of their tests."""
+"""Test files, and which of their tests: together, since each process loads JAX."""
 
 
-@pytest.mark.parametrize("path", ON_JAX, ids=lambda path: path.rsplit("/", 1)[1])
-def test_on_jax(path, tmp_path_factory):
+@pytest.mark.parametrize("law", LAWS)
+def test_on_jax(law, tmp_path_factory):
+    paths, words = LAWS[law]
     compiled_dir = tmp_path_factory.getbasetemp() / "compiled"  # trainings of one shape are compiled once
     environ = {
         **os.environ,
@@ -36,7 +38,7 @@ def test_on_jax(path, tmp_path_factory):
     }
     for name in [name for name in environ if name.startswith("PYTEST_")]:
         del environ[name]
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", path, "-k", ON_JAX[path]]
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *paths, "-k", words]
     run = subprocess.run(command, cwd=PROJECT_DIR, env=environ, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout[-6000:] + run.stderr[-2000:]
     assert " passed" in run.stdout
