@@ -7,6 +7,7 @@ import sys
 import pytest
 
 from cdiscount_tasks.settings.environment import PROJECT_DIR
+from tests.conftest import TEST_SCALE
 
 pytestmark = pytest.mark.training
 
@@ -20,9 +21,12 @@ LAWS = {
         [f"{NETWORKS}/test_training.py", f"{NETWORKS}/test_activation_maps.py"],
         "same_seed or died or class_weights or cut_off or (logit and small_cnn) or mark",
     ),
-    "stages": ([f"{STAGES}/test_features.py", f"{STAGES}/test_replay.py"], "died_while_tuning or repeat or replay"),
+    "replay": ([f"{STAGES}/test_replay.py"], ""),
 }
 """Test files, and which of their tests: together, since each process loads JAX."""
+
+if TEST_SCALE > 1:
+    LAWS["transfer"] = ([f"{STAGES}/test_features.py"], "")
 
 
 @pytest.mark.parametrize("law", LAWS)
