@@ -49,6 +49,20 @@ def predict_draw(seed: int, num_products: int, champion: registry.Champion, fold
     )
 
 
+def rows_of_draw(seed: int, num_products: int, champion: registry.Champion, keep: Path | None) -> pd.DataFrame:
+    """Return the rows of a draw, read back where an earlier call with this model kept them."""
+    kept = keep and keep / f"{champion.path.name}-{num_products}-{seed}.parquet"
+    if kept and kept.exists():
+        return pd.read_parquet(kept)
+    with tempfile.TemporaryDirectory() as folder:
+        rows = predict_draw(seed, num_products, champion, Path(folder))
+    if kept:
+        partial = kept.with_suffix(".partial")
+        rows.to_parquet(partial)
+        partial.replace(kept)
+    return rows
+
+
 def precision_of(population: pd.DataFrame, threshold: float) -> float:
     """Return the share of the answers from a confidence on that are right."""
     return float(population.loc[population["confidence"] >= threshold, "right"].mean())
@@ -87,14 +101,15 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=20)
     parser.add_argument("--products", type=int, default=5000)
     parser.add_argument("--validations", type=int, default=200)
+    parser.add_argument("--keep", type=Path, help="a folder for the rows of each draw, so that a second call goes on")
     options = parser.parse_args()
     champion = registry.champion(options.sample)
     if champion is None:
         parser.error(f"{options.sample} has no champion: run `make demo` first")
-    found = []
-    for seed in range(FIRST_SEED, FIRST_SEED + options.draws):
-        with tempfile.TemporaryDirectory() as folder:
-            found.append(predict_draw(seed, options.products, champion, Path(folder)))
+    if options.keep is not None:
+        options.keep.mkdir(parents=True, exist_ok=True)
+    seeds = range(FIRST_SEED, FIRST_SEED + options.draws)
+    found = [rows_of_draw(seed, options.products, champion, options.keep) for seed in seeds]
     population = pd.concat(found, ignore_index=True)
     print(f"{len(population):,} products of {options.draws} draws; {100 * population['right'].mean():.1f} % are right")
     print("| promise | validations | give a threshold | of these keep the promise | answered |\n|---|---|---|---|---|")
