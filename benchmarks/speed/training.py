@@ -6,6 +6,7 @@
 """
 
 import argparse
+import importlib
 import io
 import json
 import tempfile
@@ -105,7 +106,8 @@ def compiled(how: str, network_name: str, image_size: str, num_images: str) -> N
     from cdiscount_tasks.settings.training import TrainingConfig
 
     if how == "keras_default":
-        os.environ.pop("TF_ENABLE_ONEDNN_OPTS")  # set by our device module, read when TensorFlow is imported
+        importlib.import_module("cdiscount_tasks.machine.tensorflow_backend")  # sets it
+        os.environ.pop("TF_ENABLE_ONEDNN_OPTS")  # read when TensorFlow is imported
     device = prepare_device(0, precision="mixed_bfloat16" if how == "ours_bfloat16" else "auto")
     from cdiscount_tasks.learning.networks.build import build_network
     from cdiscount_tasks.learning.networks.objective import compile_network
