@@ -149,3 +149,8 @@ def make_tiny_catalogue():
     made.documents.append(bson.encode({"_id": 361, "imgs": [{"picture": picture}], "category_id": None}))
     made.category_of[361], made.pictures[361, 0] = None, picture
     return made
+
+
+def several(num_products, category_id=RED, first=0):
+    """Return documents of products of one picture each, in BSON."""
+    return [encode(first + number, [draw_jpeg(category_id, number)], category_id) for number in range(num_products)]

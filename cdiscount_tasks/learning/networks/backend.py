@@ -38,11 +38,7 @@ def _module() -> Any:
 
 
 def make_learner(network: keras.Model, examples: Examples, config: TrainingConfig, device: Device) -> Learner:
-    """Return what lets a compiled network learn from examples.
-
-    Raises:
-        ConfigError: If the batches do not fit the device.
-    """
+    """Return what lets a compiled network learn from examples; `Device.check_batch` has passed its batch size."""
     learner: Learner = _module().Learner(network, examples, config, device)
     return learner
 

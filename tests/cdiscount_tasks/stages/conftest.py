@@ -1,7 +1,7 @@
 """What tests of one stage share in several files.
 
-Of the labels: the tiny sample's with other rules or files, and those of catalogues made in a test. Of the report: one,
-written once for all that only read it.
+Of the index: catalogues of some bytes. Of the labels: the tiny sample's with other rules or files, and those of
+catalogues made in a test. Of the report: one, written once for all that only read it.
 """
 
 from pathlib import Path
@@ -24,6 +24,18 @@ from tests.material.label_tables import read
 def products(labels_dir):
     """Return the tiny sample's labelled products by their ids."""
     return read(labels_dir, "products").set_index("product_id", drop=False)
+
+
+@pytest.fixture
+def index_bytes(tmp_path):
+    """Index a catalogue of the given bytes; returns the result."""
+
+    def run(data, max_rejected_share=0.5):
+        path = tmp_path / "catalogue.bson"
+        path.write_bytes(data)
+        return index_catalogue(path, tmp_path / "work", max_rejected_share)
+
+    return run
 
 
 @pytest.fixture
