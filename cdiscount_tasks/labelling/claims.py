@@ -2,11 +2,13 @@
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdiscount_tasks.tables import parquet
+from cdiscount_tasks.tables.numbers import numpy_numbers
 
 
 def find_elsewhere(index_dir: Path, images: pd.DataFrame, sample_products: pd.Series) -> pd.DataFrame:
@@ -22,13 +24,20 @@ def find_elsewhere(index_dir: Path, images: pd.DataFrame, sample_products: pd.Se
         product outside the sample is decoded.
     """
     known = images[["content_hash", "image"]].drop_duplicates()
-    wanted = pa.array(known["content_hash"], pa.binary(16))
-    inside = pa.array(sample_products.to_numpy())
+    inside = np.sort(sample_products.to_numpy())
+    wanted: pa.Array | None = None
     found = []
     columns = ["product_id", "category_id", "content_hash"]
     for rows in parquet.iter_row_groups(index_dir / "images.parquet", columns):
-        same = rows.filter(pc.is_in(rows["content_hash"], value_set=wanted))
-        found.append(same.filter(pc.invert(pc.is_in(same["product_id"], value_set=inside))))
+        product_ids = numpy_numbers(rows["product_id"])
+        place = np.minimum(np.searchsorted(inside, product_ids), len(inside) - 1)
+        others = rows.filter(pa.array(inside[place] != product_ids))
+        # A sample of every category has all products inside: its millions of hashes are looked up by none.
+        if others.num_rows and wanted is None:
+            wanted = pa.array(known["content_hash"], pa.binary(16))
+        if others.num_rows:
+            others = others.filter(pc.is_in(others["content_hash"], value_set=wanted))
+        found.append(others)
     same_bytes = parquet.exact_frame(pa.concat_tables(found), "category_id").merge(known, on="content_hash")
     return same_bytes[["image", "product_id", "category_id"]]
 

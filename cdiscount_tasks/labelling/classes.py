@@ -1,9 +1,23 @@
 """The classes of a sample: their numbers, and whether each can be learnt."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
-from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.errors import ClassError
 from cdiscount_tasks.vocabulary import TRAIN
+
+
+def first_of(category_ids: Sequence[int]) -> str:
+    """Name the first of some categories, and how many there are, as the subject of a sentence with `has` or `have`."""
+    if len(category_ids) == 1:
+        return f"category {category_ids[0]} has"
+    return f"category {category_ids[0]} and {len(category_ids) - 1} more have"
+
+
+def its(category_ids: Sequence[int]) -> str:
+    """Return `its` or `their`."""
+    return "its" if len(category_ids) == 1 else "their"
 
 
 def with_class_indices(products: pd.DataFrame, class_ids: list[int]) -> pd.DataFrame:
@@ -33,7 +47,7 @@ def check_learnable(products: pd.DataFrame, fixed: pd.DataFrame, class_ids: list
         class_ids: The category_ids of the classes, ascending.
 
     Raises:
-        DataError: If a class has no product in train; names its category_id, and what took its products.
+        ClassError: If classes have no product in train; names the first, and what took its products.
     """
     learnt = set(products["train_class_index"].dropna())
     lost = [category_id for class_index, category_id in enumerate(class_ids) if class_index not in learnt]
@@ -43,7 +57,9 @@ def check_learnable(products: pd.DataFrame, fixed: pd.DataFrame, class_ids: list
         why, or_else = "human fixes and conflicts", ", or set conflicts: keep"
     else:
         why, or_else = "human fixes", ""
-    raise DataError(
-        f"category {lost[0]} has no product left to learn from after {why}; keep some of its products in the fixes "
-        f"file{or_else}"
+    raise ClassError(
+        f"{first_of(lost)} no product left to learn from after {why}; keep some of {its(lost)} products in the fixes "
+        f"file{or_else}",
+        lost,
+        f"nothing of its class is left to learn from after {why}",
     )

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.errors import ClassError, DataError
 from cdiscount_tasks.labelling.groups import group_products, num_products_per_image
 from cdiscount_tasks.labelling.near_duplicates import tie_near_duplicates
 from cdiscount_tasks.labelling.rejections import Rejections
@@ -129,16 +129,40 @@ def without_small_classes(
             f"categories with fewer than {len(SPLITS)} groups of products cannot be split: {told}; take them out of "
             "the sample's categories, or set small_classes: reject"
         )
-    is_small = products["category_id"].isin(small)
-    rejections.add(
-        products.loc[is_small, ["product_id"]], Reason.SMALL_CLASS, f"its class has fewer than {len(SPLITS)} groups"
-    )
-    kept = [category_id for category_id in names if category_id not in small]
+    return _leave_out(products, list(names), small, f"its class has fewer than {len(SPLITS)} groups", rejections)
+
+
+def without_classes(
+    products: pd.DataFrame, class_ids: list[int], error: ClassError, rejections: Rejections
+) -> tuple[pd.DataFrame, list[int]]:
+    """Leave out the classes that cannot be split or learnt, as those that are small.
+
+    Args:
+        products: Columns product_id, category_id.
+        class_ids: The classes' category_ids, ascending.
+        error: Names those that go, and why.
+        rejections: Takes their products.
+
+    Returns:
+        The products that stay, and their classes' category_ids.
+
+    Raises:
+        DataError: If fewer than two are left.
+    """
+    return _leave_out(products, class_ids, error.category_ids, error.detail, rejections)
+
+
+def _leave_out(
+    products: pd.DataFrame, class_ids: Sequence[int], going: Sequence[int], detail: str, rejections: Rejections
+) -> tuple[pd.DataFrame, list[int]]:
+    goes = products["category_id"].isin(going)
+    rejections.add(products.loc[goes, ["product_id"]], Reason.SMALL_CLASS, detail)
+    kept = sorted(set(class_ids) - set(going))
     if len(kept) < 2:
         raise DataError(
             f"{len(kept)} class is left to learn, expected at least 2; add categories with more products to the sample"
         )
-    return products[~is_small], kept
+    return products[~goes], kept
 
 
 def split_products(

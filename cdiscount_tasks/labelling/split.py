@@ -1,7 +1,8 @@
 """Which split a group goes to: by a hash of its id, so that it stays there as the catalogue grows."""
 
 import difflib
-from collections.abc import Sequence, Sized
+from collections.abc import Mapping, Sequence, Sized
+from itertools import product
 from pathlib import Path
 from typing import NamedTuple
 
@@ -9,7 +10,8 @@ import numpy as np
 import pandas as pd
 import xxhash
 
-from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.errors import ClassError, DataError
+from cdiscount_tasks.labelling.classes import first_of, its
 from cdiscount_tasks.settings.sample import SplitConfig
 from cdiscount_tasks.tables.csv_rows import read_csv_rows
 from cdiscount_tasks.tables.csv_text import id_hint, is_whole_number
@@ -88,6 +90,18 @@ def _distance(share: float, split: str, config: SplitConfig) -> float:
     return max(low - share, share - high, 0.0)
 
 
+def _lacking(split_of_class: Mapping[int, str]) -> ClassError:
+    """Return the error that tells which classes can have no group in a split; named with the first: which split."""
+    classes = list(split_of_class)
+    return ClassError(
+        f"{first_of(classes)} no group for the {split_of_class[classes[0]]} split: {its(classes)} groups are too few "
+        f"or tied to other categories; take {'the category' if len(classes) == 1 else 'them'} out of the sample's "
+        "categories, or set small_classes: reject",
+        classes,
+        "no group of its class is free for each of the splits: they are too few or tied to other categories",
+    )
+
+
 def _fill_gaps(
     split_of: dict[int, str], share_of: dict[int, float], classes_of: dict[int, list[int]], giants: set[int],
     class_ids: Sequence[int], config: SplitConfig,
@@ -97,30 +111,27 @@ def _fill_gaps(
     A giant leaves train only where nothing else is left: in a class of twenty products every pair is one.
     """
     counts = {(c, s): 0 for c in class_ids for s in SPLITS}
+    groups_of: dict[int, list[int]] = {c: [] for c in class_ids}
     for group, classes in classes_of.items():
-        for category_id in classes:
-            counts[category_id, split_of[group]] += 1
-    moved = []
-    for category_id in class_ids:
-        for split in SPLITS:
-            if counts[category_id, split]:
-                continue
-            free = [
-                group
-                for group, classes in classes_of.items()
-                if category_id in classes and all(counts[c, split_of[group]] > 1 for c in classes)
-            ]
-            if not free:
-                raise DataError(
-                    f"category {category_id} has no group for the {split} split: its groups are too few or tied to "
-                    "other categories; take the category out of the sample's categories"
-                )
-            group = min(free, key=lambda g: (g in giants, _distance(share_of[g], split, config), g))
-            for c in classes_of[group]:
-                counts[c, split_of[group]] -= 1
-                counts[c, split] += 1
-            split_of[group] = split
-            moved.append(group)
+        for c in classes:
+            counts[c, split_of[group]] += 1
+            groups_of[c].append(group)
+    moved, lacking = [], {}
+    for category_id, split in product(class_ids, SPLITS):
+        if counts[category_id, split] or category_id in lacking:
+            continue
+        free = [g for g in groups_of[category_id] if all(counts[c, split_of[g]] > 1 for c in classes_of[g])]
+        if not free:
+            lacking[category_id] = split
+            continue
+        group = min(free, key=lambda g: (g in giants, _distance(share_of[g], split, config), g))
+        for c in classes_of[group]:
+            counts[c, split_of[group]] -= 1
+            counts[c, split] += 1
+        split_of[group] = split
+        moved.append(group)
+    if lacking:
+        raise _lacking(lacking)
     return moved
 
 
@@ -138,7 +149,7 @@ def split_by_hash(products: pd.DataFrame, class_ids: Sequence[int], config: Spli
         seed: The sample's.
 
     Raises:
-        DataError: If a class cannot have all three splits.
+        ClassError: If classes cannot have all three splits.
     """
     groups = products.groupby("group_id")["category_id"].unique()
     shares = hash_shares(seed, groups.index.to_numpy())

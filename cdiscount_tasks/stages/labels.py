@@ -8,7 +8,7 @@ import logging
 from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -21,21 +21,19 @@ from cdiscount_tasks.artifacts.recipe import Recipe, versions
 from cdiscount_tasks.catalogue.names import CategoryName, read_category_names
 from cdiscount_tasks.labelling import rules
 from cdiscount_tasks.labelling.certificate import certify
-from cdiscount_tasks.labelling.claims import claims_of_others, find_elsewhere
-from cdiscount_tasks.labelling.classes import check_learnable, with_class_indices
-from cdiscount_tasks.labelling.counts import count_by_class, count_decisions, count_fixes, count_judged
-from cdiscount_tasks.labelling.fix_rows import read_fix_rows
+from cdiscount_tasks.labelling.claims import find_elsewhere
+from cdiscount_tasks.labelling.counts import count_decisions
+from cdiscount_tasks.labelling.deciding import Decided, Given, settle, split_classes
 from cdiscount_tasks.labelling.keeping import (
     FixedSplit,
     group_all,
-    split_products,
     without_empty_products,
     without_placeholders,
     without_small_classes,
 )
 from cdiscount_tasks.labelling.near_duplicates import count_near_duplicates
 from cdiscount_tasks.labelling.rejections import Rejections
-from cdiscount_tasks.labelling.split import Split, read_split_file
+from cdiscount_tasks.labelling.split import read_split_file
 from cdiscount_tasks.learning.pictures.check import check_images
 from cdiscount_tasks.settings.sample import LabelConfig
 from cdiscount_tasks.stages.inputs import LabelFiles
@@ -97,35 +95,10 @@ def _named(classes: pd.DataFrame, names: dict[int, CategoryName]) -> pd.DataFram
     return cast(pd.DataFrame, pd.concat([classes, levels], axis=1)[schemas.CLASSES.names])
 
 
-class _Decided(NamedTuple):
-    """All that is known before anything is written.
-
-    Attributes:
-        products: The rows of products.parquet, and more columns.
-        images: The rows of images.parquet, and more columns, `perceptual_hash` among them.
-        classes: The rows of classes.parquet.
-        conflicts: What settling them gave.
-        split: What had to be done to split.
-        rejections: What was refused.
-        placeholders: Counts of them.
-        num_fixed: What people said of products, counted.
-        warnings: What people should know of their fixes file.
-    """
-
-    products: pd.DataFrame
-    images: pd.DataFrame
-    classes: pd.DataFrame
-    conflicts: rules.Conflicts
-    split: Split
-    rejections: Rejections
-    placeholders: dict[str, int]
-    num_fixed: dict[str, int]
-    warnings: list[str]
-
-
 def _decide(
     index_dir: Path, sample_dir: Path, files: LabelFiles, config: LabelConfig, names: dict[int, CategoryName]
-) -> _Decided:
+) -> tuple[Decided, Rejections, dict[str, int]]:
+    """Decide all; returns what was refused, and the counts of placeholders, too."""
     # What people wrote is read before the expensive work, so that a slip is reported in the first seconds.
     if files.fixes_path:
         rules.read_fixes(files.fixes_path, names.keys(), names=names)
@@ -139,42 +112,26 @@ def _decide(
     products["group_id"] = group_all(products, images, config.near_duplicates)
     level3 = {category_id: name.level3 for category_id, name in names.items()}
     products, class_ids = without_small_classes(products, level3, config.small_classes, rejections)
-    # Read again: a fix may name a class that was too small to stay.
-    left_out = names.keys() - class_ids
-    fixes = rules.read_fixes(files.fixes_path, set(class_ids), left_out, names) if files.fixes_path else None
-    products, split = split_products(products, class_ids, fixed_split, config, rejections)
-    others = claims_of_others(outside, images, products)
-    images = images[images["product_id"].isin(products["product_id"])]
-
-    fixed, warnings = rules.apply_fixes(products, fixes)
-    warnings += rules.contradicted_fixes(fixed, images)
-    conflicts = rules.settle_conflicts(fixed, images, others, config.conflicts)
-    said = read_fix_rows(files.fixes_path) if files.fixes_path else []
-    num_fixed = count_fixes(fixed, conflicts.products) | count_judged(said, set(products["product_id"].tolist()))
-    products = with_class_indices(conflicts.products, class_ids)
-    check_learnable(products, fixed, class_ids)
-    by_product = products.set_index("product_id")
-    images = images.assign(
-        learnt=conflicts.learnt,
-        class_index=images["product_id"].map(by_product["class_index"]),
-        split=images["product_id"].map(by_product["split"]),
-    )
-    classes = _named(count_by_class(products, images, class_ids), names)
-    return _Decided(products, images, classes, conflicts, split, rejections, placeholders, num_fixed, warnings)
+    given = Given(images, outside, files.fixes_path, fixed_split, config, names)
+    products, class_ids, split = split_classes(products, class_ids, given, rejections)
+    decided = settle(products, class_ids, split, given)
+    return decided._replace(classes=_named(decided.classes, names)), rejections, placeholders
 
 
-def _count(decided: _Decided, config: LabelConfig) -> dict[str, Any]:
+def _count(
+    decided: Decided, rejections: Rejections, placeholders: dict[str, int], config: LabelConfig
+) -> dict[str, Any]:
     return {
         **count_decisions(decided.products, decided.images, decided.conflicts, config.conflicts),
-        "placeholders": decided.placeholders,
-        "rejected_images": decided.rejections.counts(images=True),
-        "rejected_products": decided.rejections.counts(images=False),
+        "placeholders": placeholders,
+        "rejected_images": rejections.counts(images=True),
+        "rejected_products": rejections.counts(images=False),
         "human_fixes": {**decided.num_fixed, "warnings": decided.warnings},
         "warnings": [*decided.split.warnings, *decided.warnings],
     }
 
 
-def _certify(part_dir: Path, decided: _Decided, config: LabelConfig) -> dict[str, Any]:
+def _certify(part_dir: Path, decided: Decided, config: LabelConfig) -> dict[str, Any]:
     """Certify the split from the tables as they were written."""
     products = parquet.read_table(part_dir / "products.parquet", schemas.LABEL_PRODUCTS).to_pandas()
     images = parquet.read_table(part_dir / "images.parquet", schemas.LABEL_IMAGES).to_pandas()
@@ -187,13 +144,13 @@ def _certify(part_dir: Path, decided: _Decided, config: LabelConfig) -> dict[str
     return {**certificate, "near_duplicates": near_duplicates}
 
 
-def _write_tables(part_dir: Path, decided: _Decided) -> None:
+def _write_tables(part_dir: Path, decided: Decided, rejections: Rejections) -> None:
     for name, rows, schema in (
         ("products", decided.products[schemas.LABEL_PRODUCTS.names], schemas.LABEL_PRODUCTS),
         ("images", decided.images[schemas.LABEL_IMAGES.names], schemas.LABEL_IMAGES),
         ("classes", decided.classes, schemas.CLASSES),
         ("conflicts", decided.conflicts.table, schemas.CONFLICTS),
-        ("rejected", decided.rejections.columns(), schemas.REJECTED),
+        ("rejected", rejections.columns(), schemas.REJECTED),
     ):
         parquet.write_table(part_dir / f"{name}.parquet", rows, schema)
 
@@ -259,9 +216,9 @@ def fix_labels(
     names = _names_of(sample_dir, files, config)
 
     def write(part_dir: Path) -> Made:
-        decided = _decide(index_dir, sample_dir, files, config, names)
-        _write_tables(part_dir, decided)
-        counts = _count(decided, config)
+        decided, rejections, placeholders = _decide(index_dir, sample_dir, files, config, names)
+        _write_tables(part_dir, decided, rejections)
+        counts = _count(decided, rejections, placeholders, config)
         for warning in counts["warnings"]:
             logger.warning(warning)
         write_json(part_dir / "counts.json", counts)

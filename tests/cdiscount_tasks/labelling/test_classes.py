@@ -1,7 +1,7 @@
 import pandas as pd
 import pytest
 
-from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.errors import ClassError, DataError
 from cdiscount_tasks.labelling.classes import check_learnable, with_class_indices
 
 
@@ -31,3 +31,12 @@ def test_a_class_that_conflicts_emptied_may_keep_them():
     settled = make_products((5, 5, "train"), (6, None, "train"))
     with pytest.raises(DataError, match=r"category 6 .* after human fixes and conflicts; .*, or set conflicts: keep"):
         check(fixed, settled)
+
+
+def test_every_class_that_cannot_be_learnt_is_told():
+    products = make_products((5, None, "train"), (6, None, "train"))
+    with pytest.raises(
+        ClassError, match=r"category 5 and 1 more have no product left .* some of their products"
+    ) as told:
+        check(products, products)
+    assert told.value.category_ids == (5, 6)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.errors import ClassError, DataError
 from cdiscount_tasks.labelling.split import (  # fmt: skip
     GIANT_SHARE,
     hash_shares,
@@ -128,8 +128,15 @@ def test_only_groups_of_the_class_that_lacks_a_split_are_moved_and_told():
 def test_classes_whose_groups_are_all_tied_cannot_be_split():
     products = products_of([(c, group) for c in (1, 2) for group in range(2)])
     with pytest.raises(
-        DataError, match=r"category 1 has no group for the .* split: .*; take the category out of the sample"
-    ):
+        ClassError, match=r"category 1 and 1 more have no group for the .* split: their .*; take them out of the sample"
+    ) as told:
+        split_by_hash(products, [1, 2], SHARES, 0)
+    assert told.value.category_ids == (1, 2)
+
+
+def test_one_class_whose_groups_are_too_few_is_named_alone():
+    products = products_of([*plain(1, 20), *plain(2, 2, 100)])
+    with pytest.raises(ClassError, match=r"category 2 has no group for the .* split: its .*; take the category out"):
         split_by_hash(products, [1, 2], SHARES, 0)
 
 

@@ -79,6 +79,40 @@ def test_other_bytes_of_a_picture_in_a_class_that_was_left_out_claim_it_too(labe
     ]
 
 
+def emptied_class():
+    """BLUE has three groups of two products each; each picture of it stands in RED too."""
+    rows = plain(RED, 40, 100) + plain(GREEN, 40, 200)
+    return catalogue_of(rows + [(300 + number, BLUE, [100 + number // 2]) for number in range(6)])
+
+
+def test_a_class_of_which_nothing_is_left_to_learn_may_be_left_out(label_catalogue):
+    with pytest.raises(DataError, match=rf"category {BLUE} has no product left to learn from after .* conflicts; keep"):
+        label_catalogue(emptied_class())
+    found = label_catalogue(emptied_class(), small_classes="reject")
+    assert read(found["path"], "classes")["category_id"].tolist() == [RED, GREEN]
+    rejected = read(found["path"], "rejected")
+    assert set(rejected["product_id"]) == set(range(300, 306))
+    assert set(rejected["reason"]) == {"small_class"}
+    assert set(rejected["detail"]) == {"nothing of its class is left to learn from after human fixes and conflicts"}
+    assert read(found["path"], "products").set_index("product_id").loc[100, "conflicted"]
+
+
+@pytest.mark.parametrize("policy", ["keep", "majority"])
+def test_which_classes_are_left_out_does_not_depend_on_what_is_done_about_conflicts(label_catalogue, policy):
+    found = label_catalogue(emptied_class(), small_classes="reject", conflicts=policy)
+    assert read(found["path"], "classes")["category_id"].tolist() == [RED, GREEN]
+
+
+def test_classes_that_are_tied_too_closely_to_be_split_may_be_left_out(label_catalogue):
+    rows = plain(RED, 40, 100) + plain(GREEN, 40, 200)
+    # Three groups of their own would do; two of the three are one, by a picture that they share through RED.
+    rows += [(300, BLUE, [300]), (301, BLUE, [300, 100]), (302, BLUE, [100]), (303, BLUE, [303])]
+    with pytest.raises(DataError, match=f"{BLUE}"):
+        label_catalogue(catalogue_of(rows))
+    found = label_catalogue(catalogue_of(rows), small_classes="reject")
+    assert read(found["path"], "classes")["category_id"].tolist() == [RED, GREEN]
+
+
 @pytest.mark.parametrize("small_classes", ["error", "reject"])
 def test_one_class_only_is_an_error(label_catalogue, small_classes):
     with pytest.raises(DataError, match="1 class is left to learn, expected at least 2; add categories"):
