@@ -6,12 +6,18 @@ from typing import Any
 from airflow.sdk import Param
 
 from cdiscount_airflow.forms import check_keys
+from cdiscount_tasks.settings.comparison import DEFAULT_SAMPLES
 from cdiscount_tasks.settings.environment import Environment
 from cdiscount_tasks.settings.predictions import CHAMPION, TARGETS, PredictionsParams
 from cdiscount_tasks.settings.sentences import properties_of
 
 _ROLL_BACK = ("sample", "decision", "reason")
 _LONGEST_REASON = 2000
+
+
+def _first(samples: Sequence[str]) -> str:
+    """Return what the form begins with: one of the project's own samples where there is one."""
+    return next((name for name in (*DEFAULT_SAMPLES, *samples) if name in samples), "")
 
 
 def roll_back_params(samples: Sequence[str]) -> dict[str, Param]:
@@ -22,9 +28,7 @@ def roll_back_params(samples: Sequence[str]) -> dict[str, Param]:
     """
     choice: dict[str, Any] = {"enum": list(samples)} if samples else {}
     return {
-        "sample": Param(
-            samples[0] if samples else "", type="string", title="Sample", description="Whose champion.", **choice
-        ),
+        "sample": Param(_first(samples), type="string", title="Sample", description="Whose champion.", **choice),
         "decision": Param(
             None,
             type=["null", "integer"],
@@ -75,9 +79,7 @@ def predictions_params(samples: Sequence[str], environment: Environment) -> dict
     said = {name: field["description"] for name, field in fields.items()}
     choice: dict[str, Any] = {"enum": list(samples)} if samples else {}
     return {
-        "sample": Param(
-            samples[0] if samples else "", type="string", title="Sample", description=said["sample"], **choice
-        ),
+        "sample": Param(_first(samples), type="string", title="Sample", description=said["sample"], **choice),
         "catalogue": Param(
             "",
             type="string",

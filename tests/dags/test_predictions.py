@@ -59,7 +59,7 @@ def test_the_network_alone_takes_the_gpu_a_range_at_a_time(dag):
 
 def test_the_form_offers_the_samples_and_the_promises(dag):
     schemas = {name: dag.params.get_param(name).schema for name in dag.params}
-    assert schemas["sample"]["enum"] == ["mixed_bag", "wine"]
+    assert schemas["sample"]["enum"] == ["everything", "mixed_bag", "wine"]
     assert schemas["precision"]["enum"] == ["95", "99", "none"]
     assert {name: dag.params[name] for name in ("catalogue", "model", "precision", "allow_drawn")} == {
         "catalogue": "", "model": "champion", "precision": "95", "allow_drawn": "no",
@@ -86,7 +86,8 @@ def test_a_wrong_choice_fails_at_once_with_its_sentence(dag, call, tmp_path, mon
 
 def test_the_watch_looks_every_hour_and_on_every_new_champion(watch):
     assert watch.timetable.timetable.expression == "15 * * * *"
-    assert {asset.name for asset in watch.timetable.asset_condition.objects} == {"champion_mixed_bag", "champion_wine"}
+    champions = {asset.name for asset in watch.timetable.asset_condition.objects}
+    assert champions == {"champion_everything", "champion_mixed_bag", "champion_wine"}
     assert watch.get_task("start_predictions").upstream_task_ids == {"notice_news"}
 
 

@@ -56,7 +56,7 @@ def test_it_runs_by_hand_alone_and_in_no_gpu_slot(dag):
 
 
 def test_the_form_offers_the_samples(dag):
-    assert dag.params.get_param("sample").schema["enum"] == ["mixed_bag", "wine"]
+    assert dag.params.get_param("sample").schema["enum"] == ["everything", "mixed_bag", "wine"]
     assert dag.params["decision"] is None
 
 

@@ -96,7 +96,7 @@ def test_a_model_of_drawn_pictures_is_said_to_be_one(tool, capsys, monkeypatch, 
 
 @pytest.mark.parametrize("sample", ["", "tea", "../wine", "beer"])
 def test_a_sample_without_a_yaml_is_refused_also_where_it_has_a_champion(tool, sample):
-    told = f"SAMPLE is '{sample}', expected one of: mixed_bag, wine; as in `make export SAMPLE=wine FORMAT=onnx`"
+    told = f"SAMPLE is '{sample}', expected one of: everything, mixed_bag, wine; as in `make export SAMPLE=wine FORMAT="
     with pytest.raises(ToolError, match=re.escape(told)):
         tool(sample)
 

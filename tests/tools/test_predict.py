@@ -40,7 +40,9 @@ def test_what_the_variables_set_is_what_the_form_takes(place, tiny_path, monkeyp
 @pytest.mark.parametrize("name", ["", "typo"])
 def test_a_sample_that_does_not_exist_is_refused_with_those_that_do(place, monkeypatch, name):
     monkeypatch.setenv("SAMPLE", name)
-    with pytest.raises(ToolError, match=f"SAMPLE is '{name}', expected one of: mixed_bag, wine; as in `make predict"):
+    with pytest.raises(
+        ToolError, match=f"SAMPLE is '{name}', expected one of: everything, mixed_bag, wine; as in `make predict"
+    ):
         predict.predict()
 
 

@@ -7,9 +7,9 @@ from cdiscount_tasks.settings.predictions import TARGETS, PredictionsParams
 
 
 def test_the_form_of_a_roll_back_changes_nothing_as_it_is():
-    params = champion_forms.roll_back_params(["mixed_bag", "wine"])
+    params = champion_forms.roll_back_params(["everything", "mixed_bag", "wine"])
     assert {name: param.value for name, param in params.items()} == {
-        "sample": "mixed_bag",
+        "sample": "wine",
         "decision": None,
         "reason": "",
     }
