@@ -14,17 +14,21 @@ _LEAK_SEEDS = range(5)
 
 def _shared_across_splits(images: pd.DataFrame, column: str) -> int:
     """Count the distinct hashes that stand in more than one split."""
-    return int((images.groupby(column)["split"].nunique() > 1).sum())
+    codes, splits = pd.factorize(images[column])[0], pd.factorize(images["split"])[0]
+    places = np.unique(codes * len(SPLITS) + splits) // len(SPLITS)
+    return int((np.bincount(places) > 1).sum())
 
 
-def _leak(images: pd.DataFrame, split: np.ndarray, by: str) -> float:
-    """Return the share of test products or test rows that share an image with train under another split."""
-    in_train = set(images.loc[split == TRAIN, "pixel_hash"])
-    test = images[split == TEST]
-    leaks = test["pixel_hash"].isin(in_train)
-    if by == "product":
-        leaks = leaks.groupby(test["product_id"]).any()
-    return float(leaks.mean()) if len(leaks) else 0.0
+def _leaks(picture: np.ndarray, split: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return which rows are in test, and which of these show a picture that train has too: bool, [num_rows] both."""
+    in_train = np.zeros(picture.max(initial=-1) + 1, np.bool_)
+    in_train[picture[split == TRAIN]] = True
+    in_test = split == TEST
+    return in_test, in_test & in_train[picture]
+
+
+def _share(some: np.ndarray, of: np.ndarray) -> float:
+    return int(np.count_nonzero(some)) / max(int(np.count_nonzero(of)), 1)
 
 
 def leak_of_random_splits(images: pd.DataFrame, shares: SplitConfig) -> dict[str, float]:
@@ -38,13 +42,16 @@ def leak_of_random_splits(images: pd.DataFrame, shares: SplitConfig) -> dict[str
         The mean over five random splits: `by_product`, the share of test products with an image that train has too;
         `by_image`, the share of test images that train has too.
     """
+    picture = pd.factorize(images["pixel_hash"])[0]
+    ids, product = np.unique(images["product_id"].to_numpy(), return_inverse=True)
     by_product, by_image = [], []
     for seed in _LEAK_SEEDS:
-        ids = images["product_id"].unique()
-        split_of = dict(zip(ids, split_by_shares(hash_shares(seed, ids), shares), strict=True))
-        by_product.append(_leak(images, images["product_id"].map(split_of).to_numpy(), "product"))
+        in_test, leaks = _leaks(picture, split_by_shares(hash_shares(seed, ids), shares)[product])
+        of_product = np.bincount(product[in_test], minlength=len(ids)), np.bincount(product[leaks], minlength=len(ids))
+        by_product.append(_share(of_product[1], of_product[0]))
         split = split_by_shares(np.random.default_rng(seed).random(len(images)), shares)
-        by_image.append(_leak(images, split, "image"))
+        in_test, leaks = _leaks(picture, split)
+        by_image.append(_share(leaks, in_test))
     return {"by_product": float(np.mean(by_product)), "by_image": float(np.mean(by_image))}
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from cdiscount_tasks.labelling import rules
@@ -22,15 +23,12 @@ def count_by_class(products: pd.DataFrame, images: pd.DataFrame, class_ids: list
     Returns:
         Columns class_index, category_id and num_products_*, num_images_* for each split.
     """
-    rows = []
-    for class_index, category_id in enumerate(class_ids):
-        counts = {
-            f"num_{what}_{split}": int(((table["class_index"] == class_index) & (table["split"] == split)).sum())
-            for what, table in (("products", products), ("images", images))
-            for split in SPLITS
-        }
-        rows.append({"class_index": class_index, "category_id": category_id, **counts})
-    return pd.DataFrame(rows)
+    counts: dict[str, Any] = {"class_index": np.arange(len(class_ids)), "category_id": class_ids}
+    for what, table in (("products", products), ("images", images)):
+        for split in SPLITS:
+            classes = table.loc[table["split"] == split, "class_index"].to_numpy(np.int64)
+            counts[f"num_{what}_{split}"] = np.bincount(classes, minlength=len(class_ids))
+    return pd.DataFrame(counts)
 
 
 def _conflicts_by_class(products: pd.DataFrame, images: pd.DataFrame) -> list[dict[str, int]]:

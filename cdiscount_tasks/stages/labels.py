@@ -137,8 +137,7 @@ def _certify(part_dir: Path, decided: Decided, config: LabelConfig) -> dict[str,
     images = parquet.read_table(part_dir / "images.parquet", schemas.LABEL_IMAGES).to_pandas()
     near_duplicates = None
     if config.near_duplicates != "off":
-        look_of = dict(zip(decided.images["pixel_hash"], decided.images["perceptual_hash"].to_numpy(), strict=True))
-        looks = np.array([look_of[pixel_hash] for pixel_hash in images["pixel_hash"]], np.uint64)
+        looks = decided.images["perceptual_hash"].to_numpy()  # row for row
         near_duplicates = count_near_duplicates(images, looks, config.near_duplicates)
     certificate = certify(products, images, decided.split, config.split)
     return {**certificate, "near_duplicates": near_duplicates}
