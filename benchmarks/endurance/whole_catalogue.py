@@ -1,10 +1,12 @@
 """Every category as one sample, step by step: `python -m benchmarks.endurance.whole_catalogue`.
 
-    ... [--products 1000000] [--categories 5270] [--preset smoke] [--folder <one that stays>] [--from <step>]
+    ... [--products 1000000] [--categories 5270] [--preset smoke] [--decode-ahead] [--without features audit]
+        [--folder <one that stays>]
 
 Draws a catalogue, and makes the sample `everything` of it, as its DAG does: each step is a process of its own, whose
 time, peak memory (of its largest process) and disk are printed, with the time for Kaggle's 7,069,896 products by
-proportion. With `--folder` what was made stays, and the next call finds it.
+proportion. With `--folder` what was made stays, and the next call finds it. With `--decode-ahead` no pixels are held:
+each picture is decoded when the network needs it, as where those of an epoch fit neither into memory nor on the disk.
 """
 
 import argparse
@@ -39,8 +41,8 @@ def scan(preset: str) -> None:
         index_steps.scan(SAMPLE, RUN_ID, byte_range)
 
 
-def make(step: str) -> None:
-    """Make a step of the run; prints what is special about it."""
+def make(step: str, decode_ahead: str) -> None:
+    """Make a step of the run; prints its result in a line, and where it is."""
     import logging
 
     from cdiscount_tasks.errors import StepLeftOut
@@ -48,6 +50,10 @@ def make(step: str) -> None:
     from cdiscount_tasks.runs.run import open_run
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
+    if decode_ahead == "True":
+        from cdiscount_tasks.learning.pictures import inputs
+
+        inputs._SHARE_OF_MEMORY = inputs._SHARE_OF_DISK = 0
     line = None
     with suppress(StepLeftOut):
         line = steps.make(step, SAMPLE, RUN_ID)
@@ -89,8 +95,9 @@ def measure(folder: Path, options: argparse.Namespace) -> None:
     _prepare(folder)
     print("| step | wall s | CPU s | peak MiB | disk GB | hours at 7,069,896 | |\n|---|---|---|---|---|---|---|")
     print(_row("scan", run_step(STEPS, "scan", options.preset), options.products), flush=True)
-    for step in WAY:
-        print(_row(step.name, run_step(STEPS, "make", step.name), options.products), flush=True)
+    for step in (step for step in WAY if step.name not in options.without):
+        made = run_step(STEPS, "make", step.name, options.decode_ahead)
+        print(_row(step.name, made, options.products), flush=True)
 
 
 def main() -> None:
@@ -99,6 +106,8 @@ def main() -> None:
     parser.add_argument("--products", type=int, default=1_000_000)
     parser.add_argument("--categories", type=int, default=5270)
     parser.add_argument("--preset", default="smoke")
+    parser.add_argument("--decode-ahead", action="store_true", help="hold no pixels")
+    parser.add_argument("--without", nargs="*", default=[], help="steps that a run can do without")
     parser.add_argument("--folder", type=Path, help="stays; what stands in it already is taken as it is")
     options = parser.parse_args()
     began = time.monotonic()

@@ -54,7 +54,7 @@ TINY = {
         r"the same bytes: True; folders left behind: 0",
     ),
     "benchmarks.endurance.whole_catalogue": (
-        ["--products", "500", "--categories", "9"],
+        ["--products", "500", "--categories", "9", "--decode-ahead"],
         r"\| evaluation \| .*\n\| drift \| .* left out \|\n\| judgement .*\n\| report \| .*, on \d+ test products",
     ),
     "benchmarks.endurance.large_sample": (["--images", "200", "--image-size", "32"], r'"num_train_images": \d'),
