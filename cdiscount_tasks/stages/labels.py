@@ -38,6 +38,7 @@ from cdiscount_tasks.learning.pictures.check import check_images
 from cdiscount_tasks.settings.sample import LabelConfig
 from cdiscount_tasks.stages.inputs import LabelFiles
 from cdiscount_tasks.tables import parquet, schemas
+from cdiscount_tasks.tables.numbers import arrow_hashes
 from cdiscount_tasks.tables.sample_images import SampleImages, read_image_keys
 from cdiscount_tasks.vocabulary import SPLITS
 
@@ -66,14 +67,24 @@ def _categories_in(sample_dir: Path) -> list[int]:
     return sorted(products["category_id"].unique().to_pylist())
 
 
+def _distinct(hashes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Number hashes, V16, by their first appearance; returns the number of each, and the row of each number."""
+    # By Arrow: neither a Python object a hash, as pandas would need, nor a sorted copy, as NumPy.
+    numbers = arrow_hashes(hashes).dictionary_encode().indices.to_numpy()
+    before = np.concatenate([[-1], np.maximum.accumulate(numbers)[:-1]])[: len(numbers)]
+    return numbers, np.flatnonzero(numbers > before)
+
+
 def _readable_images(sample_dir: Path, perceptual: bool, rejections: Rejections) -> pd.DataFrame:
     """Decode every distinct picture; returns the readable images with content_hash, pixel_hash and perceptual_hash.
 
     `image` numbers the distinct pictures by pixels.
     """
-    images = pd.DataFrame(read_image_keys(sample_dir))
-    content, _ = pd.factorize(images["content_hash"])
-    first_rows = np.flatnonzero(~images["content_hash"].duplicated())
+    keys = read_image_keys(sample_dir)
+    content, first_rows = _distinct(keys["content_hash"])
+    # A distinct hash is one object, however many rows have it.
+    keys["content_hash"] = keys["content_hash"][first_rows].astype(object)[content]
+    images = pd.DataFrame(keys)
     checked = check_images(partial(SampleImages, sample_dir), first_rows, perceptual=perceptual)
     images["pixel_hash"] = np.array(checked.pixel_hashes, object)[content]
     images["perceptual_hash"] = checked.perceptual_hashes[content]

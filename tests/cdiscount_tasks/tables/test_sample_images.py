@@ -6,7 +6,7 @@ import xxhash
 
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.tables.parquet import TableWriter, write_table
-from cdiscount_tasks.tables.sample_images import SampleImages, read_image_keys, rows_of
+from cdiscount_tasks.tables.sample_images import CopiedImages, SampleImages, read_image_keys, rows_of
 from cdiscount_tasks.tables.schemas import SAMPLE_IMAGES
 
 
@@ -96,7 +96,7 @@ def test_pictures_read_in_any_order_are_those_read_in_order(large):
 def test_a_row_group_is_read_once_whichever_of_its_pictures_are_asked_for(large, monkeypatch):
     open_scattered = SampleImages(large).in_any_order()
     read_once(open_scattered())
-    monkeypatch.setattr(SampleImages, "_read_group", None)  # another that shares the places needs none
+    monkeypatch.setattr(CopiedImages, "_read_group", None)  # another that shares the places needs none
     assert open_scattered().read([90, 3, 60]) == [PICTURES[row][2] for row in (90, 3, 60)]
 
 
