@@ -58,11 +58,6 @@ def numpy_hashes(column: pa.Array | pa.ChunkedArray) -> np.ndarray[Any, Any]:
     return _numpy_values(column, np.dtype("V16"))
 
 
-def arrow_hashes(hashes: np.ndarray[Any, Any]) -> pa.Array:
-    """Return hashes, V16 and contiguous, as an Arrow column, not copied."""
-    return pa.Array.from_buffers(pa.binary(16), len(hashes), [None, pa.py_buffer(hashes)])
-
-
 def present_numbers(column: pa.Array | pa.ChunkedArray) -> np.ndarray[Any, Any]:
     """Tell which values of a column are not null; bool, [num_rows]."""
     present = np.ones(len(column), bool)

@@ -57,6 +57,16 @@ class SampleImages:
         return self._images.in_any_order()
 
 
+def verify_left_images(sample_dir: Path) -> int:
+    """Compare each picture that a sample left in the catalogue with its hash; returns how many it left there.
+
+    Raises:
+        DataError: If the catalogue is missing or too short, or a picture is not the one that was drawn.
+    """
+    files = sample_files(sample_dir)
+    return ImagesInCatalogue(files).in_any_order()().verify() if files.in_catalogue else 0
+
+
 class CopiedImages:
     """A sample's pictures by row, which were copied into its files."""
 
