@@ -101,7 +101,11 @@ def choose_products(products: pa.Table, config: DrawConfig) -> pa.Table:
 
 
 def plan_files(
-    catalogue_path: Path, products: pa.Table, images: pa.Table, out_dir: Path, products_per_file: int
+    catalogue_path: Path,
+    products: pa.Table,
+    images: pa.Table,
+    out_dir: Path,
+    products_per_file: int = _PRODUCTS_PER_FILE,
 ) -> list[SampleFile]:
     """Cut a sample into files.
 

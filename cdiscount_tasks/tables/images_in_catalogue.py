@@ -191,7 +191,7 @@ class ScatteredInCatalogue(ImagesInCatalogue):
         self._places = np.frombuffer(memoryview(places), _PLACE)
 
     def _places_of(self, rows: np.ndarray) -> np.ndarray:
-        return self._places[rows]
+        return np.asarray(self._places[rows])
 
     def verify(self) -> int:
         """Read every picture once, in the order of the file; returns how many there are.

@@ -180,6 +180,12 @@ def test_products_with_ids_of_64_bits_are_drawn(tmp_path):
     assert read_image_keys(Path(result["path"]))["product_id"].tolist() == sorted(ids)
 
 
+def test_the_key_of_a_sample_with_copied_pictures_is_that_of_before_there_was_a_choice(index_dir):
+    assert sample_stage.sample_recipe(index_dir, DrawConfig(categories=(RED, GREEN))).config == {
+        "categories": [RED, GREEN], "max_products_per_category": None, "seed": 0,
+    }  # fmt: skip
+
+
 def test_a_file_is_handed_to_another_process_without_the_rest_of_the_sample(index_dir, tmp_path):
     products = choose_products(read_table(index_dir / "products.parquet", PRODUCTS), DrawConfig(categories=CATEGORIES))
     images = read_table(index_dir / "images.parquet", IMAGES)
