@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
-from cdiscount_tasks.artifacts.catalogue_note import write_note
+from cdiscount_tasks.artifacts.catalogue_note import read_note, write_note
 from cdiscount_tasks.artifacts.make import Result, make
+from cdiscount_tasks.artifacts.manifest import read_manifest
 from cdiscount_tasks.artifacts.publish import Made
 from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.catalogue.reader import iter_images, read_images
@@ -236,3 +237,13 @@ def draw_sample(index_dir: Path, catalogue_path: Path, artifacts_dir: Path, conf
         # Whether it was made or found: the catalogue may have been moved since.
         write_note(sample_dir, probe_catalogue(sample_dir, catalogue_path.absolute()))
     return made
+
+
+def check_sample(sample_dir: Path) -> None:
+    """Check that a sample is whole, and that the pictures that it left in a catalogue are still there.
+
+    Raises:
+        DataError: If a file is missing, or some pictures all over the catalogue are not those that were drawn.
+    """
+    if read_manifest(sample_dir)["config"].get("pictures") == "in_catalogue":
+        probe_catalogue(sample_dir, read_note(sample_dir).catalogue)

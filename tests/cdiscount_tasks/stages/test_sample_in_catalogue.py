@@ -15,7 +15,7 @@ from cdiscount_tasks.settings.sample import DrawConfig
 from cdiscount_tasks.stages import sample as sample_stage
 from cdiscount_tasks.stages.inputs import LabelFiles
 from cdiscount_tasks.stages.labels import fix_labels
-from cdiscount_tasks.stages.sample import draw_sample
+from cdiscount_tasks.stages.sample import check_sample, draw_sample
 from cdiscount_tasks.tables.parquet import read_table
 from cdiscount_tasks.tables.sample_images import SampleImages, read_image_keys
 from cdiscount_tasks.tables.schemas import SAMPLE_PLACES
@@ -139,6 +139,17 @@ def test_the_label_check_refuses_a_catalogue_that_is_not_as_it_was(
     with pytest.raises(DataError, match=words):
         fix_labels(index_dir, Path(left["path"]), LabelFiles(), tmp_path / "colours", TINY_LABELS)
     assert list((tmp_path / "colours").glob("labels-*")) == []
+
+
+def test_a_sample_is_whole_while_its_pictures_are_where_they_were(left, sample_dir, catalogue_path):
+    for folder in (sample_dir, Path(left["path"])):
+        check_sample(folder)
+    catalogue_path.write_bytes(catalogue_path.read_bytes()[::-1])
+    with pytest.raises(DataError, match="has the hash"):
+        check_sample(Path(left["path"]))
+    catalogue_path.unlink()
+    with pytest.raises(DataError, match="cannot be read"):
+        check_sample(Path(left["path"]))
 
 
 def tables_of(artifact_dir):
