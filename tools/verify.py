@@ -1,4 +1,7 @@
-"""`make verify`: compares every file of every artifact with the hash that its manifest holds."""
+"""`make verify`: compares every file of every artifact with the hash that its manifest holds.
+
+Of a sample that left its pictures in the catalogue, each of these is compared too.
+"""
 
 import os
 import sys
@@ -11,9 +14,10 @@ from tools.stopping import end_at_once
 if __name__ == "__main__":
     end_at_once()  # before the imports below, which take a second
 
-from cdiscount_tasks.artifacts.manifest import MANIFEST, verify_artifact
+from cdiscount_tasks.artifacts.manifest import MANIFEST, read_manifest, verify_artifact
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.settings.environment import read_environment
+from cdiscount_tasks.tables.sample_images import verify_left_images
 from tools.command import exit_status
 
 
@@ -25,22 +29,35 @@ def iter_artifacts(root_dir: Path) -> Iterator[Path]:
             yield Path(parent)
 
 
+def verify_left(artifact_dir: Path) -> int:
+    """Compare what an artifact left in the catalogue; returns how many pictures that are.
+
+    Raises:
+        DataError: If the catalogue or one of the pictures is missing or damaged.
+    """
+    manifest = read_manifest(artifact_dir)
+    left = manifest["stage"] == "sample" and manifest["config"].get("pictures") == "in_catalogue"
+    return verify_left_images(artifact_dir) if left else 0
+
+
 def verify(root_dirs: list[Path]) -> int:
     """Check all artifacts below the folders, and print each that is damaged.
 
     Returns:
         The number of damaged artifacts.
     """
-    started, num_artifacts, num_files, faults = time.monotonic(), 0, 0, []
+    started, num_artifacts, num_files, num_left, faults = time.monotonic(), 0, 0, 0, []
     for artifact_dir in dict.fromkeys(path for root_dir in root_dirs for path in iter_artifacts(root_dir)):
         num_artifacts += 1
         try:
             num_files += verify_artifact(artifact_dir)
+            num_left += verify_left(artifact_dir)
         except DataError as error:
             faults.append(error)
             print(error, file=sys.stderr)
+    left = f", {num_left:,} pictures in catalogues whole" if num_left else ""
     print(
-        f"{num_artifacts} artifacts, {num_files} files whole, {len(faults)} artifacts damaged, "
+        f"{num_artifacts} artifacts, {num_files} files whole{left}, {len(faults)} artifacts damaged, "
         f"in {time.monotonic() - started:.1f} s: {', '.join(str(path) for path in root_dirs)}"
     )
     return len(faults)

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from cdiscount_tasks.artifacts.catalogue_note import SUFFIX, note_path
 from cdiscount_tasks.artifacts.locks import lock_if_free
 from cdiscount_tasks.artifacts.removal import (
     delete_part,
@@ -31,6 +32,7 @@ from cdiscount_tasks.settings.environment import Environment, check_data_folder
 logger = logging.getLogger(__name__)
 
 RUN, CHECKPOINT, PARTS, SET_ASIDE, LEFT_OVER = "run folder", "checkpoint", "scan", "damaged", "left over"
+NOTE = "note"
 """Kinds of what is looked at, beside the nouns of artifacts."""
 
 NOUNS = frozenset({step.name for step in STEPS if step.name != "report"} | {"export", "random_choices"})
@@ -38,6 +40,7 @@ PREDICTED = frozenset({"answers", "predictions"})
 """Of a sample's folder, and of that of its predictions."""
 
 _ARTIFACT = re.compile(r"(?P<noun>[a-z_]+)-[0-9a-f]{16}")
+_NOTE = re.compile(rf"(?P<sample>sample-[0-9a-f]{{16}}){re.escape(SUFFIX)}")
 _TRAINING = re.compile(r"(?P<model>model-[0-9a-f]{16})\.training")
 _PARTS = re.compile(r"parts-[0-9a-f]{16}")
 _SET_ASIDE = re.compile(r"[a-z_]+-[0-9a-f]{16}\.damaged-[0-9a-f]{8}")
@@ -185,13 +188,20 @@ class _Walk:
         if path.name.startswith("."):
             return self._left_over(path)  # else it is a lock
         if not path.is_dir():
-            return None  # durations.json
+            return self._note_item(path, is_going)
         num_bytes, changed_s = size_and_change(path)
         nouns = PREDICTED if path.parents[1] == self.root / PREDICTIONS else NOUNS
         if (named := _ARTIFACT.fullmatch(path.name)) and named["noun"] in nouns:
             kept_for = self._why_kept(path) or (MAY_BE_NEEDED if is_going else "")
             return Item(path, named["noun"], num_bytes, kept_for, path.with_name(f".{path.name}.lock"))
         return self._passing_item(path, num_bytes, CONTINUED if _is_recent(changed_s) else "", is_going)
+
+    def _note_item(self, path: Path, is_going: bool) -> Item | None:
+        """Return the note of a sample that is gone: a clean-up was killed between the two, or a person removed one."""
+        named = _NOTE.fullmatch(path.name)
+        if named is None or path.with_name(named["sample"]).exists():
+            return None  # it goes with its sample; or it is durations.json
+        return Item(path, NOTE, path.lstat().st_size, MAY_BE_NEEDED if is_going else "")
 
     def _passing_item(self, path: Path, num_bytes: int, continued: str, is_going: bool) -> Item | None:
         """Return what is no artifact yet, or no more."""
@@ -248,7 +258,12 @@ def _why_not(environment: Environment, item: Item) -> str:
 def _remove(environment: Environment, item: Item) -> str:
     if item.kind == LEFT_OVER:
         return delete_part(item.path) if is_left_over(item.path) else ""
-    return remove_folder(item.path, item.lock_path, lambda: _why_not(environment, item))
+    if item.kind == NOTE:
+        return _why_not(environment, item) or delete_part(item.path)
+    reason = remove_folder(item.path, item.lock_path, lambda: _why_not(environment, item))
+    if item.kind == "sample" and not item.path.exists():
+        return delete_part(note_path(item.path))
+    return reason
 
 
 def clean_up(plan: Plan) -> Cleaned:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from cdiscount_tasks.runs.clean_up import CHECKPOINT, LEFT_OVER, PARTS, RUN, SET_ASIDE, Cleaned, Item, Plan
+from cdiscount_tasks.runs.clean_up import CHECKPOINT, LEFT_OVER, NOTE, PARTS, RUN, SET_ASIDE, Cleaned, Item, Plan
 
 _MOST_TOLD = 20
 _WORDS = {
@@ -11,6 +11,7 @@ _WORDS = {
     PARTS: "scans that nobody continued",
     SET_ASIDE: "damaged artifacts that were set aside",
     LEFT_OVER: "what killed tasks left",
+    NOTE: "notes of samples that are gone",
     "sample": "samples",
     "labels": "labels",
     "features": "features",

@@ -32,6 +32,7 @@ from cdiscount_tasks.stages.judgement import (
     reasons_against,
     screen_model,
 )
+from cdiscount_tasks.stages.sample import check_sample
 
 logger = logging.getLogger(__name__)
 
@@ -215,8 +216,8 @@ def reason_without_champion(run: Run) -> str | None:
         champion = registry.champion(name, run.environment) if found else None
         if champion is None:  # whose YAML may have been removed meanwhile
             return f"{name} has no champion yet"
-        for folder in (champion.sample_dir, champion.labels_dir):
-            read_manifest(folder)
+        read_manifest(champion.labels_dir)
+        check_sample(champion.sample_dir)
     except DataError as error:
         return str(error)
     return None

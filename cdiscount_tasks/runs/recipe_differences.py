@@ -9,6 +9,9 @@ MOST_TOLD = 4
 
 _ABSENT = "absent"
 _NETWORK = "config.network"
+_LEFT_OUT = {"config.pictures": '"copied"'}
+"""What a recipe leaves out where it is the default."""
+
 
 # What a report's config holds without deciding what it says: names, places and times of the run; copied files and
 # versions, which the artifacts count as far as they matter to them; presets that the run does not have.
@@ -87,7 +90,7 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     if was.get(_NETWORK) != found.get(_NETWORK):
         names = was.keys() & found.keys()  # what only one of two networks has says nothing more
     return [
-        _in_words(name, was.get(name, _ABSENT), found.get(name, _ABSENT))
+        _in_words(name, *(one.get(name, _LEFT_OUT.get(name, _ABSENT)) for one in (was, found)))
         for name in sorted(names, key=lambda name: (name != _NETWORK, name))
         if was.get(name) != found.get(name)
     ]

@@ -175,7 +175,10 @@ def _decide(
         sample=sample,
         preset=wanted.preset,
         draw=DrawConfig(
-            categories=categories, max_products_per_category=sample.max_products_per_category, seed=sample.seed
+            categories=categories,
+            max_products_per_category=sample.max_products_per_category,
+            seed=sample.seed,
+            pictures=sample.pictures,
         ),
         labels=LabelConfig(categories=categories, **{rule: getattr(sample, rule) for rule in LabelRules.model_fields}),
         training=wanted.training,

@@ -58,7 +58,8 @@ def of_index(result: Result) -> str:
 def of_sample(result: Result) -> str:
     """Tell what was drawn."""
     drawn = f"{_count(result['num_images'], 'image')} of {_count(result['num_products'], 'product')}"
-    size = _megabytes(result["num_bytes"])
+    left = " left in the catalogue" if result.get("pictures") == "in_catalogue" else ""
+    size = _megabytes(result["num_bytes"]) + left
     return f"{drawn} in {_count(result['num_categories'], 'category')}, {size}{_again(result)}"
 
 

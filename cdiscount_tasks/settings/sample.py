@@ -141,6 +141,9 @@ class ScheduleConfig(Frozen):
         return cron
 
 
+Pictures = Literal["copied", "in_catalogue"]
+
+
 class DrawConfig(Frozen):
     """Which products a sample holds."""
 
@@ -149,6 +152,8 @@ class DrawConfig(Frozen):
     )
     max_products_per_category: int | None = Field(default=None, ge=1)
     seed: int = Field(default=0, ge=0)
+    # Left out of the key where they are copied: samples that were drawn before there was a choice are found again.
+    pictures: Pictures = Field(default="copied", exclude_if=lambda pictures: pictures == "copied")
 
 
 class LabelRules(Frozen):
@@ -197,6 +202,12 @@ class SampleConfig(LabelRules):
     )
     max_products_per_category: int | None = Field(
         default=None, ge=1, description="The most products drawn from each category; null: all of them."
+    )
+    pictures: Pictures = Field(
+        default="copied",
+        exclude_if=lambda pictures: pictures == "copied",
+        description="copied: the sample's files hold its pictures. in_catalogue: they say where in the catalogue each "
+        "is, and take no room; the catalogue must then stay where every task can read it.",
     )
     embed_pictures: bool = Field(
         default=True,

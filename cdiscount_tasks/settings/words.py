@@ -35,10 +35,11 @@ def lines_of(config: RunConfig) -> list[str]:
     categories = "all" if config.draw.categories is None else f"{len(config.draw.categories)} categories"
     most = sample.max_products_per_category
     products = "all products of each" if most is None else f"at most {most:,} products of each"
+    pictures = "" if config.draw.pictures == "copied" else "; pictures left in the catalogue"
     shares = labels.split
     split = shares.file or f"train {shares.train:g}, validation {shares.validation:g}, test {shares.test:g}"
     data = {
-        "sample": f"{sample.name}: {categories}, {products}",
+        "sample": f"{sample.name}: {categories}, {products}{pictures}",
         "catalogue": config.catalogue_path,
         "split": f"{split}; seed {labels.seed}",
         "labels": f"conflicts {labels.conflicts}, near_duplicates {labels.near_duplicates}, small_classes "

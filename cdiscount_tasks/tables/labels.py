@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -58,8 +59,11 @@ def _read_rejected(sample_dir: Path, labels_dir: Path) -> pd.DataFrame:
     paths = (sample_dir / "rejected.parquet", labels_dir / "rejected.parquet")
     rejected = pa.concat_tables([parquet.read_table(path, schemas.REJECTED) for path in paths]).to_pandas()
     rejected = rejected.astype({"product_id": "Int64", "image_number": "Int8"})
-    keys = pd.DataFrame(read_image_keys(sample_dir))[["product_id", "image_number", "content_hash"]]
-    keys = keys[keys["product_id"].isin(rejected["product_id"].dropna())]
+    found = read_image_keys(sample_dir, ["product_id", "image_number", "content_hash"])
+    of_rejected = np.isin(found["product_id"], rejected["product_id"].dropna().to_numpy(np.int64))
+    # Objects of the few that are wanted alone.
+    keys = pd.DataFrame({name: values[of_rejected] for name, values in found.items()})
+    keys["content_hash"] = found["content_hash"][of_rejected].astype(object)
     keys = keys.astype({"product_id": "Int64", "image_number": "Int8"})
     of_image: pd.DataFrame = rejected.merge(keys, on=["product_id", "image_number"], how="left")
     of_product = rejected[["product_id"]].merge(keys.drop_duplicates("product_id"), on="product_id", how="left")

@@ -53,6 +53,11 @@ def numpy_numbers(column: pa.Array | pa.ChunkedArray) -> np.ndarray[Any, Any]:
     return _numpy_values(column, np.dtype(str(column.type)))
 
 
+def numpy_hashes(column: pa.Array | pa.ChunkedArray) -> np.ndarray[Any, Any]:
+    """Return a column of hashes, none of them null, as NumPy's: V16, whose `tolist` gives bytes."""
+    return _numpy_values(column, np.dtype("V16"))
+
+
 def present_numbers(column: pa.Array | pa.ChunkedArray) -> np.ndarray[Any, Any]:
     """Tell which values of a column are not null; bool, [num_rows]."""
     present = np.ones(len(column), bool)

@@ -57,6 +57,18 @@ SAMPLE_IMAGES = pa.schema(
         pa.field("content_hash", _HASH, nullable=False),
     ]
 )
+SAMPLE_PLACES = pa.schema(
+    [
+        pa.field("product_id", pa.int64(), nullable=False),
+        pa.field("image_number", pa.int8(), nullable=False),
+        pa.field("category_id", pa.int64(), nullable=False),
+        pa.field("content_hash", _HASH, nullable=False),
+        pa.field("offset", pa.int64(), nullable=False),
+        pa.field("length", pa.int32(), nullable=False),
+    ]
+)
+"""Of the images of a sample that left them in the catalogue: where each is, instead of its bytes."""
+
 LABEL_PRODUCTS = pa.schema(
     [
         pa.field("product_id", pa.int64(), nullable=False),

@@ -48,6 +48,10 @@ TINY = {
         ["--images", "64", "--batches", "4", "--steps", "2", "--where", "device", "--only", "loop"],
         r'batch 4, pictures on the device \{.*"loop_per_s": \d',
     ),
+    "benchmarks.speed.pictures_left": (
+        ["--gb", "0.002", "--images", "300"],
+        r"(?s)\| in_catalogue \| random \| 64 \| [\d,]+ \|.*in_catalogue: the rows of \d+ images",
+    ),
     "benchmarks.endurance.index_kills": (["--gb", "0.002"], r"identity and tables differ after a scan: True"),
     "benchmarks.endurance.prediction_kills": (
         ["--kills", "1", "--images", "300", "--ranges", "2"],

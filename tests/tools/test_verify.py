@@ -4,7 +4,10 @@ import pytest
 
 from cdiscount_tasks.artifacts.publish import Made, build_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
+from cdiscount_tasks.settings.sample import DrawConfig
+from cdiscount_tasks.stages.sample import draw_sample
 from tests.material.data_roots import DataRoot
+from tests.material.tiny_catalogue import CATEGORIES
 from tools import verify
 
 
@@ -55,3 +58,17 @@ def test_answers_predictions_and_their_pages_are_compared_too(tmp_path, capsys):
     assert verify.verify(places) == 3
     told = capsys.readouterr().err
     assert all(str(path) in told for path in changed)
+
+
+def test_pictures_that_a_sample_left_in_the_catalogue_are_compared_too(tiny, index_dir, tmp_path, capsys):
+    catalogue_path = tiny.write(tmp_path / "catalogue.bson")
+    drawn = draw_sample(
+        index_dir, catalogue_path, tmp_path / "wine", DrawConfig(categories=CATEGORIES, pictures="in_catalogue")
+    )
+    assert verify.verify([tmp_path]) == 0
+    assert f"whole, {drawn['num_images']} pictures in catalogues whole, 0 artifacts damaged" in capsys.readouterr().out
+    content = bytearray(tiny.data)
+    content[content.index(tiny.pictures[303, 1]) + 300] ^= 1
+    catalogue_path.write_bytes(content)
+    assert verify.verify([tmp_path]) == 1
+    assert f"{catalogue_path}: image 1 of product 303" in capsys.readouterr().err

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from cdiscount_tasks.artifacts import files, locks, removal
+from cdiscount_tasks.artifacts.catalogue_note import CatalogueNote, note_path, write_note
 from cdiscount_tasks.artifacts.locks import lock_if_free, part_path
 from cdiscount_tasks.catalogue.file import fingerprint
 from cdiscount_tasks.errors import DataError
@@ -85,6 +86,27 @@ def test_what_no_run_names_is_removed_with_its_size_said(root):
     assert item.num_bytes > NUM_BYTES
     assert removed_by(root) == {stray.name}
     assert not list(stray.parent.glob(".*.part"))
+
+
+def test_the_note_of_where_a_samples_images_are_goes_with_the_sample(root):
+    kept = root.run("one", 30)["sample"]
+    stray = root.artifact("samples/wine", "sample", "nobody's")
+    for sample_dir in (kept, stray):
+        write_note(sample_dir, CatalogueNote(root.environment.catalogue_path, 9))
+    assert removed_by(root) == {stray.name}
+    assert (note_path(kept).exists(), note_path(stray).exists()) == (True, False)
+    assert root.environment.catalogue_path.exists()
+
+
+def test_the_note_of_a_sample_that_is_gone_is_removed_unless_a_run_is_going(root):
+    root.run("one", 30)
+    path = note_path(root.path / "samples" / "wine" / f"sample-{KEY}")
+    write_note(path.with_name(f"sample-{KEY}"), CatalogueNote(root.environment.catalogue_path, 9))
+    root.run("going", 0.1, finished=False)
+    assert removed_by(root) == set()
+    shutil.rmtree(root.run_dir("going"))
+    assert path.name in removed_by(root)
+    assert not path.exists()
 
 
 def test_the_plan_removes_nothing_and_gives_a_reason_for_all_that_stays(two_runs):

@@ -8,7 +8,7 @@ import pytest
 
 from cdiscount_tasks.artifacts.json_files import read_json
 from cdiscount_tasks.artifacts.publish import Made, build_artifact
-from cdiscount_tasks.errors import StepLeftOut
+from cdiscount_tasks.errors import DataError, StepLeftOut
 from cdiscount_tasks.runs import judging, promotion, registry, steps
 from cdiscount_tasks.runs.decisions import Look
 from cdiscount_tasks.stages import evaluation
@@ -258,6 +258,19 @@ def test_what_the_champion_learnt_from_may_be_gone_and_keeps_no_run_from_its_rep
     shutil.rmtree(champion.folders()[step])
     assert champion.folders()[step].name in judging.reason_without_champion(run)
     with pytest.raises(StepLeftOut):
+        steps.make("drift", SAMPLE, "second")
+
+
+def test_a_champion_whose_pictures_left_with_their_catalogue_keeps_no_run_from_its_report(champion, monkeypatch):
+    run = judged_run("second", 0.1, products=make_products(60))
+
+    def gone(sample_dir):
+        assert sample_dir == champion.folders()["sample"]
+        raise DataError("train.bson: the catalogue cannot be read")
+
+    monkeypatch.setattr(judging, "check_sample", gone)
+    assert judging.reason_without_champion(run) == "train.bson: the catalogue cannot be read"
+    with pytest.raises(StepLeftOut, match="the catalogue cannot be read"):
         steps.make("drift", SAMPLE, "second")
 
 

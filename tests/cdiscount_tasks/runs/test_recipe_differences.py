@@ -28,6 +28,7 @@ def recipe(**parts):
     ({"inputs": {"champion": "1"}}, {"inputs": {"champion": "2"}}, ["the champion that it begins with changed"]),
     ({"version": 1}, {"version": 2}, ["the code of this step changed (version 1 -> 2)"]),
     ({"libraries": {"keras": "3.1"}}, {"libraries": {"keras": "3.2"}}, ["keras 3.1 -> 3.2"]),
+    ({"config": {"a": 0}}, {"config": {"a": 0, "pictures": "in_catalogue"}}, ["pictures copied -> in_catalogue"]),
     ({}, {}, []),
 ])  # fmt: skip
 def test_a_difference_is_said_in_words(was, now, said):

@@ -11,6 +11,7 @@ INDEX = {
     "num_rejected_images": 0,
     "reused": False,
 }
+SAMPLE = {"num_categories": 5, "num_products": 542, "num_images": 947, "num_bytes": 4_710_000, "reused": False}
 LABELS = {
     "num_classes": 5,
     "num_products": 542,
@@ -52,6 +53,16 @@ REPORT = {
             INDEX | {"num_without_category": 1200, "reused": True},
             "9,812 images of 4,201 products in 1 category; 12 documents and 0 images rejected; 1,200 without a "
             "category (reused)",
+        ),
+        (
+            summaries.of_sample,
+            SAMPLE,
+            "947 images of 542 products in 5 categories, 4.7 MB",
+        ),
+        (
+            summaries.of_sample,
+            SAMPLE | {"pictures": "in_catalogue", "reused": True},
+            "947 images of 542 products in 5 categories, 4.7 MB left in the catalogue (reused)",
         ),
         (
             summaries.of_labels,

@@ -218,6 +218,7 @@ def with_line(line, instead_of="title:"):
         ("title: Wine\nschedule: weekly", "title:", "schedule is 'weekly', expected settings of its own"),
         ("title: Wine\nschedule: {cron: R * * * *}", "title:", "is not a cron expression"),
         ("title: Wine\nseed: '7'", "title:", "seed is '7', expected integer 0 to 2147483647; write it without quotes"),
+        ("title: Wine\npictures: yes", "title:", "pictures is True, expected 'copied' or 'in_catalogue'"),
         ("title: Wine\nembed_pictures: maybe", "title:", "embed_pictures is 'maybe', expected yes or no"),
         ("  smoke:", "smoke:", "presets.smoke is empty; write `smoke: {}` for the defaults"),
         ("  on: {}", "smoke:", 'line 6: presets.on: YAML reads on as true; put it in quotes: "on"'),
@@ -247,6 +248,15 @@ def test_a_switch_may_be_written_in_each_of_yamls_ways(tmp_path, word, value):
     path = tmp_path / "wine.yaml"
     path.write_text(with_line(f"title: Wine\nembed_pictures: {word}"))
     assert read_sample(path).embed_pictures is value
+
+
+def test_pictures_are_copied_unless_the_yaml_says_otherwise_and_then_nothing_names_them(tmp_path):
+    path = tmp_path / "wine.yaml"
+    path.write_text(with_line("title: Wine", "title:"))
+    assert read_sample(path).pictures == "copied"
+    assert "pictures" not in read_sample(path).model_dump()
+    path.write_text(with_line("title: Wine\npictures: in_catalogue"))
+    assert read_sample(path).model_dump()["pictures"] == "in_catalogue"
 
 
 def test_a_preset_inherits_from_another_by_yamls_merge_key(tmp_path):

@@ -53,6 +53,12 @@ def test_every_knob_has_a_line_and_what_differs_is_marked(config):
     assert "<-" not in lines["image_size"]
 
 
+def test_pictures_that_are_not_copied_are_named(config):
+    left = config.model_copy(update={"draw": DrawConfig(categories=(1, 2), pictures="in_catalogue")})
+    assert "tea: 2 categories, all products of each; pictures left in the catalogue" in "\n".join(lines_of(left))
+    assert "left in the catalogue" not in "\n".join(lines_of(config))
+
+
 def test_the_lines_name_catalogue_split_and_files(config):
     told = "\n".join(lines_of(config))
     for words in ("/data/train.bson", "train 0.7, validation 0.15, test 0.15; seed 0", "/data/category_names.csv"):

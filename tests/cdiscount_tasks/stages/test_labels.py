@@ -183,7 +183,7 @@ def test_each_distinct_picture_is_decoded_once(fix, sample_dir, monkeypatch):
     monkeypatch.setattr(check, "decode_rgb", lambda jpeg: decoded.append(jpeg) or decode_rgb(jpeg))
     fix()
     keys = read_image_keys(sample_dir)
-    assert len(decoded) == len(set(decoded)) == len(set(keys["content_hash"])) < len(keys["content_hash"])
+    assert len(decoded) == len(set(decoded)) == len(set(keys["content_hash"].tolist())) < len(keys["content_hash"])
 
 
 def test_class_shares_of_each_split_add_up_to_one(labels_dir):

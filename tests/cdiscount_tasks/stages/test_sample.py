@@ -180,10 +180,15 @@ def test_products_with_ids_of_64_bits_are_drawn(tmp_path):
     assert read_image_keys(Path(result["path"]))["product_id"].tolist() == sorted(ids)
 
 
-def test_a_file_is_handed_to_another_process_without_the_rest_of_the_sample(index_dir, tmp_path, monkeypatch):
-    monkeypatch.setattr(sample_stage, "_PRODUCTS_PER_FILE", 10)
+def test_the_key_of_a_sample_with_copied_pictures_is_that_of_before_there_was_a_choice(index_dir):
+    assert sample_stage.sample_recipe(index_dir, DrawConfig(categories=(RED, GREEN))).config == {
+        "categories": [RED, GREEN], "max_products_per_category": None, "seed": 0,
+    }  # fmt: skip
+
+
+def test_a_file_is_handed_to_another_process_without_the_rest_of_the_sample(index_dir, tmp_path):
     products = choose_products(read_table(index_dir / "products.parquet", PRODUCTS), DrawConfig(categories=CATEGORIES))
     images = read_table(index_dir / "images.parquet", IMAGES)
-    files = sample_stage.plan_files(tmp_path / "catalogue.bson", products, images, tmp_path)
+    files = sample_stage.plan_files(tmp_path / "catalogue.bson", products, images, tmp_path, 10)
     assert sum(len(file.images) for file in files) == len(images) - images["category_id"].null_count
     assert max(file.images.get_total_buffer_size() for file in files) < images.nbytes / 3

@@ -6,7 +6,7 @@ import xxhash
 
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.tables.parquet import TableWriter, write_table
-from cdiscount_tasks.tables.sample_images import SampleImages, read_image_keys, rows_of
+from cdiscount_tasks.tables.sample_images import CopiedImages, SampleImages, read_image_keys, rows_of
 from cdiscount_tasks.tables.schemas import SAMPLE_IMAGES
 
 
@@ -61,6 +61,32 @@ def test_rows_are_found_for_ids_of_64_bits(tmp_path):
     assert rows_of(folder, np.array(ids), np.zeros(6, np.int8)).tolist() == list(range(6))
 
 
+def test_images_of_one_product_are_found_in_two_files(tmp_path):
+    folder = write_sample(tmp_path / "sample-0", [(1, number, b"%d" % number) for number in range(4)], 2, 3)
+    assert rows_of(folder, np.array([1] * 4), np.array([3, 0, 2, 1], np.int8)).tolist() == [3, 0, 2, 1]
+
+
+def test_files_that_cannot_hold_what_is_asked_for_are_not_read(folder):
+    path = folder / "images-00000.parquet"
+    content = bytearray(path.read_bytes())
+    content[4:40] = bytes(36)  # its first page
+    path.write_bytes(content)
+    assert rows_of(folder, np.array([9, 4]), np.array([1, 0], np.int8)).tolist() == [7, 3]
+    with pytest.raises(DataError, match="is damaged"):
+        rows_of(folder, np.array([9, 1]), np.array([1, 0], np.int8))
+
+
+def test_no_images_have_no_rows(folder):
+    assert rows_of(folder, np.zeros(0, np.int64), np.zeros(0, np.int8)).tolist() == []
+
+
+def test_hashes_take_sixteen_bytes_each_and_end_as_they_end(tmp_path):
+    ends_in_zero = next(b"%d" % n for n in range(9999) if xxhash.xxh3_128_digest(b"%d" % n)[-1] == 0)
+    keys = read_image_keys(write_sample(tmp_path / "sample-0", [(1, 0, ends_in_zero)]), ["content_hash"])
+    assert list(keys) == ["content_hash"]
+    assert (keys["content_hash"].nbytes, keys["content_hash"].tolist()) == (16, [xxhash.xxh3_128_digest(ends_in_zero)])
+
+
 def test_a_damaged_file_of_the_sample_is_told(folder):
     path = folder / "images-00000.parquet"
     data = bytearray(path.read_bytes())
@@ -96,7 +122,7 @@ def test_pictures_read_in_any_order_are_those_read_in_order(large):
 def test_a_row_group_is_read_once_whichever_of_its_pictures_are_asked_for(large, monkeypatch):
     open_scattered = SampleImages(large).in_any_order()
     read_once(open_scattered())
-    monkeypatch.setattr(SampleImages, "_read_group", None)  # another that shares the places needs none
+    monkeypatch.setattr(CopiedImages, "_read_group", None)  # another that shares the places needs none
     assert open_scattered().read([90, 3, 60]) == [PICTURES[row][2] for row in (90, 3, 60)]
 
 
