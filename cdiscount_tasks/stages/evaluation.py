@@ -5,6 +5,7 @@ them; no figures of test.
 """
 
 import logging
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, NotRequired
@@ -19,14 +20,13 @@ from cdiscount_tasks.artifacts.publish import Made
 from cdiscount_tasks.artifacts.recipe import Recipe, versions
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.learning.measuring import choices
-from cdiscount_tasks.learning.measuring.calibration import Calibration, choose_calibration, tempered
-from cdiscount_tasks.learning.measuring.joining import joint_probabilities
-from cdiscount_tasks.learning.measuring.metrics import squared_errors
+from cdiscount_tasks.learning.measuring.asked_in_blocks import Ask, AskedProducts, Kept, Said, ask_in_blocks
+from cdiscount_tasks.learning.measuring.calibration import Calibration
 from cdiscount_tasks.learning.pictures.inputs import Inputs, hold_images
 from cdiscount_tasks.machine.device import backend_packages, prepare_device
 from cdiscount_tasks.pages.parts.words import count, percent
 from cdiscount_tasks.tables.parquet import read_table, write_table
-from cdiscount_tasks.tables.predictions import IMAGE_PREDICTIONS, PREDICTIONS
+from cdiscount_tasks.tables.predictions import IMAGE_PREDICTIONS, PREDICTIONS, write_predictions
 from cdiscount_tasks.tables.sample_images import SampleImages, rows_of
 from cdiscount_tasks.tables.schemas import (
     ACTIVATION_MAPS,
@@ -35,7 +35,6 @@ from cdiscount_tasks.tables.schemas import (
     LABEL_PRODUCTS,
     MAX_CLASSES_IN_FULL,
     NUM_TOP_CLASSES,
-    prediction_schema,
 )
 from cdiscount_tasks.tables.seen_before import find_known, read_seen_before
 from cdiscount_tasks.vocabulary import TEST, TRAIN, VALIDATION
@@ -45,6 +44,9 @@ logger = logging.getLogger(__name__)
 VERSION = 5
 _OF_THIS_VERSION = {"mistakes": 24, "pairs": 10, "of_pair": 3}
 """How many products VERSION stands for; where `choices` says another number, it counts in the key."""
+
+_OF_MANY_CLASSES = {"of_many_classes": 2}
+"""Counts in the key above 256 classes: 2: a temperature may be chosen on a draw, whose products are asked first."""
 
 _KEY_COLUMNS = ["split", "group_id", "class_index", "conflicted"]
 
@@ -65,29 +67,6 @@ class EvaluationResult(Result):
     num_left_out: NotRequired[int]
 
 
-def _with_probabilities(rows: pd.DataFrame, probabilities: np.ndarray) -> pd.DataFrame:
-    """Add what the model says: all classes up to 256, else the ten most probable."""
-    num_classes = probabilities.shape[1]
-    rows = rows.assign(
-        predicted=probabilities.argmax(axis=1),
-        probability_of_label=probabilities[np.arange(len(rows)), rows["class_index"].to_numpy()],
-    )
-    if num_classes > MAX_CLASSES_IN_FULL:
-        top = np.argsort(-probabilities, axis=1, kind="stable")[:, :NUM_TOP_CLASSES]
-        rows = rows.assign(top_classes=list(top))
-        probabilities = np.take_along_axis(probabilities, top, axis=1)
-    return rows.assign(probabilities=list(probabilities))
-
-
-def _with_certainty(products: pd.DataFrame, probabilities: np.ndarray, temperature: float) -> pd.DataFrame:
-    """Add what takes the probabilities of all classes, of which a row may keep ten."""
-    true = products["class_index"].to_numpy(np.int64)
-    confidence, in_label = tempered(probabilities, true, temperature)
-    return products.assign(
-        squared_error=squared_errors(probabilities, true), confidence=confidence, confidence_in_label=in_label
-    )
-
-
 def _load_model(model_dir: Path) -> tuple[Any, dict[str, Any]]:
     """Load a model whose files are what was published.
 
@@ -101,21 +80,18 @@ def _load_model(model_dir: Path) -> tuple[Any, dict[str, Any]]:
     return load_network(model_dir / "model.keras", contract), contract
 
 
-def _choose_calibration(products: pd.DataFrame, probabilities: np.ndarray) -> Calibration:
-    """Choose on validation alone."""
-    on_validation = (products["split"] == VALIDATION).to_numpy()
-    true = products["class_index"].to_numpy(np.int64)
-    groups = products["group_id"].to_numpy(np.int64)
-    chosen = choose_calibration(probabilities[on_validation], true[on_validation], groups[on_validation])
+def _log_choice(chosen: Calibration) -> None:
     reached = {one["target_precision"]: one["threshold"] for one in chosen["thresholds"]}
     found = [
         f"{percent(target, 0)}: {'never' if least is None else percent(least)}" for target, least in reached.items()
     ]
+    num_products = chosen["num_validation_products"]
+    num_drawn = chosen.get("num_temperature_products", num_products)
+    of_them = "" if num_drawn == num_products else f", the temperature on {num_drawn:,} of them"
     logger.info(
-        "chosen on %s: temperature %.3f, answers from this confidence on for a precision of %s",
-        count(chosen["num_validation_products"], "validation product"), chosen["temperature"], ", ".join(found),
+        "chosen on %s%s: temperature %.3f, answers from this confidence on for a precision of %s",
+        count(num_products, "validation product"), of_them, chosen["temperature"], ", ".join(found),
     )  # fmt: skip
-    return chosen
 
 
 def _write_activation_maps(
@@ -155,11 +131,6 @@ class _Judged(NamedTuple):
     num_classes: int
     num_left_out: int
 
-    @property
-    def product_of_image(self) -> np.ndarray:
-        """Return the place of each image's product: int64, [num_images]."""
-        return np.searchsorted(self.products["product_id"].to_numpy(), self.images["product_id"].to_numpy())
-
 
 def _read_judged(labels_dir: Path, model_dir: Path) -> _Judged:
     """Read the products of validation and test.
@@ -171,41 +142,43 @@ def _read_judged(labels_dir: Path, model_dir: Path) -> _Judged:
     classes, learnt = (read_table(folder / "classes.parquet", CLASSES) for folder in (labels_dir, model_dir))
     if not classes["category_id"].equals(learnt["category_id"]):
         raise DataError(f"{model_dir}: was trained for other classes than {labels_dir} has; train it again")
-    products = read_table(labels_dir / "products.parquet", LABEL_PRODUCTS).to_pandas()
+    columns = ["product_id", *_KEY_COLUMNS]
+    products = read_table(labels_dir / "products.parquet", LABEL_PRODUCTS, columns).to_pandas()
     is_seen = find_known(labels_dir, products, read_seen_before(model_dir))
-    products = products.loc[(products["split"] != TRAIN) & ~is_seen, ["product_id", *_KEY_COLUMNS]]
-    products = products.reset_index(drop=True)
-    images = read_table(labels_dir / "images.parquet", LABEL_IMAGES).to_pandas()
-    images = images.loc[images["product_id"].isin(products["product_id"]), ["product_id", "image_number"]]
+    products = products.loc[(products["split"] != TRAIN) & ~is_seen].reset_index(drop=True)
+    images = read_table(labels_dir / "images.parquet", LABEL_IMAGES, ["product_id", "image_number"]).to_pandas()
+    images = images.loc[images["product_id"].isin(products["product_id"])]
     images = images.join(products.set_index("product_id")[_KEY_COLUMNS], on="product_id")
-    judged = _Judged(products, images, classes.num_rows, int(is_seen.sum()))
-    num_images = np.bincount(judged.product_of_image, minlength=len(products))
-    return judged._replace(products=products.assign(num_images=num_images))
+    product_of_image = np.searchsorted(products["product_id"].to_numpy(), images["product_id"].to_numpy())
+    num_images = np.bincount(product_of_image, minlength=len(products))
+    return _Judged(products.assign(num_images=num_images), images, classes.num_rows, int(is_seen.sum()))
 
 
-def _write_predictions(part_dir: Path, judged: _Judged, of_products: np.ndarray, of_images: np.ndarray) -> None:
-    """Choose on validation what the probabilities are worth, and write them.
+def _ask(ask: Ask, judged: _Judged) -> Said:
+    products = judged.products
+    asked = AskedProducts(
+        true=products["class_index"].to_numpy(np.int64),
+        group_id=products["group_id"].to_numpy(np.int64),
+        on_validation=(products["split"] == VALIDATION).to_numpy(bool),
+        num_images=products["num_images"].to_numpy(np.int64),
+    )
+    return ask_in_blocks(ask, asked, judged.num_classes, None if _are_few(judged.num_classes) else NUM_TOP_CLASSES)
 
-    Args:
-        part_dir: Where to.
-        judged: The products and images.
-        of_products: float32, [num_products, num_classes].
-        of_images: float32, [num_images, num_classes].
-    """
-    calibration = _choose_calibration(judged.products, of_products)
-    write_json(part_dir / "calibration.json", calibration)
-    products = _with_certainty(judged.products, of_products, calibration["temperature"])
-    for name, table, probabilities in (
-        (PREDICTIONS, products, of_products),
-        (IMAGE_PREDICTIONS, judged.images, of_images),
+
+def _write(part_dir: Path, judged: _Judged, said: Said) -> None:
+    _log_choice(said.calibration)
+    write_json(part_dir / "calibration.json", said.calibration)
+    for name, rows, columns in (
+        (PREDICTIONS, judged.products, {**vars(said.products), **vars(said.certainty)}),
+        (IMAGE_PREDICTIONS, judged.images, vars(said.images)),
     ):
-        schema = prediction_schema(judged.num_classes, by_image=name == IMAGE_PREDICTIONS)
-        write_table(part_dir / name, _with_probabilities(table, probabilities), schema)
+        write_predictions(part_dir / name, rows, columns, judged.num_classes, by_image=name == IMAGE_PREDICTIONS)
 
 
-def _tested(products: pd.DataFrame, of_products: np.ndarray) -> pd.DataFrame:
+def _tested(products: pd.DataFrame, of_products: Kept) -> pd.DataFrame:
     """Return the test products with the class that the model answers, and its probability."""
-    answered = products.assign(predicted=of_products.argmax(axis=1), probability=of_products.max(axis=1))
+    probability = of_products.probabilities.max(axis=1)
+    answered = products.assign(predicted=of_products.predicted.astype(np.int64), probability=probability)
     return answered[answered["split"] == TEST]
 
 
@@ -217,12 +190,18 @@ def _first_look(tested: pd.DataFrame, judged: _Judged) -> dict[str, float]:
     return {**counts, "test_product_accuracy": float(right.mean())}
 
 
+def _are_few(num_classes: int) -> bool:
+    return num_classes <= MAX_CLASSES_IN_FULL
+
+
 def evaluation_recipe(sample_dir: Path, labels_dir: Path, model_dir: Path) -> Recipe:
     """Return what decides an evaluation."""
+    shown = {name: value for name, value in choices.SHOWN.items() if value != _OF_THIS_VERSION[name]}
+    few = _are_few(read_table(labels_dir / "classes.parquet", CLASSES, ["class_index"]).num_rows)
     return Recipe(
         stage="evaluation",
         version=VERSION,
-        config={name: value for name, value in choices.SHOWN.items() if value != _OF_THIS_VERSION[name]},
+        config=shown if few else {**shown, **_OF_MANY_CLASSES},
         inputs={"sample": sample_dir, "labels": labels_dir, "model": model_dir},
         libraries=versions(*backend_packages(), "pillow", "scipy"),
     )
@@ -233,6 +212,7 @@ def evaluate_model(sample_dir: Path, labels_dir: Path, model_dir: Path, artifact
 
     A picture is judged together with its mirror image, a product by all its pictures (normalised geometric means). The
     temperature and the confidences from which the model answers are chosen on validation and saved as calibration.json.
+    The pictures are shown to the network some thousand at a time; of their probabilities only what is written is held.
     Of the test mistakes that the report shows, `activation_maps.parquet` tells what in their pictures spoke for them.
 
     Args:
@@ -247,7 +227,7 @@ def evaluate_model(sample_dir: Path, labels_dir: Path, model_dir: Path, artifact
 
     def write(part_dir: Path) -> Made:
         device = prepare_device(seed=0)
-        from cdiscount_tasks.learning.networks.predict import predict_images  # after the device is set up
+        from cdiscount_tasks.learning.networks.predict import iter_probabilities  # after the device is set up
         from cdiscount_tasks.learning.networks.soundness import check_answers
 
         network, contract = _load_model(model_dir)
@@ -258,11 +238,15 @@ def evaluate_model(sample_dir: Path, labels_dir: Path, model_dir: Path, artifact
         logger.info(
             "predicting %s of %s on %s", count(len(images), "image"), count(len(products), "product"), device.name
         )
-        of_images = predict_images(network, pictures, flip=True)
-        check_answers(of_images, judged.num_classes, model_dir / "model.keras")
-        of_products = joint_probabilities(of_images, judged.product_of_image)
-        _write_predictions(part_dir, judged, of_products, of_images)
-        tested = _tested(products, of_products)
+
+        def ask(places: np.ndarray) -> Iterator[np.ndarray]:
+            for some in iter_probabilities(network, pictures, places, judged.num_classes, flip=True):
+                check_answers(some, judged.num_classes, model_dir / "model.keras")
+                yield some
+
+        said = _ask(ask, judged)
+        _write(part_dir, judged, said)
+        tested = _tested(products, said.products)
         mistaken = choices.choose_shown(tested).mistaken
         num_maps = _write_activation_maps(network, pictures, images, mistaken, part_dir / "activation_maps.parquet")
         return Made({**_first_look(tested, judged), "num_activation_maps": num_maps, "device": device.name})

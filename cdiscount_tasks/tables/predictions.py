@@ -1,5 +1,6 @@
-"""What a model predicted, by product and by image: the one reader of both files."""
+"""What a model predicted, by product and by image: the one writer and reader of both files."""
 
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 PREDICTIONS, IMAGE_PREDICTIONS = "predictions.parquet", "image_predictions.parquet"
 """Of an evaluation artifact; a report has a copy of the first."""
 
+_WRITTEN_AT_ONCE = 65_536
 _JUDGED = ("product_id", "split", "group_id", "class_index", "predicted")
 _OF_IMAGES = ("product_id", "split", "group_id", "class_index", "predicted", "probability_of_label")
 
@@ -44,6 +46,39 @@ class ImageProbabilities(NamedTuple):
     images: "pd.DataFrame"
     classes: npt.NDArray[np.int64]
     probabilities: npt.NDArray[np.float32]
+
+
+def _lists(values: npt.NDArray[Any], of: pa.DataType) -> pa.FixedSizeListArray:
+    return pa.FixedSizeListArray.from_arrays(pa.array(values.reshape(-1), of), values.shape[1])
+
+
+def write_predictions(
+    path: Path, rows: "pd.DataFrame", said: Mapping[str, npt.NDArray[Any] | None], num_classes: int, *, by_image: bool
+) -> None:
+    """Write what was predicted, some ten thousand rows at a time: a list of each row as an object would be large.
+
+    Args:
+        path: The file to make.
+        rows: The columns of the schema that say which rows these are.
+        said: Its other columns, row for row; `top_classes` may be None where all classes are kept.
+        num_classes: Of the model, which decides what a row keeps.
+        by_image: Whether a row is an image.
+    """
+    schema = schemas.prediction_schema(num_classes, by_image)
+
+    def parts() -> Iterator[pa.Table]:
+        for first in range(0, len(rows), _WRITTEN_AT_ONCE):
+            some = slice(first, first + _WRITTEN_AT_ONCE)
+            columns: dict[str, Any] = {name: rows[name].iloc[some] for name in rows if name in schema.names}
+            for name in set(schema.names) - set(columns):
+                values, kind = said[name], schema.field(name).type
+                assert values is not None, name
+                columns[name] = (
+                    _lists(values[some], kind.value_type) if pa.types.is_nested(kind) else pa.array(values[some], kind)
+                )
+            yield pa.table({name: columns[name] for name in schema.names}, schema=schema)
+
+    parquet.write_whole_groups(path, parts(), schema)
 
 
 def _matrix(column: pa.ChunkedArray, width: int) -> npt.NDArray[Any]:

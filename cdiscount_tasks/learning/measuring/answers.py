@@ -7,6 +7,7 @@ import numpy.typing as npt
 
 from cdiscount_tasks.learning.measuring.calibration import at_temperature
 from cdiscount_tasks.learning.measuring.joining import joint_probabilities
+from cdiscount_tasks.learning.measuring.most_probable import most_probable
 
 
 class Answers(NamedTuple):
@@ -39,5 +40,5 @@ def answer_products(
     """
     joint = joint_probabilities(of_images, product_of_image)
     # By what the temperature was not applied to, as an evaluation does: rounding may make two equal.
-    top = np.argsort(-joint, axis=1, kind="stable")[:, :most]
+    top = most_probable(joint, most)
     return Answers(category_ids[top], np.take_along_axis(at_temperature(joint, temperature), top, axis=1))

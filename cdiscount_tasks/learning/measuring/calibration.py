@@ -3,7 +3,7 @@
 What the choices are worth on test is for reliability.py to say.
 """
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -17,20 +17,40 @@ FEWEST_TO_CHOOSE = 30
 
 _TINY = np.float32(1e-7)  # as joint_probabilities has it: the logarithm of 0 is none
 _TEMPERATURES = (0.1, 10.0)
-_CELLS_AT_ONCE = 4_000_000  # products x classes held in memory as float64: 32 MB
+_CELLS_AT_ONCE = 131_072  # products x classes, as float64 1 MB, which a processor's cache holds
+_MOST_CELLS = 100_000_000
+"""Products x classes on which a temperature is chosen: 0.8 GB with their logarithms, and about a minute of one core."""
+
+_SEED = 0
 
 
 class Calibration(TypedDict):
-    """What was chosen on validation: calibration.json."""
+    """What was chosen on validation: calibration.json.
+
+    Attributes:
+        num_temperature_products: How many of the validation products the temperature was chosen on; missing: on all.
+    """
 
     temperature: float
     temperature_note: str | None
+    num_temperature_products: NotRequired[int]
     num_validation_products: int
     thresholds: list[Threshold]
 
 
-def _tempered_logs(logs: npt.NDArray[np.float32], temperature: float) -> Floats:
-    return np.asarray(special.log_softmax(logs / np.float64(temperature), axis=1))
+def _tempered_logs(
+    logs: npt.NDArray[np.float32], true: npt.NDArray[np.int64], temperature: float
+) -> tuple[Floats, Floats]:
+    """Return the logarithms of the largest probability at a temperature, and of that of the true class: float64, [n].
+
+    As scipy's log_softmax has them, to the last bit.
+    """
+    tempered = logs / np.float64(temperature)
+    tempered -= tempered.max(axis=1, keepdims=True)
+    of_label = tempered[np.arange(len(true)), true]
+    np.exp(tempered, out=tempered)
+    log_sum = np.log(tempered.sum(axis=1))
+    return 0.0 - log_sum, of_label - log_sum
 
 
 def _parts(num_rows: int, num_classes: int) -> list[slice]:
@@ -54,15 +74,13 @@ def choose_temperature(probabilities: npt.NDArray[np.float32], true: npt.NDArray
         return 1.0, f"Not chosen: {counted(n)}, expected at least {FEWEST_TO_CHOOSE}."
     if (probabilities.argmax(axis=1) == true).all():
         return 1.0, "Not chosen: no mistake on validation, so that ever more certainty would always look better."
-    logs = np.log(np.maximum(probabilities, _TINY))
+    logs = np.maximum(probabilities, _TINY)
+    np.log(logs, out=logs)
     parts = _parts(n, num_classes)
 
     def loss(log_temperature: float) -> float:
         """Return the mean of -ln of the true classes' probabilities."""
-        of_label = [
-            np.take_along_axis(_tempered_logs(logs[rows], np.exp(log_temperature)), true[rows, None], axis=1)
-            for rows in parts
-        ]
+        of_label = [_tempered_logs(logs[rows], true[rows], float(np.exp(log_temperature)))[1] for rows in parts]
         return -float(np.mean(np.concatenate(of_label)))
 
     bounds = np.log(_TEMPERATURES)
@@ -87,9 +105,8 @@ def tempered(
     """
     confidence, of_label = np.empty(len(true), np.float32), np.empty(len(true), np.float32)
     for rows in _parts(*probabilities.shape):
-        logs = _tempered_logs(np.log(np.maximum(probabilities[rows], _TINY)), temperature)
-        confidence[rows] = np.exp(logs.max(axis=1))
-        of_label[rows] = np.exp(np.take_along_axis(logs, true[rows, None], axis=1)[:, 0])
+        logs = _tempered_logs(np.log(np.maximum(probabilities[rows], _TINY)), true[rows], temperature)
+        confidence[rows], of_label[rows] = np.exp(logs[0]), np.exp(logs[1])
     return confidence, of_label
 
 
@@ -102,8 +119,56 @@ def at_temperature(probabilities: npt.NDArray[np.float32], temperature: float) -
     """
     made = np.empty(probabilities.shape, np.float32)
     for rows in _parts(*probabilities.shape):
-        made[rows] = np.exp(_tempered_logs(np.log(np.maximum(probabilities[rows], _TINY)), temperature))
+        logs = np.log(np.maximum(probabilities[rows], _TINY)) / np.float64(temperature)
+        made[rows] = np.exp(special.log_softmax(logs, axis=1))
     return made
+
+
+def draw_for_temperature(group_id: npt.NDArray[np.int64], num_classes: int) -> npt.NDArray[np.int64]:
+    """Draw the validation products on which a temperature is chosen: all, where their probabilities are not too many.
+
+    Groups are drawn at random and come whole, all but the last.
+
+    Args:
+        group_id: int64, [num_products].
+        num_classes: How many probabilities each product has.
+
+    Returns:
+        int64, ascending: their places.
+    """
+    most = _MOST_CELLS // num_classes
+    if len(group_id) <= most:
+        return np.arange(len(group_id))
+    groups, place = np.unique(group_id, return_inverse=True)
+    turn = np.random.default_rng(_SEED).permutation(len(groups))
+    return np.sort(np.argsort(turn[place], kind="stable")[:most])
+
+
+def calibration_of(
+    temperature: tuple[float, str | None],
+    num_drawn: int,
+    confidence: npt.NDArray[np.float32],
+    correct: npt.NDArray[np.bool_],
+    group_id: npt.NDArray[np.int64],
+) -> Calibration:
+    """Choose the thresholds on the validation products, at the temperature that was chosen.
+
+    Args:
+        temperature: As `choose_temperature` returns it.
+        num_drawn: On how many of the products that was chosen.
+        confidence: float32, [num_products], at the temperature.
+        correct: bool, [num_products].
+        group_id: int64, [num_products].
+    """
+    chosen = Calibration(
+        temperature=temperature[0],
+        temperature_note=temperature[1],
+        num_validation_products=len(correct),
+        thresholds=[choose_threshold(confidence, correct, group_id, target) for target in TARGET_PRECISIONS],
+    )
+    if num_drawn < len(correct):
+        chosen["num_temperature_products"] = num_drawn
+    return chosen
 
 
 def choose_calibration(
@@ -116,12 +181,6 @@ def choose_calibration(
         true: Class index of each product, [num_products].
         group_id: int64, [num_products].
     """
-    temperature, note = choose_temperature(probabilities, true)
-    confidence, _ = tempered(probabilities, true, temperature)
-    correct = probabilities.argmax(axis=1) == true
-    return Calibration(
-        temperature=temperature,
-        temperature_note=note,
-        num_validation_products=len(true),
-        thresholds=[choose_threshold(confidence, correct, group_id, target) for target in TARGET_PRECISIONS],
-    )
+    temperature = choose_temperature(probabilities, true)
+    confidence, _ = tempered(probabilities, true, temperature[0])
+    return calibration_of(temperature, len(true), confidence, probabilities.argmax(axis=1) == true, group_id)

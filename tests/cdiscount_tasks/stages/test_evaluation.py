@@ -11,7 +11,8 @@ from cdiscount_tasks.learning.measuring.calibration import choose_calibration
 from cdiscount_tasks.learning.measuring.choices import choose_shown
 from cdiscount_tasks.learning.measuring.joining import joint_probabilities
 from cdiscount_tasks.settings.sample import DrawConfig
-from cdiscount_tasks.stages.evaluation import _choose_calibration, _with_probabilities, evaluate_model
+from cdiscount_tasks.stages import evaluation
+from cdiscount_tasks.stages.evaluation import evaluate_model
 from cdiscount_tasks.stages.inputs import LabelFiles
 from cdiscount_tasks.stages.labels import fix_labels
 from cdiscount_tasks.stages.model import train_model
@@ -21,6 +22,8 @@ from cdiscount_tasks.tables.labels import read_y_values
 from cdiscount_tasks.vocabulary import TEST, TRAIN, VALIDATION
 from tests.conftest import TINY_LABELS, TINY_TRAINING
 from tests.material.tiny_catalogue import RED
+
+FILES = ("predictions.parquet", "image_predictions.parquet", "calibration.json")
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +85,7 @@ def test_the_result_agrees_with_the_predictions(tiny_evaluation, products, image
 
 def test_evaluating_twice_gives_the_same_bytes(sample_dir, labels_dir, model_dir, evaluation_dir, tmp_path):
     again = evaluate_model(sample_dir, labels_dir, model_dir, tmp_path)
-    for name in ("predictions.parquet", "image_predictions.parquet", "calibration.json"):
+    for name in FILES:
         assert (tmp_path / again["path"] / name).read_bytes() == (evaluation_dir / name).read_bytes()
 
 
@@ -91,20 +94,6 @@ def test_temperature_and_thresholds_come_of_the_validation_products_alone(produc
     groups = rows["group_id"].to_numpy(np.int64)
     chosen = choose_calibration(np.stack(rows["probabilities"]), rows["class_index"].to_numpy(np.int64), groups)
     assert json.loads((evaluation_dir / "calibration.json").read_text("utf-8")) == chosen
-
-
-def test_test_products_have_no_part_in_what_is_chosen():
-    random = np.random.default_rng(0)
-    rows = pd.DataFrame({"split": np.repeat([VALIDATION, TEST], 200), "class_index": random.integers(0, 3, 400)})
-    rows["group_id"] = np.arange(400)
-    probabilities = random.dirichlet(np.ones(3), 400).astype(np.float32)
-    probabilities[np.arange(400), rows["class_index"]] += 1
-    probabilities /= probabilities.sum(axis=1, keepdims=True)
-    chosen = _choose_calibration(rows, probabilities)
-    probabilities[200:] = probabilities[200:][:, ::-1]
-    assert _choose_calibration(rows, probabilities) == chosen
-    probabilities[:200] = probabilities[:200][:, ::-1]
-    assert _choose_calibration(rows, probabilities) != chosen
 
 
 def test_errors_and_confidences_stand_beside_the_probabilities(products, evaluation_dir):
@@ -147,13 +136,41 @@ def test_names_of_classes_may_change_after_a_training(index_dir, sample_dir, mod
     assert evaluate_model(sample_dir, Path(named["path"]), model_dir, tmp_path)["num_test_products"] > 0
 
 
-def test_above_256_classes_the_ten_most_probable_are_kept():
-    random = np.random.default_rng(0)
-    probabilities = random.dirichlet(np.ones(300), 5).astype(np.float32)
-    rows = _with_probabilities(pd.DataFrame({"class_index": [0, 1, 2, 3, 299]}), probabilities)
-    assert [list(top) for top in rows["top_classes"]] == np.argsort(-probabilities, axis=1)[:, :10].tolist()
-    assert rows["predicted"].tolist() == [top[0] for top in rows["top_classes"]]
-    assert rows["probability_of_label"].tolist() == probabilities[np.arange(5), [0, 1, 2, 3, 299]].tolist()
+def test_blocks_of_a_few_images_leave_the_bytes_of_one_block(sample_dir, labels_dir, model_dir, tmp_path, monkeypatch):
+    from cdiscount_tasks.learning.networks import on_tensorflow, predict
+
+    monkeypatch.setattr(on_tensorflow, "_PREDICTED_AT_ONCE", 4)
+    found = {}
+    for blocks in ("one", "many"):
+        if blocks == "many":
+            monkeypatch.setattr(predict, "_STEP", 4)
+            monkeypatch.setattr(predict, "_CELLS_AT_ONCE", 0)
+        folder = Path(evaluate_model(sample_dir, labels_dir, model_dir, tmp_path / blocks)["path"])
+        found[blocks] = {name: (folder / name).read_bytes() for name in FILES}
+    assert found["many"] == found["one"]
+
+
+def test_of_many_classes_the_most_probable_are_kept_and_the_key_is_a_different_one(
+    sample_dir, labels_dir, model_dir, evaluation_dir, products, images, tmp_path, monkeypatch
+):
+    for name, few in (("MAX_CLASSES_IN_FULL", 3), ("NUM_TOP_CLASSES", 2)):
+        monkeypatch.setattr(schemas, name, few)
+        monkeypatch.setattr(evaluation, name, few)
+    folder = Path(evaluate_model(sample_dir, labels_dir, model_dir, tmp_path)["path"])
+    assert folder.name != evaluation_dir.name
+    assert (folder / "calibration.json").read_bytes() == (evaluation_dir / "calibration.json").read_bytes()
+    for name, expected in (("predictions", products), ("image_predictions", images)):
+        schema = schemas.prediction_schema(4, by_image=name == "image_predictions")
+        rows = parquet.read_table(folder / f"{name}.parquet", schema).to_pandas()
+        same = [column for column in expected if column != "probabilities"]
+        pd.testing.assert_frame_equal(rows[same], expected[same], rtol=1e-4)
+        assert (np.stack(rows["top_classes"])[:, 0] == rows["predicted"]).all()
+        top = np.take_along_axis(np.stack(expected["probabilities"]), np.stack(rows["top_classes"]).astype(int), axis=1)
+        assert np.allclose(np.stack(rows["probabilities"]), top, atol=1e-5)
+
+
+def test_the_key_of_few_classes_counts_nothing_of_many(sample_dir, labels_dir, model_dir):
+    assert evaluation.evaluation_recipe(sample_dir, labels_dir, model_dir).config == {}
 
 
 @pytest.fixture(scope="module")

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import special
 from sklearn.metrics import log_loss
 
 from cdiscount_tasks.learning.measuring import calibration
@@ -85,3 +86,36 @@ def test_without_a_validation_product_nothing_is_chosen():
     chosen = calibration.choose_calibration(np.zeros((0, 3), np.float32), np.zeros(0, np.int64), np.zeros(0, np.int64))
     assert [one["threshold"] for one in chosen["thresholds"]] == [None, None]
     assert chosen["num_validation_products"] == 0
+
+
+def test_logarithms_at_a_temperature_are_those_of_scipy_to_the_last_bit():
+    probabilities, true = make_probabilities(50, num_classes=300)
+    logs = special.log_softmax(np.log(probabilities) / np.float64(1.7), axis=1)
+    largest, of_label = calibration._tempered_logs(np.log(probabilities), true, 1.7)
+    assert np.array_equal(largest, logs.max(axis=1))
+    assert np.array_equal(of_label, logs[np.arange(50), true])
+
+
+def test_a_temperature_is_chosen_on_all_validation_products_where_they_are_not_too_many(monkeypatch):
+    monkeypatch.setattr(calibration, "_MOST_CELLS", 40 * 300)
+    assert calibration.draw_for_temperature(np.arange(40), 300).tolist() == list(range(40))
+
+
+def test_a_temperature_of_too_many_products_is_chosen_on_whole_groups_drawn_at_random(monkeypatch):
+    monkeypatch.setattr(calibration, "_MOST_CELLS", 1000 * 300 + 299)
+    group_id = np.arange(4000) // 4 * 10
+    drawn = calibration.draw_for_temperature(group_id, 300)
+    assert len(drawn) == 1000
+    assert (np.diff(drawn) > 0).all()
+    assert set(np.unique(group_id[drawn], return_counts=True)[1]) == {4}
+    assert np.array_equal(drawn, calibration.draw_for_temperature(group_id, 300))
+    assert 1900 < drawn.mean() < 2100
+
+
+def test_a_draw_is_told_and_a_choice_on_all_has_nothing_to_tell():
+    confidence, correct = np.full(50, 0.9, np.float32), np.ones(50, bool)
+    drawn = calibration.calibration_of((1.2, None), 40, confidence, correct, np.arange(50))
+    assert (drawn["num_temperature_products"], drawn["num_validation_products"]) == (40, 50)
+    assert "num_temperature_products" not in calibration.calibration_of(
+        (1.2, None), 50, confidence, correct, np.arange(50)
+    )

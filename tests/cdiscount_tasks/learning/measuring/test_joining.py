@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cdiscount_tasks.learning.measuring.joining import joint_probabilities
+from cdiscount_tasks.learning.measuring.joining import join_blocks, joint_probabilities
 
 
 def rows(*values):
@@ -40,3 +40,23 @@ def test_joint_probabilities_add_up_to_one(num_products, num_images, num_classes
 @pytest.mark.parametrize("probabilities", [rows([1, 0], [0, 1]), rows([1, 0], [1, 0])])
 def test_a_probability_of_zero_is_no_veto_beyond_measure(probabilities):
     assert np.isfinite(joint_probabilities(probabilities, np.array([0, 0]))).all()
+
+
+def test_thousands_of_classes_are_joined_a_few_products_at_a_time_to_the_same_bits():
+    random = np.random.default_rng(0)
+    probabilities = random.dirichlet(np.full(5000, 0.05), 120).astype(np.float32)
+    product = np.sort(random.integers(0, 60, 120))
+    product = np.unique(product, return_inverse=True)[1]
+    together = joint_probabilities(probabilities, product)
+    for one in range(product.max() + 1):
+        images = product == one
+        assert np.array_equal(joint_probabilities(probabilities[images], np.zeros(images.sum(), int))[0], together[one])
+
+
+@given(st.lists(st.integers(1, 4), min_size=1, max_size=12), st.lists(st.integers(0, 50), max_size=8))
+def test_wherever_blocks_are_cut_every_product_is_joined_once_and_from_all_its_images(num_images, cuts):
+    product = np.repeat(np.arange(len(num_images)), num_images)
+    probabilities = np.random.default_rng(0).dirichlet(np.ones(3), len(product)).astype(np.float32)
+    blocks = np.split(probabilities, np.sort(np.minimum(cuts, len(product)).astype(int)))
+    found = np.concatenate(list(join_blocks(blocks, product)))
+    assert np.array_equal(found, joint_probabilities(probabilities, product))
