@@ -119,8 +119,9 @@ def _read_asked(model: PredictingModel) -> _Asked:
     Raises:
         DataError: If there is none, or one is not in the sample.
     """
-    images = read_table(model.labels_dir / "images.parquet", LABEL_IMAGES).to_pandas()
-    images = images.loc[images["split"] == TEST, ["product_id", "image_number"]]
+    columns = ["product_id", "image_number", "split"]
+    images = read_table(model.labels_dir / "images.parquet", LABEL_IMAGES, columns).to_pandas()
+    images = images[images["split"] == TEST]
     if images.empty:
         raise DataError(f"{model.labels_dir}: has no test image, expected one at least; run again from fix_labels")
     rows = rows_of(model.sample_dir, images["product_id"].to_numpy(), images["image_number"].to_numpy())

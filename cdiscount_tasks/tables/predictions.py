@@ -66,17 +66,18 @@ def write_predictions(
     """
     schema = schemas.prediction_schema(num_classes, by_image)
 
+    def column(field: pa.Field, some: slice) -> Any:
+        if field.name in rows:
+            return rows[field.name].iloc[some]
+        values = said[field.name]
+        assert values is not None, field.name
+        is_list = pa.types.is_nested(field.type)
+        return _lists(values[some], field.type.value_type) if is_list else pa.array(values[some], field.type)
+
     def parts() -> Iterator[pa.Table]:
         for first in range(0, len(rows), _WRITTEN_AT_ONCE):
             some = slice(first, first + _WRITTEN_AT_ONCE)
-            columns: dict[str, Any] = {name: rows[name].iloc[some] for name in rows if name in schema.names}
-            for name in set(schema.names) - set(columns):
-                values, kind = said[name], schema.field(name).type
-                assert values is not None, name
-                columns[name] = (
-                    _lists(values[some], kind.value_type) if pa.types.is_nested(kind) else pa.array(values[some], kind)
-                )
-            yield pa.table({name: columns[name] for name in schema.names}, schema=schema)
+            yield pa.table({field.name: column(field, some) for field in schema}, schema=schema)
 
     parquet.write_whole_groups(path, parts(), schema)
 

@@ -35,8 +35,11 @@ class _Some:
         return self._inputs.take(self._rows[rows], mirrored, shift)
 
     def unmoved(self) -> np.ndarray | None:
-        found = self._inputs.unmoved()
-        return None if found is None else found[self._rows]
+        found, first, end = self._inputs.unmoved(), self._rows[0], self._rows[-1] + 1
+        if found is None:
+            return None
+        in_order = np.array_equal(self._rows, np.arange(first, end))
+        return found[first:end] if in_order else found[self._rows]  # the first is no copy
 
 
 def _take(inputs: Inputs, rows: np.ndarray) -> np.ndarray:

@@ -11,13 +11,13 @@ import keras
 import numpy as np
 
 from cdiscount_tasks.errors import DataError, DivergedError
-from cdiscount_tasks.learning.measuring.joining import joint_probabilities
+from cdiscount_tasks.learning.measuring.joining import join_blocks
 from cdiscount_tasks.learning.networks import progress
 from cdiscount_tasks.learning.networks.backend import make_learner
 from cdiscount_tasks.learning.networks.batches import Examples
 from cdiscount_tasks.learning.networks.checkpoints import Checkpoints
 from cdiscount_tasks.learning.networks.objective import compile_network
-from cdiscount_tasks.learning.networks.predict import predict_images
+from cdiscount_tasks.learning.networks.predict import iter_probabilities
 from cdiscount_tasks.learning.networks.progress import Progress, Pulse, Watch, log_epoch, log_progress
 from cdiscount_tasks.learning.networks.state import Epoch, TrainingState, keep_state, take_up
 from cdiscount_tasks.machine.device import Device
@@ -40,15 +40,14 @@ class Trained(NamedTuple):
     input_wait_share: float | None = None  # of the time of this process's epochs; None: not known
 
 
-def product_loss(probabilities: np.ndarray, class_index: np.ndarray) -> tuple[float, float]:
+def product_loss(of_label: np.ndarray, is_right: np.ndarray) -> tuple[float, float]:
     """Return log-loss and accuracy over products.
 
     Args:
-        probabilities: float32, [num_products, num_classes].
-        class_index: int64, [num_products].
+        of_label: float32, [num_products]: the probability of its class.
+        is_right: bool, [num_products]: whether that is the most probable one.
     """
-    right = probabilities[np.arange(len(class_index)), class_index]
-    return float(-np.log(np.maximum(right, 1e-7)).mean()), float((probabilities.argmax(axis=1) == class_index).mean())
+    return float(-np.log(np.maximum(of_label, 1e-7)).mean()), float(is_right.mean())
 
 
 def _check_finite(network: keras.Model, loss: float, epoch: int) -> None:
@@ -72,15 +71,24 @@ class _Validation:
     """Judges a network by the products of the validation split, each by all of its images."""
 
     def __init__(self, examples: Examples) -> None:
-        self._examples = examples
+        self._inputs = examples.inputs
+        self._rows = np.argsort(examples.product, kind="stable")
+        self._product = examples.product[self._rows]
         self._truth = np.zeros(examples.product.max() + 1, np.int64)
         self._truth[examples.product] = examples.class_index
 
     def judge(self, network: keras.Model) -> tuple[float, float, int]:
         """Return log-loss, accuracy, and how many classes are ever predicted."""
-        of_images = predict_images(network, self._examples.inputs, flip=False)
-        of_products = joint_probabilities(of_images, self._examples.product)
-        return *product_loss(of_products, self._truth), len(np.unique(of_products.argmax(axis=1)))
+        of_label = np.empty(len(self._truth), np.float32)
+        predicted, first = np.empty_like(self._truth), 0
+        # Block by block: of all products, thousands of classes would be gigabytes.
+        blocks = iter_probabilities(network, self._inputs, self._rows, network.output_shape[-1], flip=False)
+        for probabilities in join_blocks(blocks, self._product):
+            some = slice(first, first + len(probabilities))
+            of_label[some] = probabilities[np.arange(len(probabilities)), self._truth[some]]
+            predicted[some] = probabilities.argmax(axis=1)
+            first = some.stop
+        return *product_loss(of_label, predicted == self._truth), len(np.unique(predicted))
 
 
 def _compile(network: keras.Model, num_images: int, config: TrainingConfig, device: Device) -> None:

@@ -6,9 +6,11 @@ import pytest
 
 from cdiscount_tasks.artifacts.training_folder import read_progress, want_stop
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.learning.networks import progress, training
+from cdiscount_tasks.learning.measuring.joining import joint_probabilities
+from cdiscount_tasks.learning.networks import predict, progress, training
 from cdiscount_tasks.learning.networks.batches import Examples
 from cdiscount_tasks.learning.networks.checkpoints import Checkpoints
+from cdiscount_tasks.learning.networks.predict import predict_images
 from cdiscount_tasks.learning.networks.progress import Watch
 from cdiscount_tasks.learning.networks.training import product_loss
 from tests.material.small_trainings import CONFIG, examples, train_small
@@ -59,11 +61,26 @@ def test_the_best_epoch_has_the_lowest_validation_loss(trained):
 
 def test_the_network_has_the_weights_of_the_best_epoch(trained):
     validation = examples(12, seed=1)
-    probabilities = training.joint_probabilities(
-        training.predict_images(trained.network, validation.inputs, flip=False), validation.product
+    probabilities = joint_probabilities(
+        predict_images(trained.network, validation.inputs, flip=False), validation.product
     )
-    loss, _ = product_loss(probabilities, validation.class_index[::2])
+    true = validation.class_index[::2]
+    loss, _ = product_loss(probabilities[np.arange(len(true)), true], probabilities.argmax(axis=1) == true)
     assert loss == pytest.approx(trained.history[trained.best_epoch - 1].validation_loss, abs=1e-5)
+
+
+@pytest.mark.parametrize("order", [np.arange(12), np.arange(12)[::-1]])
+def test_validation_is_judged_block_by_block_as_all_at_once(trained, monkeypatch, order):
+    shown = examples(12, seed=1)
+    shown = Examples(shown.inputs, shown.class_index, shown.product[order])
+    whole = training._Validation(shown).judge(trained.network)
+    monkeypatch.setattr(predict, "_STEP", 4)
+    monkeypatch.setattr(predict, "_CELLS_AT_ONCE", 0)
+    assert training._Validation(shown).judge(trained.network) == pytest.approx(whole, abs=1e-6)
+    of_products = joint_probabilities(predict_images(trained.network, shown.inputs, flip=False), shown.product)
+    true = np.zeros(6, int)
+    true[shown.product] = shown.class_index
+    assert whole[1] == (of_products.argmax(axis=1) == true).mean()
 
 
 def test_training_ends_when_the_validation_loss_no_longer_falls(monkeypatch):
@@ -112,7 +129,7 @@ def test_a_validation_loss_that_is_not_finite_is_an_error(monkeypatch):
 
 
 def test_product_loss_is_the_log_loss_and_the_share_of_right_answers():
-    loss, accuracy = product_loss(np.array([[0.5, 0.5], [0.25, 0.75]], np.float32), np.array([0, 0]))
+    loss, accuracy = product_loss(np.array([0.5, 0.25], np.float32), np.array([True, False]))
     assert (loss, accuracy) == (pytest.approx((np.log(2) + np.log(4)) / 2), 0.5)
 
 
@@ -130,7 +147,7 @@ def test_a_batch_larger_than_the_split_is_told_and_is_one_step(caplog):
 
 
 def test_a_model_that_predicts_one_class_for_everything_is_told(monkeypatch, caplog):
-    monkeypatch.setattr(training, "joint_probabilities", lambda *_: np.tile([[0.9, 0.1]], (6, 1)))
+    monkeypatch.setattr(training, "join_blocks", lambda *_: iter([np.tile([[0.9, 0.1]], (6, 1))]))
     assert train_small().num_classes_predicted == 1
     assert "the model predicts one class for every validation product" in caplog.text
 
