@@ -7,13 +7,17 @@ import numpy as np
 SMALLEST_PROBABILITY = np.float32(1e-7)
 """A smaller one counts as this: the logarithm of 0 is none."""
 
-_CELLS_AT_ONCE = 131_072
-"""Products x classes joined together: as float64 1 MB, which a processor's cache holds. Three times as fast as all."""
+_CELLS_AT_ONCE = 65_536
+"""Products x classes joined together: as float64 0.5 MB, which a processor's cache holds. Twice as fast as all at once,
+and no more memory than that beside what is returned."""
 
 
 def _joint(logs: np.ndarray, firsts: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Return float64, [num_products, num_classes], from the logarithms of images that lie product after product."""
-    joint = np.add.reduceat(logs, firsts, axis=0) if len(firsts) < len(logs) else logs
+    joint = logs[firsts]
+    for nth in range(1, counts.max()):  # image after image, as np.add.reduceat adds, and faster
+        more = np.flatnonzero(counts > nth)
+        joint[more] += logs[firsts[more] + nth]
     joint /= counts[:, None]
     joint -= joint.max(axis=1, keepdims=True)
     np.exp(joint, out=joint)
