@@ -14,7 +14,7 @@ and no more memory than that beside what is returned."""
 
 def _joint(logs: np.ndarray, firsts: np.ndarray, counts: np.ndarray) -> np.ndarray:
     """Return float64, [num_products, num_classes], from the logarithms of images that lie product after product."""
-    joint = logs[firsts]
+    joint: np.ndarray = logs[firsts]
     for nth in range(1, counts.max()):  # image after image, as np.add.reduceat adds, and faster
         more = np.flatnonzero(counts > nth)
         joint[more] += logs[firsts[more] + nth]
