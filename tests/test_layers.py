@@ -43,6 +43,7 @@ MAY_OPEN_FILES = {
     "labelling/reviewed_lists.py",
     "learning/networks/checkpoints.py",
     "learning/networks/loading.py",
+    "learning/features/vectors.py",
     "learning/pictures/inputs.py",
     "pages/parts/templating.py",
     "pages/report/class_table.py",

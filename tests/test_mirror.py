@@ -62,7 +62,6 @@ TESTED_ELSEWHERE = {
     "cdiscount_tasks/settings/training": "settings/test_sample",
     "cdiscount_tasks/stages/inputs": "holds tuples alone",
     "cdiscount_tasks/tables/compared_labels": "stages/test_comparison",
-    "cdiscount_tasks/tables/features": "stages/test_features",
     "cdiscount_tasks/tables/schemas": "holds schemas alone",
     "cdiscount_tasks/vocabulary": "holds words alone",
     "plugins/cdiscount_airflow/docs": "dags/test_category_samples",

@@ -243,7 +243,7 @@ def _audit(pictures: Pictures, name: str, vectors: Vectors, folder: Path) -> tup
 
     def write(part_dir: Path) -> Made:
         schema = schemas.features_schema(vectors.shape[1], mirrored=False)
-        parquet.write_table(part_dir / "features.parquet", {**columns, "vector": vector_lists(vectors)}, schema)
+        parquet.write_table(part_dir / "features.parquet", {**columns, "vector": vector_lists(vectors, name)}, schema)
         return Made({})
 
     recipe = Recipe("features", 1, {"network": name, "image_size": 0}, {"labels": pictures.labels_dir}, {}, {})

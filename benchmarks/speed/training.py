@@ -131,11 +131,11 @@ def features(image_size: str, num_images: str) -> None:
     device = prepare_device(0)
     import keras
 
+    from cdiscount_tasks.learning.features.vectors import Vectors
     from cdiscount_tasks.learning.networks.batches import Examples
     from cdiscount_tasks.learning.networks.build import build_extractor, build_head, build_network
     from cdiscount_tasks.learning.networks.objective import compile_network
     from cdiscount_tasks.learning.networks.on_tensorflow import EpochBatches, run_network
-    from cdiscount_tasks.learning.pictures.inputs import Vectors
 
     config = TrainingConfig(image_size=int(image_size))
     examples = _examples(int(num_images), config.image_size)

@@ -8,27 +8,25 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 
 from cdiscount_tasks.artifacts.make import Result, make
 from cdiscount_tasks.artifacts.publish import Made
 from cdiscount_tasks.artifacts.recipe import Recipe, versions
 from cdiscount_tasks.learning.features import descriptor
 from cdiscount_tasks.learning.pictures.images import load_images
-from cdiscount_tasks.machine.cores import map_in_processes
+from cdiscount_tasks.machine.cores import map_ahead
 from cdiscount_tasks.settings.networks import DESCRIPTOR
-from cdiscount_tasks.tables.features import vector_lists
-from cdiscount_tasks.tables.parquet import TableWriter, read_table
+from cdiscount_tasks.tables.features import write_features
+from cdiscount_tasks.tables.parquet import read_table
 from cdiscount_tasks.tables.sample_images import SampleImages, rows_of
 from cdiscount_tasks.tables.schemas import LABEL_IMAGES, features_schema
 
 logger = logging.getLogger(__name__)
 
-VERSION = 1
+VERSION = 2
 
 _PICTURES_AT_ONCE = 4096
 _PICTURES_WORTH_PROCESSES = 8000
-_ROWS_PER_GROUP = 4096
 
 
 class DescriptionResult(Result):
@@ -54,16 +52,9 @@ def _write_description(sample_dir: Path, labels_dir: Path, part_dir: Path) -> Ma
         *(f"{num:,}" for num in (descriptor.NUM_FEATURES, len(rows))),
     )
     schema = features_schema(descriptor.NUM_FEATURES, mirrored=False)
-    pieces = [slice(first, first + _PICTURES_AT_ONCE) for first in range(0, len(rows), _PICTURES_AT_ONCE)]
-    described = map_in_processes(
-        partial(_describe_rows, sample_dir),
-        [rows[some] for some in pieces],
-        worth_it=len(rows) > _PICTURES_WORTH_PROCESSES,
-    )
-    with TableWriter(part_dir / "features.parquet", schema, _ROWS_PER_GROUP) as writer:
-        for some, vectors in zip(pieces, described, strict=True):
-            columns = [images[name][some].combine_chunks() for name in images.column_names]
-            writer.write(pa.table([*columns, vector_lists(vectors)], schema=schema))
+    pieces = (rows[first : first + _PICTURES_AT_ONCE] for first in range(0, len(rows), _PICTURES_AT_ONCE))
+    described = map_ahead(partial(_describe_rows, sample_dir), pieces, worth_it=len(rows) > _PICTURES_WORTH_PROCESSES)
+    write_features(part_dir / "features.parquet", schema, images, ([vectors] for vectors in described), DESCRIPTOR)
     counts = {"network": DESCRIPTOR, "num_images": len(rows), "num_features": descriptor.NUM_FEATURES}
     return Made({**counts, "weights_xxh3_128": None, "device": "CPU"})
 

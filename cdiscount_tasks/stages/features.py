@@ -5,13 +5,12 @@ The head of a transfer, the label suspects, a mistake's nearest neighbours and t
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
 from typing import NotRequired
 
 import numpy as np
-import pyarrow as pa
 
 from cdiscount_tasks.artifacts.hashes import hash_file
 from cdiscount_tasks.artifacts.json_files import write_json
@@ -20,22 +19,21 @@ from cdiscount_tasks.artifacts.publish import Made
 from cdiscount_tasks.artifacts.recipe import Recipe, versions
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.learning.measuring.device_use import tell_device_use
-from cdiscount_tasks.learning.pictures.inputs import Inputs, hold_images
+from cdiscount_tasks.learning.pictures.in_order import ImagesInOrder
 from cdiscount_tasks.machine.device import backend_packages, prepare_device
 from cdiscount_tasks.machine.gpu_use import GpuWatch
 from cdiscount_tasks.settings.training import TrainingConfig
-from cdiscount_tasks.tables.parquet import TableWriter, read_table
+from cdiscount_tasks.tables.features import write_features
+from cdiscount_tasks.tables.parquet import read_table
 from cdiscount_tasks.tables.sample_images import SampleImages, rows_of
 from cdiscount_tasks.tables.schemas import LABEL_IMAGES, features_schema
 
 logger = logging.getLogger(__name__)
 
-VERSION = 4
+VERSION = 5
 
 _KNOBS = ("network", "image_size", "precision", "mirrored_features")
-_PICTURES_AT_ONCE = 4096
 _PROGRESS_S = 60.0
-_ROWS_PER_GROUP = 4096
 
 
 class FeaturesResult(Result):
@@ -46,6 +44,7 @@ class FeaturesResult(Result):
             knows.
         gpu_busy_share: In [0, 1], of the time, the mean over the GPUs.
         gpu_memory_peak_gib: The most that was taken of one GPU's memory.
+        input_wait_share: In [0, 1], of the time, in which the network waited for pictures.
     """
 
     network: str
@@ -56,10 +55,7 @@ class FeaturesResult(Result):
     images_per_s: NotRequired[float]
     gpu_busy_share: NotRequired[float]
     gpu_memory_peak_gib: NotRequired[float]
-
-
-def _lists(vectors: np.ndarray) -> pa.FixedSizeListArray:
-    return pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1), pa.float32()), vectors.shape[1])
+    input_wait_share: NotRequired[float]
 
 
 class _Extractor:
@@ -75,15 +71,18 @@ class _Extractor:
         self._sides = (False, True) if config.mirrored_features else (False,)
         self.num_features = int(self._network.output_shape[-1])
 
-    def look_at(self, pictures: Inputs) -> list[np.ndarray]:
-        """Return float32, [num_pictures, num_features], of the pictures, and of their mirror images if so configured.
+    def look_at(self, pixels: np.ndarray) -> list[np.ndarray]:
+        """Return float32, [num_pictures, num_features], of pictures, and of their mirror images if so configured.
+
+        Args:
+            pixels: uint8, [num_pictures, image_size, image_size, 3], at least one.
 
         Raises:
             DataError: If one is no finite number.
         """
-        from cdiscount_tasks.learning.networks.backend import run_network
+        from cdiscount_tasks.learning.networks.backend import answer_pixels
 
-        vectors = [run_network(self._network, pictures, mirrored) for mirrored in self._sides]
+        vectors = [answer_pixels(self._network, pixels, mirrored) for mirrored in self._sides]
         num_bad = sum(int((~np.isfinite(side).all(axis=1)).sum()) for side in vectors)
         if num_bad:
             raise DataError(
@@ -104,22 +103,21 @@ def _log_progress(started: float, logged: float, done: int, total: int) -> float
     return now
 
 
-def _write_vectors(
-    path: Path, schema: pa.Schema, images: pa.Table, look_at: Callable[[slice], list[np.ndarray]]
-) -> float:
-    """Write the features of all images, some thousand at a time: decoded, all of them would not fit into memory.
-
-    Returns:
-        Images per second.
-    """
+def _look_at_all(extractor: _Extractor, pictures: Iterable[np.ndarray], total: int) -> Iterator[list[np.ndarray]]:
+    """Yield, by side, the features of some pictures after the other: decoded, all of them would not fit into memory."""
     started = logged = time.monotonic()
-    with TableWriter(path, schema, _ROWS_PER_GROUP) as writer:
-        for first in range(0, len(images), _PICTURES_AT_ONCE):
-            some = slice(first, first + _PICTURES_AT_ONCE)
-            columns = [images[name][some].combine_chunks() for name in ("product_id", "image_number")]
-            writer.write(pa.table([*columns, *map(_lists, look_at(some))], schema=schema))
-            logged = _log_progress(started, logged, min(some.stop, len(images)), len(images))
-    return len(images) / (time.monotonic() - started)
+    done = 0
+    for pixels in pictures:
+        yield extractor.look_at(pixels)
+        done += len(pixels)
+        logged = _log_progress(started, logged, done, total)
+
+
+def _speed(num_images: int, took_s: float, waited_s: float) -> dict[str, float]:
+    """Return images per second, and the share of the time in which the network waited for pictures; logs the share."""
+    share = waited_s / max(took_s, 1e-9)
+    logger.info("the network waited for pictures %.0f %% of the time", 100 * share)
+    return {"images_per_s": round(num_images / max(took_s, 1e-9), 1), "input_wait_share": round(share, 4)}
 
 
 def features_recipe(sample_dir: Path, labels_dir: Path, weights_path: Path, config: TrainingConfig) -> Recipe:
@@ -162,14 +160,14 @@ def extract_features(
         of_each = f"{extractor.num_features:,}", f"{len(rows):,}", also, extractor.device.name
         logger.info("%s features of each of %s pictures%s, on %s", *of_each)
 
-        def look_at(some: slice) -> list[np.ndarray]:
-            source = partial(SampleImages, sample_dir)
-            return extractor.look_at(hold_images(source, rows[some], config.image_size, part_dir))
-
+        pictures = ImagesInOrder(partial(SampleImages, sample_dir), rows, config.image_size)
         schema = features_schema(extractor.num_features, config.mirrored_features)
+        seen, began = _look_at_all(extractor, pictures, len(rows)), time.monotonic()
         with GpuWatch() as gpus:
-            rate = _write_vectors(part_dir / "features.parquet", schema, images, look_at)
-        figures = tell_device_use({"device": extractor.device.name, "images_per_s": round(rate, 1)}, gpus.use)
+            write_features(part_dir / "features.parquet", schema, images, seen, str(weights_path))
+        speed = _speed(len(rows), time.monotonic() - began, pictures.waited_s)
+        device = {"device": extractor.device.name, "images_per_s": speed["images_per_s"]}
+        figures = {**tell_device_use(device, gpus.use), **speed}
         write_json(part_dir / "weights.json", {"file": weights_path.name, "network": config.network})
         counts = {"network": config.network, "num_images": len(rows), "num_features": extractor.num_features}
         return Made({**counts, "weights_xxh3_128": hash_file(weights_path), **figures})

@@ -9,7 +9,7 @@ A training that somebody stopped makes a different model, with a key of its own:
 import logging
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -23,6 +23,7 @@ from cdiscount_tasks.artifacts.make import Result, make
 from cdiscount_tasks.artifacts.publish import Made
 from cdiscount_tasks.artifacts.recipe import Recipe, versions
 from cdiscount_tasks.errors import DataError, DivergedError
+from cdiscount_tasks.learning.features.vectors import HeldVectors, hold_vectors
 from cdiscount_tasks.learning.measuring.device_use import tell_device_use
 from cdiscount_tasks.learning.pictures.images import RESIZE_RULE
 from cdiscount_tasks.learning.pictures.inputs import Inputs, hold_images
@@ -32,7 +33,7 @@ from cdiscount_tasks.settings.environment import check_tensorboard
 from cdiscount_tasks.settings.training import TrainingConfig
 from cdiscount_tasks.stages.inputs import PreviousModel
 from cdiscount_tasks.stages.starts import Start, check_start, origin_of, starts_from
-from cdiscount_tasks.tables.features import read_features
+from cdiscount_tasks.tables.features import iter_all_features, read_features_shape
 from cdiscount_tasks.tables.parquet import read_table, write_table
 from cdiscount_tasks.tables.sample_images import SampleImages, rows_of
 from cdiscount_tasks.tables.schemas import CLASSES, HISTORY
@@ -132,12 +133,18 @@ def _set_up(
     return Training((learnt, judged), num_classes, config, device, Places(training_dir, tensorboard_dir, ends_after))
 
 
-def _train(training: "Training", start: Start) -> "keras.Model":
+def _hold_features(features_dir: Path, spill_dir: Path, of_splits: Sequence[np.ndarray]) -> list[HeldVectors]:
+    """Hold the features of the images that are learnt from or judged; those of the test split stay on disk."""
+    shape = read_features_shape(features_dir)
+    return hold_vectors(iter_all_features(features_dir), shape, of_splits, spill_dir)
+
+
+def _train(training: "Training", start: Start, training_dir: Path) -> "keras.Model":
     if start is None:
         return training.from_scratch()
     if isinstance(start, PreviousModel):
         return training.go_on_from(start.model_dir / "model.keras", read_json(start.model_dir / "input.json"))
-    return training.transfer(start.weights_path, partial(read_features, start.features_dir))
+    return training.transfer(start.weights_path, partial(_hold_features, start.features_dir, training_dir))
 
 
 def _write_model(
@@ -254,7 +261,7 @@ def train_model(
         began = time.monotonic()
         training = _set_up(sample_dir, labels_dir, config, training_dir, tensorboard_dir, stopped_after_epoch, start)
         with GpuWatch() as gpus:
-            network = _train(training, start)
+            network = _train(training, start, training_dir)
         figures = tell_device_use(training.figures(), gpus.use)
         save = partial(_write_model, training=training, network=network, figures=figures, labels_dir=labels_dir,
                        start=start, config=config)  # fmt: skip

@@ -62,15 +62,17 @@ class TableWriter:
         self._writer.write_table(table, self._rows_per_group)
 
 
-def write_whole_groups(path: Path, tables: Iterable[pa.Table], schema: pa.Schema) -> None:
+def write_whole_groups(
+    path: Path, tables: Iterable[pa.Table], schema: pa.Schema, rows_per_group: int = _ROWS_PER_GROUP
+) -> None:
     """Write tables one after another, so that the file is the same wherever one of them ends and the next begins."""
     waiting, is_empty = empty_table(schema), True
-    with TableWriter(path, schema) as writer:
+    with TableWriter(path, schema, rows_per_group) as writer:
         for table in tables:
             waiting = pa.concat_tables([waiting, table])
-            while len(waiting) >= _ROWS_PER_GROUP:
-                writer.write(waiting.slice(0, _ROWS_PER_GROUP).combine_chunks())
-                waiting, is_empty = waiting.slice(_ROWS_PER_GROUP), False
+            while len(waiting) >= rows_per_group:
+                writer.write(waiting.slice(0, rows_per_group).combine_chunks())
+                waiting, is_empty = waiting.slice(rows_per_group), False
         if is_empty or len(waiting):
             writer.write(waiting.combine_chunks())
 

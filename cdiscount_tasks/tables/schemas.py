@@ -214,15 +214,20 @@ REJECTED_PRODUCTS = pa.schema(
 )
 
 
-def features_schema(num_features: int, mirrored: bool) -> pa.Schema:
+VECTOR_SIDES = ("vector", "mirrored_vector")
+"""The columns of `features.parquet` that hold what is seen of a picture, and of its mirror image."""
+
+_HALF = pa.float16()
+
+
+def features_schema(num_features: int, mirrored: bool, number: pa.DataType = _HALF) -> pa.Schema:
     """Return the schema of `features.parquet`: of each picture, and of its mirror image where it was computed too."""
-    vector = pa.list_(pa.float32(), num_features)
+    vector = pa.list_(number, num_features)
     return pa.schema(
         [
             pa.field("product_id", pa.int64(), nullable=False),
             pa.field("image_number", pa.int8(), nullable=False),
-            pa.field("vector", vector, nullable=False),
-            *([pa.field("mirrored_vector", vector, nullable=False)] if mirrored else []),
+            *(pa.field(name, vector, nullable=False) for name in VECTOR_SIDES[: 1 + mirrored]),
         ]
     )
 

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from cdiscount_tasks.tables.parquet import read_table
 from cdiscount_tasks.tables.schemas import CLASSES, LABEL_IMAGES, LABEL_PRODUCTS
@@ -28,6 +29,15 @@ class SplitRows(NamedTuple):
     class_index: np.ndarray
 
 
+_OF_IMAGE = ("product_id", "image_number", "split", "learnt")
+_OF_PRODUCT = ("product_id", "group_id", "split")
+
+
+def _read_frame(path: Path, schema: pa.Schema, columns: list[str]) -> pd.DataFrame:
+    frame: pd.DataFrame = read_table(path, schema, columns).to_pandas()
+    return frame
+
+
 def read_split_rows(labels_dir: Path, split: str, seen_before: pd.DataFrame | None = None) -> SplitRows:
     """Read which images a split has for a training.
 
@@ -40,15 +50,18 @@ def read_split_rows(labels_dir: Path, split: str, seen_before: pd.DataFrame | No
     Raises:
         DataError: If a file is missing or damaged.
     """
-    images = read_table(labels_dir / "images.parquet", LABEL_IMAGES).to_pandas()
-    products = read_table(labels_dir / "products.parquet", LABEL_PRODUCTS).to_pandas()
+    # As objects of Python the hashes of a whole catalogue's images take 2 GB.
+    hashes = [] if seen_before is None else ["content_hash", "pixel_hash"]
+    class_index = "train_class_index" if split == TRAIN else "class_index"
+    images = _read_frame(labels_dir / "images.parquet", LABEL_IMAGES, [*_OF_IMAGE, *hashes])
+    products = _read_frame(labels_dir / "products.parquet", LABEL_PRODUCTS, [*_OF_PRODUCT, class_index])
     is_wanted = images["learnt"] if split == TRAIN else images["split"] == split
     if seen_before is not None:
         known = products.loc[is_known(products, images, seen_before), "product_id"]
         is_wanted &= ~images["product_id"].isin(known)
     places = np.flatnonzero(is_wanted)
     chosen = images.iloc[places]
-    classes = products.set_index("product_id")["train_class_index" if split == TRAIN else "class_index"]
+    classes = products.set_index("product_id")[class_index]
     return SplitRows(
         places=places,
         product_ids=chosen["product_id"].to_numpy(),

@@ -62,6 +62,10 @@ TINY = {
         r"\| evaluation \| .*\n\| drift \| .* left out \|\n\| judgement .*\n\| report \| .*, on \d+ test products",
     ),
     "benchmarks.endurance.large_sample": (["--images", "200", "--image-size", "32"], r'"num_train_images": \d'),
+    "benchmarks.endurance.many_features": (
+        ["--images", "1000", "--classes", "4", "--epochs", "1"],
+        r'"limit_gib": "none", .*"weights": "\w',
+    ),
 }
 """Options, and what the output must hold."""
 
@@ -81,6 +85,7 @@ PROCESSES = {
     "benchmarks.endurance.index_kills", "benchmarks.endurance.prediction_kills",
     "benchmarks.speed.gpu",  # runs on JAX
     "benchmarks.endurance.large_sample",  # a step is killed, or limits its memory
+    "benchmarks.endurance.many_features",
 }  # fmt: skip
 """What runs by its command here too. The others run in the test's process: at these sizes, a process of its own takes
 longer to load TensorFlow than to work."""

@@ -28,7 +28,7 @@ def make_features(labels_dir: Path, artifacts_dir: Path, looks_like: dict[int, i
     columns = {
         "product_id": images["product_id"],
         "image_number": images["image_number"],
-        "vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), NUM_FEATURES),
+        "vector": pa.FixedSizeListArray.from_arrays(pa.array(vectors.astype(np.float16).reshape(-1)), NUM_FEATURES),
     }
 
     def write(part_dir):

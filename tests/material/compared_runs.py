@@ -38,7 +38,7 @@ def write_features(parent, labels_dir, apart, seed=0, turned=0):
     vectors += apart * np.eye(NUM_FEATURES, dtype=np.float32)[look % NUM_FEATURES]
 
     def write(part_dir):
-        lists = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), NUM_FEATURES)
+        lists = pa.FixedSizeListArray.from_arrays(pa.array(vectors.astype(np.float16).reshape(-1)), NUM_FEATURES)
         columns = {"product_id": images["product_id"], "image_number": images["image_number"], "vector": lists}
         parquet.write_table(
             part_dir / "features.parquet",
@@ -123,7 +123,7 @@ def make_pooled_draw(place, category_ids, apart_of, around, products_per_categor
     vectors = centres[class_index] + random.normal(size=(len(product_id), NUM_FEATURES))
 
     def features(part_dir):
-        lists = pa.FixedSizeListArray.from_arrays(pa.array(vectors.astype(np.float32).reshape(-1)), NUM_FEATURES)
+        lists = pa.FixedSizeListArray.from_arrays(pa.array(vectors.astype(np.float16).reshape(-1)), NUM_FEATURES)
         columns = {"product_id": product_id, "image_number": np.zeros(len(product_id), np.int8), "vector": lists}
         table = pa.table({name: pa.array(column) for name, column in columns.items()}, features_schema())
         parquet.write_table(part_dir / "features.parquet", table, features_schema())

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from cdiscount_tasks.learning.features.vectors import Vectors, VectorsOnDisk
 from cdiscount_tasks.learning.networks.batches import Examples
 from cdiscount_tasks.learning.networks.training import train
 from cdiscount_tasks.learning.pictures.inputs import ImagesInMemory
@@ -30,7 +31,20 @@ class NothingKept:
         return None
 
 
-def train_small(config=CONFIG, spoil=None, checkpoints=None, shown=None, build=None, listeners=(), watch=None):
+def head_examples(num_images, folder=None):
+    """Make features that tell two classes apart, with those of mirror images: in memory, or in a file in a folder."""
+    random = np.random.default_rng(num_images)
+    class_index = np.arange(num_images) // 2 % 2
+    vectors = random.normal(class_index[:, None, None], size=(num_images, 2, 16)).astype(np.float16)
+    held = Vectors(vectors) if folder is None else VectorsOnDisk(2, 16, folder / "vectors")
+    if folder is not None:
+        held.append(vectors)
+    return Examples(held, class_index.astype(np.int64), np.arange(num_images) // 2)
+
+
+def train_small(
+    config=CONFIG, spoil=None, checkpoints=None, shown=None, build=None, listeners=(), watch=None, judged=None
+):
     from cdiscount_tasks.machine.device import prepare_device
 
     device = prepare_device(config.seed)
@@ -40,4 +54,5 @@ def train_small(config=CONFIG, spoil=None, checkpoints=None, shown=None, build=N
     if spoil:
         spoil(network)
     kept = checkpoints or NothingKept()
-    return train(network, shown or examples(), examples(12, seed=1), config, device, kept, listeners, watch)
+    judged = judged or examples(12, seed=1)
+    return train(network, shown or examples(), judged, config, device, kept, listeners, watch)

@@ -43,9 +43,13 @@ class Material:
         Of equally common classes the one with the smallest index.
         """
         _, group = np.unique(self.group_id, return_inverse=True)
-        counts = np.zeros((int(group.max()) + 1, int(self.class_index.max()) + 1), np.int64)
-        np.add.at(counts, (group, self.class_index), 1)
-        return group, counts.argmax(axis=1)
+        # Pairs that occur, not groups x classes: of a whole catalogue those would be 300 GB.
+        num_classes = int(self.class_index.max()) + 1
+        pairs, counts = np.unique(group * num_classes + self.class_index, return_counts=True)
+        of_pair, class_index = np.divmod(pairs, num_classes)
+        order = np.lexsort((class_index, -counts, of_pair))
+        first = np.unique(of_pair[order], return_index=True)[1]
+        return group, class_index[order][first]
 
     def group_sizes(self, num_classes: int) -> Ints:
         """Return the number of groups of each class."""

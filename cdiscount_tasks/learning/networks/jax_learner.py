@@ -58,7 +58,8 @@ class _Batch(NamedTuple):
 def _take(resident: Any, batch: _Batch) -> Any:
     if resident.ndim == 4:
         return take_pictures(resident, batch.rows, batch.mirrored, batch.shift)
-    return resident[batch.rows, jnp.minimum(batch.mirrored, resident.shape[1] - 1)]  # vectors, by side
+    # Vectors, by side: in half precision until they are taken, as `Vectors.take` does.
+    return resident[batch.rows, jnp.minimum(batch.mirrored, resident.shape[1] - 1)].astype(jnp.float32)
 
 
 def _make_step(network: keras.Model) -> Callable[[_State, Any, _Batch], _State]:

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from cdiscount_tasks.artifacts.training_folder import is_stop_wanted
+from cdiscount_tasks.learning.features.vectors import HeldVectors
 from cdiscount_tasks.learning.networks.batches import Examples
 from cdiscount_tasks.learning.networks.build import build_head, build_network, put_head_on, thaw, wake
 from cdiscount_tasks.learning.networks.checkpoints import Checkpoints
@@ -17,7 +18,7 @@ from cdiscount_tasks.learning.networks.loading import load_network
 from cdiscount_tasks.learning.networks.progress import Watch
 from cdiscount_tasks.learning.networks.state import Epoch
 from cdiscount_tasks.learning.networks.training import Trained, train
-from cdiscount_tasks.learning.pictures.inputs import Inputs, Vectors
+from cdiscount_tasks.learning.pictures.inputs import Inputs
 from cdiscount_tasks.machine.device import Device
 from cdiscount_tasks.machine.tensorboard import EpochLogs
 from cdiscount_tasks.settings.training import TrainingConfig
@@ -27,12 +28,15 @@ logger = logging.getLogger(__name__)
 FROM_SCRATCH, HEAD, FINE_TUNE = "train", "head", "fine_tune"
 """The closed list of `phase` in history.parquet."""
 
+HoldFeatures = Callable[[Sequence[np.ndarray]], Sequence[HeldVectors]]
+"""Holds, by split, the features of the images at some places: int64, [num_images], ascending."""
+
 
 class SplitImages(NamedTuple):
     """A split's images: what is learnt from for train, every readable image with its given class for the others.
 
     Attributes:
-        places: int64, [num_images], among all images of the labels, which are those of the features.
+        places: int64, [num_images], ascending, among all images of the labels, which are those of the features.
         class_index: int64, [num_images].
         product: int64, [num_images], each in [0, num_products): which product an image belongs to.
         hold: Decodes the pictures and holds them, row for row.
@@ -47,9 +51,9 @@ class SplitImages(NamedTuple):
         """Return the images as the network sees them."""
         return Examples(self.hold(), self.class_index, self.product)
 
-    def features(self, vectors: np.ndarray) -> Examples:
-        """Return what a frozen network sees in the images; `vectors` are those of all images of the labels."""
-        return Examples(Vectors(vectors[self.places]), self.class_index, self.product)
+    def features(self, vectors: HeldVectors) -> Examples:
+        """Return what a frozen network sees in the images; `vectors` are held row for row."""
+        return Examples(vectors, self.class_index, self.product)
 
 
 class Places(NamedTuple):
@@ -154,15 +158,14 @@ class Training:
         self._learn(FROM_SCRATCH, network, [split.pictures() for split in self._splits], self._config)
         return network
 
-    def transfer(self, weights_path: Path, read_vectors: Callable[[], np.ndarray]) -> keras.Model:
+    def transfer(self, weights_path: Path, hold_features: HoldFeatures) -> keras.Model:
         """Train a classifying layer on frozen features, and then, where epochs are given for it, the network itself.
 
         Args:
             weights_path: ImageNet weights of the network.
-            read_vectors: Reads float32, [num_images of the labels, 1 or 2 sides, num_features]: of each picture, then
-                of its mirror image. They are let go before the network is tuned.
+            hold_features: Reads and holds the features of some images, which are let go before the network is tuned.
         """
-        head = self._learn_head(read_vectors())
+        head = self._learn_head(hold_features)
         # A continued training does not learn the head again: what it drew by then must not decide what is drawn next.
         keras.utils.set_random_seed(self._config.seed)
         build = partial(self._build_with, head, weights_path)
@@ -181,9 +184,11 @@ class Training:
                 logger.info("it was stopped by hand: the network is not tuned")
         return self.stopped_after_epoch is not None
 
-    def _learn_head(self, vectors: np.ndarray) -> keras.Model:
-        head = build_head(vectors.shape[2], self._num_classes)
-        self._learn(HEAD, head, [split.features(vectors) for split in self._splits], self._config)
+    def _learn_head(self, hold_features: HoldFeatures) -> keras.Model:
+        held = hold_features([split.places for split in self._splits])
+        head = build_head(held[0].num_features, self._num_classes)
+        examples = [split.features(vectors) for split, vectors in zip(self._splits, held, strict=True)]
+        self._learn(HEAD, head, examples, self._config)
         return head
 
     def _build_with(self, head: keras.Model, weights_path: Path) -> keras.Model:

@@ -1,4 +1,7 @@
-"""What a network is shown, by row: images in memory or on disk, or feature vectors; each as it is or mirrored."""
+"""What a network is shown, by row: images in memory, on disk or decoded ahead, each as it is or mirrored and moved.
+
+Feature vectors are shown in the same way: `learning/features/vectors.py`.
+"""
 
 import logging
 import os
@@ -31,7 +34,9 @@ _SHARED_MEMORY = Path("/dev/shm")
 
 _MOST_RING_BYTES = 256 << 20
 _DECODED_AT_ONCE = 512
-_IMAGES_WORTH_PROCESSES = 8000
+IMAGES_WORTH_PROCESSES = 8000
+"""Fewer are decoded by the time that processes have started."""
+
 _CGROUP_FILES = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"))
 
 
@@ -65,7 +70,7 @@ class Inputs(Protocol):
     def unmoved(self) -> np.ndarray | None:
         """Return all of them as one array, not moved; None: they do not lie in memory.
 
-        Images: uint8, [num_images, image_size, image_size, 3], not mirrored. Vectors: float32, [num_images, sides,
+        Images: uint8, [num_images, image_size, image_size, 3], not mirrored. Vectors: float16, [num_images, sides,
         num_features].
         """
         ...
@@ -139,31 +144,6 @@ class ImagesOnDisk(ShiftedImages):
             yield mirror_image(image) if is_mirrored else image
 
 
-class Vectors:
-    """Feature vectors of images, and of their mirror images where there are any, from a frozen backbone."""
-
-    max_shift = 0
-
-    def __init__(self, vectors: np.ndarray) -> None:
-        """Take float32, [num_images, sides, num_features]: of the image, then of its mirror image if sides is 2."""
-        self._vectors, self._last_side = vectors, vectors.shape[1] - 1
-
-    def __len__(self) -> int:
-        """Return the number of images."""
-        return len(self._vectors)
-
-    def expect(self, batches: Sequence[np.ndarray]) -> None:
-        """Take the plan of the coming batches, and do without it."""
-
-    def take(self, rows: np.ndarray, mirrored: np.ndarray, shift: np.ndarray) -> np.ndarray:  # noqa: ARG002
-        """Return float32, [num_rows, num_features]."""
-        return np.asarray(self._vectors[rows, np.minimum(mirrored, self._last_side)])
-
-    def unmoved(self) -> np.ndarray:
-        """Return float32, [num_images, sides, num_features]."""
-        return self._vectors
-
-
 def _limit_of_group(cgroup_dir: Path) -> float:
     """Return what is left to the container that this process runs in; infinite where none is set."""
     for limit, used in _CGROUP_FILES:
@@ -192,7 +172,7 @@ def _load_batch(open_source: Callable[[], ImageSource], image_size: int, rows: n
 def _decode_once(open_source: Callable[[], ImageSource], rows: np.ndarray, image_size: int) -> Iterator[np.ndarray]:
     batches = [rows[first : first + _DECODED_AT_ONCE] for first in range(0, len(rows), _DECODED_AT_ONCE)]
     load = partial(_load_batch, open_source, image_size)
-    return map_in_processes(load, batches, worth_it=len(rows) > _IMAGES_WORTH_PROCESSES)
+    return map_in_processes(load, batches, worth_it=len(rows) > IMAGES_WORTH_PROCESSES)
 
 
 def _free_disk_bytes(folder: Path) -> int:
@@ -204,6 +184,19 @@ def _ring_bytes() -> int:
     """Return how much shared memory images that are decoded ahead may take; Docker gives a container 64 MB of it."""
     most = min(_MOST_RING_BYTES, free_memory_bytes() // 8)
     return min(most, shutil.disk_usage(_SHARED_MEMORY).free // 2) if _SHARED_MEMORY.exists() else most
+
+
+def read_images_ahead(
+    open_source: Callable[[], ShufflableSource], rows: np.ndarray, image_size: int
+) -> ImagesReadAhead:
+    """Decode images whenever they are needed, ahead of who takes them where there is a plan.
+
+    Args:
+        open_source: Opens the encoded images; each process calls it, so it must be picklable.
+        rows: int64, [num_images]: which of them, ascending for speed.
+        image_size: Side in pixels that they are scaled to.
+    """
+    return ImagesReadAhead(open_source().in_any_order(), rows, image_size, _ring_bytes())
 
 
 def hold_images(
@@ -241,4 +234,4 @@ def hold_images(
     )  # fmt: skip
     if fits_on_disk:
         return ImagesOnDisk(_decode_once(open_source, rows, image_size), len(rows), image_size, spill_dir / "pixels")
-    return ImagesReadAhead(open_source().in_any_order(), rows, image_size, _ring_bytes())
+    return read_images_ahead(open_source, rows, image_size)

@@ -26,8 +26,8 @@ def choices(inputs):
 
 def write_features(folder, images, rows_per_group=37):
     folder.mkdir()
-    vectors = np.random.default_rng(3).normal(size=(len(images), NUM_FEATURES)).astype(np.float32)
-    lists = pa.FixedSizeListArray.from_arrays(pa.array(vectors.reshape(-1)), NUM_FEATURES)
+    vectors = np.random.default_rng(3).normal(size=(len(images), NUM_FEATURES)).astype(np.float16).astype(np.float32)
+    lists = pa.FixedSizeListArray.from_arrays(pa.array(vectors.astype(np.float16).reshape(-1)), NUM_FEATURES)
     rows = {"product_id": images["product_id"].to_numpy(), "image_number": images["image_number"].to_numpy(np.int8)}
     schema = schemas.features_schema(NUM_FEATURES, mirrored=False)
     parquet.write_table(

@@ -7,8 +7,11 @@ from cdiscount_tasks.artifacts.publish import Made, build_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.errors import StepLeftOut
 from cdiscount_tasks.learning.features import descriptor
+from cdiscount_tasks.reports.metrics import read_metrics
 from cdiscount_tasks.runs import changes, finished, steps
 from cdiscount_tasks.settings.environment import PROJECT_DIR, read_environment
+from cdiscount_tasks.tables.parquet import read_table
+from cdiscount_tasks.tables.schemas import HISTORY
 from tests.cdiscount_tasks.runs.test_changes import Finished
 from tests.material.whole_runs import begin_run, finish_run
 from tools.demo import results
@@ -126,3 +129,16 @@ def test_a_step_on_another_backend_than_the_runs_is_told(colours, monkeypatch, c
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     steps._tell_other_backend(features, run)
     assert "KERAS_BACKEND is jax here, and the run began on another" in caplog.text
+
+
+@pytest.mark.slow
+@pytest.mark.training
+def test_a_run_whose_head_alone_learns_goes_from_features_to_its_report(colours, weights_path, monkeypatch):
+    monkeypatch.setenv("CDISCOUNT_WEIGHTS", str(weights_path.parent))
+    head = {"network": "mobilenet_v3_small", "weights": "imagenet", "fine_tune_epochs": 0, "epochs": 2}
+    run = finish_run("colours", "r1", overrides=head)
+
+    made, trained = run.folders(), read_metrics(run.report_dir)["lineage"]["config"]["training"]
+    assert {"features", "model", "evaluation", "audit"} <= set(made)
+    assert read_table(made["model"] / "history.parquet", HISTORY)["phase"].to_pylist() == ["head", "head"]
+    assert {name: trained[name] for name in head} == head

@@ -62,7 +62,7 @@ def test_features_are_what_the_frozen_network_sees_in_the_picture_and_its_mirror
     vectors = read_features(Path(tiny_features["path"]))[:5]
     for side in (False, True):
         pixels = held.take(np.arange(5), np.full(5, side), np.zeros((5, 2), int))
-        assert np.allclose(vectors[:, int(side)], np.asarray(extractor(pixels, training=False)), atol=1e-4)
+        assert np.allclose(vectors[:, int(side)], np.asarray(extractor(pixels, training=False)), rtol=2**-10, atol=1e-4)
 
 
 def test_mirror_images_are_computed_only_where_they_are_wanted(
@@ -215,6 +215,23 @@ def test_weights_that_are_no_numbers_are_an_error_and_nothing_is_published(
     broken = with_weights(tmp_path, weights_path, np.nan)
     with pytest.raises(DataError, match=r"\d of \d+ weights are no finite numbers .* get the file again"):
         extract_features(sample_dir, labels_dir, broken, tmp_path, TINY_TRANSFER)
+    assert not list(tmp_path.glob("features-*"))
+
+
+def test_features_that_half_precision_does_not_hold_are_an_error_that_names_the_weights(
+    sample_dir, labels_dir, weights_path, tmp_path
+):
+    import keras
+
+    network = keras.applications.MobileNetV3Small(include_top=False, weights=weights_path, input_shape=(32, 32, 3))
+    last = network.get_layer("conv_1")
+    last.set_weights([1e9 * last.get_weights()[0]])
+    path = tmp_path / weights_path.name
+    network.save_weights(path)
+    with pytest.raises(
+        DataError, match=r"notop\.weights\.h5: makes features of up to \d.*e\+\d+, expected 0.0001 to 65,504"
+    ):
+        extract_features(sample_dir, labels_dir, path, tmp_path, TINY_TRANSFER)
     assert not list(tmp_path.glob("features-*"))
 
 

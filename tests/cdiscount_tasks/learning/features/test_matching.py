@@ -129,3 +129,15 @@ def test_tables_become_material_row_for_row():
     material = material_of(products, images, None)
     assert material.product_of_image.tolist() == [0, 0, 1]
     assert material.group_sizes(3).tolist() == [1, 1, 0]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_group_counts_for_the_class_of_most_of_its_products_and_of_equals_the_first(seed):
+    random = np.random.default_rng(seed)
+    class_index, group_id = random.integers(0, 4, 60), random.choice([7, -2, 40, 41, 9000], 60)
+    nothing = np.zeros(60, np.int64)
+    group, class_of_group = Material(np.zeros((60, 0)), nothing, nothing, class_index, group_id).groups
+    assert np.array_equal(np.unique(group_id)[group], group_id)
+    counts = np.zeros((5, 4), int)
+    np.add.at(counts, (group, class_index), 1)
+    assert class_of_group.tolist() == counts.argmax(axis=1).tolist()

@@ -4,8 +4,9 @@ import keras
 import numpy as np
 import pytest
 
+from cdiscount_tasks.learning.features.vectors import Vectors
 from cdiscount_tasks.learning.networks.batches import EpochOrder
-from cdiscount_tasks.learning.pictures.inputs import ImagesInMemory, Vectors
+from cdiscount_tasks.learning.pictures.inputs import ImagesInMemory
 
 if keras.backend.backend() != "jax":
     pytest.skip("needs KERAS_BACKEND=jax", allow_module_level=True)

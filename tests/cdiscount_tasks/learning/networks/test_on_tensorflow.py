@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
+from cdiscount_tasks.learning.features.vectors import Vectors
 from cdiscount_tasks.learning.networks.batches import Examples, class_weights
 from cdiscount_tasks.learning.networks.on_tensorflow import EpochBatches, _InOrder, run_network
-from cdiscount_tasks.learning.pictures.inputs import ImagesInMemory, Vectors
+from cdiscount_tasks.learning.pictures.inputs import ImagesInMemory
 
 
 def examples(num_images=24):

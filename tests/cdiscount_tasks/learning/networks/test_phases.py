@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from cdiscount_tasks.artifacts.training_folder import want_stop
+from cdiscount_tasks.learning.features.vectors import Vectors
 from cdiscount_tasks.learning.networks import phases
 from cdiscount_tasks.learning.networks.state import Epoch
 from cdiscount_tasks.learning.networks.training import Trained
@@ -37,7 +38,7 @@ def transferred(tmp_path, monkeypatch):
         split = SimpleNamespace(places=[0], pictures=lambda: [0], features=lambda _: [0])
         places = phases.Places(tmp_path, None, ends_after)
         training = phases.Training((split, split), 2, CONFIG, DEVICE, places)
-        training.transfer(tmp_path, lambda: np.zeros((1, 1, 4)))
+        training.transfer(tmp_path, lambda _: [Vectors(np.zeros((1, 1, 4)))] * 2)
         return training, ran
 
     return transfer

@@ -13,7 +13,7 @@ from cdiscount_tasks.learning.networks.checkpoints import Checkpoints
 from cdiscount_tasks.learning.networks.predict import predict_images
 from cdiscount_tasks.learning.networks.progress import Watch
 from cdiscount_tasks.learning.networks.training import product_loss
-from tests.material.small_trainings import CONFIG, examples, train_small
+from tests.material.small_trainings import CONFIG, examples, head_examples, train_small
 
 
 @pytest.fixture(scope="module")
@@ -216,6 +216,22 @@ def test_a_training_that_died_ends_with_the_weights_of_the_undisturbed_one(
     losses = [[epoch.train_loss for epoch in one.history] for one in (undisturbed, found)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
     assert sum(epoch.num_resumes for epoch in found.history) == (1 if checkpoint_s == 0 or at_step > 5 else 0)
+
+
+def train_head(folder=None, **more):
+    from cdiscount_tasks.learning.networks.build import build_head
+
+    shown, judged = (head_examples(num_images, folder) for num_images in (24, 12))
+    return train_small(SURVIVOR, build=lambda: build_head(16, 2), shown=shown, judged=judged, **more)
+
+
+def test_a_head_that_died_ends_with_the_same_weights_from_memory_and_from_a_file(tmp_path, monkeypatch):
+    in_memory = train_head()
+    assert all(same_arrays(in_memory, train_head(tmp_path)))
+    monkeypatch.setattr(progress, "CHECKPOINT_S", 0.0)
+    with pytest.raises(KilledError), killed_after(7):
+        train_head(tmp_path, checkpoints=Checkpoints(tmp_path, "k"))
+    assert all(same_arrays(in_memory, train_head(tmp_path, checkpoints=Checkpoints(tmp_path, "k"))))
 
 
 def test_a_training_whose_epochs_are_over_is_not_trained_again(undisturbed, tmp_path):

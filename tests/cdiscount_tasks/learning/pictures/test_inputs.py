@@ -110,7 +110,7 @@ def test_memory_for_what_is_decoded_ahead_is_a_share_of_what_is_free(tmp_path, m
 
 @pytest.mark.parametrize("processes_from", [0, 1000])
 def test_pictures_are_those_that_pillow_decodes_and_scales(tmp_path, monkeypatch, processes_from):
-    monkeypatch.setattr(inputs, "_IMAGES_WORTH_PROCESSES", processes_from)
+    monkeypatch.setattr(inputs, "IMAGES_WORTH_PROCESSES", processes_from)
     monkeypatch.setattr(inputs, "_DECODED_AT_ONCE", 7)
     rows = np.array([3, 4, 20, *range(5, 15)])
     found = hold_images(Drawn, rows, 32, tmp_path).take(np.arange(13), np.zeros(13, bool), np.zeros((13, 2), int))
