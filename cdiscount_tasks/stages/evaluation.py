@@ -5,6 +5,7 @@ them; no figures of test.
 """
 
 import logging
+import time
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -22,8 +23,10 @@ from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.learning.measuring import choices
 from cdiscount_tasks.learning.measuring.asked_in_blocks import Ask, AskedProducts, Kept, Said, ask_in_blocks
 from cdiscount_tasks.learning.measuring.calibration import Calibration
+from cdiscount_tasks.learning.measuring.device_use import DeviceFigures, tell_device_use
 from cdiscount_tasks.learning.pictures.inputs import Inputs, hold_images
 from cdiscount_tasks.machine.device import backend_packages, prepare_device
+from cdiscount_tasks.machine.gpu_use import GpuWatch
 from cdiscount_tasks.pages.parts.words import count, percent
 from cdiscount_tasks.tables.parquet import read_table, write_table
 from cdiscount_tasks.tables.predictions import IMAGE_PREDICTIONS, PREDICTIONS, write_predictions
@@ -51,7 +54,7 @@ _OF_MANY_CLASSES = {"of_many_classes": 2}
 _KEY_COLUMNS = ["split", "group_id", "class_index", "conflicted"]
 
 
-class EvaluationResult(Result):
+class EvaluationResult(Result, DeviceFigures):
     """What was predicted; accuracies here are only a first look, the report has them with intervals.
 
     Attributes:
@@ -63,7 +66,6 @@ class EvaluationResult(Result):
     num_test_images: int
     test_product_accuracy: float
     num_activation_maps: int | None
-    device: str
     num_left_out: NotRequired[int]
 
 
@@ -244,11 +246,15 @@ def evaluate_model(sample_dir: Path, labels_dir: Path, model_dir: Path, artifact
                 check_answers(some, judged.num_classes, model_dir / "model.keras")
                 yield some
 
-        said = _ask(ask, judged)
+        started = time.monotonic()
+        with GpuWatch() as gpus:
+            said = _ask(ask, judged)
+        rate = round(len(images) / (time.monotonic() - started), 1)
         _write(part_dir, judged, said)
         tested = _tested(products, said.products)
         mistaken = choices.choose_shown(tested).mistaken
         num_maps = _write_activation_maps(network, pictures, images, mistaken, part_dir / "activation_maps.parquet")
-        return Made({**_first_look(tested, judged), "num_activation_maps": num_maps, "device": device.name})
+        figures = tell_device_use({"device": device.name, "images_per_s": rate}, gpus.use)
+        return Made({**_first_look(tested, judged), "num_activation_maps": num_maps, **figures})
 
     return make(EvaluationResult, evaluation_recipe(sample_dir, labels_dir, model_dir), artifacts_dir, write)

@@ -8,7 +8,6 @@ import time
 from collections.abc import Iterable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import NotRequired
 
 import numpy as np
 
@@ -18,7 +17,7 @@ from cdiscount_tasks.artifacts.make import Result, make
 from cdiscount_tasks.artifacts.publish import Made
 from cdiscount_tasks.artifacts.recipe import Recipe, versions
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.learning.measuring.device_use import tell_device_use
+from cdiscount_tasks.learning.measuring.device_use import DeviceFigures, tell_device_use
 from cdiscount_tasks.learning.pictures.in_order import ImagesInOrder
 from cdiscount_tasks.machine.device import backend_packages, prepare_device
 from cdiscount_tasks.machine.gpu_use import GpuWatch
@@ -36,26 +35,13 @@ _KNOBS = ("network", "image_size", "precision", "mirrored_features")
 _PROGRESS_S = 60.0
 
 
-class FeaturesResult(Result):
-    """What was computed.
-
-    Attributes:
-        images_per_s: Decoding included; a picture and its mirror image are one image. Missing, as all below: nobody
-            knows.
-        gpu_busy_share: In [0, 1], of the time, the mean over the GPUs.
-        gpu_memory_peak_gib: The most that was taken of one GPU's memory.
-        input_wait_share: In [0, 1], of the time, in which the network waited for pictures.
-    """
+class FeaturesResult(Result, DeviceFigures):
+    """What was computed."""
 
     network: str
     num_images: int
     num_features: int
     weights_xxh3_128: str
-    device: str
-    images_per_s: NotRequired[float]
-    gpu_busy_share: NotRequired[float]
-    gpu_memory_peak_gib: NotRequired[float]
-    input_wait_share: NotRequired[float]
 
 
 class _Extractor:

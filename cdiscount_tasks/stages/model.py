@@ -24,7 +24,7 @@ from cdiscount_tasks.artifacts.publish import Made
 from cdiscount_tasks.artifacts.recipe import Recipe, versions
 from cdiscount_tasks.errors import DataError, DivergedError
 from cdiscount_tasks.learning.features.vectors import HeldVectors, hold_vectors
-from cdiscount_tasks.learning.measuring.device_use import tell_device_use
+from cdiscount_tasks.learning.measuring.device_use import DeviceFigures, tell_device_use
 from cdiscount_tasks.learning.pictures.images import RESIZE_RULE
 from cdiscount_tasks.learning.pictures.inputs import Inputs, hold_images
 from cdiscount_tasks.machine.device import backend_packages, prepare_device
@@ -51,16 +51,15 @@ logger = logging.getLogger(__name__)
 VERSION = 5
 
 
-class ModelResult(Result):
+class ModelResult(Result, DeviceFigures):
     """What training achieved.
+
+    Of a training that was killed and went on, what the GPUs did and how long the network waited are those of its last
+    part.
 
     Attributes:
         stopped_after_epoch: The epoch after which it was stopped by hand; missing: it ended by itself.
         num_epochs_planned: How many epochs it would have had, at most; missing as well.
-        gpu_busy_share: In [0, 1], of the time, the mean over the GPUs; missing, as all below: nobody knows. Of a
-            training that was killed and went on, this and the next are those of its last part.
-        gpu_memory_peak_gib: The most that was taken of one GPU's memory.
-        input_wait_share: In [0, 1], of the time of the epochs, in which the network waited for pictures.
     """
 
     network: str
@@ -71,16 +70,11 @@ class ModelResult(Result):
     validation_loss: float
     validation_accuracy: float
     num_classes_predicted: int
-    images_per_s: float
     num_resumes: int
-    device: str
     device_memory_gib: float
     precision: str
     stopped_after_epoch: NotRequired[int]
     num_epochs_planned: NotRequired[int]
-    gpu_busy_share: NotRequired[float]
-    gpu_memory_peak_gib: NotRequired[float]
-    input_wait_share: NotRequired[float]
 
 
 class _Stopped(Exception):  # noqa: N818 - an answer, not a fault

@@ -26,9 +26,11 @@ from cdiscount_tasks.index.in_range import DamagedImages, RangeRows, read_chunks
 from cdiscount_tasks.index.shared_images import shared_images
 from cdiscount_tasks.labelling.shared_groups import tie_products
 from cdiscount_tasks.learning.measuring.answers import answer_products
+from cdiscount_tasks.learning.measuring.device_use import DeviceFigures, tell_device_use
 from cdiscount_tasks.learning.pictures.decoding import DecodedImages, decode_images, images_at_once
 from cdiscount_tasks.machine.cores import map_ahead
 from cdiscount_tasks.machine.device import Device, backend_packages, prepare_device
+from cdiscount_tasks.machine.gpu_use import GpuWatch
 from cdiscount_tasks.pages.parts.words import count
 from cdiscount_tasks.stages.inputs import PredictingModel
 from cdiscount_tasks.tables import predicted
@@ -48,19 +50,17 @@ VERSION = 1
 _IMAGES_WORTH_PROCESSES = 4000
 
 
-class AnswersResult(Result):
+class AnswersResult(Result, DeviceFigures):
     """What was answered to the products of a range.
 
     `num_damaged_images` counts those that the index rejected or that do not decode, of all of its products;
-    `num_rejected` the products that have no other image; `images_per_s` is measured, network and decoding together.
+    `num_rejected` the products that have no other image; `images_per_s` counts network and decoding together.
     """
 
     num_products: int
     num_images: int
     num_damaged_images: int
     num_rejected: int
-    images_per_s: float
-    device: str
 
 
 class PredictionsResult(Result):
@@ -209,19 +209,17 @@ def answer_range(
             count(len(rows.images), "image"), count(len(has_image), "product"), device.name,
         )  # fmt: skip
         started = time.monotonic()
-        predicted.write_answers(part_dir, _iter_answers(catalogue_path, asked, has_image))
-        rate = round(len(rows.images) / (time.monotonic() - started), 1)
+        with GpuWatch() as gpus:
+            predicted.write_answers(part_dir, _iter_answers(catalogue_path, asked, has_image))
+        speed = {"device": device.name, "images_per_s": round(len(rows.images) / (time.monotonic() - started), 1)}
         predicted.write_rejected(part_dir, asked.damaged.products_without_image(has_image))
-        return Made(
-            {
-                "num_products": len(has_image),
-                "num_images": len(rows.images) + len(rows.rejected_images) - len(asked.damaged),
-                "num_damaged_images": len(asked.damaged),
-                "num_rejected": int((~has_image).sum()),
-                "images_per_s": rate,
-                "device": device.name,
-            }
-        )
+        counts = {
+            "num_products": len(has_image),
+            "num_images": len(rows.images) + len(rows.rejected_images) - len(asked.damaged),
+            "num_damaged_images": len(asked.damaged),
+            "num_rejected": int((~has_image).sum()),
+        }
+        return Made(counts | tell_device_use(speed, gpus.use))
 
     return make(AnswersResult, answers_recipe(index_dir, byte_range, model), artifacts_dir, write)
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from cdiscount_tasks.machine.gpu_use import GpuUse
 
@@ -10,6 +10,24 @@ logger = logging.getLogger(__name__)
 
 MOST_WAITING = 0.2
 """The share of a training's time that may go by in waiting for pictures without a warning."""
+
+
+class DeviceFigures(TypedDict):
+    """What is known of a device and its work; what is missing, nobody knows.
+
+    Attributes:
+        device: As `prepare_device` names it.
+        images_per_s: Decoding included where it runs ahead of the network; an image and its mirror image are one.
+        gpu_busy_share: In [0, 1], of the time, the mean over the GPUs.
+        gpu_memory_peak_gib: The most that was taken of one GPU's memory.
+        input_wait_share: In [0, 1], of the time, in which the network waited for images.
+    """
+
+    device: str
+    images_per_s: NotRequired[float]
+    gpu_busy_share: NotRequired[float]
+    gpu_memory_peak_gib: NotRequired[float]
+    input_wait_share: NotRequired[float]
 
 
 def _percent(share: float) -> str:
