@@ -50,6 +50,26 @@ def test_the_confusion_is_shown_by_level_1(page, metrics):
     assert "In a cell the share of the row in whole per cent" in page.text
 
 
+def test_metrics_json_has_no_spaces_that_only_people_need(out_dir):
+    assert (out_dir / "metrics.json").read_text("utf-8").count("\n") == 1
+
+
+def test_classes_with_most_mistakes_are_shown_before_those_by_f1(page, metrics):
+    product = metrics["test"]["product"]
+    num_wrong = round(product["accuracy"]["n"] * (1 - product["accuracy"]["value"]))
+    assert page.text.index("The 25 classes with the most mistakes") < page.text.index("The classes with 30 test products or more")
+    assert f"of {num_wrong:,} mistakes, with 95 % intervals" in page.text
+
+
+def test_what_is_left_out_of_the_confused_pairs_is_said(page, metrics):
+    assert f"The 30 most frequent of {metrics['test']['product']['confusion']['num_pairs']:,} pairs" in page.text
+
+
+def test_only_groups_of_several_products_are_listed_as_the_largest_of_their_class(page, metrics):
+    several = sum(one["num_products"] > 1 for one in metrics["split_certificate"]["largest_groups"])
+    assert f"where it has several products: the {min(several, 20)} of {several:,} with the largest share" in page.text
+
+
 def test_classes_that_few_products_judge_are_counted_together(page, metrics):
     few = [one for one in metrics["test"]["product"]["per_class"] if 0 < one["support"] < 30]
     assert any(one["support"] == 1 for one in few)
