@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, cast
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdiscount_tasks.tables import parquet, schemas
+from cdiscount_tasks.tables.hash_numbers import distinct_hashes, numbers_of
 from cdiscount_tasks.tables.sample_images import SampleImages, read_image_keys, rows_of
 from cdiscount_tasks.vocabulary import TRAIN
 
@@ -76,17 +76,12 @@ def _read_rejected(sample_dir: Path, labels_dir: Path) -> pd.DataFrame:
     return of_image
 
 
-def _numbered(column: pa.ChunkedArray, known: pa.Array) -> np.ndarray:
-    """Return the place of each hash among those known, int32; -1 where it is none of them."""
-    return np.asarray(pc.fill_null(pc.index_in(column, value_set=known), -1).to_numpy())
-
-
 def _read_images(labels_dir: Path, conflicting: pa.Array) -> pd.DataFrame:
     """Read the labels' images, numbers in place of hashes."""
     table = parquet.read_table(labels_dir / "images.parquet", schemas.LABEL_IMAGES)
     hashes = {
-        "content_hash": _numbered(table["content_hash"], conflicting),
-        "pixel_hash": _numbered(table["pixel_hash"], pc.unique(table["pixel_hash"])),
+        "content_hash": numbers_of(table["content_hash"], conflicting),
+        "pixel_hash": numbers_of(table["pixel_hash"], distinct_hashes(table["pixel_hash"])),
     }
     return cast(pd.DataFrame, table.drop_columns(list(hashes)).to_pandas()).assign(**hashes)
 
@@ -105,8 +100,8 @@ def read_label_tables(index_dir: Path, sample_dir: Path, labels_dir: Path) -> La
     rejected = _read_rejected(sample_dir, labels_dir)  # first: for a while it holds the hashes of the whole sample
     products = parquet.exact_frame(parquet.read_table(labels_dir / "products.parquet", schemas.LABEL_PRODUCTS), "label")
     conflicts = parquet.read_table(labels_dir / "conflicts.parquet", schemas.CONFLICTS)
-    conflicting = pc.unique(conflicts["content_hash"])
-    numbers = pa.array(_numbered(conflicts["content_hash"], conflicting))
+    conflicting = distinct_hashes(conflicts["content_hash"])
+    numbers = pa.array(numbers_of(conflicts["content_hash"], conflicting))
     conflicts = conflicts.set_column(conflicts.column_names.index("content_hash"), "content_hash", numbers)
     return LabelTables(
         products=products,
