@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, cast
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -97,7 +98,7 @@ def read_label_tables(index_dir: Path, sample_dir: Path, labels_dir: Path) -> La
     Raises:
         DataError: If a file is missing or damaged.
     """
-    rejected = _read_rejected(sample_dir, labels_dir)  # first: for a while it holds the hashes of the whole sample
+    rejected = _read_rejected(sample_dir, labels_dir)  # first, while nothing else is held: the keys of all images
     products = parquet.exact_frame(parquet.read_table(labels_dir / "products.parquet", schemas.LABEL_PRODUCTS), "label")
     conflicts = parquet.read_table(labels_dir / "conflicts.parquet", schemas.CONFLICTS)
     conflicting = distinct_hashes(conflicts["content_hash"])
