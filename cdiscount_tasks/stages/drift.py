@@ -215,7 +215,7 @@ def _why_not_compared(compared: pd.DataFrame) -> str | None:
 
 def _measure(now: CatalogueSide, champion: CatalogueSide, no_features: str | None) -> tuple[Any, pd.DataFrame]:
     """Return drift.json and the rows of drift_pictures.parquet."""
-    old, new = read_drift_labels(champion.labels_dir), read_drift_labels(now.labels_dir)
+    old, new = read_drift_labels(champion.labels_dir, now.labels_dir)
     compared, unseen, counts = _put_side_by_side(old, new)
     reason, same_catalogue = _why_nothing(now, champion, compared)
     speakers, spoken = _nobody(), compared.iloc[:0]

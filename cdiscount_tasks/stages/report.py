@@ -32,7 +32,7 @@ from cdiscount_tasks.pages.labels.page import render_label_page
 from cdiscount_tasks.pages.parts.thumbnails import make_thumbnail
 from cdiscount_tasks.pages.report.cases import show_galleries
 from cdiscount_tasks.pages.report.class_table import write_classes
-from cdiscount_tasks.pages.report.metrics_json import ReportFacts, summarise
+from cdiscount_tasks.pages.report.metrics_json import ReportFacts, indent_of, summarise
 from cdiscount_tasks.pages.report.mistakes import list_mistakes, mistakes_csv, order_mistakes
 from cdiscount_tasks.pages.report.page import render_model_card, render_report
 from cdiscount_tasks.reports.champion_figures import ChampionPast, show_champion_figures
@@ -188,8 +188,8 @@ def _measure_all(dirs: Mapping[str, Path], inputs: _Inputs, config: RunConfig, n
 
 def _make_label_page(dirs: Mapping[str, Path], metrics: Mapping[str, Any], *, embed_pictures: bool) -> str:
     labels = read_label_tables(dirs["index"], dirs["sample"], dirs["labels"])
-    near_duplicates = metrics["split_certificate"].get("near_duplicates")
-    choices = choose_all(**labels._asdict(), near_duplicates=near_duplicates)
+    choices = choose_all(**labels._asdict(), near_duplicates=metrics["split_certificate"].get("near_duplicates"))
+    del labels  # the largest tables in memory, before pictures are looked for
     pictures, no_pictures = read_small_pictures(dirs["sample"], choices.pictures(), embed_pictures=embed_pictures)
     small = {key: make_thumbnail(picture) for key, picture in pictures.items() if picture is not None}
     return render_label_page(metrics, choices, small, no_pictures)
@@ -289,7 +289,7 @@ def write_report(
 
     def write(part_dir: Path) -> Made:
         metrics = _measure_all(dirs, inputs, config, no_features)
-        write_json(part_dir / METRICS, metrics)
+        write_json(part_dir / METRICS, metrics, indent_of(metrics))
         write_classes(part_dir / "classes.csv", metrics)
         shutil.copyfile(dirs["evaluation"] / PREDICTIONS, part_dir / PREDICTIONS)
         for name, text in _make_texts(dirs, inputs, metrics, config, no_features, champion_sample_dir, past).items():

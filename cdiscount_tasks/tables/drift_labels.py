@@ -4,8 +4,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
 
+from cdiscount_tasks.tables.hash_numbers import distinct_hashes, numbers_of
 from cdiscount_tasks.tables.parquet import read_table
 from cdiscount_tasks.tables.schemas import CLASSES, LABEL_IMAGES, LABEL_PRODUCTS
 
@@ -15,7 +18,7 @@ class DriftLabels(NamedTuple):
 
     Attributes:
         products: Columns product_id (ascending), category_id, group_id, split.
-        images: Columns product_id, image_number, pixel_hash; row for row as the features.
+        images: Columns product_id, image_number, pixel_hash (a number in its place); row for row as the features.
         names: What each class is called, by category_id.
     """
 
@@ -30,19 +33,28 @@ class DriftLabels(NamedTuple):
         return first, np.searchsorted(ids, product_ids, side="right") - first
 
 
-def read_drift_labels(labels_dir: Path) -> DriftLabels:
-    """Read products, images and names of a labels artifact.
+def _read(labels_dir: Path, images: pa.Table, pixels: npt.NDArray[np.int32]) -> DriftLabels:
+    columns = ["product_id", "category_id", "group_id", "split"]
+    products = read_table(labels_dir / "products.parquet", LABEL_PRODUCTS, columns).to_pandas()
+    classes = read_table(labels_dir / "classes.parquet", CLASSES, ["category_id", "level3"]).to_pandas()
+    names = classes.set_index("category_id")["level3"]
+    keys = images.select(["product_id", "image_number"]).to_pandas()
+    return DriftLabels(products.sort_values("product_id", ignore_index=True), keys.assign(pixel_hash=pixels), names)
+
+
+def read_drift_labels(*labels_dirs: Path) -> list[DriftLabels]:
+    """Read products, images and names of labels artifacts; the same pixels have the same number in all of them.
 
     Raises:
         DataError: If a file is missing or damaged.
     """
-    columns = ["product_id", "category_id", "group_id", "split"]
-    products = read_table(labels_dir / "products.parquet", LABEL_PRODUCTS, columns).to_pandas()
     columns = ["product_id", "image_number", "pixel_hash"]
-    images = read_table(labels_dir / "images.parquet", LABEL_IMAGES, columns).to_pandas()
-    classes = read_table(labels_dir / "classes.parquet", CLASSES, ["category_id", "level3"]).to_pandas()
-    names = classes.set_index("category_id")["level3"]
-    return DriftLabels(products.sort_values("product_id", ignore_index=True), images, names)
+    images = [read_table(folder / "images.parquet", LABEL_IMAGES, columns) for folder in labels_dirs]
+    known = distinct_hashes(*(table["pixel_hash"] for table in images))
+    return [
+        _read(folder, table, numbers_of(table["pixel_hash"], known))
+        for folder, table in zip(labels_dirs, images, strict=True)
+    ]
 
 
 def find_changed(before: DriftLabels, now: DriftLabels) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from cdiscount_tasks.tables import parquet, schemas
+from cdiscount_tasks.tables.hash_numbers import distinct_hashes, numbers_of
 from cdiscount_tasks.tables.sample_images import SampleImages, read_image_keys, rows_of
 from cdiscount_tasks.vocabulary import TRAIN
 
@@ -22,9 +23,11 @@ class LabelTables(NamedTuple):
 
     Attributes:
         products: labels/products.parquet.
-        images: labels/images.parquet.
-        conflicts: labels/conflicts.parquet: content_hash, decision.
-        claims: Who claims the conflicting pictures, a row each: content_hash, product_id, category_id.
+        images: labels/images.parquet, with numbers in place of hashes, which of millions of images would be gigabytes
+            of Python's bytes: pixel_hash is the same number for the same pixels, content_hash that of `conflicts`, -1
+            for what is in no conflict.
+        conflicts: labels/conflicts.parquet: content_hash (a number), decision.
+        claims: Who claims the conflicting pictures, a row each: content_hash (a number), product_id, category_id.
         rejected: What the sample's index and the labels rejected of these products, with picture_number (of a picture
             of it that the sample holds; missing: none) and that picture's content_hash.
     """
@@ -40,7 +43,7 @@ def _read_claims(index_dir: Path, products: pd.DataFrame, conflicts: pa.Table) -
     """Join the products that claim a picture with their categories; those outside the labels come from the index."""
     hashes = conflicts["content_hash"].take(pc.list_parent_indices(conflicts["product_ids"]).cast(pa.int64()))
     claims = pd.DataFrame(
-        {"content_hash": hashes.to_pylist(), "product_id": pc.list_flatten(conflicts["product_ids"]).to_numpy()}
+        {"content_hash": hashes.to_numpy(), "product_id": pc.list_flatten(conflicts["product_ids"]).to_numpy()}
     )
     category_of = products.set_index("product_id")["category_id"]
     if not claims["product_id"].isin(category_of.index).all():
@@ -74,6 +77,16 @@ def _read_rejected(sample_dir: Path, labels_dir: Path) -> pd.DataFrame:
     return of_image
 
 
+def _read_images(labels_dir: Path, conflicting: pa.Array) -> pd.DataFrame:
+    """Read the labels' images, numbers in place of hashes."""
+    table = parquet.read_table(labels_dir / "images.parquet", schemas.LABEL_IMAGES)
+    hashes = {
+        "content_hash": numbers_of(table["content_hash"], conflicting),
+        "pixel_hash": numbers_of(table["pixel_hash"], distinct_hashes(table["pixel_hash"])),
+    }
+    return cast(pd.DataFrame, table.drop_columns(list(hashes)).to_pandas()).assign(**hashes)
+
+
 def read_label_tables(index_dir: Path, sample_dir: Path, labels_dir: Path) -> LabelTables:
     """Read what label fixing decided.
 
@@ -85,14 +98,18 @@ def read_label_tables(index_dir: Path, sample_dir: Path, labels_dir: Path) -> La
     Raises:
         DataError: If a file is missing or damaged.
     """
+    rejected = _read_rejected(sample_dir, labels_dir)  # first, while nothing else is held: the keys of all images
     products = parquet.exact_frame(parquet.read_table(labels_dir / "products.parquet", schemas.LABEL_PRODUCTS), "label")
     conflicts = parquet.read_table(labels_dir / "conflicts.parquet", schemas.CONFLICTS)
+    conflicting = distinct_hashes(conflicts["content_hash"])
+    numbers = pa.array(numbers_of(conflicts["content_hash"], conflicting))
+    conflicts = conflicts.set_column(conflicts.column_names.index("content_hash"), "content_hash", numbers)
     return LabelTables(
         products=products,
-        images=parquet.read_table(labels_dir / "images.parquet", schemas.LABEL_IMAGES).to_pandas(),
+        images=_read_images(labels_dir, conflicting),
         conflicts=conflicts.select(["content_hash", "decision"]).to_pandas(),
         claims=_read_claims(index_dir, products, conflicts),
-        rejected=_read_rejected(sample_dir, labels_dir),
+        rejected=rejected,
     )
 
 

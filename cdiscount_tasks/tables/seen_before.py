@@ -7,9 +7,12 @@ model: where its split comes later now, no accuracy may count it.
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from cdiscount_tasks.tables import parquet, schemas
+from cdiscount_tasks.tables.hash_numbers import distinct_hashes, numbers_of
 from cdiscount_tasks.vocabulary import TEST, TRAIN, VALIDATION
 
 SEEN_BEFORE = "seen_before.parquet"
@@ -18,7 +21,8 @@ SEEN_BEFORE = "seen_before.parquet"
 LEARNT_BEFORE = {TRAIN: (), VALIDATION: (TRAIN,), TEST: (TRAIN, VALIDATION)}
 """By the split that is judged: of which splits of then a model must have seen nothing."""
 
-_COLUMNS = ["product_id", "split", "content_hash", "pixel_hash"]
+_HASHES = ("content_hash", "pixel_hash")
+_COLUMNS = ["product_id", "split", *_HASHES]
 
 
 def read_seen_before(model_dir: Path) -> pd.DataFrame:
@@ -35,6 +39,21 @@ def read_seen_before(model_dir: Path) -> pd.DataFrame:
     return seen
 
 
+def _each_once(seen: pd.DataFrame) -> pd.DataFrame:
+    """Sort by product_id, content_hash and split, and keep the first row of each image of a product.
+
+    As pandas would, which takes a minute to sort the hashes of ten million images as Python's bytes.
+    """
+    high, low = np.frombuffer(b"".join(seen["content_hash"]), ">u8").reshape(-1, 2).T
+    product_id = seen["product_id"].to_numpy(np.int64)
+    split = pd.factorize(seen["split"], sort=True)[0]  # train is before validation in the alphabet
+    order = np.lexsort((split, low, high, product_id))
+    keys = np.stack([product_id[order].astype(np.uint64), high[order], low[order]])
+    is_first = np.ones(len(order), bool)
+    is_first[1:] = (keys[:, 1:] != keys[:, :-1]).any(axis=0)
+    return seen.iloc[order[is_first]].reset_index(drop=True)
+
+
 def read_seen(model_dir: Path, labels_dir: Path) -> pd.DataFrame:
     """Read what a model has learnt from or was chosen by, itself or through those that it began with.
 
@@ -47,10 +66,7 @@ def read_seen(model_dir: Path, labels_dir: Path) -> pd.DataFrame:
         where it never was in train.
     """
     own = parquet.read_table(labels_dir / "images.parquet", schemas.LABEL_IMAGES, _COLUMNS).to_pandas()
-    seen = pd.concat([own[own["split"] != TEST], read_seen_before(model_dir)])
-    seen = seen.sort_values(["product_id", "content_hash", "split"])  # train is before validation in the alphabet
-    found: pd.DataFrame = seen.drop_duplicates(["product_id", "content_hash"]).reset_index(drop=True)
-    return found
+    return _each_once(pd.concat([own[own["split"] != TEST], read_seen_before(model_dir)]))
 
 
 def is_known(products: pd.DataFrame, images: pd.DataFrame, seen: pd.DataFrame) -> pd.Series:
@@ -58,7 +74,7 @@ def is_known(products: pd.DataFrame, images: pd.DataFrame, seen: pd.DataFrame) -
 
     Args:
         products: product_id, group_id and split (of now); all of the sample, since a group ties.
-        images: product_id, content_hash and pixel_hash of theirs.
+        images: product_id, content_hash and pixel_hash of theirs; or numbers in place of the hashes of both.
         seen: As `read_seen` gives it.
 
     Returns:
@@ -84,9 +100,15 @@ def find_known(labels_dir: Path, products: pd.DataFrame, seen: pd.DataFrame) -> 
     """
     if seen.empty:
         return pd.Series(data=False, index=products.index)
-    columns = ["product_id", "content_hash", "pixel_hash"]
-    images = parquet.read_table(labels_dir / "images.parquet", schemas.LABEL_IMAGES, columns).to_pandas()
-    return is_known(products, images, seen)
+    columns = ["product_id", *_HASHES]
+    images = parquet.read_table(labels_dir / "images.parquet", schemas.LABEL_IMAGES, columns)
+    of_images, of_seen = {}, {}
+    for name in _HASHES:
+        hashes = pa.chunked_array([pa.array(seen[name], schemas.SEEN_BEFORE.field(name).type)])
+        known = distinct_hashes(hashes)
+        of_images[name], of_seen[name] = numbers_of(images[name], known), numbers_of(hashes, known)
+    numbered = images.select(["product_id"]).to_pandas().assign(**of_images)
+    return is_known(products, numbered, seen.assign(**of_seen))
 
 
 def write_seen_before(folder: Path, model_dir: Path, labels_dir: Path) -> None:

@@ -102,6 +102,11 @@ def test_no_page_at_an_end_shows_a_programs_word_for_nothing(made, name):
     assert not re.findall(r"\b1 (?:products|epochs|images|groups|pictures)\b|\b1 product are\b|\b1 epoch was\b", seen)
 
 
+def test_an_arrow_of_the_head_leads_to_a_picture(made):
+    text = (made[1].report_dir / "report.html").read_text("utf-8")
+    assert text.count('<span aria-hidden="true">→</span>') == text.count("on the right a typical")
+
+
 def test_runs_at_an_end_can_be_compared(made, ordinary, tmp_path):
     _, run = made
     runs = [run.compared(), ordinary.compared()]

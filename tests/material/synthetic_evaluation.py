@@ -13,7 +13,7 @@ from typing import Any, cast
 
 import numpy as np
 import pandas as pd
-import xxhash
+import pyarrow as pa
 from PIL import Image
 
 from cdiscount_tasks.artifacts.json_files import write_json
@@ -29,6 +29,8 @@ from tests.material.synthetic_names import NUM_CATEGORIES, make_names
 from tests.material.synthetic_predictions import draw_neighbours, write_predictions
 
 _NUM_PICTURES = 500
+_FEWEST_PRODUCTS = 12
+_PICTURES_IN_FILE, _PICTURES_IN_GROUP = 200_000, 512
 
 
 @dataclass(frozen=True)
@@ -50,11 +52,29 @@ def _pictures(random: np.random.Generator) -> list[bytes]:
     return pictures
 
 
+def _draw_hashes(num_images: int, random: np.random.Generator) -> pa.Array:
+    """Draw a hash for each image, half as many as images: few pictures are drawn, yet their hashes are as in life."""
+    num_looks = 2 * num_images // 3
+    looks = pa.FixedSizeBinaryArray.from_buffers(
+        pa.binary(16), num_looks, [None, pa.py_buffer(random.bytes(16 * num_looks))]
+    )
+    return looks.take(pa.array(random.integers(0, num_looks, num_images)))
+
+
+def _draw_classes(num_classes: int, num_products: int, random: np.random.Generator) -> np.ndarray:
+    """Draw the class of each product: as in the catalogue the largest has 1.1 % of all, and none fewer than 12 of many.
+
+    The largest is not the first: nothing may lean on an order by size.
+    """
+    shares = random.permutation((np.arange(num_classes) + 118.0) ** -2.3)
+    fewest = np.repeat(np.arange(num_classes), min(_FEWEST_PRODUCTS, num_products // (4 * num_classes)))
+    drawn = random.choice(num_classes, num_products - len(fewest), p=shares / shares.sum())
+    return random.permutation(np.concatenate([fewest, drawn]))
+
+
 def _draw_products(names: pd.DataFrame, num_products: int, random: np.random.Generator) -> pd.DataFrame:
-    """Draw products of Zipf-like classes; the smallest have one product in test, or none."""
-    num_classes = len(names)
-    shares = 1 / (np.arange(num_classes) + 40.0)
-    class_index = random.choice(num_classes, num_products, p=shares / shares.sum())
+    """Draw products of classes of very different sizes; the smallest have one product in test, or none."""
+    class_index = _draw_classes(len(names), num_products, random)
     product_id = 3 * np.arange(num_products) + 1
     tied = (np.arange(num_products) % 5 == 1) & (np.roll(class_index, 1) == class_index)
     group_id = np.where(tied, np.roll(product_id, 1), product_id)
@@ -202,8 +222,9 @@ def make_evaluation(
     images = products.loc[products.index.repeat(products["num_images"])].reset_index(drop=True)
     images["image_number"] = images.groupby("product_id").cumcount()
     drawn = random.integers(0, len(pictures), len(images))
-    hashes = [xxhash.xxh3_128_digest(picture) for picture in pictures]
-    images["content_hash"] = images["pixel_hash"] = [hashes[one] for one in drawn]
+    jpegs = pa.array(pictures, pa.binary())
+    hashes = _draw_hashes(len(images), random)
+    images["content_hash"] = images["pixel_hash"] = hashes.to_numpy(zero_copy_only=False)
     images["learnt"] = True
 
     def index(part_dir: Path) -> dict[str, Any]:
@@ -216,8 +237,12 @@ def make_evaluation(
         return {"catalogue_id": "5eed5eed5eed5eed", "origin": "drawn", **counts, **refused}
 
     def sample(part_dir: Path) -> dict[str, Any]:
-        rows = images.assign(jpeg=[pictures[one] for one in drawn])[schemas.SAMPLE_IMAGES.names]
-        parquet.write_table(part_dir / "images-00000.parquet", rows, schemas.SAMPLE_IMAGES)
+        for number, first in enumerate(range(0, len(images), _PICTURES_IN_FILE)):
+            some = slice(first, first + _PICTURES_IN_FILE)
+            rows: dict[str, Any] = {name: images[name].iloc[some] for name in schemas.SAMPLE_IMAGES.names[:3]}
+            rows["jpeg"], rows["content_hash"] = jpegs.take(drawn[some]), hashes[some]
+            path = part_dir / f"images-{number:05d}.parquet"
+            parquet.write_table(path, rows, schemas.SAMPLE_IMAGES, _PICTURES_IN_GROUP)
         parquet.write_table(part_dir / "rejected.parquet", schemas.REJECTED.empty_table(), schemas.REJECTED)
         return {"num_images": len(images)}
 

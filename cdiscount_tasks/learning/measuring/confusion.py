@@ -8,6 +8,9 @@ import pandas as pd
 
 LEVELS = ("level1", "level2", "level3")
 MAX_CLASSES_IN_MATRIX = 256
+"""Above, metrics.json has no matrix, and pages choose classes by how many mistakes they have: 5,270 classes, as the
+catalogue has, would make a matrix of 28 million cells, of which nearly all are 0."""
+
 MAX_BLOCKS = 60
 NUM_PAIRS = 30
 
@@ -17,7 +20,8 @@ def confusion(true: npt.NDArray[Any], predicted: npt.NDArray[Any], num_classes: 
 
     Returns:
         `matrix`: counts, a row per true class, a column per predicted one; null above 256 classes. `pairs`: the most
-        frequent mistakes, each with `true`, `predicted`, `n` and `share` of the true class's products.
+        frequent mistakes, each with `true`, `predicted`, `n` and `share` of the true class's products. `num_pairs`:
+        above 256 classes alone, how many pairs of classes there are mistakes between.
     """
     cells, counts = np.unique(true.astype(np.int64) * num_classes + predicted, return_counts=True)
     table = pd.DataFrame({"true": cells // num_classes, "predicted": cells % num_classes, "n": counts})
@@ -25,12 +29,12 @@ def confusion(true: npt.NDArray[Any], predicted: npt.NDArray[Any], num_classes: 
     mistakes = table[table["true"] != table["predicted"]].sort_values(
         ["n", "share", "true", "predicted"], ascending=[False, False, True, True]
     )
-    matrix = None
-    if num_classes <= MAX_CLASSES_IN_MATRIX:
-        dense = np.zeros((num_classes, num_classes), np.int64)
-        dense[table["true"], table["predicted"]] = table["n"]
-        matrix = dense.tolist()
-    return {"matrix": matrix, "pairs": mistakes.head(NUM_PAIRS).to_dict("records")}
+    pairs = mistakes.head(NUM_PAIRS).to_dict("records")
+    if num_classes > MAX_CLASSES_IN_MATRIX:
+        return {"matrix": None, "pairs": pairs, "num_pairs": len(mistakes)}
+    dense = np.zeros((num_classes, num_classes), np.int64)
+    dense[table["true"], table["predicted"]] = table["n"]
+    return {"matrix": dense.tolist(), "pairs": pairs}
 
 
 def confusion_blocks(

@@ -238,6 +238,12 @@ class Cell(NamedTuple):
     background: str
     ink: str
 
+    @property
+    def in_percent(self) -> str:
+        """Return the share in whole per cent; empty where that is 0."""
+        said = round(100 * self.share)
+        return str(said) if said else ""
+
 
 def heat(matrix: Sequence[Sequence[int]]) -> list[list[Cell]]:
     """Colour a confusion matrix by the share of each row, in cividis, with an ink that can be read on it.

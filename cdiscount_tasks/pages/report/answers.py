@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from cdiscount_tasks.learning.measuring.confusion import MAX_CLASSES_IN_MATRIX
 from cdiscount_tasks.learning.measuring.looks import interval_percent
 from cdiscount_tasks.pages.parts.words import VERDICTS, ClassName, count, percent, points
 from cdiscount_tasks.vocabulary import TEST
@@ -202,7 +203,7 @@ def fails(metrics: Mapping[str, Any], names: list[ClassName]) -> Answer:
         "fails", question, None, _taken(worst, names) if has_pattern else no_pattern,
         f"{wrong}; most often {_taken(worst, names)}: {worst['n']:,} of the "
         f"{count(round(worst['n'] / worst['share']), 'test product')} of {names[worst['true']].short}{as_often}.",
-        _too_few(metrics["test"]["product"]["per_class"], names),
+        _how_far_off(metrics["test"]["product"], names) + _too_few(metrics["test"]["product"]["per_class"], names),
     )  # fmt: skip
 
 
@@ -210,11 +211,26 @@ def _taken(pair: Mapping[str, Any], names: list[ClassName]) -> str:
     return f"{names[pair['true']].short} taken for {names[pair['predicted']].short}"
 
 
+def _how_far_off(product: Mapping[str, Any], names: list[ClassName]) -> str:
+    """Say of many classes how many mistakes are near ones; one pair of classes says little of the whole there."""
+    within = product["levels"][0]["accuracy"]["value"] if len(names) > MAX_CLASSES_IN_MATRIX else None
+    if within is None:
+        return ""
+    right: float = product["accuracy"]["value"]
+    return f"{percent((within - right) / (1 - right))} of the mistakes stay within the right category of level 1. "
+
+
 def _too_few(per_class: Sequence[Mapping[str, Any]], names: list[ClassName]) -> str:
     """Say which classes have too few test products; empty if none has."""
     few = [name.short for name, one in zip(names, per_class, strict=True) if one["too_few_to_judge"]]
     if not few:
         return ""
+    if len(names) > MAX_CLASSES_IN_MATRIX:  # three names of thousands say nothing; how much of the test they are does
+        num_of_few = sum(one["support"] for one in per_class if one["too_few_to_judge"])
+        return (
+            f"{len(few):,} of {len(names):,} classes have too few test products to be judged alone; together they have "
+            f"{percent(num_of_few / sum(one['support'] for one in per_class))} of the test products."
+        )
     listed = ", ".join(few[:_MOST_NAMED]) + (f" and {len(few) - _MOST_NAMED:,} more" if len(few) > _MOST_NAMED else "")
     classes = count(len(names), "class has", "classes have")
     return f"{len(few):,} of {classes} too few test products to be judged alone: {listed}."

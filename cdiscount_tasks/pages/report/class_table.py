@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from cdiscount_tasks.learning.measuring.confusion import MAX_CLASSES_IN_MATRIX
 from cdiscount_tasks.pages.parts.figures import Curve, bars
 from cdiscount_tasks.pages.parts.outside_text import csv_cell
 
@@ -22,7 +23,9 @@ class ClassChoice(NamedTuple):
     """The classes that the page shows.
 
     Attributes:
-        tables: What each table shows (`all`, `worst`, `best`, `largest`), and its classes.
+        tables: What each table shows (`costliest`, `all`, `judged`, `worst`, `best`, `largest`), and its classes.
+        missed: Of the costliest classes, by class index, how many test products were taken for another class.
+        num_missed: Of all classes together.
         num_judged: Classes with enough test products to be judged.
         num_few: The others that have any; `num_absent` have none.
         few_right: Test products of those few that were found, and how many there are.
@@ -32,6 +35,8 @@ class ClassChoice(NamedTuple):
     """
 
     tables: Sequence[tuple[str, Sequence[ClassFigures]]]
+    missed: Mapping[int, int]
+    num_missed: int
     num_judged: int
     num_few: int
     num_absent: int
@@ -53,6 +58,19 @@ def worst_first(per_class: Sequence[ClassFigures]) -> list[ClassFigures]:
 
 def _largest_first(classes: Sequence[ClassFigures]) -> list[ClassFigures]:
     return sorted(classes, key=lambda one: (-one["support"], one["class_index"]))
+
+
+def _num_missed(one: ClassFigures) -> int:
+    """Return how many test products of a class were taken for another one."""
+    return int(one["support"] - round((one["recall"]["value"] or 0) * one["support"]))
+
+
+def _costliest(present: Sequence[ClassFigures], num_classes: int) -> list[ClassFigures]:
+    """Return the classes with most mistakes, where there are so many that the worst by F1 are small ones by chance."""
+    if num_classes <= MAX_CLASSES_IN_MATRIX:
+        return []
+    ordered = sorted(present, key=lambda one: (-_num_missed(one), one["class_index"]))
+    return [one for one in ordered[:NUM_AT_AN_END] if _num_missed(one)]
 
 
 def _tables(per_class: Sequence[ClassFigures], judged: Sequence[ClassFigures]) -> list[tuple[str, list[ClassFigures]]]:
@@ -77,6 +95,8 @@ def _draw_f1(judged: Sequence[ClassFigures]) -> Curve:
 def choose_classes(per_class: Sequence[ClassFigures]) -> ClassChoice:
     """Choose the classes that a page of bounded size shows: all up to 100, else the worst and the best.
 
+    Above 256 classes those with most mistakes come first.
+
     Args:
         per_class: `test.product.per_class` of metrics.json.
     """
@@ -85,8 +105,11 @@ def choose_classes(per_class: Sequence[ClassFigures]) -> ClassChoice:
     few = [one for one in present if one["too_few_to_judge"]]
     never = _largest_first([one for one in present if not one["num_predicted"]])
     few_right = sum(round(one["recall"]["value"] * one["support"]) for one in few)
+    costliest = _costliest(present, len(per_class))
     return ClassChoice(
-        tables=_tables(per_class, judged),
+        tables=([("costliest", costliest)] if costliest else []) + _tables(per_class, judged),
+        missed={one["class_index"]: _num_missed(one) for one in costliest},
+        num_missed=sum(map(_num_missed, present)),
         num_judged=len(judged),
         num_few=len(few),
         num_absent=len(per_class) - len(present),

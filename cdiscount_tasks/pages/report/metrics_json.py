@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from cdiscount_tasks.learning.measuring.choices import RANDOM_SEED
+from cdiscount_tasks.learning.measuring.confusion import MAX_CLASSES_IN_MATRIX
 from cdiscount_tasks.pages.report.resources import account
 from cdiscount_tasks.settings.run import RunConfig
 from cdiscount_tasks.vocabulary import METRICS_VERSION, SPLITS
@@ -155,6 +156,11 @@ def _model(manifests: Mapping[str, Any], model_input: Mapping[str, Any]) -> dict
     if "stopped_after_epoch" in result:
         figures["stopped"] = {"after_epoch": result["stopped_after_epoch"], "of": result["num_epochs_planned"]}
     return figures if left_out is None else {**figures, "num_left_out": left_out}
+
+
+def indent_of(metrics: Mapping[str, Any]) -> int | None:
+    """Return how metrics.json is indented: of thousands of classes not at all, 3 of 7 MB would be spaces."""
+    return None if len(metrics["classes"]) > MAX_CLASSES_IN_MATRIX else 2
 
 
 def summarise(facts: ReportFacts) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from cdiscount_tasks.learning.measuring.confusion import MAX_CLASSES_IN_MATRIX
 from cdiscount_tasks.pages.parts.outside_text import csv_cell
 from cdiscount_tasks.pages.parts.words import ClassName
 from cdiscount_tasks.pages.report.cases import TwinRow
@@ -20,6 +21,10 @@ from cdiscount_tasks.pages.report.cases import TwinRow
 MAX_ROWS = 500
 MAX_CLASSES_TO_FILTER = 100
 """Above, mistakes are grouped by class: a list of so many buttons helps nobody."""
+
+NUM_CLASSES_SHOWN, NUM_OF_CLASS = 25, 20
+"""Above 256 classes the page shows those with most mistakes, and of each the most confident: of 5,270 classes the 500
+most confident mistakes are of 300 classes, most of them alone there."""
 
 _LEVELS = ("level1", "level2", "level3")
 _BANDS = ((0.95, "95 % or more"), (0.8, "80 to 95 %"), (0.5, "50 to 80 %"), (0.0, "below 50 %"))
@@ -99,6 +104,7 @@ class MistakeTable(NamedTuple):
     Attributes:
         num_all: Of all mistakes.
         num_rows: Of those on the page, the most confident.
+        of_classes: Whether these are of the classes with most mistakes alone.
         orders: The rows in each order; empty where there are groups.
         filters: Those that tell rows apart.
         groups: The rows by true class, the one with most mistakes first; empty where there are orders.
@@ -107,6 +113,7 @@ class MistakeTable(NamedTuple):
 
     num_all: int
     num_rows: int
+    of_classes: bool
     orders: Sequence[Order]
     filters: Sequence[Filter]
     groups: Sequence[ClassGroup]
@@ -236,8 +243,22 @@ def _groups(rows: Sequence[Mistake], num_of_class: Mapping[int, int]) -> list[Cl
     return sorted(groups, key=lambda group: (-len(group.rows), group.true))
 
 
+def _of_costliest(mistakes: Sequence[Mistake], num_of_class: Mapping[int, int]) -> list[Mistake]:
+    """Return the most confident mistakes of each of the classes with most of them, in their order."""
+    costliest = sorted(num_of_class, key=lambda true: (-num_of_class[true], true))[:NUM_CLASSES_SHOWN]
+    free = dict.fromkeys(costliest, NUM_OF_CLASS)
+    chosen = []
+    for one in mistakes:
+        if free.get(one.true):
+            free[one.true] -= 1
+            chosen.append(one)
+    return chosen
+
+
 def mistake_table(mistakes: Sequence[Mistake], names: Sequence[ClassName]) -> MistakeTable:
     """Choose what the page shows of all mistakes: the 500 most confident, to filter or, of many classes, in groups.
+
+    Above 256 classes they are those of the classes with most mistakes.
 
     Args:
         mistakes: All of test, the most confident first.
@@ -245,8 +266,12 @@ def mistake_table(mistakes: Sequence[Mistake], names: Sequence[ClassName]) -> Mi
     """
     rows = mistakes[:MAX_ROWS]
     if len(names) > MAX_CLASSES_TO_FILTER:
-        groups = _groups(rows, Counter(one.true for one in mistakes))
-        return MistakeTable(len(mistakes), len(rows), [], [], groups, "")
+        num_of_class, of_classes = Counter(one.true for one in mistakes), len(names) > MAX_CLASSES_IN_MATRIX
+        rows = _of_costliest(mistakes, num_of_class) if of_classes else rows
+        groups = _groups(rows, num_of_class)
+        if of_classes:
+            groups.sort(key=lambda group: (-group.num_all, group.true))
+        return MistakeTable(len(mistakes), len(rows), of_classes, [], [], groups, "")
     orders, filters = _orders(rows), _filters(rows, names)
     rules = _rules(orders, filters) if rows else ""
-    return MistakeTable(len(mistakes), len(rows), orders, filters, [], rules)
+    return MistakeTable(len(mistakes), len(rows), False, orders, filters, [], rules)

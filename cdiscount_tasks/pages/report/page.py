@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 from markupsafe import Markup
 
+from cdiscount_tasks.learning.measuring.confusion import MAX_CLASSES_IN_MATRIX
 from cdiscount_tasks.learning.measuring.looks import interval_percent
 from cdiscount_tasks.pages.parts import words
 from cdiscount_tasks.pages.parts.figures import heat, learning_curves
@@ -88,6 +89,7 @@ def render_report(
         metrics=metrics,
         names=names,
         name_of={name.category_id: name for name in names},
+        many_classes=num_classes > MAX_CLASSES_IN_MATRIX,
         class_choice=choose_classes(product["per_class"]),
         cells=heat(product["confusion"]["matrix"]) if in_full else None,
         block_cells=heat(blocks["matrix"]) if blocks and not in_full else None,

@@ -59,8 +59,9 @@ def test_the_images_of_a_product_are_found():
 
 @pytest.mark.slow
 def test_labels_are_read_as_they_are(labels_dir):
-    read = read_drift_labels(labels_dir)
+    read, again = read_drift_labels(labels_dir, labels_dir)
     products = pd.read_parquet(labels_dir / "products.parquet")
     assert read.products["product_id"].tolist() == sorted(products["product_id"])
     assert len(read.images) == len(pd.read_parquet(labels_dir / "images.parquet"))
+    assert read.images.equals(again.images)
     assert read.names.index.tolist() == sorted(products["category_id"].unique())

@@ -1,3 +1,4 @@
+import pandas as pd
 import pytest
 
 from cdiscount_tasks.errors import DataError
@@ -26,6 +27,18 @@ def test_claims_of_products_outside_the_sample_come_from_the_index(tables):
     outside = tables.claims[tables.claims["product_id"] == OUTSIDE_PRODUCT]
     assert len(outside) == len(tables.conflicts)
     assert set(outside["category_id"]) == {OUTSIDE_CATEGORY}
+
+
+def test_numbers_in_place_of_hashes_are_alike_where_the_hashes_are(inputs, tables):
+    hashes = pd.read_parquet(inputs.dirs["labels"] / "images.parquet")
+    of_conflicts = pd.read_parquet(inputs.dirs["labels"] / "conflicts.parquet")["content_hash"]
+    assert tables.images.groupby("pixel_hash").ngroups == hashes["pixel_hash"].nunique()
+    assert (hashes["pixel_hash"].groupby(tables.images["pixel_hash"]).nunique() == 1).all()
+    named = dict(zip(tables.conflicts["content_hash"], of_conflicts, strict=True))
+    assert len(named) == len(of_conflicts)
+    in_conflict = hashes["content_hash"].where(hashes["content_hash"].isin(of_conflicts), "none")
+    assert tables.images["content_hash"].map({**named, -1: "none"}).equals(in_conflict)
+    assert set(tables.claims["content_hash"]) <= set(named)
 
 
 def test_rejected_rows_of_the_index_and_of_the_labels_stand_together(tables):

@@ -72,3 +72,18 @@ def test_the_images_of_now_are_those_of_the_labels(tmp_path, products):
     labels_dir = write_labels(tmp_path, products)
     assert products.loc[find_known(labels_dir, products, seen(_7_1004="train")), "product_id"].tolist() == [1004, 1005]
     assert not find_known(tmp_path / "not read", products, seen()).any()
+
+
+def test_what_was_seen_is_sorted_as_pandas_sorts_it_and_each_image_of_a_product_is_there_once(tmp_path, products):
+    labels_dir = write_labels(tmp_path, products)
+    first, second = write_model(tmp_path, products, "one"), write_model(tmp_path, products, "two")
+    write_seen_before(second, first, labels_dir)
+    found = read_seen(second, labels_dir)  # all of it twice: of its own labels, and of the model before
+    assert found.equals(found.sort_values(["product_id", "content_hash", "split"], ignore_index=True))
+    assert found.equals(read_seen(first, labels_dir))
+    assert not found.duplicated(["product_id", "content_hash"]).any()
+
+
+def test_of_no_image_nothing_was_seen(tmp_path, products):
+    tested = products.assign(split="test")
+    assert read_seen(write_model(tmp_path, tested, "one"), write_labels(tmp_path, tested)).empty

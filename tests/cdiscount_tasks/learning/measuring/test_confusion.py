@@ -20,6 +20,11 @@ def test_above_256_classes_only_the_most_confused_pairs_are_kept():
     found = confusion.confusion(true, (true + 1) % 300, 300)
     assert found["matrix"] is None
     assert len(found["pairs"]) == confusion.NUM_PAIRS
+    assert found["num_pairs"] == 300
+
+
+def test_up_to_256_classes_the_matrix_says_how_many_pairs_there_are():
+    assert "num_pairs" not in confusion.confusion(np.arange(256), np.arange(256), 256)
 
 
 def test_blocks_count_what_the_confusion_of_level_1_holds_and_the_largest_stand_first():

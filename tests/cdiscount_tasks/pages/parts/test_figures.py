@@ -72,3 +72,8 @@ def test_where_tuning_begins_and_what_was_resumed_is_marked():
     assert "tuning begins" in marked
     assert "resumed" in marked
     assert "tuning begins" not in learning_curves(make_history(), 3)[0].svg
+
+
+def test_a_share_of_half_a_per_cent_or_less_is_no_number_in_its_cell():
+    (row,) = heat([[395, 2, 3]])
+    assert [cell.in_percent for cell in row] == ["99", "", "1"]

@@ -130,6 +130,28 @@ def test_suspects_are_a_suspicion_and_absent_without_an_audit():
     assert "suspicion" not in answered("cause", suspects=None).sentence
 
 
+def answer_of_many(level1):
+    """Return where a model of 300 classes fails, of which 60 have 2 test products and the others 40."""
+    names = [ClassName(f"C{index}", f"C{index}", index) for index in range(300)]
+    metrics = copy.deepcopy(GOOD)
+    metrics["test"]["product"] |= {
+        "per_class": [{"support": 2 if index < 60 else 40, "too_few_to_judge": index < 60} for index in range(300)],
+        "levels": [{"level": 1, "accuracy": {"value": level1}}],
+    }
+    return next(answer for answer in answers(metrics, names) if answer.name == "fails")
+
+
+def test_of_many_classes_the_share_of_the_test_that_cannot_be_judged_is_said_and_how_near_mistakes_are():
+    assert answer_of_many(0.975).more == (
+        "75.0 % of the mistakes stay within the right category of level 1. 60 of 300 classes have too few test "
+        "products to be judged alone; together they have 1.2 % of the test products."
+    )
+
+
+def test_of_many_classes_in_one_category_nothing_is_said_of_level_1():
+    assert answer_of_many(None).more.startswith("60 of 300 classes")
+
+
 def test_single_mistakes_are_no_pattern_and_pairs_that_are_confused_as_often_are_counted():
     pairs = [{"true": 0, "predicted": 1, "n": 2, "share": 0.2}, {"true": 1, "predicted": 0, "n": 2, "share": 0.1}]
     few = answered("fails", test__product__confusion__pairs=pairs)

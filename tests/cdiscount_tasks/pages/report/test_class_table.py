@@ -74,3 +74,28 @@ def test_the_csv_holds_every_class_and_no_formula(tmp_path):
     assert [row["support"] for row in rows] == ["0", "1", "2"]
     assert [row["f1"] for row in rows] == ["", "0.5", "0.5"]
     assert {row["level3"] for row in rows} == {"'=1+1"}
+
+
+def of_many(num_classes):
+    """Return classes of which a larger index has more test products; each finds half of its own."""
+    return [make_class(index, support=2 * index) for index in range(num_classes)]
+
+
+def test_above_256_classes_those_with_most_mistakes_come_first():
+    choice = choose_classes(of_many(300))
+    (title, rows), *others = choice.tables
+    assert title == "costliest"
+    assert [one["class_index"] for one in rows] == list(range(299, 274, -1))
+    assert choice.missed == {index: index for index in range(299, 274, -1)}
+    assert choice.num_missed == sum(range(300))
+    assert [other for other, _ in others] == ["worst", "best"]
+
+
+def test_up_to_256_classes_none_is_chosen_by_its_mistakes():
+    assert titles_of(choose_classes(of_many(256))) == ["worst", "best"]
+
+
+def test_classes_without_a_mistake_are_not_among_those_with_most():
+    classes = [make_class(index, f1=0.5 if index == 7 else 1.0) for index in range(300)]
+    assert [one["class_index"] for one in choose_classes(classes).tables[0][1]] == [7]
+    assert titles_of(choose_classes([make_class(index, f1=1.0) for index in range(300)])) == ["worst", "best"]

@@ -129,6 +129,13 @@ def test_a_renamed_class_is_told():
     assert "Under a new id: 57 products of BLUE (12) are now in GREEN (11)." in page_of(facts).text
 
 
+def test_of_many_renamed_classes_some_are_told_and_the_others_counted():
+    names, moved = [f"CLASS {number}" for number in range(52)], [(10 + place, 36 + place, 9) for place in range(26)]
+    text = page_of(drift_of(names=names, groups_now=[0] * 26 + [60] * 26, moved=moved)[0]).text
+    assert text.count("Under a new id:") == 20
+    assert "6 further classes have a new id." in text
+
+
 def test_without_features_the_page_says_why():
     text = page_of(drift_of(with_features=False)[0]).text
     assert "Whether a classifier could tell new pictures from old ones was not measured: no features." in text

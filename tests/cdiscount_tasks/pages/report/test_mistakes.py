@@ -11,6 +11,8 @@ from cdiscount_tasks.pages.report.cases import Galleries, TwinRow
 from cdiscount_tasks.pages.report.mistakes import (
     MAX_CLASSES_TO_FILTER,
     MAX_ROWS,
+    NUM_CLASSES_SHOWN,
+    NUM_OF_CLASS,
     list_mistakes,
     mistake_table,
     mistakes_csv,
@@ -106,14 +108,31 @@ def test_many_classes_are_grouped_by_true_class_and_then_by_answer():
     assert [row.product_id for row in table.groups[0].rows] == [3, 4, 1]
 
 
-@pytest.mark.parametrize("num_classes", [MAX_CLASSES_TO_FILTER, 5_000])
-def test_the_table_takes_less_than_a_megabyte_of_the_page_and_says_how_many_there_are(num_classes):
+def test_above_256_classes_the_most_confident_mistakes_of_those_with_most_are_shown():
+    classes = describe([("A", "B", f"C{number}") for number in range(300)])
+    of_largest = [(at, 7, at % 5, 0.5) for at in range(NUM_OF_CLASS + 9)]
+    of_others = [(1_000 + 2 * true + at, true, 0, 0.9) for true in range(8, 50) for at in range(2)]
+    table = mistake_table(make_mistakes(of_largest + of_others, classes=classes), class_names(classes))
+    assert [group.true for group in table.groups] == [7, *range(8, 7 + NUM_CLASSES_SHOWN)]
+    assert sorted(row.product_id for row in table.groups[0].rows) == list(range(NUM_OF_CLASS))
+    assert (table.num_rows, table.num_all) == (NUM_OF_CLASS + 2 * (NUM_CLASSES_SHOWN - 1), NUM_OF_CLASS + 9 + 84)
+
+
+@pytest.mark.parametrize(
+    ("num_classes", "of_class", "said"),
+    [
+        (MAX_CLASSES_TO_FILTER, 1, "The 500 most confident of 1,500 mistakes"),
+        (5_000, 30, "The most confident mistakes of the 25 classes that have most: 500 of 1,500 mistakes"),
+    ],
+)
+def test_the_table_takes_less_than_a_megabyte_of_the_page_and_says_how_many_there_are(num_classes, of_class, said):
     classes = describe([("A", "B", f"{number:04d}" + "N" * 400) for number in range(num_classes)])
-    rows = [(10**7 + at, at % num_classes, (at + 1) % num_classes, 0.9) for at in range(3 * MAX_ROWS)]
+    true = [at // of_class % num_classes for at in range(3 * MAX_ROWS)]
+    rows = [(10**7 + at, one, (one + 1) % num_classes, 0.9) for at, one in enumerate(true)]
     near = {row[0]: TwinRow(Picture(2 * 10**7, 0), (row[1] + 2) % num_classes, 0.5) for row in rows}
     names = class_names(classes)
     table = mistake_table(make_mistakes(rows, near, classes), names)
     galleries = Galleries([], [], [], [], None, None, None, None)
     text = render_page("report/all_mistakes.html", mistake_table=table, names=names, galleries=galleries)
-    assert "The 500 most confident of 1,500 mistakes" in text
+    assert said in text
     assert len(text) + len(table.rules) < 1_000_000
