@@ -8,7 +8,7 @@ from cdiscount_tasks.learning.networks.batches_ahead import BatchesAhead
 from cdiscount_tasks.learning.pictures.inputs import IMAGES_WORTH_PROCESSES, read_images_ahead
 from cdiscount_tasks.vocabulary import ShufflableSource
 
-_MOST_IMAGES, _FEWEST_IMAGES = 1024, 64
+_MOST_IMAGES, _FEWEST_IMAGES = 512, 64
 _MOST_BYTES = 64 << 20
 """Of the images that are handed out together; some six times as much is decoded and waits."""
 
