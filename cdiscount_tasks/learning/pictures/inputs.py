@@ -17,7 +17,7 @@ import psutil
 from cdiscount_tasks.learning.pictures.images import load_images
 from cdiscount_tasks.learning.pictures.read_ahead import ImagesReadAhead
 from cdiscount_tasks.learning.pictures.shifted import ShiftedImages, mirror_image
-from cdiscount_tasks.machine.cores import map_in_processes
+from cdiscount_tasks.machine.cores import map_ahead
 from cdiscount_tasks.machine.device import backend_name
 from cdiscount_tasks.vocabulary import ImageSource, ShufflableSource
 
@@ -172,7 +172,7 @@ def _load_batch(open_source: Callable[[], ImageSource], image_size: int, rows: n
 def _decode_once(open_source: Callable[[], ImageSource], rows: np.ndarray, image_size: int) -> Iterator[np.ndarray]:
     batches = [rows[first : first + _DECODED_AT_ONCE] for first in range(0, len(rows), _DECODED_AT_ONCE)]
     load = partial(_load_batch, open_source, image_size)
-    return map_in_processes(load, batches, worth_it=len(rows) > IMAGES_WORTH_PROCESSES)
+    return map_ahead(load, batches, worth_it=len(rows) > IMAGES_WORTH_PROCESSES)
 
 
 def _free_disk_bytes(folder: Path) -> int:
