@@ -168,7 +168,8 @@ class LabelRules(Frozen):
         default="error", description="What happens to a group that a fixed split file cuts."
     )
     small_classes: Literal["error", "reject"] = Field(
-        default="error", description="What happens to a class with fewer than 3 groups."
+        default="error",
+        description="What happens to a class with fewer than 3 groups, or with nothing to learn from.",
     )
     conflicts: Literal["drop_image", "keep", "majority"] = Field(
         default="drop_image", description="What training does with an image that carries several categories."

@@ -35,7 +35,7 @@ _EXPLAINED: dict[str, str] = {
     Reason.PICTURE_TOO_LARGE: "The picture has more pixels than any that a shop would show.",
     Reason.PICTURE_OF_MANY_PRODUCTS: "A placeholder, such as “no photo”: too many products share the picture.",
     Reason.NO_IMAGE_LEFT: "None of the product's pictures could be used.",
-    Reason.SMALL_CLASS: "The class has fewer than 3 groups, too few for three splits.",
+    Reason.SMALL_CLASS: "The class has too few groups for three splits, or nothing to learn from.",
     Reason.NOT_IN_SPLIT_FILE: "The split file does not name the product.",
     Reason.NO_USABLE_IMAGE: "None of the product's pictures can be used, so that nothing can be answered.",
 }
