@@ -68,9 +68,14 @@ def _check_classes(examples: Examples, num_classes: int) -> None:
 
 
 class _Validation:
-    """Judges a network by the products of the validation split, each by all of its images."""
+    """Judges a network by the products of the validation split, each by all of its images.
+
+    Attributes:
+        num_predicted: How many classes were predicted in each epoch that this process judged.
+    """
 
     def __init__(self, examples: Examples) -> None:
+        self.num_predicted: dict[int, int] = {}
         self._inputs = examples.inputs
         self._rows = np.argsort(examples.product, kind="stable")
         self._product = examples.product[self._rows]
@@ -102,7 +107,7 @@ def _compile(network: keras.Model, num_images: int, config: TrainingConfig, devi
 def _judge_epoch(network: keras.Model, validation: _Validation, state: TrainingState) -> Epoch:
     """Return what the running epoch achieved, once its batches are learnt from."""
     epoch, learnt = len(state.history) + 1, time.monotonic()
-    loss, accuracy, _ = validation.judge(network)
+    loss, accuracy, validation.num_predicted[epoch] = validation.judge(network)
     loss_sum, accuracy_sum, num_examples, train_s = state.sums
     _check_finite(network, loss_sum + loss, epoch)
     return Epoch(
@@ -142,7 +147,8 @@ def _with_best_weights(
     network: keras.Model, state: TrainingState, validation: _Validation, by_hand: bool, input_wait_share: float | None
 ) -> Trained:
     network.set_weights(state.best_weights)
-    num_predicted = validation.judge(network)[2]
+    # A training that was killed and went on may have its best epoch from before.
+    num_predicted = validation.num_predicted.get(state.best_epoch) or validation.judge(network)[2]
     if num_predicted == 1:
         logger.warning("the model predicts one class for every validation product: it has learnt nothing of use")
     return Trained(network, state.history, state.best_epoch, num_predicted, by_hand, input_wait_share)

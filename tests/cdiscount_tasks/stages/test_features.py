@@ -134,7 +134,7 @@ def test_a_transfer_that_died_while_tuning_ends_with_the_same_weights(
 
     def die_while_tuning(self, network, judge=training._Validation.judge):
         judged.append(1)
-        if len(judged) == 5:  # three epochs of the head, its best weights, then the first epoch of tuning
+        if len(judged) == 4:  # three epochs of the head, then the first epoch of tuning
             raise RuntimeError("the machine went away")
         return judge(self, network)
 
@@ -157,7 +157,7 @@ def test_tuning_that_does_harm_leaves_the_frozen_network_with_its_head(
     def judge_tuning_harshly(self, network, judge=training._Validation.judge):
         judged.append(1)
         loss, accuracy, num_predicted = judge(self, network)
-        return loss + (100 if len(judged) > 4 else 0), accuracy, num_predicted
+        return loss + (100 if len(judged) > 3 else 0), accuracy, num_predicted
 
     monkeypatch.setattr(training._Validation, "judge", judge_tuning_harshly)
     harmed = train_model(sample_dir, labels_dir, pretrained, tmp_path, TINY_TRANSFER)
