@@ -25,6 +25,7 @@ from cdiscount_tasks.learning.measuring.asked_in_blocks import Ask, AskedProduct
 from cdiscount_tasks.learning.measuring.calibration import Calibration
 from cdiscount_tasks.learning.measuring.device_use import DeviceFigures, tell_device_use
 from cdiscount_tasks.learning.pictures.inputs import Inputs, hold_images
+from cdiscount_tasks.learning.pictures.pass_progress import PassProgress
 from cdiscount_tasks.machine.device import backend_packages, prepare_device
 from cdiscount_tasks.machine.gpu_use import GpuWatch
 from cdiscount_tasks.pages.parts.words import count, percent
@@ -244,9 +245,10 @@ def evaluate_model(sample_dir: Path, labels_dir: Path, model_dir: Path, artifact
         def ask(places: np.ndarray) -> Iterator[np.ndarray]:
             for some in iter_probabilities(network, pictures, places, judged.num_classes, flip=True):
                 check_answers(some, judged.num_classes, model_dir / "model.keras")
+                progress.add(len(some))
                 yield some
 
-        started = time.monotonic()
+        started, progress = time.monotonic(), PassProgress(len(images))
         with GpuWatch() as gpus:
             said = _ask(ask, judged)
         rate = round(len(images) / (time.monotonic() - started), 1)

@@ -19,6 +19,7 @@ from cdiscount_tasks.artifacts.recipe import Recipe, versions
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.learning.measuring.device_use import DeviceFigures, tell_device_use
 from cdiscount_tasks.learning.pictures.in_order import ImagesInOrder
+from cdiscount_tasks.learning.pictures.pass_progress import PassProgress
 from cdiscount_tasks.machine.device import backend_packages, prepare_device
 from cdiscount_tasks.machine.gpu_use import GpuWatch
 from cdiscount_tasks.settings.training import TrainingConfig
@@ -32,7 +33,6 @@ logger = logging.getLogger(__name__)
 VERSION = 5
 
 _KNOBS = ("network", "image_size", "precision", "mirrored_features")
-_PROGRESS_S = 60.0
 
 
 class FeaturesResult(Result, DeviceFigures):
@@ -78,25 +78,12 @@ class _Extractor:
         return vectors
 
 
-def _log_progress(started: float, logged: float, done: int, total: int) -> float:
-    """Log how far the network is, every minute; returns when that was last done."""
-    now = time.monotonic()
-    if now - logged < _PROGRESS_S:
-        return logged
-    rate = done / (now - started)
-    numbers = (f"{number:,.0f}" for number in (done, total, rate, (total - done) / rate))
-    logger.info("%s of %s pictures, %s pictures/s, %s s left", *numbers)
-    return now
-
-
 def _look_at_all(extractor: _Extractor, pictures: Iterable[np.ndarray], total: int) -> Iterator[list[np.ndarray]]:
     """Yield, by side, the features of some pictures after the other: decoded, all of them would not fit into memory."""
-    started = logged = time.monotonic()
-    done = 0
+    progress = PassProgress(total)
     for pixels in pictures:
         yield extractor.look_at(pixels)
-        done += len(pixels)
-        logged = _log_progress(started, logged, done, total)
+        progress.add(len(pixels))
 
 
 def _speed(num_images: int, took_s: float, waited_s: float) -> dict[str, float]:
