@@ -63,9 +63,10 @@ class TableWriter:
 
 
 def write_whole_groups(
-    path: Path, tables: Iterable[pa.Table], schema: pa.Schema, rows_per_group: int = _ROWS_PER_GROUP
+    path: Path, tables: Iterable[pa.Table], schema: pa.Schema, rows_per_group: int | None = None
 ) -> None:
     """Write tables one after another, so that the file is the same wherever one of them ends and the next begins."""
+    rows_per_group = rows_per_group or _ROWS_PER_GROUP
     waiting, is_empty = empty_table(schema), True
     with TableWriter(path, schema, rows_per_group) as writer:
         for table in tables:

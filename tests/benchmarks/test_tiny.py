@@ -76,7 +76,7 @@ TINY_SPEED = {
     "decoding": "--rounds 1 --images 130 --image-size 32 --decoded 20 --sizes 32",
     "predictions": "--images 300 400 --image-size 32 --rounds 1",
     "report": "--products 2000",
-    "dag_parsing": "--rounds 1 --samples 3",
+    "dag_parsing": "--rounds 1 --samples 5",
 }
 
 
