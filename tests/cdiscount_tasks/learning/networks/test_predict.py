@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
 
+from cdiscount_tasks.learning.features.vectors import Vectors
 from cdiscount_tasks.learning.networks import predict
 from cdiscount_tasks.learning.networks.predict import iter_probabilities, predict_images
-from cdiscount_tasks.learning.pictures.inputs import ImagesInMemory, ImagesOnDisk, Vectors
+from cdiscount_tasks.learning.pictures.inputs import ImagesInMemory, ImagesOnDisk
 
 
 class LeftBrightness:
