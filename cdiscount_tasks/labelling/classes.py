@@ -61,5 +61,5 @@ def check_learnable(products: pd.DataFrame, fixed: pd.DataFrame, class_ids: list
         f"{first_of(lost)} no product left to learn from after {why}; keep some of {its(lost)} products in the fixes "
         f"file{or_else}",
         lost,
-        f"nothing of its class is left to learn from after {why}",
+        "each image of its class in train is in products of other categories too",
     )

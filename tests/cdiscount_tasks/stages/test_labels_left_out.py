@@ -93,7 +93,7 @@ def test_a_class_of_which_nothing_is_left_to_learn_may_be_left_out(label_catalog
     rejected = read(found["path"], "rejected")
     assert set(rejected["product_id"]) == set(range(300, 306))
     assert set(rejected["reason"]) == {"small_class"}
-    assert set(rejected["detail"]) == {"nothing of its class is left to learn from after human fixes and conflicts"}
+    assert set(rejected["detail"]) == {"each image of its class in train is in products of other categories too"}
     assert read(found["path"], "products").set_index("product_id").loc[100, "conflicted"]
 
 

@@ -5,26 +5,13 @@ from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.learning.pictures import in_order, read_ahead
 from cdiscount_tasks.learning.pictures.images import load_images
 from cdiscount_tasks.learning.pictures.in_order import ImagesInOrder
-from tests.material.tiny_catalogue import draw_jpeg
+from tests.material.drawn_images import DrawnImages
 
 SIZE = 32
 ROWS = np.arange(30)[::3]
 
 
-class Drawn:
-    """An image source of drawn pictures; at the module's top, so that processes can open it."""
-
-    def __len__(self):
-        return 30
-
-    def read(self, rows):
-        return [draw_jpeg(seed=row, size=40) for row in rows]
-
-    def in_any_order(self):
-        return type(self)
-
-
-class Torn(Drawn):
+class Torn(DrawnImages):
     def read(self, rows):
         return [jpeg[:-40] if row == 15 else jpeg for row, jpeg in zip(rows, super().read(rows), strict=True)]
 
@@ -41,10 +28,10 @@ def who_decodes(request, monkeypatch):
 
 
 def test_images_come_once_each_in_their_order(who_decodes):
-    images = ImagesInOrder(Drawn, ROWS, SIZE)
+    images = ImagesInOrder(DrawnImages, ROWS, SIZE)
     found = list(images)
     assert [len(some) for some in found] == [4, 4, 2]
-    assert np.array_equal(np.concatenate(found), load_images(Drawn(), ROWS, SIZE))
+    assert np.array_equal(np.concatenate(found), load_images(DrawnImages(), ROWS, SIZE))
     assert images.waited_s > 0
 
 
@@ -56,7 +43,7 @@ def test_an_image_that_does_not_decode_is_told_where_it_is_taken(who_decodes):
 
 
 def test_whoever_stops_early_leaves_no_thread(who_decodes):
-    images = iter(ImagesInOrder(Drawn, ROWS, SIZE))
+    images = iter(ImagesInOrder(DrawnImages, ROWS, SIZE))
     next(images)
     images.close()
 

@@ -12,20 +12,8 @@ from cdiscount_tasks.learning.pictures import inputs
 from cdiscount_tasks.learning.pictures.images import load_images
 from cdiscount_tasks.learning.pictures.inputs import ImagesInMemory, ImagesOnDisk, free_memory_bytes, hold_images
 from cdiscount_tasks.learning.pictures.read_ahead import ImagesReadAhead
+from tests.material.drawn_images import DrawnImages
 from tests.material.tiny_catalogue import draw_jpeg
-
-
-class Drawn:
-    """An image source of drawn pictures; at the module's top, so that processes can open it."""
-
-    def __len__(self):
-        return 30
-
-    def read(self, rows):
-        return [draw_jpeg(seed=row, size=40) for row in rows]
-
-    def in_any_order(self):
-        return Drawn
 
 
 def pictures(num_pictures=6, size=32, seed=0):
@@ -81,7 +69,7 @@ def test_the_file_on_disk_is_gone_as_soon_as_it_is_open(tmp_path):
 def test_pictures_go_to_disk_where_memory_is_short(tmp_path, monkeypatch, free, kind, caplog):
     monkeypatch.setattr(inputs, "free_memory_bytes", lambda: free)
     with caplog.at_level("INFO"):
-        held = hold_images(Drawn, np.arange(0, 30, 2), 32, tmp_path)
+        held = hold_images(DrawnImages, np.arange(0, 30, 2), 32, tmp_path)
     assert type(held) is kind
     assert ("their pixels go to a file" in caplog.text) == (kind is ImagesOnDisk)
 
@@ -91,10 +79,10 @@ def test_pictures_are_decoded_anew_where_the_disk_is_short_as_well(tmp_path, mon
     monkeypatch.setattr(inputs, "free_memory_bytes", lambda: 1000)
     monkeypatch.setattr(inputs, "_free_disk_bytes", lambda _: free_disk)
     with caplog.at_level("INFO"):
-        held = hold_images(Drawn, np.arange(0, 30, 2), 32, tmp_path)
+        held = hold_images(DrawnImages, np.arange(0, 30, 2), 32, tmp_path)
     assert type(held) is kind
     assert ("they are decoded anew in every epoch" in caplog.text) == (kind is ImagesReadAhead)
-    assert np.array_equal(held.take(*unmoved(15)), load_images(Drawn(), np.arange(0, 30, 2), 32))
+    assert np.array_equal(held.take(*unmoved(15)), load_images(DrawnImages(), np.arange(0, 30, 2), 32))
 
 
 def test_memory_for_what_is_decoded_ahead_is_a_share_of_what_is_free(tmp_path, monkeypatch):
@@ -113,13 +101,13 @@ def test_pictures_are_those_that_pillow_decodes_and_scales(tmp_path, monkeypatch
     monkeypatch.setattr(inputs, "IMAGES_WORTH_PROCESSES", processes_from)
     monkeypatch.setattr(inputs, "_DECODED_AT_ONCE", 7)
     rows = np.array([3, 4, 20, *range(5, 15)])
-    found = hold_images(Drawn, rows, 32, tmp_path).take(np.arange(13), np.zeros(13, bool), np.zeros((13, 2), int))
+    found = hold_images(DrawnImages, rows, 32, tmp_path).take(np.arange(13), np.zeros(13, bool), np.zeros((13, 2), int))
     for row, picture in zip(rows.tolist(), found, strict=True):
         plain = Image.open(io.BytesIO(draw_jpeg(seed=row, size=40))).resize((32, 32), Image.Resampling.BILINEAR)
         assert np.array_equal(picture, np.asarray(plain))
 
 
-class Torn(Drawn):
+class Torn(DrawnImages):
     def read(self, rows):
         return [jpeg[:-40] for jpeg in super().read(rows)]
 
