@@ -14,8 +14,9 @@ import json
 import os
 import tempfile
 import time
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
+from unittest.mock import patch
 
 from benchmarks.material.measure import Run, run_main, run_step
 
@@ -41,6 +42,13 @@ def scan(preset: str) -> None:
         index_steps.scan(SAMPLE, RUN_ID, byte_range)
 
 
+def _no_room_for_pixels() -> AbstractContextManager[object]:
+    """Let no pixels be held in memory or on disk while the block lasts."""
+    from cdiscount_tasks.learning.pictures import inputs
+
+    return patch.multiple(inputs, _SHARE_OF_MEMORY=0, _SHARE_OF_DISK=0)
+
+
 def make(step: str, decode_ahead: str) -> None:
     """Make a step of the run; prints its result in a line, and where it is."""
     import logging
@@ -50,12 +58,8 @@ def make(step: str, decode_ahead: str) -> None:
     from cdiscount_tasks.runs.run import open_run
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(message)s")
-    if decode_ahead == "True":
-        from cdiscount_tasks.learning.pictures import inputs
-
-        inputs._SHARE_OF_MEMORY = inputs._SHARE_OF_DISK = 0
     line = None
-    with suppress(StepLeftOut):
+    with _no_room_for_pixels() if decode_ahead == "True" else nullcontext(), suppress(StepLeftOut):
         line = steps.make(step, SAMPLE, RUN_ID)
     made = open_run(SAMPLE, RUN_ID).folders().get(step)
     print(json.dumps({"line": line or "left out", "path": str(made) if line else None}))

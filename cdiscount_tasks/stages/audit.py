@@ -41,7 +41,7 @@ from cdiscount_tasks.vocabulary import BY_IMAGE, BY_PRODUCT, SPLIT_KINDS, TEST, 
 
 logger = logging.getLogger(__name__)
 
-VERSION = 2
+VERSION = 3
 
 LEAK_SEEDS = range(5)
 

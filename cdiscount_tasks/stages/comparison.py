@@ -32,7 +32,7 @@ from cdiscount_tasks.tables.predictions import read_judged
 
 logger = logging.getLogger(__name__)
 
-VERSION = 6
+VERSION = 7
 PICTURE_BUDGET_BYTES = 2_000_000
 _READ = ("sample", "labels", "evaluation")
 

@@ -37,7 +37,7 @@ from cdiscount_tasks.vocabulary import TEST
 
 logger = logging.getLogger(__name__)
 
-VERSION = 3
+VERSION = 4
 
 SAME_LABELS = "the champion learnt from these very labels"
 NO_NEW_PRODUCT = "no product is new, and no product has new pictures"

@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -38,8 +39,11 @@ def predict_by_head(
     seen = features[learnt]
     middle, spread = seen.mean(axis=0), np.maximum(seen.std(axis=0), _FEWEST_SPREAD)
     head = LogisticRegression(C=_STRENGTH / len(seen), max_iter=_MOST_STEPS, tol=_TOLERANCE)
-    head.fit((seen - middle) / spread, of_known)
-    found[:, known] = head.predict_proba((features[judged] - middle) / spread)
+    # Of a fit's many small products each would wait for the slowest core, 80 times as long where another task works
+    # beside it; and sums of other threads are other figures, so that a machine's cores would show in a report.
+    with threadpool_limits(1):
+        head.fit((seen - middle) / spread, of_known)
+        found[:, known] = head.predict_proba((features[judged] - middle) / spread)
     return found
 
 

@@ -16,8 +16,8 @@ from tools.airflow.home import PROJECT_DIR, passwords_path
 
 PASSWORDS = {"admin": "of the admin", "viewer": "of the viewer"}
 """Of the SimpleAuthManager's users, each named after the role."""
-RUN_TIMEOUT_S = 1200
-"""Of a run of a sample: a minute and a half on two idle cores, ten where others work as well."""
+RUN_TIMEOUT_S = 2400
+"""Of a run of a sample: a minute and a half on two idle cores, ten and more where others work as well."""
 
 
 @dataclass(frozen=True)

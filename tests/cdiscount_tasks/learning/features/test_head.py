@@ -1,4 +1,5 @@
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from cdiscount_tasks.learning.features.head import keep_whole_groups, predict_by_head
 
@@ -28,3 +29,14 @@ def test_groups_are_kept_whole_and_no_more_rows_than_wanted():
 
 def test_few_rows_are_all_kept():
     assert keep_whole_groups(np.array([5, 5, 9]), 3, seed=0).all()
+
+
+def test_the_threads_that_a_machine_offers_change_no_figure():
+    random = np.random.default_rng(0)
+    features, label = random.normal(size=(600, 700)).astype(np.float32), random.integers(0, 5, 600)
+    learnt = np.arange(600) < 500
+    found = []
+    for num_threads in (1, 2):
+        with threadpool_limits(num_threads):
+            found.append(predict_by_head(features, label, learnt, ~learnt, 5))
+    assert np.array_equal(*found)
