@@ -13,6 +13,7 @@ from importlib import import_module
 from unittest.mock import patch
 
 import bson
+import pandas as pd
 import pytest
 
 from benchmarks.__main__ import SPEED, _lines, keep
@@ -143,7 +144,7 @@ def test_every_benchmark_is_run_here():
     material = {"measure", "index_steps", "catalogue_of_all"}
     names = {path.stem for path in (PROJECT_DIR / "benchmarks").glob("*/*.py")} - material
     assert names == {module.split(".")[-1] for module in TINY} | set(SPEED) | {
-        "busy_pool", "clothing", "dirty", "planted_marks", "promise_draws", "training_kills"
+        "busy_pool", "clothing", "dirty", "planted_marks", "promise_draws", "recipes", "training_kills"
     }  # fmt: skip
     assert set(TINY_SPEED) == set(SPEED)
 
@@ -188,6 +189,21 @@ def test_a_benchmark_writes_its_part_of_what_the_pages_say_of_intervals(run_here
     assert written["other"] == {}
     assert written[part].keys() == held[part].keys()
     assert f"benchmarks.belief.{module}" in held[part]["command"]
+
+
+def test_recipes_are_ranked_by_folds_and_not_trained_twice(run_here, tmp_path):
+    knobs = '{"epochs": 1, "image_size": 32}'
+    options = ["--set", "wine:0", "--products", 400, "--folds", 2, "--few", 20, "--knobs", knobs, "--folder", tmp_path]
+    first = run_here("benchmarks.belief.recipes", *options, "--recipes", "smoke")
+    assert re.search(r"smoke: 2 trainings of \d+ CPU", first)
+    trained = {path: path.stat().st_mtime_ns for path in tmp_path.glob("smoke-*/done.json")}
+    both = run_here("benchmarks.belief.recipes", *options, "--recipes", "smoke", "original")
+    assert re.search(r"\| original \| \d+ \| 0\.\d+ \[[^|]*\| [+-]0\.\d+ \[", both)
+    assert {path: path.stat().st_mtime_ns for path in trained} == trained
+    splits = [pd.read_csv(path, index_col="product_id")["split"] for path in tmp_path.glob("fold-*/split.csv")]
+    judged = [set(split.index[split == "test"]) for split in splits]
+    assert len(judged) == 2
+    assert judged[0].isdisjoint(judged[1])
 
 
 def test_planted_faults_are_found_among_few_real_products(run_here, few_real_products):
