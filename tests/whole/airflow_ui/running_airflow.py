@@ -36,6 +36,16 @@ class RunningAirflow:
         """Return its API, used by one of its users."""
         return AirflowApi(self.port, PASSWORDS[user], user)
 
+    def task_states(self) -> str:
+        """Return the state of each task of the unfinished runs: what a wait in vain should tell."""
+        api = self.api("admin")
+        return "; ".join(
+            f"{task['dag_id']} {task['task_id']}: {task['state']}"
+            for dag_id in api.dags()
+            for run in api.unfinished_runs(dag_id)
+            for task in api.task_instances(dag_id, run["dag_run_id"])
+        )
+
     def run_dag(self, dag_id: str, conf: dict[str, Any]) -> None:
         """Run a DAG to its end, and pause it: what another one makes must not start it again."""
         api, run_id = self.api("admin"), "manual__beside"

@@ -2,11 +2,13 @@
 
 import os
 import re
+import time
 from io import BytesIO
 from pathlib import Path
 
 from PIL import Image
 from playwright.sync_api import Browser, FrameLocator, Locator, Page
+from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 from tests.whole.airflow_ui.running_airflow import PASSWORDS, RUN_TIMEOUT_S, RunningAirflow
 
@@ -16,6 +18,9 @@ PICTURES_DIR = Path(os.environ["CDISCOUNT_PICTURES"]) if os.environ.get("CDISCOU
 WIDTH, HEIGHT = 1280, 800
 WAIT_MS = 180_000
 """For a page; on a busy machine of two cores the first one takes half a minute."""
+
+PATIENCE_MS = 120_000
+"""A page asks for news every second. Once, nobody saw why, one showed nothing new for twenty minutes."""
 
 
 def sign_in(page: Page, user: str) -> None:
@@ -29,7 +34,7 @@ class Visitor:
     """A signed-in person."""
 
     def __init__(self, browser: Browser, airflow: RunningAirflow, user: str) -> None:
-        self._url = airflow.url
+        self._airflow = airflow
         context = browser.new_context(
             viewport={"width": WIDTH, "height": HEIGHT}, color_scheme="light", locale="en-US", timezone_id="UTC"
         )
@@ -41,7 +46,7 @@ class Visitor:
 
     def open(self, path: str) -> None:
         """Go to a place of the UI."""
-        self.page.goto(f"{self._url}{path}")
+        self.page.goto(f"{self._airflow.url}{path}")
 
     def open_form(self, dag_id: str) -> Locator:
         """Open a DAG's trigger form; returns it."""
@@ -55,17 +60,32 @@ class Visitor:
         badge = self.page.get_by_test_id("header-card").get_by_test_id("state-badge")
         return badge.filter(has_text=re.compile(pattern))
 
+    def _wait_for(self, wanted: Locator) -> None:
+        """Wait for what a run brings; a page that shows nothing new for a while is loaded again, as a person would do.
+
+        Raises:
+            PlaywrightTimeout: If it does not come; with the states of all tasks, as Airflow's API tells them.
+        """
+        deadline = time.monotonic() + RUN_TIMEOUT_S
+        while True:
+            try:
+                return wanted.first.wait_for(timeout=PATIENCE_MS)
+            except PlaywrightTimeout as error:
+                if time.monotonic() > deadline:
+                    raise PlaywrightTimeout(f"{error}; {self._airflow.task_states()}") from error
+            self.page.reload()
+
     def wait_for_state(self, pattern: str) -> str:
         """Wait until the run or task that is open shows one of some states; returns it."""
         badge = self._badge(pattern)
-        badge.wait_for(timeout=1000 * RUN_TIMEOUT_S)
+        self._wait_for(badge)
         return badge.inner_text().strip()
 
     def wait_for_log(self, pattern: str) -> str:
         """Wait until the log of the task that is open says something, or the task has ended; returns the log."""
         log = self.page.get_by_test_id("virtualized-list")
         said = log.filter(has_text=re.compile(pattern))
-        said.or_(self._badge("Success|Failed")).first.wait_for(timeout=1000 * RUN_TIMEOUT_S)
+        self._wait_for(said.or_(self._badge("Success|Failed")))
         said.wait_for()
         return log.inner_text()
 
