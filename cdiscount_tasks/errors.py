@@ -25,6 +25,33 @@ class ClassError(DataError):
         self.category_ids, self.detail = tuple(category_ids), detail
 
 
+class RunNotHereError(DataError):
+    """A run's frozen config is not where this machine looks for it.
+
+    Attributes:
+        path: Where it would be.
+        first_task: The task that freezes it.
+        root: The id of this machine's data root; empty: it has none.
+        place: That root as this machine sees it: its folder, and the machine's name.
+    """
+
+    def __init__(self, path: str, first_task: str, root: str, place: str) -> None:
+        """Take what the sentence names."""
+        super().__init__(f"{path}: the run has no frozen config; clear its task {first_task} first")
+        self.path, self.first_task, self.root, self.place = path, first_task, root, place
+
+    def seen_from(self, root: str, place: str) -> str:
+        """Return the sentence where it is known in which data root the first task froze the config, and where."""
+        if root == self.root:
+            return f"{self.path}: the run's config was removed since its task {self.first_task}; trigger a new run"
+        return (
+            f"{self.path}: the run has no config here. CDISCOUNT_DATA leads this machine to {self.place}, which is the "
+            f"data root {self.root or 'without an id'}, but the run's task {self.first_task} froze its config in "
+            f"{place}, the data root {root}: mount the same folder on every worker, set CDISCOUNT_DATA to it, and "
+            "clear this task; clearing the first one would begin a second run there"
+        )
+
+
 class StepLeftOut(Exception):  # noqa: N818 - an answer, not a fault
     """A run does without a step; the text says why."""
 

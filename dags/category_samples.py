@@ -12,6 +12,7 @@ from cdiscount_airflow import assets, deadlines, docs, forms, notifiers, sample_
 from cdiscount_airflow.links import link_report
 from cdiscount_airflow.tasks.approval import AskApprover
 from cdiscount_airflow.tasks.index import index_catalogue
+from cdiscount_airflow.tasks.placing import gpu_place
 from cdiscount_airflow.tasks.stage_task import DEFAULT_ARGS, is_scheduled, skip_task, stage_task
 
 from cdiscount_tasks.settings.environment import read_environment
@@ -25,7 +26,7 @@ def make(step, sample_name, run_id):
     return steps.make(step, sample_name, run_id)
 
 
-@stage_task(task_display_name="Resolve the run", retries=0)
+@stage_task(task_display_name="Resolve the run", freezes=True)
 def resolve_run(sample_name, retrain, params=None, dag_run=None, run_id=None) -> str:
     """Freeze what this run makes.
 
@@ -85,12 +86,7 @@ def fix_labels(sample_name, run_id=None) -> str:
     return make("labels", sample_name, run_id)
 
 
-@stage_task(
-    task_display_name="Extract features",
-    pool="gpu",
-    retries=3,
-    execution_timeout=timedelta(days=1),
-)
+@stage_task(task_display_name="Extract features", retries=3, execution_timeout=timedelta(days=1))
 def extract_features(sample_name, run_id=None) -> str:
     """Look at every picture once: with the preset's pretrained network, or with one whose file is here.
 
@@ -104,12 +100,7 @@ def extract_features(sample_name, run_id=None) -> str:
     return make("features", sample_name, run_id)
 
 
-@stage_task(
-    task_display_name="Train the model",
-    pool="gpu",
-    retries=3,
-    execution_timeout=timedelta(days=3),
-)
+@stage_task(task_display_name="Train the model", retries=3, execution_timeout=timedelta(days=3))
 def train_model(sample_name, run_id=None) -> str:
     """Train the preset's network on the train split.
 
@@ -121,7 +112,7 @@ def train_model(sample_name, run_id=None) -> str:
     return make("model", sample_name, run_id)
 
 
-@stage_task(task_display_name="Evaluate the model", pool="gpu", retries=2, execution_timeout=timedelta(hours=12))
+@stage_task(task_display_name="Evaluate the model", retries=2, execution_timeout=timedelta(hours=12))
 def evaluate_model(sample_name, run_id=None) -> str:
     """Predict the validation and test products.
 
@@ -234,10 +225,11 @@ def sample_dag(sample: SampleConfig) -> DAG:
         auto_register=False,  # one that fails half-way is listed as broken
     )
     def pipeline() -> None:
-        name, gpus = sample.name, sample.num_gpu_slots
+        name, place, gpus = sample.name, gpu_place(), sample.num_gpu_slots
         indexed = index_catalogue(resolve_run(name, sample.schedule.retrain), name)
-        labels, features = fix_labels(name), extract_features.override(pool_slots=gpus)(name)
-        model, evaluation = train_model.override(pool_slots=gpus)(name), evaluate_model(name)
+        labels, features = fix_labels(name), extract_features.override(pool_slots=gpus, **place)(name)
+        model = train_model.override(pool_slots=gpus, **place)(name)
+        evaluation = evaluate_model.override(**place)(name)
         audit, written = audit_labels(name), write_report.override(outlets=[assets.report_of(name)])(name)
         report = link_report(written)
         asked = AskApprover(task_id="ask_approver", task_display_name="Ask a person", sample_name=name)

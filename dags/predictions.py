@@ -10,6 +10,7 @@ from airflow.sdk import chain, dag
 from cdiscount_airflow import assets, champion_forms, docs, forms, notifiers
 from cdiscount_airflow.links import link_report
 from cdiscount_airflow.tasks.index import index_catalogue
+from cdiscount_airflow.tasks.placing import gpu_place
 from cdiscount_airflow.tasks.stage_task import (
     DEFAULT_ARGS,
     MAP_INDEX_NAME,
@@ -26,7 +27,7 @@ from cdiscount_tasks.settings.sample_folder import sample_names
 SAMPLES = sample_names(read_environment().samples_dir)
 
 
-@stage_task(task_display_name="Resolve the predictions", retries=0)
+@stage_task(task_display_name="Resolve the predictions", freezes=True)
 def resolve_predictions(params=None, dag_run=None, run_id=None) -> str:
     """Freeze which model is asked about which file.
 
@@ -53,8 +54,8 @@ def plan_answers(run_id=None) -> list:
 
 
 @stage_task(
+    **gpu_place(),
     task_display_name="Answer a byte range",
-    pool="gpu",
     retries=3,
     execution_timeout=timedelta(days=1),
     map_index_template=MAP_INDEX_NAME,

@@ -9,6 +9,7 @@ from datetime import timedelta
 from airflow.sdk import TriggerRule, chain, dag
 from cdiscount_airflow import assets, docs, forms, notifiers
 from cdiscount_airflow.links import link_report, note_page
+from cdiscount_airflow.tasks.placing import gpu_place
 from cdiscount_airflow.tasks.stage_task import (
     DEFAULT_ARGS,
     MAP_INDEX_NAME,
@@ -23,7 +24,7 @@ from cdiscount_tasks.settings.environment import read_environment
 from cdiscount_tasks.settings.sample_folder import sample_names
 
 
-@stage_task(" against ".join, task_display_name="Resolve the comparison", retries=0)
+@stage_task(" against ".join, task_display_name="Resolve the comparison", freezes=True)
 def resolve_comparison(params=None, dag_run=None, run_id=None) -> list:
     """Freeze which runs are compared.
 
@@ -46,8 +47,8 @@ def resolve_comparison(params=None, dag_run=None, run_id=None) -> list:
 
 
 @stage_task(
+    **gpu_place(),
     task_display_name="Extract features",
-    pool="gpu",
     retries=3,
     execution_timeout=timedelta(days=1),
     map_index_template=MAP_INDEX_NAME,
@@ -92,7 +93,7 @@ def tie_groups(run_id=None) -> str:
     return comparison_steps.tie_groups(run_id)
 
 
-@stage_task(task_display_name="Extract their features", pool="gpu", retries=3, execution_timeout=timedelta(hours=12))
+@stage_task(**gpu_place(), task_display_name="Extract their features", retries=3, execution_timeout=timedelta(hours=12))
 def extract_their_features(run_id=None) -> str:
     """Look at every picture of the pooled draw once, as at those of the samples.
 
@@ -105,7 +106,7 @@ def extract_their_features(run_id=None) -> str:
     return comparison_steps.extract_pooled_features(run_id)
 
 
-@stage_task(task_display_name="Judge random choices", retries=1, execution_timeout=timedelta(hours=6))
+@stage_task(task_display_name="Judge random choices", execution_timeout=timedelta(hours=6))
 def judge_choices(run_id=None) -> str:
     """Judge random choices of five categories, alike and unlike, and the samples among them.
 

@@ -13,6 +13,9 @@ _NUM_SAMPLED_BLOCKS = 64
 
 _SAMPLED_BLOCK_BYTES = 64 << 10
 
+CONTENT_NOTE = ".catalogue-content"
+"""In the folder of an index: the sampled content of its catalogue. The note's time is when the index was planned."""
+
 
 @contextmanager
 def catalogue_faults_told(path: Path) -> Iterator[None]:
@@ -55,10 +58,24 @@ def fingerprint(path: Path) -> str:
         DataError: If it cannot be read.
     """
     state = file_state(path)
-    digest = xxhash.xxh3_128(f"{state['size']} {state['mtime_ns']}".encode())
-    last_start = max(state["size"] - _SAMPLED_BLOCK_BYTES, 0)
+    return _sampled(path, state["size"], f"{state['size']} {state['mtime_ns']}")[:16]
+
+
+def content_sample(path: Path) -> str:
+    """Return 32 hex digits of a file's size and 64 sampled blocks, which copies on other machines have in common.
+
+    Raises:
+        DataError: If it cannot be read.
+    """
+    size = file_state(path)["size"]
+    return _sampled(path, size, str(size))
+
+
+def _sampled(path: Path, size: int, first: str) -> str:
+    digest = xxhash.xxh3_128(first.encode())
+    last_start = max(size - _SAMPLED_BLOCK_BYTES, 0)
     with catalogue_faults_told(path), path.open("rb") as file:
         for block in range(_NUM_SAMPLED_BLOCKS):
             file.seek(last_start * block // (_NUM_SAMPLED_BLOCKS - 1))
             digest.update(file.read(_SAMPLED_BLOCK_BYTES))
-    return digest.hexdigest()[:16]
+    return digest.hexdigest()

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from cdiscount_tasks.catalogue.file import file_state, fingerprint
+from cdiscount_tasks.catalogue.file import CONTENT_NOTE, content_sample, file_state, fingerprint
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.tables.numbers import numpy_numbers, present_numbers
 from cdiscount_tasks.tables.parquet import iter_row_groups
@@ -19,7 +19,10 @@ _FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 
 
 def check_same_catalogue(catalogue_path: Path, parent_dir: Path) -> None:
-    """Refuse a file that is not the one whose fingerprint names the folder of its index.
+    """Refuse a file that is not the one whose fingerprint names the folder of its index, nor a copy of it.
+
+    A copy on a different machine has a time of its own. It is known by its size and a sample of its content, and that
+    nothing has written to it since the index was planned.
 
     Args:
         catalogue_path: The BSON file.
@@ -28,14 +31,29 @@ def check_same_catalogue(catalogue_path: Path, parent_dir: Path) -> None:
     Raises:
         DataError: If the file was exchanged, or changed, since the run began.
     """
-    if not _FINGERPRINT.fullmatch(parent_dir.name):
+    if not is_named_by_fingerprint(parent_dir):
         return
     found = fingerprint(catalogue_path)
-    if found != parent_dir.name:
+    if found != parent_dir.name and not _is_copy(catalogue_path, parent_dir):
         raise DataError(
             f"{catalogue_path}: is not the catalogue that this run began with (its fingerprint is {found}, it was "
-            f"{parent_dir.name}): it was exchanged or changed since; trigger a new run when nothing writes to it"
+            f"{parent_dir.name}): it was exchanged or changed since; trigger a new run when nothing writes to it. A "
+            "copy that was made since keeps its time with `cp -p` or `rsync -t`"
         )
+
+
+def _is_copy(catalogue_path: Path, parent_dir: Path) -> bool:
+    path = parent_dir / CONTENT_NOTE
+    try:
+        noted, planned_ns = path.read_text(encoding="utf-8").strip(), path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return False
+    return file_state(catalogue_path)["mtime_ns"] <= planned_ns and content_sample(catalogue_path) == noted
+
+
+def is_named_by_fingerprint(parent_dir: Path) -> bool:
+    """Tell whether a folder's name says which file its index is of, so that `check_same_catalogue` knows it again."""
+    return _FINGERPRINT.fullmatch(parent_dir.name) is not None
 
 
 def check_indexed(catalogue_path: Path, parent_dir: Path, num_bytes: int) -> None:

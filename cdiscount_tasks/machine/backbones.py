@@ -45,10 +45,14 @@ def _look(weights_dir: Path | None) -> tuple[Backbone | None, list[str]]:
             faults.append(str(error))
             continue
         if weights_path is not None:
-            # float32: the same vectors on every machine, and a GPU is quick enough with it.
-            knobs = {"network": network, "image_size": REFERENCE_IMAGE_SIZE, "precision": "float32"}
-            return Backbone(TrainingConfig.model_validate({**knobs, "weights": "imagenet"}), weights_path), faults
+            return _reference(network, weights_path), faults
     return None, faults
+
+
+def _reference(network: str, weights_path: Path) -> Backbone:
+    # float32: the same vectors on every machine, and a GPU is quick enough with it.
+    knobs = {"network": network, "image_size": REFERENCE_IMAGE_SIZE, "precision": "float32"}
+    return Backbone(TrainingConfig.model_validate({**knobs, "weights": "imagenet"}), weights_path)
 
 
 def reference_backbone(weights_dir: Path | None) -> Backbone | None:
@@ -95,3 +99,24 @@ def backbone_of(training: TrainingConfig, weights_dir: Path | None) -> Backbone 
     if training.weights != "imagenet":
         return reference_backbone(weights_dir)
     return Backbone(training, find_weights(training.network, weights_dir))
+
+
+def backbone_with(training: TrainingConfig, network: str, weights_dir: Path | None) -> Backbone | None:
+    """Return a run's backbone where its network was chosen before, on a different machine perhaps.
+
+    Args:
+        training: The run's knobs.
+        network: That looks at its pictures.
+        weights_dir: What CDISCOUNT_WEIGHTS names; None: nothing.
+
+    Returns:
+        The backbone; None where the run trains from scratch and this machine has no file of that network.
+
+    Raises:
+        ConfigError: If the file cannot be used or, of a transfer, not be had; if the folder does not exist.
+        OSError: If the file cannot be read for now.
+    """
+    if training.weights == "imagenet":
+        return backbone_of(training, weights_dir)
+    weights_path = standing_weights(network, weights_dir)
+    return None if weights_path is None else _reference(network, weights_path)

@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import socket
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -104,9 +105,37 @@ def claim_gpus(wanted: int, gpus: Sequence[str], locks_dir: Path | None = None) 
             _held.pop(gpu).close()
         raise RuntimeError(
             f"{wanted} of this machine's {len(gpus)} GPUs are wanted and {len(claimed)} are free; the task is tried "
-            "again, or lower CDISCOUNT_GPU_SLOTS to the number of GPUs"
+            "again, or lower CDISCOUNT_GPU_SLOTS to the number of GPUs; of several machines, let each worker take no "
+            "more tasks at once than it has GPUs (`airflow celery worker --concurrency`)"
         )
     return claimed
+
+
+def check_gpus(wanted: int, expected: int | None) -> None:
+    """Refuse a machine that has not the GPUs that a training needs, before hours of work that leads to it.
+
+    Args:
+        wanted: By the run: `gpus` of its preset.
+        expected: Of each machine that trains, as CDISCOUNT_GPUS says; None: unset, and a machine without any GPU
+            computes on its CPU.
+
+    Raises:
+        ConfigError: If it has fewer than either; names both numbers.
+    """
+    if wanted <= 1 and expected is None:
+        return
+    found, here = len(list_gpus()), socket.gethostname()
+    if expected is not None and found < expected:
+        raise ConfigError(
+            f"CDISCOUNT_GPUS is {expected}, but this machine ({here}) has {found} GPUs (nvidia-smi lists them, "
+            f"{VISIBLE} hides some): repair its driver, let its worker listen to other queues, or unset CDISCOUNT_GPUS "
+            "where a CPU may do the work"
+        )
+    if 0 < found < wanted:
+        raise ConfigError(
+            f"gpus is {wanted}, but this machine ({here}) has {found}: one training runs on one machine, however many "
+            "slots the pool has; lower gpus in the sample's preset, or take this machine off the queue of trainings"
+        )
 
 
 def memory_of_gpus_gib() -> list[float]:

@@ -16,10 +16,12 @@ from cdiscount_tasks.artifacts.locks import lock
 from cdiscount_tasks.artifacts.manifest import read_manifest
 from cdiscount_tasks.artifacts.notes import note_result, noted_folders
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.machine.backbones import Backbone, tell_reference
+from cdiscount_tasks.machine.backbones import Backbone, backbone_of, tell_reference
 from cdiscount_tasks.runs.comparable import choose_comparison
-from cdiscount_tasks.runs.folders import run_folder
+from cdiscount_tasks.runs.folders import environment_of_run, run_folder
+from cdiscount_tasks.runs.lineage import frozen_versions
 from cdiscount_tasks.runs.run import Run, open_run
+from cdiscount_tasks.runs.workers import began_here, check_worker, frozen_backbone, not_here
 from cdiscount_tasks.settings.comparison import (
     DEFAULT_SAMPLES,
     ChosenRun,
@@ -91,8 +93,13 @@ class Comparison:
 
     @property
     def backbone(self) -> Backbone | None:
-        """Return what looks at all pictures; None: no weights can be used, and the descriptor does."""
-        return self.runs[0].backbone
+        """Return what looks at all pictures, as the first task chose; None: the descriptor does."""
+        return frozen_backbone(self.config.began_on, self.runs[0].config.training, self.environment)
+
+    def check_worker(self, *, by_network: bool = False) -> None:
+        """Refuse this machine where it is not like the one that the comparison began on; see `runs/workers.py`."""
+        began, versions = self.config.began_on, self.config.versions
+        check_worker(began, versions, self.environment, self.comparison_dir, by_network=by_network)
 
     @property
     def compared(self) -> list[ComparedRun]:
@@ -170,6 +177,10 @@ def _compared_run(run: Run, features_dir: Path | None) -> ComparedRun:
     )
 
 
+def _comparison_dir(environment: Environment, run_id: str) -> Path:
+    return environment.work_dir / "comparison" / "runs" / run_folder(run_id)
+
+
 def start_comparison(
     run_id: str,
     samples: Sequence[str] = DEFAULT_SAMPLES,
@@ -187,8 +198,8 @@ def start_comparison(
     Raises:
         ConfigError: As in `choose_comparison`.
     """
-    environment = read_environment()
-    comparison_dir = environment.work_dir / "comparison" / "runs" / run_folder(run_id)
+    environment = environment_of_run(read_environment(), lambda found: _comparison_dir(found, run_id))
+    comparison_dir = _comparison_dir(environment, run_id)
     if (comparison_dir / "config.json").exists():
         return open_comparison(run_id)
     chosen, random_choices_config = choose_comparison(samples, runs, random_choices)
@@ -196,6 +207,8 @@ def start_comparison(
         run_id=run_id,
         runs=tuple(ChosenRun(sample=run.config.sample.name, run_id=run.config.run_id) for run in chosen),
         random_choices=random_choices_config,
+        versions=frozen_versions(environment),
+        began_on=began_here(environment, backbone_of(chosen[0].config.training, environment.weights_dir)),
     )
     with disk_faults_told(comparison_dir):
         comparison_dir.mkdir(parents=True, exist_ok=True)
@@ -216,13 +229,13 @@ def open_comparison(run_id: str) -> Comparison:
     Raises:
         DataError: If its config.json, or that of a run, is missing or damaged.
     """
-    environment = read_environment()
-    comparison_dir = environment.work_dir / "comparison" / "runs" / run_folder(run_id)
+    environment = environment_of_run(read_environment(), lambda found: _comparison_dir(found, run_id))
+    comparison_dir = _comparison_dir(environment, run_id)
     path = comparison_dir / "config.json"
     try:
         config = ComparisonConfig.model_validate_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise DataError(f"{path}: no frozen config; clear the task resolve_comparison first") from error
+        raise not_here(path, environment, "resolve_comparison") from error
     except ValueError as error:
         raise DataError(f"{path}: is damaged or of another version: {error}; trigger a new comparison") from error
     runs = tuple(open_run(chosen.sample, chosen.run_id) for chosen in config.runs)

@@ -6,6 +6,7 @@ are imported inside: their libraries take seconds.
 
 from cdiscount_tasks.artifacts.manifest import read_manifest
 from cdiscount_tasks.errors import DataError, StepLeftOut
+from cdiscount_tasks.machine.gpus import check_gpus
 from cdiscount_tasks.runs import summaries
 from cdiscount_tasks.runs.comparison import Comparison, open_comparison
 from cdiscount_tasks.runs.steps import features_plan
@@ -16,9 +17,18 @@ POOLED_SAMPLE, POOLED_LABELS, POOLED_FEATURES = "pooled_sample", "pooled_labels"
 RANDOM_CHOICES = "random_choices"
 
 
+def _open(run_id: str, *, by_network: bool = False) -> Comparison:
+    """Open a comparison for a task that works on it."""
+    comparison = open_comparison(run_id)
+    comparison.check_worker(by_network=by_network)
+    if by_network:
+        check_gpus(1, comparison.environment.gpus)
+    return comparison
+
+
 def extract_features(run_id: str, sample_name: str) -> str:
     """Make the features of a compared sample, or find them."""
-    comparison = open_comparison(run_id)
+    comparison = _open(run_id, by_network=True)
     run = comparison.compared_of(sample_name)
     plan = features_plan(comparison.backbone, run.sample_dir, run.labels_dir, run.labels_dir.parent)
     return summaries.of_features(comparison.record(f"features_{sample_name}", plan.make()))
@@ -32,7 +42,7 @@ def draw_categories(run_id: str) -> str:
     """
     from cdiscount_tasks.stages import random_choices, sample
 
-    comparison = open_comparison(run_id)
+    comparison = _open(run_id)
     pool = random_choices.choose_categories(
         comparison.index_dir, comparison.names_path, comparison.compared, comparison.config.random_choices
     )
@@ -54,7 +64,7 @@ def tie_groups(run_id: str) -> str:
     """Tie the drawn products that share a picture."""
     from cdiscount_tasks.stages import labels
 
-    comparison = open_comparison(run_id)
+    comparison = _open(run_id)
     fixed = labels.fix_labels(
         comparison.index_dir,
         comparison.folders()[POOLED_SAMPLE],
@@ -67,7 +77,7 @@ def tie_groups(run_id: str) -> str:
 
 def extract_pooled_features(run_id: str) -> str:
     """Make the features of the drawn products."""
-    comparison = open_comparison(run_id)
+    comparison = _open(run_id, by_network=True)
     at = comparison.folders()
     plan = features_plan(comparison.backbone, at[POOLED_SAMPLE], at[POOLED_LABELS], comparison.artifacts_dir)
     return summaries.of_features(comparison.record(POOLED_FEATURES, plan.make()))
@@ -77,7 +87,7 @@ def judge_choices(run_id: str) -> str:
     """Judge random choices of five categories, alike and unlike, and the samples among them."""
     from cdiscount_tasks.stages import random_choices
 
-    comparison = open_comparison(run_id)
+    comparison = _open(run_id)
     judged = random_choices.judge_random_choices(
         comparison.index_dir,
         comparison.names_path,
@@ -115,7 +125,7 @@ def write_comparison(run_id: str) -> str:
     from cdiscount_tasks.reports.overview import write_reports_index
     from cdiscount_tasks.stages import comparison as stage
 
-    comparison = open_comparison(run_id)
+    comparison = _open(run_id)
     _check_alike(comparison)
     written = stage.write_comparison(
         comparison.compared,

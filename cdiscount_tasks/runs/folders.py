@@ -1,7 +1,8 @@
 """Where runs and indexes have their folders. Loads nothing heavy: Airflow's API server imports it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -56,3 +57,35 @@ def report_dir_of(environment: Environment, sample_name: str, run_id: str) -> Pa
 def index_parent_dir(environment: Environment, catalogue_fingerprint: str) -> Path:
     """Return the folder of a catalogue's index and of the parts of its scan."""
     return environment.work_dir / "catalogues" / catalogue_fingerprint
+
+
+def environment_of_run(environment: Environment, run_dir_of: Callable[[Environment], Path]) -> Environment:
+    """Return the environment of a run that is frozen: that of the demo's artifacts, or that of real data's.
+
+    CDISCOUNT_CATALOGUE decides between the two when a run begins. Afterwards the run is where its config is, so that
+    workers which never read the catalogue need no such variable.
+
+    Args:
+        environment: As the variables of this machine say.
+        run_dir_of: Gives the run's folder in an environment.
+
+    Returns:
+        The environment whose folder has the run's config; the one given where neither has.
+    """
+    is_demo = not environment.uses_demo_catalogue
+    catalogue_path = environment.demo_dir / "catalogue.bson" if is_demo else environment.catalogue_path
+    other = replace(environment, uses_demo_catalogue=is_demo, catalogue_path=catalogue_path)
+    if (run_dir_of(environment) / "config.json").exists() or not (run_dir_of(other) / "config.json").exists():
+        return environment
+    return other
+
+
+def catalogue_of_run(frozen: str, environment: Environment) -> Path:
+    """Return the BSON file that a run reads, where this machine has it.
+
+    Args:
+        frozen: Its path on the machine that the run began on.
+        environment: Of this machine: where that path has no file, CDISCOUNT_CATALOGUE names a file of the same name.
+    """
+    began, here = Path(frozen), environment.catalogue_path
+    return here if not began.exists() and here.name == began.name and here.exists() else began

@@ -4,7 +4,13 @@ Each takes a sample and its run's id, or None for the catalogue as it is now, wh
 the word PREDICTIONS for the file of a predictions run.
 """
 
+from contextlib import suppress
+
+from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
+from cdiscount_tasks.artifacts.files import replace_file
+from cdiscount_tasks.catalogue.file import CONTENT_NOTE, content_sample, fingerprint
 from cdiscount_tasks.catalogue.ranges import ByteRange
+from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.runs import steps, summaries
 from cdiscount_tasks.runs.catalogue import open_catalogue
 from cdiscount_tasks.runs.predictions import PREDICTIONS, open_predictions
@@ -15,14 +21,30 @@ from cdiscount_tasks.stages.inputs import IndexPlace
 
 def _place_of(sample_name: str | None, run_id: str) -> IndexPlace:
     """Return what is indexed, and where to."""
-    if sample_name == PREDICTIONS:
-        return open_predictions(run_id).index_place
-    return open_catalogue().index_place if sample_name is None else open_run(sample_name, run_id).index_place
+    if sample_name is None:
+        return open_catalogue().index_place
+    run = open_predictions(run_id) if sample_name == PREDICTIONS else open_run(sample_name, run_id)
+    run.check_worker()
+    return run.index_place
+
+
+def _note_content(place: IndexPlace) -> None:
+    """Note the content of the catalogue whose fingerprint names a folder, by which copies of it are known; once."""
+    path = place.parent_dir / CONTENT_NOTE
+    if path.exists():
+        return
+    with suppress(DataError):  # where the index is there, this machine need not have the file
+        if fingerprint(place.catalogue_path) == place.parent_dir.name:
+            text = f"{content_sample(place.catalogue_path)}\n"
+            with disk_faults_told(place.parent_dir):
+                place.parent_dir.mkdir(parents=True, exist_ok=True)
+                replace_file(path, lambda aside: aside.write_text(text, encoding="utf-8"))
 
 
 def plan(sample_name: str | None, run_id: str) -> list[ByteRange]:
     """Cut the catalogue into byte ranges; none if it is indexed already."""
     place = _place_of(sample_name, run_id)
+    _note_content(place)
     return plan_ranges(place.catalogue_path, place.parent_dir)
 
 
@@ -38,5 +60,6 @@ def merge(sample_name: str | None, run_id: str) -> str:
         return summaries.of_index(merge_index(*_place_of(None, run_id)))
     if sample_name == PREDICTIONS:
         run = open_predictions(run_id)
+        run.check_worker()
         return summaries.of_index(run.record("index", merge_index(*run.index_place)))
     return steps.make("index", sample_name, run_id)

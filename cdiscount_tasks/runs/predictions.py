@@ -21,7 +21,9 @@ from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.runs import registry
 from cdiscount_tasks.runs.decisions import Candidate, last_promotion
 from cdiscount_tasks.runs.finished import finished_runs
-from cdiscount_tasks.runs.folders import index_parent_dir, run_folder
+from cdiscount_tasks.runs.folders import catalogue_of_run, environment_of_run, index_parent_dir, run_folder
+from cdiscount_tasks.runs.lineage import frozen_versions
+from cdiscount_tasks.runs.workers import began_here, check_worker, not_here
 from cdiscount_tasks.settings.environment import (
     Environment,
     check_data_folder,
@@ -64,8 +66,8 @@ class Predictions:
 
     @property
     def catalogue_path(self) -> Path:
-        """Return the BSON file whose products are predicted."""
-        return Path(self.config.catalogue_path)
+        """Return the BSON file whose products are predicted, where this machine has it."""
+        return catalogue_of_run(self.config.catalogue_path, self.environment)
 
     @property
     def index_place(self) -> IndexPlace:
@@ -107,6 +109,11 @@ class Predictions:
             "report": f"../../../{asked.report}/report.html" if report_path.exists() else None,
             "embed_pictures": self.config.embed_pictures,
         }
+
+    def check_worker(self, *, by_network: bool = False) -> None:
+        """Refuse this machine where it is not like the one that the run began on; see `runs/workers.py`."""
+        began, versions = self.config.began_on, self.config.versions
+        check_worker(began, versions, self.environment, self.run_dir, by_network=by_network)
 
     def record(self, step: str, result: ResultT) -> ResultT:
         """Note in artifacts.json which artifact a step used or made, and return the stage's result."""
@@ -222,6 +229,8 @@ def _decide(run_id: str, params: PredictionsParams, environment: Environment) ->
         allow_drawn=params.allow_drawn,
         embed_pictures=sample.embed_pictures,
         started=datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
+        versions=frozen_versions(environment),
+        began_on=began_here(environment),
     )
 
 
@@ -255,6 +264,7 @@ def start_predictions(run_id: str, given: Mapping[str, Any]) -> Predictions:
     """
     environment = read_environment()
     check_data_folder(environment)
+    environment = environment_of_run(environment, lambda found: predictions_dir(found, run_id))
     run_dir = predictions_dir(environment, run_id)
     if (run_dir / "config.json").exists():
         return open_predictions(run_id)
@@ -274,13 +284,13 @@ def open_predictions(run_id: str) -> Predictions:
     Raises:
         DataError: If its config.json is missing, damaged or of another run.
     """
-    environment = read_environment()
+    environment = environment_of_run(read_environment(), lambda found: predictions_dir(found, run_id))
     run_dir = predictions_dir(environment, run_id)
     path = run_dir / "config.json"
     try:
         config = PredictionsConfig.model_validate_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise DataError(f"{path}: no frozen config; clear the task resolve_predictions first") from error
+        raise not_here(path, environment, "resolve_predictions") from error
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: is damaged or of another version: {error}; trigger a new run") from error
     if config.run_id != run_id:

@@ -7,11 +7,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from cdiscount_tasks.artifacts.notes import note_result, noted_folders, noted_results
-from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.labelling.reviewed_lists import copies_among
-from cdiscount_tasks.machine.backbones import Backbone, backbone_of
-from cdiscount_tasks.machine.weights import find_weights
-from cdiscount_tasks.runs.folders import index_parent_dir, run_folder
+from cdiscount_tasks.machine.backbones import Backbone
+from cdiscount_tasks.runs.folders import catalogue_of_run, environment_of_run, index_parent_dir, run_folder
+from cdiscount_tasks.runs.workers import check_worker, frozen_backbone, not_here
 from cdiscount_tasks.settings.environment import Environment, read_environment
 from cdiscount_tasks.settings.run import RunConfig
 from cdiscount_tasks.stages.inputs import IndexPlace, LabelFiles, Pretrained, Reviews
@@ -39,8 +39,8 @@ class Run:
 
     @property
     def catalogue_path(self) -> Path:
-        """Return the BSON file that the run reads."""
-        return Path(self.config.catalogue_path)
+        """Return the BSON file that the run reads, where this machine has it."""
+        return catalogue_of_run(self.config.catalogue_path, self.environment)
 
     @property
     def index_parent_dir(self) -> Path:
@@ -74,8 +74,8 @@ class Run:
 
     @property
     def backbone(self) -> Backbone | None:
-        """Return what looks at the run's pictures; None: no weights can be used, and the descriptor does."""
-        return backbone_of(self.config.training, self.environment.weights_dir)
+        """Return what looks at the run's pictures, as its first task chose; None: the descriptor does."""
+        return frozen_backbone(self.config.began_on, self.config.training, self.environment)
 
     @property
     def no_features(self) -> str:
@@ -86,7 +86,10 @@ class Run:
         """Return what a transfer starts from, given its features; None: the run trains from scratch."""
         if features_dir is None:
             return None
-        return Pretrained(find_weights(self.config.training.network, self.environment.weights_dir), features_dir)
+        backbone = self.backbone
+        if backbone is None:
+            raise ConfigError(f"the preset of run {self.config.run_id} has no pretrained weights to start from")
+        return Pretrained(backbone.weights_path, features_dir)
 
     @property
     def reviews(self) -> Reviews:
@@ -98,6 +101,11 @@ class Run:
         """Name the file that a person can mend in an error that names the run's copy of it, and how to have it read."""
         sources = {name: Path(path) for name, path in self.config.input_sources.items()}
         return sources_named(self.run_dir, sources, way_out=_KEEPS_COPY)
+
+    def check_worker(self, *, by_network: bool = False) -> None:
+        """Refuse this machine where it is not like the one that the run began on; see `runs/workers.py`."""
+        began, versions = self.config.began_on, self.config.versions
+        check_worker(began, versions, self.environment, self.run_dir, by_network=by_network)
 
     def record(self, step: str, result: ResultT) -> ResultT:
         """Note in artifacts.json which artifact a step used or made, and return the stage's result."""
@@ -137,13 +145,17 @@ def open_run(sample_name: str, run_id: str) -> Run:
     Raises:
         DataError: If its config.json is missing, damaged or of another run.
     """
-    environment = read_environment()
-    run_dir = environment.work_dir / "samples" / sample_name / "runs" / run_folder(run_id)
+
+    def run_dir_of(environment: Environment) -> Path:
+        return environment.work_dir / "samples" / sample_name / "runs" / run_folder(run_id)
+
+    environment = environment_of_run(read_environment(), run_dir_of)
+    run_dir = run_dir_of(environment)
     path = run_dir / "config.json"
     try:
         config = RunConfig.model_validate_json(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
-        raise DataError(f"{path}: the run has no frozen config; clear its task resolve_run first") from error
+        raise not_here(path, environment, "resolve_run") from error
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: is damaged or of another version: {error}; trigger a new run") from error
     if config.run_id != run_id:

@@ -2,7 +2,6 @@
 
 import logging
 import shutil
-import subprocess
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,21 +11,21 @@ from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
 from cdiscount_tasks.artifacts.files import replace_file
 from cdiscount_tasks.artifacts.hashes import hash_file
 from cdiscount_tasks.artifacts.json_files import write_json
-from cdiscount_tasks.artifacts.recipe import versions
 from cdiscount_tasks.catalogue.file import fingerprint
 from cdiscount_tasks.catalogue.kind import reason_no_catalogue
 from cdiscount_tasks.catalogue.names import read_category_names
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.labelling.reviewed_lists import find_reviewed_lists
-from cdiscount_tasks.machine.backbones import backbone_of, tell_reference
-from cdiscount_tasks.machine.device import backend_packages
+from cdiscount_tasks.machine.backbones import Backbone, backbone_of, tell_reference
 from cdiscount_tasks.runs.categories import check_categories, indexed_categories, select_categories
-from cdiscount_tasks.runs.folders import run_folder
+from cdiscount_tasks.runs.folders import environment_of_run, run_folder
 from cdiscount_tasks.runs.input_files import input_files, tell_unread_fixes
+from cdiscount_tasks.runs.lineage import frozen_versions
 from cdiscount_tasks.runs.run import FIXES_COPY, NAMES_COPY, SPLIT_COPY, Run, open_run, sources_named
 from cdiscount_tasks.runs.warm_start import choose_start
+from cdiscount_tasks.runs.workers import began_here
+from cdiscount_tasks.settings.began_on import BeganOn
 from cdiscount_tasks.settings.environment import (
-    PROJECT_DIR,
     Environment,
     check_data_folder,
     check_folders,
@@ -40,30 +39,6 @@ from cdiscount_tasks.settings.training import TrainingConfig
 from cdiscount_tasks.settings.words import log_config
 
 logger = logging.getLogger(__name__)
-
-_LIBRARIES = (
-    "numpy",
-    "pandas",
-    "pillow",
-    "imagehash",
-    "pyarrow",
-    "scikit-learn",
-    "apache-airflow",
-)
-
-
-def _code_version() -> str:
-    """Return the commit that runs, with a mark if files differ from it; installed without git: 'unknown'."""
-    command = ["git", "-C", str(PROJECT_DIR), "describe", "--always", "--dirty", "--abbrev=12", "--exclude=*"]
-    try:
-        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
-    except (OSError, subprocess.SubprocessError):
-        return "unknown"
-
-
-def _versions() -> dict[str, str]:
-    installed = versions(*backend_packages(), *_LIBRARIES)
-    return {"code": _code_version(), **installed}
 
 
 def check_catalogue(environment: Environment) -> Path:
@@ -88,18 +63,30 @@ def check_catalogue(environment: Environment) -> Path:
     return path
 
 
-def _check_machine(sample: SampleConfig, training: TrainingConfig, environment: Environment) -> None:
-    """Refuse at once what the learning tasks could not do hours later."""
-    backbone_of(training, environment.weights_dir)
+def _check_machine(sample: SampleConfig, training: TrainingConfig, environment: Environment) -> Backbone | None:
+    """Refuse at once what the learning tasks could not do hours later; return what will look at the pictures."""
+    backbone = backbone_of(training, environment.weights_dir)
     if training.weights != "imagenet":
         tell_reference(environment.weights_dir)
     if environment.tensorboard_dir is not None:
         check_tensorboard(environment.tensorboard_dir)
+    _check_slots(sample, training, environment)
+    return backbone
+
+
+def _check_slots(sample: SampleConfig, training: TrainingConfig, environment: Environment) -> None:
+    """Refuse a training that no slot of the pool, or no machine, could ever hold: slots are the whole fleet's."""
     if sample.num_gpu_slots > environment.gpu_slots:
         raise ConfigError(
             f"sample {sample.name}: a preset wants {sample.num_gpu_slots} gpus, so that each of its trainings takes as "
             f"many slots of the pool `gpu`, but CDISCOUNT_GPU_SLOTS is {environment.gpu_slots}: it would wait for "
-            "ever; set it to the machine's number of GPUs, or lower gpus in the sample's YAML"
+            "ever; set it to the number of GPUs of all machines, or lower gpus in the sample's YAML"
+        )
+    if environment.gpus is not None and training.gpus > environment.gpus:
+        raise ConfigError(
+            f"run of sample {sample.name}: gpus is {training.gpus}, but CDISCOUNT_GPUS says that a machine has "
+            f"{environment.gpus}, and one training runs on one machine; lower gpus in the sample's preset, or set "
+            "CDISCOUNT_GPUS to the number of GPUs of each machine that trains"
         )
 
 
@@ -111,6 +98,7 @@ class _Wanted(NamedTuple):
     training: TrainingConfig
     started_from: StartedFrom | None
     catalogue_path: Path
+    backbone: Backbone | None
 
 
 def _read_settings(
@@ -121,9 +109,10 @@ def _read_settings(
     preset = preset or sample.default_preset
     training = training_config(sample, preset, overrides)
     check_folders(environment)
-    _check_machine(sample, training, environment)
+    backbone = _check_machine(sample, training, environment)
     catalogue_path = check_catalogue(environment)
-    return _Wanted(sample, preset, training, choose_start(sample_name, training, environment), catalogue_path)
+    started_from = choose_start(sample_name, training, environment)
+    return _Wanted(sample, preset, training, started_from, catalogue_path, backbone)
 
 
 def _copy_inputs(sample: SampleConfig, environment: Environment, run_dir: Path) -> dict[str, Path]:
@@ -167,6 +156,7 @@ def _decide(
     categories: tuple[int, ...] | None,
     sources: Mapping[str, Path],
     environment: Environment,
+    began_on: BeganOn,
 ) -> RunConfig:
     """Put together all that decides what a run makes; `sources` says where each copied file comes from."""
     sample = wanted.sample
@@ -188,13 +178,14 @@ def _decide(
         max_rejected_share=environment.max_rejected_share,
         inputs={name: hash_file(run_dir / name) for name in sources},
         input_sources={name: str(source) for name, source in sources.items()},
-        versions=_versions(),
+        versions=frozen_versions(environment),
         started=datetime.now(UTC).strftime("%Y-%m-%d %H:%M"),
         prices=PriceConfig(
             per_cpu_hour=environment.price_per_cpu_hour,
             per_gpu_hour=environment.price_per_gpu_hour,
             currency=environment.currency,
         ),
+        began_on=began_on,
     )
 
 
@@ -211,17 +202,23 @@ def start_run(sample_name: str, run_id: str, preset: str | None = None, override
         ConfigError: If a setting is wrong, or the catalogue or another input is missing.
         DataError: If the names CSV, the label fixes or the split file is damaged.
     """
+
+    def run_dir_of(environment: Environment) -> Path:
+        return environment.work_dir / "samples" / sample_name / "runs" / run_folder(run_id)
+
     environment = read_environment()
     check_data_folder(environment)
-    run_dir = environment.work_dir / "samples" / sample_name / "runs" / run_folder(run_id)
+    environment = environment_of_run(environment, run_dir_of)
+    run_dir = run_dir_of(environment)
     if (run_dir / "config.json").exists():
         return open_run(sample_name, run_id)
     wanted = _read_settings(sample_name, preset, overrides or {}, environment)
+    began_on = began_here(environment, wanted.backbone)
     with disk_faults_told(run_dir):
         run_dir.mkdir(parents=True, exist_ok=True)
         sources = _copy_inputs(wanted.sample, environment, run_dir)
         categories = _choose_categories(wanted.sample, environment, run_dir, sources)
-        config = _decide(run_dir, run_id, wanted, categories, sources, environment)
+        config = _decide(run_dir, run_id, wanted, categories, sources, environment, began_on)
         replace_file(run_dir / "config.json", lambda aside: write_json(aside, config.model_dump(mode="json")))
     log_config(config, run_dir / "config.json")
     return Run(run_dir, config, environment)

@@ -5,7 +5,6 @@ The DAG files, the look for changes, "is this run finished" and the demo's list 
 Stages are imported inside the plans: their libraries take seconds, which every DAG file would pay.
 """
 
-import logging
 from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
@@ -14,12 +13,10 @@ from typing import Any, NamedTuple
 from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.errors import StepLeftOut
 from cdiscount_tasks.machine.backbones import Backbone
-from cdiscount_tasks.machine.device import backend_name
+from cdiscount_tasks.machine.gpus import check_gpus
 from cdiscount_tasks.runs import summaries
 from cdiscount_tasks.runs.run import Run, open_run
 from cdiscount_tasks.runs.training_note import note_training
-
-logger = logging.getLogger(__name__)
 
 Folders = Mapping[str, Path]
 """Where the artifacts of a run are, by step; a step that was left out is missing."""
@@ -238,13 +235,12 @@ _BY_NETWORK = frozenset({"features", "model", "evaluation"})
 """Steps that a network computes, on the backend that KERAS_BACKEND names where they run."""
 
 
-def _tell_other_backend(step: Step, run: Run) -> None:
-    """Warn where a step computes on a backend that the run did not begin with: what it makes is found by no other."""
-    if step.name in _BY_NETWORK and (backend := backend_name()) not in run.config.versions:
-        logger.warning(
-            "KERAS_BACKEND is %s here, and the run began on another: what this step makes has a key of its own; set it "
-            "alike wherever tasks run", backend,
-        )  # fmt: skip
+def _check_worker(step: Step, run: Run) -> None:
+    """Refuse a machine that is not like the one that the run began on, or that has not the GPUs which a step needs."""
+    by_network = step.name in _BY_NETWORK
+    run.check_worker(by_network=by_network)
+    if by_network:
+        check_gpus(run.config.training.gpus, run.environment.gpus)
 
 
 def make(name: str, sample_name: str, run_id: str) -> str:
@@ -260,11 +256,11 @@ def make(name: str, sample_name: str, run_id: str) -> str:
 
     Raises:
         StepLeftOut: If the run does without it; says why.
-        ConfigError, DataError: If a setting or data are wrong.
+        ConfigError, DataError: If a setting or data are wrong, or this machine is not like the run's first.
     """
     run = open_run(sample_name, run_id)
     step = next(step for step in STEPS if step.name == name)
     if reason := step.left_out(run):
         raise StepLeftOut(reason)
-    _tell_other_backend(step, run)
+    _check_worker(step, run)
     return step.summary(run.record(name, step.plan(run, run.folders()).make()))

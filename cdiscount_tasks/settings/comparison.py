@@ -6,6 +6,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from cdiscount_tasks.errors import ConfigError
+from cdiscount_tasks.settings.began_on import BeganOn
 from cdiscount_tasks.settings.frozen import Frozen
 from cdiscount_tasks.settings.sentences import close_names, in_short
 
@@ -40,6 +41,8 @@ class ComparisonConfig(Frozen):
     run_id: str
     runs: tuple[ChosenRun, ...]
     random_choices: RandomChoicesConfig
+    versions: dict[str, str] = Field(default={}, description="Of the packages that the comparison is made with.")
+    began_on: BeganOn | None = Field(default=None, exclude_if=lambda began: began is None)
 
 
 class ComparisonNotes(Frozen):

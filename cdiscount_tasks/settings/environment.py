@@ -1,6 +1,5 @@
 """The machine's settings, read from environment variables: where things lie and how much is allowed."""
 
-import difflib
 import errno
 import os
 import re
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from cdiscount_tasks.errors import ConfigError
-from cdiscount_tasks.settings.kubernetes import service_variables
+from cdiscount_tasks.settings.variables import own_variables
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
 _DEFAULT_FIXES_DIR = PROJECT_DIR / "include" / "label_fixes"
@@ -32,6 +31,10 @@ class Environment:
     tensorboard_dir: Path | None
     max_rejected_share: float
     gpu_slots: int
+    gpus: int | None
+    gpu_queue: str | None
+    gpu_executor: str | None
+    commit: str | None
     price_per_cpu_hour: float | None
     price_per_gpu_hour: float | None
     currency: str
@@ -51,78 +54,8 @@ class Environment:
         return self.data_dir / "demo"
 
 
-_PATHS = frozenset(
-    f"CDISCOUNT_{name}"
-    for name in ("CATALOGUE", "CATEGORY_NAMES", "DATA", "SAMPLES", "REPORTS", "LABEL_FIXES", "WEIGHTS", "TENSORBOARD")
-)
-_KNOWN = _PATHS | {
-    f"CDISCOUNT_{name}"
-    for name in (
-        "MAX_REJECTED_SHARE", "GPU_SLOTS", "PRICE_PER_CPU_HOUR", "PRICE_PER_GPU_HOUR", "CURRENCY", "NOTIFY", "MLFLOW",
-        "UI_PORT", "KEEP_RUNS", "PICTURES", "PICTURES_OF_JUDGING", "TEST_DATA", "TEST_SCALE",
-    )
-}  # fmt: skip
-_QUOTES = frozenset("'\"")
-_PREFIX = "CDISCOUNT"
+_QUEUE, _EXECUTOR, _COMMIT = r"[A-Za-z0-9_.-]{1,200}", r"[A-Za-z_][A-Za-z0-9_.]{0,199}", r"[0-9a-f]{7,64}(-dirty)?"
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)?(\.[0-9]*)?([eE][-+]?[0-9]+)?")
-
-
-def _refuse_odd(name: str, value: str) -> None:
-    """Refuse a value that was not meant so: what a shell or an environment file has left in it."""
-    what = f"environment variable {name} is {value!r}"
-    if any(0xD800 <= ord(c) < 0xE000 for c in value):
-        raise ConfigError(f"{what}: it has bytes that are not UTF-8; rename the file or folder that it names")
-    if not value.isprintable():
-        raise ConfigError(f"{what}: it has an invisible character; remove it")
-    if not value.strip():
-        raise ConfigError(f"{what}: it has only spaces; give it a value, or unset it")
-    if value[0] in _QUOTES or value[-1] in _QUOTES:
-        raise ConfigError(f"{what}: write it without the quotes")
-    if re.search(r"\s#(\s|$)", value):  # as in `2 # two GPUs`; a folder may be called `#1`
-        raise ConfigError(f"{what}: text after # is part of the value here; remove the comment")
-    if name not in _PATHS:
-        return
-    if value != value.strip():
-        raise ConfigError(f"{what}: remove the space before or after it")
-    if value.startswith(("$", "%")):
-        raise ConfigError(f"{what}: a variable in it was not replaced; write the whole path")
-
-
-def _meant(name: str) -> list[str]:
-    """Return the variables that an unknown name may mean: by its letters, or by a word that both have."""
-    if name in _KNOWN:
-        return [name]
-    word = name.removeprefix(f"{_PREFIX}_")
-    with_word = sorted(known for known in _KNOWN if f"_{word}_" in f"{known.removeprefix(_PREFIX)}_")
-    return with_word or difflib.get_close_matches(name, sorted(_KNOWN), n=1, cutoff=0.85)
-
-
-def _refuse_unknown(name: str) -> None:
-    """Refuse a variable that is meant as one of the project's, which nothing would read."""
-    plain = re.sub(r"[-. ]", "_", name.strip().upper())
-    if name in _KNOWN or difflib.SequenceMatcher(None, plain[: len(_PREFIX)], _PREFIX).ratio() < 0.8:
-        return
-    meant = _meant(plain)
-    if not meant and not plain.startswith(f"{_PREFIX}_"):
-        return  # another program's
-    hint = f"did you mean {' or '.join(meant)}?" if meant else f"known are {', '.join(sorted(_KNOWN))}"
-    raise ConfigError(f"environment variable {name!r} is unknown; {hint}")
-
-
-def _own_variables(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the project's variables that have a value, without the line end of a Windows file.
-
-    Raises:
-        ConfigError: If a name is a slip of a known one, or a value cannot be meant so.
-    """
-    given = {name: value.rstrip("\r\n") for name, value in environ.items()}
-    given = {name: value for name, value in given.items() if value}
-    for name in given.keys() - service_variables(given):
-        _refuse_unknown(name)
-    own = {name: value for name, value in given.items() if name in _KNOWN}
-    for name, value in own.items():
-        _refuse_odd(name, value)
-    return own
 
 
 def _path(environ: Mapping[str, str], name: str, default: Path) -> Path:
@@ -173,6 +106,13 @@ def _web_address(environ: Mapping[str, str], name: str) -> str | None:
         f"environment variable {name} is no address of a server, expected one such as http://127.0.0.1:5000, without a "
         "user or password (MLflow reads those from MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD)"
     )
+
+
+def _word(environ: Mapping[str, str], name: str, pattern: str, expected: str) -> str | None:
+    text = environ.get(name, "").strip()
+    if not text or re.fullmatch(pattern, text):
+        return text or None
+    raise ConfigError(f"environment variable {name} is {text!r}, expected {expected}")
 
 
 def _price(environ: Mapping[str, str], name: str) -> float | None:
@@ -269,7 +209,7 @@ def read_environment(environ: Mapping[str, str] | None = None) -> Environment:
         ConfigError: If a value is not a number or out of its bounds, a way to notify is unknown, an address is none, a
             variable's name is a slip of a known one, or its value holds what a shell or an environment file left there.
     """
-    environ = _own_variables(os.environ if environ is None else environ)
+    environ = own_variables(os.environ if environ is None else environ)
     data_dir = _path(environ, "CDISCOUNT_DATA", PROJECT_DIR / "data")
     demo_dir = data_dir / "demo"
     include_dir = PROJECT_DIR / "include"
@@ -277,6 +217,7 @@ def read_environment(environ: Mapping[str, str] | None = None) -> Environment:
     uses_demo = catalogue_path == demo_dir / "catalogue.bson"
     names_path = _path(environ, "CDISCOUNT_CATEGORY_NAMES", demo_dir / "category_names.csv")
     has_limit = bool(environ.get("CDISCOUNT_KEEP_RUNS"))
+    has_gpus = bool(environ.get("CDISCOUNT_GPUS"))
     has_names = bool(environ.get("CDISCOUNT_CATEGORY_NAMES")) or uses_demo
     return Environment(
         catalogue_path=catalogue_path,
@@ -289,6 +230,10 @@ def read_environment(environ: Mapping[str, str] | None = None) -> Environment:
         tensorboard_dir=_folder(environ, "CDISCOUNT_TENSORBOARD"),
         max_rejected_share=_number(environ, "CDISCOUNT_MAX_REJECTED_SHARE", 0.01, 0, 1),
         gpu_slots=_whole_number(environ, "CDISCOUNT_GPU_SLOTS", 1, 1, 64),
+        gpus=_whole_number(environ, "CDISCOUNT_GPUS", 1, 1, 64) if has_gpus else None,
+        gpu_queue=_word(environ, "CDISCOUNT_GPU_QUEUE", _QUEUE, "the name of one queue, such as gpu"),
+        gpu_executor=_word(environ, "CDISCOUNT_GPU_EXECUTOR", _EXECUTOR, "one executor, such as CeleryExecutor"),
+        commit=_word(environ, "CDISCOUNT_COMMIT", _COMMIT, "a commit, 7 to 64 hex digits"),
         price_per_cpu_hour=_price(environ, "CDISCOUNT_PRICE_PER_CPU_HOUR"),
         price_per_gpu_hour=_price(environ, "CDISCOUNT_PRICE_PER_GPU_HOUR"),
         currency=environ.get("CDISCOUNT_CURRENCY") or "EUR",

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from cdiscount_tasks.settings.began_on import BeganOn
 from cdiscount_tasks.settings.frozen import Frozen, YesOrNo
 
 CHAMPION = "champion"
@@ -95,3 +96,5 @@ class PredictionsConfig(Frozen):
     allow_drawn: bool
     embed_pictures: bool
     started: str = Field(description="In UTC.")
+    versions: dict[str, str] = Field(default={}, description="Of the packages that the answers are made with.")
+    began_on: BeganOn | None = Field(default=None, exclude_if=lambda began: began is None)

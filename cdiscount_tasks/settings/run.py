@@ -5,6 +5,7 @@ from typing import Any, Literal
 from pydantic import Field, ValidationError
 
 from cdiscount_tasks.errors import ConfigError
+from cdiscount_tasks.settings.began_on import BeganOn
 from cdiscount_tasks.settings.frozen import Frozen
 from cdiscount_tasks.settings.sample import DrawConfig, LabelConfig, SampleConfig
 from cdiscount_tasks.settings.sentences import all_sentences
@@ -47,6 +48,7 @@ class RunConfig(Frozen):
     versions: dict[str, str]
     started: str | None = Field(default=None, description="When the run was frozen, in UTC.")
     prices: PriceConfig = PriceConfig()
+    began_on: BeganOn | None = Field(default=None, exclude_if=lambda began: began is None)
 
 
 _NEEDS_WEIGHTS = ("mirrored_features", "fine_tune_learning_rate", "fine_tune_share")

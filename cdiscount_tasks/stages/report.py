@@ -250,7 +250,7 @@ def report_recipe(dirs: Mapping[str, Path], config: RunConfig) -> Recipe:
     return Recipe(
         stage="report",
         version=VERSION,
-        config=config.model_dump(mode="json"),
+        config=config.model_dump(mode="json", exclude={"began_on"}),
         inputs=dirs,
         libraries=versions("jinja2", "matplotlib", "numpy", "pandas", "pillow", "scipy"),
     )

@@ -1,14 +1,22 @@
 """Why a task failed or was skipped, in the words that its log, its messages and the run's page share."""
 
 import re
+import socket
 from contextlib import suppress
 from typing import Any
 
 from airflow.sdk import get_current_context
 from airflow.sdk.exceptions import AirflowException, AirflowTaskTimeout
 
+from cdiscount_tasks.artifacts.data_root import root_id
+from cdiscount_tasks.errors import RunNotHereError
+from cdiscount_tasks.settings.environment import read_environment
+
 REASON_KEY = "reason"
 """The XCom in which a task that fails or is skipped leaves `reason` and `advice`; removed before each try."""
+
+ROOT_KEY = "data_root"
+"""The XCom in which the task that freezes a run leaves the data root: its `root` (an id) and its `place`."""
 
 BROKEN_TAG = "broken"
 """Of a DAG that takes the place of a sample whose file cannot be read; its description says why."""
@@ -44,3 +52,20 @@ def leave_reason(reason: str, advice: str = "") -> None:
     """Leave for the run's page why the running task fails or is skipped."""
     with suppress(Exception):  # whatever hinders this, the task's own error is what its log must show
         get_current_context()["ti"].xcom_push(REASON_KEY, {"reason": reason, "advice": advice})
+
+
+def leave_root() -> None:
+    """Leave for the run's other tasks in which data root the running task froze the run's config."""
+    with suppress(Exception):  # it is for the sentence of a later failure alone
+        data_dir = read_environment().data_dir
+        root = {"root": root_id(data_dir) or "", "place": f"{data_dir} on {socket.gethostname()}"}
+        get_current_context()["ti"].xcom_push(ROOT_KEY, root)
+
+
+def sentence_of(error: Exception) -> str:
+    """Return what an error of the project says; of a run that is not here, with where its first task froze it."""
+    if isinstance(error, RunNotHereError):
+        with suppress(Exception):
+            left = get_current_context()["ti"].xcom_pull(task_ids=error.first_task, key=ROOT_KEY)
+            return error.seen_from(left["root"], left["place"])
+    return str(error)

@@ -67,6 +67,56 @@ def test_training_and_evaluation_take_the_gpu(project_dags):
         assert takers == {"extract_features", "train_model", "evaluate_model"}
 
 
+GPU_TASKS = {
+    "cdiscount_tea": {"extract_features", "train_model", "evaluate_model"},
+    "cdiscount_predictions": {"answer_range"},
+    "cdiscount_sample_comparison": {"extract_features", "extract_their_features"},
+}
+
+
+def placed(dags, **options):
+    """Return which tasks have these options, by DAG."""
+    return {
+        dag_id: names
+        for dag_id, dag in dags.items()
+        if (names := {task.task_id for task in dag.tasks if all(getattr(task, n) == v for n, v in options.items())})
+    }
+
+
+def test_a_queue_and_an_executor_place_exactly_what_networks_compute(read_dags, write_sample, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "LocalExecutor")
+    settings = {"CDISCOUNT_GPU_QUEUE": "cards", "CDISCOUNT_GPU_EXECUTOR": "LocalExecutor"}
+    dags, errors = read_dags(write_sample("tea"), **settings)
+
+    assert not errors
+    assert (
+        placed(dags, queue="cards") == placed(dags, executor="LocalExecutor") == placed(dags, pool="gpu") == GPU_TASKS
+    )
+
+
+def test_without_the_variables_no_task_names_a_queue_or_an_executor(read_dags, write_sample):
+    dags, errors = read_dags(write_sample("tea"))
+
+    assert not errors
+    assert set(placed(dags, queue="default", executor=None)) == set(dags)
+    assert all(task.queue == "default" and task.executor is None for dag in dags.values() for task in dag.tasks)
+    assert placed(dags, pool="gpu") == GPU_TASKS
+
+
+def test_an_executor_that_is_not_configured_is_told_and_leaves_the_other_dags_alive(
+    read_dags, write_sample, monkeypatch
+):
+    monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "LocalExecutor")
+    dags, errors = read_dags(write_sample("tea"), CDISCOUNT_GPU_EXECUTOR="CeleryExecutor")
+
+    sentence = "CDISCOUNT_GPU_EXECUTOR is 'CeleryExecutor', which is not among Airflow's executors"
+    assert "broken" in dags["cdiscount_tea"].tags
+    assert sentence in dags["cdiscount_tea"].doc_md
+    assert {Path(path).name for path in errors} == {"predictions.py", "sample_comparison.py"}
+    assert all(sentence in error for error in errors.values())
+    assert {"cdiscount_catalogue", "cdiscount_clean_up", "cdiscount_roll_back"} <= set(dags)
+
+
 def weight_of(task):
     """Return what a pool orders the waiting tasks by, as the scheduler works it out."""
     from airflow.task.priority_strategy import validate_and_load_priority_weight_strategy
@@ -100,7 +150,9 @@ def test_every_task_has_owner_timeout_and_bounded_retries(project_dags):
     for task in (task for dag in project_dags.values() for task in dag.tasks):
         assert task.owner == "cdiscount"
         assert timedelta(0) < task.execution_timeout <= timedelta(days=7)
-        assert 0 <= task.retries <= 3
+        # A machine that is lost takes a try with it: without a retry, the first task of a run would end it.
+        assert 1 <= task.retries <= 3
+        assert task.retry_delay <= timedelta(seconds=30)
 
 
 def test_a_dag_runs_once_at_a_time_and_catches_nothing_up(project_dags):

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from airflow.sdk import WeightRule, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
-from cdiscount_airflow.failures import advice_of, leave_reason, reason_of
+from cdiscount_airflow.failures import advice_of, leave_reason, leave_root, reason_of, sentence_of
 
 from cdiscount_tasks.errors import ConfigError, DataError, StepLeftOut
 
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 DEFAULT_ARGS = {
     "owner": "cdiscount",
-    "retries": 1,
+    "retries": 2,
     "retry_delay": timedelta(seconds=20),
     "execution_timeout": timedelta(hours=1),
     "weight_rule": WeightRule.UPSTREAM,
@@ -37,9 +37,10 @@ def guard(body: Callable[..., Any], page: str, time_limit: Any) -> Callable[...,
             return body(*args, **kwargs)
         except (ConfigError, DataError) as error:
             logger.debug("where it was found", exc_info=error)
-            leave_reason(str(error))
+            sentence = sentence_of(error)
+            leave_reason(sentence)
             # Not chained: Airflow would print both tracebacks, and the sentence twice among them.
-            raise AirflowFailException(str(error)) from None
+            raise AirflowFailException(sentence) from None
         except StepLeftOut as why:
             skip_task(str(why))
         except AirflowSkipException:
@@ -51,7 +52,9 @@ def guard(body: Callable[..., Any], page: str, time_limit: Any) -> Callable[...,
     return guarded
 
 
-def stage_task(summary: Callable[[Any], str] | None = None, **options: Any) -> Callable[[Callable[..., Any]], Any]:
+def stage_task(
+    summary: Callable[[Any], str] | None = None, *, freezes: bool = False, **options: Any
+) -> Callable[[Callable[..., Any]], Any]:
     """Make a task of a function that makes a step of a run.
 
     It returns the step's result in a line, which is logged and is the task's XCom: what the step made is noted in the
@@ -63,6 +66,8 @@ def stage_task(summary: Callable[[Any], str] | None = None, **options: Any) -> C
 
     Args:
         summary: Says the result in a line, of a task that returns something else: it is logged, and the XCom `summary`.
+        freezes: Whether it is the task that freezes its run's config: where, is left for the others, on machines that
+            may see another folder under the same name.
         options: Those of `@task`.
     """
 
@@ -73,6 +78,8 @@ def stage_task(summary: Callable[[Any], str] | None = None, **options: Any) -> C
         @functools.wraps(body)
         def told(*args: Any, **kwargs: Any) -> Any:
             result = guarded(*args, **kwargs)
+            if freezes:
+                leave_root()
             if summary:
                 get_current_context()["ti"].xcom_push("summary", summary(result))
             if line := summary(result) if summary else result:
