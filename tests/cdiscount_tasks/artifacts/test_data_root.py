@@ -99,7 +99,7 @@ def test_a_file_system_without_locks_is_refused(tmp_path, monkeypatch):
         raise OSError(errno.ENOLCK, "No locks available")
 
     monkeypatch.setattr(fcntl, "flock", none)
-    with pytest.raises(ConfigError, match="has no locks .*; point CDISCOUNT_DATA at one that has"):
+    with pytest.raises(ConfigError, match=r"has no locks .*; point CDISCOUNT_DATA at one that has"):
         check_locks(tmp_path)
     assert list(tmp_path.iterdir()) == []
 

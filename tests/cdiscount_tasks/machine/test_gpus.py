@@ -6,7 +6,7 @@ import pytest
 
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.machine import gpus as devices
-from cdiscount_tasks.machine.gpus import claim_gpus, list_gpus
+from cdiscount_tasks.machine.gpus import check_gpus, claim_gpus, list_gpus
 from cdiscount_tasks.settings.environment import PROJECT_DIR
 
 ENVIRON = {**os.environ, "PYTHONPATH": str(PROJECT_DIR)}
@@ -104,3 +104,34 @@ def test_a_lock_of_another_user_that_can_only_be_read_is_a_lock(tmp_path):
     for gpu in GPUS:
         (tmp_path / f"{gpu}.lock").touch(mode=0o444)
     assert claim_gpus(2, GPUS, tmp_path) == GPUS
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted", "expected"), [(0, 1, None), (0, 2, None), (1, 1, None), (2, 2, None), (1, 1, 1), (4, 2, 2)]
+)
+def test_a_machine_with_its_gpus_or_with_none_that_are_asked_for_may_work(monkeypatch, found, wanted, expected):
+    monkeypatch.setattr(devices, "list_gpus", lambda: ["made-up"] * found)
+    check_gpus(wanted, expected)
+
+
+@pytest.mark.parametrize(
+    ("found", "wanted", "expected", "words"),
+    [
+        (1, 2, None, r"gpus is 2, but this machine \(.*\) has 1: .* however many slots the pool has; lower gpus"),
+        (1, 2, 1, r"gpus is 2, but this machine"),
+        (0, 1, 1, r"CDISCOUNT_GPUS is 1, but this machine \(.*\) has 0 GPUs .*: repair its driver"),
+        (1, 1, 2, r"CDISCOUNT_GPUS is 2, but this machine \(.*\) has 1 GPUs"),
+    ],
+)
+def test_a_machine_without_the_gpus_that_it_should_have_is_refused(monkeypatch, found, wanted, expected, words):
+    monkeypatch.setattr(devices, "list_gpus", lambda: ["made-up"] * found)
+    with pytest.raises(ConfigError, match=words):
+        check_gpus(wanted, expected)
+
+
+def test_a_machine_is_not_asked_for_its_gpus_where_one_at_most_is_wanted(monkeypatch):
+    def asked():
+        raise AssertionError("nvidia-smi takes a moment")
+
+    monkeypatch.setattr(devices, "list_gpus", asked)
+    check_gpus(1, None)

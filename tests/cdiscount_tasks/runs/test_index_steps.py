@@ -1,3 +1,7 @@
+import os
+import shutil
+import time
+
 import pytest
 
 from cdiscount_tasks.errors import DataError
@@ -43,3 +47,62 @@ def test_a_run_keeps_the_share_of_rejected_documents_that_it_began_with(monkeypa
 
     with pytest.raises(DataError, match="CDISCOUNT_MAX_REJECTED_SHARE"):
         index("colours", "r1")
+
+
+@pytest.fixture
+def on_another_machine(place, monkeypatch):
+    """Begin a run and plan its index; then move to a machine with a copy of the catalogue at a place of its own."""
+
+    def move(at_s, data=None):
+        first = place.folder / "first" / "train.bson"
+        first.parent.mkdir()
+        shutil.copy(place.catalogue_path, first)
+        monkeypatch.setenv("CDISCOUNT_CATALOGUE", str(first))
+        start_run("colours", "r1")
+        ranges = index_steps.plan("colours", "r1")
+        copy = place.folder / "here" / "train.bson"
+        first.parent.rename(copy.parent)
+        if data is not None:
+            copy.write_bytes(data(copy.read_bytes()))
+        os.utime(copy, (at_s, at_s))
+        monkeypatch.setenv("CDISCOUNT_CATALOGUE", str(copy))
+        return ranges
+
+    return move
+
+
+def test_a_copy_of_the_catalogue_on_another_machine_needs_neither_its_path_nor_its_time(on_another_machine, place):
+    for byte_range in on_another_machine(1_000_000):
+        index_steps.scan("colours", "r1", byte_range)
+    assert "images of" in index_steps.merge("colours", "r1")
+    first = open_run("colours", "r1").recorded()["index"]["catalogue_id"]
+
+    assert "images of" in index(None, "of the same bytes")
+    assert open_run("colours", "r1").recorded()["index"]["catalogue_id"] == first
+
+
+@pytest.mark.parametrize(
+    ("at_s", "data"),
+    [
+        (time.time() + 3600, None),
+        (1_000_000, lambda data: data[:-1] + b"\1"),
+        (1_000_000, lambda data: data + b"\0"),
+    ],
+    ids=["written since", "other bytes", "longer"],
+)
+def test_what_is_no_copy_of_the_catalogue_is_refused(on_another_machine, at_s, data):
+    (byte_range, *_) = on_another_machine(at_s, data)
+
+    with pytest.raises(DataError, match="is not the catalogue that this run began with"):
+        index_steps.scan("colours", "r1", byte_range)
+
+
+def test_an_index_that_is_there_needs_no_catalogue_on_this_machine(place, monkeypatch):
+    copy = place.folder / "train.bson"
+    shutil.copy(place.catalogue_path, copy)
+    monkeypatch.setenv("CDISCOUNT_CATALOGUE", str(copy))
+    start_run("colours", "r1")
+    index("colours", "r1")
+    copy.unlink()
+
+    assert index_steps.plan("colours", "r1") == []

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,43 @@ def test_a_data_root_that_was_moved_is_read_where_it_is(place, monkeypatch):
 
     assert again.folders() == {"sample": moved / "samples" / "colours" / "sample-0"}
     assert str(place.data_dir) not in (again.run_dir / "artifacts.json").read_text()
+
+
+def test_a_worker_that_never_reads_the_catalogue_finds_the_run_without_its_variable(place, monkeypatch):
+    run = start_run("colours", "r1")
+    monkeypatch.delenv("CDISCOUNT_CATALOGUE")
+
+    found = open_run("colours", "r1")
+
+    assert (found.run_dir, found.environment.work_dir) == (run.run_dir, place.data_dir)
+    assert found.catalogue_path == place.catalogue_path
+    assert start_run("colours", "r1").config == run.config  # nothing is frozen a second time
+
+
+def test_a_run_of_the_demo_is_found_where_the_variable_names_real_data(place, monkeypatch):
+    drawn = place.data_dir / "demo" / "catalogue.bson"
+    drawn.parent.mkdir(parents=True)
+    shutil.copy(place.catalogue_path, drawn)
+    monkeypatch.delenv("CDISCOUNT_CATALOGUE")
+    run = start_run("colours", "r1")
+    monkeypatch.setenv("CDISCOUNT_CATALOGUE", str(place.catalogue_path))
+
+    found = open_run("colours", "r1")
+
+    assert (found.run_dir, found.catalogue_path) == (run.run_dir, drawn)
+
+
+def test_a_worker_has_the_catalogue_where_its_own_variable_says(place, monkeypatch):
+    first = place.folder / "first" / "train.bson"
+    first.parent.mkdir()
+    shutil.copy(place.catalogue_path, first)
+    monkeypatch.setenv("CDISCOUNT_CATALOGUE", str(first))
+    start_run("colours", "r1")
+    here = place.folder / "here"
+    first.parent.rename(here)
+    assert open_run("colours", "r1").catalogue_path == first  # as the sentence about a missing file names it
+    monkeypatch.setenv("CDISCOUNT_CATALOGUE", str(here / "train.bson"))
+    assert open_run("colours", "r1").catalogue_path == here / "train.bson"
 
 
 def test_a_run_that_never_started_says_what_to_do(place):

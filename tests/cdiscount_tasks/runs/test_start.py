@@ -35,6 +35,15 @@ def test_more_gpus_than_the_pool_has_slots_would_wait_for_ever_and_are_an_error(
     assert start_run("colours", "r1").config.training.gpus == 1
 
 
+def test_slots_of_a_fleet_are_no_gpus_of_a_machine(place, monkeypatch):
+    place.write(presets={"smoke": {"image_size": 32}, "wide": {"gpus": 2}})
+    monkeypatch.setenv("CDISCOUNT_GPU_SLOTS", "2")
+    monkeypatch.setenv("CDISCOUNT_GPUS", "1")
+    with pytest.raises(ConfigError, match="gpus is 2, but CDISCOUNT_GPUS says that a machine has 1"):
+        start_run("colours", "r1", preset="wide")
+    assert start_run("colours", "r2").config.training.gpus == 1
+
+
 def test_start_run_freezes_what_the_run_makes(place):
     run = start_run("colours", "r1", overrides={"epochs": 1})
     written = json.loads((run.run_dir / "config.json").read_text())

@@ -5,7 +5,7 @@ import pytest
 from cdiscount_tasks.artifacts.manifest import read_manifest
 from cdiscount_tasks.artifacts.publish import Made, build_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
-from cdiscount_tasks.errors import StepLeftOut
+from cdiscount_tasks.errors import ConfigError, StepLeftOut
 from cdiscount_tasks.learning.features import descriptor
 from cdiscount_tasks.reports.metrics import read_metrics
 from cdiscount_tasks.runs import changes, finished, steps
@@ -121,14 +121,26 @@ def test_what_a_run_notes_names_no_absolute_path(colours):
     assert run.folders()["model"].is_dir()
 
 
-def test_a_step_on_another_backend_than_the_runs_is_told(colours, monkeypatch, caplog):
+def step_named(name):
+    return next(step for step in steps.STEPS if step.name == name)
+
+
+def test_a_step_on_another_backend_than_the_runs_is_refused_where_a_network_computes_it(colours, monkeypatch):
     run = begin_run("colours", "r1")
-    features = next(step for step in steps.STEPS if step.name == "features")
-    steps._tell_other_backend(features, run)
-    assert "KERAS_BACKEND" not in caplog.text
     monkeypatch.setenv("KERAS_BACKEND", "jax")
-    steps._tell_other_backend(features, run)
-    assert "KERAS_BACKEND is jax here, and the run began on another" in caplog.text
+    for name in ("features", "model", "evaluation"):
+        with pytest.raises(ConfigError, match="KERAS_BACKEND is jax on this machine"):
+            steps._check_worker(step_named(name), run)
+    steps._check_worker(step_named("labels"), run)
+
+
+def test_a_machine_without_its_gpus_is_refused_by_the_first_step_that_a_network_computes(colours, monkeypatch):
+    monkeypatch.setenv("CDISCOUNT_GPUS", "1")
+    monkeypatch.setattr("cdiscount_tasks.machine.gpus.list_gpus", list)
+    run = begin_run("colours", "r1")
+    with pytest.raises(ConfigError, match=r"CDISCOUNT_GPUS is 1, but this machine \(.*\) has 0 GPUs"):
+        steps._check_worker(step_named("features"), run)
+    steps._check_worker(step_named("labels"), run)
 
 
 @pytest.mark.slow

@@ -212,3 +212,34 @@ def test_a_folder_that_could_not_be_made_is_refused_before_anything_runs(folders
 def test_folders_that_are_there_or_can_be_made_are_right(folders, tmp_path):
     check_folders(read_environment({**folders, "CDISCOUNT_REPORTS": str(tmp_path / "new" / "reports")}))
     check_folders(read_environment({}))
+
+
+def test_a_fleet_is_unset_on_a_laptop():
+    unset = read_environment({"CDISCOUNT_GPU_QUEUE": "", "CDISCOUNT_GPU_EXECUTOR": ""})
+    assert (unset.gpus, unset.gpu_queue, unset.gpu_executor, unset.commit) == (None, None, None, None)
+
+
+def test_a_fleet_has_slots_and_each_of_its_machines_gpus():
+    given = read_environment(
+        {
+            "CDISCOUNT_GPU_SLOTS": "8", "CDISCOUNT_GPUS": "2", "CDISCOUNT_GPU_QUEUE": "gpu",
+            "CDISCOUNT_GPU_EXECUTOR": "my.module.Executor", "CDISCOUNT_COMMIT": "0123456789ab-dirty",
+        }
+    )  # fmt: skip
+    assert (given.gpu_slots, given.gpus, given.gpu_queue) == (8, 2, "gpu")
+    assert (given.gpu_executor, given.commit) == ("my.module.Executor", "0123456789ab-dirty")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("GPUS", "0", "CDISCOUNT_GPUS is '0', expected a number from 1 to 64"),
+        ("GPUS", "1.5", "CDISCOUNT_GPUS is '1.5', expected a whole number"),
+        ("GPU_QUEUE", "gpu,default", "CDISCOUNT_GPU_QUEUE is 'gpu,default', expected the name of one queue"),
+        ("GPU_EXECUTOR", "LocalExecutor,CeleryExecutor", "CDISCOUNT_GPU_EXECUTOR is .*, expected one executor"),
+        ("COMMIT", "main", "CDISCOUNT_COMMIT is 'main', expected a commit, 7 to 64 hex digits"),
+    ],
+)
+def test_a_setting_of_a_fleet_that_cannot_be_meant_is_refused(name, text, words):
+    with pytest.raises(ConfigError, match=words):
+        read_environment({f"CDISCOUNT_{name}": text})

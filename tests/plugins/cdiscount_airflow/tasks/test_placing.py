@@ -37,8 +37,6 @@ def test_an_executor_is_known_by_all_of_its_names(monkeypatch, configured, execu
 
 def test_an_executor_that_airflow_is_not_set_to_is_refused_with_both_settings(monkeypatch):
     monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "LocalExecutor")
-    with pytest.raises(
-        ConfigError,
-        match=r"CDISCOUNT_GPU_EXECUTOR is 'CeleryExecutor'.*AIRFLOW__CORE__EXECUTOR, is 'LocalExecutor'\): add it there",
-    ):
+    both = r"CDISCOUNT_GPU_EXECUTOR is 'CeleryExecutor'.*AIRFLOW__CORE__EXECUTOR, is 'LocalExecutor'\): add it there"
+    with pytest.raises(ConfigError, match=both):
         place(EXECUTOR="CeleryExecutor")

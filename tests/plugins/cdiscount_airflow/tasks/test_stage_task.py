@@ -9,8 +9,9 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, A
 from cdiscount_airflow import failures
 from cdiscount_airflow.tasks.stage_task import is_scheduled, skip_task, stage_task
 
+from cdiscount_tasks.artifacts.data_root import mark_root
 from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
-from cdiscount_tasks.errors import ConfigError, DataError, DivergedError, StepLeftOut
+from cdiscount_tasks.errors import ConfigError, DataError, DivergedError, RunNotHereError, StepLeftOut
 
 
 def task_that_raises(error):
@@ -69,10 +70,17 @@ def test_a_failure_shows_its_sentence_once():
 
 
 class Left(dict):
-    """Stands for the running task: keeps what is left for the run's page."""
+    """Stands for the running task: keeps what is left for the run's page, and has what others left."""
+
+    def __init__(self):
+        super().__init__()
+        self.of_others = {}
 
     def xcom_push(self, key, value):
         self[key] = value
+
+    def xcom_pull(self, task_ids, key):
+        return self.of_others.get((task_ids, key))
 
 
 @pytest.fixture
@@ -154,3 +162,32 @@ def test_only_what_the_schedule_starts_is_scheduled(run_type):
 def test_a_task_is_skipped_with_its_reason():
     with pytest.raises(AirflowSkipException, match="nothing changed"):
         skip_task("nothing changed")
+
+
+def test_the_task_that_freezes_a_run_leaves_in_which_data_root(left, tmp_path, monkeypatch):
+    monkeypatch.setenv("CDISCOUNT_DATA", str(tmp_path))
+    root = mark_root(tmp_path)
+
+    @stage_task(freezes=True)
+    def body() -> None:
+        """What the body does."""
+
+    body.function()
+
+    assert left[failures.ROOT_KEY]["root"] == root
+    assert left[failures.ROOT_KEY]["place"].startswith(f"{tmp_path} on ")
+
+
+def test_a_run_that_is_not_here_is_told_with_where_its_first_task_froze_it(left):
+    left.of_others = {("resolve_run", failures.ROOT_KEY): {"root": "b" * 32, "place": "/mnt/data on web-1"}}
+    error = RunNotHereError("/data/samples/tea/runs/r1/config.json", "resolve_run", "a" * 32, "/data on gpu-1")
+    both = f"leads this machine to /data on gpu-1, which is the data root {'a' * 32}, but .* in /mnt/data on web-1"
+    with pytest.raises(AirflowFailException, match=both):
+        task_that_raises(error).function()
+    assert "mount the same folder on every worker" in left[failures.REASON_KEY]["reason"]
+
+
+def test_a_run_that_was_never_frozen_is_told_to_be(left):
+    error = RunNotHereError("/data/config.json", "resolve_run", "", "/data on gpu-1")
+    with pytest.raises(AirflowFailException, match="has no frozen config; clear its task resolve_run first"):
+        task_that_raises(error).function()
