@@ -10,6 +10,8 @@ from typing import Any
 from airflow.sdk.definitions.callback import SyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
+from cdiscount_airflow.notifiers import EmailNotifier, Message, notifiers
+from cdiscount_tasks.settings.environment import read_environment
 from cdiscount_tasks.settings.sample import SampleConfig
 
 logger = logging.getLogger(__name__)
@@ -18,6 +20,9 @@ logger = logging.getLogger(__name__)
 def tell_late(title: str, hours: float, context: dict[str, Any] | None = None) -> None:
     """Say that a run is late; the executor calls this, with a log of its own, and Airflow marks the deadline as missed.
 
+    That log is a file of the worker alone, so that the run's tab in Airflow's UI says it as well, and an e-mail where
+    CDISCOUNT_NOTIFY has an address.
+
     Args:
         title: Of the sample.
         hours: Its deadline.
@@ -25,11 +30,15 @@ def tell_late(title: str, hours: float, context: dict[str, Any] | None = None) -
     """
     run = (context or {}).get("dag_run") or {}
     run_id = run.get("dag_run_id") or run.get("run_id") if isinstance(run, dict) else getattr(run, "run_id", None)
-    logger.warning(
-        "%s: run %s has not finished %g hours after it was queued; it continues. Look what it waits for "
-        "(a slot of the pool `gpu`, a task that is tried again), or raise schedule.deadline_hours in the sample's YAML",
-        title, run_id, hours,
-    )  # fmt: skip
+    late = f"{title}: run {run_id} has not finished {hours:g} hours after it was queued"
+    advice = (
+        "It continues. Look what it waits for (a slot of the pool `gpu`, a task that is tried again), or raise "
+        "schedule.deadline_hours in the sample's YAML"
+    )
+    logger.warning("%s. %s", late, advice)
+    for way in notifiers(read_environment(), lambda _: Message(late, (advice,), logging.WARNING)):
+        if isinstance(way, EmailNotifier):
+            way.notify(context or {})
 
 
 def deadline_of(sample: SampleConfig) -> DeadlineAlert | None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from airflow.models.dag import DagModel, DagTag
 from airflow.models.dagrun import DagRun, DagRunNote
+from airflow.models.deadline import Deadline
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
 from airflow.utils.session import create_session
@@ -141,6 +142,14 @@ def run_of(dag_id: str, run_id: str) -> AirflowRun | None:
     with create_session() as session:
         row = session.execute(wanted).one_or_none()
     return _run(row) if row else None
+
+
+def missed_deadline(run: AirflowRun) -> datetime | None:
+    """Return by when a run should have finished, where Airflow has marked that it did not; None: it is not late."""
+    wanted = select(Deadline.deadline_time).join(DagRun, DagRun.id == Deadline.dagrun_id)
+    wanted = wanted.where(DagRun.dag_id == run.dag_id, DagRun.run_id == run.run_id, Deadline.missed.is_(True))
+    with create_session() as session:
+        return session.scalars(wanted.order_by(Deadline.deadline_time)).first()
 
 
 def tasks_of(dag_id: str, run_id: str) -> list[AirflowTask]:

@@ -193,7 +193,8 @@ def show_run(dag_id: str, run_id: str, request: Request, reader: ReaderDep) -> R
     training, token = training_of(_samples_dir(), run, tasks), None
     if training is not None and not training.ends and reader.may_edit(dag_id):
         request.state.shows_form, token = True, stop_token(request, dag_id, run_id)
-    page = pages.state_page(run, tasks, writes_reports, causes, training, token)
+    late_since = airflow_runs.missed_deadline(run)
+    page = pages.state_page(run, tasks, writes_reports, causes, training, token, late_since)
     return HTMLResponse(page, headers=_RENEWED if run.state == "running" else None)
 
 

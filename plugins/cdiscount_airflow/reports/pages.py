@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -106,6 +107,7 @@ def state_page(
     causes: Causes | None = None,
     training: RunningTraining | None = None,
     stop_token: str | None = None,
+    late_since: datetime | None = None,
 ) -> str:
     """Make the page of a run that has no report, or none yet.
 
@@ -116,6 +118,7 @@ def state_page(
         causes: Why tasks ended as they did; None: the user may not read their logs.
         training: How far its training is; None: none is under way.
         stop_token: Of the form that stops the training; None: the user may not, or it ends already.
+        late_since: By when it should have finished; None: it is not late.
     """
 
     def with_causes(state: str) -> list[tuple[AirflowTask, Cause | None]]:
@@ -130,6 +133,7 @@ def state_page(
         tasks=tasks,
         training=training,
         stop_token=stop_token,
+        late_since=late_since,
         renewed_s=RENEWED_S,
         writes_reports=writes_reports,
         failed=failed,

@@ -1,3 +1,4 @@
+import uuid
 from datetime import UTC, datetime, timedelta
 from urllib.parse import quote, urljoin
 
@@ -40,6 +41,26 @@ def test_a_running_run_tells_which_task_runs(client, database):
     assert answer.status_code == 200
     assert "Running now: <b>Train the model</b> since 2026-11-25 14:02 UTC, try 2" in answer.text
     assert "1 of 3 tasks done" in answer.text
+
+
+@pytest.mark.parametrize("missed", [True, False])
+def test_a_run_that_missed_its_deadline_is_late_in_its_own_tab(client, database, missed):
+    from airflow.models.deadline import Deadline
+
+    at = datetime(2026, 11, 26, 4, 2, tzinfo=UTC)
+    row = {"id": uuid.uuid4(), "callback_id": uuid.uuid4(), "dagrun_id": 7, "deadline_time": at, "missed": missed}
+    database.add(Deadline, {**row, "created_at": at, "last_updated_at": at})
+    run_id = "manual__2026-11-25T16:00:00+00:00"
+    database.add_run("cdiscount_wine", run_id, "running", id=7)
+    database.add_run("cdiscount_wine", "manual__other", "running", id=8)
+
+    late, other = (
+        client().get(f"{PREFIX}/dags/cdiscount_wine/runs/{quote(one, safe='')}/").text
+        for one in (run_id, "manual__other")
+    )
+
+    assert ("Late: this run should have finished by 2026-11-26 04:02 UTC. It continues." in late) == missed
+    assert "Late:" not in other
 
 
 @pytest.mark.parametrize("state", [None, "scheduled", "queued", "upstream_failed"])

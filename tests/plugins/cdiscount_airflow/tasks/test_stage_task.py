@@ -5,13 +5,15 @@ from types import SimpleNamespace
 
 import pytest
 from airflow.sdk.api.datamodels._generated import DagRunType
+from airflow.sdk.configuration import conf
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 from cdiscount_airflow import failures
-from cdiscount_airflow.tasks.stage_task import is_scheduled, skip_task, stage_task
+from cdiscount_airflow.tasks.stage_task import DEFAULT_ARGS, is_scheduled, skip_task, stage_task
 
 from cdiscount_tasks.artifacts.data_root import mark_root
 from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
 from cdiscount_tasks.errors import ConfigError, DataError, DivergedError, RunNotHereError, StepLeftOut
+from tools.airflow.home import airflow_environ
 
 
 def task_that_raises(error):
@@ -191,3 +193,11 @@ def test_a_run_that_was_never_frozen_is_told_to_be(left):
     error = RunNotHereError("/data/config.json", "resolve_run", "", "/data on gpu-1")
     with pytest.raises(AirflowFailException, match="has no frozen config; clear its task resolve_run first"):
         task_that_raises(error).function()
+
+
+def test_a_task_whose_worker_was_killed_runs_again_within_three_minutes(tmp_path):
+    wait_s = int(airflow_environ(tmp_path, environ={})["AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT"])
+    noticed_s = conf.getfloat("scheduler", "task_instance_heartbeat_timeout_detection_interval")
+
+    assert wait_s + noticed_s + DEFAULT_ARGS["retry_delay"].total_seconds() < 180
+    assert DEFAULT_ARGS["retries"] >= 1
