@@ -254,6 +254,7 @@ PLUGIN_MAY_IMPORT = {
     "airflow.models.dag.DagTag",
     "airflow.models.dagrun.DagRun",
     "airflow.models.dagrun.DagRunNote",
+    "airflow.models.deadline.Deadline",
     "airflow.models.log.Log",
     "airflow.models.taskinstance.TaskInstance",
     "airflow.models.xcom.XComModel",

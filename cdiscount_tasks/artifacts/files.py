@@ -31,7 +31,7 @@ def read_input(path: Path) -> bytes:
         return file.read()
 
 
-def replace_file(path: Path, write: Callable[[Path], None]) -> None:
+def replace_file(path: Path, write: Callable[[Path], object]) -> None:
     """Write a file aside and put it in place in one step, so that a reader sees the old one or the new one."""
     aside = part_path(path)
     try:

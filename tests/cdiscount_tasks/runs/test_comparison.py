@@ -25,7 +25,7 @@ def test_a_retry_compares_the_same_runs_though_newer_ones_finished(runs):
 
 
 def test_a_comparison_that_never_began_cannot_be_opened(runs):
-    with pytest.raises(DataError, match="clear the task resolve_comparison"):
+    with pytest.raises(DataError, match="clear its task resolve_comparison"):
         open_comparison("nothing")
 
 

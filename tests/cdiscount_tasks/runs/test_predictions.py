@@ -127,7 +127,7 @@ def test_a_model_of_real_pictures_is_not_asked_about_drawn_ones_unless_that_is_a
 
 
 @pytest.mark.parametrize(("change", "sentence"), [
-    (Path.unlink, "no frozen config; clear the task resolve_predictions first"),
+    (Path.unlink, "no frozen config; clear its task resolve_predictions first"),
     (lambda path: path.write_text("{}"), "is damaged or of another version"),
     (lambda path: path.write_text(path.read_text().replace('"p1"', '"p9"')), "is of run p9"),
 ])  # fmt: skip

@@ -42,7 +42,7 @@ def test_a_late_run_is_told_by_e_mail_where_that_is_wanted(monkeypatch):
     sent = []
     monkeypatch.setenv("CDISCOUNT_NOTIFY", "log, email:ml-team@example.org")
     monkeypatch.setattr(
-        deadlines.EmailNotifier, "notify", lambda self, context: sent.append((self.to, self.compose({})))
+        deadlines.EmailNotifier, "notify", lambda self, context: sent.append((self.to, self.compose(context)))
     )
     deadlines.tell_late("Tea", 12, context={"dag_run": {"dag_run_id": "manual__1"}})
     ((to, message),) = sent
