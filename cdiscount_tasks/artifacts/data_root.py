@@ -44,17 +44,21 @@ def root_id(data_dir: Path) -> str | None:
     return text if _ID.fullmatch(text) else None
 
 
-def mark_root(data_dir: Path) -> str:
-    """Return a data root's id, which the first run that begins in it makes.
+def mark_root(data_dir: Path, setting: str = "CDISCOUNT_DATA") -> str:
+    """Return a data root's id, or that of the reports folder, which the first run that begins there makes.
+
+    Args:
+        data_dir: The folder, made if it is missing.
+        setting: The environment variable that names it.
 
     Raises:
         ConfigError: If the disk is full or cannot be written, or the file system has no locks.
     """
     if found := root_id(data_dir):
         return found
-    with disk_faults_told(data_dir):
+    with disk_faults_told(data_dir, setting):
         data_dir.mkdir(parents=True, exist_ok=True)
-        with lock(data_dir / f"{MARKER}.lock", "the mark of the data root"):
+        with lock(data_dir / f"{MARKER}.lock", "the mark of the folder", setting):
             if found := root_id(data_dir):
                 return found
             made = uuid.uuid4().hex

@@ -10,6 +10,7 @@ from cdiscount_tasks.machine.gpus import check_gpus
 from cdiscount_tasks.runs import summaries
 from cdiscount_tasks.runs.comparison import Comparison, open_comparison
 from cdiscount_tasks.runs.steps import features_plan
+from cdiscount_tasks.runs.workers import check_reports
 from cdiscount_tasks.settings.comparison import ComparisonNotes
 from cdiscount_tasks.stages.inputs import LabelFiles
 
@@ -126,6 +127,7 @@ def write_comparison(run_id: str) -> str:
     from cdiscount_tasks.stages import comparison as stage
 
     comparison = _open(run_id)
+    check_reports(comparison.config.began_on, comparison.environment)
     _check_alike(comparison)
     written = stage.write_comparison(
         comparison.compared,

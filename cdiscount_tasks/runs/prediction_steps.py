@@ -11,6 +11,7 @@ from cdiscount_tasks.machine.gpus import check_gpus
 from cdiscount_tasks.pages.parts.words import percent
 from cdiscount_tasks.runs import summaries
 from cdiscount_tasks.runs.predictions import Predictions, open_predictions, start_predictions
+from cdiscount_tasks.runs.workers import check_reports
 
 
 def resolve(run_id: str, given: dict[str, Any]) -> str:
@@ -67,6 +68,7 @@ def write_page(run_id: str) -> str:
     from cdiscount_tasks.stages.predictions_page import write_predictions_page
 
     run = _open(run_id)
+    check_reports(run.config.began_on, run.environment)
     at, names_path = run.folders(), run.environment.names_path
     written = write_predictions_page(
         at["index"], run.catalogue_path, at["predictions"], run.model, names_path, run.out_dir, run.facts

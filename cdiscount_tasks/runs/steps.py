@@ -17,6 +17,7 @@ from cdiscount_tasks.machine.gpus import check_gpus
 from cdiscount_tasks.runs import summaries
 from cdiscount_tasks.runs.run import Run, open_run
 from cdiscount_tasks.runs.training_note import note_training
+from cdiscount_tasks.runs.workers import check_reports
 
 Folders = Mapping[str, Path]
 """Where the artifacts of a run are, by step; a step that was left out is missing."""
@@ -239,6 +240,8 @@ def _check_worker(step: Step, run: Run) -> None:
     """Refuse a machine that is not like the one that the run began on, or that has not the GPUs which a step needs."""
     by_network = step.name in _BY_NETWORK
     run.check_worker(by_network=by_network)
+    if step.name == "report":
+        check_reports(run.config.began_on, run.environment)
     if by_network:
         check_gpus(run.config.training.gpus, run.environment.gpus)
 

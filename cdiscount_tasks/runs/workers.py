@@ -58,6 +58,7 @@ def began_here(environment: Environment, backbone: Backbone | None = None) -> Be
         host=socket.gethostname(),
         boot=boot_id(),
         data_root=mark_root(data_dir),
+        reports=mark_root(environment.reports_dir, "CDISCOUNT_REPORTS"),
         at=datetime.now(UTC).isoformat(timespec="seconds"),
         weights=_used(backbone),
     )
@@ -103,6 +104,22 @@ def check_worker(
                 f"{environment.data_dir}: this task runs on {_here()} and the run began on {began.host}, but on this "
                 f"file system ({local}) {_LOCAL_LOCKS}; then clear the task"
             )
+
+
+def check_reports(began: BeganOn | None, environment: Environment) -> None:
+    """Refuse a machine with another reports folder than the first: its page would be where nobody looks.
+
+    Raises:
+        ConfigError: If so; names both.
+    """
+    found = root_id(environment.reports_dir)
+    if began is not None and found != began.reports:
+        raise ConfigError(
+            f"CDISCOUNT_REPORTS leads this machine ({_here()}) to {environment.reports_dir}, the reports folder "
+            f"{found or 'without an id'}, but the run began on {began.host} with the reports folder {began.reports}: "
+            "mount the same folder on every machine, the API server's too, set CDISCOUNT_REPORTS to it, and clear the "
+            "task"
+        )
 
 
 def _here() -> str:

@@ -21,5 +21,6 @@ class BeganOn(Frozen):
     host: str
     boot: str = Field(description="Of the machine's start: two tasks with the same one share a kernel.")
     data_root: str = Field(description="The id that the data root's marker file holds, wherever it is mounted.")
+    reports: str = Field(description="The id in the marker file of the reports folder.")
     at: str = Field(description="When, by that machine's clock, in ISO 8601 with UTC.")
     weights: UsedWeights | None = Field(default=None, description="None: the descriptor looks at the pictures.")

@@ -1,10 +1,11 @@
 import shutil
+from contextlib import suppress
 
 import h5py
 import pytest
 
 from cdiscount_tasks.artifacts.data_root import Mount, mark_root
-from cdiscount_tasks.errors import ConfigError, RunNotHereError
+from cdiscount_tasks.errors import ConfigError, RunNotHereError, StepLeftOut
 from cdiscount_tasks.runs import comparison_steps, index_steps, prediction_steps, steps, workers
 from cdiscount_tasks.runs.comparison import start_comparison
 from cdiscount_tasks.runs.run import open_run
@@ -202,6 +203,18 @@ def test_a_run_whose_folder_was_removed_is_to_be_triggered_anew(begun):
     assert said.endswith("was removed since its task resolve_run; trigger a new run")
 
 
+def test_a_worker_with_another_reports_folder_is_refused_by_who_writes_the_report(begun, place, monkeypatch):
+    report = next(step for step in steps.STEPS if step.name == "report")
+    steps._check_worker(report, open_run("colours", "r1"))
+    monkeypatch.setenv("CDISCOUNT_REPORTS", str(place.folder / "of its own"))
+    for step in steps.STEPS:
+        if step is not report:
+            steps._check_worker(step, open_run("colours", "r1"))
+    both = rf"CDISCOUNT_REPORTS leads .*gpu-1.* without an id, .* {begun.config.began_on.reports}"
+    with pytest.raises(ConfigError, match=both):
+        steps._check_worker(report, open_run("colours", "r1"))
+
+
 @pytest.fixture
 def refused(monkeypatch):
     """Let every worker be refused."""
@@ -265,3 +278,31 @@ def test_every_step_of_predictions_looks_at_its_worker(monkeypatch):
     ):
         with pytest.raises(ConfigError, match="not like the first"):
             call()
+
+
+@pytest.mark.training
+def test_a_run_goes_on_where_the_data_root_has_another_path_and_nobody_names_the_catalogue(
+    place, monkeypatch, elsewhere, tensorflow
+):
+    monkeypatch.setenv("CDISCOUNT_MAX_REJECTED_SHARE", "0.5")
+    mounted = place.folder / "mounted"
+    mounted.symlink_to(place.data_dir)
+    first = {"CDISCOUNT_DATA": str(place.data_dir), "CDISCOUNT_CATALOGUE": str(place.catalogue_path)}
+    by_network = ("features", "model", "evaluation")
+
+    def go(host, data, catalogue):
+        elsewhere(host)
+        monkeypatch.setenv("CDISCOUNT_DATA", data)
+        monkeypatch.setenv("CDISCOUNT_CATALOGUE", catalogue)
+
+    elsewhere("web-1")
+    start_run("colours", "r1")
+    for byte_range in index_steps.plan("colours", "r1"):
+        index_steps.scan("colours", "r1", byte_range)
+    for step in steps.STEPS:
+        go(*(("gpu-1", str(mounted), "") if step.name in by_network else ("web-1", *first.values())))
+        with suppress(StepLeftOut):
+            assert steps.make(step.name, "colours", "r1")
+
+    go("web-1", *first.values())
+    assert (open_run("colours", "r1").folders()["report"] / "report.html").is_file()
