@@ -198,7 +198,7 @@ def start_comparison(
     Raises:
         ConfigError: As in `choose_comparison`.
     """
-    environment = environment_of_run(read_environment(), lambda found: _comparison_dir(found, run_id))
+    environment = environment_of_run(read_environment(), lambda found: _comparison_dir(found, run_id), begins=True)
     comparison_dir = _comparison_dir(environment, run_id)
     if (comparison_dir / "config.json").exists():
         return open_comparison(run_id)

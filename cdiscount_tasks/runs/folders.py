@@ -59,7 +59,9 @@ def index_parent_dir(environment: Environment, catalogue_fingerprint: str) -> Pa
     return environment.work_dir / "catalogues" / catalogue_fingerprint
 
 
-def environment_of_run(environment: Environment, run_dir_of: Callable[[Environment], Path]) -> Environment:
+def environment_of_run(
+    environment: Environment, run_dir_of: Callable[[Environment], Path], *, begins: bool = False
+) -> Environment:
     """Return the environment of a run that is frozen: that of the demo's artifacts, or that of real data's.
 
     CDISCOUNT_CATALOGUE decides between the two when a run begins. Afterwards the run is where its config is, so that
@@ -68,11 +70,15 @@ def environment_of_run(environment: Environment, run_dir_of: Callable[[Environme
     Args:
         environment: As the variables of this machine say.
         run_dir_of: Gives the run's folder in an environment.
+        begins: Whether it is the run's first task that asks. Where CDISCOUNT_CATALOGUE is set there, it decides: the
+            demo may have had a run of the same id.
 
     Returns:
         The environment whose folder has the run's config; the one given where neither has.
     """
     is_demo = not environment.uses_demo_catalogue
+    if begins and is_demo:
+        return environment
     catalogue_path = environment.demo_dir / "catalogue.bson" if is_demo else environment.catalogue_path
     other = replace(environment, uses_demo_catalogue=is_demo, catalogue_path=catalogue_path)
     if (run_dir_of(environment) / "config.json").exists() or not (run_dir_of(other) / "config.json").exists():

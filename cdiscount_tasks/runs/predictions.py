@@ -264,7 +264,7 @@ def start_predictions(run_id: str, given: Mapping[str, Any]) -> Predictions:
     """
     environment = read_environment()
     check_data_folder(environment)
-    environment = environment_of_run(environment, lambda found: predictions_dir(found, run_id))
+    environment = environment_of_run(environment, lambda found: predictions_dir(found, run_id), begins=True)
     run_dir = predictions_dir(environment, run_id)
     if (run_dir / "config.json").exists():
         return open_predictions(run_id)

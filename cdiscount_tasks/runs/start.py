@@ -208,7 +208,7 @@ def start_run(sample_name: str, run_id: str, preset: str | None = None, override
 
     environment = read_environment()
     check_data_folder(environment)
-    environment = environment_of_run(environment, run_dir_of)
+    environment = environment_of_run(environment, run_dir_of, begins=True)
     run_dir = run_dir_of(environment)
     if (run_dir / "config.json").exists():
         return open_run(sample_name, run_id)

@@ -54,7 +54,11 @@ class Environment:
         return self.data_dir / "demo"
 
 
-_QUEUE, _EXECUTOR, _COMMIT = r"[A-Za-z0-9_.-]{1,200}", r"[A-Za-z_][A-Za-z0-9_.]{0,199}", r"[0-9a-f]{7,64}(-dirty)?"
+_QUEUE, _EXECUTOR, _COMMIT = (
+    r"[A-Za-z0-9_.-]{1,200}",
+    r"[A-Za-z_][A-Za-z0-9_.]{0,199}",
+    r"[0-9a-f]{7,64}(-dirty)?|unknown",
+)
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)?(\.[0-9]*)?([eE][-+]?[0-9]+)?")
 
 
@@ -233,7 +237,7 @@ def read_environment(environ: Mapping[str, str] | None = None) -> Environment:
         gpus=_whole_number(environ, "CDISCOUNT_GPUS", 1, 1, 64) if has_gpus else None,
         gpu_queue=_word(environ, "CDISCOUNT_GPU_QUEUE", _QUEUE, "the name of one queue, such as gpu"),
         gpu_executor=_word(environ, "CDISCOUNT_GPU_EXECUTOR", _EXECUTOR, "one executor, such as CeleryExecutor"),
-        commit=_word(environ, "CDISCOUNT_COMMIT", _COMMIT, "a commit, 7 to 64 hex digits"),
+        commit=_word(environ, "CDISCOUNT_COMMIT", _COMMIT, "a commit, 7 to 64 hex digits, or unknown"),
         price_per_cpu_hour=_price(environ, "CDISCOUNT_PRICE_PER_CPU_HOUR"),
         price_per_gpu_hour=_price(environ, "CDISCOUNT_PRICE_PER_GPU_HOUR"),
         currency=environ.get("CDISCOUNT_CURRENCY") or "EUR",

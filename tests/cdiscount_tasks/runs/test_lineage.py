@@ -20,6 +20,7 @@ def said_by_git(monkeypatch, answer):
     [
         ("0123456789ab-dirty", "fedcba9", "0123456789ab-dirty"),
         (None, "fedcba9876543210fedcba9876543210fedcba98", "fedcba9876543210fedcba9876543210fedcba98"),
+        (None, "unknown", "unknown"),
         (None, "", "unknown"),
     ],
 )

@@ -82,6 +82,8 @@ def test_a_run_of_the_demo_is_found_where_the_variable_names_real_data(place, mo
     found = open_run("colours", "r1")
 
     assert (found.run_dir, found.catalogue_path) == (run.run_dir, drawn)
+    begun = start_run("colours", "r1")  # where the variable names real data, that is what begins
+    assert begun.run_dir == open_run("colours", "r1").run_dir != run.run_dir
 
 
 def test_a_worker_has_the_catalogue_where_its_own_variable_says(place, monkeypatch):
