@@ -165,15 +165,42 @@ def remove_dead_parts(own_part: Path, path: Path) -> None:
                 part.unlink(missing_ok=True)
 
 
+def _times_of_others(part: Path) -> dict[Path, int]:
+    """Return when the other parts of what a part becomes were moved last, in ns."""
+    if (builder := _BUILDER.search(part.name)) is None:
+        return {}
+    others = set(part.parent.glob(f"{glob.escape(part.name[: builder.start()])}.*.part")) - {part}
+    times = {}
+    for other in others:
+        with contextlib.suppress(OSError):
+            times[other] = other.lstat().st_mtime_ns
+    return times
+
+
 @contextmanager
 def heartbeat(part_dir: Path) -> Iterator[None]:
-    """Move the time of a part forward while it is being written, so that nobody takes its builder for dead."""
+    """Move the time of a part forward while it is being written, so that nobody takes its builder for dead.
+
+    Whoever writes it holds its lock. A part of somebody else that moves meanwhile shows that locks do not hold between
+    the two, which the log then says: the artifact comes out right, but is made twice.
+    """
     ended = threading.Event()
 
     def beat() -> None:
+        known, told = _times_of_others(part_dir), False
         while not ended.wait(HEARTBEAT_S):
             with contextlib.suppress(OSError):
                 os.utime(part_dir)
+            now = _times_of_others(part_dir)
+            moved = [part.name for part, time_ns in now.items() if known.get(part, time_ns) != time_ns]
+            known |= now
+            if moved and not told:
+                told = True
+                logger.error(
+                    "%s is written by another machine at this moment (%s), though this task holds its lock: locks do "
+                    "not hold between machines on the file system of this folder; use one that passes them on (NFS of "
+                    "version 4, CephFS, Lustre mounted with flock)", part_dir.parent, moved[0],
+                )  # fmt: skip
 
     threading.Thread(target=beat, name=f"heartbeat of {part_dir.name}", daemon=True).start()
     try:

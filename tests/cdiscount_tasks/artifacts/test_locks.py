@@ -183,3 +183,27 @@ def test_several_share_a_lock_and_who_wants_it_alone_waits(tmp_path):
         assert not alone
     with locks.lock_if_free(path) as alone:
         assert alone
+
+
+@pytest.mark.parametrize("moves", [True, False])
+def test_a_part_that_moves_though_its_lock_is_ours_shows_that_locks_do_not_hold(
+    tmp_path, elsewhere, monkeypatch, caplog, moves
+):
+    monkeypatch.setattr(locks, "HEARTBEAT_S", 0.01)
+    part_dir, other = part_path(tmp_path / "model-1"), elsewhere(tmp_path / "model-1")
+    unlike = elsewhere(tmp_path / "model-12")
+    for folder in (part_dir, other, unlike):
+        folder.mkdir()
+
+    with heartbeat(part_dir):
+        until = time.monotonic() + 5
+        while time.monotonic() < until and "locks do not hold between machines" not in caplog.text:
+            os.utime(unlike)
+            if moves:
+                os.utime(other)
+            elif time.monotonic() > until - 4.8:
+                break
+            time.sleep(0.005)
+
+    assert (f"is written by another machine at this moment ({other.name})" in caplog.text) == moves
+    assert caplog.text.count("locks do not hold between machines") == moves
