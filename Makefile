@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test campaigns bench pictures up down run compare compare-runs predict champion export clean-up \
-	mlflow mlflow-server environments dags lint types verify lock check quick
+	mlflow mlflow-server environments backup restore dags lint types verify lock check quick
 PY := .venv/bin/python
 # A test and the processes that it starts keep their bytecode, or each of them compiles the project again. A file's tests
 # stay together, since they share what is made for them, and the files that take longest begin first (tests/conftest.py).
@@ -77,6 +77,12 @@ environments: setup # for the tests marked beside: what writes ONNX files, all t
 
 clean-up: setup ## what of the data nothing needs, with sizes (REMOVE=1 removes it; CDISCOUNT_KEEP_RUNS=10)
 	@$(PY) -m tools.clean_up
+
+backup: setup ## registries with their champions, reports, label fixes, database: TO=/mnt/backups (DATABASE=no)
+	@$(PY) -m tools.backup.backup
+
+restore: setup ## what a back-up holds, into empty places: FROM=/mnt/backups/cdiscount-....tar (DATABASE=no)
+	@$(PY) -m tools.backup.restore
 
 lint: setup ## ruff with its Airflow rules, and every sample's YAML
 	@$(PY) -m ruff check . && $(PY) -m ruff format --check . && $(PY) -m tools.check_samples

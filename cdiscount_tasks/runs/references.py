@@ -112,8 +112,12 @@ def _compared(found: References, run: FoundRun) -> Sequence[tuple[str, str]]:
     return [(chosen.sample, run_folder(chosen.run_id)) for chosen in config.runs]
 
 
-def _read_histories(environment: Environment) -> Iterator[tuple[str, list[Entry]]]:
+def _read_histories(environment: Environment, refusal: str) -> Iterator[tuple[str, list[Entry]]]:
     """Yield each sample's history.
+
+    Args:
+        environment: Where things are.
+        refusal: What is not done where one is damaged, as `nothing is removed`.
 
     Raises:
         DataError: If one is damaged: which champions it has cannot be known.
@@ -124,7 +128,7 @@ def _read_histories(environment: Environment) -> Iterator[tuple[str, list[Entry]
             try:
                 yield folder.name, registry.history(folder.name, environment)
             except DataError as error:
-                raise DataError(f"nothing is removed, since the history of {folder.name} is needed: {error}") from error
+                raise DataError(f"{refusal}, since the history of {folder.name} is needed: {error}") from error
 
 
 def _name_champion(found: References, candidate: Candidate, work_dir: Path) -> None:
@@ -216,6 +220,22 @@ def _name_exports(found: References, work_dir: Path) -> None:
                 found.name([export_dir.relative_to(work_dir).as_posix()], OF_MODEL)
 
 
+def find_references_of_champions(environment: Environment) -> References:
+    """Find what champions need, those of before too: their artifacts and runs, and the judgements that histories name.
+
+    Raises:
+        DataError: If a history is damaged.
+        OSError: If something cannot be read for now.
+    """
+    found, work_dir = References(), environment.work_dir
+    groups = (folder for folder in group_folders(work_dir) if folder.parent.name == "samples")
+    found.runs = {run.folder: run for folder in groups for run in find_runs(environment, folder)}
+    for _, entries in _read_histories(environment, "nothing is backed up"):
+        _name_history(found, entries, work_dir)
+    _name_inputs(found, work_dir)
+    return found
+
+
 def find_references(environment: Environment, keep_runs: int | None) -> References:
     """Find what of a data root is needed, and by whom.
 
@@ -230,7 +250,7 @@ def find_references(environment: Environment, keep_runs: int | None) -> Referenc
     found, work_dir = References(), environment.work_dir
     for link in linked_folders(work_dir):
         found.do_not_know(["samples", COMPARISON, PREDICTIONS], f"{link} is a link, and links are not followed")
-    histories = list(_read_histories(environment))
+    histories = list(_read_histories(environment, "nothing is removed"))
     by_group = {folder: find_runs(environment, folder) for folder in group_folders(work_dir)}
     found.runs = {run.folder: run for runs in by_group.values() for run in runs}
     for _, entries in histories:

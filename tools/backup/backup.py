@@ -1,0 +1,134 @@
+"""`make backup TO=/mnt/backups`: what cannot be made again, in one file, also while Airflow works.
+
+That is: registries with what their champions need, reports, label fixes, and Airflow's database.
+"""
+
+import os
+import shutil
+import sys
+import time
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+
+from tools.stopping import end_at_once
+
+if __name__ == "__main__":
+    end_at_once()  # before the imports below, which take a second
+
+from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
+from cdiscount_tasks.artifacts.locks import part_path, remove_dead_parts
+from cdiscount_tasks.settings.environment import Environment, check_folders, fault_of, read_environment
+from tools.airflow.home import ToolError
+from tools.backup import archive, contents, database
+from tools.command import exit_status, say
+
+
+def wants_database() -> bool:
+    """Tell whether DATABASE leaves the database in.
+
+    Raises:
+        ToolError: If it is something else than `no`.
+    """
+    wanted = os.environ.get("DATABASE", "")
+    if wanted not in ("", "no", "yes"):
+        raise ToolError(f"DATABASE is {wanted!r}, expected no, which leaves Airflow's database out, or nothing")
+    return wanted != "no"
+
+
+def _folder(environment: Environment) -> Path:
+    """Return the folder that TO names.
+
+    Raises:
+        ToolError: If it is none, or one of those that are backed up.
+    """
+    named = os.environ.get("TO", "")
+    folder = Path(named).expanduser().absolute()
+    if not named or (fault := fault_of(folder, "folder")):
+        raise ToolError(
+            f"TO is {named!r}{f': {fault}' if named else ''}, expected a folder on a different disk, as in "
+            "`make backup TO=/mnt/backups`"
+        )
+    for place in contents.places_of(environment):
+        if folder.is_relative_to(place.folder):
+            raise ToolError(f"TO is {named!r}, which is in {place.folder}, which is backed up; name a folder elsewhere")
+    return folder
+
+
+def _check_room(folder: Path, num_bytes: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if free < num_bytes:
+        raise ToolError(
+            f"{folder}: {free / 1e6:,.0f} MB are free, expected {num_bytes / 1e6:,.0f} MB for the archive; free space "
+            "there, or name a different folder with TO"
+        )
+
+
+def _dump(folder: Path) -> tuple[str, Path] | None:
+    """Dump the database beside the archive; returns its name in that and where it is, None: there is none."""
+    found = database.the_database()
+    if not database.exists(found):
+        say(f"no database of Airflow in {found.shown}: its runs, users and connections are not in the archive")
+        return None
+    path = part_path(folder / "database")
+    path.touch(mode=0o600)
+    remove_dead_parts(path, folder / "database")
+    try:
+        database.dump(found, path)
+    except BaseException:
+        path.unlink()
+        raise
+    return found.dump_name, path
+
+
+def head_of(environment: Environment, dumped: str | None) -> dict[str, object]:
+    """Return what an archive says of itself first."""
+    return {
+        "made_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "airflow": metadata.version("apache-airflow"),
+        "database": dumped,
+        "demo": environment.uses_demo_catalogue,
+    }
+
+
+def _write(path: Path, environment: Environment, found: contents.Contents, dumped: tuple[str, Path] | None) -> None:
+    with (
+        disk_faults_told(path, "TO"),
+        archive.writing(path, head_of(environment, dumped[0] if dumped else None)) as writer,
+    ):
+        for name, (content, written_s) in found.registries.items():
+            writer.add_bytes(name, content, written_s)
+        for item in found.files:
+            writer.add(item.name, item.path)
+        if dumped:
+            writer.add(*dumped)
+
+
+def main() -> int:
+    """Write the archive and say what is in it; returns the exit status: 1 where something damaged was left out."""
+    started, environment = time.monotonic(), read_environment()
+    check_folders(environment)
+    folder = _folder(environment)
+    found = contents.find_contents(environment)
+    dumped = _dump(folder) if wants_database() else None
+    path = folder / f"cdiscount-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.tar"
+    try:
+        _check_room(folder, found.num_bytes + (dumped[1].stat().st_size if dumped else 0))
+        _write(path, environment, found, dumped)
+    finally:
+        if dumped:
+            dumped[1].unlink()
+    for sentence in found.left_out:
+        print(f"left out: {sentence}", file=sys.stderr)
+    num_files = len(found.files) + len(found.registries)
+    say(
+        f"{path}: {path.stat().st_size / 1e6:,.1f} MB, {num_files:,} files"
+        f"{' and the database' if dumped else ', without a database'}, in {time.monotonic() - started:.1f} s"
+    )
+    if dumped:
+        say("not in it: Airflow's keys (secrets.json in AIRFLOW_HOME, or AIRFLOW__CORE__FERNET_KEY); keep them apart")
+    return 1 if found.left_out else 0
+
+
+if __name__ == "__main__":
+    sys.exit(exit_status(main))

@@ -1,0 +1,141 @@
+"""What a back-up holds of the data folder, the reports and the label fixes.
+
+Of the data folder: the registries, and what their champions need, those of before too, since one may roll back to them.
+The rest is made again from the catalogue.
+"""
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
+from typing import NamedTuple
+
+from cdiscount_tasks.artifacts.manifest import MANIFEST, verify_artifact
+from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.runs import registry
+from cdiscount_tasks.runs.history import writing
+from cdiscount_tasks.runs.references import find_references_of_champions
+from cdiscount_tasks.settings.environment import Environment
+
+DATA, REPORTS, LABEL_FIXES = "data", "reports", "label_fixes"
+REGISTRY = "registry"
+_OF_DATA = (REGISTRY, "samples", "catalogues")
+
+
+class Place(NamedTuple):
+    """A folder that is backed up, and restored.
+
+    Attributes:
+        name: Of its folder in the archive.
+        folder: Here.
+        setting: The environment variable that moves it.
+        known: Which entries of it a restore looks at; None: all.
+    """
+
+    name: str
+    folder: Path
+    setting: str
+    known: tuple[str, ...] | None = None
+
+
+def places_of(environment: Environment) -> tuple[Place, ...]:
+    """Return the folders, in the order in which they are restored: what names the rest comes last."""
+    return (
+        Place(LABEL_FIXES, environment.label_fixes_dir, "CDISCOUNT_LABEL_FIXES"),
+        Place(REPORTS, environment.reports_dir, "CDISCOUNT_REPORTS"),
+        Place(DATA, environment.work_dir, "CDISCOUNT_DATA", (*_OF_DATA, "comparison", "predictions")),
+    )
+
+
+class Item(NamedTuple):
+    """A file to back up, and its name in the archive."""
+
+    name: str
+    path: Path
+
+
+@dataclass
+class Contents:
+    """What is backed up.
+
+    Attributes:
+        registries: The bytes of the registries' files and when they were written, by name in the archive: a decision
+            may be recorded while the rest is copied.
+        files: All others.
+        left_out: What is damaged, in a sentence each.
+    """
+
+    registries: dict[str, tuple[bytes, float]] = field(default_factory=dict)
+    files: list[Item] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
+
+    @property
+    def num_bytes(self) -> int:
+        """Return how many bytes there are to copy."""
+        return sum(path.stat().st_size for _, path in self.files)
+
+
+def is_hidden(name: str) -> bool:
+    """Tell whether a file or folder is a lock, or is still being written; or keeps an empty folder in git."""
+    return name.startswith(".")
+
+
+def iter_files(folder: Path) -> Iterator[Path]:
+    """Yield the files of a folder in order; hidden ones and links are left out."""
+    for parent, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not is_hidden(name))
+        for name in sorted(files):
+            path = Path(parent, name)
+            if not is_hidden(name) and not path.is_symlink() and path.is_file():
+                yield path
+
+
+def _read_registries(contents: Contents, environment: Environment) -> None:
+    for name in registry.registered_samples(environment):
+        folder = registry.registry_dir(name, environment)
+        with writing(folder):  # so that its files say the same
+            for path in iter_files(folder):
+                at = f"{DATA}/{path.relative_to(environment.work_dir).as_posix()}"
+                contents.registries[at] = path.read_bytes(), path.stat().st_mtime
+
+
+def _add_folder(contents: Contents, name: str, root: Path, folder: Path) -> None:
+    """Add the files below a folder; of an artifact in it only once it was compared with its hashes."""
+    damaged: set[Path] = set()
+    for path in iter_files(folder):
+        if path.name == MANIFEST:
+            try:
+                verify_artifact(path.parent)
+            except DataError as error:
+                damaged.add(path.parent)
+                contents.left_out.append(str(error))
+        contents.files.append(Item(f"{name}/{path.relative_to(root).as_posix()}", path))
+    if damaged:
+        contents.files = [item for item in contents.files if not damaged.intersection(item.path.parents)]
+
+
+def _add_needed(contents: Contents, environment: Environment) -> None:
+    """Add what champions need: artifacts, the folders of their runs, and the indexes that all samples share."""
+    root, found = environment.work_dir, find_references_of_champions(environment)
+    for pattern in ("samples/*/*-*", "samples/*/runs/*", "catalogues/*/*"):
+        for folder in sorted(root.glob(pattern)):
+            is_ours = folder.is_dir() and not folder.is_symlink() and not is_hidden(folder.name)
+            if is_ours and found.why_kept(PurePosixPath(folder.relative_to(root))):
+                _add_folder(contents, DATA, root, folder)
+
+
+def find_contents(environment: Environment) -> Contents:
+    """Find what there is to back up, and compare each artifact with its hashes.
+
+    Raises:
+        ConfigError: If the data folder cannot be used.
+        DataError: If a registry is damaged: which champions it has cannot be known.
+        OSError: If something cannot be read for now.
+    """
+    contents = Contents()
+    _read_registries(contents, environment)  # first: what is decided later, the references below name too
+    _add_needed(contents, environment)
+    for place in places_of(environment):
+        if place.name != DATA:
+            _add_folder(contents, place.name, place.folder, place.folder)
+    return contents
