@@ -108,6 +108,11 @@ def every_hour() -> CronTriggerTimetable:
     return _cron("45 * * * *")
 
 
+def every_hour_for_gauges() -> CronTriggerTimetable:
+    """Return the schedule on which gauges of now are set: when no other DAG of the project begins."""
+    return _cron("30 * * * *")
+
+
 def on_new_champions(sample_names: Iterable[str]) -> Any:
     """Return the schedule of the look for files to predict: every hour, and whenever a champion is a new one."""
     champions = list(map(champion_of, sample_names))

@@ -179,6 +179,21 @@ def roll_back_page(environment: Environment) -> str:
     return _page("Roll back", purpose, steps, environment, facts)
 
 
+def gauges_page(environment: Environment) -> str:
+    """Return the page of the gauges' DAG."""
+    steps = ["- Unpause it where Airflow's metrics are sent somewhere: `AIRFLOW__METRICS__OTEL_ON=True`."]
+    facts = [
+        "- **By itself**, once unpaused, it runs every hour (`30 * * * *`, UTC).",
+        "- **What is set**: `cdiscount.days_since_report` and `cdiscount.days_since_run` of each sample (a run that was "
+        "skipped since nothing had changed counts), `cdiscount.disk_free_bytes` and `cdiscount.disk_free_share` of the "
+        "folders of data and reports. Runs set their own figures when they end.",
+        "- **Where it goes, and what to be woken by**: docs/watching.md.",
+        f"- **Reports**: `{environment.reports_dir}` (`CDISCOUNT_REPORTS`)",
+    ]
+    purpose = "Says how old each sample's newest report is: an alert can then tell that a run did not come."
+    return _page("Gauges", purpose, steps, environment, facts)
+
+
 def clean_up_page(environment: Environment) -> str:
     """Return the page of the clean-up's DAG."""
     kept = "all that have a report" if environment.keep_runs is None else f"the newest {environment.keep_runs}"
