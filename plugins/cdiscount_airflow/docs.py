@@ -184,9 +184,9 @@ def gauges_page(environment: Environment) -> str:
     steps = ["- Unpause it where Airflow's metrics are sent somewhere: `AIRFLOW__METRICS__OTEL_ON=True`."]
     facts = [
         "- **By itself**, once unpaused, it runs every hour (`30 * * * *`, UTC).",
-        "- **What is set**: `cdiscount.days_since_report` and `cdiscount.days_since_run` of each sample (a run that was "
-        "skipped since nothing had changed counts), `cdiscount.disk_free_bytes` and `cdiscount.disk_free_share` of the "
-        "folders of data and reports. Runs set their own figures when they end.",
+        "- **What is set**: `cdiscount.days_since_report` and `cdiscount.days_since_run` of each sample (a run that "
+        "was skipped since nothing had changed counts), `cdiscount.disk_free_bytes` and `cdiscount.disk_free_share` of "
+        "the folders of data and reports. Runs set their own figures when they end.",
         "- **Where it goes, and what to be woken by**: docs/watching.md.",
         f"- **Reports**: `{environment.reports_dir}` (`CDISCOUNT_REPORTS`)",
     ]
