@@ -69,11 +69,12 @@ mlflow: setup ## .venv-mlflow, for CDISCOUNT_MLFLOW; where that is set, brings M
 mlflow-server: setup # a real server for the tests marked mlflow: 0.6 GB
 	@$(PY) -m tools.setup.beside .venv-mlflow-server tests/material/mlflow_server.txt
 
-environments: setup # for the tests marked beside: what writes ONNX files, all that each example needs, the hub's client
+environments: setup # for the tests marked beside: what writes ONNX files, all that each example needs, the hub's client, lineage
 	@$(PY) -m tools.setup.beside .venv-export requirements-export.txt && \
 		$(PY) -m tools.setup.beside .venv-onnx tests/material/onnx_alone.txt && \
 		$(PY) -m tools.setup.beside .venv-litert tests/material/litert_alone.txt && \
-		$(PY) -m tools.setup.beside .venv-hub tests/material/hub.txt
+		$(PY) -m tools.setup.beside .venv-hub tests/material/hub.txt && \
+		$(PY) -m tools.setup.beside .venv-lineage requirements-lineage.txt
 
 clean-up: setup ## what of the data nothing needs, with sizes (REMOVE=1 removes it; CDISCOUNT_KEEP_RUNS=10)
 	@$(PY) -m tools.clean_up
@@ -98,7 +99,7 @@ verify: setup ## the hashes of all artifacts and reports
 
 lock: setup ## requirements*.txt and those of tests/material/ from their .in (UPGRADE=1: the newest versions)
 	@# 3.11 is the lowest version: a lock made for 3.12 would hold no NumPy that runs on 3.11.
-	@for name in requirements requirements-dev requirements-gpu requirements-export requirements-mlflow \
+	@for name in requirements requirements-dev requirements-gpu requirements-export requirements-lineage requirements-mlflow \
 			tests/material/hub tests/material/mlflow_server tests/material/onnx_alone \
 			tests/material/litert_alone; do \
 		$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -8,8 +8,9 @@ themselves, so that this file parses in a moment.
 from datetime import timedelta
 
 from airflow.sdk import DAG, chain, dag
-from cdiscount_airflow import assets, deadlines, docs, forms, gauges, notifiers, sample_files
+from cdiscount_airflow import assets, deadlines, docs, forms, notifiers, sample_files
 from cdiscount_airflow.links import link_report
+from cdiscount_airflow.outside import tell_outside
 from cdiscount_airflow.tasks.approval import AskApprover
 from cdiscount_airflow.tasks.index import index_catalogue
 from cdiscount_airflow.tasks.placing import gpu_place
@@ -20,12 +21,11 @@ from cdiscount_tasks.settings.sample import SampleConfig
 
 
 def make(step, sample_name, run_id):
-    """Make a step of a run, and return it in a line; its figures are gauges for whoever watches from outside."""
+    """Make a step of a run, and return it in a line."""
     from cdiscount_tasks.runs import steps
-    from cdiscount_tasks.runs.gauges import gauges_of_step
 
     made = steps.make(step, sample_name, run_id)
-    gauges.set_gauges(lambda: gauges_of_step(step, sample_name, run_id))
+    tell_outside(step, sample_name, run_id)
     return made
 
 

@@ -52,6 +52,7 @@ MAY_OPEN_FILES = {
 """Of pages, labelling and learning: everything else is handed what it works on, or reads it through `tables`."""
 
 MAY_IMPORT_A_PROVIDER = {
+    "lineage.py": ("airflow.providers.openlineage.api.",),
     "notifiers.py": ("airflow.providers.smtp.",),
     "approval.py": ("airflow.providers.standard.operators.hitl.",),
     "trigger.py": ("airflow.providers.standard.operators.trigger_dagrun.",),

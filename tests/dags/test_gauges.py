@@ -9,17 +9,14 @@ def test_it_looks_every_hour_when_no_other_dag_begins(project_dags):
     assert dag.timetable.run_immediately == timedelta(0)
 
 
-@pytest.mark.parametrize("task_id", ["write_report", "train_model"])
-def test_a_step_of_a_sample_sets_its_gauges(project_dags, monkeypatch, task_id):
-    from cdiscount_airflow import gauges
-
-    from cdiscount_tasks.runs import gauges as figures
-    from cdiscount_tasks.runs import steps
+@pytest.mark.parametrize("task_id", ["draw_sample", "train_model", "write_report"])
+def test_a_step_of_a_sample_is_told_outside_once_it_is_made(project_dags, monkeypatch, task_id):
+    from cdiscount_tasks.runs import gauges, made_from, steps
 
     asked = []
-    monkeypatch.setattr(steps, "make", lambda *_: "made")
-    monkeypatch.setattr(figures, "gauges_of_step", lambda *step: asked.append(step) or [])
+    monkeypatch.setattr(steps, "make", lambda *step: asked.append(("make", *step)) or "made")
+    monkeypatch.setattr(gauges, "gauges_of_step", lambda *step: asked.append(("gauges", *step)) or [])
+    monkeypatch.setattr(made_from, "made_from", lambda *step: asked.append(("lineage", *step)))
     make = project_dags["cdiscount_wine"].get_task(task_id).python_callable.__wrapped__.__globals__["make"]
-    assert make.__globals__["gauges"] is gauges
     assert make("report", "wine", "one") == "made"
-    assert asked == [("report", "wine", "one")]
+    assert asked[:2] == [(what, "report", "wine", "one") for what in ("make", "gauges")]

@@ -4,12 +4,27 @@
 a run `test_run`.
 """
 
+import os
 import subprocess
 import sys
 import uuid
 from pathlib import Path
 
+from tools.airflow.home import PROJECT_DIR
+
 RUN_ID = "test_run"
+
+
+def environ_of(folder, **settings):
+    """Return the environment of an Airflow whose home is in a folder, with settings on top of the shell's own."""
+    mine = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+    return {
+        **mine,
+        "AIRFLOW_HOME": str(folder / "airflow"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "PYTHONPATH": os.pathsep.join(map(str, (PROJECT_DIR, PROJECT_DIR / "plugins"))),
+        **settings,
+    }
 
 
 def run_task(dag_path, dag_id, task_id, environ):

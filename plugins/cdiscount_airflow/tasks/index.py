@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import TriggerRule, chain, task_group
+from cdiscount_airflow.outside import tell_outside
 from cdiscount_airflow.tasks.stage_task import MAP_INDEX_NAME, name_map_index, stage_task
 
 from cdiscount_tasks.runs import summaries
@@ -57,8 +58,12 @@ def merge_index(sample_name: str | None, run_id: Any = None) -> str:
     `CDISCOUNT_MAX_REJECTED_SHARE` and trigger a new run.
     """
     from cdiscount_tasks.runs import index_steps  # noqa: PLC0415
+    from cdiscount_tasks.runs.predictions import PREDICTIONS  # noqa: PLC0415
 
-    return index_steps.merge(sample_name, run_id)
+    merged = index_steps.merge(sample_name, run_id)
+    if sample_name not in (None, PREDICTIONS):
+        tell_outside("index", sample_name, run_id)
+    return merged
 
 
 @task_group(

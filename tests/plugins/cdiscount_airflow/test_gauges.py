@@ -1,5 +1,3 @@
-import os
-
 import pytest
 from cdiscount_airflow import gauges
 
@@ -8,7 +6,7 @@ from cdiscount_tasks.runs.gauges import Gauge
 from tests.material.colours_sample import Place
 from tests.material.gauged_run import write_gauged_run
 from tests.material.otlp_collector import otlp_collector
-from tests.material.real_task import RUN_ID, run_task
+from tests.material.real_task import RUN_ID, environ_of, run_task
 from tools.airflow.home import PROJECT_DIR
 
 DAG = f"""
@@ -41,19 +39,6 @@ def test_a_gauge_that_cannot_be_set_ends_no_task(monkeypatch):
 
     gauges.set_gauges(find)
     assert told == ["no gauge was set for whoever watches from outside (DataError: metrics.json is damaged)"]
-
-
-def environ_of(place_dir, **settings):
-    """Return the environment of an Airflow whose metrics go to a collector."""
-    mine = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
-    paths = os.pathsep.join(map(str, (PROJECT_DIR, PROJECT_DIR / "plugins")))
-    return {
-        **mine,
-        "AIRFLOW_HOME": str(place_dir / "airflow"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "PYTHONPATH": paths,
-        **settings,
-    }
 
 
 @pytest.fixture
