@@ -1,15 +1,21 @@
+import re
 import time
 from datetime import UTC, datetime
 
 import pytest
+import yaml
 
 from cdiscount_tasks.artifacts.json_files import write_json
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.runs.gauges import gauges_of_now, gauges_of_step, in_words
 from cdiscount_tasks.runs.start import start_run
+from cdiscount_tasks.settings.environment import PROJECT_DIR
 from tests.material.finished_reports import finish_at, write_finished
 from tests.material.gauged_run import COUNTS, write_gauged_run
 from tests.material.registry_models import environment_in
+
+SETTING = re.compile(r"\| `(accuracy|rejected|images|days|disk)")
+"""The rows of the docs' table of gauges."""
 
 
 def values(gauges):
@@ -83,3 +89,14 @@ def test_the_disks_are_told_before_there_is_data(tmp_path):
     ]
     assert 0 <= found[1].value <= 1
     assert in_words(found[1:2])[0].endswith("(folder data)")
+
+
+def test_the_alerts_of_the_docs_are_about_gauges_that_are_set(place):
+    text = (PROJECT_DIR / "docs" / "watching.md").read_text(encoding="utf-8")
+    rules = yaml.safe_load(text.partition("```yaml\n")[2].partition("```")[0])["groups"][0]["rules"]
+    run = write_gauged_run("one")
+    of_step = gauges_of_step("report", run.config.sample.name, "one")
+    names = {one.name for one in (*of_step, *gauges_of_now())} | {"images_per_s"}
+    asked = {name for rule in rules for name in re.findall(r"airflow_cdiscount_(\w+)", rule["expr"])}
+    assert {"days_since_run", "disk_free_share"} <= asked <= names
+    assert names == set(re.findall(r"`(\w+)`", "".join(line for line in text.splitlines(True) if SETTING.match(line))))
