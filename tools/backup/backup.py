@@ -125,6 +125,8 @@ def main() -> int:
         f"{path}: {path.stat().st_size / 1e6:,.1f} MB, {num_files:,} files"
         f"{' and the database' if dumped else ', without a database'}, in {time.monotonic() - started:.1f} s"
     )
+    for catalogue, num in contents.catalogues_needed(environment).items():
+        say(f"not in it: {catalogue}, in which {num} sample{'s have' if num > 1 else ' has'} pictures")
     if dumped:
         say("not in it: Airflow's keys (secrets.json in AIRFLOW_HOME, or AIRFLOW__CORE__FERNET_KEY); keep them apart")
     return 1 if found.left_out else 0

@@ -5,11 +5,13 @@ The rest is made again from the catalogue.
 """
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from cdiscount_tasks.artifacts.catalogue_note import SUFFIX, note_path, read_note
 from cdiscount_tasks.artifacts.manifest import MANIFEST, verify_artifact
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.runs import registry
@@ -122,6 +124,18 @@ def _add_needed(contents: Contents, environment: Environment) -> None:
             is_ours = folder.is_dir() and not folder.is_symlink() and not is_hidden(folder.name)
             if is_ours and found.why_kept(PurePosixPath(folder.relative_to(root))):
                 _add_folder(contents, DATA, root, folder)
+                if (note := note_path(folder)).is_file():  # of a sample whose pictures stayed in the catalogue
+                    contents.files.append(Item(f"{DATA}/{note.relative_to(root).as_posix()}", note))
+
+
+def catalogues_needed(environment: Environment) -> dict[Path, int]:
+    """Return the catalogues in which samples of the data folder left their pictures, and of how many samples each.
+
+    Raises:
+        DataError: If such a sample's note is damaged.
+    """
+    notes = environment.work_dir.glob(f"samples/*/sample-*{SUFFIX}")
+    return dict(Counter(read_note(path.with_name(path.name.removesuffix(SUFFIX))).catalogue for path in sorted(notes)))
 
 
 def find_contents(environment: Environment) -> Contents:

@@ -36,7 +36,7 @@ from tools.airflow.home import ToolError
 from tools.backup import archive, database
 from tools.backup.archive import Packed
 from tools.backup.backup import wants_database
-from tools.backup.contents import REGISTRY, Place, is_hidden, iter_files, places_of
+from tools.backup.contents import REGISTRY, Place, catalogues_needed, is_hidden, iter_files, places_of
 from tools.command import exit_status, say
 
 Files = Mapping[str, Packed]
@@ -276,6 +276,12 @@ def main() -> None:
         f"{time.monotonic() - started:.1f} s; `make verify` compares them with their hashes, "
         "`make champion SAMPLE=...` names a model in use"
     )
+    for catalogue, num in catalogues_needed(environment).items():
+        if not catalogue.exists():
+            say(
+                f"{catalogue}: {num} sample{'s have' if num > 1 else ' has'} the pictures there; put the catalogue "
+                "there, or set CDISCOUNT_CATALOGUE and trigger a run of the sample, which notes the new place"
+            )
 
 
 if __name__ == "__main__":

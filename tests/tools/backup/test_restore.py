@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from cdiscount_tasks.artifacts.catalogue_note import CatalogueNote, read_note, write_note
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.runs import promotion, registry, replay
 from cdiscount_tasks.settings.environment import read_environment
@@ -222,6 +223,17 @@ def test_sqlite_is_not_written_over(there):
     write_database(there / "other" / "airflow.db")
     with pytest.raises(ToolError, match="is not empty"):
         restore.main()
+
+
+def test_a_catalogue_that_holds_a_sample_s_pictures_is_named_where_it_is_missing(machine, move, monkeypatch, capsys):
+    write_note(machine.one["sample"], CatalogueNote(machine.path / "train.bson", 10))
+    assert backup.main() == 0
+    assert f"not in it: {machine.path / 'train.bson'}, in which 1 sample has pictures" in capsys.readouterr().out
+    there = move()
+    monkeypatch.setenv("FROM", str(next(machine.to.iterdir())))
+    restore.main()
+    assert f"{machine.path / 'train.bson'}: 1 sample has the pictures there; put the cat" in capsys.readouterr().out
+    assert read_note(there / "data/samples/wine" / machine.one["sample"].name).num_bytes == 10
 
 
 @pytest.mark.training
