@@ -42,6 +42,8 @@ def image(tmp_path_factory):
         ("verify", "0 artifacts damaged"),
         ("clean_up", "there is nothing to remove"),
         ("compare_runs", "RUNS"),
+        ("backup.backup", "TO is ''"),
+        ("backup.restore", "FROM is ''"),
     ],
 )
 def test_the_tools_run_in_the_image(image, tmp_path, tool, words):

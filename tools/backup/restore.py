@@ -6,14 +6,13 @@ that was stopped is called again: what is there already, byte for byte, is left 
 """
 
 import os
+import re
 import shutil
 import sys
 import time
 from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path, PurePosixPath
-
-from packaging.version import Version
 
 from tools.stopping import end_at_once
 
@@ -53,6 +52,11 @@ def _archive() -> Path:
     return path
 
 
+def _numbers(version: str) -> tuple[int, ...]:
+    """Return a version as numbers that can be compared."""
+    return tuple(int(digits) for digits in re.findall(r"\d+", version)[:3])
+
+
 def _check_head(path: Path, environment: Environment) -> str | None:
     """Check that an archive can be restored here; returns the name of the database's dump in it, None: it has none.
 
@@ -68,7 +72,7 @@ def _check_head(path: Path, environment: Environment) -> str | None:
             f"{'unset' if head['demo'] else 'set'} CDISCOUNT_CATALOGUE (the file need not be there yet)"
         )
     here, dumped = metadata.version("apache-airflow"), head["database"] if wants_database() else None
-    if dumped and Version(head["airflow"]) > Version(here):
+    if dumped and _numbers(head["airflow"]) > _numbers(here):
         raise ToolError(
             f"{path}: its database is of Airflow {head['airflow']}, expected at most {here}, which is installed here; "
             "install the version of this project that made it, or leave the database out with DATABASE=no"

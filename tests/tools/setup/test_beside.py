@@ -50,6 +50,7 @@ def test_an_environment_that_was_cut_off_or_moved_is_made_anew(project_dir, monk
     "name",
     [
         "requirements-export.txt",
+        "requirements-lineage.txt",
         "requirements-mlflow.txt",
         *(f"tests/material/{one}.txt" for one in ("hub", "litert_alone", "mlflow_server", "onnx_alone")),
     ],
