@@ -32,7 +32,15 @@ STORY = [
 ]
 OTHER_DAGS = {
     f"cdiscount_{name}"
-    for name in ("catalogue", "clean_up", "predictions", "predictions_watch", "roll_back", "sample_comparison")
+    for name in (
+        "catalogue",
+        "clean_up",
+        "gauges",
+        "predictions",
+        "predictions_watch",
+        "roll_back",
+        "sample_comparison",
+    )
 }
 
 
