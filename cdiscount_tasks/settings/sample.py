@@ -24,6 +24,7 @@ REFUSED_SAMPLE_NAMES = frozenset(
         "sample_comparison",
         "predictions",
         "predictions_watch",
+        "gauges",
         "roll_back",
         "clean_up",
         "index",

@@ -10,6 +10,7 @@ from cdiscount_tasks.errors import DataError
 CATALOGUE_DAG = "cdiscount_catalogue"
 COMPARISON_DAG = "cdiscount_sample_comparison"
 CLEAN_UP_DAG = "cdiscount_clean_up"
+GAUGES_DAG = "cdiscount_gauges"
 ROLL_BACK_DAG = "cdiscount_roll_back"
 PREDICTIONS_DAG = "cdiscount_predictions"
 PREFIX = "cdiscount_"
@@ -25,7 +26,7 @@ def sample_dag_of(sample_name: str) -> str:
 def sample_of(dag_id: str) -> str | None:
     """Return the sample whose reports a DAG writes; None: it writes none."""
     name = dag_id.removeprefix(PREFIX)
-    others = (CATALOGUE_DAG, COMPARISON_DAG, CLEAN_UP_DAG, ROLL_BACK_DAG, PREDICTIONS_DAG)
+    others = (CATALOGUE_DAG, COMPARISON_DAG, CLEAN_UP_DAG, GAUGES_DAG, ROLL_BACK_DAG, PREDICTIONS_DAG)
     if dag_id in others or name == dag_id or not _SAMPLE.fullmatch(name):
         return None
     return name

@@ -114,6 +114,7 @@ def test_an_unknown_key_or_impossible_value_is_refused_with_where_and_what(write
         "sample_comparison",
         "predictions",
         "predictions_watch",
+        "gauges",
         "roll_back",
         "clean_up",
         "index",

@@ -3,7 +3,15 @@ from cdiscount_airflow.reports.owners import dags_of_folder, sample_dag_of, samp
 
 
 @pytest.mark.parametrize(
-    "dag_id", ["cdiscount_catalogue", "cdiscount_sample_comparison", "cdiscount_clean_up", "cdiscount_roll_back", "x"]
+    "dag_id",
+    [
+        "cdiscount_catalogue",
+        "cdiscount_sample_comparison",
+        "cdiscount_clean_up",
+        "cdiscount_gauges",
+        "cdiscount_roll_back",
+        "x",
+    ],
 )
 def test_a_dag_of_no_sample_has_none(dag_id):
     assert sample_of(dag_id) is None
