@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test campaigns bench pictures up down run compare compare-runs predict champion export clean-up \
-	mlflow mlflow-server environments backup restore dags lint types verify lock check quick
+	mlflow mlflow-server environments backup restore dags lint types verify lock check quick env image deploy-test image-test sbom
 PY := .venv/bin/python
 # A test and the processes that it starts keep their bytecode, or each of them compiles the project again. A file's tests
 # stay together, since they share what is made for them, and the files that take longest begin first (tests/conftest.py).
@@ -22,13 +22,13 @@ demo: setup ## both samples through a real Airflow on a drawn catalogue; prints 
 	@$(PY) -m tools.demo.demo
 
 test: setup ## all tests (ARGS="-k words" chooses)
-	@$(PYTEST) -m "not mlflow and not beside" $(ARGS)
+	@$(PYTEST) -m "not mlflow and not beside and not deploy and not image" $(ARGS)
 
 check: setup ## lint, types and the quick tests: no Airflow, no browser, no training
 	@$(MAKE) --no-print-directory -j 3 lint types quick
 
 quick: setup
-	@$(PYTEST) -m "not airflow and not browser and not training and not slow and not mlflow and not beside" $(ARGS)
+	@$(PYTEST) -m "not airflow and not browser and not training and not slow and not mlflow and not beside and not deploy and not image" $(ARGS)
 
 campaigns: mlflow mlflow-server environments ## the random tests with 40 times as many cases (CDISCOUNT_TEST_SCALE=... chooses), a real MLflow, tests marked beside
 	@CDISCOUNT_TEST_SCALE=$${CDISCOUNT_TEST_SCALE:-40} $(PY) -m pytest tests/cdiscount_tasks tests/examples tests/laws tests/tools/mlflow $(ARGS)
@@ -76,6 +76,25 @@ environments: setup # for the tests marked beside: what writes ONNX files, all t
 		$(PY) -m tools.setup.beside .venv-hub tests/material/hub.txt && \
 		$(PY) -m tools.setup.beside .venv-lineage requirements-lineage.txt
 
+env: ## deploy/compose/.env, with secrets drawn at random: INPUT=/folder/of/train.bson GPUS=1
+	@"$$(sh tools/setup/find_python.sh)" -m tools.deploy.environment_file
+
+image: ## the images of deploy/compose, by Docker: with the packages for GPUs if its .env says so
+	@docker compose version >/dev/null 2>&1 || { echo "docker compose is missing: install it, or see deploy/README.md"; exit 1; }
+	@COMMIT=$$(git describe --always --dirty --abbrev=12 --exclude='*') \
+		docker compose --file deploy/compose/docker-compose.yaml build
+
+deploy-test: setup ## deploy/ against Docker Compose, podman-compose (needs podman) and Kubernetes' schemas
+	@$(PY) -m tools.setup.beside .venv-deploy tests/material/deploy_checks.txt && \
+		$(PY) -m tools.setup.beside .venv-control requirements-control.txt && \
+		$(PY) -m tools.setup.beside .venv-sbom requirements-sbom.txt && $(PY) -m pytest tests/deploy tests/tools/deploy -m deploy $(ARGS)
+
+image-test: setup ## the images built with buildah and run as two users: root, Debian, 12 GB of disk, 15 minutes
+	@$(PY) -m pytest tests/deploy -m image -o log_cli=true -o log_cli_level=INFO $(ARGS)
+
+sbom: setup ## sbom/: the packages of each image as CycloneDX lists
+	@$(PY) -m tools.setup.beside .venv-sbom requirements-sbom.txt && $(PY) -m tools.deploy.sbom
+
 clean-up: setup ## what of the data nothing needs, with sizes (REMOVE=1 removes it; CDISCOUNT_KEEP_RUNS=10)
 	@$(PY) -m tools.clean_up
 
@@ -99,8 +118,8 @@ verify: setup ## the hashes of all artifacts and reports
 
 lock: setup ## requirements*.txt and those of tests/material/ from their .in (UPGRADE=1: the newest versions)
 	@# 3.11 is the lowest version: a lock made for 3.12 would hold no NumPy that runs on 3.11.
-	@for name in requirements requirements-dev requirements-gpu requirements-export requirements-lineage requirements-mlflow \
-			tests/material/hub tests/material/mlflow_server tests/material/onnx_alone \
+	@for name in requirements requirements-dev requirements-gpu requirements-control requirements-sbom requirements-export requirements-lineage \
+			requirements-mlflow tests/material/deploy_checks tests/material/hub tests/material/mlflow_server tests/material/onnx_alone \
 			tests/material/litert_alone; do \
 		$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 			--no-emit-find-links --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade) \

@@ -22,15 +22,20 @@ def test_each_file_that_is_copied_is_let_into_the_build():
     assert sorted(let_in) == sorted(COPIED)
 
 
+def test_an_image_without_a_commit_sets_nothing_that_a_run_refuses():
+    (commit,) = re.findall(r"(?m)^ARG COMMIT=(.*)$", (PROJECT_DIR / "Dockerfile").read_text("utf-8"))
+    assert commit == ""  # counts as unset
+
+
 @pytest.fixture(scope="module")
 def image(tmp_path_factory):
     """Return a folder with what the Dockerfile copies, and nothing else of the project."""
     folder = tmp_path_factory.mktemp("image")
-    for source in COPIED:
-        there = folder / source
+    for source in (path for pattern in COPIED for path in PROJECT_DIR.glob(pattern)):
+        there = folder / source.relative_to(PROJECT_DIR)
         there.parent.mkdir(parents=True, exist_ok=True)
-        copy = shutil.copytree if (PROJECT_DIR / source).is_dir() else shutil.copy
-        copy(PROJECT_DIR / source, there)
+        copy = shutil.copytree if source.is_dir() else shutil.copy
+        copy(source, there)
     return folder
 
 

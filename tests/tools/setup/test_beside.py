@@ -49,10 +49,15 @@ def test_an_environment_that_was_cut_off_or_moved_is_made_anew(project_dir, monk
 @pytest.mark.parametrize(
     "name",
     [
+        "requirements-control.txt",
         "requirements-export.txt",
         "requirements-lineage.txt",
         "requirements-mlflow.txt",
-        *(f"tests/material/{one}.txt" for one in ("hub", "litert_alone", "mlflow_server", "onnx_alone")),
+        "requirements-sbom.txt",
+        *(
+            f"tests/material/{one}.txt"
+            for one in ("deploy_checks", "hub", "litert_alone", "mlflow_server", "onnx_alone")
+        ),
     ],
 )
 def test_the_locks_name_no_host(name):
