@@ -221,13 +221,11 @@ def test_every_setting_is_one_of_the_projects(settings):
 
 @pytest.mark.parametrize("name", AIRFLOW)
 def test_what_tasks_and_people_write_is_in_volumes(name):
-    volumes = dict(
-        reversed(volume.rsplit(":", 1)) if volume.count(":") == 1 else ("input", volume)
-        for volume in SERVICES[name]["volumes"]
-    )
-    assert volumes["/opt/cdiscount/data"] == "data"
-    assert volumes["/opt/cdiscount/include/reports"] == "reports"
-    assert volumes["/opt/cdiscount/include/label_fixes"] == "label-fixes"
-    assert SERVICES[name]["volumes"][-1].endswith(":/opt/cdiscount/input:ro")
-    named = yaml.safe_load(TEXT)["volumes"]
-    assert set(volumes.values()) - set(named) == {volumes["input"]}
+    volumes = SERVICES[name]["volumes"]
+    assert volumes[-2] == "../../include/samples:/opt/cdiscount/include/samples:ro"
+    assert volumes[-1].endswith(":/opt/cdiscount/input:ro")
+    places = dict(reversed(volume.split(":")) for volume in volumes[:-2])
+    assert places["/opt/cdiscount/data"] == "data"
+    assert places["/opt/cdiscount/include/reports"] == "reports"
+    assert places["/opt/cdiscount/include/label_fixes"] == "label-fixes"
+    assert set(places.values()) <= set(yaml.safe_load(TEXT)["volumes"])
