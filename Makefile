@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test campaigns bench pictures up down run compare compare-runs predict champion export clean-up \
-	mlflow mlflow-server environments backup restore dags lint types verify lock check quick
+	mlflow mlflow-server environments fleet fleet-test backup restore dags lint types verify lock check quick
 PY := .venv/bin/python
 # A test and the processes that it starts keep their bytecode, or each of them compiles the project again. A file's tests
 # stay together, since they share what is made for them, and the files that take longest begin first (tests/conftest.py).
@@ -22,15 +22,15 @@ demo: setup ## both samples through a real Airflow on a drawn catalogue; prints 
 	@$(PY) -m tools.demo.demo
 
 test: setup ## all tests (ARGS="-k words" chooses)
-	@$(PYTEST) -m "not mlflow and not beside" $(ARGS)
+	@$(PYTEST) -m "not mlflow and not beside and not fleet" $(ARGS)
 
 check: setup ## lint, types and the quick tests: no Airflow, no browser, no training
 	@$(MAKE) --no-print-directory -j 3 lint types quick
 
 quick: setup
-	@$(PYTEST) -m "not airflow and not browser and not training and not slow and not mlflow and not beside" $(ARGS)
+	@$(PYTEST) -m "not airflow and not browser and not training and not slow and not mlflow and not beside and not fleet" $(ARGS)
 
-campaigns: mlflow mlflow-server environments ## the random tests with 40 times as many cases (CDISCOUNT_TEST_SCALE=... chooses), a real MLflow, tests marked beside
+campaigns: mlflow mlflow-server environments fleet-test ## the random tests with 40 times as many cases (CDISCOUNT_TEST_SCALE=... chooses), a real MLflow, a fleet, tests marked beside
 	@CDISCOUNT_TEST_SCALE=$${CDISCOUNT_TEST_SCALE:-40} $(PY) -m pytest tests/cdiscount_tasks tests/examples tests/laws tests/tools/mlflow $(ARGS)
 
 bench: setup ## speed: index, labels, training, report, DAG files; prints a table (ARGS="--only index --gb 1")
@@ -76,6 +76,12 @@ environments: setup # for the tests marked beside: what writes ONNX files, all t
 		$(PY) -m tools.setup.beside .venv-hub tests/material/hub.txt && \
 		$(PY) -m tools.setup.beside .venv-lineage requirements-lineage.txt
 
+fleet: setup # .venv-fleet: the pipeline on PostgreSQL, with Celery; 2.8 GB
+	@$(PY) -m tools.setup.beside .venv-fleet requirements.txt requirements-fleet.txt
+
+fleet-test: fleet ## a fleet on this machine, with kills and restarts: needs Debian's postgresql and redis-server
+	@env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PY) -m pytest -m fleet $(ARGS) tests/tools/fleet tests/whole/fleet
+
 clean-up: setup ## what of the data nothing needs, with sizes (REMOVE=1 removes it; CDISCOUNT_KEEP_RUNS=10)
 	@$(PY) -m tools.clean_up
 
@@ -99,7 +105,7 @@ verify: setup ## the hashes of all artifacts and reports
 
 lock: setup ## requirements*.txt and those of tests/material/ from their .in (UPGRADE=1: the newest versions)
 	@# 3.11 is the lowest version: a lock made for 3.12 would hold no NumPy that runs on 3.11.
-	@for name in requirements requirements-dev requirements-gpu requirements-export requirements-lineage requirements-mlflow \
+	@for name in requirements requirements-dev requirements-gpu requirements-export requirements-lineage requirements-mlflow requirements-fleet \
 			tests/material/hub tests/material/mlflow_server tests/material/onnx_alone \
 			tests/material/litert_alone; do \
 		$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
