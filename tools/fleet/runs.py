@@ -1,9 +1,14 @@
 """Runs on a fleet: begun, watched to their end, and what they made, file by file."""
 
+import io
 import time
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import h5py
+import xxhash
 
 from cdiscount_tasks.artifacts.manifest import read_manifest
 from tools.airflow.api import AirflowApi, wait_until
@@ -13,8 +18,8 @@ from tools.fleet.history import Try, table, tries
 
 _FINISHED = ("success", "failed")
 _OF_THE_CATALOGUE = ("catalogue.bson", "category_names.csv", "catalogue.drawn.json")
-TIMES = ("history.parquet", "model.keras")
-"""Files of a model that two trainings to the same weights write in different bytes: they hold times."""
+_MODEL, _HISTORY = "model.keras", "history.parquet"
+"""Files of a model that hold times: two trainings to the same weights write different bytes."""
 
 
 @dataclass(frozen=True)
@@ -96,6 +101,10 @@ def wait_for_end(fleet: Fleet, dag_id: str, run_id: str, timeout_s: float) -> En
 
     if not wait_until(is_over, timeout_s, 1):
         raise ToolError(f"{run_id} did not end in {timeout_s:.0f} s:\n{_tasks(api, dag_id, run_id)}")
+    # A scheduled run must not begin on what is moved next.
+    api.set_paused(dag_id, paused=True)
+    for run in api.unfinished_runs(dag_id):
+        api.fail_run(dag_id, run["dag_run_id"])
     run = api.run(dag_id, run_id)
     log_dir = fleet.root / "shared" / "logs" / f"dag_id={dag_id}" / f"run_id={run_id}"
     return Ended(run["state"], float(run["duration"]), tries(api, dag_id, run_id), log_dir)
@@ -110,8 +119,22 @@ def set_aside(fleet: Fleet, name: str) -> None:
             path.rename(aside / path.name)
 
 
+def _hash_of_weights(path: Path) -> str:
+    """Return the hash of a model's arrays by name, bit by bit."""
+    digest = xxhash.xxh3_128()
+
+    def add(name: str, item: Any) -> None:
+        if isinstance(item, h5py.Dataset):
+            digest.update(f"{name} {item.dtype} {item.shape}".encode())
+            digest.update(item[()].tobytes())
+
+    with zipfile.ZipFile(path) as archive, h5py.File(io.BytesIO(archive.read("model.weights.h5"))) as file:
+        file.visititems(add)
+    return digest.hexdigest()
+
+
 def hashes(work_dir: Path) -> dict[str, str]:
-    """Return the hash of each file of each finished artifact, but of those that hold times.
+    """Return the hash of each file of each finished artifact; of a model's file, that of its weights.
 
     Args:
         work_dir: The folder of the data root that the runs work in.
@@ -120,6 +143,8 @@ def hashes(work_dir: Path) -> dict[str, str]:
     for manifest in sorted(work_dir.glob("**/manifest.json")):
         artifact = manifest.parent
         for name, file in read_manifest(artifact)["files"].items():
-            if Path(name).name not in TIMES:
-                found[f"{artifact.relative_to(work_dir)}/{name}"] = str(file["xxh3_128"])
+            path = artifact / name
+            if path.name != _HISTORY:
+                is_model = path.name == _MODEL
+                found[str(path.relative_to(work_dir))] = _hash_of_weights(path) if is_model else str(file["xxh3_128"])
     return found

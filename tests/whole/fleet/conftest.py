@@ -9,6 +9,7 @@ from cdiscount_tasks.settings.environment import PROJECT_DIR
 from tools.command import say
 from tools.fleet import accidents, runs
 from tools.fleet.fleet import started_fleet
+from tools.fleet.history import table
 
 DAG, NUM_PRODUCTS, NUM_EPOCHS, NUM_BEFORE = "cdiscount_wine", 600, 8, 3
 CONF = {"preset": "smoke", "epochs": NUM_EPOCHS}
@@ -31,7 +32,7 @@ def calm(fleet):
     """Run wine undisturbed; returns the run and the hashes of what it made."""
     runs.begin(fleet, DAG, "calm", CONF)
     ended = runs.wait_for_end(fleet, DAG, "calm", TIMEOUT_S)
-    say(runs.table(ended.tries))
+    say(table(ended.tries))
     made = runs.hashes(fleet.data_dir / "demo")
     runs.set_aside(fleet, "calm")
     return ended, made
@@ -49,7 +50,7 @@ def killed(fleet, calm):
     in_training = accidents.kill_trainer(fleet, "worker-gpu", NUM_BEFORE, TIMEOUT_S)
     fleet.start_worker("worker-gpu-2", "gpu")
     ended = runs.wait_for_end(fleet, DAG, "killed", TIMEOUT_S)
-    say(runs.table(ended.tries))
+    say(table(ended.tries))
     made = runs.hashes(fleet.data_dir / "demo")
     runs.set_aside(fleet, "killed")
     fleet.start_worker(in_scan.machine)
@@ -68,5 +69,5 @@ def shaken(fleet, killed):
     fleet.postgresql.restart()
     fleet.redis.restart()
     ended = runs.wait_for_end(fleet, DAG, "shaken", TIMEOUT_S)
-    say(runs.table(ended.tries))
+    say(table(ended.tries))
     return ended, runs.hashes(fleet.data_dir / "demo")
