@@ -18,7 +18,7 @@ from tests.material.synthetic_catalogue import write_catalogue
 from tools.airflow.home import PROJECT_DIR
 from tools.command import exit_status, say
 from tools.fleet import accidents, runs
-from tools.fleet.fleet import HEARTBEAT_TIMEOUT_S, Fleet, started_fleet
+from tools.fleet.fleet import Fleet, started_fleet
 from tools.fleet.history import table
 
 SAMPLES, CATALOGUE_DAG = ("cdiscount_wine", "cdiscount_mixed_bag"), "cdiscount_catalogue"
@@ -110,7 +110,8 @@ def main() -> None:
     arguments = parser.parse_args()
     settings = dict(one.split("=", 1) for one in arguments.settings)
     with started_fleet({"worker-1": "default", "worker-gpu": "gpu"}, settings) as fleet:
-        say(f"a task without a sign of life for {HEARTBEAT_TIMEOUT_S} s is taken for dead")
+        limit_s = fleet.environ("main")["AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT"]
+        say(f"a task without a sign of life for {limit_s} s is taken for dead")
         draw_demo(fleet, arguments.products)
         if arguments.only != "kills":
             measure_runs(fleet, arguments.gb)

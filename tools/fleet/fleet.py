@@ -5,6 +5,7 @@ reports and the logs are shared, as a shared file system would be. The log serve
 interfaces, whatever is set: they are left out, and the API server reads the shared logs.
 """
 
+import json
 import os
 import shutil
 import signal
@@ -24,11 +25,18 @@ from tools.fleet import machine_name, servers
 
 VENV = ".venv-fleet"
 GPU_QUEUE = "gpu"
-HEARTBEAT_TIMEOUT_S = 120
-"""After so long without a sign of life a task's worker is taken for dead. Airflow's own 300 s leave a task waiting for
-as long; 60 s held under a load of 12 in a trial."""
 CONCURRENCY = 2
 """Tasks at a time on each worker: Airflow's own 16 would have as many processes wait for the cores."""
+
+PATIENT_WITH_THE_BROKER = {
+    "AIRFLOW__CELERY__EXTRA_CELERY_CONFIG": json.dumps(
+        {"task_publish_retry_policy": {"max_retries": None, "interval_start": 0.2, "interval_max": 1}}
+    ),
+    "AIRFLOW__CELERY__TASK_PUBLISH_MAX_RETRIES": "1000",
+}
+"""What lets the scheduler wait for a broker that is away. By default Celery gives up sending a task in a second, and
+Airflow takes that for a failed try of the task: a minute without a broker uses up the tries, and the run fails. Here
+Celery goes on until Airflow's limit of a second for one attempt, and Airflow tries so many times."""
 
 _KILL = ((signal.SIGKILL, 10.0),)
 
@@ -110,6 +118,7 @@ class Fleet:
         home, main = self.root / name, self.root / "main"
         home.mkdir(mode=0o700, exist_ok=True)
         if name != "main":  # each machine has the keys of the first one: without them its tasks are refused
+            airflow_environ(main, self.port)  # makes them, once
             shutil.copy(main / "secrets.json", home / "secrets.json")  # with its rights
         plain = {each: value for each, value in os.environ.items() if not each.startswith(("CDISCOUNT_", "AIRFLOW"))}
         python = python_of_fleet()
@@ -124,8 +133,8 @@ class Fleet:
             "AIRFLOW__CELERY__BROKER_URL": self.redis.url,
             "AIRFLOW__CELERY__RESULT_BACKEND": f"db+{self.postgresql.url}",
             "AIRFLOW__CELERY__WORKER_CONCURRENCY": str(CONCURRENCY),
+            **PATIENT_WITH_THE_BROKER,
             "AIRFLOW__LOGGING__BASE_LOG_FOLDER": str(self.root / "shared" / "logs"),
-            "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": str(HEARTBEAT_TIMEOUT_S),
             "CDISCOUNT_DATA": str(self.data_dir),
             "CDISCOUNT_REPORTS": str(self.reports_dir),
             "CDISCOUNT_GPU_QUEUE": GPU_QUEUE,
@@ -214,9 +223,9 @@ def _has_word(path: Path, word: str) -> bool:
 
 
 @contextmanager
-def _scratch(parent: Path | None) -> Iterator[Path]:
-    """Give a folder that the servers' users may enter; removed afterwards, unless it is somebody's."""
-    made = Path(tempfile.mkdtemp(prefix="fleet-", dir=parent))
+def _scratch() -> Iterator[Path]:
+    """Give a folder that the servers' users may enter; removed afterwards, unless FLEET_KEEP is set (for its logs)."""
+    made = Path(tempfile.mkdtemp(prefix="fleet-"))
     made.chmod(0o711)
     try:
         yield made
@@ -241,7 +250,7 @@ def started_fleet(
     """
     python_of_fleet()
     with ExitStack() as stack:
-        root = stack.enter_context(_scratch(None))
+        root = stack.enter_context(_scratch())
         say(f"fleet in {root}")
         postgresql = servers.started_postgresql(root)
         stack.callback(postgresql.stop)

@@ -70,12 +70,14 @@ def wait_for_task(fleet: Fleet, dag_id: str, run_id: str, task: str, states: tup
     """Wait until a task, or a part of a mapped one, is in one of some states.
 
     Raises:
-        ToolError: If it takes too long; with the run's tasks.
+        ToolError: If the run fails before, or it takes too long; with the run's tasks.
     """
     api = fleet.api
 
     def is_there() -> bool:
         fleet.check()
+        if patient(lambda: api.run(dag_id, run_id)["state"]) == "failed":
+            raise ToolError(f"{run_id} has failed before {task}:\n{_tasks(api, dag_id, run_id)}")
         found = patient(lambda: api.task_instances(dag_id, run_id))
         return any(one["task_id"].rpartition(".")[2] == task and one["state"] in states for one in found)
 

@@ -59,7 +59,7 @@ def killed(fleet, calm):
 
 
 @pytest.fixture(scope="session")
-def shaken(fleet, killed):
+def shaken(fleet, calm):
     """Run wine with two schedulers; the broker is away for a minute, broker and database restart in the training."""
     fleet.start_scheduler("scheduler-2")
     runs.begin(fleet, DAG, "shaken", CONF)
