@@ -74,17 +74,11 @@ def kill_builder(fleet: Fleet, pattern: str, timeout_s: float) -> Kill:
     raise ToolError(f"{fleet.data_dir}: nothing like {pattern} appeared in {timeout_s:.0f} s")
 
 
-def kill_trainer(fleet: Fleet, name: str, after_epochs: int, timeout_s: float) -> Kill:
-    """Wait until a training has finished some epochs, and kill the machine that trains.
-
-    Args:
-        fleet: Whose data root is watched; only one training runs.
-        name: The machine that trains.
-        after_epochs: How many epochs must be over.
-        timeout_s: For how long to wait.
+def wait_for_epochs(fleet: Fleet, num_epochs: int, timeout_s: float) -> int:
+    """Wait until the only training has finished some epochs; returns how many are over.
 
     Raises:
-        ToolError: If no training comes so far.
+        ToolError: If it does not come so far.
     """
 
     def epochs() -> int:
@@ -92,10 +86,16 @@ def kill_trainer(fleet: Fleet, name: str, after_epochs: int, timeout_s: float) -
         progress = read_progress(folders[0]) if folders else None
         return (progress["last_epoch"] or 0) if progress else 0
 
-    if not wait_until(lambda: epochs() >= after_epochs, timeout_s, 0.05):
-        raise ToolError(f"{fleet.data_dir}: no training finished {after_epochs} epochs in {timeout_s:.0f} s")
+    if not wait_until(lambda: epochs() >= num_epochs, timeout_s, 0.05):
+        raise ToolError(f"{fleet.data_dir}: no training finished {num_epochs} epochs in {timeout_s:.0f} s")
+    return epochs()
+
+
+def kill_trainer(fleet: Fleet, name: str, after_epochs: int, timeout_s: float) -> Kill:
+    """Wait until the only training has finished some epochs, and kill the machine that trains."""
+    num_over = wait_for_epochs(fleet, after_epochs, timeout_s)
     fleet.machines[name].kill()
-    return Kill(name, datetime.now(UTC), "training", epochs())
+    return Kill(name, datetime.now(UTC), "training", num_over)
 
 
 def take_away(server: Server, seconds: float) -> None:

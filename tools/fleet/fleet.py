@@ -89,7 +89,15 @@ class Machine:
 
 @dataclass
 class Fleet:
-    """The machines, and what they share."""
+    """The machines, and what they share.
+
+    Attributes:
+        root: Its folder.
+        port: Of the API server.
+        settings: Environment variables that all machines have besides.
+        is_tended: Whether `check` starts again what has ended by itself, as `restart: always` of a container does.
+        restarted: What it has started again, each as `scheduler on main`.
+    """
 
     root: Path
     port: int
@@ -97,6 +105,8 @@ class Fleet:
     redis: servers.Server
     settings: Mapping[str, str]
     machines: dict[str, Machine] = field(default_factory=dict)
+    is_tended: bool = False
+    restarted: list[str] = field(default_factory=list)
 
     @property
     def data_dir(self) -> Path:
@@ -144,15 +154,17 @@ class Fleet:
         }
 
     def _start(self, name: str, commands: Mapping[str, Sequence[str]], queues: str = "") -> Machine:
-        environ, python = self.environ(name), str(python_of_fleet())
         machine = self.machines.setdefault(name, Machine(name, self.root / name, queues))
         with processes.signals_held():
             for each, command in commands.items():
-                log_path = machine.home / "output" / f"{each}.log"
-                process = processes.start_in_session([python, "-m", "airflow", *command], environ, log_path)
-                machine.processes[each] = process
-                machine.sessions[process.pid] = processes.born(process.pid) or time.time()
+                self._start_process(machine, each, [str(python_of_fleet()), "-m", "airflow", *command])
         return machine
+
+    def _start_process(self, machine: Machine, name: str, command: Sequence[str]) -> None:
+        log_path = machine.home / "output" / f"{name}.log"
+        process = processes.start_in_session(command, self.environ(machine.name), log_path)
+        machine.processes[name] = process
+        machine.sessions[process.pid] = processes.born(process.pid) or time.time()
 
     def start_main(self) -> Machine:
         """Start the machine with the API server, the scheduler, the DAG processor and the triggerer."""
@@ -173,10 +185,18 @@ class Fleet:
         return next(machine for machine in self.machines.values() if session in machine.sessions)
 
     def check(self) -> None:
-        """Raise ToolError if a process of a machine that runs has ended by itself; with its last words."""
+        """Raise ToolError if a process of a machine that runs has ended by itself; with its last words.
+
+        Where the fleet is tended, the process is started again instead.
+        """
         for machine in self.machines.values():
-            for name, process in machine.processes.items():
-                if process.poll() is not None:
+            for name, process in list(machine.processes.items()):
+                if process.poll() is None:
+                    continue
+                if self.is_tended:
+                    self.restarted.append(f"{name} on {machine.name}")
+                    self._start_process(machine, name, process.args)
+                else:
                     log = machine.home / "output" / f"{name}.log"
                     raise ToolError(
                         f"{name} on {machine.name} ended by itself ({process.returncode}); {log}:\n"

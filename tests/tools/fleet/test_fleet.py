@@ -78,6 +78,17 @@ def test_a_process_that_ended_by_itself_is_told_with_its_last_words(fleet, tmp_p
         fleet.check()
 
 
+def test_in_a_tended_fleet_a_process_that_ended_by_itself_is_started_again(fleet, tmp_path):
+    started = processes.start_in_session([sys.executable, "-c", ""], os.environ, tmp_path / "scheduler.log")
+    started.wait(10)
+    machine = Machine("main", tmp_path / "main", "", {}, {"scheduler": started})
+    fleet.machines["main"], fleet.is_tended = machine, True
+    fleet.check()
+    assert fleet.restarted == ["scheduler on main"]
+    assert machine.processes["scheduler"].pid != started.pid
+    assert machine.processes["scheduler"].wait(10) == 0
+
+
 def test_a_missing_environment_is_told_how_to_make_it(tmp_path, monkeypatch):
     monkeypatch.setattr(fleet_module, "PROJECT_DIR", tmp_path)
     with pytest.raises(ToolError, match=r"\.venv-fleet is missing; make it with `make fleet`"):

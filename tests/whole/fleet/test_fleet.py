@@ -63,13 +63,16 @@ def test_a_run_that_lost_two_workers_leaves_the_artifacts_of_an_undisturbed_one(
 
 
 def test_a_run_survives_its_broker_and_its_database(calm, shaken):
-    ended, made = shaken
+    ended, made, _ = shaken
     assert ended.state == "success"
     assert made == calm[1]
 
 
-def test_two_schedulers_start_no_task_twice(shaken, fleet):
-    ended, _ = shaken
-    fleet.check()
+def test_only_schedulers_end_with_their_database_and_are_started_again(shaken):
+    assert {one.partition(" on ")[0] for one in shaken[2]} <= {"scheduler"}
+
+
+def test_two_schedulers_start_no_task_twice(shaken):
+    ended, _, _ = shaken
     assert len({(one.task, one.number) for one in ended.tries}) == len(ended.tries)
     assert [(one.task, one.number) for one in ended.tries if one.number > 1] == []
