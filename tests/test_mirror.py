@@ -77,7 +77,6 @@ TESTED_ELSEWHERE = {
     "tools/airflow/dag_in_terminal": "airflow/test_dag_process",
     "tools/airflow/up": "airflow/test_server, whole/airflow_ui",
     "tools/demo/demo": "whole/test_whole_way",
-    "tools/fleet/runs": "whole/fleet",
     "tools/run": "whole/test_whole_way",
 }
 """Modules past SHORT lines without a test of their own name, and where they are tested."""
