@@ -2,7 +2,8 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test campaigns bench pictures up down run compare compare-runs predict champion export clean-up \
-	mlflow mlflow-server environments backup restore dags lint types verify lock check quick env image deploy-test image-test sbom
+	mlflow mlflow-server environments fleet fleet-test backup restore dags lint types verify lock check quick env image \
+	deploy-test image-test sbom
 PY := .venv/bin/python
 # A test and the processes that it starts keep their bytecode, or each of them compiles the project again. A file's tests
 # stay together, since they share what is made for them, and the files that take longest begin first (tests/conftest.py).
@@ -11,6 +12,8 @@ PYTEST := env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=
 # What another Python project left in the shell would be loaded in place of the locked packages.
 unexport PYTHONHOME PYTHONPATH PYTHONSTARTUP PYTHONOPTIMIZE PYTHONWARNINGS PYTHONINSPECT
 export PYTHONUTF8 := 1
+# Marks of tests that need programs or environments of their own: each has a target of its own.
+WITHIN := not mlflow and not beside and not fleet and not deploy and not image
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1	\2/p' Makefile | expand -t 22
@@ -22,15 +25,15 @@ demo: setup ## both samples through a real Airflow on a drawn catalogue; prints 
 	@$(PY) -m tools.demo.demo
 
 test: setup ## all tests (ARGS="-k words" chooses)
-	@$(PYTEST) -m "not mlflow and not beside and not deploy and not image" $(ARGS)
+	@$(PYTEST) -m "$(WITHIN)" $(ARGS)
 
 check: setup ## lint, types and the quick tests: no Airflow, no browser, no training
 	@$(MAKE) --no-print-directory -j 3 lint types quick
 
 quick: setup
-	@$(PYTEST) -m "not airflow and not browser and not training and not slow and not mlflow and not beside and not deploy and not image" $(ARGS)
+	@$(PYTEST) -m "not airflow and not browser and not training and not slow and $(WITHIN)" $(ARGS)
 
-campaigns: mlflow mlflow-server environments ## the random tests with 40 times as many cases (CDISCOUNT_TEST_SCALE=... chooses), a real MLflow, tests marked beside
+campaigns: mlflow mlflow-server environments fleet-test ## the random tests with 40 times as many cases (CDISCOUNT_TEST_SCALE=... chooses), a real MLflow, a fleet, tests marked beside
 	@CDISCOUNT_TEST_SCALE=$${CDISCOUNT_TEST_SCALE:-40} $(PY) -m pytest tests/cdiscount_tasks tests/examples tests/laws tests/tools/mlflow $(ARGS)
 
 bench: setup ## speed: index, labels, training, report, DAG files; prints a table (ARGS="--only index --gb 1")
@@ -94,6 +97,11 @@ image-test: setup ## the images built with buildah and run as two users: root, D
 
 sbom: setup ## sbom/: the packages of each image as CycloneDX lists
 	@$(PY) -m tools.setup.beside .venv-sbom requirements-sbom.txt && $(PY) -m tools.deploy.sbom
+fleet: setup # .venv-fleet: the pipeline on PostgreSQL, with Celery; 2.8 GB
+	@$(PY) -m tools.setup.beside .venv-fleet requirements.txt requirements-fleet.txt
+
+fleet-test: fleet ## a fleet on this machine, with kills and restarts: needs Debian's postgresql and redis-server
+	@env -u PYTHONDONTWRITEBYTECODE OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(PY) -m pytest -m fleet $(ARGS) tests/tools/fleet tests/whole/fleet
 
 clean-up: setup ## what of the data nothing needs, with sizes (REMOVE=1 removes it; CDISCOUNT_KEEP_RUNS=10)
 	@$(PY) -m tools.clean_up
@@ -118,8 +126,9 @@ verify: setup ## the hashes of all artifacts and reports
 
 lock: setup ## requirements*.txt and those of tests/material/ from their .in (UPGRADE=1: the newest versions)
 	@# 3.11 is the lowest version: a lock made for 3.12 would hold no NumPy that runs on 3.11.
-	@for name in requirements requirements-dev requirements-gpu requirements-control requirements-sbom requirements-export requirements-lineage \
-			requirements-mlflow tests/material/deploy_checks tests/material/hub tests/material/mlflow_server tests/material/onnx_alone \
+	@for name in requirements requirements-dev requirements-gpu requirements-fleet requirements-control requirements-sbom \
+			requirements-export requirements-lineage requirements-mlflow \
+			tests/material/deploy_checks tests/material/hub tests/material/mlflow_server tests/material/onnx_alone \
 			tests/material/litert_alone; do \
 		$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 			--no-emit-find-links --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade) \

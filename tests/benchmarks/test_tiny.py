@@ -144,7 +144,7 @@ def test_every_benchmark_is_run_here():
     material = {"measure", "index_steps", "catalogue_of_all"}
     names = {path.stem for path in (PROJECT_DIR / "benchmarks").glob("*/*.py")} - material
     assert names == {module.split(".")[-1] for module in TINY} | set(SPEED) | {
-        "busy_pool", "clothing", "dirty", "planted_marks", "promise_draws", "recipes", "training_kills"
+        "busy_pool", "clothing", "dirty", "fleet", "planted_marks", "promise_draws", "recipes", "training_kills"
     }  # fmt: skip
     assert set(TINY_SPEED) == set(SPEED)
 

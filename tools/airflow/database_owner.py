@@ -22,6 +22,11 @@ def foreign_dags(address: str) -> list[str]:
             if not inspect(connection).has_table("dag"):
                 return []
             dag_ids = connection.execute(text("SELECT dag_id FROM dag ORDER BY dag_id")).scalars().all()
-    except (SQLAlchemyError, ImportError) as error:
+    except ImportError as error:
+        raise DatabaseFaultError(
+            f"its driver {error.name} is not installed; for PostgreSQL name the driver, postgresql+psycopg2://..., and "
+            "use what `make fleet` installs: `make up PY=.venv-fleet/bin/python`"
+        ) from error
+    except SQLAlchemyError as error:
         raise DatabaseFaultError(str(getattr(error, "orig", None) or error).strip().partition("\n")[0]) from error
     return [str(dag_id) for dag_id in dag_ids if not str(dag_id).startswith(_OURS)]

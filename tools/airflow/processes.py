@@ -19,7 +19,7 @@ import psutil
 
 from tools.stopping import heeded_signals
 
-_COMPONENTS = {
+COMPONENTS = {
     # The scheduler would serve task logs on all interfaces; on one machine the API server reads the files itself.
     "scheduler": ["scheduler", "--skip-serve-logs"],
     "api-server": ["api-server", "--workers", "1"],
@@ -55,21 +55,30 @@ def signals_held() -> Iterator[None]:
             raise KeyboardInterrupt(came[0])
 
 
+def start_in_session(
+    command: Sequence[str], environ: Mapping[str, str], log_path: Path, user: str | None = None
+) -> subprocess.Popen[bytes]:
+    """Start a program in a session of its own, with its output in a file; `user` is another one than this process'."""
+    log_path.parent.mkdir(parents=True, exist_ok=True)
+    with log_path.open("wb") as log:
+        return subprocess.Popen(
+            command,
+            env=dict(environ),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+            user=user,
+            extra_groups=[] if user else None,
+        )
+
+
 def start_components(environ: Mapping[str, str], logs_dir: Path) -> dict[str, subprocess.Popen[bytes]]:
     """Start Airflow's components, with their output in files."""
-    logs_dir.mkdir(parents=True, exist_ok=True)
-    components = {}
-    for name, command in _COMPONENTS.items():
-        with (logs_dir / f"{name}.log").open("wb") as log:
-            components[name] = subprocess.Popen(
-                [sys.executable, "-m", "airflow", *command],
-                env=dict(environ),
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-    return components
+    return {
+        name: start_in_session([sys.executable, "-m", "airflow", *command], environ, logs_dir / f"{name}.log")
+        for name, command in COMPONENTS.items()
+    }
 
 
 def born(pid: int) -> float | None:

@@ -1,6 +1,6 @@
-"""An environment beside `.venv`, with exactly the packages of one hashed lock: `make mlflow`, `make mlflow-server`.
+"""An environment beside `.venv`, with exactly the packages of hashed locks: `make mlflow`, `make mlflow-server`.
 
-`python -m tools.setup.beside <environment> <lock>`, in `.venv`: both are paths in the project's folder.
+`python -m tools.setup.beside <environment> <lock> ...`, in `.venv`: all are paths in the project's folder.
 """
 
 import fcntl
@@ -14,10 +14,11 @@ from pathlib import Path
 from tools.setup.setup import PROJECT_DIR, install
 
 
-def make_beside(project_dir: Path, venv: str, lock: str) -> None:
-    """Make an environment as a lock says, unless it is: for this Python, in this place. One at a time."""
+def make_beside(project_dir: Path, venv: str, *locks: str) -> None:
+    """Make an environment as locks say, unless it is: for this Python, in this place. One at a time."""
     venv_dir = project_dir / venv
-    stamp, digest = venv_dir / "setup.stamp", hashlib.sha256((project_dir / lock).read_bytes()).hexdigest()
+    stamp = venv_dir / "setup.stamp"
+    digest = hashlib.sha256(b"".join((project_dir / lock).read_bytes() for lock in locks)).hexdigest()
     wanted = f"{sys.version_info[0]}.{sys.version_info[1]} {digest} ".encode() + os.fsencode(venv_dir)
     (project_dir / ".setup").mkdir(exist_ok=True)
     with (project_dir / ".setup" / "lock").open("w") as file:
@@ -25,12 +26,12 @@ def make_beside(project_dir: Path, venv: str, lock: str) -> None:
         fcntl.flock(file, fcntl.LOCK_EX)
         if stamp.is_file() and stamp.read_bytes() == wanted and (venv_dir / "bin" / "python").exists():
             return
-        print(f"set-up of {venv_dir} from {lock}", flush=True)
+        print(f"set-up of {venv_dir} from {' and '.join(locks)}", flush=True)
         if venv_dir.exists():
-            shutil.rmtree(venv_dir)  # small: made anew rather than changed
+            shutil.rmtree(venv_dir)  # made anew rather than changed
         if subprocess.run([sys.executable, "-I", "-m", "venv", venv_dir], check=False).returncode != 0:
             sys.exit(f"{venv_dir}: could not be made, as is said above; look there for rights and free space")
-        install(project_dir, lock, venv=venv)
+        install(project_dir, *locks, venv=venv)
         stamp.write_bytes(wanted)
         print("set-up finished", flush=True)
 

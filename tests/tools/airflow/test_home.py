@@ -145,6 +145,16 @@ def test_another_projects_database_is_not_migrated(tmp_path):
     assert (tmp_path / "airflow.db").read_bytes() == before
 
 
+@pytest.mark.parametrize(("scheme", "driver"), [("postgresql", "psycopg"), ("postgresql+psycopg2", "psycopg2")])
+def test_a_database_whose_driver_is_not_installed_is_told_how_to_get_it(tmp_path, scheme, driver):
+    environ = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"{scheme}://airflow:secret@127.0.0.1:1/airflow"}
+
+    with pytest.raises(airflow_home.ToolError, match=rf"driver {driver} is not .*psycopg2://.*`make fleet`") as caught:
+        airflow_home.migrate(tmp_path, airflow_home.airflow_environ(tmp_path, environ=environ))
+
+    assert "secret" not in str(caught.value)
+
+
 def test_a_database_that_cannot_be_reached_is_told_without_its_password(tmp_path):
     address = f"sqlite:///{tmp_path}/nowhere/x.db"
     environ = airflow_home.airflow_environ(tmp_path, environ={"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": address})

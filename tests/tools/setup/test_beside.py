@@ -30,6 +30,15 @@ def test_an_environment_is_made_once_for_a_lock(project_dir):
     assert not (folder / ".venv-x" / "old").exists()
 
 
+def test_an_environment_of_two_locks_is_made_anew_when_either_changes(project_dir):
+    folder, installed = project_dir
+    (folder / "more.txt").write_text("# nothing more\n")
+    for text in ("# nothing more\n", "# nothing more\n", "# something else\n"):
+        (folder / "more.txt").write_text(text)
+        beside.make_beside(folder, ".venv-x", "lock.txt", "more.txt")
+    assert installed == 2 * [("lock.txt", "more.txt", ".venv-x")]
+
+
 def test_an_environment_that_was_cut_off_or_moved_is_made_anew(project_dir, monkeypatch):
     folder, installed = project_dir
 
@@ -52,6 +61,7 @@ def test_an_environment_that_was_cut_off_or_moved_is_made_anew(project_dir, monk
         "requirements-control.txt",
         "requirements-export.txt",
         "requirements-lineage.txt",
+        "requirements-fleet.txt",
         "requirements-mlflow.txt",
         "requirements-sbom.txt",
         *(

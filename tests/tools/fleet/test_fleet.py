@@ -1,0 +1,95 @@
+import os
+import stat
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from tools.airflow import processes
+from tools.airflow.home import ToolError, password
+from tools.fleet import fleet as fleet_module
+from tools.fleet.fleet import Fleet, Machine
+from tools.fleet.machine_name import machine_name
+
+OF_A_MACHINE = {"AIRFLOW_HOME", "AIRFLOW_CONFIG", "KERAS_HOME", "FLEET_MACHINE"}
+
+
+@pytest.fixture
+def fleet(tmp_path, monkeypatch):
+    """Return a fleet whose servers are names alone, and whose Python is nowhere."""
+    monkeypatch.setattr(fleet_module, "python_of_fleet", lambda: Path("/nowhere/bin/python"))
+    database = SimpleNamespace(url="postgresql+psycopg2://airflow:secret@127.0.0.1:5/airflow")
+    broker = SimpleNamespace(url="redis://:secret@127.0.0.1:6/0")
+    return Fleet(tmp_path, 7, database, broker, {"CDISCOUNT_NOTIFY": "none"})
+
+
+def test_machines_differ_in_their_homes_alone(fleet):
+    main, worker = fleet.environ("main"), fleet.environ("worker-1")
+    assert {name for name in main.keys() | worker.keys() if main.get(name) != worker.get(name)} == OF_A_MACHINE
+    assert worker["AIRFLOW_HOME"] == str(fleet.root / "worker-1")
+    assert worker["CDISCOUNT_DATA"] == str(fleet.root / "shared" / "data")
+    assert worker["AIRFLOW__CELERY__RESULT_BACKEND"] == f"db+{fleet.postgresql.url}"
+    assert worker["CDISCOUNT_NOTIFY"] == "none"
+
+
+def test_what_the_shell_sets_for_another_airflow_reaches_no_machine(fleet, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "sqlite:////elsewhere.db")
+    monkeypatch.setenv("CDISCOUNT_CATALOGUE", "/elsewhere/train.bson")
+    environ = fleet.environ("main")
+    assert environ["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"] == fleet.postgresql.url
+    assert "CDISCOUNT_CATALOGUE" not in environ
+
+
+def test_keys_and_passwords_are_read_by_their_user_alone(fleet):
+    fleet.environ("main")
+    fleet.environ("worker-1")
+    password(fleet.root / "main")
+    files = [fleet.root / "main" / "secrets.json", fleet.root / "worker-1" / "secrets.json"]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in [*files, fleet.root / "main" / "passwords.json"]} == {0o600}
+    assert files[0].read_bytes() == files[1].read_bytes()
+
+
+def test_a_machine_has_its_name_from_its_environment(fleet, monkeypatch):
+    environ = fleet.environ("worker-gpu")
+    assert environ["AIRFLOW__CORE__HOSTNAME_CALLABLE"] == "tools.fleet.machine_name.machine_name"
+    monkeypatch.setenv("FLEET_MACHINE", environ["FLEET_MACHINE"])
+    assert machine_name() == "worker-gpu"
+
+
+def test_a_kill_ends_all_of_a_machine_and_names_it_before(fleet, tmp_path):
+    sleeper = [sys.executable, "-c", "import time; time.sleep(600)"]
+    started = processes.start_in_session(sleeper, os.environ, tmp_path / "sleeper.log")
+    machine = Machine("worker-1", tmp_path, "default", {started.pid: processes.born(started.pid)}, {"worker": started})
+    fleet.machines["worker-1"] = machine
+    assert fleet.machine_of(started.pid) is machine
+    machine.kill()
+    assert started.wait(5) == -9
+    fleet.check()  # a machine that was killed on purpose is not missed
+
+
+def test_a_process_that_ended_by_itself_is_told_with_its_last_words(fleet, tmp_path):
+    dying = [sys.executable, "-c", "print('no broker'); raise SystemExit(3)"]
+    log = tmp_path / "worker-1" / "output" / "worker.log"
+    started = processes.start_in_session(dying, os.environ, log)
+    started.wait(10)
+    fleet.machines["worker-1"] = Machine("worker-1", tmp_path / "worker-1", "default", {}, {"worker": started})
+    with pytest.raises(ToolError, match=r"worker on worker-1 ended by itself \(3\); .*worker.log:\nno broker"):
+        fleet.check()
+
+
+def test_in_a_tended_fleet_a_process_that_ended_by_itself_is_started_again(fleet, tmp_path):
+    started = processes.start_in_session([sys.executable, "-c", ""], os.environ, tmp_path / "scheduler.log")
+    started.wait(10)
+    machine = Machine("main", tmp_path / "main", "", {}, {"scheduler": started})
+    fleet.machines["main"], fleet.is_tended = machine, True
+    fleet.check()
+    assert fleet.restarted == ["scheduler on main"]
+    assert machine.processes["scheduler"].pid != started.pid
+    assert machine.processes["scheduler"].wait(10) == 0
+
+
+def test_a_missing_environment_is_told_how_to_make_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(fleet_module, "PROJECT_DIR", tmp_path)
+    with pytest.raises(ToolError, match=r"\.venv-fleet is missing; make it with `make fleet`"):
+        fleet_module.python_of_fleet()
