@@ -6,6 +6,7 @@ them.
 """
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -21,6 +22,13 @@ LOCKS = {
     "cdiscount-control": ("requirements-control.txt",),
 }
 """The lock files of each image: the build argument LOCKS of the Dockerfile."""
+
+
+def _requirements(text: str) -> str:
+    """Return each requirement of joined locks once, with its hashes: two locks of an image share most packages."""
+    each = re.split(r"\n(?=[A-Za-z0-9])", text)
+    once = {one.split(" ", 1)[0]: one for one in each if "==" in one.split("\n", 1)[0]}
+    return "\n".join(once.values())
 
 
 def write_sbom(out_path: Path, locks: tuple[str, ...], project_dir: Path = PROJECT_DIR) -> int:
@@ -44,7 +52,7 @@ def write_sbom(out_path: Path, locks: tuple[str, ...], project_dir: Path = PROJE
         raise ToolError(
             f"{project_dir}: {', '.join(absent)} missing, expected the locks of {out_path.name}; `make lock`"
         )
-    text = "\n".join((project_dir / name).read_text("utf-8") for name in locks)
+    text = _requirements("\n".join((project_dir / name).read_text("utf-8") for name in locks))
     out_path.parent.mkdir(parents=True, exist_ok=True)
     about = ["--pyproject", str(project_dir / "pyproject.toml"), "--output-reproducible", "--validate"]
     command = [str(program), "requirements", *about, "--output-file", str(out_path), "-"]
