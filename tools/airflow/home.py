@@ -237,6 +237,8 @@ def migrate(home: Path, environ: Mapping[str, str]) -> bool:
     database = home / "airflow.db"
     is_own = environ[CONNECTION] == sqlite_address(database)
     if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted and (database.exists() or not is_own):
+        if not is_own:  # a server that is away, or a driver that is missing, would end Airflow's parts one by one
+            _refuse_foreign_database(home, environ[CONNECTION], is_own=False)
         return False
     if is_own and not database.exists():
         _make_database(home, environ)

@@ -2,6 +2,7 @@ import errno
 import json
 import sqlite3
 import stat
+from importlib import metadata
 
 import pytest
 
@@ -153,6 +154,16 @@ def test_a_database_whose_driver_is_not_installed_is_told_how_to_get_it(tmp_path
         airflow_home.migrate(tmp_path, airflow_home.airflow_environ(tmp_path, environ=environ))
 
     assert "secret" not in str(caught.value)
+
+
+def test_a_database_that_was_migrated_before_is_asked_for_at_every_start(tmp_path):
+    environ = {"AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "postgresql+psycopg2://airflow:secret@127.0.0.1:1/airflow"}
+    environ = airflow_home.airflow_environ(tmp_path, environ=environ)
+    wanted = f"{metadata.version('apache-airflow')} {environ['AIRFLOW__DATABASE__SQL_ALCHEMY_CONN']}"
+    (tmp_path / "migrated").write_text(wanted, encoding="utf-8")
+
+    with pytest.raises(airflow_home.ToolError, match="its driver psycopg2 is not installed"):
+        airflow_home.migrate(tmp_path, environ)
 
 
 def test_a_database_that_cannot_be_reached_is_told_without_its_password(tmp_path):
