@@ -263,7 +263,7 @@ def started_fleet(
     Args:
         workers: By name, the queues of each, with commas between.
         settings: Environment variables that all machines have besides.
-        say: Told where it is.
+        say: Prints a line: where the fleet is.
 
     Raises:
         ToolError: If a program is missing, or a part does not start.
