@@ -18,7 +18,7 @@ LASTING = sorted(SERVICES.keys() - {"init"})
 WORKERS = ["worker", "worker-gpu"]
 VARIABLE = re.compile(r"(?<!\$)\$\{([A-Z_]+)(?:(:[-?])([^}]*))?\}")
 OF_CELERY = {
-    "CELERY": {"BROKER_URL", "RESULT_BACKEND", "WORKER_CONCURRENCY"},
+    "CELERY": {"BROKER_URL", "RESULT_BACKEND", "WORKER_CONCURRENCY", "EXTRA_CELERY_CONFIG", "TASK_PUBLISH_MAX_RETRIES"},
     "CELERY_BROKER_TRANSPORT_OPTIONS": {"VISIBILITY_TIMEOUT"},
 }
 

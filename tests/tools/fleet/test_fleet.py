@@ -5,7 +5,9 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import yaml
 
+from cdiscount_tasks.settings.environment import PROJECT_DIR
 from tools.airflow import processes
 from tools.airflow.home import ToolError, password
 from tools.fleet import fleet as fleet_module
@@ -31,6 +33,12 @@ def test_machines_differ_in_their_homes_alone(fleet):
     assert worker["CDISCOUNT_DATA"] == str(fleet.root / "shared" / "data")
     assert worker["AIRFLOW__CELERY__RESULT_BACKEND"] == f"db+{fleet.postgresql.url}"
     assert worker["CDISCOUNT_NOTIFY"] == "none"
+
+
+def test_the_fleet_of_compose_waits_for_its_broker_as_the_tried_one_does():
+    compose = yaml.safe_load((PROJECT_DIR / "deploy" / "compose" / "docker-compose.yaml").read_text("utf-8"))
+    tried = fleet_module.PATIENT_WITH_THE_BROKER
+    assert {name: compose["x-environment"].get(name) for name in tried} == tried
 
 
 def test_what_the_shell_sets_for_another_airflow_reaches_no_machine(fleet, monkeypatch):
