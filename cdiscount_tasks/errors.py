@@ -43,10 +43,15 @@ class RunNotHereError(DataError):
     def seen_from(self, root: str, place: str) -> str:
         """Return the sentence where it is known in which data root the first task froze the config, and where."""
         if root == self.root:
-            return f"{self.path}: the run's config was removed since its task {self.first_task}; trigger a new run"
+            return (
+                f"{self.path}: the run's config was removed since its task {self.first_task}, or CDISCOUNT_DATA leads "
+                f"this machine to a copy of the data root ({self.place}; the run began in {place}); mount the same "
+                "folder on every worker and clear this task, or trigger a new run"
+            )
+        told = self.root or "without an id (empty, or not mounted)"
         return (
             f"{self.path}: the run has no config here. CDISCOUNT_DATA leads this machine to {self.place}, which is the "
-            f"data root {self.root or 'without an id'}, but the run's task {self.first_task} froze its config in "
+            f"data root {told}, but the run's task {self.first_task} froze its config in "
             f"{place}, the data root {root}: mount the same folder on every worker, set CDISCOUNT_DATA to it, and "
             "clear this task; clearing the first one would begin a second run there"
         )

@@ -13,7 +13,7 @@ from cdiscount_airflow.tasks.stage_task import DEFAULT_ARGS, stage_task
 from cdiscount_tasks.settings.environment import read_environment
 
 
-@stage_task(task_display_name="Set the gauges", retries=0, execution_timeout=timedelta(minutes=10))
+@stage_task(task_display_name="Set the gauges", execution_timeout=timedelta(minutes=10))
 def set_gauges_of_now() -> str:
     """Say how old each sample's newest report is, and how much of the disks is free.
 

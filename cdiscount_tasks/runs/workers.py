@@ -24,6 +24,7 @@ from cdiscount_tasks.artifacts.data_root import (
 from cdiscount_tasks.artifacts.hashes import hash_file
 from cdiscount_tasks.errors import ConfigError, RunNotHereError
 from cdiscount_tasks.machine.backbones import Backbone, backbone_of, backbone_with
+from cdiscount_tasks.runs.lineage import code_version
 from cdiscount_tasks.settings.began_on import BeganOn, UsedWeights
 from cdiscount_tasks.settings.environment import Environment
 from cdiscount_tasks.settings.training import TrainingConfig
@@ -34,7 +35,7 @@ CLOCK_S = 60.0
 """So many seconds two machines' clocks may differ."""
 
 _NOT_OF_A_RESULT = frozenset({"code", "apache-airflow"})
-"""Of a run's versions: what changes nothing that a task makes."""
+"""Of a run's versions: the commit is compared by a warning, since most of them change nothing that a task makes."""
 
 _BACKENDS = frozenset({"tensorflow", "jax"})
 _LOCAL_LOCKS = (
@@ -93,6 +94,11 @@ def check_worker(
     """
     if began is None:
         return
+    if (code := code_version(environment)) != frozen.get("code", code):
+        logger.warning(
+            "this machine (%s) runs the project's commit %s, and the run began with %s on %s", _here(), code,
+            frozen["code"], began.host,
+        )  # fmt: skip
     if by_network:
         _check_backend(began, frozen)
     _check_packages(began, frozen, by_network=by_network)
@@ -113,10 +119,11 @@ def check_reports(began: BeganOn | None, environment: Environment) -> None:
         ConfigError: If so; names both.
     """
     found = root_id(environment.reports_dir)
+    told = found or "without an id (empty, or not mounted)"
     if began is not None and found != began.reports:
         raise ConfigError(
             f"CDISCOUNT_REPORTS leads this machine ({_here()}) to {environment.reports_dir}, the reports folder "
-            f"{found or 'without an id'}, but the run began on {began.host} with the reports folder {began.reports}: "
+            f"{told}, but the run began on {began.host} with the reports folder {began.reports}: "
             "mount the same folder on every machine, the API server's too, set CDISCOUNT_REPORTS to it, and clear the "
             "task"
         )
@@ -194,12 +201,15 @@ def frozen_backbone(began: BeganOn | None, training: TrainingConfig, environment
     if began.weights is None:
         return None
     was = began.weights
-    found = backbone_with(training, was.network, environment.weights_dir)
     value = environment.weights_dir or "unset"
     wanted = (
         f"the run began on {began.host} with the weights of {was.network} (xxh3-128 {was.xxh3_128}); put the same file "
         "into a folder on every worker, set CDISCOUNT_WEIGHTS to it, and clear the task"
     )
+    try:
+        found = backbone_with(training, was.network, environment.weights_dir)
+    except ConfigError as error:
+        raise ConfigError(f"{error}. This machine is {_here()}; {wanted}") from error
     if found is None:
         raise ConfigError(
             f"CDISCOUNT_WEIGHTS is {value} on this machine ({_here()}), which has no weights of {was.network}, but "

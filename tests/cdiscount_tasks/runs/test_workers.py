@@ -80,6 +80,16 @@ def test_another_version_of_airflow_or_of_the_code_makes_no_other_results(begun,
     open_run("colours", "r1").check_worker()
 
 
+def test_another_commit_is_told(begun, monkeypatch, caplog):
+    begun_with = begun.config.versions["code"]
+    open_run("colours", "r1").check_worker()
+    assert not caplog.text
+    monkeypatch.setattr(workers, "code_version", lambda _: "0123456789ab")
+    open_run("colours", "r1").check_worker()
+    told = f"this machine (gpu-1) runs the project's commit 0123456789ab, and the run began with {begun_with} on web-1"
+    assert told in caplog.text
+
+
 def test_another_backend_is_refused_with_its_variable_and_both_values(begun, monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     said = refusal(begun, by_network=True)
@@ -163,6 +173,18 @@ def test_a_worker_without_the_weights_fails_with_the_variable_and_both_values(wi
     assert f"began on web-1 with the weights of mobilenet_v2 (xxh3-128 {used.xxh3_128})" in said
 
 
+def test_a_worker_that_cannot_fetch_the_weights_of_a_transfer_says_what_the_run_began_with(with_weights, monkeypatch):
+    def cannot(*_):
+        raise ConfigError("could not be fetched")
+
+    used = with_weights.config.began_on.weights
+    monkeypatch.setattr(workers, "backbone_with", cannot)
+    with pytest.raises(ConfigError) as caught:
+        _ = open_run("colours", "r1").backbone
+    assert str(caught.value).startswith("could not be fetched. This machine is gpu-1; the run began on web-1 with the ")
+    assert f"xxh3-128 {used.xxh3_128}); put the same file into a folder on every worker" in str(caught.value)
+
+
 def test_a_worker_with_other_weights_fails_with_both_hashes(with_weights, place, monkeypatch):
     used = with_weights.config.began_on.weights
     with h5py.File(write_weights(place.folder / "others" / WEIGHTS), "a") as file:
@@ -200,7 +222,8 @@ def test_a_run_whose_folder_was_removed_is_to_be_triggered_anew(begun):
     with pytest.raises(RunNotHereError) as caught:
         open_run("colours", "r1")
     said = caught.value.seen_from(begun.config.began_on.data_root, "/data on web-1")
-    assert said.endswith("was removed since its task resolve_run; trigger a new run")
+    assert "was removed since its task resolve_run, or CDISCOUNT_DATA leads this machine to a copy" in said
+    assert said.endswith("and clear this task, or trigger a new run")
 
 
 def test_a_worker_with_another_reports_folder_is_refused_by_who_writes_the_report(begun, place, monkeypatch):
@@ -210,7 +233,7 @@ def test_a_worker_with_another_reports_folder_is_refused_by_who_writes_the_repor
     for step in steps.STEPS:
         if step is not report:
             steps._check_worker(step, open_run("colours", "r1"))
-    both = rf"CDISCOUNT_REPORTS leads .*gpu-1.* without an id, .* {begun.config.began_on.reports}"
+    both = rf"CDISCOUNT_REPORTS leads .*gpu-1.* without an id \(empty, .*\), .* {begun.config.began_on.reports}"
     with pytest.raises(ConfigError, match=both):
         steps._check_worker(report, open_run("colours", "r1"))
 
