@@ -33,8 +33,9 @@ check: setup ## lint, types and the quick tests: no Airflow, no browser, no trai
 quick: setup
 	@$(PYTEST) -m "not airflow and not browser and not training and not slow and $(WITHIN)" $(ARGS)
 
-campaigns: mlflow mlflow-server environments ## the random tests with 40 times as many cases (CDISCOUNT_TEST_SCALE=... chooses), a real MLflow, a fleet, tests marked beside
-	@CDISCOUNT_TEST_SCALE=$${CDISCOUNT_TEST_SCALE:-40} $(PY) -m pytest tests/cdiscount_tasks tests/examples tests/laws tests/tools/mlflow $(ARGS)
+campaigns: mlflow mlflow-server environments ## the random tests with 40 times as many cases (CDISCOUNT_TEST_SCALE=... chooses), a real MLflow, a fleet, tests marked beside (PostgreSQL, ONNX, lineage)
+	@CDISCOUNT_TEST_SCALE=$${CDISCOUNT_TEST_SCALE:-40} $(PY) -m pytest tests/cdiscount_tasks tests/examples tests/laws tests/tools/mlflow \
+		tests/plugins/cdiscount_airflow/test_lineage.py tests/tools/backup/test_database_on_postgresql.py $(ARGS)
 	@$(MAKE) --no-print-directory fleet-test ARGS=
 
 bench: setup ## speed: index, labels, training, report, DAG files; prints a table (ARGS="--only index --gb 1")

@@ -7,9 +7,11 @@ import os
 import shutil
 import sys
 import time
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
+from typing import Literal
 
 from tools.stopping import end_at_once
 
@@ -18,6 +20,7 @@ if __name__ == "__main__":
 
 from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
 from cdiscount_tasks.artifacts.locks import part_path, remove_dead_parts
+from cdiscount_tasks.runs.registry import registered_samples
 from cdiscount_tasks.settings.environment import Environment, check_folders, fault_of, read_environment
 from tools.airflow.home import ToolError
 from tools.backup import archive, contents, database
@@ -36,23 +39,70 @@ def wants_database() -> bool:
     return wanted != "no"
 
 
+def named_path(variable: str, wanted: Literal["file", "folder"], expected: str) -> Path:
+    """Return the file or folder that a variable names.
+
+    Raises:
+        ToolError: If it is none.
+    """
+    named = os.environ.get(variable, "")
+    path = Path(named).expanduser().absolute()
+    fault = fault_of(path, wanted) if named else None
+    if not named or fault:
+        found = f": {fault}".removesuffix(f", expected a {wanted}") if fault else ""
+        raise ToolError(f"{variable} is {named!r}{found}, expected {expected}")
+    return path
+
+
 def _folder(environment: Environment) -> Path:
     """Return the folder that TO names.
 
     Raises:
         ToolError: If it is none, or one of those that are backed up.
     """
-    named = os.environ.get("TO", "")
-    folder = Path(named).expanduser().absolute()
-    if not named or (fault := fault_of(folder, "folder")):
-        raise ToolError(
-            f"TO is {named!r}{f': {fault}' if named else ''}, expected a folder on a different disk, as in "
-            "`make backup TO=/mnt/backups`"
-        )
+    folder = named_path("TO", "folder", "a folder on a different disk, as in `make backup TO=/mnt/backups`")
     for place in contents.places_of(environment):
         if folder.is_relative_to(place.folder):
-            raise ToolError(f"TO is {named!r}, which is in {place.folder}, which is backed up; name a folder elsewhere")
+            raise ToolError(
+                f"TO is {str(folder)!r}, which is in {place.folder}, which is backed up; name a folder elsewhere"
+            )
     return folder
+
+
+def _kind(environment: Environment) -> str:
+    return "the demo's drawn catalogue" if environment.uses_demo_catalogue else "a catalogue of your own"
+
+
+def _of_other_kind(environment: Environment) -> str | None:
+    """Say which registries of the other kind of catalogue the data root has, and how to back them up; None: none."""
+    other = replace(environment, uses_demo_catalogue=not environment.uses_demo_catalogue)
+    if not (samples := registered_samples(other)):
+        return None
+    how = "unset CDISCOUNT_CATALOGUE" if other.uses_demo_catalogue else "set CDISCOUNT_CATALOGUE to its file"
+    return f"{other.work_dir}, of {_kind(other)}, has registries ({', '.join(samples)}): to back up these, {how}"
+
+
+def _nothing_there(environment: Environment, fault: str) -> ToolError:
+    of_other = _of_other_kind(environment)
+    return ToolError(
+        f"{environment.work_dir}: {fault}, expected the data folder of {_kind(environment)}, with its registries; set "
+        "CDISCOUNT_DATA, CDISCOUNT_REPORTS and CDISCOUNT_CATALOGUE as Airflow has them (cron has none of them: see "
+        f"'Back up and restore' in docs/using.md){f'. {of_other}' if of_other else ''}"
+    )
+
+
+def _find(environment: Environment) -> contents.Contents:
+    """Return what there is to back up.
+
+    Raises:
+        ToolError: If there is no data folder, or nothing to keep: a back-up of nothing is none.
+    """
+    if fault := fault_of(environment.work_dir, "folder"):
+        raise _nothing_there(environment, fault)
+    found = contents.find_contents(environment)
+    if not found.files and not found.registries and not found.left_out:
+        raise _nothing_there(environment, "there is no registry, no report and no label fix")
+    return found
 
 
 def _check_room(folder: Path, num_bytes: int) -> None:
@@ -104,12 +154,29 @@ def _write(path: Path, environment: Environment, found: contents.Contents, dumpe
             writer.add(*dumped)
 
 
+def _say_what(environment: Environment, found: contents.Contents) -> bool:
+    """Say of what the archive is; returns whether all that it should have is in it.
+
+    The demo's registries are no loss. Those of one's own catalogue are, if only a variable was not set.
+    """
+    champions = ", ".join(found.whole_champions) or "none"
+    say(f"of {environment.work_dir}, the data folder of {_kind(environment)}; samples with their champion: {champions}")
+    of_other = _of_other_kind(environment)
+    if of_other and not environment.uses_demo_catalogue:
+        say(f"not in it: {of_other}")
+    elif of_other:
+        found.left_out.append(of_other)
+    for sentence in found.left_out:
+        print(f"left out: {sentence}", file=sys.stderr)
+    return not found.left_out
+
+
 def main() -> int:
-    """Write the archive and say what is in it; returns the exit status: 1 where something damaged was left out."""
+    """Write the archive and say what is in it; returns the exit status: 1 where something was left out."""
     started, environment = time.monotonic(), read_environment()
     check_folders(environment)
     folder = _folder(environment)
-    found = contents.find_contents(environment)
+    found = _find(environment)
     dumped = _dump(folder) if wants_database() else None
     path = folder / f"cdiscount-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.tar"
     try:
@@ -118,18 +185,17 @@ def main() -> int:
     finally:
         if dumped:
             dumped[1].unlink()
-    for sentence in found.left_out:
-        print(f"left out: {sentence}", file=sys.stderr)
     num_files = len(found.files) + len(found.registries)
     say(
         f"{path}: {path.stat().st_size / 1e6:,.1f} MB, {num_files:,} files"
         f"{' and the database' if dumped else ', without a database'}, in {time.monotonic() - started:.1f} s"
     )
+    is_whole = _say_what(environment, found)
     for catalogue, num in contents.catalogues_needed(environment).items():
         say(f"not in it: {catalogue}, in which {num} sample{'s have' if num > 1 else ' has'} pictures")
     if dumped:
         say("not in it: Airflow's keys (secrets.json in AIRFLOW_HOME, or AIRFLOW__CORE__FERNET_KEY); keep them apart")
-    return 1 if found.left_out else 0
+    return 0 if is_whole else 1
 
 
 if __name__ == "__main__":

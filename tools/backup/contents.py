@@ -4,24 +4,28 @@ Of the data folder: the registries, and what their champions need, those of befo
 The rest is made again from the catalogue.
 """
 
+import errno
 import os
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from cdiscount_tasks.artifacts.catalogue_note import SUFFIX, note_path, read_note
 from cdiscount_tasks.artifacts.manifest import MANIFEST, verify_artifact
-from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.runs import registry
-from cdiscount_tasks.runs.history import writing
+from cdiscount_tasks.runs.decisions import Candidate, Entry, last_promotion
+from cdiscount_tasks.runs.history import read_history, writing
 from cdiscount_tasks.runs.references import find_references_of_champions
 from cdiscount_tasks.settings.environment import Environment
 
 DATA, REPORTS, LABEL_FIXES = "data", "reports", "label_fixes"
 REGISTRY = "registry"
 _OF_DATA = (REGISTRY, "samples", "catalogues")
+_NOT_WRITABLE = (errno.EROFS, errno.EACCES, errno.EPERM)
 
 
 class Place(NamedTuple):
@@ -64,17 +68,29 @@ class Contents:
         registries: The bytes of the registries' files and when they were written, by name in the archive: a decision
             may be recorded while the rest is copied.
         files: All others.
+        champions: What is in use by sample, before it is known whether it is damaged.
         left_out: What is damaged, in a sentence each.
     """
 
     registries: dict[str, tuple[bytes, float]] = field(default_factory=dict)
     files: list[Item] = field(default_factory=list)
+    champions: dict[str, Candidate] = field(default_factory=dict)
     left_out: list[str] = field(default_factory=list)
 
     @property
     def num_bytes(self) -> int:
         """Return how many bytes there are to copy."""
         return sum(path.stat().st_size for _, path in self.files)
+
+    @property
+    def whole_champions(self) -> list[str]:
+        """Return the samples whose champion is backed up with all that it needs to answer, by name."""
+        names = {item.name for item in self.files}
+        return [
+            sample
+            for sample, one in self.champions.items()
+            if all(f"{DATA}/{part}/{MANIFEST}" in names for part in (one.model, one.evaluation, one.labels, one.sample))
+        ]
 
 
 def is_hidden(name: str) -> bool:
@@ -92,10 +108,26 @@ def iter_files(folder: Path) -> Iterator[Path]:
                 yield path
 
 
+def _hold(folder: Path, held: ExitStack) -> list[Entry]:
+    """Hold a registry, so that its files say the same; returns its lines.
+
+    Where this user cannot write (a read-only snapshot) it is read as it is: whoever opens it restored finishes what a
+    decision of that moment had begun, as after a process that died.
+    """
+    try:
+        return held.enter_context(writing(folder))
+    except ConfigError as error:
+        if not (isinstance(error.__cause__, OSError) and error.__cause__.errno in _NOT_WRITABLE):
+            raise
+        return read_history(folder)
+
+
 def _read_registries(contents: Contents, environment: Environment) -> None:
     for name in registry.registered_samples(environment):
         folder = registry.registry_dir(name, environment)
-        with writing(folder):  # so that its files say the same
+        with ExitStack() as held:
+            if promotion := last_promotion(_hold(folder, held)):
+                contents.champions[name] = promotion.candidate
             for path in iter_files(folder):
                 at = f"{DATA}/{path.relative_to(environment.work_dir).as_posix()}"
                 contents.registries[at] = path.read_bytes(), path.stat().st_mtime

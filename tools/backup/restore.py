@@ -28,13 +28,12 @@ from cdiscount_tasks.settings.environment import (
     Environment,
     check_data_folder,
     fault_in_place_of,
-    fault_of,
     read_environment,
 )
 from tools.airflow.home import ToolError
 from tools.backup import archive, database
 from tools.backup.archive import Packed
-from tools.backup.backup import wants_database
+from tools.backup.backup import named_path, wants_database
 from tools.backup.contents import REGISTRY, Place, catalogues_needed, is_hidden, iter_files, places_of
 from tools.command import exit_status, say
 
@@ -42,14 +41,8 @@ Files = Mapping[str, Packed]
 
 
 def _archive() -> Path:
-    named = os.environ.get("FROM", "")
-    path = Path(named).expanduser().absolute()
-    if not named or (fault := fault_of(path, "file")):
-        raise ToolError(
-            f"FROM is {named!r}{f': {fault}' if named else ''}, expected an archive of `make backup`, as in "
-            "`make restore FROM=/mnt/backups/cdiscount-20260101T030000Z.tar`"
-        )
-    return path
+    example = "`make restore FROM=/mnt/backups/cdiscount-20260101T030000Z.tar`"
+    return named_path("FROM", "file", f"an archive of `make backup`, as in {example}")
 
 
 def _numbers(version: str) -> tuple[int, ...]:
@@ -153,7 +146,9 @@ def _check_database(dumped: str) -> database.Database:
     if found.dump_name != dumped:
         raise ToolError(
             f"the archive has {dumped}, and Airflow's database here is {found.shown}: set "
-            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN to one of the archive's kind, or leave it out with DATABASE=no"
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN to one of the archive's kind. Or leave Airflow's history, users and "
+            "connections behind: create an empty database here, `airflow db migrate`, then `make restore FROM=... "
+            "DATABASE=no`"
         )
     if database.exists(found):
         raise ToolError(
@@ -234,8 +229,11 @@ def _restore(path: Path, files: Files, missing: Mapping[Place, set[str]], dumped
         dumped: The name of the database's dump; None: it is left out.
         into: Where that is written.
     """
-    parts = {place: _make_part(place.folder) for place, entries in missing.items() if entries}
+    parts: dict[Place, Path] = {}
     try:
+        for place in (place for place, entries in missing.items() if entries):
+            with disk_faults_told(place.folder, place.setting):
+                parts[place] = _make_part(place.folder)
         targets = {
             f"{place.name}/{name}": part / name
             for place, part in parts.items()
@@ -267,7 +265,8 @@ def main() -> None:
     needed = {place.folder: _size_of(place, entries, files) for place, entries in missing.items()}
     _check_room({**needed, folder: needed.get(folder, 0) + (files[dumped].size if dumped else 0)})
     with disk_faults_told(environment.work_dir):
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        # A database has users and connections; the data folder is read by others too.
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700 if target and target.path else 0o777)
         into = part_path(folder / "database")
         try:
             num_files = _restore(path, files, missing, dumped, into)

@@ -39,7 +39,13 @@ def test_what_is_damaged_is_left_out_said_and_is_the_exit_status(machine, capsys
 
 
 @pytest.mark.parametrize(
-    ("to", "words"), [("", "TO is '', expected a folder"), ("/nowhere/at/all", "no such folder"), ("reports", "is in ")]
+    ("to", "words"),
+    [
+        ("", "TO is '', expected a folder"),
+        ("/nowhere/at/all", "no such folder, expected a folder on a different disk"),
+        (__file__, "it is a file, expected a folder on a different disk"),
+        ("reports", "is in "),
+    ],
 )
 def test_a_folder_that_does_not_do_is_refused(machine, monkeypatch, to, words):
     monkeypatch.setenv("TO", str(machine.path / to) if to == "reports" else to)
@@ -68,3 +74,64 @@ def test_a_word_that_is_no_no_is_refused(machine, monkeypatch):
     monkeypatch.setenv("DATABASE", "none")
     with pytest.raises(ToolError, match="DATABASE is 'none', expected no"):
         backup.main()
+
+
+def test_a_data_folder_that_is_not_there_is_refused(machine, monkeypatch):
+    monkeypatch.setenv("CDISCOUNT_DATA", str(machine.path / "dota"))
+    with pytest.raises(
+        ToolError, match=r"dota: no such folder, expected the data folder .*; set CDISCOUNT_DATA, .*cron"
+    ):
+        backup.main()
+    assert list(machine.to.iterdir()) == []
+
+
+def test_a_place_with_nothing_to_keep_is_refused(machine, monkeypatch):
+    for name in ("DATA", "REPORTS", "LABEL_FIXES"):
+        folder = machine.path / "empty" / name
+        folder.mkdir(parents=True)
+        monkeypatch.setenv(f"CDISCOUNT_{name}", str(folder))
+    with pytest.raises(ToolError, match="DATA: there is no registry, no report and no label fix, expected the data"):
+        backup.main()
+    assert list(machine.to.iterdir()) == []
+
+
+def test_without_the_catalogue_s_variable_the_demo_that_is_not_there_is_refused_with_the_way(machine, monkeypatch):
+    monkeypatch.delenv("CDISCOUNT_CATALOGUE")
+    words = (
+        r"data/demo: no such folder, .*data, of a catalogue of your own, has registries \(wine\): .* set CDISCOUNT_CAT"
+    )
+    with pytest.raises(ToolError, match=words):
+        backup.main()
+
+
+def test_whose_data_and_which_champions_are_in_an_archive_is_said(machine, capsys):
+    assert backup.main() == 0
+    told = capsys.readouterr().out
+    assert (
+        f"of {machine.root.path}, the data folder of a catalogue of your own; samples with their champion: wine" in told
+    )
+
+
+@pytest.mark.parametrize("step", ["model", "evaluation", "labels", "sample"])
+def test_a_champion_that_lacks_something_is_not_said_to_be_in_an_archive(machine, capsys, step):
+    next(path for path in sorted(machine.one[step].iterdir()) if path.name != "manifest.json").write_bytes(b"y")
+    assert backup.main() == 1
+    assert "samples with their champion: none" in capsys.readouterr().out
+
+
+def test_the_demo_s_registries_are_said_to_be_left_out(machine, capsys):
+    shutil.copytree(machine.root.path / "registry", machine.root.path / "demo" / "registry")
+    assert backup.main() == 0
+    told = capsys.readouterr().out
+    assert "data/demo, of the demo's drawn catalogue, has registries (wine): to back up these, unset CDISCOUNT_" in told
+
+
+def test_own_registries_that_are_left_out_since_a_variable_is_unset_are_the_exit_status(machine, monkeypatch, capsys):
+    demo = machine.root.path / "demo"
+    for name in ("registry", "samples", "catalogues"):
+        shutil.copytree(machine.root.path / name, demo / name)
+    monkeypatch.delenv("CDISCOUNT_CATALOGUE")
+    assert backup.main() == 1
+    told = capsys.readouterr()
+    assert f"of {demo}, the data folder of the demo's drawn catalogue; samples with their champion: wine" in told.out
+    assert f"left out: {machine.root.path}, of a catalogue of your own, has registries (wine): " in told.err

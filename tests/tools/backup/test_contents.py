@@ -1,6 +1,10 @@
+import errno
+import os
+
 import pytest
 
-from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.errors import ConfigError, DataError
+from cdiscount_tasks.runs import history
 from tools.backup.contents import find_contents
 
 
@@ -68,3 +72,31 @@ def test_a_machine_without_anything_has_nothing_to_back_up(machine, tmp_path):
     (machine.path / "fixes").mkdir(parents=True)
     names, found = names_of(machine)
     assert (names, found.left_out, found.num_bytes) == (set(), [], 0)
+
+
+@pytest.fixture
+def no_writing(monkeypatch):
+    """Return what lets each lock end with a fault of the system."""
+
+    def no_writing(code):
+        def fail(path, *_, **__):
+            raise OSError(code, os.strerror(code), str(path))
+
+        monkeypatch.setattr(history, "lock", fail)
+
+    return no_writing
+
+
+@pytest.mark.parametrize("code", [errno.EROFS, errno.EACCES])
+def test_a_snapshot_that_cannot_be_written_is_backed_up_alike(machine, no_writing, code):
+    before, _ = names_of(machine)
+    no_writing(code)
+    names, found = names_of(machine)
+    assert names == before
+    assert (found.whole_champions, found.left_out) == (["wine"], [])
+
+
+def test_a_full_disk_is_no_reason_to_read_without_a_lock(machine, no_writing):
+    no_writing(errno.ENOSPC)
+    with pytest.raises(ConfigError, match="the disk is full"):
+        find_contents(machine.environment)

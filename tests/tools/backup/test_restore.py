@@ -1,11 +1,13 @@
+import errno
 import os
 import shutil
+import stat
 from pathlib import Path
 
 import pytest
 
 from cdiscount_tasks.artifacts.catalogue_note import CatalogueNote, read_note, write_note
-from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.runs import promotion, registry, replay
 from cdiscount_tasks.settings.environment import read_environment
 from tests.material.registry_models import environment_in, judged_as
@@ -182,8 +184,12 @@ def test_a_database_of_another_kind_is_refused(there, monkeypatch):
     monkeypatch.setenv(CONNECTION, "postgresql+psycopg2://ann:s3cret@127.0.0.1:1/airflow")
     with pytest.raises(
         ToolError, match=r"the archive has database/airflow\.db, and Airflow's database here is postgres"
-    ):
+    ) as refused:
         restore.main()
+    assert "users and connections behind: create an empty database here, `airflow db migrate`, then" in str(
+        refused.value
+    )
+    assert str(refused.value).endswith("`make restore FROM=... DATABASE=no`")
 
 
 def test_an_archive_of_a_real_catalogue_is_not_restored_as_the_demo_s(there, monkeypatch):
@@ -200,7 +206,12 @@ def test_a_disk_that_is_too_small_is_refused(there, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("name", "words"), [("", "FROM is '', expected an archive"), ("nowhere", "no such file"), (".", "it is a folder")]
+    ("name", "words"),
+    [
+        ("", "FROM is '', expected an archive"),
+        ("nowhere", "no such file, expected an archive"),
+        (".", "it is a folder, expected an archive"),
+    ],
 )
 def test_what_is_no_archive_is_refused(machine, monkeypatch, name, words):
     monkeypatch.setenv("FROM", str(machine.to / name) if name else "")
@@ -216,6 +227,39 @@ def test_a_dump_of_postgresql_goes_to_its_programs_and_is_removed(there, monkeyp
     restore.main()
     assert seen == [(target, [0, 1, 2])]
     assert not [path for path in Path(read_environment().work_dir).iterdir() if path.name.startswith(".database")]
+
+
+@pytest.mark.parametrize("wanted", ["", "no"])
+def test_the_data_folder_has_the_rights_of_any_new_folder_and_a_database_s_home_its_owner_s(there, monkeypatch, wanted):
+    monkeypatch.setenv("DATABASE", wanted)
+    (there / "new").mkdir()
+    restore.main()
+    rights = {path.name: stat.S_IMODE(path.stat().st_mode) for path in there.iterdir()}
+    assert rights["data"] == rights["reports"] == rights["new"]
+    assert rights.get("home", 0o700) == 0o700
+
+
+def test_a_place_that_cannot_be_written_leaves_no_parts_in_the_others(there, monkeypatch):
+    make = restore._make_part
+
+    def fail(folder):
+        if folder == there / "data":
+            raise OSError(errno.EROFS, "Read-only file system", str(folder))
+        return make(folder)
+
+    monkeypatch.setattr(restore, "_make_part", fail)
+    with pytest.raises(ConfigError, match="data: the file system is read-only: point CDISCOUNT_DATA elsewhere"):
+        restore.main()
+    assert list(there.rglob("*.part")) == []
+
+
+def test_a_place_that_cannot_be_written_is_named_with_its_own_variable(there, monkeypatch):
+    def fail(folder):
+        raise OSError(errno.EROFS, "Read-only file system", str(folder))
+
+    monkeypatch.setattr(restore, "_make_part", fail)
+    with pytest.raises(ConfigError, match="fixes: the file system is read-only: point CDISCOUNT_LABEL_FIXES elsewhere"):
+        restore.main()
 
 
 def test_sqlite_is_not_written_over(there):
