@@ -81,7 +81,7 @@ environments: setup # for the tests marked beside: what writes ONNX files, all t
 		$(PY) -m tools.setup.beside .venv-hub tests/material/hub.txt && \
 		$(PY) -m tools.setup.beside .venv-lineage requirements-lineage.txt
 
-env: ## deploy/compose/.env, with secrets drawn at random: INPUT=/folder/of/train.bson GPUS=1
+env: ## deploy/compose/.env, with secrets drawn at random: INPUT=/folder/with/the/bson/file GPUS=1
 	@"$$(sh tools/setup/find_python.sh)" -m tools.deploy.environment_file
 
 image: ## the images of deploy/compose, by Docker: with the packages for GPUs if its .env says so
@@ -99,7 +99,8 @@ image-test: setup ## the images built with buildah and run as two users: root, D
 
 sbom: setup ## sbom/: the packages of each image as CycloneDX lists
 	@$(PY) -m tools.setup.beside .venv-sbom requirements-sbom.txt && $(PY) -m tools.deploy.sbom
-fleet: setup # .venv-fleet: the pipeline on PostgreSQL, with Celery; 2.8 GB
+
+fleet: setup ## .venv-fleet: the pipeline on PostgreSQL, with Celery; 2.8 GB
 	@$(PY) -m tools.setup.beside .venv-fleet requirements.txt requirements-fleet.txt
 
 fleet-test: fleet ## a fleet on this machine, with kills and restarts: needs Debian's postgresql and redis-server

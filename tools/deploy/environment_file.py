@@ -18,6 +18,7 @@ from tools.airflow.home import PROJECT_DIR, ToolError
 ENV_PATH = PROJECT_DIR / "deploy" / "compose" / ".env"
 SECRETS = ("POSTGRES_PASSWORD", "REDIS_PASSWORD", "FERNET_KEY", "API_SECRET_KEY", "JWT_SECRET", "ADMIN_PASSWORD")
 _IN_CONTAINER = "/opt/cdiscount/input"
+_UI_ADDRESS, _OWN_ADDRESS = "AIRFLOW__API__BASE_URL", re.compile(r"(http://127\.0\.0\.1:\d+)?")
 _LINE = re.compile(r"([A-Z_]+)=(.*)")
 _HEAD = """\
 # Settings and secrets of deploy/compose, written by `make env`. Keep a copy in a safe place: without FERNET_KEY no
@@ -26,15 +27,32 @@ _HEAD = """\
 
 
 def new_secret(name: str) -> str:
-    """Draw a secret of 256 bits; of letters that mean nothing in an address, a shell or a compose file."""
-    if name == "FERNET_KEY":
-        return base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
-    return secrets.token_urlsafe(32)
+    """Draw a secret of at least 250 bits; of letters that mean nothing in an address, a shell or a compose file.
+
+    The first is a letter: a password that begins with `-` is an option to the program that it is handed to.
+    """
+    while True:
+        drawn = (
+            base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
+            if name == "FERNET_KEY"
+            else secrets.token_urlsafe(32)
+        )
+        if drawn[0].isalpha():
+            return drawn
 
 
 def settings_in(text: str) -> dict[str, str]:
     """Return the settings of an env file's text."""
     return {found[1]: found[2] for found in map(_LINE.fullmatch, text.splitlines()) if found}
+
+
+def _refuse_changed(path: Path) -> None:
+    """Refuse a path that compose would change, or read as two, as it reads a line of an env file or a volume."""
+    if not path.name.isprintable() or re.search(r"""[\s$:#'"\\]""", str(path)):
+        raise ToolError(
+            f"{path}: compose reads spaces, quotes, \\ and any of $ : # in a path as something else; name a folder "
+            "and a BSON file without them"
+        )
 
 
 def settings_of_input(folder: Path) -> dict[str, str]:
@@ -43,11 +61,12 @@ def settings_of_input(folder: Path) -> dict[str, str]:
     Raises:
         ToolError: If it is no folder, or has no BSON file or several.
     """
+    if folder.is_file():
+        raise ToolError(f"INPUT is {str(folder)!r}, which is a file; name its folder, {str(folder.parent)!r}")
     if not folder.is_dir():
         raise ToolError(f"INPUT is {str(folder)!r}, expected the folder of the catalogue's BSON file")
-    if "$" in str(folder) or ":" in str(folder):
-        raise ToolError(f"{folder}: compose reads $ and : in a path as something else; name a folder without them")
-    catalogues = sorted(path.name for path in folder.glob("*.bson"))
+    _refuse_changed(folder)
+    catalogues = sorted(path.name for path in folder.glob("*.bson") if path.is_file())
     if "train.bson" in catalogues:
         catalogues = ["train.bson"]
     if len(catalogues) != 1:
@@ -55,6 +74,7 @@ def settings_of_input(folder: Path) -> dict[str, str]:
         raise ToolError(
             f"{folder}: BSON files are {found}, expected one, or one named train.bson; move the others away"
         )
+    _refuse_changed(folder / catalogues[0])
     names, weights = folder / "category_names.csv", folder / "weights"
     return {
         "INPUT": str(folder),
@@ -72,15 +92,22 @@ def settings_of_gpus(text: str) -> dict[str, str]:
     """
     if not (text.isascii() and text.isdecimal()) or int(text) > 64:
         raise ToolError(f"GPUS is {text!r}, expected a number from 0 to 64")
-    has_gpus, locks = int(text) > 0, "requirements.txt requirements-fleet.txt"
+    number = str(int(text))  # `007` would be refused by compose
+    has_gpus, locks = number != "0", "requirements.txt requirements-fleet.txt"
     return {
         "COMPOSE_PROFILES": "gpu" if has_gpus else "",
         "CDISCOUNT_GPU_QUEUE": "gpu" if has_gpus else "",
-        "CDISCOUNT_GPU_SLOTS": text if has_gpus else "1",
-        "CDISCOUNT_GPUS": text if has_gpus else "",
+        "CDISCOUNT_GPU_SLOTS": number if has_gpus else "1",
+        "CDISCOUNT_GPUS": number if has_gpus else "",
         "KERAS_BACKEND": "jax" if has_gpus else "tensorflow",
         "LOCKS": f"{locks} requirements-gpu.txt" if has_gpus else locks,
     }
+
+
+def _is_slots_by_hand(before: Mapping[str, str]) -> bool:
+    """Tell whether a person has set the slots: they are the fleet's, which may have more GPUs than this machine."""
+    slots = before.get("CDISCOUNT_GPU_SLOTS", "")
+    return slots not in ("", before.get("CDISCOUNT_GPUS") or "1")
 
 
 def wanted_settings(before: Mapping[str, str], environ: Mapping[str, str]) -> dict[str, str]:
@@ -98,10 +125,15 @@ def wanted_settings(before: Mapping[str, str], environ: Mapping[str, str]) -> di
         wanted |= settings_of_input(Path(environ["INPUT"]).expanduser().absolute())
     elif not wanted.get("INPUT"):
         raise ToolError(
-            "INPUT is not set, expected the folder of the catalogue: `make env INPUT=/folder/of/train.bson`"
+            "INPUT is not set, expected the folder of the catalogue: `make env INPUT=/folder/with/the/bson/file`"
         )
     if environ.get("GPUS") or "COMPOSE_PROFILES" not in wanted:
-        wanted |= settings_of_gpus(environ.get("GPUS") or "0")
+        of_gpus = settings_of_gpus(environ.get("GPUS") or "0")
+        if _is_slots_by_hand(before):
+            del of_gpus["CDISCOUNT_GPU_SLOTS"]
+        wanted |= of_gpus
+    if _OWN_ADDRESS.fullmatch(wanted.get(_UI_ADDRESS, "")):  # no proxy's: it follows the port
+        wanted[_UI_ADDRESS] = f"http://127.0.0.1:{wanted.get('UI_PORT') or 8080}"
     for name in SECRETS:
         wanted[name] = wanted.get(name) or new_secret(name)
     return wanted
@@ -124,9 +156,24 @@ def write_private(path: Path, text: str) -> None:
     aside.replace(path)
 
 
+def _text_of(path: Path) -> str:
+    """Return the text of a file that people may have changed.
+
+    Raises:
+        ToolError: If it is not UTF-8.
+    """
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise ToolError(
+            f"{path}: byte {error.start} is not UTF-8, expected a text in UTF-8; correct it in an editor, and keep its "
+            "secrets: what is stored cannot be read without them"
+        ) from error
+
+
 def main(path: Path = ENV_PATH) -> None:
     """Write the file, or add what it lacks, and say where the password is."""
-    before = path.read_text("utf-8") if path.exists() else ""
+    before = _text_of(path) if path.exists() else ""
     settings = wanted_settings(settings_in(before), os.environ)
     write_private(path, with_settings(before or _HEAD, settings))
     print(

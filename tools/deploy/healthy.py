@@ -1,7 +1,7 @@
 """Whether one of Airflow's services is well: what the health checks of `deploy/` ask, inside a container.
 
-`python -m tools.deploy.healthy <service>` ends with 0 or 1. It needs the standard library alone: `airflow jobs check`
-answers the same, and takes a core 6 to 11 s each time.
+`python -m tools.deploy.healthy <service>` ends with 0 or 1, and with 2 where it knows no such service. It needs the
+standard library alone: `airflow jobs check` answers the same, and takes a core 6 to 11 s each time.
 """
 
 import json
@@ -51,7 +51,12 @@ def fault_of(service: str, api_server: str, scheduler: str) -> str | None:
 def main() -> int:
     """Ask for the service of the command line, at the addresses that this container's Airflow uses."""
     parts = urlsplit(os.environ.get("AIRFLOW__CORE__EXECUTION_API_SERVER_URL") or "http://127.0.0.1:8080")
-    service = sys.argv[1] if len(sys.argv) == 2 else ""
+    known = [API_SERVER, SCHEDULER, *SEEN_BY_API_SERVER]
+    if len(sys.argv) != 2 or sys.argv[1] not in known:
+        found = " ".join(sys.argv[1:]) or "nothing"
+        print(f"{found} is named, expected one of {', '.join(known)}: `python -m tools.deploy.healthy {SCHEDULER}`")
+        return 2
+    service = sys.argv[1]
     api_server = "http://127.0.0.1:8080" if service == API_SERVER else f"{parts.scheme}://{parts.netloc}"
     fault = fault_of(service, api_server, "http://127.0.0.1:8974")
     if fault is not None:

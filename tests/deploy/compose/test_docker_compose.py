@@ -80,6 +80,15 @@ def test_make_env_writes_all_that_the_file_asks_for(settings):
     assert settings.keys() - read == {"COMPOSE_PROFILES"}  # compose's own
 
 
+def test_the_readme_lists_what_the_env_file_takes(settings):
+    text = (PROJECT_DIR / "deploy" / "README.md").read_text("utf-8")
+    listed = dict(re.findall(r"^\| `([A-Z_]+)` \| (.*?) \|", text, re.MULTILINE))
+    defaults = {name: f"`{default}`" if default else "none" for name, _, default in variables()}
+    wanted = {name: "`make env`" if name in settings else default for name, default in defaults.items()}
+    wanted = {**wanted, "COMPOSE_PROFILES": "`make env`"}  # compose's own
+    assert listed == {name: default for name, default in wanted.items() if name not in environment_file.SECRETS}
+
+
 @pytest.mark.parametrize("name", [*AIRFLOW, *OTHERS])
 def test_ports_are_on_loopback_and_only_of_the_ui(name):
     ports = SERVICES[name].get("ports", [])
@@ -196,6 +205,7 @@ def test_init_makes_the_database_the_pools_and_the_user():
     script = SERVICES["init"]["command"][-1]
     for words in ("airflow db migrate", "airflow pools import pools.json", "airflow pools set gpu", "users create"):
         assert words in script
+    assert '--password="$$ADMIN_PASSWORD"' in script  # apart from it, one that begins with - would be an option
     assert SERVICES["init"]["restart"] == "no"
     for name in set(AIRFLOW) - {"init"}:
         assert SERVICES[name]["depends_on"]["init"] == {"condition": "service_completed_successfully"}

@@ -67,6 +67,7 @@ def test_every_pod_has_the_same_settings():
     environment = read_environment(SETTINGS)
     assert str(environment.catalogue_path).startswith("/opt/cdiscount/input/")
     assert environment.gpu_slots == 2
+    assert SETTINGS["CDISCOUNT_CATEGORY_NAMES"] == ""  # a file that need not be there
 
 
 def test_secrets_are_those_that_the_tool_makes():
@@ -84,7 +85,7 @@ def test_secrets_are_those_that_the_tool_makes():
 
 def test_no_password_is_known():
     job = VALUES["createUserJob"]
-    assert '--password "$ADMIN_PASSWORD"' in job["args"][0]
+    assert '--password="$ADMIN_PASSWORD"' in job["args"][0]
     assert "valueFrom" in job["env"][0]
     assert "password:" not in (FOLDER / "values.yaml").read_text("utf-8").lower()
     assert VALUES["config"]["core"]["auth_manager"].endswith("FabAuthManager")
@@ -117,7 +118,8 @@ def test_git_sync_keeps_what_runs_write_in_the_claims():
     assert {env["CDISCOUNT_DATA"], env["CDISCOUNT_REPORTS"], env["CDISCOUNT_LABEL_FIXES"]} < written
     repository = env["PYTHONPATH"]
     assert env["AIRFLOW__CORE__DAGS_FOLDER"] == f"{repository}/{more['dags']['gitSync']['subPath']}"
-    assert read_environment({name: value for name, value in env.items() if name.startswith("CDISCOUNT_")})
+    environment = read_environment({name: value for name, value in env.items() if name.startswith("CDISCOUNT_")})
+    assert env["CDISCOUNT_COMMIT"] == "" and environment.commit is None  # else lineage names the image's
 
 
 def validate(path):

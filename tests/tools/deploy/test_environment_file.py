@@ -46,6 +46,12 @@ def test_a_secret_means_nothing_to_an_address_a_shell_or_compose(name):
     assert all(re.fullmatch(r"[\w=-]+", environment_file.new_secret(name)) for _ in range(50))
 
 
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_begins_with_a_letter(name):
+    """One that begins with `-` is an option to `airflow users create`: 1 of 64 drawn."""
+    assert all(environment_file.new_secret(name)[0].isalpha() for _ in range(1000))
+
+
 def test_a_file_that_exists_keeps_its_secrets_and_its_comments(shell, monkeypatch, capsys):
     _, path = shell
     main(path)
@@ -93,6 +99,45 @@ def test_without_gpus_no_worker_and_no_queue_wait_for_them():
     assert "requirements-gpu.txt" not in found["LOCKS"]
 
 
+def test_a_number_of_gpus_is_written_without_zeros_before_it():
+    assert settings_of_gpus("007")["CDISCOUNT_GPUS"] == settings_of_gpus("007")["CDISCOUNT_GPU_SLOTS"] == "7"
+    assert settings_of_gpus("00") == settings_of_gpus("0")
+
+
+@pytest.mark.parametrize(
+    ("before", "slots"),
+    [
+        ({"CDISCOUNT_GPUS": "1", "CDISCOUNT_GPU_SLOTS": "5"}, "5"),
+        ({"CDISCOUNT_GPUS": "1", "CDISCOUNT_GPU_SLOTS": "1"}, "2"),
+        ({"CDISCOUNT_GPUS": "", "CDISCOUNT_GPU_SLOTS": "1"}, "2"),
+        ({}, "2"),
+    ],
+)
+def test_slots_that_a_person_has_set_are_kept(before, slots):
+    wanted = environment_file.wanted_settings({"INPUT": "/input", **before}, {"GPUS": "2"})
+    assert (wanted["CDISCOUNT_GPUS"], wanted["CDISCOUNT_GPU_SLOTS"]) == ("2", slots)
+
+
+@pytest.mark.parametrize(
+    ("before", "address"),
+    [
+        ({}, "http://127.0.0.1:8080"),
+        ({"UI_PORT": "9090", "AIRFLOW__API__BASE_URL": "http://127.0.0.1:8080"}, "http://127.0.0.1:9090"),
+        ({"UI_PORT": "9090", "AIRFLOW__API__BASE_URL": "https://fleet.example.org"}, "https://fleet.example.org"),
+    ],
+)
+def test_the_address_follows_the_port_unless_it_is_a_proxys(before, address):
+    assert environment_file.wanted_settings({"INPUT": "/input", **before}, {})["AIRFLOW__API__BASE_URL"] == address
+
+
+def test_a_file_that_is_not_utf_8_is_refused_and_kept(shell):
+    _, path = shell
+    path.write_bytes(b"# \xe9t\xe9\nJWT_SECRET=kept\n")
+    with pytest.raises(ToolError, match="byte 2 is not UTF-8"):
+        main(path)
+    assert b"JWT_SECRET=kept" in path.read_bytes()
+
+
 @pytest.mark.parametrize("gpus", ["one", "-1", "65", "1.5", "²"])
 def test_odd_numbers_of_gpus_are_refused(gpus):
     with pytest.raises(ToolError, match="expected a number from 0 to 64"):
@@ -110,11 +155,26 @@ def test_a_folder_without_one_catalogue_is_refused(tmp_path):
         settings_of_input(tmp_path)
 
 
-def test_a_path_that_compose_would_change_is_refused(tmp_path):
-    folder = tmp_path / "a$b"
-    folder.mkdir()
-    with pytest.raises(ToolError, match=r"compose reads \$ and :"):
-        settings_of_input(folder)
+@pytest.mark.parametrize("name", ["a$b", "a:b", "a #b", "a b", "#a", "a'b"])
+def test_a_path_that_compose_would_change_is_refused(tmp_path, name):
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "train.bson").touch()
+    (tmp_path / f"{name}.bson").touch()
+    for folder in (tmp_path / name, tmp_path):
+        with pytest.raises(ToolError, match=r"compose reads spaces, quotes"):
+            settings_of_input(folder)
+
+
+def test_a_file_in_place_of_its_folder_is_told(tmp_path):
+    (tmp_path / "train.bson").touch()
+    with pytest.raises(ToolError, match="which is a file; name its folder"):
+        settings_of_input(tmp_path / "train.bson")
+
+
+def test_a_folder_named_like_a_catalogue_is_none(tmp_path):
+    (tmp_path / "train.bson").mkdir()
+    (tmp_path / "other.bson").touch()
+    assert settings_of_input(tmp_path)["CATALOGUE"] == "other.bson"
 
 
 @pytest.mark.parametrize("module", ["environment_file", "kubernetes_secret", "healthy"])

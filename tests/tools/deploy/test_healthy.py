@@ -4,7 +4,7 @@ import threading
 
 import pytest
 
-from tools.deploy.healthy import fault_of
+from tools.deploy.healthy import fault_of, main
 
 
 @pytest.fixture
@@ -57,6 +57,13 @@ def test_no_answer_is_a_fault(service):
 
 def test_an_answer_of_another_program_is_a_fault(address):
     assert "no answer that can be read" in fault_of("triggerer", f"{address}/other", address)
+
+
+@pytest.mark.parametrize("words", [[], ["worker"], ["scheduler", "triggerer"]])
+def test_a_command_without_one_service_gets_a_sentence(words, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["healthy", *words])
+    assert main() == 2
+    assert "expected one of api-server, scheduler" in capsys.readouterr().out
 
 
 def test_an_unknown_service_is_refused(address):

@@ -1,5 +1,8 @@
+import base64
 import os
+import re
 import stat
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -39,6 +42,60 @@ def test_the_fleet_of_compose_waits_for_its_broker_as_the_tried_one_does():
     compose = yaml.safe_load((PROJECT_DIR / "deploy" / "compose" / "docker-compose.yaml").read_text("utf-8"))
     tried = fleet_module.PATIENT_WITH_THE_BROKER
     assert {name: compose["x-environment"].get(name) for name in tried} == tried
+
+
+EXAMPLE = PROJECT_DIR / "deploy" / "celery" / "fleet.env.example"
+OF_THIS_COMPUTER = {
+    "AIRFLOW_CONFIG", "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE",
+    "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME",
+    *(
+        f"AIRFLOW__DAG_PROCESSOR__{name}"
+        for name in ("REFRESH_INTERVAL", "MIN_FILE_PROCESS_INTERVAL", "PARSING_PROCESSES", "PRINT_STATS_INTERVAL")
+    ),
+    "CDISCOUNT_NOTIFY",
+}  # fmt: skip
+OF_SEVERAL_MACHINES = {
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN_ASYNC", "AIRFLOW__CELERY_BROKER_TRANSPORT_OPTIONS__VISIBILITY_TIMEOUT",
+    "AIRFLOW__SCHEDULER__TASK_QUEUED_TIMEOUT", "CDISCOUNT_CATALOGUE", "CDISCOUNT_GPU_SLOTS", "CDISCOUNT_LABEL_FIXES",
+}  # fmt: skip
+
+
+def of_airflow_or_project(names):
+    return {name for name in names if name.startswith(("AIRFLOW", "CDISCOUNT_", "PYTHONPATH", "KERAS_BACKEND"))}
+
+
+@pytest.fixture
+def example(tmp_path):
+    """Return what a shell makes of the example of an environment file, with the keys that docs/growing.md appends."""
+    guide = (PROJECT_DIR / "docs" / "growing.md").read_text("utf-8")
+    (program,) = re.findall(r"python -c '(.*?)' >> fleet\.env", guide, re.DOTALL)
+    command = [sys.executable, "-c", program]
+    drawn = subprocess.run(command, cwd=PROJECT_DIR, capture_output=True, text=True, check=True).stdout
+    (tmp_path / "fleet.env").write_text(EXAMPLE.read_text("utf-8") + drawn, encoding="utf-8")
+    command = ["sh", "-c", "set -a && . ./fleet.env && env"]
+    shell = subprocess.run(
+        command, cwd=tmp_path, env={"PATH": "/usr/bin:/bin"}, capture_output=True, text=True, check=True
+    ).stdout
+    return dict(line.split("=", 1) for line in shell.splitlines())
+
+
+def test_the_example_of_an_environment_file_sets_what_the_tried_fleet_sets(fleet, example):
+    tried = of_airflow_or_project(fleet.environ("main"))
+    assert of_airflow_or_project(example) == tried - OF_THIS_COMPUTER | OF_SEVERAL_MACHINES
+
+
+def test_the_example_waits_for_its_broker_as_the_fleet_of_compose_does(example):
+    compose = yaml.safe_load((PROJECT_DIR / "deploy" / "compose" / "docker-compose.yaml").read_text("utf-8"))
+    same = {*fleet_module.PATIENT_WITH_THE_BROKER, *(name for name in OF_SEVERAL_MACHINES if "TIMEOUT" in name)}
+    assert {name: example[name] for name in same} == {name: compose["x-environment"][name] for name in same}
+
+
+def test_the_example_has_no_key_of_its_own_and_draws_good_ones(example):
+    keys = ("AIRFLOW__CORE__FERNET_KEY", "AIRFLOW__API__SECRET_KEY", "AIRFLOW__API_AUTH__JWT_SECRET")
+    assert not any(f"{name}=" in EXAMPLE.read_text("utf-8") for name in keys)
+    assert len({example[name] for name in keys}) == 3
+    assert len(base64.urlsafe_b64decode(example[keys[0]])) == 32
+    assert "localhost" not in example["AIRFLOW__CORE__EXECUTION_API_SERVER_URL"]
 
 
 def test_what_the_shell_sets_for_another_airflow_reaches_no_machine(fleet, monkeypatch):
