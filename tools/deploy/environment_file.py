@@ -47,11 +47,12 @@ def settings_in(text: str) -> dict[str, str]:
 
 
 def _refuse_changed(path: Path) -> None:
-    """Refuse a path that compose would change, or read as two, as it reads a line of an env file or a volume."""
-    if not path.name.isprintable() or re.search(r"""[\s$:#'"\\]""", str(path)):
+    """Refuse a path that compose would change, or read as two, in a line of an env file or as a volume."""
+    text = str(path)
+    if not text.isprintable() or re.search(r"""[$:#'"\\]""", text) or any(each != each.strip() for each in path.parts):
         raise ToolError(
-            f"{path}: compose reads spaces, quotes, \\ and any of $ : # in a path as something else; name a folder "
-            "and a BSON file without them"
+            f"{path}: compose reads quotes, \\, any of $ : # and spaces at the end of a name as something else; name a "
+            "folder and a BSON file without them"
         )
 
 

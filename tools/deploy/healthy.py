@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 API_SERVER, SCHEDULER = "api-server", "scheduler"
 SEEN_BY_API_SERVER = {"dag-processor": "dag_processor", "triggerer": "triggerer"}
+KNOWN = (API_SERVER, SCHEDULER, *SEEN_BY_API_SERVER)
 _TIMEOUT_S = 10
 
 
@@ -32,9 +33,8 @@ def fault_of(service: str, api_server: str, scheduler: str) -> str | None:
     Raises:
         ValueError: If the service is unknown.
     """
-    known = [API_SERVER, SCHEDULER, *SEEN_BY_API_SERVER]
-    if service not in known:
-        raise ValueError(f"service is {service!r}, expected one of {', '.join(known)}")
+    if service not in KNOWN:
+        raise ValueError(f"service is {service!r}, expected one of {', '.join(KNOWN)}")
     try:
         if service == API_SERVER:
             _ask(f"{api_server}/api/v2/version")
@@ -51,10 +51,9 @@ def fault_of(service: str, api_server: str, scheduler: str) -> str | None:
 def main() -> int:
     """Ask for the service of the command line, at the addresses that this container's Airflow uses."""
     parts = urlsplit(os.environ.get("AIRFLOW__CORE__EXECUTION_API_SERVER_URL") or "http://127.0.0.1:8080")
-    known = [API_SERVER, SCHEDULER, *SEEN_BY_API_SERVER]
-    if len(sys.argv) != 2 or sys.argv[1] not in known:
+    if len(sys.argv) != 2 or sys.argv[1] not in KNOWN:
         found = " ".join(sys.argv[1:]) or "nothing"
-        print(f"{found} is named, expected one of {', '.join(known)}: `python -m tools.deploy.healthy {SCHEDULER}`")
+        print(f"{found} is named, expected one of {', '.join(KNOWN)}: `python -m tools.deploy.healthy {SCHEDULER}`")
         return 2
     service = sys.argv[1]
     api_server = "http://127.0.0.1:8080" if service == API_SERVER else f"{parts.scheme}://{parts.netloc}"
