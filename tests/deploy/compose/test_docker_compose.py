@@ -12,7 +12,7 @@ from tools.deploy import environment_file, sbom
 PATH = PROJECT_DIR / "deploy" / "compose" / "docker-compose.yaml"
 TEXT = PATH.read_text("utf-8")
 SERVICES = yaml.safe_load(TEXT)["services"]
-OTHERS = {"postgres", "redis"}
+OTHERS = ("postgres", "redis")
 AIRFLOW = sorted(SERVICES.keys() - OTHERS)
 LASTING = sorted(SERVICES.keys() - {"init"})
 WORKERS = ["worker", "worker-gpu"]
@@ -47,7 +47,7 @@ def seconds(text):
 
 def test_every_part_of_airflow_is_there():
     parts = {"init", "api-server", "scheduler", "dag-processor", "triggerer", "worker", "worker-gpu"}
-    assert set(SERVICES) == parts | OTHERS
+    assert set(SERVICES) == {*parts, *OTHERS}
 
 
 @pytest.mark.parametrize("name", environment_file.SECRETS)
