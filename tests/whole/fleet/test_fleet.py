@@ -68,8 +68,8 @@ def test_a_run_survives_its_broker_and_its_database(calm, shaken):
     assert made == calm[1]
 
 
-def test_only_schedulers_end_with_their_database_and_are_started_again(shaken):
-    assert {one.partition(" on ")[0] for one in shaken[2]} <= {"scheduler"}
+def test_no_worker_ends_with_its_database_and_services_that_do_are_started_again(shaken):
+    assert {one.partition(" on ")[0] for one in shaken[2]} <= {"scheduler", "dag-processor", "triggerer"}
 
 
 def test_two_schedulers_start_no_task_twice(shaken):
