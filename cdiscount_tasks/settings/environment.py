@@ -130,6 +130,16 @@ def _whole_number(environ: Mapping[str, str], name: str, default: int, low: int,
     return int(value)
 
 
+def _gpus(environ: Mapping[str, str]) -> int | None:
+    """Return how many GPUs each machine that trains has; None: nobody says."""
+    if not environ.get("CDISCOUNT_GPUS"):
+        return None
+    try:
+        return _whole_number(environ, "CDISCOUNT_GPUS", 1, 1, 64)
+    except ConfigError as error:
+        raise ConfigError(f"{error}; unset it where a CPU may do the work") from None
+
+
 _LONGEST_NAME, _LONGEST_PATH = 255, 4095
 """Bytes, on all usual file systems."""
 _NO_PLACE = {
@@ -221,7 +231,6 @@ def read_environment(environ: Mapping[str, str] | None = None) -> Environment:
     uses_demo = catalogue_path == demo_dir / "catalogue.bson"
     names_path = _path(environ, "CDISCOUNT_CATEGORY_NAMES", demo_dir / "category_names.csv")
     has_limit = bool(environ.get("CDISCOUNT_KEEP_RUNS"))
-    has_gpus = bool(environ.get("CDISCOUNT_GPUS"))
     has_names = bool(environ.get("CDISCOUNT_CATEGORY_NAMES")) or uses_demo
     return Environment(
         catalogue_path=catalogue_path,
@@ -234,7 +243,7 @@ def read_environment(environ: Mapping[str, str] | None = None) -> Environment:
         tensorboard_dir=_folder(environ, "CDISCOUNT_TENSORBOARD"),
         max_rejected_share=_number(environ, "CDISCOUNT_MAX_REJECTED_SHARE", 0.01, 0, 1),
         gpu_slots=_whole_number(environ, "CDISCOUNT_GPU_SLOTS", 1, 1, 64),
-        gpus=_whole_number(environ, "CDISCOUNT_GPUS", 1, 1, 64) if has_gpus else None,
+        gpus=_gpus(environ),
         gpu_queue=_word(environ, "CDISCOUNT_GPU_QUEUE", _QUEUE, "the name of one queue, such as gpu"),
         gpu_executor=_word(environ, "CDISCOUNT_GPU_EXECUTOR", _EXECUTOR, "one executor, such as CeleryExecutor"),
         commit=_word(environ, "CDISCOUNT_COMMIT", _COMMIT, "a commit, 7 to 64 hex digits, or unknown"),

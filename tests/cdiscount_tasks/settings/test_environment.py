@@ -233,7 +233,7 @@ def test_a_fleet_has_slots_and_each_of_its_machines_gpus():
 @pytest.mark.parametrize(
     ("name", "text", "words"),
     [
-        ("GPUS", "0", "CDISCOUNT_GPUS is '0', expected a number from 1 to 64"),
+        ("GPUS", "0", "CDISCOUNT_GPUS is '0', expected a number from 1 to 64; unset it where a CPU may do the work"),
         ("GPUS", "1.5", "CDISCOUNT_GPUS is '1.5', expected a whole number"),
         ("GPU_QUEUE", "gpu,default", "CDISCOUNT_GPU_QUEUE is 'gpu,default', expected the name of one queue"),
         ("GPU_EXECUTOR", "LocalExecutor,CeleryExecutor", "CDISCOUNT_GPU_EXECUTOR is .*, expected one executor"),

@@ -4,7 +4,7 @@ from cdiscount_airflow import gauges
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.runs.gauges import Gauge
 from tests.material.colours_sample import Place
-from tests.material.gauged_run import write_gauged_run
+from tests.material.gauged_run import GAUGES_OF_REPORT, write_gauged_run
 from tests.material.otlp_collector import otlp_collector
 from tests.material.real_task import RUN_ID, environ_of, run_task
 from tools.airflow.home import PROJECT_DIR
@@ -58,15 +58,7 @@ def test_a_collector_sees_what_a_real_task_has_to_say(written, tmp_path):
         settings = {"AIRFLOW__METRICS__OTEL_ON": "True", "OTEL_EXPORTER_OTLP_ENDPOINT": address}
         run_task(written, "one", "report", environ_of(tmp_path, **settings))
     seen = {name.removeprefix("airflow.cdiscount."): value for name, _, value in received if ".cdiscount." in name}
-    assert seen == {
-        "accuracy": 0.75,
-        "accuracy_low": 0.65,
-        "accuracy_high": 0.85,
-        "rejected_images_share": 0.05,
-        "rejected_documents_share": 0.2,
-        "days_since_report": 0.0,
-        "days_since_run": 0.0,
-    }
+    assert seen == GAUGES_OF_REPORT
     assert {tags["sample"] for name, tags, _ in received if ".cdiscount." in name} == {"colours"}
 
 
