@@ -22,7 +22,7 @@ ROOMS = {
     "learning": {"machine", "settings", "artifacts"},
     "catalogue": {"tables"},
     "tables": {"artifacts"},
-    "artifacts": {"machine"},
+    "artifacts": {"machine", "settings"},
     "machine": {"settings"},
     "settings": set(),
 }  # fmt: skip
@@ -31,6 +31,7 @@ ROOMS = {
 NARROW = {
     ("runs", "index"): {"profile_file"},
     ("index", "artifacts"): {"json_files"},
+    ("artifacts", "settings"): {"places"},
     ("catalogue", "tables"): {"numbers", "csv_text"},
     ("learning", "artifacts"): {"hashes", "training_folder"},
     ("pages", "learning"): {"measuring"},

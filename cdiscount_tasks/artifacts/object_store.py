@@ -1,0 +1,353 @@
+"""Objects in a bucket: read by ranges, written whole, created once, swapped by their ETag. The one importer of obstore.
+
+obstore is imported when a bucket is opened, so that nobody needs it (or waits for it) who has none. It is not safe
+after a fork: its threads stay behind. A process that was forked from one that had used a bucket is refused.
+"""
+
+import contextlib
+import logging
+import os
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from cdiscount_tasks.artifacts.store_faults import StoreAway, is_for_now, refuse, refuse_missing_bucket, short_fault
+from cdiscount_tasks.errors import ConfigError, DataError
+from cdiscount_tasks.settings.places import checked_url, is_url
+
+__all__ = ["Listed", "ObjectChanged", "ObjectState", "ObjectStore", "is_url", "open_store"]
+
+logger = logging.getLogger(__name__)
+
+WAIT_S = 90.0
+"""A network that is away, or a server that says 500 or 503, is asked again for so long."""
+_FIRST_WAIT_S, _LONGEST_WAIT_S = 0.5, 8.0
+PIECE_BYTES = 8 << 20
+"""Of a large object: what one request reads or writes."""
+PIECES_AT_ONCE = 4
+_MOST_PIECES = 9_000  # S3 takes 10,000
+MOST_CREATED_BYTES = 64 << 20
+"""Created or swapped in one request, from memory. Larger objects are put under a name that holds their hash."""
+
+_ALL_BYTES = 1 << 62
+
+T = TypeVar("T")
+
+
+class ObjectChanged(DataError):  # noqa: N818 - what happened to it
+    """An object is not the one any more that is being read."""
+
+
+class ObjectState(NamedTuple):
+    """What a bucket says of an object.
+
+    Attributes:
+        size: Bytes.
+        e_tag: Differs wherever the bytes differ.
+        modified: When it was written, by the bucket's clock.
+    """
+
+    size: int
+    e_tag: str
+    modified: datetime
+
+
+class Listed(NamedTuple):
+    """An object of a listing; its name is relative to the store's URL."""
+
+    name: str
+    state: ObjectState
+
+
+class ObjectStore:
+    """A bucket, below a prefix. Names are relative to it, with `/` between their parts; pickled as its URL.
+
+    Every method waits for a network or a server that is away (`WAIT_S`).
+
+    Raises:
+        ConfigError: If there is no such bucket, no right to it, no credentials, or it is in another region.
+        StoreAway: An OSError: if it does not answer for now.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Open nothing yet; `open_store` gives the one of this process."""
+        self.url = url
+        self._clients: dict[bool, Any] = {}
+        self._process = os.getpid()
+
+    def __repr__(self) -> str:
+        """Name the URL, never a secret."""
+        return f"ObjectStore({self.url!r})"
+
+    def __reduce__(self) -> tuple[Callable[[str], "ObjectStore"], tuple[str]]:
+        """Travel as the URL: the other process opens it with its own settings."""
+        return open_store, (self.url,)
+
+    def address(self, name: str) -> str:
+        """Return an object's URL, for people."""
+        return f"{self.url}/{name}"
+
+    def _client(self, *, retries: bool = True) -> Any:
+        if os.getpid() != self._process:
+            raise RuntimeError(f"{self.url}: was used by the process that forked this one; start a new one instead")
+        if retries not in self._clients:
+            self._clients[retries] = _open_client(self.url, 3 if retries else 0)
+        return self._clients[retries]
+
+    def _asked(self, name: str, ask: Callable[[], T]) -> T:
+        """Ask until there is an answer, or it is clear that none comes."""
+        end, wait_s = time.monotonic() + WAIT_S, _FIRST_WAIT_S
+        while True:
+            try:
+                return ask()
+            except FileNotFoundError as error:
+                refuse_missing_bucket(self.url, str(error))
+                raise
+            except Exception as error:
+                if not _is_obstore(error) or isinstance(error, _answers()):
+                    raise
+                text = str(error)
+                if not is_for_now(text) or time.monotonic() + wait_s > end:
+                    refuse(self.url, name, text, error)
+                logger.warning("%s: %s; asked again in %.1f s", self.address(name), short_fault(text), wait_s)
+            time.sleep(wait_s)
+            wait_s = min(2 * wait_s, _LONGEST_WAIT_S)
+
+    def head(self, name: str) -> ObjectState | None:
+        """Return an object's state; None: there is no such object."""
+        try:
+            return _state(self._asked(name, lambda: self._client().head(name)))
+        except FileNotFoundError:
+            return None
+
+    def read(self, name: str) -> tuple[bytes, str] | None:
+        """Return a small object's bytes and its ETag; None: there is no such object."""
+        state = self.head(name)
+        if state is None or state.size == 0:
+            return None if state is None else (b"", state.e_tag)
+
+        def ask() -> tuple[bytes, str]:
+            # As a range: its answer says how many bytes the object has beside how many the body has.
+            found = self._client().get(name, options={"range": (0, _ALL_BYTES)})
+            return _whole_body(found, 0, int(found.meta["size"])), found.meta["e_tag"] or ""
+
+        try:
+            return self._asked(name, ask)
+        except FileNotFoundError:
+            return None
+
+    def read_ranges(self, name: str, starts: Sequence[int], ends: Sequence[int], e_tag: str) -> list[bytes]:
+        """Read ranges of an object, several requests at once.
+
+        Args:
+            name: The object.
+            starts: First bytes.
+            ends: Behind the last bytes, each above its start.
+            e_tag: Of the object that is meant.
+
+        Raises:
+            ObjectChanged: If it is another one by now, is gone, or ends before a range does.
+        """
+        if len(starts) == 1:
+            return [self._range(name, starts[0], ends[0], e_tag)]
+        with ThreadPoolExecutor(PIECES_AT_ONCE, "ranges") as pool:
+            return list(pool.map(lambda start, end: self._range(name, start, end, e_tag), starts, ends))
+
+    def _range(self, name: str, start: int, end: int, e_tag: str) -> bytes:
+        from obstore.exceptions import PreconditionError
+
+        def ask() -> bytes:
+            try:
+                found = self._client().get(name, options={"range": (start, end), "if_match": e_tag})
+            except Exception as error:
+                if _is_obstore(error) and "status code: 416" in str(error):
+                    raise ObjectChanged(f"{_changed(self.address(name))} (it ends before byte {start + 1})") from error
+                raise
+            if int(found.meta["size"]) < end:
+                raise ObjectChanged(f"{_changed(self.address(name))} (it ends before byte {end})")
+            return _whole_body(found, start, end)
+
+        try:
+            return self._asked(name, ask)
+        except (PreconditionError, FileNotFoundError) as error:
+            raise ObjectChanged(_changed(self.address(name))) from error
+
+    def put(self, name: str, content: bytes | Path) -> None:
+        """Write an object, over one that is there; a large file in pieces, never whole in memory."""
+        size = content.stat().st_size if isinstance(content, Path) else len(content)
+        piece = max(PIECE_BYTES, size // _MOST_PIECES + 1)
+        self._asked(name, lambda: self._client().put(name, content, chunk_size=piece, max_concurrency=PIECES_AT_ONCE))
+
+    def create(self, name: str, content: bytes | Path) -> bool:
+        """Write an object unless there is one; False: there is one already, which is not from this call.
+
+        Args:
+            name: The object.
+            content: At most MOST_CREATED_BYTES.
+        """
+        return self._conditional(name, content, "create") is not None
+
+    def swap(self, name: str, content: bytes, e_tag: str | None) -> str | None:
+        """Write an object in the place of the one with this ETag (None: of no object).
+
+        Returns:
+            The new ETag; None: somebody else was quicker.
+        """
+        return self._conditional(name, content, "create" if e_tag is None else {"e_tag": e_tag})
+
+    def _conditional(self, name: str, content: bytes | Path, mode: Any) -> str | None:
+        """Write where a condition holds. A fault may hide that it was written: then what is there is looked at."""
+        from obstore.exceptions import AlreadyExistsError, PreconditionError
+
+        data = content.read_bytes() if isinstance(content, Path) else content
+        if len(data) > MOST_CREATED_BYTES:
+            raise ValueError(
+                f"{name} has {len(data):,} bytes, at most {MOST_CREATED_BYTES:,} are written on a condition"
+            )
+        may_be_written = False
+
+        def ask() -> str | None:
+            nonlocal may_be_written
+            try:
+                return str(self._client(retries=False).put(name, data, mode=mode, use_multipart=False)["e_tag"])
+            except (AlreadyExistsError, PreconditionError, FileNotFoundError) as error:
+                if " 409 " in str(error):  # two at the same moment: S3 asks to try again
+                    raise StoreAway(str(error)) from error
+                if isinstance(error, FileNotFoundError):
+                    raise
+                return None
+            except Exception:
+                may_be_written = True
+                raise
+
+        written = self._asked(name, ask)
+        if written is None and may_be_written and (found := self.read(name)) is not None and found[0] == data:
+            return found[1]
+        return written
+
+    def fetch(self, name: str, path: Path, e_tag: str | None = None) -> int:
+        """Write an object to a file, in pieces, at most PIECES_AT_ONCE of PIECE_BYTES in memory.
+
+        Args:
+            name: The object.
+            path: The file; written anew.
+            e_tag: Of the object that is meant; None: the one that is there now.
+
+        Returns:
+            Bytes.
+
+        Raises:
+            FileNotFoundError: If there is no such object.
+            ObjectChanged: If it changes meanwhile, or is not the one that is meant.
+        """
+        state = self.head(name)
+        if state is None:
+            raise FileNotFoundError(f"{self.address(name)}: no such object")
+        meant = e_tag or state.e_tag
+        starts = range(0, state.size, PIECE_BYTES)
+        with path.open("wb") as file:
+            for first in range(0, len(starts), PIECES_AT_ONCE):
+                some = starts[first : first + PIECES_AT_ONCE]
+                for piece in self.read_ranges(name, some, [min(s + PIECE_BYTES, state.size) for s in some], meant):
+                    file.write(piece)
+        return state.size
+
+    def list(self, prefix: str = "") -> Iterator[Listed]:
+        """Yield the objects whose names begin with a folder's name (with no `/` at its end), or all."""
+        found = self._asked(prefix, lambda: [m for block in self._client().list(prefix or None) for m in block])
+        yield from (Listed(meta["path"], _state(meta)) for meta in found)
+
+    def remove(self, names: Iterable[str]) -> None:
+        """Remove objects; one that is not there is no fault."""
+        if wanted := list(names):
+            with contextlib.suppress(FileNotFoundError):
+                self._asked(wanted[0], lambda: self._client().delete(wanted))
+
+    def check_conditions(self) -> None:
+        """Check that the bucket can be written, and honours conditions.
+
+        Raises:
+            ConfigError: If not; says what it did.
+        """
+        name = f".probe-{uuid.uuid4().hex}"
+        try:
+            first = self.swap(name, b"1", None)
+            fault = (
+                "an object that exists was created again" if self.create(name, b"2")
+                else "an object was replaced though its ETag was another one"
+                if (second := self.swap(name, b"3", first)) is None or self.swap(name, b"4", first) is not None
+                else "" if second else "it gives no ETags"
+            )  # fmt: skip
+        finally:
+            self.remove([name])
+        if fault:
+            raise ConfigError(
+                f"{self.url}: the bucket does not honour conditional writes ({fault}), so that two tasks would write "
+                "over each other; use one that does (Amazon S3, Google Cloud Storage, Azure, MinIO, Ceph, R2)"
+            )
+
+
+def _is_obstore(error: BaseException) -> bool:
+    return isinstance(error, StoreAway) or type(error).__module__.startswith("obstore")
+
+
+def _answers() -> tuple[type[Exception], ...]:
+    """Return what is no fault, but says that a condition does not hold."""
+    from obstore.exceptions import AlreadyExistsError, PreconditionError
+
+    return AlreadyExistsError, PreconditionError
+
+
+def _whole_body(found: Any, start: int, end: int) -> bytes:
+    """Return the body of an answer, which may have been cut on its way."""
+    body = bytes(found.bytes())
+    if len(body) != end - start:
+        raise StoreAway(f"the body of an answer has {len(body):,} bytes, expected {end - start:,}")
+    return body
+
+
+def _changed(address: str) -> str:
+    return f"{address}: the object changed while it was read; run again, so that it is read anew"
+
+
+def _state(meta: Any) -> ObjectState:
+    return ObjectState(int(meta["size"]), meta["e_tag"] or "", meta["last_modified"])
+
+
+def _open_client(url: str, max_retries: int) -> Any:
+    try:
+        from obstore.store import from_url
+    except ImportError as error:
+        raise ConfigError(f"{url}: the package obstore is not installed; install requirements.txt again") from error
+    allow_http = any(os.environ.get(name, "").startswith("http://") for name in _ENDPOINTS)
+    # A piece of 8 MiB in 120 s is 0.6 Mbit/s; a server that says nothing for 30 s is asked again.
+    options = {"connect_timeout": "10s", "read_timeout": "30s", "timeout": "120s", "allow_http": allow_http}
+    retry = {
+        "max_retries": max_retries,
+        "retry_timeout": timedelta(seconds=60),
+        "backoff": {"init_backoff": timedelta(seconds=0.2), "max_backoff": timedelta(seconds=5), "base": 2},
+    }
+    try:
+        return from_url(url, client_options=options, retry_config=retry)
+    except Exception as error:
+        if not _is_obstore(error) and not isinstance(error, ValueError):
+            raise
+        refuse(url, "", str(error), error)
+
+
+_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT", "GOOGLE_BASE_URL", "AZURE_STORAGE_ENDPOINT")
+
+
+@cache
+def open_store(url: str) -> ObjectStore:
+    """Return the store of a URL such as `s3://bucket/prefix`, one a process; asks nothing yet.
+
+    Raises:
+        ConfigError: If the text is no such URL.
+    """
+    return ObjectStore(checked_url(url, "the place of the bucket"))
