@@ -112,6 +112,8 @@ class ObjectStore:
                 if not _is_obstore(error) or isinstance(error, _answers()):
                     raise
                 text = str(error)
+                if "status code: 416" in text:
+                    raise ObjectChanged(f"{_changed(self.address(name))} (it is shorter)") from error
                 if not is_for_now(text) or time.monotonic() + wait_s > end:
                     refuse(self.url, name, text, error)
                 logger.warning("%s: %s; asked again in %.1f s", self.address(name), short_fault(text), wait_s)
@@ -125,21 +127,31 @@ class ObjectStore:
         except FileNotFoundError:
             return None
 
-    def read(self, name: str) -> tuple[bytes, str] | None:
-        """Return a small object's bytes and its ETag; None: there is no such object."""
-        state = self.head(name)
-        if state is None or state.size == 0:
-            return None if state is None else (b"", state.e_tag)
+    def read(self, name: str, known: str | None = None) -> tuple[bytes, str] | None:
+        """Return a small object's bytes and its ETag; None: there is no such object.
+
+        Args:
+            name: The object.
+            known: An ETag. Where the object still has it, its bytes are not sent: b"" is returned with it.
+        """
+        from obstore.exceptions import NotModifiedError
+
+        # As a range: its answer says how many bytes the object has beside how many the body has.
+        options = {"range": (0, _ALL_BYTES), **({"if_none_match": known} if known else {})}
 
         def ask() -> tuple[bytes, str]:
-            # As a range: its answer says how many bytes the object has beside how many the body has.
-            found = self._client().get(name, options={"range": (0, _ALL_BYTES)})
+            found = self._client().get(name, options=options)
             return _whole_body(found, 0, int(found.meta["size"])), found.meta["e_tag"] or ""
 
         try:
             return self._asked(name, ask)
         except FileNotFoundError:
             return None
+        except NotModifiedError:
+            return b"", known or ""
+        except ObjectChanged:  # it has no byte 0
+            state = self.head(name)
+            return None if state is None else (b"", state.e_tag)
 
     def read_ranges(self, name: str, starts: Sequence[int], ends: Sequence[int], e_tag: str) -> list[bytes]:
         """Read ranges of an object, several requests at once.
@@ -162,12 +174,7 @@ class ObjectStore:
         from obstore.exceptions import PreconditionError
 
         def ask() -> bytes:
-            try:
-                found = self._client().get(name, options={"range": (start, end), "if_match": e_tag})
-            except Exception as error:
-                if _is_obstore(error) and "status code: 416" in str(error):
-                    raise ObjectChanged(f"{_changed(self.address(name))} (it ends before byte {start + 1})") from error
-                raise
+            found = self._client().get(name, options={"range": (start, end), "if_match": e_tag})
             if int(found.meta["size"]) < end:
                 raise ObjectChanged(f"{_changed(self.address(name))} (it ends before byte {end})")
             return _whole_body(found, start, end)
@@ -177,11 +184,16 @@ class ObjectStore:
         except (PreconditionError, FileNotFoundError) as error:
             raise ObjectChanged(_changed(self.address(name))) from error
 
-    def put(self, name: str, content: bytes | Path) -> None:
-        """Write an object, over one that is there; a large file in pieces, never whole in memory."""
+    def put(self, name: str, content: bytes | Path) -> str:
+        """Write an object, over one that is there; a large file in pieces, never whole in memory.
+
+        Returns:
+            Its ETag.
+        """
         size = content.stat().st_size if isinstance(content, Path) else len(content)
         piece = max(PIECE_BYTES, size // _MOST_PIECES + 1)
-        self._asked(name, lambda: self._client().put(name, content, chunk_size=piece, max_concurrency=PIECES_AT_ONCE))
+        options = {"chunk_size": piece, "max_concurrency": PIECES_AT_ONCE}
+        return str(self._asked(name, lambda: self._client().put(name, content, **options))["e_tag"])
 
     def create(self, name: str, content: bytes | Path) -> bool:
         """Write an object unless there is one; False: there is one already, which is not from this call.
@@ -298,9 +310,9 @@ def _is_obstore(error: BaseException) -> bool:
 
 def _answers() -> tuple[type[Exception], ...]:
     """Return what is no fault, but says that a condition does not hold."""
-    from obstore.exceptions import AlreadyExistsError, PreconditionError
+    from obstore.exceptions import AlreadyExistsError, NotModifiedError, PreconditionError
 
-    return AlreadyExistsError, PreconditionError
+    return AlreadyExistsError, NotModifiedError, PreconditionError
 
 
 def _whole_body(found: Any, start: int, end: int) -> bytes:
