@@ -153,14 +153,14 @@ class ObjectStore:
             state = self.head(name)
             return None if state is None else (b"", state.e_tag)
 
-    def read_ranges(self, name: str, starts: Sequence[int], ends: Sequence[int], e_tag: str) -> list[bytes]:
+    def read_ranges(self, name: str, starts: Sequence[int], ends: Sequence[int], e_tag: str | None) -> list[bytes]:
         """Read ranges of an object, several requests at once.
 
         Args:
             name: The object.
             starts: First bytes.
             ends: Behind the last bytes, each above its start.
-            e_tag: Of the object that is meant.
+            e_tag: Of the object that is meant; None: its name holds its hash.
 
         Raises:
             ObjectChanged: If it is another one by now, is gone, or ends before a range does.
@@ -170,11 +170,13 @@ class ObjectStore:
         with ThreadPoolExecutor(PIECES_AT_ONCE, "ranges") as pool:
             return list(pool.map(lambda start, end: self._range(name, start, end, e_tag), starts, ends))
 
-    def _range(self, name: str, start: int, end: int, e_tag: str) -> bytes:
+    def _range(self, name: str, start: int, end: int, e_tag: str | None) -> bytes:
         from obstore.exceptions import PreconditionError
 
+        options = {"range": (start, end), **({"if_match": e_tag} if e_tag else {})}
+
         def ask() -> bytes:
-            found = self._client().get(name, options={"range": (start, end), "if_match": e_tag})
+            found = self._client().get(name, options=options)
             if int(found.meta["size"]) < end:
                 raise ObjectChanged(f"{_changed(self.address(name))} (it ends before byte {end})")
             return _whole_body(found, start, end)
@@ -242,32 +244,24 @@ class ObjectStore:
             return found[1]
         return written
 
-    def fetch(self, name: str, path: Path, e_tag: str | None = None) -> int:
+    def fetch(self, name: str, path: Path, size: int, e_tag: str | None = None) -> None:
         """Write an object to a file, in pieces, at most PIECES_AT_ONCE of PIECE_BYTES in memory.
 
         Args:
             name: The object.
             path: The file; written anew.
-            e_tag: Of the object that is meant; None: the one that is there now.
-
-        Returns:
-            Bytes.
+            size: Of the object.
+            e_tag: Of the object that is meant; None: its name holds its hash.
 
         Raises:
-            FileNotFoundError: If there is no such object.
-            ObjectChanged: If it changes meanwhile, or is not the one that is meant.
+            ObjectChanged: If it is gone, shorter, or not the one that is meant.
         """
-        state = self.head(name)
-        if state is None:
-            raise FileNotFoundError(f"{self.address(name)}: no such object")
-        meant = e_tag or state.e_tag
-        starts = range(0, state.size, PIECE_BYTES)
+        starts = range(0, size, PIECE_BYTES)
         with path.open("wb") as file:
             for first in range(0, len(starts), PIECES_AT_ONCE):
                 some = starts[first : first + PIECES_AT_ONCE]
-                for piece in self.read_ranges(name, some, [min(s + PIECE_BYTES, state.size) for s in some], meant):
+                for piece in self.read_ranges(name, some, [min(s + PIECE_BYTES, size) for s in some], e_tag):
                     file.write(piece)
-        return state.size
 
     def list(self, prefix: str = "") -> Iterator[Listed]:
         """Yield the objects whose names begin with a folder's name (with no `/` at its end), or all."""

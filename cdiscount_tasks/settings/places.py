@@ -1,5 +1,6 @@
 """Places in a bucket, as a setting names them: `s3://bucket/folder`, `gs://...`, `az://...`."""
 
+import os
 import re
 from pathlib import Path
 from typing import NamedTuple
@@ -67,3 +68,11 @@ def in_bucket(path: Path) -> BucketPlace | None:
     root, end = parts.index(BUCKETS), parts.index(FILES)
     scheme, *rest = parts[root + 1 : end]
     return BucketPlace(f"{scheme}://{'/'.join(rest)}", "/".join(parts[end + 1 :]), Path(*parts[:end], STATE))
+
+
+def cache_bytes() -> int | None:
+    """Return how many bytes of artifacts a cache may have; None: no bound. `read_environment` refuses other values."""
+    try:
+        return int(float(os.environ["CDISCOUNT_CACHE_GB"]) * 1e9)
+    except (KeyError, ValueError):
+        return None
