@@ -102,6 +102,46 @@ def onnx_packages():
 
 
 @pytest.fixture(scope="session")
+def object_server():
+    """Return a server of objects on the loopback interface (tests/material/object_server.py), or skip."""
+    from tests.material.object_server import object_server
+
+    with object_server() as server:
+        yield server
+
+
+@pytest.fixture
+def object_proxy(object_server):
+    """Return a proxy before that server, which counts requests and makes some go wrong."""
+    from tests.material.fault_proxy import fault_proxy
+
+    with fault_proxy(object_server.port) as proxy:
+        yield proxy
+
+
+def _reach(monkeypatch, settings):
+    pytest.importorskip("obstore")
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in settings.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def bucket(object_server, monkeypatch):
+    """Return the URL of an empty bucket, which the environment's variables reach."""
+    _reach(monkeypatch, object_server.settings())
+    return object_server.new_bucket()
+
+
+@pytest.fixture
+def proxied_bucket(object_server, object_proxy, monkeypatch):
+    """Return the URL of an empty bucket, which the environment's variables reach through `object_proxy`."""
+    _reach(monkeypatch, object_server.settings(object_proxy.port))
+    return object_server.new_bucket()
+
+
+@pytest.fixture(scope="session")
 def real_data():
     """Return the path of a file of the real test data, or skip."""
 
