@@ -30,7 +30,7 @@ ROOMS = {
 
 NARROW = {
     ("runs", "index"): {"profile_file"},
-    ("index", "artifacts"): {"json_files"},
+    ("index", "artifacts"): {"bucket", "json_files"},
     ("artifacts", "settings"): {"places"},
     ("catalogue", "tables"): {"numbers", "csv_text"},
     ("learning", "artifacts"): {"hashes", "training_folder"},

@@ -8,7 +8,9 @@ from typing import Any, TypeVar
 
 import xxhash
 
+from cdiscount_tasks.artifacts.documents import pull
 from cdiscount_tasks.errors import ConfigError
+from cdiscount_tasks.runs.fresh import bring_up_to_date
 from cdiscount_tasks.settings.environment import Environment
 
 _LONGEST_RUN, _DIGEST = 100, len("-012345")
@@ -77,10 +79,13 @@ def environment_of_run(
         The environment whose folder has the run's config; the one given where neither has.
     """
     is_demo = not environment.uses_demo_catalogue
+    bring_up_to_date(environment)
+    pull(run_dir_of(environment) / "config.json")  # which another machine may have frozen since
     if begins and is_demo:
         return environment
     catalogue_path = environment.demo_dir / "catalogue.bson" if is_demo else environment.catalogue_path
     other = replace(environment, uses_demo_catalogue=is_demo, catalogue_path=catalogue_path)
+    pull(run_dir_of(other) / "config.json")
     if (run_dir_of(environment) / "config.json").exists() or not (run_dir_of(other) / "config.json").exists():
         return environment
     return other
