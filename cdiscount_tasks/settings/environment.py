@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Literal
 
 from cdiscount_tasks.errors import ConfigError
+from cdiscount_tasks.settings.catalogue_places import Place, place_of
+from cdiscount_tasks.settings.places import is_url
 from cdiscount_tasks.settings.variables import own_variables
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
@@ -21,7 +23,7 @@ _DEFAULT_FIXES_DIR = PROJECT_DIR / "include" / "label_fixes"
 class Environment:
     """Where things lie on this machine."""
 
-    catalogue_path: Path
+    catalogue_path: Place
     names_path: Path | None
     data_dir: Path
     samples_dir: Path
@@ -71,6 +73,13 @@ def _path(environ: Mapping[str, str], name: str, default: Path) -> Path:
         raise ConfigError(
             f"environment variable {name} is {environ[name]!r}: that user has no home folder; write the whole path"
         ) from error
+
+
+def _catalogue(environ: Mapping[str, str], default: Path) -> Place:
+    text = environ.get("CDISCOUNT_CATALOGUE", "")
+    if is_url(text):
+        return place_of(text, "environment variable CDISCOUNT_CATALOGUE")
+    return _path(environ, "CDISCOUNT_CATALOGUE", default)
 
 
 def _folder(environ: Mapping[str, str], name: str) -> Path | None:
@@ -227,7 +236,7 @@ def read_environment(environ: Mapping[str, str] | None = None) -> Environment:
     data_dir = _path(environ, "CDISCOUNT_DATA", PROJECT_DIR / "data")
     demo_dir = data_dir / "demo"
     include_dir = PROJECT_DIR / "include"
-    catalogue_path = _path(environ, "CDISCOUNT_CATALOGUE", demo_dir / "catalogue.bson")
+    catalogue_path = _catalogue(environ, demo_dir / "catalogue.bson")
     uses_demo = catalogue_path == demo_dir / "catalogue.bson"
     names_path = _path(environ, "CDISCOUNT_CATEGORY_NAMES", demo_dir / "category_names.csv")
     has_limit = bool(environ.get("CDISCOUNT_KEEP_RUNS"))
