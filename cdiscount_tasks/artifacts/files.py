@@ -7,7 +7,10 @@ import stat
 from collections.abc import Callable
 from pathlib import Path
 
-from cdiscount_tasks.artifacts.locks import part_path, remove_dead_parts
+from cdiscount_tasks.artifacts.documents import replace_document
+from cdiscount_tasks.artifacts.in_place import _sync
+
+__all__ = ["_sync", "read_input", "replace_file"]
 
 logger = logging.getLogger(__name__)
 
@@ -32,21 +35,8 @@ def read_input(path: Path) -> bytes:
 
 
 def replace_file(path: Path, write: Callable[[Path], object]) -> None:
-    """Write a file aside and put it in place in one step, so that a reader sees the old one or the new one."""
-    aside = part_path(path)
-    try:
-        write(aside)
-        _sync(aside)
-        remove_dead_parts(aside, path)
-        aside.replace(path)
-    finally:
-        aside.unlink(missing_ok=True)
-    _sync(path.parent)
+    """Write a file aside and put it in place in one step, so that a reader sees the old one or the new one.
 
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    In a mirror of a bucket it is a document there, which the last one who writes it decides (`documents.py`).
+    """
+    replace_document(path, write)

@@ -7,70 +7,41 @@ and the same call may succeed in a minute.
 import contextlib
 import json
 import logging
-import stat
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from cdiscount_tasks.artifacts.hashes import hash_file, hash_json
-from cdiscount_tasks.artifacts.json_files import DAMAGE, NO_SUCH_FILE, json_text
+from cdiscount_tasks.artifacts import bucket
+from cdiscount_tasks.artifacts.hashes import hash_file
+from cdiscount_tasks.artifacts.json_files import DAMAGE, NO_SUCH_FILE
+from cdiscount_tasks.artifacts.local_manifest import MANIFEST, advice, read_local_manifest
 from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.settings.places import in_bucket
+
+__all__ = ["MANIFEST", "read_local_manifest"]
 
 logger = logging.getLogger(__name__)
 
 
-MANIFEST = "manifest.json"
-
-
-def _advice(artifact_dir: Path) -> str:
-    """Say what to do about an artifact that can be made again."""
-    return f"remove {artifact_dir} and run again"
-
-
 def without_advice(error: DataError, artifact_dir: Path) -> str:
     """Return what is wrong with an artifact that cannot be made again, such as a model that was promoted."""
-    return str(error).removesuffix(_advice(artifact_dir)).rstrip(" ;:")
-
-
-def _size_of(path: Path) -> int | None:
-    """Return a regular file's size; None: there is no such file."""
-    try:
-        found = path.stat()
-    except NO_SUCH_FILE:
-        return None
-    return found.st_size if stat.S_ISREG(found.st_mode) else None
+    return str(error).removesuffix(advice(artifact_dir)).rstrip(" ;:")
 
 
 def read_manifest(artifact_dir: Path) -> dict[str, Any]:
     """Read an artifact's manifest, and check that its files are there in the sizes that it gives.
 
+    One that a bucket has and this machine has not is fetched first.
+
     Raises:
         DataError: If the artifact, its manifest or one of its files is missing or has another size.
         OSError: If one of them cannot be read for now.
     """
-    path = artifact_dir / MANIFEST
-    try:
-        text = path.read_bytes().decode("utf-8")
-        manifest = json.loads(text)
-        sizes = {name: file["size"] for name, file in manifest["files"].items()}
-        _ = manifest["identity"], manifest["result"]
-        whole = manifest["self_hash"] == hash_json({**manifest, "self_hash": None}) and text == json_text(manifest)
-    except NO_SUCH_FILE as error:
-        raise DataError(f"{artifact_dir}: no finished artifact stands there ({MANIFEST} is missing)") from error
-    except DAMAGE as error:
-        raise DataError(f"{path}: is damaged ({error}); {_advice(artifact_dir)}") from error
-    # Before its files: a digit that changed in here would put the blame on one of them.
-    if not whole:
-        raise DataError(f"{path}: was changed; {_advice(artifact_dir)}")
-    for name, expected in sizes.items():
-        file = artifact_dir / name
-        found = _size_of(file)
-        if found != expected:
-            was = "is missing" if found is None else f"has {found} bytes"
-            raise DataError(f"{file}: {was}, expected {expected} bytes; {_advice(artifact_dir)}")
-    return cast(dict[str, Any], manifest)
+    if in_bucket(artifact_dir) is None:
+        return read_local_manifest(artifact_dir)
+    return bucket.open_artifact(artifact_dir)
 
 
 def _finished_at(manifest: Any) -> datetime | None:
@@ -119,7 +90,7 @@ def verify_artifact(artifact_dir: Path) -> int:
         if found != expected["xxh3_128"]:
             raise DataError(
                 f"{artifact_dir / name}: its hash is {found}, expected {expected['xxh3_128']}; the file is damaged: "
-                f"{_advice(artifact_dir)}"
+                f"{advice(artifact_dir)}"
             )
     return len(manifest["files"])
 
@@ -146,7 +117,10 @@ def find_result(out_dir: Path) -> dict[str, Any] | None:
         OSError: If it cannot be read for now.
     """
     try:
-        return _whole_result(out_dir, every_byte=False)
+        if in_bucket(out_dir) is None:
+            return _whole_result(out_dir, every_byte=False)
+        manifest = bucket.find_manifest(out_dir)
+        return None if manifest is None else {"path": str(out_dir), **manifest["result"]}
     except DataError:
         return None
 
@@ -163,6 +137,8 @@ def standing_result(out_dir: Path, every_byte: bool = False) -> dict[str, Any] |
     Raises:
         OSError: If it cannot be read for now; it stays where it is.
     """
+    if in_bucket(out_dir) is not None:
+        bucket.settle(out_dir)
     if not _exists(out_dir):
         return None
     try:
@@ -172,4 +148,7 @@ def standing_result(out_dir: Path, every_byte: bool = False) -> dict[str, Any] |
         with contextlib.suppress(FileNotFoundError):  # where locks do not reach, another machine was quicker
             out_dir.rename(aside)
         logger.warning("%s: moved to %s, to be made again", error, aside.name)
-        return None
+    if in_bucket(out_dir) is not None:
+        with contextlib.suppress(DataError):  # the bucket's is damaged too
+            return _whole_result(out_dir, every_byte)
+    return None

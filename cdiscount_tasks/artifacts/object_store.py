@@ -112,6 +112,8 @@ class ObjectStore:
                 if not _is_obstore(error) or isinstance(error, _answers()):
                     raise
                 text = str(error)
+                if "status code: 416" in text:
+                    raise ObjectChanged(f"{_changed(self.address(name))} (it is shorter)") from error
                 if not is_for_now(text) or time.monotonic() + wait_s > end:
                     refuse(self.url, name, text, error)
                 logger.warning("%s: %s; asked again in %.1f s", self.address(name), short_fault(text), wait_s)
@@ -125,30 +127,40 @@ class ObjectStore:
         except FileNotFoundError:
             return None
 
-    def read(self, name: str) -> tuple[bytes, str] | None:
-        """Return a small object's bytes and its ETag; None: there is no such object."""
-        state = self.head(name)
-        if state is None or state.size == 0:
-            return None if state is None else (b"", state.e_tag)
+    def read(self, name: str, known: str | None = None) -> tuple[bytes, str] | None:
+        """Return a small object's bytes and its ETag; None: there is no such object.
+
+        Args:
+            name: The object.
+            known: An ETag. Where the object still has it, its bytes are not sent: b"" is returned with it.
+        """
+        from obstore.exceptions import NotModifiedError
+
+        # As a range: its answer says how many bytes the object has beside how many the body has.
+        options = {"range": (0, _ALL_BYTES), **({"if_none_match": known} if known else {})}
 
         def ask() -> tuple[bytes, str]:
-            # As a range: its answer says how many bytes the object has beside how many the body has.
-            found = self._client().get(name, options={"range": (0, _ALL_BYTES)})
+            found = self._client().get(name, options=options)
             return _whole_body(found, 0, int(found.meta["size"])), found.meta["e_tag"] or ""
 
         try:
             return self._asked(name, ask)
         except FileNotFoundError:
             return None
+        except NotModifiedError:
+            return b"", known or ""
+        except ObjectChanged:  # it has no byte 0
+            state = self.head(name)
+            return None if state is None else (b"", state.e_tag)
 
-    def read_ranges(self, name: str, starts: Sequence[int], ends: Sequence[int], e_tag: str) -> list[bytes]:
+    def read_ranges(self, name: str, starts: Sequence[int], ends: Sequence[int], e_tag: str | None) -> list[bytes]:
         """Read ranges of an object, several requests at once.
 
         Args:
             name: The object.
             starts: First bytes.
             ends: Behind the last bytes, each above its start.
-            e_tag: Of the object that is meant.
+            e_tag: Of the object that is meant; None: its name holds its hash.
 
         Raises:
             ObjectChanged: If it is another one by now, is gone, or ends before a range does.
@@ -158,16 +170,13 @@ class ObjectStore:
         with ThreadPoolExecutor(PIECES_AT_ONCE, "ranges") as pool:
             return list(pool.map(lambda start, end: self._range(name, start, end, e_tag), starts, ends))
 
-    def _range(self, name: str, start: int, end: int, e_tag: str) -> bytes:
+    def _range(self, name: str, start: int, end: int, e_tag: str | None) -> bytes:
         from obstore.exceptions import PreconditionError
 
+        options = {"range": (start, end), **({"if_match": e_tag} if e_tag else {})}
+
         def ask() -> bytes:
-            try:
-                found = self._client().get(name, options={"range": (start, end), "if_match": e_tag})
-            except Exception as error:
-                if _is_obstore(error) and "status code: 416" in str(error):
-                    raise ObjectChanged(f"{_changed(self.address(name))} (it ends before byte {start + 1})") from error
-                raise
+            found = self._client().get(name, options=options)
             if int(found.meta["size"]) < end:
                 raise ObjectChanged(f"{_changed(self.address(name))} (it ends before byte {end})")
             return _whole_body(found, start, end)
@@ -177,11 +186,16 @@ class ObjectStore:
         except (PreconditionError, FileNotFoundError) as error:
             raise ObjectChanged(_changed(self.address(name))) from error
 
-    def put(self, name: str, content: bytes | Path) -> None:
-        """Write an object, over one that is there; a large file in pieces, never whole in memory."""
+    def put(self, name: str, content: bytes | Path) -> str:
+        """Write an object, over one that is there; a large file in pieces, never whole in memory.
+
+        Returns:
+            Its ETag.
+        """
         size = content.stat().st_size if isinstance(content, Path) else len(content)
         piece = max(PIECE_BYTES, size // _MOST_PIECES + 1)
-        self._asked(name, lambda: self._client().put(name, content, chunk_size=piece, max_concurrency=PIECES_AT_ONCE))
+        options = {"chunk_size": piece, "max_concurrency": PIECES_AT_ONCE}
+        return str(self._asked(name, lambda: self._client().put(name, content, **options))["e_tag"])
 
     def create(self, name: str, content: bytes | Path) -> bool:
         """Write an object unless there is one; False: there is one already, which is not from this call.
@@ -230,32 +244,24 @@ class ObjectStore:
             return found[1]
         return written
 
-    def fetch(self, name: str, path: Path, e_tag: str | None = None) -> int:
+    def fetch(self, name: str, path: Path, size: int, e_tag: str | None = None) -> None:
         """Write an object to a file, in pieces, at most PIECES_AT_ONCE of PIECE_BYTES in memory.
 
         Args:
             name: The object.
             path: The file; written anew.
-            e_tag: Of the object that is meant; None: the one that is there now.
-
-        Returns:
-            Bytes.
+            size: Of the object.
+            e_tag: Of the object that is meant; None: its name holds its hash.
 
         Raises:
-            FileNotFoundError: If there is no such object.
-            ObjectChanged: If it changes meanwhile, or is not the one that is meant.
+            ObjectChanged: If it is gone, shorter, or not the one that is meant.
         """
-        state = self.head(name)
-        if state is None:
-            raise FileNotFoundError(f"{self.address(name)}: no such object")
-        meant = e_tag or state.e_tag
-        starts = range(0, state.size, PIECE_BYTES)
+        starts = range(0, size, PIECE_BYTES)
         with path.open("wb") as file:
             for first in range(0, len(starts), PIECES_AT_ONCE):
                 some = starts[first : first + PIECES_AT_ONCE]
-                for piece in self.read_ranges(name, some, [min(s + PIECE_BYTES, state.size) for s in some], meant):
+                for piece in self.read_ranges(name, some, [min(s + PIECE_BYTES, size) for s in some], e_tag):
                     file.write(piece)
-        return state.size
 
     def list(self, prefix: str = "") -> Iterator[Listed]:
         """Yield the objects whose names begin with a folder's name (with no `/` at its end), or all."""
@@ -298,9 +304,9 @@ def _is_obstore(error: BaseException) -> bool:
 
 def _answers() -> tuple[type[Exception], ...]:
     """Return what is no fault, but says that a condition does not hold."""
-    from obstore.exceptions import AlreadyExistsError, PreconditionError
+    from obstore.exceptions import AlreadyExistsError, NotModifiedError, PreconditionError
 
-    return AlreadyExistsError, PreconditionError
+    return AlreadyExistsError, NotModifiedError, PreconditionError
 
 
 def _whole_body(found: Any, start: int, end: int) -> bytes:

@@ -5,10 +5,8 @@ a lock that the system releases when the holder dies; what the dead left behind,
 """
 
 import contextlib
-import ctypes
 import errno
 import logging
-import os
 import shutil
 import time
 from collections.abc import Callable, Mapping
@@ -17,14 +15,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from cdiscount_tasks.artifacts import bucket
 from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
 from cdiscount_tasks.artifacts.files import _sync
 from cdiscount_tasks.artifacts.hashes import hash_file, hash_json
+from cdiscount_tasks.artifacts.in_place import swap_folder
 from cdiscount_tasks.artifacts.json_files import write_json
 from cdiscount_tasks.artifacts.locks import heartbeat, lock, part_path, remove_dead_parts
 from cdiscount_tasks.artifacts.manifest import MANIFEST, _whole_result, standing_result
 from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.machine.memory import forget_peak, peak_memory_mib
+from cdiscount_tasks.settings.places import in_bucket
 
 logger = logging.getLogger(__name__)
 
@@ -83,25 +84,6 @@ def _place(part_dir: Path, out_dir: Path) -> None:
         part_dir.rename(out_dir)
 
 
-def _swap(part_dir: Path, out_dir: Path) -> None:
-    """Put a directory in the place of another in one step; what stood there before is removed.
-
-    POSIX renames onto empty directories only. Linux can exchange two (renameat2 in glibc from 2.28 on); elsewhere, or
-    on a file system that cannot, nothing stands there for the moment between two renames.
-    """
-    if not out_dir.exists():
-        part_dir.rename(out_dir)
-        return
-    exchange = getattr(ctypes.CDLL(None), "renameat2", None)
-    at_cwd, exchange_flag = -100, 2
-    if exchange is None or exchange(at_cwd, os.fsencode(part_dir), at_cwd, os.fsencode(out_dir), exchange_flag) != 0:
-        aside = part_path(out_dir)
-        out_dir.rename(aside)
-        part_dir.rename(out_dir)
-        part_dir = aside
-    shutil.rmtree(part_dir, ignore_errors=True)
-
-
 def _make(
     out_dir: Path,
     recipe: Recipe,
@@ -109,8 +91,10 @@ def _make(
     place: Callable[[Path, Path], object],
 ) -> dict[str, Any]:
     """Make an artifact aside and place it whole; the caller holds the lock."""
+    if in_bucket(out_dir) is not None:
+        bucket.forget_pushed(out_dir)
     part_dir = part_path(out_dir)
-    part_dir.mkdir()
+    part_dir.mkdir(parents=in_bucket(out_dir) is not None)
     remove_dead_parts(part_dir, out_dir)
     started = time.monotonic()
     forget_peak()
@@ -150,7 +134,10 @@ def rebuild_artifact(
         setting: The environment variable that moves it, for the sentence about a full or unwritable disk.
     """
     with disk_faults_told(out_dir, setting), _lock_of(out_dir, setting):
-        return _make(out_dir, recipe, write, _swap)
+        made = _make(out_dir, recipe, write, swap_folder)
+    if in_bucket(out_dir) is not None:
+        bucket.push_page(out_dir)
+    return made
 
 
 def build_artifact(
@@ -176,5 +163,7 @@ def build_artifact(
             logger.info("%s already exists, reusing it", out_dir)
             return {**standing, "reused": True}
         with disk_faults_told(out_dir), contextlib.suppress(_MadeMeanwhile):
-            return {**_make(out_dir, recipe, write, _place), "reused": False}
+            made = _make(out_dir, recipe, write, _place)
+            if in_bucket(out_dir) is None or bucket.push(out_dir):
+                return {**made, "reused": False}
         return {**_whole_result(out_dir, every_byte), "reused": True}

@@ -4,6 +4,7 @@ import errno
 import os
 import re
 import stat
+import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -12,7 +13,7 @@ from typing import Literal
 
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.settings.catalogue_places import Place, place_of
-from cdiscount_tasks.settings.places import is_url
+from cdiscount_tasks.settings.places import checked_url, is_url, mirror_of
 from cdiscount_tasks.settings.variables import own_variables
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
@@ -21,7 +22,11 @@ _DEFAULT_FIXES_DIR = PROJECT_DIR / "include" / "label_fixes"
 
 @dataclass(frozen=True)
 class Environment:
-    """Where things lie on this machine."""
+    """Where things lie on this machine.
+
+    A data root or reports folder in a bucket has its URL in `data_url` or `reports_url`; `data_dir` and `reports_dir`
+    are then the folders in `cache_dir` that mirror it.
+    """
 
     catalogue_path: Place
     names_path: Path | None
@@ -44,6 +49,10 @@ class Environment:
     notify: tuple[str, ...]
     mlflow_url: str | None
     keep_runs: int | None
+    data_url: str | None
+    reports_url: str | None
+    cache_dir: Path
+    cache_gb: float | None
 
     @property
     def work_dir(self) -> Path:
@@ -82,8 +91,26 @@ def _catalogue(environ: Mapping[str, str], default: Path) -> Place:
     return _path(environ, "CDISCOUNT_CATALOGUE", default)
 
 
+def _place(environ: Mapping[str, str], name: str, default: Path, cache_dir: Path) -> tuple[Path, str | None]:
+    """Return the folder that a variable names, and its URL where it is in a bucket: then the folder mirrors it."""
+    text = environ.get(name, "")
+    if not is_url(text):
+        return _path(environ, name, default), None
+    url = checked_url(text, f"environment variable {name}")
+    return mirror_of(cache_dir, url), url
+
+
 def _folder(environ: Mapping[str, str], name: str) -> Path | None:
     return _path(environ, name, Path()) if environ.get(name) else None
+
+
+def _users_cache() -> Path:
+    """Return the user's own folder for what can be fetched again."""
+    given = os.environ.get("XDG_CACHE_HOME", "")
+    try:
+        return (Path(given) if Path(given).is_absolute() else Path.home() / ".cache") / "cdiscount"
+    except RuntimeError:  # a user without a home folder, as in some containers
+        return Path(tempfile.gettempdir()) / f"cdiscount-{os.getuid()}"
 
 
 def _number(environ: Mapping[str, str], name: str, default: float, low: float, high: float) -> float:
@@ -233,12 +260,14 @@ def read_environment(environ: Mapping[str, str] | None = None) -> Environment:
             variable's name is a slip of a known one, or its value holds what a shell or an environment file left there.
     """
     environ = own_variables(os.environ if environ is None else environ)
-    data_dir = _path(environ, "CDISCOUNT_DATA", PROJECT_DIR / "data")
+    cache_dir = _path(environ, "CDISCOUNT_CACHE", _users_cache())
+    data_dir, data_url = _place(environ, "CDISCOUNT_DATA", PROJECT_DIR / "data", cache_dir)
     demo_dir = data_dir / "demo"
     include_dir = PROJECT_DIR / "include"
     catalogue_path = _catalogue(environ, demo_dir / "catalogue.bson")
     uses_demo = catalogue_path == demo_dir / "catalogue.bson"
     names_path = _path(environ, "CDISCOUNT_CATEGORY_NAMES", demo_dir / "category_names.csv")
+    reports_dir, reports_url = _place(environ, "CDISCOUNT_REPORTS", include_dir / "reports", cache_dir)
     has_limit = bool(environ.get("CDISCOUNT_KEEP_RUNS"))
     has_names = bool(environ.get("CDISCOUNT_CATEGORY_NAMES")) or uses_demo
     return Environment(
@@ -246,7 +275,7 @@ def read_environment(environ: Mapping[str, str] | None = None) -> Environment:
         names_path=names_path if has_names else None,
         data_dir=data_dir,
         samples_dir=_path(environ, "CDISCOUNT_SAMPLES", include_dir / "samples"),
-        reports_dir=_path(environ, "CDISCOUNT_REPORTS", include_dir / "reports"),
+        reports_dir=reports_dir,
         label_fixes_dir=_path(environ, "CDISCOUNT_LABEL_FIXES", _DEFAULT_FIXES_DIR),
         weights_dir=_folder(environ, "CDISCOUNT_WEIGHTS"),
         tensorboard_dir=_folder(environ, "CDISCOUNT_TENSORBOARD"),
@@ -263,4 +292,8 @@ def read_environment(environ: Mapping[str, str] | None = None) -> Environment:
         notify=_notify(environ),
         mlflow_url=_web_address(environ, "CDISCOUNT_MLFLOW"),
         keep_runs=_whole_number(environ, "CDISCOUNT_KEEP_RUNS", 1, 1, 10_000) if has_limit else None,
+        data_url=data_url,
+        reports_url=reports_url,
+        cache_dir=cache_dir,
+        cache_gb=_number(environ, "CDISCOUNT_CACHE_GB", 0, 0.001, 1e6) if environ.get("CDISCOUNT_CACHE_GB") else None,
     )

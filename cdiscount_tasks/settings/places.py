@@ -1,6 +1,9 @@
 """Places in a bucket, as a setting names them: `s3://bucket/folder`, `gs://...`, `az://...`."""
 
+import os
 import re
+from pathlib import Path
+from typing import NamedTuple
 
 from cdiscount_tasks.errors import ConfigError
 
@@ -31,3 +34,45 @@ def checked_url(text: str, what: str) -> str:
             "or az://); keys belong into the bucket's own variables, such as AWS_ACCESS_KEY_ID"
         )
     return text.rstrip("/")
+
+
+BUCKETS, FILES, STATE = "buckets@", "files@", "state@"
+"""Folders of a cache: `buckets@/s3/bucket/folder/files@` mirrors `s3://bucket/folder`. No URL has an @ in it."""
+
+
+class BucketPlace(NamedTuple):
+    """What a path in a mirror stands for.
+
+    Attributes:
+        url: Of the mirrored place.
+        name: Of the object or folder in it; empty: the place itself.
+        state_dir: Where this machine notes what it knows of the bucket.
+    """
+
+    url: str
+    name: str
+    state_dir: Path
+
+
+def mirror_of(cache_dir: Path, url: str) -> Path:
+    """Return the folder that mirrors a place in a bucket."""
+    scheme, _, rest = url.partition("://")
+    return cache_dir.joinpath(BUCKETS, scheme, *rest.split("/"), FILES)
+
+
+def in_bucket(path: Path) -> BucketPlace | None:
+    """Return what a path in a mirror stands for; None: it is on a disk, and nowhere else."""
+    parts = path.parts
+    if BUCKETS not in parts or FILES not in parts:
+        return None
+    root, end = parts.index(BUCKETS), parts.index(FILES)
+    scheme, *rest = parts[root + 1 : end]
+    return BucketPlace(f"{scheme}://{'/'.join(rest)}", "/".join(parts[end + 1 :]), Path(*parts[:end], STATE))
+
+
+def cache_bytes() -> int | None:
+    """Return how many bytes of artifacts a cache may have; None: no bound. `read_environment` refuses other values."""
+    try:
+        return int(float(os.environ["CDISCOUNT_CACHE_GB"]) * 1e9)
+    except (KeyError, ValueError):
+        return None

@@ -9,13 +9,23 @@ from cdiscount_tasks.settings.kubernetes import service_variables
 
 _PATHS = frozenset(
     f"CDISCOUNT_{name}"
-    for name in ("CATALOGUE", "CATEGORY_NAMES", "DATA", "SAMPLES", "REPORTS", "LABEL_FIXES", "WEIGHTS", "TENSORBOARD")
+    for name in (
+        "CATALOGUE",
+        "CATEGORY_NAMES",
+        "DATA",
+        "SAMPLES",
+        "REPORTS",
+        "LABEL_FIXES",
+        "WEIGHTS",
+        "TENSORBOARD",
+        "CACHE",
+    )
 )
 _KNOWN = _PATHS | {
     f"CDISCOUNT_{name}"
     for name in (
         "MAX_REJECTED_SHARE", "GPU_SLOTS", "PRICE_PER_CPU_HOUR", "PRICE_PER_GPU_HOUR", "CURRENCY", "NOTIFY", "MLFLOW",
-        "UI_PORT", "KEEP_RUNS", "GPUS", "GPU_QUEUE", "GPU_EXECUTOR", "COMMIT",
+        "UI_PORT", "KEEP_RUNS", "GPUS", "GPU_QUEUE", "GPU_EXECUTOR", "COMMIT", "CACHE_GB", "STORE_CONN_ID",
         "PICTURES", "PICTURES_OF_JUDGING", "TEST_DATA", "TEST_SCALE",
     )
 }  # fmt: skip

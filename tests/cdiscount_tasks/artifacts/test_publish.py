@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 
-from cdiscount_tasks.artifacts import publish
 from cdiscount_tasks.artifacts.disk_faults import disk_faults_told  # fmt: skip
 from cdiscount_tasks.artifacts.files import replace_file  # fmt: skip
 from cdiscount_tasks.artifacts.manifest import MANIFEST, read_manifest, verify_artifact, when_finished  # fmt: skip
@@ -278,14 +277,3 @@ def test_an_input_that_cannot_be_read_is_not_called_a_folder_that_cannot_be_writ
 
     with pytest.raises(ConfigError, match=r"train\.bson: cannot be read: give this user the right to"):
         build_artifact(out_dir, RECIPE, fail)
-
-
-@pytest.mark.parametrize("can_exchange", [True, False])
-def test_swapping_works_with_and_without_the_systems_exchange(tmp_path, monkeypatch, can_exchange):
-    if not can_exchange:
-        monkeypatch.setattr(publish.ctypes, "CDLL", lambda _: object())
-    for name in ("old", "new"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "a").write_text(name)
-    publish._swap(tmp_path / "new", tmp_path / "old")
-    assert ((tmp_path / "old" / "a").read_text(), names_in(tmp_path)) == ("new", ["old"])

@@ -1,0 +1,80 @@
+"""A mirror brought up to date: what lists folders sees what every machine made, and no more what one has removed."""
+
+import contextlib
+import logging
+import shutil
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from cdiscount_tasks.artifacts.bucket import is_data_object, place_stub
+from cdiscount_tasks.artifacts.documents import pull
+from cdiscount_tasks.artifacts.local_manifest import MANIFEST
+from cdiscount_tasks.artifacts.locks import lock_if_free, part_path
+from cdiscount_tasks.artifacts.mirror import forget_tag, known_tag, note_time
+from cdiscount_tasks.artifacts.object_store import open_store
+from cdiscount_tasks.settings.places import FILES, BucketPlace, in_bucket
+
+logger = logging.getLogger(__name__)
+
+_AT_ONCE = 8
+TRAINING = ".training/"
+"""In the name of a training's states: only the machine that continues it needs them."""
+
+
+def refresh(root: Path) -> None:
+    """Bring a mirror's documents and lists of artifacts up to date; on a disk there is nothing to do.
+
+    Of artifacts only the manifests come, a thousand objects a request are listed.
+
+    Args:
+        root: The mirror, or a folder in it.
+
+    Raises:
+        ConfigError: If the bucket cannot be used.
+        OSError: If it does not answer for now.
+    """
+    if (place := in_bucket(root)) is None:
+        return
+    began = time.time()
+    base = Path(*root.parts[: root.parts.index(FILES) + 1])
+    listed = {
+        found.name: found.state.e_tag
+        for found in open_store(place.url).list(place.name)
+        if not is_data_object(found.name) and TRAINING not in found.name
+    }
+
+    def take(name: str) -> None:
+        path = base / name
+        if path.name == MANIFEST:
+            place_stub(path.parent, listed[name])
+        elif known_tag(place._replace(name=name)) != listed[name] or not path.is_file():
+            pull(path)
+
+    with ThreadPoolExecutor(_AT_ONCE, "refresh") as pool:
+        list(pool.map(take, listed))
+    _forget_removed(base, place, set(listed), began)
+
+
+def _forget_removed(base: Path, place: BucketPlace, listed: set[str], began: float) -> None:
+    """Remove from a mirror what the bucket had and has no more."""
+    known_dir = place.state_dir / "known"
+    for note in sorted((known_dir / place.name).rglob("*.etag")):
+        name = str(note.relative_to(known_dir)).removesuffix(".etag")
+        gone = place._replace(name=name)
+        # What was noted since the listing began may be newer than it.
+        if name in listed or TRAINING in name or name.endswith(".damaged") or note_time(gone) > began - 1:
+            continue
+        path = base / name
+        if path.name != MANIFEST:
+            forget_tag(gone)
+            with contextlib.suppress(FileNotFoundError):
+                path.unlink()
+            continue
+        with lock_if_free(path.parent.with_name(f".{path.parent.name}.lock")) as is_held:
+            if is_held:
+                forget_tag(gone)
+                aside = part_path(path.parent)
+                with contextlib.suppress(FileNotFoundError):
+                    path.parent.rename(aside)
+                shutil.rmtree(aside, ignore_errors=True)
