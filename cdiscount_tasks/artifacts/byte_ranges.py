@@ -6,14 +6,19 @@ are under way at once. What is not announced is read all the same, later.
 
 import errno
 import os
+import threading
 from abc import ABC, abstractmethod
 from bisect import bisect_right, insort
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from queue import SimpleQueue
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from cdiscount_tasks.artifacts.object_store import PIECE_BYTES, ObjectState, open_store
+from cdiscount_tasks.artifacts.object_store import PIECE_BYTES, ObjectChanged, ObjectState, open_store
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.settings.catalogue_places import ObjectPlace, Place, place_of
 
@@ -111,7 +116,41 @@ class _FileRanges(ByteRanges):
 
 class _Piece(NamedTuple):
     stop: int
-    found: "Future[bytes]"
+    found: Future[bytes]
+
+
+class _Askers:
+    """Threads that ask for pieces. Nobody waits for them when the process ends, as for those of a pool.
+
+    A request may be asked again for a minute and a half where the network is away.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: SimpleQueue[tuple[Future[bytes], Callable[[], bytes]] | None] = SimpleQueue()
+        self._num_threads = 0
+
+    def submit(self, ask: Callable[[], bytes]) -> Future[bytes]:
+        """Let a thread ask, as soon as one has time."""
+        found: Future[bytes] = Future()
+        self._waiting.put((found, ask))
+        if self._num_threads < _REQUESTS_AT_ONCE:
+            self._num_threads += 1
+            threading.Thread(target=self._work, name="ranges", daemon=True).start()
+        return found
+
+    def _work(self) -> None:
+        while (one := self._waiting.get()) is not None:
+            found, ask = one
+            if found.set_running_or_notify_cancel():
+                try:
+                    found.set_result(ask())
+                except BaseException as error:
+                    found.set_exception(error)
+
+    def close(self) -> None:
+        """Let the threads end when they have done what they do."""
+        for _ in range(self._num_threads):
+            self._waiting.put(None)
 
 
 class _ObjectRanges(ByteRanges):
@@ -120,7 +159,7 @@ class _ObjectRanges(ByteRanges):
     def __init__(self, place: ObjectPlace, state: ObjectState) -> None:
         self.place, self.size, self._e_tag = place, state.size, state.e_tag
         self._store = open_store(place.store_url)
-        self._pool: ThreadPoolExecutor | None = None
+        self._askers = _Askers()
         self._starts: list[int] = []
         self._pieces: dict[int, _Piece] = {}
         self._ahead_bytes = 0
@@ -132,13 +171,12 @@ class _ObjectRanges(ByteRanges):
     def advise(self, start: int, stop: int) -> None:
         """Ask for what is read soon, in pieces, as long as not too much waits to be read."""
         stop = min(stop, self.size)
-        self._pool = self._pool or ThreadPoolExecutor(_REQUESTS_AT_ONCE, "ranges")
         for first in range(start, stop, PIECE_BYTES):
             last = min(first + PIECE_BYTES, stop)
             if self._ahead_bytes + last - first > MOST_AHEAD_BYTES:
                 return
             if first not in self._pieces:
-                self._pieces[first] = _Piece(last, self._pool.submit(self._ask, first, last))
+                self._pieces[first] = _Piece(last, self._askers.submit(partial(self._ask, first, last)))
                 insort(self._starts, first)
                 self._ahead_bytes += last - first
 
@@ -161,7 +199,11 @@ class _ObjectRanges(ByteRanges):
         else:
             piece = self._pieces[start]
             stop = min(offset + len(view), piece.stop)
-            found = piece.found.result()[offset - start : stop - start]
+            try:
+                found = piece.found.result()[offset - start : stop - start]
+            except BaseException:
+                self._drop(start)
+                raise
             if stop == piece.stop:
                 self._drop(start)
         view[: len(found)] = found
@@ -174,15 +216,19 @@ class _ObjectRanges(ByteRanges):
         return self._ask(offset, offset + 1) if offset < self.size else b""
 
     def close(self) -> None:
+        for piece in self._pieces.values():
+            piece.found.cancel()
         self._pieces.clear()
         self._starts.clear()
-        if self._pool is not None:
-            self._pool.shutdown(wait=False, cancel_futures=True)
+        self._askers.close()
 
 
 def _object_state(place: ObjectPlace) -> ObjectState:
-    state = open_store(place.store_url).head(place.name)
+    store = open_store(place.store_url)
+    state = store.head(place.name)
     if state is None:
+        with suppress(ObjectChanged):
+            store.read_ranges(place.name, [0], [1], "")  # whose refusal says whether the bucket is missing
         raise FileNotFoundError(errno.ENOENT, "no such object", place.url)
     if not state.e_tag:
         raise ConfigError(f"{place}: its bucket gives no ETag, by which a change would be seen; use one that does")
