@@ -30,7 +30,7 @@ ROOMS = {
 
 NARROW = {
     ("runs", "index"): {"profile_file"},
-    ("index", "artifacts"): {"json_files", "byte_ranges"},
+    ("index", "artifacts"): {"bucket", "byte_ranges", "json_files"},
     ("artifacts", "settings"): {"places", "catalogue_places"},
     ("catalogue", "artifacts"): {"byte_ranges"},
     ("catalogue", "tables"): {"numbers", "csv_text", "near_ranges"},

@@ -11,6 +11,7 @@ if __name__ == "__main__":
 
 from cdiscount_tasks.runs.comparable import choose_comparison
 from cdiscount_tasks.runs.comparison import open_comparison
+from cdiscount_tasks.runs.fresh import bring_up_to_date
 from cdiscount_tasks.settings.comparison import settings_of
 from cdiscount_tasks.settings.environment import read_environment
 from tools.airflow.dag_process import run_dag
@@ -31,6 +32,7 @@ def say_comparison(run_id: str) -> None:
 def _check(conf: dict[str, Any]) -> None:
     """Refuse what the run's first task would refuse, in a sentence and before Airflow is started."""
     environment = read_environment()
+    bring_up_to_date(environment)
     choose_comparison(**settings_of(conf))
     check_writable(home_dir(), "AIRFLOW_HOME")
     check_writable(environment.data_dir, "CDISCOUNT_DATA")

@@ -16,6 +16,7 @@ if __name__ == "__main__":
 
 from cdiscount_tasks.artifacts.manifest import MANIFEST, read_manifest, verify_artifact
 from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.runs.fresh import bring_up_to_date
 from cdiscount_tasks.settings.environment import read_environment
 from cdiscount_tasks.tables.sample_images import verify_left_images
 from tools.command import exit_status
@@ -66,6 +67,7 @@ def verify(root_dirs: list[Path]) -> int:
 def main() -> int:
     """Verify the data folder and the reports; returns the exit status."""
     environment = read_environment()
+    bring_up_to_date(environment)
     return 1 if verify([environment.data_dir, environment.reports_dir]) else 0
 
 

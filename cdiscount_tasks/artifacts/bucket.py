@@ -90,7 +90,9 @@ def open_artifact(folder: Path) -> dict[str, Any]:
 def find_manifest(folder: Path) -> dict[str, Any] | None:
     """Return the manifest of an artifact that this machine or the bucket has, without fetching it; None: neither."""
     place = place_in(folder, MANIFEST)
-    with contextlib.suppress(DataError):
+    with contextlib.suppress(DataError, FileNotFoundError, NotADirectoryError):
+        if known_tag(place) is not None:
+            return parse_manifest(_bytes_of(folder), folder / MANIFEST)
         return read_local_manifest(folder)
     found = open_store(place.url).read(place.name)
     return None if found is None else parse_manifest(found[0], folder / MANIFEST)
@@ -122,6 +124,18 @@ def open_file(folder: Path, file: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     put_in_place(path, lambda aside: _fetch_file(open_store(place.url), name, aside, manifest, file))
     return path
+
+
+def paths_of_artifacts(parent: Path, pattern: str) -> list[Path]:
+    """Return the files of artifacts that a pattern such as `index-*/profile.json` means, sorted.
+
+    In a mirror some of them are in the bucket alone: `open_file` has them.
+    """
+    found = set(parent.glob(pattern))
+    if in_bucket(parent) is not None:
+        folders, _, file = pattern.rpartition("/")
+        found |= {path.with_name(file) for path in parent.glob(f"{folders}/{MANIFEST}")}
+    return sorted(found)
 
 
 def settle(folder: Path) -> None:
@@ -179,9 +193,20 @@ def _place_stub(folder: Path, place: BucketPlace, data: bytes | None, e_tag: str
         shutil.rmtree(part, ignore_errors=True)
 
 
+def _carry_notes(folder: Path, part: Path) -> None:
+    """Keep what was noted beside an artifact where its files come to the same manifest."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+        if (folder / MANIFEST).read_bytes() != (part / MANIFEST).read_bytes():
+            return
+        for path in folder.iterdir():
+            if path.is_file() and not path.name.startswith(".") and not (part / path.name).exists():
+                shutil.copy2(path, part / path.name)
+
+
 def _put(part: Path, folder: Path, place: BucketPlace, e_tag: str) -> None:
     """Give a part its name, in the place of what has it, and note which version it is."""
     with paired(place):
+        _carry_notes(folder, part)
         forget_tag(place)
         swap_folder(part, folder)
         _sync(folder.parent)

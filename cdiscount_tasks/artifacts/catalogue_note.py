@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
+from cdiscount_tasks.artifacts.documents import pull
 from cdiscount_tasks.artifacts.files import replace_file
 from cdiscount_tasks.artifacts.json_files import DAMAGE, write_json
 from cdiscount_tasks.errors import ConfigError, DataError
@@ -49,6 +50,7 @@ def read_note(sample_dir: Path) -> CatalogueNote:
         OSError: If it cannot be read for now.
     """
     path = note_path(sample_dir)
+    pull(path)
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         return CatalogueNote(place_of(found["catalogue"]), int(found["num_bytes"]))

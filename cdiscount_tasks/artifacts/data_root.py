@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
-from cdiscount_tasks.artifacts.files import replace_file
+from cdiscount_tasks.artifacts.documents import create_document, pull
 from cdiscount_tasks.artifacts.locks import lock
 from cdiscount_tasks.errors import ConfigError
 
@@ -37,6 +37,7 @@ class Mount(NamedTuple):
 
 def root_id(data_dir: Path) -> str | None:
     """Return a data root's id; None: it has none yet."""
+    pull(data_dir / MARKER)
     try:
         text = (data_dir / MARKER).read_text(encoding="utf-8").strip()
     except (FileNotFoundError, NotADirectoryError):
@@ -62,8 +63,9 @@ def mark_root(data_dir: Path, setting: str = "CDISCOUNT_DATA") -> str:
             if found := root_id(data_dir):
                 return found
             made = uuid.uuid4().hex
-            replace_file(data_dir / MARKER, lambda aside: aside.write_text(f"{made}\n", encoding="utf-8"))
-            return made
+            if create_document(data_dir / MARKER, f"{made}\n".encode()):
+                return made
+            return root_id(data_dir) or made
 
 
 @cache

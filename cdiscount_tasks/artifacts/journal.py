@@ -11,10 +11,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
+from cdiscount_tasks.artifacts.documents import Overtaken, pull, read_known, swap
 from cdiscount_tasks.artifacts.files import _sync
 from cdiscount_tasks.artifacts.hashes import hash_json
 from cdiscount_tasks.artifacts.json_files import DAMAGE, NO_SUCH_FILE, json_text
 from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.settings.places import in_bucket
 
 logger = logging.getLogger(__name__)
 
@@ -71,6 +73,7 @@ def read_journal(path: Path) -> list[Line]:
         DataError: If a line is damaged; names the file and the line.
         OSError: If it cannot be read for now.
     """
+    pull(path)
     lines, rest = _split(path)
     records = []
     for number, line in enumerate(lines, start=1):
@@ -88,20 +91,37 @@ def read_journal(path: Path) -> list[Line]:
     return records
 
 
-def append_record(path: Path, record: Mapping[str, Any], mark: bytes = CUT_MARK) -> None:
+def _append_in_bucket(path: Path, line: bytes, mark: bytes, num_records: int | None) -> None:
+    """Write a file anew with a line more, unless another machine has written it since it was read."""
+    data, known = read_known(path)
+    *lines, rest = data.split(b"\n")
+    if num_records not in (None, sum(not line.endswith((CUT_MARK, AGAIN_MARK)) for line in lines)):
+        raise Overtaken(str(path))
+    swap(path, data + (mark + b"\n" if rest else b"") + line, known)
+
+
+def append_record(
+    path: Path, record: Mapping[str, Any], mark: bytes = CUT_MARK, *, num_records: int | None = None
+) -> None:
     """Append a record and sync it; whoever may append at the same time holds a lock.
 
     Args:
         path: The file; its folder exists.
         record: What JSON can hold.
         mark: Ends what is there of a line that was cut.
+        num_records: That the file was found to have; None: it does not matter.
 
     Raises:
         OSError: If it cannot be written; what is there of the line then does not count.
+        Overtaken: If another machine, which no lock keeps out, has appended since; nothing was written.
     """
+    line = json_text(with_hash(record), indent=None).encode()
+    if in_bucket(path) is not None:
+        _append_in_bucket(path, line, mark, num_records)
+        return
     is_new = not path.exists()
     _, rest = _split(path)
-    left = (mark + b"\n" if rest else b"") + json_text(with_hash(record), indent=None).encode()
+    left = (mark + b"\n" if rest else b"") + line
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
     try:
         while left:

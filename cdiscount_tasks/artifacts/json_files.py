@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.settings.places import in_bucket
 
 DAMAGE = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 """What bytes that were changed raise when they are read as JSON; what nests a million deep is a RecursionError."""
@@ -33,6 +34,10 @@ def read_json(path: Path) -> dict[str, Any]:
         DataError: If it is missing, damaged or holds no object.
         OSError: If it cannot be read for now.
     """
+    if in_bucket(path) is not None and not path.is_file():
+        from cdiscount_tasks.artifacts.bucket import open_file  # which reads manifests by this module
+
+        open_file(path.parent, path.name)
     try:
         value = json.loads(path.read_text(encoding="utf-8"))
     except (*NO_SUCH_FILE, *DAMAGE) as error:

@@ -44,6 +44,21 @@ def read_manifest(artifact_dir: Path) -> dict[str, Any]:
     return bucket.open_artifact(artifact_dir)
 
 
+def read_listed(artifact_dir: Path) -> dict[str, Any]:
+    """Read the manifest of an artifact that is listed, not opened: of a bucket's, its files need not come.
+
+    Raises:
+        DataError: If it is missing or damaged; on a disk, also if one of its files is.
+        OSError: If it cannot be read for now.
+    """
+    if in_bucket(artifact_dir) is None:
+        return read_local_manifest(artifact_dir)
+    manifest = bucket.find_manifest(artifact_dir)
+    if manifest is None:
+        raise DataError(f"{artifact_dir}: no finished artifact stands there ({MANIFEST} is missing)")
+    return manifest
+
+
 def _finished_at(manifest: Any) -> datetime | None:
     try:
         return datetime.fromisoformat(manifest["finished_at"]).astimezone(UTC)

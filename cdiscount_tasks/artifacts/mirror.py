@@ -5,12 +5,12 @@ pair of the two changes under one lock, so that no process sees the one without 
 """
 
 import contextlib
+import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from cdiscount_tasks.artifacts.in_place import put_in_place, write_synced
-from cdiscount_tasks.artifacts.locks import lock
 from cdiscount_tasks.artifacts.object_store import ObjectStore, open_store
 from cdiscount_tasks.settings.places import BucketPlace, in_bucket
 
@@ -51,7 +51,9 @@ def forget_tag(place: BucketPlace) -> None:
 @contextmanager
 def paired(place: BucketPlace) -> Iterator[None]:
     """Hold a mirror while a file and the note of its ETag change together; only for a moment."""
-    with lock(place.state_dir / "pairs.lock", "a file of the mirror", CACHE_SETTING):
+    place.state_dir.mkdir(parents=True, exist_ok=True)
+    with (place.state_dir / "pairs.lock").open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)  # waits in the kernel, not in steps: nobody holds it for long
         yield
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, cast
 
 from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
-from cdiscount_tasks.artifacts.files import replace_file
-from cdiscount_tasks.artifacts.json_files import DAMAGE, write_json
+from cdiscount_tasks.artifacts.documents import change_document, pull
+from cdiscount_tasks.artifacts.json_files import DAMAGE, json_text
 from cdiscount_tasks.artifacts.locks import lock
 from cdiscount_tasks.errors import DataError
 
@@ -24,6 +24,7 @@ def noted_results(run_dir: Path) -> dict[str, dict[str, Any]]:
         DataError: If the notes are damaged.
     """
     path = run_dir / NOTES
+    pull(path)
     try:
         noted = json.loads(path.read_text("utf-8"))
     except FileNotFoundError:
@@ -62,6 +63,4 @@ def note_result(run_dir: Path, root: Path, step: str, result: Mapping[str, Any])
         else:
             del noted_result["path"]
     with disk_faults_told(run_dir), lock(run_dir / ".artifacts.lock", NOTES):
-        noted = noted_results(run_dir)
-        noted[step] = noted_result
-        replace_file(run_dir / NOTES, lambda aside: write_json(aside, noted))
+        change_document(run_dir / NOTES, lambda: json_text({**noted_results(run_dir), step: noted_result}).encode())

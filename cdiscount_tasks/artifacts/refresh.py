@@ -52,7 +52,9 @@ def refresh(root: Path) -> None:
             pull(path)
 
     with ThreadPoolExecutor(_AT_ONCE, "refresh") as pool:
-        list(pool.map(take, listed))
+        # First the folders' manifests: a folder that is made anew loses the notes of the old one.
+        for some in (True, False):
+            list(pool.map(take, [name for name in listed if (Path(name).name == MANIFEST) is some]))
     _forget_removed(base, place, set(listed), began)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from cdiscount_tasks.artifacts.bucket import paths_of_artifacts
 from cdiscount_tasks.artifacts.json_files import read_json
 
 PROFILE = "profile.json"
@@ -21,4 +22,4 @@ def read_profile(index_dir: Path) -> dict[str, Any]:
 
 def profiled_indexes(parent_dir: Path) -> Iterator[Path]:
     """Yield the indexes of a catalogue that have a profile, by name."""
-    yield from (path.parent for path in sorted(parent_dir.glob(f"index-*/{PROFILE}")))
+    yield from (path.parent for path in paths_of_artifacts(parent_dir, f"index-*/{PROFILE}"))

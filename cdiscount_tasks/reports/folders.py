@@ -7,8 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from cdiscount_tasks.artifacts.bucket import paths_of_artifacts
 from cdiscount_tasks.artifacts.json_files import DAMAGE
-from cdiscount_tasks.artifacts.manifest import MANIFEST, finished_at, read_manifest
+from cdiscount_tasks.artifacts.manifest import MANIFEST, finished_at, read_listed
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.pages.overview.rows import FinishedPage, FinishedReport, SkippedRun, UnreadableReport, report_row
 from cdiscount_tasks.reports.metrics import METRICS, damaged, read_metrics
@@ -58,7 +59,7 @@ def read_report(reports_dir: Path, folder: Path, written: datetime) -> Report:
     link = report.relative_to(reports_dir).as_posix()
     finished = written
     try:
-        finished = finished_at(read_manifest(folder), written)
+        finished = finished_at(read_listed(folder), written)
         return _row_of(read_metrics(folder), folder, link, finished)
     except DataError as error:
         reason = str(error).replace(f"{folder}/", "").replace(str(folder), "the folder")
@@ -111,12 +112,12 @@ def read_skips(reports_dir: Path) -> list[SkippedRun]:
 
 def finished_pages(reports_dir: Path, stage: str, pattern: str) -> Iterator[FinishedPage]:
     """Give the pages of a stage that stand whole: `catalogue_page`, `comparison`, `two_runs`, `predictions_page`."""
-    for path in sorted(reports_dir.glob(pattern)):
+    for path in paths_of_artifacts(reports_dir, pattern):
         if _is_hidden(path, reports_dir):
             continue
         try:
             written = datetime.fromtimestamp((path.parent / MANIFEST).stat().st_mtime, UTC)
-            manifest = read_manifest(path.parent)
+            manifest = read_listed(path.parent)
         except (DataError, OSError) as error:
             logger.warning("the index of reports leaves one out: %s", error)
             continue

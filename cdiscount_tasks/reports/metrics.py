@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 from typing import Any, cast
 
+from cdiscount_tasks.artifacts.bucket import open_file
 from cdiscount_tasks.artifacts.json_files import DAMAGE, NO_SUCH_FILE
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.vocabulary import METRICS_VERSION
@@ -21,7 +22,7 @@ def read_metrics(report_dir: Path) -> dict[str, Any]:
     """
     path = report_dir / METRICS
     try:
-        metrics = json.loads(path.read_text(encoding="utf-8"))
+        metrics = json.loads(open_file(report_dir, METRICS).read_text(encoding="utf-8"))
         version = metrics["schema_version"]
     except NO_SUCH_FILE as error:
         raise DataError(f"{path} is missing; {_REMAKE}") from error

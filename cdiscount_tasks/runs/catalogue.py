@@ -13,6 +13,7 @@ from cdiscount_tasks.catalogue.names import read_category_names
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.runs.categories import select_categories
 from cdiscount_tasks.runs.folders import index_parent_dir
+from cdiscount_tasks.runs.fresh import bring_up_to_date
 from cdiscount_tasks.runs.start import check_catalogue
 from cdiscount_tasks.settings.environment import Environment, check_data_folder, fault_of, read_environment
 from cdiscount_tasks.settings.sample import read_sample
@@ -83,6 +84,7 @@ def open_catalogue() -> Catalogue:
     """
     environment = read_environment()
     check_data_folder(environment)
+    bring_up_to_date(environment)
     if environment.names_path is not None and (fault := fault_of(environment.names_path, "file")):
         raise ConfigError(f"{environment.names_path}: {fault}, though CDISCOUNT_CATEGORY_NAMES names it")
     return Catalogue(environment, fingerprint(check_catalogue(environment)))

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import xxhash
 
 from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
+from cdiscount_tasks.artifacts.documents import push_document
 from cdiscount_tasks.artifacts.files import replace_file
 from cdiscount_tasks.artifacts.json_files import write_json
 from cdiscount_tasks.artifacts.manifest import read_manifest, when_finished
@@ -213,4 +214,5 @@ def note_skip(run: Run, reason: str) -> None:
         replace_file(folder / SKIP_NOTE, lambda aside: write_json(aside, note))
     with disk_faults_told(run.run_dir):
         (run.run_dir / SKIPPED).touch()  # for the clean-up, which leaves a run alone that may be going
+        push_document(run.run_dir / SKIPPED)
     write_reports_index(run.environment.reports_dir)

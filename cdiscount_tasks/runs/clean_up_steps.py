@@ -5,6 +5,7 @@ import logging
 from cdiscount_tasks.runs.clean_up import clean_up, plan_clean_up
 from cdiscount_tasks.runs.clean_up_words import lines_of, lines_of_plan, summary_of, summary_of_plan
 from cdiscount_tasks.runs.disk_forecast import note_disk
+from cdiscount_tasks.runs.fresh import bring_up_to_date
 from cdiscount_tasks.settings.environment import read_environment
 
 logger = logging.getLogger(__name__)
@@ -17,6 +18,7 @@ def look(keep_runs: int | None) -> str:
         keep_runs: How many finished runs of each sample are kept; None: as CDISCOUNT_KEEP_RUNS says.
     """
     environment = read_environment()
+    bring_up_to_date(environment)
     plan = plan_clean_up(environment, keep_runs)
     for line in (*lines_of_plan(plan), note_disk(environment)):
         logger.info("%s", line)
@@ -30,6 +32,7 @@ def remove(keep_runs: int | None) -> str:
         keep_runs: As in `look`.
     """
     environment = read_environment()
+    bring_up_to_date(environment)
     cleaned = clean_up(plan_clean_up(environment, keep_runs))
     for line in (*lines_of(cleaned)[1:], note_disk(environment)):
         logger.info("%s", line)

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.runs.finished import finished_runs
+from cdiscount_tasks.runs.fresh import bring_up_to_date
 from cdiscount_tasks.runs.run import Run
 from cdiscount_tasks.settings.comparison import DEFAULT_SAMPLES, RandomChoicesConfig
 from cdiscount_tasks.settings.environment import Environment, check_folders, read_environment
@@ -151,6 +152,7 @@ def choose_comparison(samples: Any = DEFAULT_SAMPLES, runs: Any = None, random_c
         NotComparableError: If a sample has no finished run, or the runs may not be compared; with every reason.
     """
     environment = read_environment()
+    bring_up_to_date(environment)
     check_folders(environment)
     _check_samples(environment, samples)
     asked = _check_runs(runs, samples)

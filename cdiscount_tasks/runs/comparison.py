@@ -11,8 +11,8 @@ import xxhash
 
 from cdiscount_tasks.artifacts.byte_ranges import Place
 from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
-from cdiscount_tasks.artifacts.files import replace_file
-from cdiscount_tasks.artifacts.json_files import write_json
+from cdiscount_tasks.artifacts.documents import change_document, create_document, pull
+from cdiscount_tasks.artifacts.json_files import json_text
 from cdiscount_tasks.artifacts.locks import lock
 from cdiscount_tasks.artifacts.manifest import read_manifest
 from cdiscount_tasks.artifacts.notes import note_result, noted_folders
@@ -141,6 +141,7 @@ class Comparison:
             DataError: If notes.json is damaged.
         """
         path = self.comparison_dir / _NOTES
+        pull(path)
         if not path.exists():
             return ComparisonNotes()
         try:
@@ -151,8 +152,11 @@ class Comparison:
     def note(self, more: ComparisonNotes) -> None:
         """Note for the page why something was not made or lacks a part; a field that `more` leaves out is kept."""
         with lock(self.comparison_dir / f".{_NOTES}.lock", _NOTES):
-            notes = self.notes.model_copy(update={name: getattr(more, name) for name in more.model_fields_set})
-            replace_file(self.comparison_dir / _NOTES, lambda aside: write_json(aside, notes.model_dump(mode="json")))
+            added = {name: getattr(more, name) for name in more.model_fields_set}
+            change_document(
+                self.comparison_dir / _NOTES,
+                lambda: json_text(self.notes.model_copy(update=added).model_dump(mode="json")).encode(),
+            )
 
     def record(self, step: str, result: ResultT) -> ResultT:
         """Note in artifacts.json what a task used or made, and return it."""
@@ -213,7 +217,9 @@ def start_comparison(
     )
     with disk_faults_told(comparison_dir):
         comparison_dir.mkdir(parents=True, exist_ok=True)
-        replace_file(comparison_dir / "config.json", lambda aside: write_json(aside, config.model_dump(mode="json")))
+        text = json_text(config.model_dump(mode="json"))
+        if not create_document(comparison_dir / "config.json", text.encode()):
+            return open_comparison(run_id)
     logger.info("this comparison's config, frozen in %s:", comparison_dir / "config.json")
     for run in config.runs:
         logger.info("%s: run %s", run.sample, run.run_id)

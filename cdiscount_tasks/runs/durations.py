@@ -38,8 +38,8 @@ def note_duration(run: "Run") -> None:
 
     What was used again counts as long as it took to make: that is what a run from nothing takes.
     """
-    from cdiscount_tasks.artifacts.files import replace_file
-    from cdiscount_tasks.artifacts.json_files import write_json
+    from cdiscount_tasks.artifacts.documents import change_document
+    from cdiscount_tasks.artifacts.json_files import json_text
     from cdiscount_tasks.artifacts.locks import lock
     from cdiscount_tasks.reports.metrics import read_metrics
 
@@ -48,11 +48,10 @@ def note_duration(run: "Run") -> None:
         return
     path = _note_path(run.environment, run.config.sample.name)
     with lock(path.with_name(f".{_NOTE}.lock"), _NOTE):
-        noted = {
-            **durations_of(run.environment, run.config.sample.name),
-            run.config.preset: metrics["durations_s"]["total"],
-        }
-        replace_file(path, lambda aside: write_json(aside, noted))
+        own = {run.config.preset: metrics["durations_s"]["total"]}
+        change_document(
+            path, lambda: json_text({**durations_of(run.environment, run.config.sample.name), **own}).encode()
+        )
 
 
 def roughly(seconds: float) -> str:

@@ -8,9 +8,16 @@ from typing import Any, TypeVar
 
 import xxhash
 
+<<<<<<< HEAD
 from cdiscount_tasks.artifacts.byte_ranges import ObjectPlace, Place, place_of, state_of
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.settings.environment import Environment, fault_of
+=======
+from cdiscount_tasks.artifacts.documents import pull
+from cdiscount_tasks.errors import ConfigError
+from cdiscount_tasks.runs.fresh import bring_up_to_date
+from cdiscount_tasks.settings.environment import Environment
+>>>>>>> cbf96740c4f40ae5742451a2a41d9a35268f96da
 
 _LONGEST_RUN, _DIGEST = 100, len("-012345")
 """Of a run's folder in the name of a folder of two runs: how much is kept, and of its end."""
@@ -78,10 +85,13 @@ def environment_of_run(
         The environment whose folder has the run's config; the one given where neither has.
     """
     is_demo = not environment.uses_demo_catalogue
+    bring_up_to_date(environment)
+    pull(run_dir_of(environment) / "config.json")  # which another machine may have frozen since
     if begins and is_demo:
         return environment
     catalogue_path: Place = environment.demo_dir / "catalogue.bson" if is_demo else environment.catalogue_path
     other = replace(environment, uses_demo_catalogue=is_demo, catalogue_path=catalogue_path)
+    pull(run_dir_of(other) / "config.json")
     if (run_dir_of(environment) / "config.json").exists() or not (run_dir_of(other) / "config.json").exists():
         return environment
     return other

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from cdiscount_tasks.artifacts.manifest import MANIFEST, when_finished
 from cdiscount_tasks.reports.folders import read_skips, report_folders
+from cdiscount_tasks.runs.fresh import bring_up_to_date
 from cdiscount_tasks.runs.run import Run, open_run
 from cdiscount_tasks.settings.environment import Environment, read_environment
 
@@ -101,6 +102,7 @@ def gauges_of_now(environment: Environment | None = None) -> list[Gauge]:
         OSError: If a folder cannot be read for now.
     """
     environment = environment or read_environment()
+    bring_up_to_date(environment)
     reports = list(_reports(environment.reports_dir))
     skips = [(skip.sample, skip.at) for skip in read_skips(environment.reports_dir)]
     return [

@@ -7,7 +7,7 @@ one which is cut later is told from one that a dying process never finished. Ord
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,12 +16,13 @@ from typing import Any, NamedTuple, TypeVar
 from pydantic import ValidationError
 
 from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
-from cdiscount_tasks.artifacts.files import replace_file
+from cdiscount_tasks.artifacts.documents import Overtaken, change_document, pull
 from cdiscount_tasks.artifacts.journal import AGAIN_MARK, append_record, read_journal, read_record, with_hash
-from cdiscount_tasks.artifacts.json_files import NO_SUCH_FILE, write_json
+from cdiscount_tasks.artifacts.json_files import NO_SUCH_FILE, json_text
 from cdiscount_tasks.artifacts.locks import lock, lock_if_free
 from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.runs.decisions import Decision, Entry, Look, Promotion, RollBack, entry_of, last_promotion
+from cdiscount_tasks.settings.places import in_bucket
 from cdiscount_tasks.settings.sentences import in_short
 
 logger = logging.getLogger(__name__)
@@ -29,6 +30,7 @@ logger = logging.getLogger(__name__)
 HISTORY, CHAMPION, LAST = "history.jsonl", "champion.json", "last.json"
 _LOCK = ".lock"
 
+T = TypeVar("T")
 EntryT = TypeVar("EntryT", Look, Decision, RollBack)
 
 
@@ -62,6 +64,7 @@ def _read_entries(folder: Path) -> list[Entry]:
 def _read_beside(folder: Path, name: str) -> Entry | None:
     """Read champion.json or last.json; None: it is missing or damaged, and is written again from history."""
     path = folder / name
+    pull(path)
     try:
         return entry_of(read_record(path.read_bytes()))
     except NO_SUCH_FILE:
@@ -130,7 +133,8 @@ def _settle(folder: Path) -> list[Entry]:
             folder / HISTORY,
             found.lost.number,
         )
-        append_record(folder / HISTORY, found.lost.model_dump(mode="json"), AGAIN_MARK)
+        lost = found.lost.model_dump(mode="json")
+        append_record(folder / HISTORY, lost, AGAIN_MARK, num_records=len(found.entries) - 1)
     if found.unfinished is not None:
         write_champion_file(folder, found.unfinished)
     if found.is_behind:
@@ -139,8 +143,14 @@ def _settle(folder: Path) -> list[Entry]:
 
 
 def _write_beside(folder: Path, name: str, entry: Entry) -> None:
-    record = with_hash(entry.model_dump(mode="json"))
-    replace_file(folder / name, lambda aside: write_json(aside, record))
+    """Write champion.json or last.json, unless another machine, which no lock keeps out, has written a later line."""
+    path, text = folder / name, json_text(with_hash(entry.model_dump(mode="json")))
+
+    def newer() -> bytes:
+        found = _read_beside(folder, name) if in_bucket(path) is not None else None
+        return path.read_bytes() if found is not None and found.number > entry.number else text.encode()
+
+    change_document(path, newer)
 
 
 def write_champion_file(folder: Path, entry: Entry) -> None:
@@ -157,7 +167,7 @@ def read_history(folder: Path) -> list[Entry]:
     """
     found = _find(folder)
     if not found.is_settled:
-        with contextlib.suppress(OSError, ConfigError), lock_if_free(folder / _LOCK) as is_held:
+        with contextlib.suppress(OSError, ConfigError, Overtaken), lock_if_free(folder / _LOCK) as is_held:
             if is_held:  # else whoever holds it is about to finish
                 return _settle(folder)
     return found.entries
@@ -165,21 +175,46 @@ def read_history(folder: Path) -> list[Entry]:
 
 @contextmanager
 def writing(folder: Path) -> Iterator[list[Entry]]:
-    """Hold a registry for writing, with nothing left unfinished; gives its lines, which `append` extends.
+    """Hold a registry, with nothing left unfinished, against the processes of this machine; gives its lines.
 
     Raises:
         ConfigError: If the disk is full, the folder cannot be written, or its file system has no locks.
         DataError: If a line is damaged or missing.
+        Overtaken: If another machine writes at the same moment.
     """
     with disk_faults_told(folder), lock(folder / _LOCK, f"the registry of {folder.name}"):
         yield _settle(folder)
 
 
+def write(folder: Path, change: Callable[[list[Entry]], T]) -> T:
+    """Change a registry: on a disk the lock keeps everybody else out; in a bucket, the one who is quicker decides.
+
+    Args:
+        folder: Of the registry.
+        change: Called with its lines, with nothing left unfinished; may `append` one. Called again, with the lines of
+            then, where another machine has written since: it must decide anew.
+
+    Returns:
+        What `change` returns.
+
+    Raises:
+        ConfigError: If the disk is full, the folder cannot be written, or its file system has no locks.
+        DataError: If a line is damaged or missing.
+    """
+    while True:
+        try:
+            with writing(folder) as entries:
+                return change(entries)
+        except Overtaken:
+            logger.info("the registry of %s was written by another machine at this moment: read again", folder.name)
+
+
 def append(folder: Path, entries: list[Entry], kind: type[EntryT], **facts: Any) -> EntryT:
-    """Append a line; the caller holds the registry for writing, and got its lines from it.
+    """Append a line; the caller is called by `write`, and got the lines from it.
 
     Raises:
         ConfigError: If a fact cannot be written down.
+        Overtaken: If another machine has appended one since; `write` calls again.
     """
     try:
         entry = kind(number=len(entries) + 1, at=_now(), **facts)
@@ -187,7 +222,7 @@ def append(folder: Path, entries: list[Entry], kind: type[EntryT], **facts: Any)
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
         raise ConfigError(f"{where} is {in_short(first['input'])}: {first['msg']}; change it and try again") from error
-    append_record(folder / HISTORY, entry.model_dump(mode="json"))
+    append_record(folder / HISTORY, entry.model_dump(mode="json"), num_records=len(entries))
     entries.append(entry)
     _write_beside(folder, LAST, entry)
     return entry

@@ -66,7 +66,8 @@ def record_look(
         ChampionMovedError: If there is another champion now.
     """
     folder = registry_dir(sample_name, environment)
-    with files.writing(folder) as entries:
+
+    def change(entries: list[Entry]) -> Look:
         check_expected(sample_name, entries, expected)
         champion_evaluation = _champion_evaluation(entries)
         if same := _same_look(entries, challenger, champion_evaluation):
@@ -83,3 +84,5 @@ def record_look(
             judgement=judgement(number),
             inputs=dict(inputs),
         )
+
+    return files.write(folder, change)

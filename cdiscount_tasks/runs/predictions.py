@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from cdiscount_tasks.artifacts.byte_ranges import Place, place_of
 from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
-from cdiscount_tasks.artifacts.files import replace_file
-from cdiscount_tasks.artifacts.json_files import write_json
+from cdiscount_tasks.artifacts.documents import create_document
+from cdiscount_tasks.artifacts.json_files import json_text
 from cdiscount_tasks.artifacts.locks import lock
 from cdiscount_tasks.artifacts.manifest import read_manifest
 from cdiscount_tasks.artifacts.notes import note_result, noted_folders, noted_results
@@ -287,7 +287,8 @@ def start_predictions(run_id: str, given: Mapping[str, Any]) -> Predictions:
     config = _decide(run_id, read_params(given), environment)
     with disk_faults_told(run_dir):
         run_dir.mkdir(parents=True, exist_ok=True)
-        replace_file(run_dir / "config.json", lambda aside: write_json(aside, config.model_dump(mode="json")))
+        if not create_document(run_dir / "config.json", json_text(config.model_dump(mode="json")).encode()):
+            return open_predictions(run_id)
     logger.info("this run's config is frozen in %s", run_dir / "config.json")
     run = Predictions(run_dir, config, environment)
     _check_not_removed(run.model)

@@ -26,6 +26,7 @@ from cdiscount_tasks.runs.decisions import (
 )
 from cdiscount_tasks.runs.registry import champion, check_model, registry_dir, verdict_of
 from cdiscount_tasks.settings.environment import Environment, read_environment
+from cdiscount_tasks.settings.places import in_bucket
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +67,9 @@ def _move(folder: Path, entry: Promotion) -> None:
         DataError: If what is read is something else.
     """
     files.write_champion_file(folder, entry)
-    if (found := files.read_champion_file(folder)) != entry:
+    found = files.read_champion_file(folder)
+    # In a bucket another machine may have promoted the next one by now.
+    if found != entry and not (in_bucket(folder) is not None and found is not None and found.number > entry.number):
         raise DataError(
             f"{folder / files.CHAMPION}: reads back as decision {found.number if found else 'none'}, expected "
             f"{entry.number}; look at the disk: the next who opens the registry writes the file again"
@@ -115,13 +118,16 @@ def promote(
     if same := settled(files.read_history(folder)):
         return same
     model = _replayed(environment.work_dir, candidate, None)
-    with files.writing(folder) as entries:
+    facts = {"candidate": candidate, "judged": judged, "who": who, "answer": answer, "reason": reason}
+
+    def change(entries: list[Entry]) -> Decision:
         if same := settled(entries):
             return same
-        facts = {"candidate": candidate, "judged": judged, "who": who, "answer": answer, "reason": reason}
         entry = files.append(folder, entries, Decision, outcome="promoted", champion=expected, model=model, **facts)
         _move(folder, entry)
-    return entry
+        return entry
+
+    return files.write(folder, change)
 
 
 def decline(
@@ -153,11 +159,14 @@ def decline(
     facts = {"candidate": candidate, "judged": judged, "who": who, "answer": answer, "reason": reason}
     facts |= {"outcome": "kept" if kept else "not_promoted", "champion": expected}
     folder = registry_dir(candidate.sample_name, environment)
-    with files.writing(folder) as entries:
+
+    def change(entries: list[Entry]) -> Decision:
         for entry in entries:
             if isinstance(entry, Decision) and all(getattr(entry, name) == value for name, value in facts.items()):
                 return entry
         return files.append(folder, entries, Decision, **facts)
+
+    return files.write(folder, change)
 
 
 def _promotion_of(sample_name: str, entries: Sequence[Entry], number: int, environment: Environment) -> Promotion:
@@ -211,7 +220,8 @@ def roll_back(
         raise DataError(
             f"decision {decision} of {sample_name} cannot be rolled back to: {told}; the champion stays"
         ) from error
-    with files.writing(folder) as entries:
+
+    def change(entries: list[Entry]) -> RollBack:
         wanted = _promotion_of(sample_name, entries, decision, environment)
         entry = files.append(
             folder,
@@ -226,4 +236,6 @@ def roll_back(
             model=model,
         )
         _move(folder, entry)
-    return entry
+        return entry
+
+    return files.write(folder, change)

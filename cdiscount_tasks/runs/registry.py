@@ -26,6 +26,7 @@ from cdiscount_tasks.runs.decisions import (
     last_promotion,
     promotions,
 )
+from cdiscount_tasks.runs.fresh import bring_up_to_date
 from cdiscount_tasks.runs.run import Run
 from cdiscount_tasks.settings.environment import Environment, check_data_folder, read_environment
 from cdiscount_tasks.settings.sample_folder import sample_names
@@ -85,7 +86,9 @@ def registry_dir(sample_name: str, environment: Environment | None = None) -> Pa
 
 def registered_samples(environment: Environment | None = None) -> list[str]:
     """Return the samples that have a registry, by name."""
-    folder = (environment or read_environment()).work_dir / "registry"
+    environment = environment or read_environment()
+    bring_up_to_date(environment)
+    folder = environment.work_dir / "registry"
     return sorted(path.parent.name for path in folder.glob(f"*/{files.HISTORY}"))
 
 

@@ -9,10 +9,15 @@ from typing import Any, NamedTuple
 
 from cdiscount_tasks.artifacts.byte_ranges import Place
 from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
-from cdiscount_tasks.artifacts.files import replace_file
+from cdiscount_tasks.artifacts.documents import create_document, push_document
 from cdiscount_tasks.artifacts.hashes import hash_file
+<<<<<<< HEAD
 from cdiscount_tasks.artifacts.json_files import write_json
 from cdiscount_tasks.catalogue.file import file_size, fingerprint
+=======
+from cdiscount_tasks.artifacts.json_files import json_text
+from cdiscount_tasks.catalogue.file import fingerprint
+>>>>>>> cbf96740c4f40ae5742451a2a41d9a35268f96da
 from cdiscount_tasks.catalogue.kind import reason_no_catalogue
 from cdiscount_tasks.catalogue.names import read_category_names
 from cdiscount_tasks.errors import ConfigError
@@ -219,6 +224,9 @@ def start_run(sample_name: str, run_id: str, preset: str | None = None, override
         sources = _copy_inputs(wanted.sample, environment, run_dir)
         categories = _choose_categories(wanted.sample, environment, run_dir, sources)
         config = _decide(run_dir, run_id, wanted, categories, sources, environment, began_on)
-        replace_file(run_dir / "config.json", lambda aside: write_json(aside, config.model_dump(mode="json")))
+        for name in sources:
+            push_document(run_dir / name)
+        if not create_document(run_dir / "config.json", json_text(config.model_dump(mode="json")).encode()):
+            return open_run(sample_name, run_id)
     log_config(config, run_dir / "config.json")
     return Run(run_dir, config, environment)

@@ -22,6 +22,7 @@ from cdiscount_tasks.artifacts.data_root import (
     why_locks_stay_local,
 )
 from cdiscount_tasks.artifacts.hashes import hash_file
+from cdiscount_tasks.artifacts.object_store import open_store
 from cdiscount_tasks.errors import ConfigError, RunNotHereError
 from cdiscount_tasks.machine.backbones import Backbone, backbone_of, backbone_with
 from cdiscount_tasks.runs.lineage import code_version
@@ -52,9 +53,13 @@ def began_here(environment: Environment, backbone: Backbone | None = None) -> Be
         backbone: What looks at the run's pictures; None: the descriptor does, or the run looks at none.
 
     Raises:
-        ConfigError: If locks do not hold in the data root, its clock differs, or its disk is full.
+        ConfigError: If locks do not hold in the data root, its clock differs, or its disk is full; a bucket does not
+            exist, cannot be written or does not honour conditions.
     """
     data_dir = environment.data_dir
+    for url in (environment.data_url, environment.reports_url):
+        if url is not None:
+            open_store(url).check_conditions()
     began = BeganOn(
         host=socket.gethostname(),
         boot=boot_id(),
@@ -103,7 +108,7 @@ def check_worker(
         _check_backend(began, frozen)
     _check_packages(began, frozen, by_network=by_network)
     _check_clock(run_dir, began)
-    if boot_id() != began.boot:
+    if boot_id() != began.boot and environment.data_url is None:  # else the bucket decides between machines
         check_locks(environment.data_dir)
         if local := why_locks_stay_local(mount_of(environment.data_dir)):
             raise ConfigError(

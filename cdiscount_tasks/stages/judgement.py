@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cdiscount_tasks.artifacts.bucket import open_file
 from cdiscount_tasks.artifacts.json_files import read_json, write_json
 from cdiscount_tasks.artifacts.make import Result, make
 from cdiscount_tasks.artifacts.publish import Made
@@ -115,7 +116,7 @@ def _is_new(rows: pd.DataFrame, look: TheLook) -> np.ndarray:
     """Return which products no look before has seen; none where a judgement of then is not there any more."""
     seen: set[int] = set()
     for folder in look.seen:
-        path = folder / JUDGED
+        path = open_file(folder, JUDGED)
         if not path.exists():
             logger.warning("%s was removed: no product counts as new, which costs level", folder)
             return np.zeros(len(rows), bool)
@@ -132,7 +133,7 @@ def _judge_first(challenger: JudgedModel) -> Judgement:
 
 
 def _size_ratio(challenger: JudgedModel, champion: JudgedModel) -> float | None:
-    paths = [model.model_dir / "model.keras" for model in (challenger, champion)]
+    paths = [open_file(model.model_dir, "model.keras") for model in (challenger, champion)]
     if not all(path.exists() for path in paths):
         return None
     one, other = (path.stat().st_size for path in paths)

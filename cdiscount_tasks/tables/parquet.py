@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from cdiscount_tasks.artifacts.bucket import open_file
 from cdiscount_tasks.artifacts.disk_faults import is_of_the_system
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.tables.numbers import empty_table, numpy_numbers, present_numbers, take_rows
@@ -139,7 +140,7 @@ def open_table(path: Path, metadata: pq.FileMetaData | None = None) -> pq.Parque
         OSError: If it cannot be read for now.
     """
     with _damage_told(path):
-        return pq.ParquetFile(path, metadata=metadata, page_checksum_verification=True)
+        return pq.ParquetFile(open_file(path.parent, path.name), metadata=metadata, page_checksum_verification=True)
 
 
 def _check_columns(path: Path, file: pq.ParquetFile, schema: pa.Schema) -> None:

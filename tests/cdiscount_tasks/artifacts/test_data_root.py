@@ -40,7 +40,7 @@ def test_a_root_that_cannot_be_marked_says_why(tmp_path, monkeypatch):
     def full(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(data_root, "replace_file", full)
+    monkeypatch.setattr(data_root, "create_document", full)
     with pytest.raises(ConfigError, match="the disk is full: free space there or point CDISCOUNT_DATA at another"):
         mark_root(tmp_path)
 

@@ -252,7 +252,7 @@ def test_a_disk_that_is_full_after_the_line_of_history_costs_a_sentence_not_the_
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(history, "write_json", full)
+        patch.setattr(history, "change_document", full)
         with pytest.raises(ConfigError, match="the disk is full"):
             promoted("second")
     assert registry.champion("wine", promoted.environment).run_id == "second"

@@ -139,13 +139,13 @@ def test_a_config_that_is_not_the_runs_is_an_error_that_names_it(champion, chang
 
 
 def test_a_model_that_a_clean_up_removes_while_the_run_begins_is_refused(champion, monkeypatch):
-    real = predictions.replace_file
+    real = predictions.create_document
     model_dir = champion.folders()["model"]
 
-    def late(path, write):
+    def late(path, data):
         shutil.move(model_dir, model_dir.with_name(".gone"))
-        real(path, write)
+        return real(path, data)
 
-    monkeypatch.setattr(predictions, "replace_file", late)
+    monkeypatch.setattr(predictions, "create_document", late)
     with pytest.raises(DataError, match=f"{model_dir.name}: was removed while this run began; trigger a new run"):
         start_predictions("p1", ASK)

@@ -282,10 +282,10 @@ def test_a_data_folder_that_is_a_regular_file_is_told(place, monkeypatch):
 
 
 def test_a_full_disk_is_told_and_leaves_no_config(place, monkeypatch):
-    def fill(path, value):
+    def fill(path, data):
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
-    monkeypatch.setattr(start, "write_json", fill)
+    monkeypatch.setattr(start, "create_document", fill)
     with pytest.raises(ConfigError, match="the disk is full: free space there or point CDISCOUNT_DATA at another disk"):
         start_run("colours", "r1")
     with pytest.raises(DataError, match="the run has no frozen config"):

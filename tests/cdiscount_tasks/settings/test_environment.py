@@ -128,7 +128,7 @@ def test_what_is_no_web_address_is_refused_without_showing_a_password(text):
         ("CDISCOUNT_NAMES", "/n", "'CDISCOUNT_NAMES' is unknown; did you mean CDISCOUNT_CATEGORY_NAMES?"),
         ("CDISCOUT_CATALOGUE", "/c", "'CDISCOUT_CATALOGUE' is unknown; did you mean CDISCOUNT_CATALOGUE?"),
         ("CDISCOUNT-DATA", "/d", "'CDISCOUNT-DATA' is unknown; did you mean CDISCOUNT_DATA?"),
-        ("CDISCOUNT_WINE", "red", "'CDISCOUNT_WINE' is unknown; known are CDISCOUNT_CATALOGUE, "),
+        ("CDISCOUNT_WINE", "red", "'CDISCOUNT_WINE' is unknown; known are CDISCOUNT_CACHE, "),
         ("CDISCOUNT_DATA", " /d", "remove the space before or after it"),
         ("CDISCOUNT_DATA", "$HOME/d", "a variable in it was not replaced"),
         ("CDISCOUNT_DATA", "~nobody-of-that-name/d", "that user has no home folder"),
