@@ -120,7 +120,6 @@ def object_proxy(object_server):
 
 
 def _reach(monkeypatch, settings):
-    pytest.importorskip("obstore")
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     for name, value in settings.items():

@@ -20,7 +20,7 @@ ROOMS = {
     "pages": {"learning", "settings"},
     "labelling": {"tables", "settings"},
     "learning": {"machine", "settings", "artifacts"},
-    "catalogue": {"tables"},
+    "catalogue": {"tables", "artifacts"},
     "tables": {"artifacts"},
     "artifacts": {"machine", "settings"},
     "machine": {"settings"},
@@ -30,9 +30,10 @@ ROOMS = {
 
 NARROW = {
     ("runs", "index"): {"profile_file"},
-    ("index", "artifacts"): {"bucket", "json_files"},
-    ("artifacts", "settings"): {"places"},
-    ("catalogue", "tables"): {"numbers", "csv_text"},
+    ("index", "artifacts"): {"bucket", "byte_ranges", "json_files"},
+    ("artifacts", "settings"): {"places", "catalogue_places"},
+    ("catalogue", "artifacts"): {"byte_ranges"},
+    ("catalogue", "tables"): {"numbers", "csv_text", "near_ranges"},
     ("learning", "artifacts"): {"hashes", "training_folder"},
     ("pages", "learning"): {"measuring"},
     ("runs", "pages"): {"parts"},

@@ -10,8 +10,9 @@ from tools.stopping import end_at_once
 if __name__ == "__main__":
     end_at_once()  # before the imports below, which take a second
 
+from cdiscount_tasks.artifacts.byte_ranges import place_of
 from cdiscount_tasks.artifacts.manifest import read_manifest
-from cdiscount_tasks.runs.predictions import check_predicted_file, open_predictions, read_params
+from cdiscount_tasks.runs.predictions import check_predicted_file, given_catalogue, open_predictions, read_params
 from cdiscount_tasks.runs.summaries import of_predictions, of_predictions_page
 from cdiscount_tasks.settings.environment import read_environment
 from cdiscount_tasks.tables.predicted import PREDICTED_PRODUCTS, REJECTED, SUBMISSION
@@ -29,7 +30,7 @@ def _params() -> dict[str, Any]:
     sample = sample_in_shell("make predict SAMPLE=wine CATALOGUE=test.bson")
     given = {name: os.environ[variable] for variable, name in _VARIABLES.items() if os.environ.get(variable)}
     if given.get("catalogue"):
-        given["catalogue"] = str(Path(given["catalogue"]).expanduser().absolute())
+        given["catalogue"] = str(given_catalogue(given["catalogue"], Path()))
     return {"sample": sample, **given}
 
 
@@ -37,7 +38,7 @@ def _check(given: dict[str, Any]) -> None:
     """Refuse what the run's first task would refuse, in a sentence and before Airflow is started."""
     environment = read_environment()
     params = read_params(given)
-    check_predicted_file(Path(params.catalogue) if params.catalogue else environment.catalogue_path)
+    check_predicted_file(place_of(params.catalogue) if params.catalogue else environment.catalogue_path)
     check_writable(home_dir(), "AIRFLOW_HOME")
     check_writable(environment.data_dir, "CDISCOUNT_DATA")
     check_writable(environment.reports_dir, "CDISCOUNT_REPORTS")

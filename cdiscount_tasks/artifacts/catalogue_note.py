@@ -12,7 +12,8 @@ from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
 from cdiscount_tasks.artifacts.documents import pull
 from cdiscount_tasks.artifacts.files import replace_file
 from cdiscount_tasks.artifacts.json_files import DAMAGE, write_json
-from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.errors import ConfigError, DataError
+from cdiscount_tasks.settings.catalogue_places import Place, place_of
 
 SUFFIX = ".catalogue.json"
 
@@ -21,11 +22,11 @@ class CatalogueNote(NamedTuple):
     """Where a sample's images were left.
 
     Attributes:
-        catalogue: The BSON file.
+        catalogue: The BSON file, or the object.
         num_bytes: It has at least so many: the last of the sample's images ends there.
     """
 
-    catalogue: Path
+    catalogue: Place
     num_bytes: int
 
 
@@ -52,8 +53,8 @@ def read_note(sample_dir: Path) -> CatalogueNote:
     pull(path)
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-        return CatalogueNote(Path(found["catalogue"]), int(found["num_bytes"]))
-    except (FileNotFoundError, *DAMAGE) as error:
+        return CatalogueNote(place_of(found["catalogue"]), int(found["num_bytes"]))
+    except (FileNotFoundError, ConfigError, *DAMAGE) as error:
         what = "is missing" if isinstance(error, FileNotFoundError) else f"is damaged ({error})"
         raise DataError(
             f"{path}: {what}; it says in which catalogue the images of {sample_dir.name} are: trigger a new run, whose "

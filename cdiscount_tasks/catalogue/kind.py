@@ -7,6 +7,7 @@ import tarfile
 from pathlib import Path
 from typing import NamedTuple
 
+from cdiscount_tasks.artifacts.byte_ranges import ByteRanges, Place, open_ranges
 from cdiscount_tasks.catalogue.document import Broken, read_any
 from cdiscount_tasks.catalogue.file import catalogue_faults_told
 from cdiscount_tasks.catalogue.jpeg_header import has_comment
@@ -98,49 +99,49 @@ def _is_text(head: bytes) -> bool:
     return len(head) >= _LEAST_TEXT_BYTES and not _MOST_CONTROL.search(head)
 
 
-def _begins_with_a_document(path: Path, head: bytes) -> bool:
+def _begins_with_a_document(file: ByteRanges, head: bytes) -> bool:
     """Tell whether the file begins with BSON after all: a document's length may be any number."""
     if len(head) < MIN_DOCUMENT_BYTES:
         return False
     length = read_int32(head, 0)
     if not MIN_DOCUMENT_BYTES <= length <= MAX_DOCUMENT_BYTES:
         return False
-    with path.open("rb") as file:
-        data = file.read(length)
+    data = file.read(0, length)
     return len(data) == length and not isinstance(read_any(data), Broken)
 
 
-def _with_names(way_out: str, path: Path) -> str:
+def _with_names(way_out: str, path: Place) -> str:
     """Put the file's name, as a shell takes it, into an advice, and the name of a new file that does not exist yet."""
     name = f"./{path.name}" if path.name.startswith("-") or ":" in path.name else path.name
     numbers = itertools.count(2)
-    other = path.with_name("unpacked.bson")
-    while other.exists() or other == path:
-        other = path.with_name(f"unpacked{next(numbers)}.bson")
-    names = {"FILE": shlex.quote(name), "OTHER": other.name}
-    return re.sub("FILE|OTHER", lambda word: names[word[0]], way_out)
+    folder, other = path.parent if isinstance(path, Path) else Path(), "unpacked.bson"
+    while (folder / other).exists() or other == path.name:
+        other = f"unpacked{next(numbers)}.bson"
+    names = {"FILE": shlex.quote(name), "OTHER": other}
+    first = "" if isinstance(path, Path) or "FILE" not in way_out else "on a disk, "
+    return first + re.sub("FILE|OTHER", lambda word: names[word[0]], way_out)
 
 
-def reason_no_catalogue(path: Path) -> str | None:
+def reason_no_catalogue(path: Place) -> str | None:
     """Say in a sentence what a file is that is not a catalogue, and what to do; None: it may be one.
 
     Raises:
         DataError: If it cannot be read.
     """
-    with catalogue_faults_told(path), path.open("rb") as file:
-        head = file.read(_HEAD_BYTES)
-    found = next(((kind.name, kind.way_out) for kind in _KINDS if kind.begins.match(head)), None)
-    if found is None and _is_tar(head):
-        found = "a tar archive", _unpacked_by("tar -xOf FILE")
-    if found is None and _is_text(head):
-        found = "text", f"the catalogue is BSON: {_NAME_IT}"
-    if found is None or _begins_with_a_document(path, head):
-        return None
+    with catalogue_faults_told(path), open_ranges(path) as file:
+        head = file.read(0, _HEAD_BYTES)
+        found = next(((kind.name, kind.way_out) for kind in _KINDS if kind.begins.match(head)), None)
+        if found is None and _is_tar(head):
+            found = "a tar archive", _unpacked_by("tar -xOf FILE")
+        if found is None and _is_text(head):
+            found = "text", f"the catalogue is BSON: {_NAME_IT}"
+        if found is None or _begins_with_a_document(file, head):
+            return None
     name, way_out = found
     return f"{path}: is {name}, not a catalogue; {_with_names(way_out, path)}"
 
 
-def is_drawn(path: Path, first_image: tuple[int, int] | None) -> bool:
+def is_drawn(path: Place, first_image: tuple[int, int] | None) -> bool:
     """Return whether a catalogue's first picture says that the demo drew it: it stays true wherever the file goes.
 
     Args:
@@ -150,6 +151,5 @@ def is_drawn(path: Path, first_image: tuple[int, int] | None) -> bool:
     if first_image is None:
         return False
     offset, length = first_image
-    with catalogue_faults_told(path), path.open("rb") as file:
-        file.seek(offset)
-        return has_comment(file.read(length), DRAWN_COMMENT)
+    with catalogue_faults_told(path), open_ranges(path) as file:
+        return has_comment(file.read(offset, offset + length), DRAWN_COMMENT)

@@ -1,21 +1,21 @@
 """Encoded pictures out of the documents of the catalogue, checked against the index as they are read."""
 
-import os
 from collections.abc import Iterator, Sequence
 from itertools import pairwise, zip_longest
-from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import xxhash
 
+from cdiscount_tasks.artifacts.byte_ranges import ByteRanges, Place, made_new, open_ranges
 from cdiscount_tasks.catalogue.document import Product, read_any
 from cdiscount_tasks.catalogue.file import catalogue_faults_told
 from cdiscount_tasks.catalogue.layout import NO_CATEGORY
 from cdiscount_tasks.catalogue.usual_documents import read_usual, read_usual_documents
 from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.tables.near_ranges import widest_gap
 from cdiscount_tasks.tables.numbers import numpy_numbers, present_numbers
 from cdiscount_tasks.vocabulary import MAX_IMAGES_PER_PRODUCT
 
@@ -25,6 +25,9 @@ _BATCH_BYTES = 2 << 20
 """About 240 products: half of it and twice as much are no quicker."""
 
 _LEAST_BUFFER_BYTES = 64
+
+_BATCHES_AHEAD = 8
+"""So many batches of an object's documents are asked for while one is looked at; a disk is told of one."""
 
 
 class ProductPlace(NamedTuple):
@@ -65,55 +68,73 @@ def _batches(lengths: Integers) -> list[slice]:
     return [slice(first, stop) for first, stop in pairwise([*edges, len(lengths)])]
 
 
-def _runs(places: Places) -> Iterator[tuple[int, int]]:
-    """Return where documents that follow one another in the file begin, and how many bytes they have together."""
-    if len(places.lengths):
-        shifts = places.offsets - np.cumsum(places.lengths) + places.lengths
-        firsts = np.flatnonzero(np.diff(shifts, prepend=shifts[0] - 1))
-        sizes = np.add.reduceat(places.lengths, firsts)
-        yield from zip(places.offsets[firsts].tolist(), sizes.tolist(), strict=True)
+class _Run(NamedTuple):
+    """Documents [first, last) that follow one another in the file, and the bytes that they are read with."""
+
+    first: int
+    last: int
+    start: int
+    stop: int
 
 
-def _advise(file: BinaryIO, offset: int, length: int) -> None:
-    """Announce to the system what is read soon, where that is possible (not on macOS)."""
-    if hasattr(os, "posix_fadvise"):
-        os.posix_fadvise(file.fileno(), offset, length, os.POSIX_FADV_WILLNEED)
+def _runs(places: Places, is_remote: bool) -> list[_Run]:
+    """Cut documents into what is read at once; of an object, with what lies between them where that is little."""
+    if not len(places.lengths):
+        return []
+    ends = places.offsets + places.lengths
+    gaps = places.offsets[1:] - ends[:-1]
+    widest = widest_gap(gaps, int(places.lengths.sum())) if is_remote else 0
+    edges = np.flatnonzero((gaps < 0) | (gaps > widest)) + 1
+    firsts, lasts = np.concatenate([[0], edges]), np.concatenate([edges, [len(ends)]])
+    columns = firsts, lasts, places.offsets[firsts], ends[lasts - 1]
+    return [_Run(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
 
 
-def _since_indexed(catalogue_path: Path) -> str:
+def _since_indexed(catalogue_path: Place) -> str:
     """Say what to do about a catalogue that is not the indexed one.
 
     Its size, its time and a sample of its blocks decide whether it is indexed again: a byte that rots changes none.
     """
     return (
         "the catalogue changed since it was indexed: compare it with its source, and fetch it again if it is damaged; "
-        f"to index it as it is now, `touch {catalogue_path}` and trigger a new run"
+        f"to index it as it is now, {made_new(catalogue_path)} and trigger a new run"
     )
 
 
-def _changed(catalogue_path: Path, places: Places, row: int) -> DataError:
+def _changed(catalogue_path: Place, places: Places, row: int) -> DataError:
     return DataError(
         f"{catalogue_path}: product {places.product_ids[row]} is no longer at byte {places.offsets[row]}; "
         f"{_since_indexed(catalogue_path)}"
     )
 
 
-def _fill(file: BinaryIO, view: memoryview, places: Places, following: Places, catalogue_path: Path) -> None:
+def _read_documents(file: ByteRanges, run: _Run, places: Places, view: memoryview) -> int:
+    """Read documents with what lies between them; put them one after another into a view, and return their bytes."""
+    found, num_read = file.read(run.start, run.stop), 0
+    here = slice(run.first, run.last)
+    for offset, length in zip((places.offsets[here] - run.start).tolist(), places.lengths[here].tolist(), strict=True):
+        document = found[offset : offset + length]
+        view[num_read : num_read + len(document)] = document
+        num_read += len(document)
+    return num_read
+
+
+def _fill(file: ByteRanges, view: memoryview, places: Places, following: Places, catalogue_path: Place) -> None:
     """Read documents from their places, one after another into a buffer, and advise of as many that follow."""
-    start = 0
+    start, ends = 0, np.cumsum(places.lengths)
     # In turn, not all advice first: the queue of the disk is never empty and seldom full, which is 10 % quicker.
-    for run, ahead in zip_longest(_runs(places), _runs(following)):
+    for run, ahead in zip_longest(_runs(places, file.is_remote), _runs(following, file.is_remote)):
         if ahead:
-            _advise(file, *ahead)
+            file.advise(ahead.start, ahead.stop)
         if run:
-            file.seek(run[0])
-            stop = start + run[1]
-            while start < stop:
-                num_read = file.readinto(view[start:stop])  # type: ignore[attr-defined]
-                if not num_read:
-                    row = int(np.searchsorted(np.cumsum(places.lengths), start, side="right"))
-                    raise _changed(catalogue_path, places, row)
-                start += num_read
+            stop, shift = int(ends[run.last - 1]), run.start - start
+            if stop - start == run.stop - run.start:
+                while start < stop and (num_read := file.read_into(view[start:stop], start + shift)):
+                    start += num_read
+            else:
+                start += _read_documents(file, run, places, view[start:stop])
+            if start < stop:
+                raise _changed(catalogue_path, places, int(np.searchsorted(ends, start, side="right")))
 
 
 def _usual_pictures(buffer: bytearray, places: Places) -> tuple[int, Pictures]:
@@ -138,7 +159,7 @@ def _read_product(buffer: bytearray, start: int, place: list[int]) -> Product | 
     return found if category_id == (NO_CATEGORY if found.category_id is None else found.category_id) else None
 
 
-def _find_pictures(buffer: bytearray, places: Places, catalogue_path: Path) -> Pictures:
+def _find_pictures(buffer: bytearray, places: Places, catalogue_path: Place) -> Pictures:
     """Find the pictures of documents in a buffer, and check that the documents are those of their places."""
     num_usual, usual = _usual_pictures(buffer, places)
     start = int(places.lengths[:num_usual].sum())
@@ -155,7 +176,7 @@ def _find_pictures(buffer: bytearray, places: Places, catalogue_path: Path) -> P
     return Pictures(*(np.concatenate(pair) for pair in zip(usual, np.array(others, np.int64).T, strict=True)))
 
 
-def read_documents(catalogue_path: Path, places: Places) -> Iterator[tuple[memoryview, Pictures]]:
+def read_documents(catalogue_path: Place, places: Places) -> Iterator[tuple[memoryview, Pictures]]:
     """Read products' documents out of the catalogue, some 2 MB at a time, and check that they are the indexed ones.
 
     Args:
@@ -173,19 +194,21 @@ def read_documents(catalogue_path: Path, places: Places) -> Iterator[tuple[memor
     buffer = bytearray(max(most_bytes, _LEAST_BUFFER_BYTES))
     with (
         catalogue_faults_told(catalogue_path),
-        catalogue_path.open("rb", buffering=0) as file,
+        open_ranges(catalogue_path) as file,
         memoryview(buffer) as view,
     ):
-        for offset, length in _runs(places.rows(batches[0] if batches else slice(0))):
-            _advise(file, offset, length)
-        for batch, following in zip(batches, [*batches, slice(0)][1:], strict=True):
+        ahead = _BATCHES_AHEAD if file.is_remote else 1
+        for batch in batches[:ahead]:
+            for run in _runs(places.rows(batch), file.is_remote):
+                file.advise(run.start, run.stop)
+        for batch, following in zip(batches, [*batches, *([slice(0)] * ahead)][ahead:], strict=True):
             here = places.rows(batch)
             _fill(file, view, here, places.rows(following), catalogue_path)
             found = _find_pictures(buffer, here, catalogue_path)
             yield view, found._replace(products=found.products + batch.start)
 
 
-def read_pictures(catalogue_path: Path, places: Sequence[ProductPlace]) -> Iterator[tuple[ProductPlace, list[bytes]]]:
+def read_pictures(catalogue_path: Place, places: Sequence[ProductPlace]) -> Iterator[tuple[ProductPlace, list[bytes]]]:
     """Read products' pictures out of the catalogue, in the order of their places, and check the documents.
 
     Raises:
@@ -200,7 +223,7 @@ def read_pictures(catalogue_path: Path, places: Sequence[ProductPlace]) -> Itera
         yield from ((places[row], pictures_of_row) for row, pictures_of_row in pictures.items())
 
 
-def _changed_image(catalogue_path: Path, places: Places, key: int) -> DataError:
+def _changed_image(catalogue_path: Place, places: Places, key: int) -> DataError:
     row, image_number = divmod(key, MAX_IMAGES_PER_PRODUCT)
     return DataError(
         f"{catalogue_path}: image {image_number} of product {places.product_ids[row]} (document at byte "
@@ -223,7 +246,7 @@ def _rows_by_key(places: Places, images: pa.Table) -> Integers:
     return rows
 
 
-def iter_images(catalogue_path: Path, products: pa.Table, images: pa.Table) -> Iterator[tuple[int, memoryview]]:
+def iter_images(catalogue_path: Place, products: pa.Table, images: pa.Table) -> Iterator[tuple[int, memoryview]]:
     """Read indexed images out of the catalogue, each compared with its hash.
 
     Args:
@@ -256,7 +279,7 @@ def iter_images(catalogue_path: Path, products: pa.Table, images: pa.Table) -> I
         raise _changed_image(catalogue_path, places, int(np.argmax(row_of >= 0)))
 
 
-def read_images(catalogue_path: Path, products: pa.Table, images: pa.Table) -> pa.Array:
+def read_images(catalogue_path: Place, products: pa.Table, images: pa.Table) -> pa.Array:
     """Read indexed images out of the catalogue as `iter_images` does, into a column: their JPEG bytes, row by row."""
     edges = np.concatenate([[0], np.cumsum(numpy_numbers(images["length"]), dtype=np.int64)])
     starts, ends = edges[:-1].tolist(), edges[1:].tolist()

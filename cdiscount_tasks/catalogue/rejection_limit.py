@@ -2,8 +2,8 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from pathlib import Path
 
+from cdiscount_tasks.artifacts.byte_ranges import Place
 from cdiscount_tasks.catalogue.damage import Rejected
 from cdiscount_tasks.catalogue.layout import MAX_DOCUMENT_BYTES
 from cdiscount_tasks.errors import DataError
@@ -18,7 +18,7 @@ _NUM_SHOWN = 3
 class RejectionLimit:
     """Counts what a scan rejects, and ends it once the largest share is exceeded for certain."""
 
-    def __init__(self, path: Path, size: int, start: int, most: float, *, begins_at_start: bool) -> None:
+    def __init__(self, path: Place, size: int, start: int, most: float, *, begins_at_start: bool) -> None:
         """Count from nothing.
 
         Args:

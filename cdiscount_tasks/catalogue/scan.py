@@ -12,11 +12,11 @@ import time
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 import xxhash
 
+from cdiscount_tasks.artifacts.byte_ranges import Place
 from cdiscount_tasks.catalogue import window as file_window
 from cdiscount_tasks.catalogue.damage import Rejected, find_products, read_document, rejected_bytes
 from cdiscount_tasks.catalogue.document import Product, Refused
@@ -216,7 +216,7 @@ def _scan_documents(
 
 
 def scan_bytes(
-    path: Path,
+    path: Place,
     start: int,
     stop: int,
     *,
@@ -228,7 +228,7 @@ def scan_bytes(
     """Scan the documents that begin in [start, stop) of a catalogue.
 
     Args:
-        path: The BSON file.
+        path: The BSON file, or the object.
         start: First byte; a whole number of blocks unless `hash_blocks` is off.
         stop: The byte before which the last document must begin; it is read to its end.
         begins_at_start: Whether a document is known to begin at `start`; else the first that validates is looked for.

@@ -1,12 +1,11 @@
 """The bytes of a catalogue, read forward once through one buffer, and hashed block by block."""
 
-import os
-from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import xxhash
 
+from cdiscount_tasks.artifacts.byte_ranges import Place, open_ranges
 from cdiscount_tasks.catalogue.file import catalogue_changed, catalogue_faults_told
 
 BLOCK_BYTES = 64 << 20
@@ -15,7 +14,7 @@ WINDOW_BYTES = 2 << 20
 
 _READ_BYTES = 4 << 20
 _AHEAD_BYTES = 64 << 20
-"""How far ahead the system is asked to read: a disk delivers more when more is asked of it."""
+"""How far ahead is asked for: a disk delivers more when more is asked of it, and a bucket answers several at once."""
 
 
 class Window:
@@ -25,13 +24,12 @@ class Window:
         DataError: From any reading, if the file became shorter than it was when it was opened.
     """
 
-    def __init__(self, path: Path, start: int, hash_until: int) -> None:
+    def __init__(self, path: Place, start: int, hash_until: int) -> None:
         """Open the file at `start`; blocks of 64 MiB from there to `hash_until` are hashed as they pass."""
         with catalogue_faults_told(path):
-            self._file = path.open("rb", buffering=0)
+            self._file = open_ranges(path)
         self.path = path
-        self.size = os.fstat(self._file.fileno()).st_size
-        self._file.seek(start)
+        self.size = self._file.size
         self._asked = start
         self.buffer = bytearray(2 * WINDOW_BYTES)
         self.base = start
@@ -63,19 +61,20 @@ class Window:
         self._block_left = BLOCK_BYTES
 
     def _ask_ahead(self) -> None:
-        """Ask the system for what is read next, where it can be asked (not on macOS): it reads while we look."""
+        """Ask for what is read next: it comes while we look."""
         end = self.base + self.filled
-        if hasattr(os, "posix_fadvise") and self._asked < min(end + _AHEAD_BYTES // 2, self._hash_until):
+        if self._asked < min(end + _AHEAD_BYTES // 2, self._hash_until):
             until = min(end + _AHEAD_BYTES, self._hash_until)
-            os.posix_fadvise(self._file.fileno(), self._asked, until - self._asked, os.POSIX_FADV_WILLNEED)
+            self._file.advise(self._asked, until)
             self._asked = until
 
     def _read_more(self) -> bool:
         self._ask_ahead()
         with memoryview(self.buffer) as view:
-            num_bytes = self._file.readinto(view[self.filled : self.filled + _READ_BYTES])
+            end = self.base + self.filled
+            num_bytes = self._file.read_into(view[self.filled : self.filled + _READ_BYTES], end)
             with view[self.filled : self.filled + num_bytes] as read:
-                self._hash(read, self.base + self.filled)
+                self._hash(read, end)
         self.filled += num_bytes
         if not num_bytes and not self.holds_the_end:
             raise catalogue_changed(self.path)
@@ -117,7 +116,7 @@ class Window:
         place = offset - self.base
         if place < self.filled:
             return self.buffer[place]
-        found = os.pread(self._file.fileno(), 1, offset)
+        found = self._file.byte_at(offset)
         if not found:
             raise catalogue_changed(self.path)
         return found[0]

@@ -9,7 +9,8 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from cdiscount_tasks.catalogue.file import CONTENT_NOTE, content_sample, file_state, fingerprint
+from cdiscount_tasks.artifacts.byte_ranges import Place, modified_ns
+from cdiscount_tasks.catalogue.file import CONTENT_NOTE, content_sample, file_size, fingerprint
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.tables.numbers import numpy_numbers, present_numbers
 from cdiscount_tasks.tables.parquet import iter_row_groups
@@ -18,7 +19,7 @@ from cdiscount_tasks.vocabulary import Reason
 _FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 
 
-def check_same_catalogue(catalogue_path: Path, parent_dir: Path) -> None:
+def check_same_catalogue(catalogue_path: Place, parent_dir: Path) -> None:
     """Refuse a file that is not the one whose fingerprint names the folder of its index, nor a copy of it.
 
     A copy on a different machine has a time of its own. It is known by its size and a sample of its content, and that
@@ -42,13 +43,13 @@ def check_same_catalogue(catalogue_path: Path, parent_dir: Path) -> None:
         )
 
 
-def _is_copy(catalogue_path: Path, parent_dir: Path) -> bool:
+def _is_copy(catalogue_path: Place, parent_dir: Path) -> bool:
     path = parent_dir / CONTENT_NOTE
     try:
         noted, planned_ns = path.read_text(encoding="utf-8").strip(), path.stat().st_mtime_ns
     except FileNotFoundError:
         return False
-    return file_state(catalogue_path)["mtime_ns"] <= planned_ns and content_sample(catalogue_path) == noted
+    return modified_ns(catalogue_path) <= planned_ns and content_sample(catalogue_path) == noted
 
 
 def is_named_by_fingerprint(parent_dir: Path) -> bool:
@@ -56,7 +57,7 @@ def is_named_by_fingerprint(parent_dir: Path) -> bool:
     return _FINGERPRINT.fullmatch(parent_dir.name) is not None
 
 
-def check_indexed(catalogue_path: Path, parent_dir: Path, num_bytes: int) -> None:
+def check_indexed(catalogue_path: Place, parent_dir: Path, num_bytes: int) -> None:
     """Refuse a file that is not the one that an index was made from.
 
     Args:
@@ -68,7 +69,7 @@ def check_indexed(catalogue_path: Path, parent_dir: Path, num_bytes: int) -> Non
         DataError: If the file was exchanged, or changed, since.
     """
     check_same_catalogue(catalogue_path, parent_dir)
-    found = file_state(catalogue_path)["size"]
+    found = file_size(catalogue_path)
     if found != num_bytes:
         raise DataError(
             f"{catalogue_path}: has {found} bytes, expected {num_bytes} as when it was indexed; trigger a new run when "
@@ -92,7 +93,7 @@ class Totals(NamedTuple):
         return self.num_without_category if is_mixed else 0
 
 
-def check_rejected_shares(catalogue_path: Path, totals: Totals, most: float, why: str) -> None:
+def check_rejected_shares(catalogue_path: Place, totals: Totals, most: float, why: str) -> None:
     """Refuse a catalogue of which too many documents or bytes were rejected, or all.
 
     A product without a category among others that have one counts as rejected here: nothing can learn from it. Whoever
@@ -140,7 +141,7 @@ class RejectedCounts:
         num_unreadable_bytes: Bytes that are no documents.
     """
 
-    def __init__(self, catalogue_path: Path) -> None:
+    def __init__(self, catalogue_path: Place) -> None:
         """Count from nothing."""
         self._catalogue_path = catalogue_path
         self.reasons: Counter[str] = Counter()
@@ -173,7 +174,7 @@ class RejectedCounts:
             yield rows
 
 
-def check_every_byte(catalogue_path: Path, products_path: Path, refused: int, num_bytes: int) -> None:
+def check_every_byte(catalogue_path: Place, products_path: Path, refused: int, num_bytes: int) -> None:
     """Check that the documents kept and those rejected are together all the bytes of the file.
 
     Args:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from cdiscount_tasks.artifacts.byte_ranges import Place
 from cdiscount_tasks.catalogue.ranges import ByteRange
 from cdiscount_tasks.catalogue.reader import iter_images
 from cdiscount_tasks.tables.numbers import numpy_numbers, present_numbers, take_rows
@@ -77,7 +78,7 @@ def read_range(index_dir: Path, byte_range: ByteRange) -> RangeRows:
     )
 
 
-def read_chunks(catalogue_path: Path, rows: RangeRows, most: int) -> Iterator[tuple[list[int], list[bytes]]]:
+def read_chunks(catalogue_path: Place, rows: RangeRows, most: int) -> Iterator[tuple[list[int], list[bytes]]]:
     """Read the images of a range, some whole products together; where a chunk ends depends on the range alone.
 
     Args:

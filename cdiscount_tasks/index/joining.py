@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
+from cdiscount_tasks.artifacts.byte_ranges import Place
 from cdiscount_tasks.catalogue.ranges import ByteRange
 from cdiscount_tasks.catalogue.scan import scan_bytes
 from cdiscount_tasks.index.checks import RejectedCounts, Totals, check_every_byte, check_rejected_shares
@@ -46,7 +47,7 @@ class WrittenTables(NamedTuple):
     num_rejected_images: int
 
 
-def _scan_again(catalogue_path: Path, start: int, stop: int, part_dir: Path) -> int:
+def _scan_again(catalogue_path: Place, start: int, stop: int, part_dir: Path) -> int:
     """Scan from a document on that is known to begin at `start`; returns where the last one ends."""
     part_dir.mkdir(parents=True)
     writer = PartWriter(part_dir)
@@ -55,7 +56,7 @@ def _scan_again(catalogue_path: Path, start: int, stop: int, part_dir: Path) -> 
     return scan.end_offset
 
 
-def join_ranges(catalogue_path: Path, ranges: Sequence[ScannedRange], aside_dir: Path) -> list[Path]:
+def join_ranges(catalogue_path: Place, ranges: Sequence[ScannedRange], aside_dir: Path) -> list[Path]:
     """Verify the seams: a range ends exactly where the next one began, else that one is scanned again.
 
     Args:
@@ -104,7 +105,7 @@ def _num_rows(path: Path) -> int:
 
 
 def write_tables(
-    catalogue_path: Path, num_bytes: int, ranges: Sequence[ScannedRange], max_rejected_share: float, index_dir: Path
+    catalogue_path: Place, num_bytes: int, ranges: Sequence[ScannedRange], max_rejected_share: float, index_dir: Path
 ) -> WrittenTables:
     """Write the index's images.parquet, products.parquet and rejected.parquet.
 

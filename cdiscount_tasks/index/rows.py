@@ -8,6 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from cdiscount_tasks.artifacts.byte_ranges import Place
 from cdiscount_tasks.catalogue.reader import ProductPlace, read_pictures
 from cdiscount_tasks.tables.numbers import numpy_numbers
 from cdiscount_tasks.tables.parquet import iter_row_groups, read_rows
@@ -77,7 +78,9 @@ def first_images(index_dir: Path, hashes: Sequence[bytes]) -> dict[bytes, tuple[
     return found
 
 
-def pictures_of(catalogue_path: Path, index_dir: Path, product_ids: Iterable[int]) -> Iterator[tuple[int, list[bytes]]]:
+def pictures_of(
+    catalogue_path: Place, index_dir: Path, product_ids: Iterable[int]
+) -> Iterator[tuple[int, list[bytes]]]:
     """Read the pictures of some products in the order of the file; ids that the index lacks are left out.
 
     Yields:

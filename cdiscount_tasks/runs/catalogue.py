@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from cdiscount_tasks.artifacts.byte_ranges import Place
 from cdiscount_tasks.catalogue.file import fingerprint
 from cdiscount_tasks.catalogue.names import read_category_names
 from cdiscount_tasks.errors import ConfigError
@@ -35,8 +36,8 @@ class Catalogue:
     fingerprint: str
 
     @property
-    def catalogue_path(self) -> Path:
-        """Return the BSON file."""
+    def catalogue_path(self) -> Place:
+        """Return the BSON file, or the object."""
         return self.environment.catalogue_path
 
     @property
@@ -95,6 +96,8 @@ def reason_to_wait(environment: Environment) -> str | None:
         path = check_catalogue(environment)
     except ConfigError as error:
         return str(error)
+    if not isinstance(path, Path):
+        return None  # an object appears when all of it has been written
     age_s = time.time() - path.stat().st_mtime
     if 0 <= age_s < QUIET_S:
         return f"{path}: was written to {age_s:.0f} s ago; it is left alone until nothing has written for {QUIET_S} s"

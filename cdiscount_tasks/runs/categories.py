@@ -12,7 +12,7 @@ from cdiscount_tasks.catalogue.file import fingerprint
 from cdiscount_tasks.catalogue.names import CategoryNames, read_category_names
 from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.index.profile_file import profiled_indexes, read_profile
-from cdiscount_tasks.runs.folders import index_parent_dir
+from cdiscount_tasks.runs.folders import catalogue_fault, index_parent_dir
 from cdiscount_tasks.settings.environment import Environment, fault_of
 from cdiscount_tasks.settings.sample import LEVEL_CHOICE, SampleConfig
 
@@ -88,7 +88,7 @@ def doubts_of_names(sample: SampleConfig, environment: Environment) -> list[str]
 
 def indexed_categories(environment: Environment) -> set[int] | None:
     """Return the categories of the catalogue's index; None: it has not been indexed yet."""
-    if fault_of(environment.catalogue_path, "file"):
+    if catalogue_fault(environment.catalogue_path):
         return None
     parent_dir = index_parent_dir(environment, fingerprint(environment.catalogue_path))
     for index_dir in profiled_indexes(parent_dir):

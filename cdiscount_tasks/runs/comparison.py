@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 
 import xxhash
 
+from cdiscount_tasks.artifacts.byte_ranges import Place
 from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
 from cdiscount_tasks.artifacts.documents import change_document, create_document, pull
 from cdiscount_tasks.artifacts.json_files import json_text
@@ -77,7 +78,7 @@ class Comparison:
         return self.environment.reports_dir / "comparison" / folder
 
     @property
-    def catalogue_path(self) -> Path:
+    def catalogue_path(self) -> Place:
         """Return the BSON file that the runs' samples were drawn from."""
         return self.runs[0].catalogue_path
 

@@ -8,10 +8,16 @@ from typing import Any, TypeVar
 
 import xxhash
 
+<<<<<<< HEAD
+from cdiscount_tasks.artifacts.byte_ranges import ObjectPlace, Place, place_of, state_of
+from cdiscount_tasks.errors import ConfigError
+from cdiscount_tasks.settings.environment import Environment, fault_of
+=======
 from cdiscount_tasks.artifacts.documents import pull
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.runs.fresh import bring_up_to_date
 from cdiscount_tasks.settings.environment import Environment
+>>>>>>> cbf96740c4f40ae5742451a2a41d9a35268f96da
 
 _LONGEST_RUN, _DIGEST = 100, len("-012345")
 """Of a run's folder in the name of a folder of two runs: how much is kept, and of its end."""
@@ -83,7 +89,7 @@ def environment_of_run(
     pull(run_dir_of(environment) / "config.json")  # which another machine may have frozen since
     if begins and is_demo:
         return environment
-    catalogue_path = environment.demo_dir / "catalogue.bson" if is_demo else environment.catalogue_path
+    catalogue_path: Place = environment.demo_dir / "catalogue.bson" if is_demo else environment.catalogue_path
     other = replace(environment, uses_demo_catalogue=is_demo, catalogue_path=catalogue_path)
     pull(run_dir_of(other) / "config.json")
     if (run_dir_of(environment) / "config.json").exists() or not (run_dir_of(other) / "config.json").exists():
@@ -91,12 +97,30 @@ def environment_of_run(
     return other
 
 
-def catalogue_of_run(frozen: str, environment: Environment) -> Path:
-    """Return the BSON file that a run reads, where this machine has it.
+def catalogue_of_run(frozen: str, environment: Environment) -> Place:
+    """Return the catalogue that a run reads: an object, which all machines reach, or a file where this machine has it.
 
     Args:
-        frozen: Its path on the machine that the run began on.
+        frozen: Its URL, or its path on the machine that the run began on.
         environment: Of this machine: where that path has no file, CDISCOUNT_CATALOGUE names a file of the same name.
     """
-    began, here = Path(frozen), environment.catalogue_path
-    return here if not began.exists() and here.name == began.name and here.exists() else began
+    began, here = place_of(frozen), environment.catalogue_path
+    if isinstance(began, ObjectPlace) or began.exists() or here.name != began.name:
+        return began
+    return here if isinstance(here, ObjectPlace) or here.exists() else began
+
+
+def catalogue_fault(place: Place) -> str | None:
+    """Say why a place has no catalogue; None: there is a file or an object.
+
+    Raises:
+        ConfigError: If the bucket cannot be used.
+        OSError: If it does not answer for now.
+    """
+    if isinstance(place, Path):
+        return fault_of(place, "file")
+    try:
+        state_of(place)
+    except FileNotFoundError as error:
+        return str(error.strerror)
+    return None

@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from cdiscount_tasks.artifacts.byte_ranges import Place
 from cdiscount_tasks.artifacts.manifest import MANIFEST
 from cdiscount_tasks.catalogue.file import fingerprint
 from cdiscount_tasks.errors import ConfigError, DataError
@@ -12,7 +13,7 @@ from cdiscount_tasks.runs import registry
 from cdiscount_tasks.runs.catalogue import QUIET_S
 from cdiscount_tasks.runs.decisions import last_promotion
 from cdiscount_tasks.runs.folders import run_folder
-from cdiscount_tasks.runs.predictions import PREDICTIONS, check_predicted_file, predictions_dir
+from cdiscount_tasks.runs.predictions import PREDICTIONS, check_predicted_file, given_catalogue, predictions_dir
 from cdiscount_tasks.settings.environment import Environment
 from cdiscount_tasks.settings.sample import SampleConfig, read_sample
 from cdiscount_tasks.settings.sample_folder import sample_paths
@@ -27,9 +28,9 @@ class News(NamedTuple):
     conf: dict[str, Any]
 
 
-def _path_of(sample: SampleConfig, environment: Environment) -> Path:
+def _path_of(sample: SampleConfig, environment: Environment) -> Place:
     assert sample.predictions is not None
-    return (environment.samples_dir / Path(sample.predictions.catalogue).expanduser()).absolute()
+    return given_catalogue(sample.predictions.catalogue, environment.samples_dir)
 
 
 def _news_of(sample: SampleConfig, environment: Environment) -> News | str:
@@ -47,7 +48,8 @@ def _news_of(sample: SampleConfig, environment: Environment) -> News | str:
         return "it has no champion yet"
     path = _path_of(sample, environment)
     check_predicted_file(path)
-    age_s = time.time() - path.stat().st_mtime
+    # An object appears when all of it has been written.
+    age_s = time.time() - path.stat().st_mtime if isinstance(path, Path) else QUIET_S
     if 0 <= age_s < QUIET_S:
         return f"{path} was written to {age_s:.0f} s ago; it is left alone until nothing has written for {QUIET_S} s"
     run_id = f"news__{sample.name}__decision-{made.number}__{fingerprint(path)}__{watched.precision}"

@@ -9,26 +9,32 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from cdiscount_tasks.artifacts.byte_ranges import Place, place_of
 from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
 from cdiscount_tasks.artifacts.documents import create_document
 from cdiscount_tasks.artifacts.json_files import json_text
 from cdiscount_tasks.artifacts.locks import lock
 from cdiscount_tasks.artifacts.manifest import read_manifest
 from cdiscount_tasks.artifacts.notes import note_result, noted_folders, noted_results
-from cdiscount_tasks.catalogue.file import fingerprint
+from cdiscount_tasks.catalogue.file import file_size, fingerprint
 from cdiscount_tasks.catalogue.kind import reason_no_catalogue
 from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.runs import registry
 from cdiscount_tasks.runs.decisions import Candidate, last_promotion
 from cdiscount_tasks.runs.finished import finished_runs
-from cdiscount_tasks.runs.folders import catalogue_of_run, environment_of_run, index_parent_dir, run_folder
+from cdiscount_tasks.runs.folders import (
+    catalogue_fault,
+    catalogue_of_run,
+    environment_of_run,
+    index_parent_dir,
+    run_folder,
+)
 from cdiscount_tasks.runs.lineage import frozen_versions
 from cdiscount_tasks.runs.workers import began_here, check_worker, not_here
 from cdiscount_tasks.settings.environment import (
     Environment,
     check_data_folder,
     check_folders,
-    fault_of,
     read_environment,
 )
 from cdiscount_tasks.settings.predictions import (
@@ -65,7 +71,7 @@ class Predictions:
     environment: Environment
 
     @property
-    def catalogue_path(self) -> Path:
+    def catalogue_path(self) -> Place:
         """Return the BSON file whose products are predicted, where this machine has it."""
         return catalogue_of_run(self.config.catalogue_path, self.environment)
 
@@ -177,18 +183,18 @@ def _the_model_of(sample_name: str, wanted: str, environment: Environment) -> As
     )
 
 
-def check_predicted_file(path: Path) -> None:
+def check_predicted_file(path: Place) -> None:
     """Refuse a path that is no catalogue, as far as its first bytes say.
 
     Raises:
         ConfigError: If it is missing, empty or of another format; says what was found.
     """
-    if fault := fault_of(path, "file"):
+    if fault := catalogue_fault(path):
         raise ConfigError(
             f"{path}: {fault}; name the BSON file whose products are to be predicted with the parameter catalogue, or "
             "with CDISCOUNT_CATALOGUE where that is empty"
         )
-    if path.stat().st_size == 0:
+    if file_size(path) == 0:
         raise ConfigError(f"{path}: is empty (0 bytes), expected a BSON file of products; fetch it again")
     if reason := reason_no_catalogue(path):
         raise ConfigError(reason.replace("CDISCOUNT_CATALOGUE", "the parameter catalogue"))
@@ -206,10 +212,20 @@ def read_params(given: Mapping[str, Any]) -> PredictionsParams:
         raise ConfigError(f"the predictions: {all_sentences(error, PredictionsParams)}") from error
 
 
+def given_catalogue(text: str, folder: Path) -> Place:
+    """Return the catalogue that a person has named: a URL, or a path from a folder on.
+
+    Raises:
+        ConfigError: If a URL is none that can be used.
+    """
+    place = place_of(text, "the parameter catalogue")
+    return (folder / place.expanduser()).absolute() if isinstance(place, Path) else place
+
+
 def _decide(run_id: str, params: PredictionsParams, environment: Environment) -> PredictionsConfig:
     sample = read_sample(environment.samples_dir / f"{params.sample}.yaml")
     check_folders(environment)
-    path = Path(params.catalogue).expanduser().absolute() if params.catalogue else environment.catalogue_path
+    path = given_catalogue(params.catalogue, Path()) if params.catalogue else environment.catalogue_path
     check_predicted_file(path)
     is_champion = params.model == CHAMPION
     asked = (

@@ -13,14 +13,15 @@ from cdiscount_tasks.artifacts.files import read_input
 from cdiscount_tasks.artifacts.json_files import DAMAGE
 from cdiscount_tasks.artifacts.manifest import MANIFEST
 from cdiscount_tasks.artifacts.notes import noted_results
+from cdiscount_tasks.artifacts.store_faults import StoreAway
 from cdiscount_tasks.catalogue.file import fingerprint
-from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.labelling.reviewed_lists import lists_named
 from cdiscount_tasks.reports.folders import report_folders
 from cdiscount_tasks.reports.metrics import read_metrics
 from cdiscount_tasks.runs import registry
 from cdiscount_tasks.runs.decisions import Candidate, Decision, Entry, Look, promotions
-from cdiscount_tasks.runs.folders import run_folder
+from cdiscount_tasks.runs.folders import catalogue_fault, run_folder
 from cdiscount_tasks.runs.kept_predictions import name_lone_pages, name_predictions
 from cdiscount_tasks.runs.kept_runs import (
     COMPARISON,
@@ -176,11 +177,14 @@ def _name_outside(found: References, environment: Environment) -> None:
         if fault_of(fixes_path, "file") is None:
             keys = lists_named(read_input(fixes_path).decode("utf-8", errors="replace"))
             found.name((f"{_group_path(group_dir.name)}/audit-{key}" for key in keys), OF_FIXES)
-    if fault := fault_of(environment.catalogue_path, "file"):
-        # It may be on a disk that is not mounted now; a real one takes an hour to index again.
-        found.do_not_know([], f"{environment.catalogue_path}, the catalogue that is set: {fault}")
-    else:
-        found.name([f"catalogues/{fingerprint(environment.catalogue_path)}"], OF_CATALOGUE)
+    try:
+        if (fault := catalogue_fault(environment.catalogue_path)) is None:
+            found.name([f"catalogues/{fingerprint(environment.catalogue_path)}"], OF_CATALOGUE)
+            return
+    except (ConfigError, StoreAway) as error:
+        fault = str(error)
+    # It may be on a disk that is not mounted now; a real one takes an hour to index again.
+    found.do_not_know([], f"{environment.catalogue_path}, the catalogue that is set: {fault}")
 
 
 def _manifest_of(artifact_dir: Path) -> Mapping[str, Any]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from cdiscount_tasks.artifacts.byte_ranges import Place
 from cdiscount_tasks.artifacts.notes import note_result, noted_folders, noted_results
 from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.labelling.reviewed_lists import copies_among
@@ -38,7 +39,7 @@ class Run:
     environment: Environment
 
     @property
-    def catalogue_path(self) -> Path:
+    def catalogue_path(self) -> Place:
         """Return the BSON file that the run reads, where this machine has it."""
         return catalogue_of_run(self.config.catalogue_path, self.environment)
 

@@ -7,18 +7,24 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from cdiscount_tasks.artifacts.byte_ranges import Place
 from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
 from cdiscount_tasks.artifacts.documents import create_document, push_document
 from cdiscount_tasks.artifacts.hashes import hash_file
+<<<<<<< HEAD
+from cdiscount_tasks.artifacts.json_files import write_json
+from cdiscount_tasks.catalogue.file import file_size, fingerprint
+=======
 from cdiscount_tasks.artifacts.json_files import json_text
 from cdiscount_tasks.catalogue.file import fingerprint
+>>>>>>> cbf96740c4f40ae5742451a2a41d9a35268f96da
 from cdiscount_tasks.catalogue.kind import reason_no_catalogue
 from cdiscount_tasks.catalogue.names import read_category_names
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.labelling.reviewed_lists import find_reviewed_lists
 from cdiscount_tasks.machine.backbones import Backbone, backbone_of, tell_reference
 from cdiscount_tasks.runs.categories import check_categories, indexed_categories, select_categories
-from cdiscount_tasks.runs.folders import environment_of_run, run_folder
+from cdiscount_tasks.runs.folders import catalogue_fault, environment_of_run, run_folder
 from cdiscount_tasks.runs.input_files import input_files, tell_unread_fixes
 from cdiscount_tasks.runs.lineage import frozen_versions
 from cdiscount_tasks.runs.run import FIXES_COPY, NAMES_COPY, SPLIT_COPY, Run, open_run, sources_named
@@ -30,7 +36,6 @@ from cdiscount_tasks.settings.environment import (
     check_data_folder,
     check_folders,
     check_tensorboard,
-    fault_of,
     read_environment,
 )
 from cdiscount_tasks.settings.run import PriceConfig, RunConfig, StartedFrom, training_config
@@ -41,22 +46,22 @@ from cdiscount_tasks.settings.words import log_config
 logger = logging.getLogger(__name__)
 
 
-def check_catalogue(environment: Environment) -> Path:
-    """Return the catalogue's path once it is known to be a file with bytes in it, and no archive.
+def check_catalogue(environment: Environment) -> Place:
+    """Return the catalogue's place once it is known to be a file or an object with bytes in it, and no archive.
 
     Raises:
         ConfigError: If there is none, it is empty or of another format; says what to set.
     """
     path = environment.catalogue_path
-    if fault := fault_of(path, "file"):
+    if fault := catalogue_fault(path):
         way_out = (
             "run `make demo` to draw the demo catalogue, or set CDISCOUNT_CATALOGUE to the path of train.bson"
             if environment.uses_demo_catalogue
-            else "CDISCOUNT_CATALOGUE names it; set it to the path of train.bson"
+            else "CDISCOUNT_CATALOGUE names it; set it to the path, or the URL, of train.bson"
         )
-        detail = "" if fault == "no such file" else f" ({fault})"
+        detail = "" if fault in ("no such file", "no such object") else f" ({fault})"
         raise ConfigError(f"{path}: no catalogue stands there{detail}; {way_out}")
-    if path.stat().st_size == 0:
+    if file_size(path) == 0:
         raise ConfigError(f"{path}: the catalogue is empty (0 bytes); fetch or unpack it again")
     if reason := reason_no_catalogue(path):
         raise ConfigError(reason)
@@ -97,7 +102,7 @@ class _Wanted(NamedTuple):
     preset: str
     training: TrainingConfig
     started_from: StartedFrom | None
-    catalogue_path: Path
+    catalogue_path: Place
     backbone: Backbone | None
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from cdiscount_tasks.errors import ConfigError
+from cdiscount_tasks.settings.catalogue_places import Place, place_of
 from cdiscount_tasks.settings.places import checked_url, is_url, mirror_of
 from cdiscount_tasks.settings.variables import own_variables
 
@@ -27,7 +28,7 @@ class Environment:
     are then the folders in `cache_dir` that mirror it.
     """
 
-    catalogue_path: Path
+    catalogue_path: Place
     names_path: Path | None
     data_dir: Path
     samples_dir: Path
@@ -81,6 +82,13 @@ def _path(environ: Mapping[str, str], name: str, default: Path) -> Path:
         raise ConfigError(
             f"environment variable {name} is {environ[name]!r}: that user has no home folder; write the whole path"
         ) from error
+
+
+def _catalogue(environ: Mapping[str, str], default: Path) -> Place:
+    text = environ.get("CDISCOUNT_CATALOGUE", "")
+    if is_url(text):
+        return place_of(text, "environment variable CDISCOUNT_CATALOGUE")
+    return _path(environ, "CDISCOUNT_CATALOGUE", default)
 
 
 def _place(environ: Mapping[str, str], name: str, default: Path, cache_dir: Path) -> tuple[Path, str | None]:
@@ -256,7 +264,7 @@ def read_environment(environ: Mapping[str, str] | None = None) -> Environment:
     data_dir, data_url = _place(environ, "CDISCOUNT_DATA", PROJECT_DIR / "data", cache_dir)
     demo_dir = data_dir / "demo"
     include_dir = PROJECT_DIR / "include"
-    catalogue_path = _path(environ, "CDISCOUNT_CATALOGUE", demo_dir / "catalogue.bson")
+    catalogue_path = _catalogue(environ, demo_dir / "catalogue.bson")
     uses_demo = catalogue_path == demo_dir / "catalogue.bson"
     names_path = _path(environ, "CDISCOUNT_CATEGORY_NAMES", demo_dir / "category_names.csv")
     reports_dir, reports_url = _place(environ, "CDISCOUNT_REPORTS", include_dir / "reports", cache_dir)

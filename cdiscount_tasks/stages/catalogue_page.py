@@ -11,6 +11,7 @@ from typing import Any, TypedDict
 
 import numpy as np
 
+from cdiscount_tasks.artifacts.byte_ranges import Place, open_ranges
 from cdiscount_tasks.artifacts.hashes import hash_file
 from cdiscount_tasks.artifacts.json_files import write_json
 from cdiscount_tasks.artifacts.make import find_page, make_page
@@ -94,7 +95,7 @@ def _decoded_size(jpeg: bytes) -> tuple[int, int] | None:
 class _Catalogue:
     """Reads products out of the catalogue onto one shelf; a picture that does not decode is told and not shown."""
 
-    def __init__(self, path: Path, index_dir: Path) -> None:
+    def __init__(self, path: Place, index_dir: Path) -> None:
         self.path, self.index_dir = path, index_dir
         self.shelf = PictureShelf()
 
@@ -109,9 +110,8 @@ class _Catalogue:
         ]
 
     def document(self, place: ProductPlace) -> bytes:
-        with self.path.open("rb") as file:
-            file.seek(place.offset)
-            return file.read(place.length)
+        with open_ranges(self.path) as file:
+            return file.read(place.offset, place.offset + place.length)
 
 
 def _take_apart(catalogue: _Catalogue) -> Anatomy | None:
@@ -229,7 +229,7 @@ def _write_categories(path: Path, rows: Sequence[CategoryRow]) -> None:
 
 def write_catalogue_page(
     index_dir: Path,
-    catalogue_path: Path,
+    catalogue_path: Place,
     names_path: Path | None,
     samples: Sequence[SampleChoice],
     out_dir: Path,

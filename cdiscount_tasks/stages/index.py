@@ -9,6 +9,7 @@ from pathlib import Path
 import xxhash
 
 from cdiscount_tasks.artifacts.bucket import remove_from_bucket
+from cdiscount_tasks.artifacts.byte_ranges import Place
 from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
 from cdiscount_tasks.artifacts.json_files import write_json
 from cdiscount_tasks.artifacts.locks import lock, lock_if_free
@@ -16,7 +17,7 @@ from cdiscount_tasks.artifacts.make import Result, make
 from cdiscount_tasks.artifacts.manifest import MANIFEST, find_result, read_manifest, verify_artifact
 from cdiscount_tasks.artifacts.publish import Made
 from cdiscount_tasks.artifacts.recipe import Recipe
-from cdiscount_tasks.catalogue.file import catalogue_changed, file_state
+from cdiscount_tasks.catalogue.file import catalogue_changed, file_size, file_state
 from cdiscount_tasks.catalogue.kind import is_drawn, reason_no_catalogue
 from cdiscount_tasks.catalogue.ranges import ByteRange, all_ranges, num_blocks_of
 from cdiscount_tasks.catalogue.scan import scan_bytes
@@ -78,7 +79,7 @@ def _parts_dir(parent_dir: Path) -> Path:
     return parent_dir / f"parts-{index_recipe(parent_dir).key}"
 
 
-def plan_ranges(catalogue_path: Path, parent_dir: Path) -> list[ByteRange]:
+def plan_ranges(catalogue_path: Place, parent_dir: Path) -> list[ByteRange]:
     """Plan the byte ranges of a scan; none if the catalogue's index stands already.
 
     Args:
@@ -92,7 +93,7 @@ def plan_ranges(catalogue_path: Path, parent_dir: Path) -> list[ByteRange]:
     if find_result(index_dir) is not None:
         logger.info("%s already exists, nothing to scan in %s", index_dir.name, catalogue_path)
         return []
-    ranges = all_ranges(file_state(catalogue_path)["size"])
+    ranges = all_ranges(file_size(catalogue_path))
     if not ranges:
         raise DataError(f"{catalogue_path}: the catalogue is empty (0 bytes); fetch or unpack it again")
     if reason := reason_no_catalogue(catalogue_path):
@@ -102,7 +103,7 @@ def plan_ranges(catalogue_path: Path, parent_dir: Path) -> list[ByteRange]:
     return ranges
 
 
-def _write_part(catalogue_path: Path, byte_range: ByteRange, parent_dir: Path, most: float, part_dir: Path) -> Made:
+def _write_part(catalogue_path: Place, byte_range: ByteRange, parent_dir: Path, most: float, part_dir: Path) -> Made:
     start, stop = byte_range["start"], byte_range["stop"]
     check_same_catalogue(catalogue_path, parent_dir)
     state = file_state(catalogue_path)
@@ -145,7 +146,7 @@ def _parts_lock(parent_dir: Path) -> Path:
 
 
 def scan_range(
-    catalogue_path: Path, byte_range: ByteRange, parent_dir: Path, max_rejected_share: float = 1.0
+    catalogue_path: Place, byte_range: ByteRange, parent_dir: Path, max_rejected_share: float = 1.0
 ) -> RangeResult:
     """Scan one byte range of the catalogue into a part, unless the part or the whole index stands.
 
@@ -177,7 +178,7 @@ def scan_range(
             raise
 
 
-def _check_unchanged(catalogue_path: Path, parent_dir: Path) -> int:
+def _check_unchanged(catalogue_path: Place, parent_dir: Path) -> int:
     """Return the catalogue's size if it is the file that every part was scanned from."""
     check_same_catalogue(catalogue_path, parent_dir)
     state = file_state(catalogue_path)
@@ -187,10 +188,10 @@ def _check_unchanged(catalogue_path: Path, parent_dir: Path) -> int:
         scanned = read_manifest(part_dir)["result"]["catalogue"]
         if scanned["size"] != state["size"] or (scanned != state and not is_known):
             raise catalogue_changed(catalogue_path)
-    return state["size"]
+    return int(state["size"])
 
 
-def _read_range(catalogue_path: Path, byte_range: ByteRange, parent_dir: Path) -> ScannedRange:
+def _read_range(catalogue_path: Place, byte_range: ByteRange, parent_dir: Path) -> ScannedRange:
     """Read what the scan of a range left.
 
     Raises:
@@ -208,7 +209,7 @@ def _read_range(catalogue_path: Path, byte_range: ByteRange, parent_dir: Path) -
     return ScannedRange(part_dir, byte_range, found["first_offset"], found["end_offset"])
 
 
-def _write_index(catalogue_path: Path, parent_dir: Path, most: float, index_dir: Path) -> Made:
+def _write_index(catalogue_path: Place, parent_dir: Path, most: float, index_dir: Path) -> Made:
     num_bytes = _check_unchanged(catalogue_path, parent_dir)
     ranges = [_read_range(catalogue_path, byte_range, parent_dir) for byte_range in all_ranges(num_bytes)]
     written = write_tables(catalogue_path, num_bytes, ranges, most, index_dir)
@@ -268,7 +269,7 @@ def _remove_parts(parent_dir: Path) -> None:
             logger.info("another run still scans this catalogue: it removes the parts when it has joined them")
 
 
-def merge_index(catalogue_path: Path, parent_dir: Path, max_rejected_share: float) -> IndexResult:
+def merge_index(catalogue_path: Place, parent_dir: Path, max_rejected_share: float) -> IndexResult:
     """Join the scanned ranges into the index, and remove them; an index that stands is found again.
 
     Args:

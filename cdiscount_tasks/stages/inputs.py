@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from cdiscount_tasks.artifacts.byte_ranges import Place
+
 
 class IndexPlace(NamedTuple):
     """What is indexed, and where to.
@@ -14,7 +16,7 @@ class IndexPlace(NamedTuple):
         max_rejected_share: Share of rejected documents above which the catalogue is refused.
     """
 
-    catalogue_path: Path
+    catalogue_path: Place
     parent_dir: Path
     max_rejected_share: float
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from cdiscount_tasks.artifacts.byte_ranges import Place
 from cdiscount_tasks.artifacts.json_files import read_json, write_json
 from cdiscount_tasks.artifacts.make import Result, make
 from cdiscount_tasks.artifacts.manifest import MANIFEST, read_manifest, verify_artifact
@@ -103,7 +104,7 @@ def _result_of(artifact_dir: Path) -> dict[str, Any]:
     return found
 
 
-def plan_answers(index_dir: Path, catalogue_path: Path) -> list[ByteRange]:
+def plan_answers(index_dir: Path, catalogue_path: Place) -> list[ByteRange]:
     """Plan the byte ranges in which a catalogue is predicted; a product belongs to the range in which it begins.
 
     Args:
@@ -164,7 +165,7 @@ def _answer_chunk(asked: _Asked, decoded: DecodedImages) -> pa.Table:
     return pa.table({name: columns[name] for name in ANSWERED.names}, schema=ANSWERED)
 
 
-def _iter_answers(catalogue_path: Path, asked: _Asked, has_image: np.ndarray) -> Iterator[pa.Table]:
+def _iter_answers(catalogue_path: Place, asked: _Asked, has_image: np.ndarray) -> Iterator[pa.Table]:
     """Answer a range chunk by chunk, and mark which of its products have a usable image."""
     image_size = asked.network.image_size
     encoded = read_chunks(catalogue_path, asked.rows, images_at_once(image_size))
@@ -177,7 +178,7 @@ def _iter_answers(catalogue_path: Path, asked: _Asked, has_image: np.ndarray) ->
 
 
 def answer_range(
-    index_dir: Path, catalogue_path: Path, byte_range: ByteRange, model: PredictingModel, artifacts_dir: Path
+    index_dir: Path, catalogue_path: Place, byte_range: ByteRange, model: PredictingModel, artifacts_dir: Path
 ) -> AnswersResult:
     """Predict the products whose documents begin in a byte range of a catalogue.
 
@@ -224,7 +225,7 @@ def answer_range(
     return make(AnswersResult, answers_recipe(index_dir, byte_range, model), artifacts_dir, write)
 
 
-def _read_parts(index_dir: Path, catalogue_path: Path, model: PredictingModel, artifacts_dir: Path) -> list[Path]:
+def _read_parts(index_dir: Path, catalogue_path: Place, model: PredictingModel, artifacts_dir: Path) -> list[Path]:
     """Return the answers to all ranges, in the order of the file, with every byte compared.
 
     Raises:
@@ -255,7 +256,7 @@ def _write_tables(index_dir: Path, part_dirs: Sequence[Path], least_confidence: 
 
 
 def join_answers(
-    index_dir: Path, catalogue_path: Path, model: PredictingModel, artifacts_dir: Path, target_precision: float | None
+    index_dir: Path, catalogue_path: Place, model: PredictingModel, artifacts_dir: Path, target_precision: float | None
 ) -> PredictionsResult:
     """Join the answers to all ranges of a catalogue: every document is predicted or rejected.
 

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from cdiscount_tasks.artifacts.byte_ranges import Place
 from cdiscount_tasks.artifacts.hashes import hash_file
 from cdiscount_tasks.artifacts.json_files import read_json, write_json
 from cdiscount_tasks.artifacts.make import make_page
@@ -95,7 +96,7 @@ class _Sides(NamedTuple):
     """Where the pictures of both sides are read: of the file, and of the model's labels."""
 
     index_dir: Path
-    catalogue_path: Path
+    catalogue_path: Place
     sample_dir: Path
     images: pd.DataFrame
 
@@ -214,7 +215,7 @@ def _recipe(
 
 def write_predictions_page(
     index_dir: Path,
-    catalogue_path: Path,
+    catalogue_path: Place,
     predictions_dir: Path,
     model: PredictingModel,
     names_path: Path | None,

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import xxhash
 
+from cdiscount_tasks.artifacts.byte_ranges import Place
 from cdiscount_tasks.artifacts.catalogue_note import read_note, write_note
 from cdiscount_tasks.artifacts.make import Result, make
 from cdiscount_tasks.artifacts.manifest import read_manifest
@@ -54,7 +55,7 @@ class SampleResult(Result):
 class SampleFile(NamedTuple):
     """The products and images of one file, ready to be handed to another process."""
 
-    catalogue_path: Path
+    catalogue_path: Place
     products: pa.Table
     images: pa.Table
     out_path: Path
@@ -102,7 +103,7 @@ def choose_products(products: pa.Table, config: DrawConfig) -> pa.Table:
 
 
 def plan_files(
-    catalogue_path: Path,
+    catalogue_path: Place,
     products: pa.Table,
     images: pa.Table,
     out_dir: Path,
@@ -147,7 +148,7 @@ def _write_places(file: SampleFile) -> tuple[int, int]:
     return len(file.images), int(numpy_numbers(file.images["length"]).sum())
 
 
-def _probe_documents(catalogue_path: Path, products: pa.Table, images: pa.Table) -> None:
+def _probe_documents(catalogue_path: Place, products: pa.Table, images: pa.Table) -> None:
     """Compare some documents of a catalogue with the index, from all over the file, and their pictures with the hashes.
 
     Raises:
@@ -162,7 +163,7 @@ def _probe_documents(catalogue_path: Path, products: pa.Table, images: pa.Table)
 
 
 def _write_images(
-    catalogue_path: Path, products: pa.Table, images: pa.Table, part_dir: Path, config: DrawConfig
+    catalogue_path: Place, products: pa.Table, images: pa.Table, part_dir: Path, config: DrawConfig
 ) -> tuple[int, int]:
     """Write a sample's images, or where they are; returns how many there are, and their bytes."""
     if config.pictures == "copied":
@@ -197,7 +198,7 @@ def sample_recipe(index_dir: Path, config: DrawConfig) -> Recipe:
     return Recipe("sample", VERSION, config.model_dump(mode="json"), {"index": index_dir})
 
 
-def draw_sample(index_dir: Path, catalogue_path: Path, artifacts_dir: Path, config: DrawConfig) -> SampleResult:
+def draw_sample(index_dir: Path, catalogue_path: Place, artifacts_dir: Path, config: DrawConfig) -> SampleResult:
     """Draw a sample of products from an indexed catalogue, their JPEG bytes included or left where they are.
 
     Args:

@@ -1,20 +1,21 @@
 """Encoded pictures that a sample left in the catalogue: read where they lie, each compared with its hash."""
 
 import multiprocessing
-import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from ctypes import Array, c_ubyte
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import xxhash
 
+from cdiscount_tasks.artifacts.byte_ranges import ByteRanges, Place, made_new, open_ranges
 from cdiscount_tasks.artifacts.catalogue_note import CatalogueNote, read_note
 from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.tables.near_ranges import widest_gap
 from cdiscount_tasks.tables.numbers import numpy_hashes, numpy_numbers
 from cdiscount_tasks.tables.parquet import open_table, read_row_groups
 from cdiscount_tasks.tables.sample_files import SampleFiles, sample_files
@@ -23,13 +24,13 @@ _PLACE = np.dtype([("offset", "<i8"), ("length", "<i4"), ("content_hash", "V16")
 """Where a picture lies in the catalogue, and the hash of its bytes."""
 
 _GAP_BYTES = 16 << 10
-"""Pictures that lie no further apart are read together with what is between them: of a whole catalogue, 50 bytes."""
+"""Pictures of a file that lie no further apart are read with what is between them: of a whole catalogue, 50 bytes."""
 
 _RUN_BYTES = 1 << 20
 """So much is read at once, beside the pictures themselves."""
 
 _RUNS_AHEAD = 32
-"""So many readings are announced to the system: a disk delivers more when more is asked of it."""
+"""So many readings are announced: a disk delivers more when more is asked of it, and so does a bucket."""
 
 _READ_AT_ONCE = 4096
 _NUM_PROBED = 64
@@ -43,32 +44,17 @@ class _Run(NamedTuple):
     stop: int
 
 
-def _runs(offsets: np.ndarray, lengths: np.ndarray) -> list[_Run]:
+def _runs(offsets: np.ndarray, lengths: np.ndarray, is_remote: bool) -> list[_Run]:
     """Cut pictures, ascending by offset, into what is read at once."""
     if not len(offsets):
         return []
     ends = np.maximum.accumulate(offsets + lengths)
-    is_far = offsets[1:] - ends[:-1] > _GAP_BYTES
+    gaps = offsets[1:] - ends[:-1]
+    is_far = gaps > (widest_gap(gaps, int(lengths.sum())) if is_remote else _GAP_BYTES)
     # Cut where another block of the file begins as well: a run has at most a block, and a picture.
     is_far |= np.diff(offsets // _RUN_BYTES) > 0
     edges = [0, *(np.flatnonzero(is_far) + 1).tolist(), len(offsets)]
     return [_Run(slice(first, stop), int(offsets[first]), int(ends[stop - 1])) for first, stop in pairwise(edges)]
-
-
-def _advise(file: BinaryIO, run: _Run) -> None:
-    """Announce to the system what is read soon, where that is possible (not on macOS)."""
-    if hasattr(os, "posix_fadvise"):
-        os.posix_fadvise(file.fileno(), run.start, run.stop - run.start, os.POSIX_FADV_WILLNEED)
-
-
-def _read_bytes(file: BinaryIO, run: _Run) -> bytes:
-    """Return the bytes of a run; fewer where the file ends."""
-    found = os.pread(file.fileno(), run.stop - run.start, run.start)
-    while len(found) < run.stop - run.start and (
-        more := os.pread(file.fileno(), run.stop - run.start - len(found), run.start + len(found))
-    ):
-        found += more
-    return found
 
 
 class ImagesInCatalogue:
@@ -86,8 +72,9 @@ class ImagesInCatalogue:
         """
         self._files = files
         self._catalogue, least_bytes = read_note(files.sample_dir) if note is None else note
-        with self._faults_told():
-            num_bytes = self._catalogue.stat().st_size
+        self._object: ByteRanges | None = None
+        with self._faults_told(), self._opened() as file:
+            num_bytes = file.size
         if num_bytes < least_bytes:
             raise DataError(
                 f"{self._catalogue}: the catalogue has {num_bytes:,} bytes, expected at least {least_bytes:,}, where "
@@ -99,6 +86,27 @@ class ImagesInCatalogue:
     def __len__(self) -> int:
         """Return the number of pictures."""
         return self._files.starts[-1]
+
+    def _kept(self, file: ByteRanges) -> Iterator[ByteRanges]:
+        """Keep what is open, but after a fault: then ranges are announced that nobody will read."""
+        try:
+            yield file
+        except BaseException:
+            file.close()
+            self._object = None
+            raise
+
+    @contextmanager
+    def _opened(self) -> Iterator[ByteRanges]:
+        """Open the catalogue: a file each time, an object once, so that all pictures are of the same one."""
+        if self._object is not None:
+            yield from self._kept(self._object)
+        elif isinstance(self._catalogue, Path):
+            with open_ranges(self._catalogue) as file:
+                yield file
+        else:
+            self._object = open_ranges(self._catalogue)
+            yield from self._kept(self._object)
 
     @contextmanager
     def _faults_told(self) -> Iterator[None]:
@@ -141,15 +149,15 @@ class ImagesInCatalogue:
         places = self._places_of(wanted)
         order = np.argsort(places["offset"], kind="stable")
         places = places[order]
-        runs = _runs(places["offset"], places["length"])
         pictures = [b""] * len(rows)
-        with self._faults_told(), self._catalogue.open("rb", buffering=0) as file:
+        with self._faults_told(), self._opened() as file:
+            runs = _runs(places["offset"], places["length"], file.is_remote)
             for run in runs[:_RUNS_AHEAD]:
-                _advise(file, run)
+                file.advise(run.start, run.stop)
             for number, run in enumerate(runs):
                 for ahead in runs[number + _RUNS_AHEAD : number + _RUNS_AHEAD + 1]:
-                    _advise(file, ahead)
-                found, at = _read_bytes(file, run), order[run.pictures].tolist()
+                    file.advise(ahead.start, ahead.stop)
+                found, at = file.read(run.start, run.stop), order[run.pictures].tolist()
                 for place, (offset, length, content_hash) in zip(at, places[run.pictures].tolist(), strict=True):
                     picture = found[offset - run.start : offset - run.start + length]
                     if xxhash.xxh3_128_digest(picture) != content_hash:
@@ -167,7 +175,7 @@ class ImagesInCatalogue:
             f"{self._catalogue}: image {image_number} of product {product_id} (byte {offset}) has the hash "
             f"{xxhash.xxh3_128_hexdigest(picture)}, expected {content_hash.hex()}: the catalogue changed since "
             f"{self._files.sample_dir.name} was drawn; compare it with its source, and fetch it again if it is "
-            f"damaged; to index it as it is now, `touch {self._catalogue}` and trigger a new run"
+            f"damaged; to index it as it is now, {made_new(self._catalogue)} and trigger a new run"
         )
 
     def in_any_order(self) -> "Callable[[], ScatteredInCatalogue]":
@@ -205,7 +213,7 @@ class ScatteredInCatalogue(ImagesInCatalogue):
         return len(order)
 
 
-def probe_catalogue(sample_dir: Path, catalogue_path: Path) -> CatalogueNote:
+def probe_catalogue(sample_dir: Path, catalogue_path: Place) -> CatalogueNote:
     """Read some pictures of a sample out of a catalogue, from all over the file; returns the note that names it.
 
     Args:

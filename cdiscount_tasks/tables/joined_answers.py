@@ -1,13 +1,13 @@
 """The answers of all ranges as one: who is answered, what was left out, and the file for the competition."""
 
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from cdiscount_tasks.artifacts.byte_ranges import Place
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.tables.numbers import arrow_numbers, empty_table, numpy_numbers, present_numbers
 from cdiscount_tasks.tables.schemas import PREDICTED, REJECTED_PRODUCTS
@@ -50,7 +50,7 @@ def rejected_documents(index_rows: Iterable[pa.Table]) -> pa.Table:
     return pa.concat_tables(found)
 
 
-def check_every_document(catalogue_path: Path, num_predicted: int, rejected: pa.Table, num_documents: int) -> None:
+def check_every_document(catalogue_path: Place, num_predicted: int, rejected: pa.Table, num_documents: int) -> None:
     """Check that every document of a catalogue was predicted or rejected, and that there is something to use.
 
     Args:

@@ -109,7 +109,18 @@ class FaultProxy:
         self._lock = threading.Lock()
         self.begin()
 
-    def begin(self, plan=None, *, only=None, slow_s=0.3, delay_s=0.0, expired_from=None, away_from=None, away_s=0.0):
+    def begin(
+        self,
+        plan=None,
+        *,
+        only=None,
+        slow_s=0.3,
+        delay_s=0.0,
+        expired_from=None,
+        away_from=None,
+        away_s=0.0,
+        together=0,
+    ):
         """Forget what passed, and take up a plan.
 
         Args:
@@ -120,12 +131,13 @@ class FaultProxy:
             expired_from: From which request on all are answered ExpiredToken.
             away_from: From which request on no connection is answered, for `away_s` seconds.
             away_s: For how long.
+            together: No request is answered before so many have come: who asks one after another waits for ever.
         """
         with self._lock:
             self._plan, self._only = dict(plan or {}), only
             self._slow_s, self._delay_s = slow_s, delay_s
             self._expired_from, self._away_from, self._away_s = expired_from, away_from, away_s
-            self._back_at = None
+            self._back_at, self._together = None, together
             self._number = 0
             self.seen = []
 
@@ -184,6 +196,8 @@ class FaultProxy:
             head = _Message(f"HTTP/1.1 {status} {words}", [("Content-Type", "application/xml")], b"")
             return status, head.encoded(len(body)), body
         answer = await self._ask(request)
+        while self._number < self._together:
+            await asyncio.sleep(0.005)
         await asyncio.sleep(self._delay_s + (self._slow_s if fault is Fault.SLOW else 0))
         num_bytes = len(answer.body)
         if fault is Fault.CUT and not num_bytes:

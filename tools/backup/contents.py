@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from cdiscount_tasks.artifacts.byte_ranges import Place as CataloguePlace
 from cdiscount_tasks.artifacts.catalogue_note import SUFFIX, note_path, read_note
 from cdiscount_tasks.artifacts.manifest import MANIFEST, verify_artifact
 from cdiscount_tasks.errors import ConfigError, DataError
@@ -160,7 +161,7 @@ def _add_needed(contents: Contents, environment: Environment) -> None:
                     contents.files.append(Item(f"{DATA}/{note.relative_to(root).as_posix()}", note))
 
 
-def catalogues_needed(environment: Environment) -> dict[Path, int]:
+def catalogues_needed(environment: Environment) -> dict[CataloguePlace, int]:
     """Return the catalogues in which samples of the data folder left their pictures, and of how many samples each.
 
     Raises:

@@ -280,7 +280,7 @@ def main() -> None:
         "`make champion SAMPLE=...` names a model in use"
     )
     for catalogue, num in catalogues_needed(environment).items():
-        if not catalogue.exists():
+        if isinstance(catalogue, Path) and not catalogue.exists():
             say(
                 f"{catalogue}: {num} sample{'s have' if num > 1 else ' has'} the pictures there; put the catalogue "
                 "there, or set CDISCOUNT_CATALOGUE and trigger a run of the sample, which notes the new place"

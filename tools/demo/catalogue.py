@@ -47,6 +47,6 @@ def draw_catalogue(demo_dir: Path, seed: str = "0") -> bool:
 
 def draw_if_needed(environment: Environment) -> None:
     """Draw the demo catalogue if this environment works on it and it is missing."""
-    if environment.uses_demo_catalogue and not environment.catalogue_path.exists():
+    if environment.uses_demo_catalogue and not (environment.demo_dir / "catalogue.bson").exists():
         print(f"drawing the demo catalogue in {environment.demo_dir} (half a minute, once)", flush=True)
         draw_catalogue(environment.demo_dir)
