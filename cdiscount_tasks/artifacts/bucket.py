@@ -12,7 +12,6 @@ import logging
 import re
 import shutil
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from cdiscount_tasks.artifacts.in_place import _sync, put_in_place, swap_folder,
 from cdiscount_tasks.artifacts.local_manifest import MANIFEST, parse_manifest, read_local_manifest
 from cdiscount_tasks.artifacts.locks import lock, part_path, remove_dead_parts
 from cdiscount_tasks.artifacts.mirror import CACHE_SETTING, forget_tag, known_tag, note_tag, paired, place_in
-from cdiscount_tasks.artifacts.object_store import ObjectChanged, ObjectStore, open_store
+from cdiscount_tasks.artifacts.object_store import ObjectChanged, ObjectStore, in_threads, open_store
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.settings.places import BucketPlace, in_bucket
 
@@ -256,8 +255,10 @@ def _fetch(
         wanted = data_objects(_folder_name(place), manifest)
         for parent in {(part / file).parent for file in wanted.values()}:
             parent.mkdir(parents=True, exist_ok=True)
-        with ThreadPoolExecutor(_FILES_AT_ONCE, "fetch") as pool:
-            list(pool.map(lambda name: _fetch_file(store, name, part / wanted[name], manifest, wanted[name]), wanted))
+        in_threads(
+            _FILES_AT_ONCE, "fetch",
+            lambda name: _fetch_file(store, name, part / wanted[name], manifest, wanted[name]), wanted,
+        )  # fmt: skip
         write_synced(part / MANIFEST, data)
         _put(part, folder, place, e_tag)
     finally:
@@ -283,8 +284,7 @@ def _push_objects(store: ObjectStore, folder: Path, names: Mapping[str, str], pr
     """Write the files of an artifact as objects; those that are present in their size are left out."""
     sizes = {name: (folder / file).stat().st_size for name, file in names.items()}
     missing = [name for name, size in sizes.items() if present.get(name) != size]
-    with ThreadPoolExecutor(_FILES_AT_ONCE, "push") as pool:
-        list(pool.map(lambda name: store.put(name, folder / names[name]), missing))
+    in_threads(_FILES_AT_ONCE, "push", lambda name: store.put(name, folder / names[name]), missing)
 
 
 def _present(store: ObjectStore, folder_name: str) -> dict[str, int]:

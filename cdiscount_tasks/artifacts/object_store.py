@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
@@ -41,17 +41,42 @@ _ALL_BYTES = 1 << 62
 T = TypeVar("T")
 
 
-_patience_s: ContextVar[float | None] = ContextVar("patience", default=None)
+class _Waits(NamedTuple):
+    """How long an answer is waited for: in all, None: WAIT_S; and whether each request is cut short as well."""
+
+    patience_s: float | None = None
+    is_hurried: bool = False
+
+
+_AS_LONG_AS_IT_TAKES = _Waits()
+_waits: ContextVar[_Waits] = ContextVar("waits", default=_AS_LONG_AS_IT_TAKES)
 
 
 @contextmanager
-def patience(seconds: float) -> Iterator[None]:
-    """Wait less for a bucket that is away, where its answer is worth less than the time."""
-    token = _patience_s.set(seconds)
+def patience(seconds: float, *, hurried: bool = False) -> Iterator[None]:
+    """Wait less for a bucket that is away, where its answer is worth less than the time.
+
+    Args:
+        seconds: After so many no request is sent again.
+        hurried: Whether a person waits: a request that gets no answer is given up after seconds.
+    """
+    token = _waits.set(_Waits(seconds, hurried))
     try:
         yield
     finally:
-        _patience_s.reset(token)
+        _waits.reset(token)
+
+
+def in_threads(num_threads: int, name: str, call: Callable[..., T], *arguments: Iterable[Any]) -> list[T]:
+    """Call something in several threads, as `map` does; they wait for a bucket as long as the caller would."""
+    waits = _waits.get()
+
+    def patient(*some: Any) -> T:
+        _waits.set(waits)
+        return call(*some)
+
+    with ThreadPoolExecutor(num_threads, name) as pool:
+        return list(pool.map(patient, *arguments))
 
 
 class ObjectChanged(DataError):  # noqa: N818 - what happened to it
@@ -92,7 +117,7 @@ class ObjectStore:
     def __init__(self, url: str) -> None:
         """Open nothing yet; `open_store` gives the one of this process."""
         self.url = url
-        self._clients: dict[bool, Any] = {}
+        self._clients: dict[tuple[bool, bool], Any] = {}
         self._process = os.getpid()
 
     def __repr__(self) -> str:
@@ -110,13 +135,14 @@ class ObjectStore:
     def _client(self, *, retries: bool = True) -> Any:
         if os.getpid() != self._process:
             raise RuntimeError(f"{self.url}: was used by the process that forked this one; start a new one instead")
-        if retries not in self._clients:
-            self._clients[retries] = _open_client(self.url, 3 if retries else 0)
-        return self._clients[retries]
+        kind = retries, _waits.get().is_hurried
+        if kind not in self._clients:
+            self._clients[kind] = _open_client(self.url, *kind)
+        return self._clients[kind]
 
     def _asked(self, name: str, ask: Callable[[], T]) -> T:
         """Ask until there is an answer, or it is clear that none comes."""
-        patience_s = _patience_s.get()
+        patience_s = _waits.get().patience_s
         end, wait_s = time.monotonic() + (WAIT_S if patience_s is None else patience_s), _FIRST_WAIT_S
         while True:
             try:
@@ -201,8 +227,8 @@ class ObjectStore:
         """
         if len(starts) == 1:
             return [self._range(name, starts[0], ends[0], e_tag)]
-        with ThreadPoolExecutor(PIECES_AT_ONCE, "ranges") as pool:
-            return list(pool.map(lambda start, end: self._range(name, start, end, e_tag), starts, ends))
+        read = partial(self._range, name, e_tag=e_tag)
+        return in_threads(PIECES_AT_ONCE, "ranges", read, starts, ends)
 
     def _range(self, name: str, start: int, end: int, e_tag: str | None) -> bytes:
         from obstore.exceptions import PreconditionError
@@ -365,16 +391,20 @@ def _state(meta: Any) -> ObjectState:
     return ObjectState(int(meta["size"]), meta["e_tag"] or "", meta["last_modified"])
 
 
-def _open_client(url: str, max_retries: int) -> Any:
+_REQUEST = {"connect_timeout": "10s", "read_timeout": "30s", "timeout": "120s"}
+"""A piece of 8 MiB in 120 s is 0.6 Mbit/s; a server that says nothing for 30 s is asked again."""
+_HURRIED_REQUEST = {"connect_timeout": "3s", "read_timeout": "5s", "timeout": "20s"}
+
+
+def _open_client(url: str, retries: bool, is_hurried: bool) -> Any:
     try:
         from obstore.store import from_url
     except ImportError as error:
         raise ConfigError(f"{url}: the package obstore is not installed; install requirements.txt again") from error
     allow_http = any(os.environ.get(name, "").startswith("http://") for name in _ENDPOINTS)
-    # A piece of 8 MiB in 120 s is 0.6 Mbit/s; a server that says nothing for 30 s is asked again.
-    options = {"connect_timeout": "10s", "read_timeout": "30s", "timeout": "120s", "allow_http": allow_http}
+    options = {**(_HURRIED_REQUEST if is_hurried else _REQUEST), "allow_http": allow_http}
     retry = {
-        "max_retries": max_retries,
+        "max_retries": 3 if retries and not is_hurried else 0,
         "retry_timeout": timedelta(seconds=60),
         "backoff": {"init_backoff": timedelta(seconds=0.2), "max_backoff": timedelta(seconds=5), "base": 2},
     }
