@@ -53,7 +53,7 @@ def connect(monkeypatch, **facts):
 
 def test_without_the_setting_nothing_is_asked(monkeypatch):
     monkeypatch.delenv("CDISCOUNT_STORE_CONN_ID", raising=False)
-    monkeypatch.setattr(store_keys, "_connection", lambda name: pytest.fail(name))
+    monkeypatch.setattr(store_keys, "_connection", pytest.fail)
     store_keys.use_store_keys()
 
 
@@ -64,8 +64,8 @@ def test_a_connection_becomes_the_variables_of_this_process(no_keys, monkeypatch
     store_keys.use_store_keys()
 
     found = {name: value for name, value in os.environ.items() if name.startswith("AWS_")}
-    for name in found:
-        monkeypatch.setenv(name, found[name])  # so that they go with the test
+    for name, value in found.items():
+        monkeypatch.setenv(name, value)  # so that they go with the test
     assert found == {
         "AWS_ACCESS_KEY_ID": "me",
         "AWS_SECRET_ACCESS_KEY": SECRET,
