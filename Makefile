@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test campaigns bench pictures up down run compare compare-runs predict champion export clean-up \
-	mlflow mlflow-server environments fleet fleet-test backup restore dags lint types verify lock check quick env image \
+	mlflow mlflow-server objects environments fleet fleet-test backup restore dags lint types verify lock check quick env image \
 	deploy-test image-test sbom
 PY := .venv/bin/python
 # A test and the processes that it starts keep their bytecode, or each of them compiles the project again. A file's tests

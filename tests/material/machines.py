@@ -8,6 +8,11 @@ from cdiscount_tasks.settings.places import mirror_of
 RECIPE = Recipe("thing", 1, {"colour": "red"}, {}, {}, {})
 
 
+def numbered(number):
+    """Return the recipe of another artifact."""
+    return Recipe("thing", 1, {"number": number}, {}, {}, {})
+
+
 class Machines:
     """Mirrors of one place."""
 
