@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import quote
 
 from tests.material.fault_proxy import fault_proxy
 from tests.material.object_server import object_server
@@ -158,7 +159,7 @@ def _look(scratch: Path, proxy: Any, runs: Sequence[tuple[str, str]], stay_s: fl
         token, asked = str(api._token), {}  # as the browser's cookie has it
         paths = {"list of all": "/", "the same again": "/"}
         for dag_id, run_id in runs:
-            page = f"/dags/{dag_id}/runs/{urllib.request.quote(run_id, safe='')}/"
+            page = f"/dags/{dag_id}/runs/{quote(run_id, safe='')}/"
             paths |= {f"report of {dag_id}": page, f"the same again, {dag_id}": page}
         for name, path in paths.items():
             proxy.begin()
@@ -167,7 +168,7 @@ def _look(scratch: Path, proxy: Any, runs: Sequence[tuple[str, str]], stay_s: fl
             asked[f"{name} ({len(body) / 1e6:.2f} MB, {time.monotonic() - began:.1f} s, {status})"] = list(proxy.seen)
         tell("pages", asked, bucket_path)
         if stay_s:
-            say(f"{api.base_url}/plugin/reports as admin, password {password(home)}, for {stay_s:.0f} s")
+            say(f"{api.base_url}/plugin/evaluation-reports as admin, password {password(home)}, for {stay_s:.0f} s")
             time.sleep(stay_s)
 
 

@@ -331,9 +331,12 @@ def _push_keyed(folder: Path, place: BucketPlace, manifest: Mapping[str, Any]) -
         if found is not None and not distrusted:
             _lose(store, folder, place, own, found[0])
             return False
-        _push_objects(store, folder, own, {} if distrusted else _present(store, _folder_name(place)))
+        present = {} if distrusted else _present(store, _folder_name(place))
+        _push_objects(store, folder, own, present)
         e_tag = store.swap(place.name, data, found[1] if found else None)
         if e_tag is not None:
+            if present.keys() & own.keys():  # of a builder that died: the clean-up may just have removed them
+                _push_objects(store, folder, own, _present(store, _folder_name(place)))
             note_tag(place, e_tag)
             logger.info("%s: pushed to %s", folder.name, store.url)
             return True

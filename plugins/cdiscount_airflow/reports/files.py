@@ -112,7 +112,7 @@ def _fetch(path: Path, facts: dict[str, Any]) -> bool:
     """
     try:
         open_file(path.parent, path.name)
-        is_whole = path.stat().st_size == facts["size"]
+        is_whole = path.stat().st_size == int(facts["size"])
     except StoreAway:
         raise
     except (DataError, OSError):
