@@ -8,16 +8,11 @@ from typing import Any, TypeVar
 
 import xxhash
 
-<<<<<<< HEAD
 from cdiscount_tasks.artifacts.byte_ranges import ObjectPlace, Place, place_of, state_of
-from cdiscount_tasks.errors import ConfigError
-from cdiscount_tasks.settings.environment import Environment, fault_of
-=======
 from cdiscount_tasks.artifacts.documents import pull
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.runs.fresh import bring_up_to_date
-from cdiscount_tasks.settings.environment import Environment
->>>>>>> cbf96740c4f40ae5742451a2a41d9a35268f96da
+from cdiscount_tasks.settings.environment import Environment, fault_of
 
 _LONGEST_RUN, _DIGEST = 100, len("-012345")
 """Of a run's folder in the name of a folder of two runs: how much is kept, and of its end."""

@@ -11,13 +11,8 @@ from cdiscount_tasks.artifacts.byte_ranges import Place
 from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
 from cdiscount_tasks.artifacts.documents import create_document, push_document
 from cdiscount_tasks.artifacts.hashes import hash_file
-<<<<<<< HEAD
-from cdiscount_tasks.artifacts.json_files import write_json
-from cdiscount_tasks.catalogue.file import file_size, fingerprint
-=======
 from cdiscount_tasks.artifacts.json_files import json_text
-from cdiscount_tasks.catalogue.file import fingerprint
->>>>>>> cbf96740c4f40ae5742451a2a41d9a35268f96da
+from cdiscount_tasks.catalogue.file import file_size, fingerprint
 from cdiscount_tasks.catalogue.kind import reason_no_catalogue
 from cdiscount_tasks.catalogue.names import read_category_names
 from cdiscount_tasks.errors import ConfigError
