@@ -400,13 +400,16 @@ def forget_pushed(folder: Path) -> None:
 
 
 def remove_from_bucket(folder: Path) -> None:
-    """Remove a folder of a mirror from the bucket: its manifest first, so that nobody opens what is half there."""
-    place = place_in(folder, MANIFEST)
+    """Remove a folder of a mirror from the bucket: manifests first, so that nobody opens what is half there.
+
+    On a disk there is nothing to do.
+    """
+    if (place := in_bucket(folder)) is None:
+        return
     store = open_store(place.url)
-    with _moving(place):
-        names = [found.name for found in store.list(_folder_name(place))]
-        if place.name in names:
-            store.remove([place.name])
-        store.remove(name for name in names if name != place.name)
-        for name in names:
-            forget_tag(place._replace(name=name))
+    names = [found.name for found in store.list(place.name)]
+    manifests = [name for name in names if name.endswith(f"/{MANIFEST}")]
+    store.remove(manifests)
+    store.remove(name for name in names if not name.endswith(f"/{MANIFEST}"))
+    for name in names:
+        forget_tag(place._replace(name=name))

@@ -11,6 +11,8 @@ import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import datetime, timedelta
 from functools import cache
 from pathlib import Path
@@ -37,6 +39,19 @@ MOST_CREATED_BYTES = 64 << 20
 _ALL_BYTES = 1 << 62
 
 T = TypeVar("T")
+
+
+_patience_s: ContextVar[float | None] = ContextVar("patience", default=None)
+
+
+@contextmanager
+def patience(seconds: float) -> Iterator[None]:
+    """Wait less for a bucket that is away, where its answer is worth less than the time."""
+    token = _patience_s.set(seconds)
+    try:
+        yield
+    finally:
+        _patience_s.reset(token)
 
 
 class ObjectChanged(DataError):  # noqa: N818 - what happened to it
@@ -101,7 +116,8 @@ class ObjectStore:
 
     def _asked(self, name: str, ask: Callable[[], T]) -> T:
         """Ask until there is an answer, or it is clear that none comes."""
-        end, wait_s = time.monotonic() + WAIT_S, _FIRST_WAIT_S
+        patience_s = _patience_s.get()
+        end, wait_s = time.monotonic() + (WAIT_S if patience_s is None else patience_s), _FIRST_WAIT_S
         while True:
             try:
                 return ask()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from cdiscount_tasks.artifacts.files import replace_file
 from cdiscount_tasks.artifacts.json_files import read_json, write_json
+from cdiscount_tasks.artifacts.training_folder import is_training
 from cdiscount_tasks.errors import DataError
 
 TRAINING_NOTE = "training.json"
@@ -32,4 +33,4 @@ def noted_training(run_dir: Path) -> Path | None:
     if not isinstance(folder, str) or not _FOLDER.fullmatch(folder):
         return None
     training_dir = run_dir.parents[1] / folder
-    return training_dir if training_dir.is_dir() and not training_dir.is_symlink() else None
+    return training_dir if is_training(training_dir) else None

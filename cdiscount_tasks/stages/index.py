@@ -8,6 +8,7 @@ from pathlib import Path
 
 import xxhash
 
+from cdiscount_tasks.artifacts.bucket import remove_from_bucket
 from cdiscount_tasks.artifacts.byte_ranges import Place
 from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
 from cdiscount_tasks.artifacts.json_files import write_json
@@ -262,6 +263,7 @@ def _log_index(result: IndexResult, num_unlabelled: int, most: float) -> None:
 def _remove_parts(parent_dir: Path) -> None:
     with lock_if_free(_parts_lock(parent_dir)) as is_free:
         if is_free:
+            remove_from_bucket(_parts_dir(parent_dir))
             shutil.rmtree(_parts_dir(parent_dir), ignore_errors=True)
         else:
             logger.info("another run still scans this catalogue: it removes the parts when it has joined them")

@@ -22,6 +22,7 @@ from cdiscount_tasks.artifacts.json_files import read_json, write_json
 from cdiscount_tasks.artifacts.make import Result, make
 from cdiscount_tasks.artifacts.publish import Made
 from cdiscount_tasks.artifacts.recipe import Recipe, versions
+from cdiscount_tasks.artifacts.training_folder import fetch_states, remove_states
 from cdiscount_tasks.errors import DataError, DivergedError
 from cdiscount_tasks.learning.features.vectors import HeldVectors, hold_vectors
 from cdiscount_tasks.learning.measuring.device_use import DeviceFigures, tell_device_use
@@ -169,9 +170,9 @@ def _removed_when_over(training_dir: Path) -> Iterator[None]:
     try:
         yield
     except DivergedError:  # it would diverge again, and a different learning rate has a different key
-        shutil.rmtree(training_dir, ignore_errors=True)
+        remove_states(training_dir)
         raise
-    shutil.rmtree(training_dir, ignore_errors=True)
+    remove_states(training_dir)
 
 
 def model_recipe(
@@ -253,6 +254,7 @@ def train_model(
 
     def write(part_dir: Path) -> Made:
         began = time.monotonic()
+        fetch_states(training_dir)
         training = _set_up(sample_dir, labels_dir, config, training_dir, tensorboard_dir, stopped_after_epoch, start)
         with GpuWatch() as gpus:
             network = _train(training, start, training_dir)

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from cdiscount_tasks.artifacts.hashes import hash_file
+from cdiscount_tasks.artifacts.training_folder import push_states
 
 logger = logging.getLogger(__name__)
 
@@ -77,6 +78,7 @@ class Checkpoints:
             os.close(descriptor)
         for path in earlier[: 1 - _NUM_KEPT]:
             path.unlink(missing_ok=True)
+        push_states(self._folder)
         return True
 
     def newest(self) -> Checkpoint | None:

@@ -32,10 +32,23 @@ def put(array: np.ndarray, *axes: str | None) -> Any:
     return jax.device_put(array, spread(*axes))
 
 
+def _held(array: np.ndarray, dtype: Any) -> Any:
+    """Return a NumPy array as JAX holds it; converted by NumPy, or it would be one more program to compile."""
+    return jax.device_put(array.astype(jnp.dtype(float if dtype is None else dtype), copy=False))
+
+
 def _draw_uniform(key: Any, shape: Any = (), dtype: Any = float, minval: Any = 0.0, maxval: Any = 1.0) -> Any:
     """Draw as `jax.random.uniform` does, other numbers of the same key."""
     random = np.random.default_rng(np.asarray(key).tolist())
-    return jnp.asarray(random.uniform(float(minval), float(maxval), shape), dtype)
+    return _held(random.uniform(float(minval), float(maxval), shape), dtype)
+
+
+def _zeros(shape: Any, dtype: Any = None) -> Any:
+    return _held(np.zeros(shape), dtype)
+
+
+def _ones(shape: Any, dtype: Any = None) -> Any:
+    return _held(np.ones(shape), dtype)
 
 
 @contextmanager
@@ -43,19 +56,19 @@ def made_quickly() -> Iterator[list[Any]]:
     """Let Keras make variables on the CPU, and bring those that are put on the list to the device at the end.
 
     For every shape of a weight JAX compiles a program that makes it, and one that draws it: 16 s of them for
-    MobileNetV2 on a GPU, twice as long on a CPU, where only the drawing takes long. NumPy draws uniform ones, which is
-    what most networks begin with, without; meanwhile no other thread may draw with JAX.
+    MobileNetV2 on a GPU, twice as long on a CPU. NumPy makes uniform ones, zeros and ones, which is what most networks
+    begin with, without; meanwhile no other thread may make such with JAX.
     """
     made: list[Any] = []
-    drawn_by_jax = jax.random.uniform
+    by_jax = jax.random.uniform, jnp.zeros, jnp.ones
     on_cpu = jax.default_device(jax.local_devices(backend="cpu")[0])
     is_spread = keras.distribution.distribution() is not None  # Keras brings each variable to all devices by itself
-    jax.random.uniform = _draw_uniform
+    jax.random.uniform, jnp.zeros, jnp.ones = _draw_uniform, _zeros, _ones
     try:
         with nullcontext() if is_spread else on_cpu:
             yield made
     finally:
-        jax.random.uniform = drawn_by_jax
+        jax.random.uniform, jnp.zeros, jnp.ones = by_jax
     if not is_spread and jax.default_backend() != "cpu":
         for variable in made:
             # Through NumPy: an array that was put on a device by name counts as another kind, and what is compiled for

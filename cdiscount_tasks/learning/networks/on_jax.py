@@ -27,13 +27,12 @@ class _Forward:
     def __init__(self, network: keras.Model) -> None:
         known: Any = weakref.ref(network)  # whoever keeps this by the network must not keep the network by this
 
-        def run(trainable: list[Any], others: list[Any], seen: Any, *, mirrored: bool) -> Any:
-            shown = seen[:, :, ::-1] if mirrored else seen
-            return known().stateless_call(trainable, others, shown, training=False)[0].astype(jnp.float32)
+        def run(trainable: list[Any], others: list[Any], seen: Any) -> Any:
+            return known().stateless_call(trainable, others, seen, training=False)[0].astype(jnp.float32)
 
-        self._run = jax.jit(run, static_argnames="mirrored")
+        self._run = jax.jit(run)
 
-    def answer(self, network: keras.Model, blocks: Iterator[np.ndarray], size: int, mirrored: bool) -> np.ndarray:
+    def answer(self, network: keras.Model, blocks: Iterator[np.ndarray], size: int) -> np.ndarray:
         """Answer blocks of at most `size` inputs; a smaller one is filled up."""
         values = [
             [one.value for one in some] for some in (network.trainable_variables, network.non_trainable_variables)
@@ -43,7 +42,7 @@ class _Forward:
             missing = size - len(block)
             whole = np.concatenate([block, np.zeros((missing, *block.shape[1:]), block.dtype)]) if missing else block
             seen = put(whole, "batch", *[None] * (block.ndim - 1))
-            found.append((self._run(*values, seen, mirrored=mirrored), len(block)))
+            found.append((self._run(*values, seen), len(block)))
             if number:  # one block is under way while the next is brought
                 found[number - 1] = _cut(*found[number - 1])
         if found:
@@ -58,10 +57,10 @@ def _cut(answers: Any, num_real: int) -> np.ndarray:
 _FORWARD: WeakKeyDictionary[Any, _Forward] = WeakKeyDictionary()
 
 
-def _answer(network: keras.Model, blocks: Iterator[np.ndarray], size: int, *, mirrored: bool) -> np.ndarray:
+def _answer(network: keras.Model, blocks: Iterator[np.ndarray], size: int) -> np.ndarray:
     if network not in _FORWARD:
         _FORWARD[network] = _Forward(network)
-    return _FORWARD[network].answer(network, blocks, size, mirrored)
+    return _FORWARD[network].answer(network, blocks, size)
 
 
 def _block_size(num_inputs: int) -> int:
@@ -74,7 +73,9 @@ def _block_size(num_inputs: int) -> int:
 def answer_pixels(network: keras.Model, pixels: np.ndarray, mirrored: bool) -> np.ndarray:
     """Return what a network says of uint8 images, [num_images, size, size, 3]: float32, [num_images, num_outputs]."""
     size = _block_size(len(pixels))
-    return _answer(network, (pixels[i : i + size] for i in range(0, len(pixels), size)), size, mirrored=mirrored)
+    # Mirrored here: in the program it would be a second one to compile, which takes a GPU 15 seconds.
+    shown = pixels[:, :, ::-1] if mirrored else pixels
+    return _answer(network, (shown[i : i + size] for i in range(0, len(shown), size)), size)
 
 
 def run_network(network: Any, inputs: Inputs, mirrored: bool = False) -> np.ndarray:
@@ -89,7 +90,7 @@ def run_network(network: Any, inputs: Inputs, mirrored: bool = False) -> np.ndar
     def take(rows: np.ndarray) -> np.ndarray:
         return inputs.take(rows, np.full(len(rows), mirrored), np.zeros((len(rows), 2), np.int64))
 
-    return _answer(network, map(take, blocks), size, mirrored=False)
+    return _answer(network, map(take, blocks), size)
 
 
 def differentiate(function: Callable[[Any], Any], at: np.ndarray) -> np.ndarray:
