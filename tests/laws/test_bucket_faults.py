@@ -25,7 +25,7 @@ from tests.material.synthetic_catalogue import write_catalogue
 pytestmark = pytest.mark.slow
 
 FAULTS = (*ONCE, Fault.EXPIRED)
-NUM_TRIED = 20 if TEST_SCALE > 1 else 2
+NUM_TRIED = 20 if TEST_SCALE > 1 else 1
 
 
 @pytest.fixture(scope="module")
