@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test campaigns bench pictures up down run compare compare-runs predict champion export clean-up \
-	mlflow mlflow-server environments fleet fleet-test backup restore dags lint types verify lock check quick env image \
+	mlflow mlflow-server objects environments fleet fleet-test backup restore dags lint types verify lock check quick env image \
 	deploy-test image-test sbom
 PY := .venv/bin/python
 # A test and the processes that it starts keep their bytecode, or each of them compiles the project again. A file's tests
@@ -33,7 +33,7 @@ check: setup ## lint, types and the quick tests: no Airflow, no browser, no trai
 quick: setup
 	@$(PYTEST) -m "not airflow and not browser and not training and not slow and $(WITHIN)" $(ARGS)
 
-campaigns: mlflow mlflow-server environments ## the random tests with 40 times as many cases (CDISCOUNT_TEST_SCALE=... chooses), a real MLflow, a fleet, tests marked beside (PostgreSQL, ONNX, lineage)
+campaigns: mlflow mlflow-server objects environments ## the random tests with 40 times as many cases (CDISCOUNT_TEST_SCALE=... chooses), a real MLflow, a fleet, tests marked beside (PostgreSQL, ONNX, lineage)
 	@CDISCOUNT_TEST_SCALE=$${CDISCOUNT_TEST_SCALE:-40} $(PY) -m pytest tests/cdiscount_tasks tests/examples tests/laws tests/tools/mlflow \
 		tests/plugins/cdiscount_airflow/test_lineage.py tests/tools/backup/test_database_on_postgresql.py $(ARGS)
 	@$(MAKE) --no-print-directory fleet-test ARGS=
@@ -73,6 +73,9 @@ mlflow: setup ## .venv-mlflow, for CDISCOUNT_MLFLOW; where that is set, brings M
 
 mlflow-server: setup # a real server for the tests marked mlflow: 0.6 GB
 	@$(PY) -m tools.setup.beside .venv-mlflow-server tests/material/mlflow_server.txt
+
+objects: setup # .venv-objects, a server of S3's protocol on this machine, for the tests of object storage: 0.2 GB
+	@$(PY) -m tools.setup.beside .venv-objects tests/material/object_server.txt
 
 environments: setup # for the tests marked beside: what writes ONNX files, all that each example needs, the hub's client, lineage
 	@$(PY) -m tools.setup.beside .venv-export requirements-export.txt && \
@@ -131,7 +134,7 @@ lock: setup ## requirements*.txt and those of tests/material/ from their .in (UP
 	@# 3.11 is the lowest version: a lock made for 3.12 would hold no NumPy that runs on 3.11.
 	@for name in requirements requirements-dev requirements-gpu requirements-fleet requirements-control requirements-sbom \
 			requirements-export requirements-lineage requirements-mlflow \
-			tests/material/deploy_checks tests/material/hub tests/material/mlflow_server tests/material/onnx_alone \
+			tests/material/deploy_checks tests/material/hub tests/material/mlflow_server tests/material/object_server tests/material/onnx_alone \
 			tests/material/litert_alone; do \
 		$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 			--no-emit-find-links --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade) \

@@ -308,6 +308,7 @@ def push(folder: Path, *, is_late: bool = False) -> bool:
     """
     place = place_in(folder, MANIFEST)
     manifest = read_local_manifest(folder)
+    cache.note_opened(folder)
     with _moving(place):
         if is_late and not _is_keyed(folder, manifest):
             won = _push_late(folder, place, manifest)
@@ -358,6 +359,7 @@ def _lose(store: ObjectStore, folder: Path, place: BucketPlace, own: Mapping[str
 def push_page(folder: Path) -> None:
     """Put a page that was just made in the place of the one that the bucket has; the caller holds its lock."""
     place = place_in(folder, MANIFEST)
+    cache.note_opened(folder)
     with _moving(place):
         _push_page(folder, place, read_local_manifest(folder))
     cache.make_room(folder)

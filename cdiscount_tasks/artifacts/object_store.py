@@ -128,8 +128,6 @@ class ObjectStore:
                 if not _is_obstore(error) or isinstance(error, _answers()):
                     raise
                 text = str(error)
-                if "status code: 416" in text:
-                    raise ObjectChanged(f"{_changed(self.address(name))} (it is shorter)") from error
                 if not is_for_now(text) or time.monotonic() + wait_s > end:
                     refuse(self.url, name, text, error)
                 logger.warning("%s: %s; asked again in %.1f s", self.address(name), short_fault(text), wait_s)
@@ -159,8 +157,13 @@ class ObjectStore:
         options = {"range": (0, _ALL_BYTES), **({"if_none_match": known} if known else {})}
 
         def ask() -> tuple[bytes, str]:
-            found = self._client().get(name, options=options)
-            return _whole_body(found, 0, int(found.meta["size"])), found.meta["e_tag"] or ""
+            try:
+                found = self._client().get(name, options=options)
+                return _whole_body(found, 0, int(found.meta["size"])), found.meta["e_tag"] or ""
+            except Exception as error:
+                if (state := self._state_if_beyond(name, error)) is None or state.size > 0:
+                    raise
+                return b"", state.e_tag
 
         try:
             return self._asked(name, ask)
@@ -168,9 +171,21 @@ class ObjectStore:
             return None
         except NotModifiedError:
             return b"", known or ""
-        except ObjectChanged:  # it has no byte 0
-            state = self.head(name)
-            return None if state is None else (b"", state.e_tag)
+
+    def _state_if_beyond(self, name: str, error: Exception) -> ObjectState | None:
+        """Return an object's state where a fault says that a range lies beyond its end; None: it says something else.
+
+        That may not be so: an answer whose length is wrong lets obstore ask for what follows the last byte.
+
+        Raises:
+            FileNotFoundError: If it is gone.
+        """
+        if not _is_obstore(error) or "status code: 416" not in str(error):
+            return None
+        state = self.head(name)
+        if state is None:
+            raise FileNotFoundError(name) from error
+        return state
 
     def read_ranges(self, name: str, starts: Sequence[int], ends: Sequence[int], e_tag: str | None) -> list[bytes]:
         """Read ranges of an object, several requests at once.
@@ -195,10 +210,16 @@ class ObjectStore:
         options = {"range": (start, end), **({"if_match": e_tag} if e_tag else {})}
 
         def ask() -> bytes:
-            found = self._client().get(name, options=options)
-            if int(found.meta["size"]) < end:
+            try:
+                found = self._client().get(name, options=options)
+                size, body = int(found.meta["size"]), found
+            except Exception as error:
+                if (state := self._state_if_beyond(name, error)) is None or state.size >= end:
+                    raise
+                size, body = state.size, None
+            if size < end:
                 raise ObjectChanged(f"{_changed(self.address(name))} (it ends before byte {end})")
-            return _whole_body(found, start, end)
+            return _whole_body(body, start, end)
 
         try:
             return self._asked(name, ask)

@@ -56,7 +56,8 @@ def is_for_now(text: str) -> bool:
     if _without_credentials(text) or "builder error" in text:
         return False
     status = _status(text)
-    return status >= 500 or status in (0, 408, 409, 429) or _code(text) in {"RequestTimeout", "SlowDown"}
+    # 416: of an answer of the wrong length, obstore asked for what follows the last byte.
+    return status >= 500 or status in (0, 408, 409, 416, 429) or _code(text) in {"RequestTimeout", "SlowDown"}
 
 
 def short_fault(text: str) -> str:
@@ -103,6 +104,10 @@ def refuse(url: str, name: str, text: str, cause: BaseException) -> NoReturn:
         raise ConfigError(f"{place}: the bucket is in another region; set AWS_REGION to it") from cause
     if _without_credentials(text):
         raise ConfigError(f"{place}: no credentials were found; set {keys}, or CDISCOUNT_STORE_CONN_ID") from cause
+    if code == "RequestTimeTooSkewed":
+        raise ConfigError(
+            f"{place}: the clock of this machine differs from the bucket's by many minutes; synchronise it (NTP)"
+        ) from cause
     if code in _WRONG_KEYS or status == 401:
         raise ConfigError(f"{place}: the credentials are refused ({code or status}); correct {keys}") from cause
     if status == 403:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from cdiscount_tasks.errors import ConfigError
 
-_URL = re.compile(r"(s3|gs|az)://(?P<bucket>[A-Za-z0-9][A-Za-z0-9._-]*)(?P<folder>(?:/[^/?#\s]+)*)/*")
+_URL = re.compile(r"(s3|gs|az)://[A-Za-z0-9][A-Za-z0-9._-]*(?:/[^/?#@\s]+)*/*")
 
 
 def is_url(text: str) -> bool:

@@ -13,12 +13,15 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from cdiscount_tasks.artifacts import disk_faults, files, journal, json_files, locks
+from cdiscount_tasks.artifacts import disk_faults, documents, files, in_place, journal, json_files, locks
 from cdiscount_tasks.runs import decisions, history, looks, promotion, registry, replay
 from cdiscount_tasks.stages.replay import Replayed
 from tests.material.registry_models import environment_in, judged_as, make_candidate
 
-WATCHED = {module.__file__ for module in (journal, files, json_files, locks, disk_faults, history, promotion)}
+WATCHED = {
+    module.__file__
+    for module in (journal, files, in_place, documents, json_files, locks, disk_faults, history, promotion)
+}
 DIED, MOVED = 9, 7
 
 replay.replay = lambda *_: Replayed(256, 0.0, 1e-5)

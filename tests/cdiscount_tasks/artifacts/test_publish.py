@@ -16,6 +16,7 @@ from cdiscount_tasks.artifacts.manifest import MANIFEST, read_manifest, verify_a
 from cdiscount_tasks.artifacts.publish import Made, build_artifact, rebuild_artifact  # fmt: skip
 from cdiscount_tasks.artifacts.recipe import Recipe  # fmt: skip
 from cdiscount_tasks.errors import ConfigError, DataError
+from cdiscount_tasks.settings.places import mirror_of
 
 RECIPE = Recipe("thing", 1, {"colour": "red"}, {}, {}, {})
 
@@ -35,6 +36,10 @@ print(build_artifact(parent / "thing-1", recipe, write)["reused"], flush=True)
 """
 
 
+ON_DISK = pytest.mark.parametrize("out_dir", ["disk"], indirect=True)
+"""Of damage, which is mended by itself where a bucket has the artifact (test_bucket)."""
+
+
 def write_data(part_dir):
     (part_dir / "data.txt").write_text("whole")
     return Made({"num_rows": 5})
@@ -44,9 +49,14 @@ def never(part_dir):
     raise AssertionError("it is there already")
 
 
-@pytest.fixture
-def out_dir(tmp_path):
-    return tmp_path / "thing-1"
+@pytest.fixture(params=["disk", "bucket"])
+def out_dir(request, tmp_path):
+    """Return where an artifact will be: on a disk, and in the mirror of a bucket."""
+    if request.param == "disk":
+        return tmp_path / "thing-1"
+    parent = mirror_of(tmp_path, f"{request.getfixturevalue('bucket')}/data")
+    parent.mkdir(parents=True)
+    return parent / "thing-1"
 
 
 def names_in(folder):
@@ -143,6 +153,7 @@ def test_a_failed_writer_leaves_nothing(out_dir):
 
 
 @pytest.mark.parametrize("damage", [b"whol", b"whole and more", None])
+@ON_DISK
 def test_a_file_of_another_size_is_named(out_dir, damage):
     build_artifact(out_dir, RECIPE, write_data)
     (out_dir / "data.txt").unlink() if damage is None else (out_dir / "data.txt").write_bytes(damage)
@@ -153,6 +164,7 @@ def test_a_file_of_another_size_is_named(out_dir, damage):
 
 
 @pytest.mark.parametrize("manifest", [None, "", "{", "[]", "{}", '{"files": {}}', '{"files": [], "identity": ""}'])
+@ON_DISK
 def test_a_missing_or_damaged_manifest_is_named(out_dir, manifest):
     build_artifact(out_dir, RECIPE, write_data)
     (out_dir / MANIFEST).unlink() if manifest is None else (out_dir / MANIFEST).write_text(manifest)
@@ -160,6 +172,7 @@ def test_a_missing_or_damaged_manifest_is_named(out_dir, manifest):
         read_manifest(out_dir)
 
 
+@ON_DISK
 def test_a_damaged_artifact_is_moved_aside_and_made_again(out_dir):
     build_artifact(out_dir, RECIPE, write_data)
     (out_dir / "data.txt").write_text("who")
@@ -181,6 +194,7 @@ def test_verify_names_a_file_that_changed_in_place(out_dir):
         verify_artifact(out_dir)
 
 
+@ON_DISK
 def test_verify_notices_a_manifest_that_was_changed(out_dir):
     build_artifact(out_dir, RECIPE, write_data)
     manifest = json.loads((out_dir / MANIFEST).read_text())
@@ -199,19 +213,19 @@ def test_of_two_processes_one_builds_and_the_other_waits_and_uses_it(tmp_path):
     assert f"is being made by process {first.pid} on " in second.stderr
 
 
-def test_what_a_killed_builder_left_is_removed_and_made_anew(tmp_path, out_dir):
-    builder = start_builder(tmp_path, 60)
+def test_what_a_killed_builder_left_is_removed_and_made_anew(out_dir):
+    builder = start_builder(out_dir.parent, 60)
     builder.send_signal(signal.SIGKILL)
     builder.communicate(timeout=60)
-    assert [name for name in names_in(tmp_path) if name.endswith(".part")] != []
+    assert [name for name in names_in(out_dir.parent) if name.endswith(".part")] != []
     assert build_artifact(out_dir, RECIPE, write_data)["reused"] is False
-    assert names_in(tmp_path) == ["thing-1"]
+    assert names_in(out_dir.parent) == ["thing-1"]
 
 
-def test_a_part_of_another_artifact_is_left_alone(tmp_path, out_dir):
-    (tmp_path / ".thing-10.abc.part").mkdir()
+def test_a_part_of_another_artifact_is_left_alone(out_dir):
+    (out_dir.parent / ".thing-10.abc.part").mkdir()
     build_artifact(out_dir, RECIPE, write_data)
-    assert names_in(tmp_path) == [".thing-10.abc.part", "thing-1"]
+    assert names_in(out_dir.parent) == [".thing-10.abc.part", "thing-1"]
 
 
 def test_rebuilding_puts_the_new_in_the_place_of_the_old(out_dir):
