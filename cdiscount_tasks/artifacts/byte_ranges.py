@@ -36,8 +36,10 @@ __all__ = [
 _REQUESTS_AT_ONCE = 32
 """A request of a few kB is mostly waiting: 32 that wait 30 ms each are a thousand pictures a second."""
 
-MOST_AHEAD_BYTES = 64 << 20
-"""What is announced of an object and not read yet is in memory, up to this; more is not read ahead."""
+MOST_AHEAD_BYTES = 80 << 20
+"""What is announced of an object and not read yet is in memory, up to this; more is not read ahead.
+
+A scan announces 64 MiB, and is somewhere in a piece of 8 MiB which is held until it is read to its end."""
 
 
 class ByteRanges(ABC):
@@ -146,6 +148,7 @@ class _Askers:
                     found.set_result(ask())
                 except BaseException as error:
                     found.set_exception(error)
+            del one, found, ask  # a thread that waits holds no piece
 
     def close(self) -> None:
         """Let the threads end when they have done what they do."""
@@ -195,12 +198,12 @@ class _ObjectRanges(ByteRanges):
         start, after = self._piece_at(offset)
         if start is None:
             stop = min(offset + len(view), after, self.size)
-            found = self._ask(offset, stop) if stop > offset else b""
+            found = memoryview(self._ask(offset, stop) if stop > offset else b"")
         else:
             piece = self._pieces[start]
             stop = min(offset + len(view), piece.stop)
             try:
-                found = piece.found.result()[offset - start : stop - start]
+                found = memoryview(piece.found.result())[offset - start : stop - start]
             except BaseException:
                 self._drop(start)
                 raise

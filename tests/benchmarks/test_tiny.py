@@ -58,6 +58,10 @@ TINY = {
         ["--kills", "1", "--images", "300", "--ranges", "2"],
         r"the same bytes: True; folders left behind: 0",
     ),
+    "benchmarks.endurance.remote_catalogue": (
+        ["--gb", "0.002", "--share", "0.2", "--delay-ms", "1"],
+        r"(?s)\| bucket \| index \| \d+ \| .*the same index and sample from disk and bucket: True",
+    ),
     "benchmarks.endurance.whole_catalogue": (
         ["--products", "500", "--categories", "9", "--decode-ahead"],
         r"\| evaluation \| .*\n\| drift \| .* left out \|\n\| judgement .*\n\| report \| .*, on \d+ test products",
