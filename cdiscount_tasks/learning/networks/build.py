@@ -173,7 +173,8 @@ def without_training(network: keras.Model) -> keras.Model:
 
     Saved, it is a third of the size, and `keras.models.load_model` opens it where none of this package is installed.
     """
-    bare = keras.Model.from_config(network.get_config())
+    with made_quickly():
+        bare = keras.Model.from_config(network.get_config())
     bare.set_weights(network.get_weights())
     return bare
 
