@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test campaigns bench pictures up down run compare compare-runs predict champion export clean-up \
-	mlflow mlflow-server environments fleet fleet-test backup restore dags lint types verify lock check quick env image \
+	mlflow mlflow-server environments fleet fleet-test objects backup restore dags lint types verify lock check quick env image \
 	deploy-test image-test sbom
 PY := .venv/bin/python
 # A test and the processes that it starts keep their bytecode, or each of them compiles the project again. A file's tests
@@ -24,13 +24,16 @@ setup: ## .venv with the packages of the hashed locks (PYTHON=... chooses the Py
 demo: setup ## both samples through a real Airflow on a drawn catalogue; prints the reports' paths
 	@$(PY) -m tools.demo.demo
 
-test: setup ## all tests (ARGS="-k words" chooses)
+objects: setup ## .venv-objects: a server of S3's protocol on loopback, for tests of storage in a bucket
+	@$(PY) -m tools.setup.beside .venv-objects tests/material/object_server.txt
+
+test: objects ## all tests (ARGS="-k words" chooses)
 	@$(PYTEST) -m "$(WITHIN)" $(ARGS)
 
 check: setup ## lint, types and the quick tests: no Airflow, no browser, no training
 	@$(MAKE) --no-print-directory -j 3 lint types quick
 
-quick: setup
+quick: objects
 	@$(PYTEST) -m "not airflow and not browser and not training and not slow and $(WITHIN)" $(ARGS)
 
 campaigns: mlflow mlflow-server environments ## the random tests with 40 times as many cases (CDISCOUNT_TEST_SCALE=... chooses), a real MLflow, a fleet, tests marked beside (PostgreSQL, ONNX, lineage)
@@ -131,7 +134,7 @@ lock: setup ## requirements*.txt and those of tests/material/ from their .in (UP
 	@# 3.11 is the lowest version: a lock made for 3.12 would hold no NumPy that runs on 3.11.
 	@for name in requirements requirements-dev requirements-gpu requirements-fleet requirements-control requirements-sbom \
 			requirements-export requirements-lineage requirements-mlflow \
-			tests/material/deploy_checks tests/material/hub tests/material/mlflow_server tests/material/onnx_alone \
+			tests/material/deploy_checks tests/material/hub tests/material/mlflow_server tests/material/object_server tests/material/onnx_alone \
 			tests/material/litert_alone; do \
 		$(PY) -m uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
 			--no-emit-find-links --custom-compile-command 'make lock' $(if $(UPGRADE),--upgrade) \
