@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 
-from cdiscount_tasks.learning.networks.batches import EpochOrder, Examples, class_weights
+from cdiscount_tasks.learning.networks.batches import EpochOrder, Examples, Ways, class_weights
 from cdiscount_tasks.learning.networks.batches_ahead import BatchesAhead
 from cdiscount_tasks.learning.networks.jax_arrays import hold_on_device, put, spread, take_pictures
 from cdiscount_tasks.learning.networks.progress import Pulse
@@ -211,7 +211,9 @@ class Learner:
     def deal_out(self, number: int) -> _Batch:
         """Return the batches of an epoch, each part [num_steps, batch_size, ...]; the last one is filled up."""
         examples, size = self._examples, self._config.batch_size
-        order = EpochOrder.of(len(examples), examples.inputs.max_shift, self._config.seed, number)
+        order = EpochOrder.of(
+            len(examples), examples.inputs.max_shift, self._config.seed, number, Ways.of(self._config)
+        )
         num_steps = math.ceil(len(examples) / size)
         rows = np.resize(order.rows, num_steps * size)
         is_real = np.arange(num_steps * size) < len(examples)

@@ -8,7 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from cdiscount_tasks.learning.networks.batches import EpochOrder, Examples, class_weights
+from cdiscount_tasks.learning.networks.batches import EpochOrder, Examples, Ways, class_weights
 from cdiscount_tasks.learning.networks.progress import Pulse
 from cdiscount_tasks.learning.networks.state import TrainingState
 from cdiscount_tasks.learning.pictures.inputs import Inputs, mirror_images
@@ -22,11 +22,19 @@ _PREDICTED_AT_ONCE = 64
 class EpochBatches(keras.utils.PyDataset):  # type: ignore[misc]
     """The batches of one epoch, or of what is left of it."""
 
-    def __init__(self, examples: Examples, batch_size: int, seed: int, epoch: int, first_step: int = 0) -> None:
+    def __init__(
+        self,
+        examples: Examples,
+        batch_size: int,
+        seed: int,
+        epoch: int,
+        first_step: int = 0,
+        ways: Ways = Ways(),  # noqa: B008
+    ) -> None:
         """Deal the examples out; a resumed epoch begins with the batch of `first_step`."""
         super().__init__()
         self._examples, self._batch_size, self._first_step = examples, batch_size, first_step
-        self._order = EpochOrder.of(len(examples), examples.inputs.max_shift, seed, epoch)
+        self._order = EpochOrder.of(len(examples), examples.inputs.max_shift, seed, epoch, ways)
         examples.inputs.expect([self._rows(number) for number in range(len(self))])
 
     def __len__(self) -> int:
@@ -92,7 +100,7 @@ class Learner:
         """Learn from the batches of the running epoch, or from those that are left of it."""
         epoch, config = len(state.history) + 1, self._config
         self._network.fit(
-            EpochBatches(self._examples, config.batch_size, config.seed, epoch, state.step),
+            EpochBatches(self._examples, config.batch_size, config.seed, epoch, state.step, Ways.of(config)),
             initial_epoch=epoch - 1,
             epochs=epoch,
             verbose=0,

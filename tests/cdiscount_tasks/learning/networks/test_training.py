@@ -45,6 +45,20 @@ def test_the_same_seed_gives_the_same_weights_of_the_residual_network(without_gr
     assert all(same_arrays(train_small(config), train_small(config)))
 
 
+WAYS = {
+    "crops": {"augmentation": "crops"},
+}
+"""Ways to train that are none of the defaults: each obeys the laws of seeds and of kills."""
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_the_same_seed_gives_the_same_weights_in_each_way(trained, way):
+    config = CONFIG.model_copy(update=WAYS[way])
+    found = train_small(config)
+    assert all(same_arrays(found, train_small(config)))
+    assert not all(same_arrays(trained, found))
+
+
 def test_another_seed_gives_other_weights(trained):
     other = train_small(CONFIG.model_copy(update={"seed": 1}))
     assert not all(same_arrays(trained, other))
@@ -216,6 +230,16 @@ def test_a_training_that_died_ends_with_the_weights_of_the_undisturbed_one(
     losses = [[epoch.train_loss for epoch in one.history] for one in (undisturbed, found)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
     assert sum(epoch.num_resumes for epoch in found.history) == (1 if checkpoint_s == 0 or at_step > 5 else 0)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_training_that_died_ends_with_the_same_weights_in_each_way(tmp_path, monkeypatch, way):
+    monkeypatch.setattr(progress, "CHECKPOINT_S", 0.0)
+    config = SURVIVOR.model_copy(update=WAYS[way])
+    whole = train_survivor(config)
+    with pytest.raises(KilledError), killed_after(7):
+        train_survivor(config, checkpoints=Checkpoints(tmp_path, "k"))
+    assert all(same_arrays(whole, train_survivor(config, checkpoints=Checkpoints(tmp_path, "k"))))
 
 
 def train_head(folder=None, **more):
