@@ -24,6 +24,19 @@ class _SmoothedCrossEntropy(keras.losses.Loss):  # type: ignore[misc]
         return keras.losses.categorical_crossentropy(target, y_pred, label_smoothing=self._smoothing)
 
 
+class _MixedCrossEntropy(_SmoothedCrossEntropy):
+    """The same of pictures of two classes: [batch, 3], class, partner's class, share of the class."""
+
+    def call(self, y_true: Any, y_pred: Any) -> Any:
+        """Return the loss of each example."""
+        of_class, of_partner = (super(_MixedCrossEntropy, self).call(y_true[:, n], y_pred) for n in (0, 1))
+        return y_true[:, 2] * of_class + (1 - y_true[:, 2]) * of_partner
+
+
+def _is_class_right(y_true: Any, y_pred: Any) -> Any:
+    return keras.metrics.sparse_categorical_accuracy(y_true[:, 0], y_pred)
+
+
 def _schedule(highest: float, num_steps: int) -> keras.optimizers.schedules.LearningRateSchedule:
     warm_up = max(int(_WARM_UP_SHARE * num_steps), 1)
     return keras.optimizers.schedules.CosineDecay(
@@ -47,13 +60,16 @@ def compile_network(
         jit_compile: Whether XLA compiles the step.
     """
     num_classes = network.output_shape[-1]
+    loss, accuracy = _SmoothedCrossEntropy, keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+    if config.mixing != "none":
+        loss, accuracy = _MixedCrossEntropy, keras.metrics.MeanMetricWrapper(_is_class_right, name="accuracy")
     with made_quickly() as made:
         network.compile(
             optimizer=keras.optimizers.AdamW(
                 _schedule(config.learning_rate, num_steps), weight_decay=config.weight_decay
             ),
-            loss=_SmoothedCrossEntropy(num_classes, config.label_smoothing),
-            metrics=[keras.metrics.SparseCategoricalAccuracy(name="accuracy")],
+            loss=loss(num_classes, config.label_smoothing),
+            metrics=[accuracy],
             jit_compile=jit_compile,
         )
         network.optimizer.build(network.trainable_variables)

@@ -188,7 +188,8 @@ class Training:
         held = hold_features([split.places for split in self._splits])
         head = build_head(held[0].num_features, self._num_classes)
         examples = [split.features(vectors) for split, vectors in zip(self._splits, held, strict=True)]
-        self._learn(HEAD, head, examples, self._config)
+        # Features are of whole pictures, one by one.
+        self._learn(HEAD, head, examples, self._config.model_copy(update={"augmentation": "shifts", "mixing": "none"}))
         return head
 
     def _build_with(self, head: keras.Model, weights_path: Path) -> keras.Model:

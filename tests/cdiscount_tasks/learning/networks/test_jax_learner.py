@@ -57,8 +57,9 @@ def test_a_long_training_on_a_gpu_takes_many_steps_a_call():
     assert [learn(GPU, config)[2]._most_steps for config in (CONFIG, long)] == [1, 256]
 
 
-def test_pictures_that_do_not_fit_are_brought_batch_by_batch_and_learnt_from_alike(monkeypatch):
-    config = CONFIG.model_copy(update={"batch_size": 5})
+@pytest.mark.parametrize("way", [{}, {"augmentation": "crops", "mixing": "cutmix"}], ids=str)
+def test_pictures_that_do_not_fit_are_brought_batch_by_batch_and_learnt_from_alike(monkeypatch, way):
+    config = CONFIG.model_copy(update={"batch_size": 5, **way})
     on_device, told, learner = learn(GPU, config)
     monkeypatch.setattr(jax_arrays, "SHARE_OF_MEMORY", 0.0)
     brought, told_brought, bringing = learn(GPU, config)

@@ -47,6 +47,8 @@ def test_the_same_seed_gives_the_same_weights_of_the_residual_network(without_gr
 
 WAYS = {
     "crops": {"augmentation": "crops"},
+    "mixup": {"mixing": "mixup"},
+    "cutmix of all classes alike": {"mixing": "cutmix", "class_weights": True},
 }
 """Ways to train that are none of the defaults: each obeys the laws of seeds and of kills."""
 
