@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 
+from cdiscount_tasks.learning.networks.averaging import Average, floats_of
 from cdiscount_tasks.learning.networks.batches import EpochOrder, Examples, Ways, weights_of
 from cdiscount_tasks.learning.networks.batches_ahead import BatchesAhead
 from cdiscount_tasks.learning.networks.jax_arrays import hold_on_device, put, spread, take_pictures
@@ -37,11 +38,12 @@ slower in a loop."""
 
 
 class _State(NamedTuple):
-    """The values that a step replaces, in the order of the network's and the optimiser's variables."""
+    """The values that a step replaces, in the order of the network's, the optimiser's and the average's variables."""
 
     trainable: list[Any]
     others: list[Any]
     optimizer: list[Any]
+    average: list[Any]
     sums: Any  # float32, [2]: of loss and of right answers, over examples, since the figures were last read
 
 
@@ -58,6 +60,7 @@ class _Batch(NamedTuple):
     weight: Any
     is_real: Any
     mix: Mix | None = None
+    average_rate: Any = None  # float32, by batch: which share of the average is new
 
 
 def _take(resident: Any, batch: _Batch) -> Any:
@@ -95,7 +98,11 @@ def _make_step(network: keras.Model) -> Callable[[_State, Any, _Batch], _State]:
             seen = mix_pictures(seen, seen[::-1], batch.mix, jnp)
         gradients, (others, sums) = jax.grad(objective, has_aux=True)(state.trainable, state, seen, batch)
         trainable, slots = optimizer.stateless_apply(state.optimizer, gradients, state.trainable)
-        return _State(trainable, others, slots, state.sums + sums)
+        average = state.average
+        if average:
+            now = floats_of([*trainable, *others])
+            average = [mean + batch.average_rate * (one - mean) for mean, one in zip(average, now, strict=True)]
+        return _State(trainable, others, slots, average, state.sums + sums)
 
     return step
 
@@ -112,16 +119,21 @@ def batch_of(epoch: _Batch, number: Any) -> _Batch:
 
 def _brought(parts: _Batch, *axes: str | None) -> _Batch:
     """Bring parts to the devices; `axes` names those that all of them begin with."""
-    brought: _Batch = jax.tree.map(lambda part: put(part, *axes, *[None] * (part.ndim - len(axes))), parts)
+    brought: _Batch = jax.tree.map(lambda part: put(part, *[*axes, None, None][: part.ndim]), parts)
     return brought
 
 
 class Learner:
     """Learns from epochs step by step."""
 
-    def __init__(self, network: keras.Model, examples: Examples, config: TrainingConfig, device: Device) -> None:
-        """Take a compiled network and what it learns from; the device's GPUs share out each batch evenly."""
-        self._network, self._examples, self._config = network, examples, config
+    def __init__(
+        self, network: keras.Model, average: Average, examples: Examples, config: TrainingConfig, device: Device
+    ) -> None:
+        """Take a compiled network, the average of its weights, and what it learns from.
+
+        The device's GPUs share out each batch evenly.
+        """
+        self._network, self._average, self._examples, self._config = network, average, examples, config
         self._resident = hold_on_device(examples.inputs)
         self._weights = weights_of(examples, config)
         step = _make_step(network)
@@ -240,21 +252,22 @@ class Learner:
             mix=order.mix and Mix(*(part[rows] for part in order.mix)),
         )
         batches: _Batch = jax.tree.map(lambda part: part.reshape(num_steps, size, *part.shape[1:]), parts)
+        if self._average.variables:
+            return batches._replace(average_rate=self._average.rates((number - 1) * num_steps, number * num_steps))
         return batches
 
     def settle(self) -> None:
         """Give the network and its optimiser the values that were learnt."""
         if self._state is not None:
-            for variables, values in zip(self._variables(), self._state[:3], strict=True):
+            for variables, values in zip(self._variables(), self._state[:4], strict=True):
                 for variable, value in zip(variables, values, strict=True):
                     variable.assign(value)
             self._state = self.take_state()
 
-    def _variables(self) -> tuple[list[Any], list[Any], list[Any]]:
-        network = self._network
-        return network.trainable_variables, network.non_trainable_variables, network.optimizer.variables
+    def _variables(self) -> tuple[list[Any], list[Any], list[Any], list[Any]]:
+        network, average = self._network, self._average.variables
+        return network.trainable_variables, network.non_trainable_variables, network.optimizer.variables, average
 
     def take_state(self) -> _State:
         """Return the values that the network and its optimiser have now; a step that is given them uses them up."""
-        trainable, others, slots = ([one.value for one in variables] for variables in self._variables())
-        return _State(trainable, others, slots, _no_sums())
+        return _State(*([one.value for one in variables] for variables in self._variables()), sums=_no_sums())

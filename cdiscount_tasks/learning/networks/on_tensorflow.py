@@ -8,6 +8,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from cdiscount_tasks.learning.networks.averaging import Average
 from cdiscount_tasks.learning.networks.batches import EpochOrder, Examples, Ways, class_weights, weights_of
 from cdiscount_tasks.learning.networks.progress import Pulse
 from cdiscount_tasks.learning.networks.state import TrainingState
@@ -104,15 +105,44 @@ class _Counts(keras.callbacks.Callback):  # type: ignore[misc]
         self._pulse.count(batch + 1, logs.get("loss", math.nan), logs.get("accuracy", math.nan))
 
 
+class _Averages(keras.callbacks.Callback):  # type: ignore[misc]
+    """Lets the average take every step in."""
+
+    def __init__(self, average: Average, rates: np.ndarray) -> None:
+        import tensorflow as tf
+
+        super().__init__()
+        self._rates, self._convert, self._step = rates, tf.constant, tf.function(average.step)
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Take a step in."""
+        self._step(self._convert(self._rates[batch]))
+
+
 class Learner:
     """Learns from epochs by `fit`."""
 
     input_wait_share: float | None = None
     """Not known: Keras' own threads make the batches."""
 
-    def __init__(self, network: keras.Model, examples: Examples, config: TrainingConfig, device: Device) -> None:  # noqa: ARG002
-        """Take a compiled network and what it learns from."""
-        self._network, self._examples, self._config = network, examples, config
+    def __init__(
+        self,
+        network: keras.Model,
+        average: Average,
+        examples: Examples,
+        config: TrainingConfig,
+        device: Device,  # noqa: ARG002
+    ) -> None:
+        """Take a compiled network, the average of its weights, and what it learns from."""
+        self._network, self._average, self._examples, self._config = network, average, examples, config
+
+    def _callbacks(self, epoch: int, first_step: int, pulse: Pulse) -> list[Any]:
+        """Return what is told of every step: a checkpoint, which the pulse makes, comes last."""
+        if not self._average.variables:
+            return [_Counts(pulse)]
+        num_steps = math.ceil(len(self._examples) / self._config.batch_size)
+        rates = self._average.rates((epoch - 1) * num_steps + first_step, epoch * num_steps)
+        return [_Averages(self._average, rates), _Counts(pulse)]
 
     def learn(self, state: TrainingState, pulse: Pulse) -> None:
         """Learn from the batches of the running epoch, or from those that are left of it."""
@@ -129,7 +159,7 @@ class Learner:
             verbose=0,
             shuffle=False,
             class_weight=by_class,
-            callbacks=[_Counts(pulse)],
+            callbacks=self._callbacks(epoch, state.step, pulse),
         )
 
     def settle(self) -> None:

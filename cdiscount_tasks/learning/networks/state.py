@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import keras
 import numpy as np
 
+from cdiscount_tasks.learning.networks.averaging import Average
 from cdiscount_tasks.learning.networks.checkpoints import Checkpoints
 
 logger = logging.getLogger(__name__)
@@ -57,27 +58,27 @@ class TrainingState:
         self.step, self.sums, self.num_resumes = 0, [0.0] * 4, 0
 
 
-def _all_variables(network: keras.Model) -> list[Any]:
-    """Return all that training changes: weights, batch statistics, states of seeds, the optimiser's slots."""
-    return [*network.variables, *network.optimizer.variables]
+def _all_variables(network: keras.Model, average: Average) -> list[Any]:
+    """Return all that training changes: weights, batch statistics, states of seeds, the optimiser's slots, averages."""
+    return [*network.variables, *network.optimizer.variables, *average.variables]
 
 
-def keep_state(checkpoints: Checkpoints, network: keras.Model, state: TrainingState) -> None:
+def keep_state(checkpoints: Checkpoints, network: keras.Model, average: Average, state: TrainingState) -> None:
     """Write a checkpoint: what `take_up` needs to go on as if nothing had happened."""
     facts = {"history": state.history, "best_epoch": state.best_epoch, "step": state.step, "sums": state.sums,
              "num_resumes": state.num_resumes}  # fmt: skip
-    now = {f"now_{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(_all_variables(network))}
+    now = {f"now_{i}": keras.ops.convert_to_numpy(v) for i, v in enumerate(_all_variables(network, average))}
     best = {f"best_{i}": weight for i, weight in enumerate(state.best_weights)}
     checkpoints.save(facts, now | best)
 
 
-def take_up(checkpoints: Checkpoints, network: keras.Model) -> TrainingState:
-    """Put a compiled network and its optimiser into the newest state that was kept; without one, begin."""
+def take_up(checkpoints: Checkpoints, network: keras.Model, average: Average) -> TrainingState:
+    """Put a compiled network, its optimiser and average into the newest state that was kept; without one, begin."""
     state = TrainingState(network.get_weights())
     kept = checkpoints.newest()
     if kept is None:
         return state
-    for number, variable in enumerate(_all_variables(network)):
+    for number, variable in enumerate(_all_variables(network, average)):
         variable.assign(kept.arrays[f"now_{number}"])
     state.best_weights = [kept.arrays[f"best_{number}"] for number in range(len(state.best_weights))]
     state.history = [Epoch(*row) for row in kept.facts["history"]]

@@ -10,6 +10,7 @@ if keras.backend.backend() != "jax":
     pytest.skip("needs KERAS_BACKEND=jax", allow_module_level=True)
 
 from cdiscount_tasks.learning.networks import jax_arrays, jax_learner
+from cdiscount_tasks.learning.networks.averaging import Average
 from cdiscount_tasks.learning.networks.build import build_network
 from cdiscount_tasks.learning.networks.objective import compile_network
 from cdiscount_tasks.learning.networks.state import TrainingState
@@ -33,7 +34,7 @@ def learn(device, config, most_steps=None, shown=None):
     prepare_device(0)
     network = build_network("plain_cnn", 32, 2)
     compile_network(network, config, 100, jit_compile=True)
-    learner = jax_learner.Learner(network, shown or examples(), config, device)
+    learner = jax_learner.Learner(network, Average(network, 0), shown or examples(), config, device)
     if most_steps:
         learner._most_steps = most_steps
     heard = Heard()
@@ -112,7 +113,7 @@ def test_half_precision_learns(precision):
         network = build_network("plain_cnn", 32, 2)
         compile_network(network, CONFIG, 100, jit_compile=True)
         before = network.get_weights()
-        learner = jax_learner.Learner(network, examples(), CONFIG, GPU)
+        learner = jax_learner.Learner(network, Average(network, 0), examples(), CONFIG, GPU)
         heard = Heard()
         learner.learn(TrainingState([]), heard)
         after = network.get_weights()

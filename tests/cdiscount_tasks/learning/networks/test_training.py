@@ -47,6 +47,7 @@ def test_the_same_seed_gives_the_same_weights_of_the_residual_network(without_gr
 
 WAYS = {
     "crops": {"augmentation": "crops"},
+    "averages": {"average_weights": 0.5},
     "mixup": {"mixing": "mixup"},
     "cutmix of all classes alike": {"mixing": "cutmix", "class_weights": True},
 }
@@ -174,6 +175,29 @@ def test_class_weights_change_what_is_learnt_where_classes_are_uneven():
     plain = train_small(shown=uneven)
     weighted = train_small(CONFIG.model_copy(update={"class_weights": True}), shown=uneven)
     assert not all(same_arrays(plain, weighted))
+
+
+def test_the_average_is_what_validation_judges_and_what_becomes_the_model(monkeypatch):
+    judged = []
+
+    def judge(self, network, judge=training._Validation.judge):
+        judged.append(network.get_weights())
+        return judge(self, network)
+
+    monkeypatch.setattr(training._Validation, "judge", judge)
+    long = CONFIG.model_copy(update={"epochs": 3, "learning_rate": 0.01})
+    own, averaged = train_small(long), train_small(long.model_copy(update={"average_weights": 3.0}))
+    assert [epoch.train_loss for epoch in averaged.history] == pytest.approx(
+        [epoch.train_loss for epoch in own.history], rel=1e-6
+    )
+    first, before, of_average = judged[0], judged[2], judged[5]
+    moved, moved_average = (
+        sum(float(np.abs(one - begun).sum()) for one, begun in zip(weights, first, strict=True))
+        for weights in (before, of_average)
+    )
+    assert 0 < moved_average < moved
+    best = judged[2 + averaged.best_epoch]
+    assert all(np.array_equal(a, b) for a, b in zip(averaged.network.get_weights(), best, strict=True))
 
 
 class KilledError(Exception):
