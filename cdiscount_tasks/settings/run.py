@@ -78,6 +78,7 @@ def _refuse_idle(config: TrainingConfig, preset: TrainingConfig) -> None:
             "a frozen network does not see changed pictures; set fine_tune_epochs",
         ),
         (("dropout",), config.network == "plain_cnn", "plain_cnn has no dropout; take another network"),
+        (("dropout",), config.weights == "champion", "the champion's own stays; set weights: none or imagenet"),
     ):
         idle = [knob for knob in knobs if is_idle and getattr(config, knob) != getattr(preset, knob)]
         if idle:

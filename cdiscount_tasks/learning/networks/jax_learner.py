@@ -7,8 +7,8 @@ with examples of its first ones, which weigh nothing.
 
 import math
 import time
-from collections.abc import Callable, Generator
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -21,6 +21,7 @@ from cdiscount_tasks.learning.networks.averaging import Average, floats_of
 from cdiscount_tasks.learning.networks.batches import EpochOrder, Examples, Ways, weights_of
 from cdiscount_tasks.learning.networks.batches_ahead import BatchesAhead
 from cdiscount_tasks.learning.networks.jax_arrays import hold_on_device, put, spread, take_pictures
+from cdiscount_tasks.learning.networks.objective import Schedule
 from cdiscount_tasks.learning.networks.progress import Pulse
 from cdiscount_tasks.learning.networks.state import TrainingState
 from cdiscount_tasks.learning.pictures.mixed import Mix, mix_pictures
@@ -60,6 +61,7 @@ class _Batch(NamedTuple):
     weight: Any
     is_real: Any
     mix: Mix | None = None
+    rate: Any = None  # float32, by batch: of learning
     average_rate: Any = None  # float32, by batch: which share of the average is new
 
 
@@ -68,6 +70,27 @@ def _take(resident: Any, batch: _Batch) -> Any:
         return take_pictures(resident, batch.rows, batch.mirrored, batch.shift)
     # Vectors, by side: in half precision until they are taken, as `Vectors.take` does.
     return resident[batch.rows, jnp.minimum(batch.mirrored, resident.shape[1] - 1)].astype(jnp.float32)
+
+
+@contextmanager
+def _rate_given(optimizer: Any, rate: Any) -> Iterator[None]:
+    """Let an optimiser learn at a rate that comes with the batch; None: at that of its schedule."""
+    if rate is None:
+        yield
+        return
+    optimizer._learning_rate.given = rate
+    try:
+        yield
+    finally:
+        optimizer._learning_rate.given = None
+
+
+def _rates_of(optimizer: Any, first: int, end: int) -> np.ndarray | None:
+    """Return the rate of each step; None: the optimiser leaves steps out, and only it knows how many."""
+    schedule = getattr(optimizer, "_learning_rate", None)
+    if not isinstance(schedule, Schedule):
+        return None
+    return np.asarray(jax.jit(lambda steps: jax.lax.map(schedule, steps))(jnp.arange(first, end)))
 
 
 def _target(batch: _Batch) -> Any:
@@ -97,7 +120,8 @@ def _make_step(network: keras.Model) -> Callable[[_State, Any, _Batch], _State]:
         if batch.mix is not None:
             seen = mix_pictures(seen, seen[::-1], batch.mix, jnp)
         gradients, (others, sums) = jax.grad(objective, has_aux=True)(state.trainable, state, seen, batch)
-        trainable, slots = optimizer.stateless_apply(state.optimizer, gradients, state.trainable)
+        with _rate_given(optimizer, batch.rate):
+            trainable, slots = optimizer.stateless_apply(state.optimizer, gradients, state.trainable)
         average = state.average
         if average:
             now = floats_of([*trainable, *others])
@@ -252,9 +276,9 @@ class Learner:
             mix=order.mix and Mix(*(part[rows] for part in order.mix)),
         )
         batches: _Batch = jax.tree.map(lambda part: part.reshape(num_steps, size, *part.shape[1:]), parts)
-        if self._average.variables:
-            return batches._replace(average_rate=self._average.rates((number - 1) * num_steps, number * num_steps))
-        return batches
+        steps = (number - 1) * num_steps, number * num_steps
+        batches = batches._replace(rate=_rates_of(self._network.optimizer, *steps))
+        return batches._replace(average_rate=self._average.rates(*steps)) if self._average.variables else batches
 
     def settle(self) -> None:
         """Give the network and its optimiser the values that were learnt."""

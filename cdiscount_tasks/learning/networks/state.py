@@ -1,6 +1,7 @@
 """Where a training is between two batches: kept now and then, and taken up again when its process has died."""
 
 import logging
+import statistics
 import time
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -12,6 +13,10 @@ from cdiscount_tasks.learning.networks.averaging import Average
 from cdiscount_tasks.learning.networks.checkpoints import Checkpoints
 
 logger = logging.getLogger(__name__)
+
+
+_SMOOTHED_EPOCHS = 3
+"""One epoch's figures of a few hundred products are chance as well: the mean of so many is less so."""
 
 
 class Epoch(NamedTuple):
@@ -33,7 +38,7 @@ class TrainingState:
     """What a training has achieved, beside the network's and the optimiser's variables.
 
     Attributes:
-        best_weights: Of the epoch with the lowest validation loss; the first ones before there is any.
+        best_weights: Of the epoch that is the best by validation; the first ones before there is any.
         history: The epochs that are over.
         best_epoch: The number of the best one; 0: none yet.
         step: Batches of the running epoch that are learnt from.
@@ -50,12 +55,31 @@ class TrainingState:
     num_resumes: int = 0
     started: float = field(default_factory=time.monotonic)
 
-    def end_epoch(self, epoch: Epoch, network: keras.Model) -> None:
-        """Add the running epoch to the history, and hold the network's weights if it is the best so far."""
-        if all(epoch.validation_loss < past.validation_loss for past in self.history):
-            self.best_weights, self.best_epoch = network.get_weights(), epoch.epoch
+    def end_epoch(self, epoch: Epoch, network: keras.Model, chosen_by: str = "loss") -> None:
+        """Add the running epoch to the history, and hold the network's weights if it is the best so far.
+
+        Args:
+            epoch: What it achieved.
+            network: With its weights.
+            chosen_by: As the knob `chosen_epoch`.
+        """
         self.history.append(epoch)
+        badness = [_badness(self.history[:end], chosen_by) for end in range(1, len(self.history) + 1)]
+        if all(badness[-1] < past for past in badness[:-1]):
+            self.best_weights, self.best_epoch = network.get_weights(), epoch.epoch
         self.step, self.sums, self.num_resumes = 0, [0.0] * 4, 0
+
+
+def _badness(history: list[Epoch], chosen_by: str) -> float:
+    """Return by what the last of some epochs is compared with those before: the lowest is the best."""
+    if chosen_by == "last":
+        return -len(history)
+    if chosen_by == "loss":
+        return history[-1].validation_loss
+    some = history[-_SMOOTHED_EPOCHS:]
+    if chosen_by == "smoothed_loss":
+        return statistics.fmean(one.validation_loss for one in some)
+    return -statistics.fmean(one.validation_accuracy for one in some)
 
 
 def _all_variables(network: keras.Model, average: Average) -> list[Any]:

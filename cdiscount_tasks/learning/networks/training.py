@@ -131,7 +131,8 @@ def _why_it_ends(state: TrainingState, config: TrainingConfig, watch: Watch | No
     if len(state.history) >= config.epochs:
         return f"all {config.epochs} epochs are over"
     if len(state.history) - state.best_epoch >= config.early_stopping_patience:
-        return f"no lower validation loss for {config.early_stopping_patience} epochs"
+        better = "higher validation accuracy" if config.chosen_epoch == "accuracy" else "lower validation loss"
+        return f"no {better} for {config.early_stopping_patience} epochs"
     # Only between two epochs: one that was cut off within an epoch ends it first, as it would have without the cut.
     if watch and state.history and state.step == 0 and watch.wants_end(len(state.history)):
         return _BY_HAND
@@ -204,7 +205,7 @@ def train(
     while not (reason := _why_it_ends(state, config, watch)):
         learner.learn(state, Pulse(state, len(train_examples), config, keep, tell))
         with average.in_place():
-            state.end_epoch(_judge_epoch(network, validation, state), network)
+            state.end_epoch(_judge_epoch(network, validation, state), network, config.chosen_epoch)
         log_epoch(state.history, config.epochs)
         for listen in listeners:
             listen(state.history[-1])
