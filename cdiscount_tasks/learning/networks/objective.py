@@ -42,7 +42,7 @@ class _ByDepth(keras.optimizers.AdamW):  # type: ignore[misc]
     """AdamW whose rate falls evenly from the last weights down to the first: these know what pictures look like."""
 
     def __init__(self, lowest: float, *args: Any, **more: Any) -> None:
-        super().__init__(*args, **more)
+        super().__init__(*args, name="adamw", **more)
         self._lowest = lowest
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:

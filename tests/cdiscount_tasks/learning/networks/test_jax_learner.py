@@ -98,6 +98,22 @@ def test_a_step_is_compiled_once():
     assert learner.step._cache_size() == 1
 
 
+def program_of(**knobs):
+    """Return the program of a step as it is handed to the compiler."""
+    config = CONFIG.model_copy(update=knobs)
+    _, _, learner = learn(GPU, config)
+    batch = jax_learner.batch_of(learner.deal_out(1), 0)
+    seen = np.zeros((config.batch_size, 32, 32, 3), np.uint8)
+    return learner.step.lower(learner.take_state(), seen, batch).as_text()
+
+
+def test_trainings_that_differ_in_rates_epochs_or_what_is_drawn_share_a_program():
+    plain, mixed = program_of(), program_of(mixing="mixup")
+    assert program_of(epochs=7, learning_rate=0.1, augmentation="crops", seed=3) == plain
+    assert program_of(mixing="cutmix", mixing_share=0.9) == mixed
+    assert mixed != plain
+
+
 def test_figures_that_are_read_seldom_are_those_of_all_steps(monkeypatch):
     often = learn(GPU, CONFIG)[1]
     monkeypatch.setattr(jax_learner, "FIGURES_S", 1e9)

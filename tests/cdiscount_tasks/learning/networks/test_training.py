@@ -45,23 +45,6 @@ def test_the_same_seed_gives_the_same_weights_of_the_residual_network(without_gr
     assert all(same_arrays(train_small(config), train_small(config)))
 
 
-WAYS = {
-    "crops": {"augmentation": "crops"},
-    "averages": {"average_weights": 0.5},
-    "mixup": {"mixing": "mixup"},
-    "cutmix of all classes alike": {"mixing": "cutmix", "class_weights": True},
-}
-"""Ways to train that are none of the defaults: each obeys the laws of seeds and of kills."""
-
-
-@pytest.mark.parametrize("way", WAYS)
-def test_the_same_seed_gives_the_same_weights_in_each_way(trained, way):
-    config = CONFIG.model_copy(update=WAYS[way])
-    found = train_small(config)
-    assert all(same_arrays(found, train_small(config)))
-    assert not all(same_arrays(trained, found))
-
-
 def test_another_seed_gives_other_weights(trained):
     other = train_small(CONFIG.model_copy(update={"seed": 1}))
     assert not all(same_arrays(trained, other))
@@ -111,6 +94,18 @@ def test_an_equal_validation_loss_is_no_better_one(monkeypatch):
     monkeypatch.setattr(training, "product_loss", lambda *_: (0.5, 0.5))
     found = train_small(CONFIG.model_copy(update={"epochs": 5, "early_stopping_patience": 2}))
     assert (len(found.history), found.best_epoch) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("chosen_by", "best", "num_epochs"), [("loss", 2, 5), ("smoothed_loss", 4, 6), ("accuracy", 4, 6), ("last", 6, 6)]
+)
+def test_the_best_epoch_is_the_one_that_the_knob_chooses_by(monkeypatch, chosen_by, best, num_epochs):
+    figures = [(0.9, 0.5), (0.3, 0.6), (0.5, 0.9), (0.4, 0.6), (0.5, 0.6), (0.6, 0.6)]
+    coming = iter(figures)
+    monkeypatch.setattr(training, "product_loss", lambda *_: next(coming))
+    knobs = {"epochs": 6, "early_stopping_patience": 3, "chosen_epoch": chosen_by}
+    found = train_small(CONFIG.model_copy(update=knobs))
+    assert (found.best_epoch, len(found.history)) == (best, num_epochs)
 
 
 def test_whoever_listens_is_told_each_epoch():
@@ -258,11 +253,22 @@ def test_a_training_that_died_ends_with_the_weights_of_the_undisturbed_one(
     assert sum(epoch.num_resumes for epoch in found.history) == (1 if checkpoint_s == 0 or at_step > 5 else 0)
 
 
+WAYS = {
+    "crops": {"augmentation": "crops"},
+    "averages": {"average_weights": 0.5, "chosen_epoch": "last"},
+    "rates by depth": {"network": "mobilenet_v2", "weights": "imagenet", "fine_tune_lowest_rate": 0.1},
+    "mixup": {"mixing": "mixup"},
+    "cutmix of all classes alike": {"mixing": "cutmix", "class_weights": True},
+}
+"""Ways to train that are none of the defaults: each obeys the laws of seeds and of kills."""
+
+
 @pytest.mark.parametrize("way", WAYS)
-def test_a_training_that_died_ends_with_the_same_weights_in_each_way(tmp_path, monkeypatch, way):
+def test_a_training_in_each_way_is_its_seeds_and_survives_its_death(undisturbed, tmp_path, monkeypatch, way):
     monkeypatch.setattr(progress, "CHECKPOINT_S", 0.0)
     config = SURVIVOR.model_copy(update=WAYS[way])
     whole = train_survivor(config)
+    assert not all(same_arrays(undisturbed, whole))
     with pytest.raises(KilledError), killed_after(7):
         train_survivor(config, checkpoints=Checkpoints(tmp_path, "k"))
     assert all(same_arrays(whole, train_survivor(config, checkpoints=Checkpoints(tmp_path, "k"))))
