@@ -59,7 +59,7 @@ class Ways(NamedTuple):
     def of(cls, config: TrainingConfig, epoch: int) -> Self:
         """Return what the knobs say; the last epochs see pictures as they are answered later."""
         crop_area = config.crop_area if config.augmentation == "crops" else None
-        is_mixed = epoch <= _MIXED_EPOCHS * config.epochs
+        is_mixed = config.mixing != "none" and epoch <= _MIXED_EPOCHS * config.epochs
         return cls(crop_area, config.mixing, config.mixing_share if is_mixed else 0.0)
 
 
