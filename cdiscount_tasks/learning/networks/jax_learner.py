@@ -294,4 +294,5 @@ class Learner:
 
     def take_state(self) -> _State:
         """Return the values that the network and its optimiser have now; a step that is given them uses them up."""
-        return _State(*([one.value for one in variables] for variables in self._variables()), sums=_no_sums())
+        trainable, others, slots, average = ([one.value for one in variables] for variables in self._variables())
+        return _State(trainable, others, slots, average, _no_sums())
