@@ -123,6 +123,11 @@ class TrainingConfig(Frozen):
         description="Which epoch becomes the model, by the products of validation. loss: the lowest one. "
         "smoothed_loss: the lowest mean of three epochs. accuracy: the highest mean of three epochs. last: the last.",
     )
+    views: Literal["flip", "crops"] = _added(
+        "flip",
+        description="What the model answers to, joined by geometric mean. flip: each picture and its mirror image. "
+        "crops: their middles as well, which takes twice as long.",
+    )
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = Field(
         default="auto", description="auto: half precision on GPUs that have units for it, float32 elsewhere."
     )
@@ -148,7 +153,7 @@ KNOBS = tuple(name for name in TrainingConfig.model_fields if name != "purpose")
 
 OFF_THE_FORM = frozenset({
     "augmentation", "crop_area", "mixing", "mixing_share", "average_weights", "dropout", "fine_tune_lowest_rate",
-    "chosen_epoch",
+    "chosen_epoch", "views",
 })  # fmt: skip
 """Knobs for presets, and for a run's conf: who fills in the form does without them."""
 
