@@ -1,4 +1,4 @@
-"""Faults of a network while artifacts, pages and notes are published: right or told in a sentence, nothing half there."""
+"""Faults of a network while artifacts, pages and notes are published: right or told in a sentence, nothing half."""
 
 import json
 
