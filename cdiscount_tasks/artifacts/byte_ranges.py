@@ -135,13 +135,15 @@ class _Askers:
 
     def __init__(self) -> None:
         self._waiting: SimpleQueue[tuple[Future[bytes], Callable[[], bytes]] | None] = SimpleQueue()
+        self._idle = threading.Semaphore(0)
         self._num_threads = 0
 
     def submit(self, ask: Callable[[], bytes]) -> Future[bytes]:
         """Let a thread ask, as soon as one has time."""
         found: Future[bytes] = Future()
         self._waiting.put((found, ask))
-        if self._num_threads < _REQUESTS_AT_ONCE:
+        # No more threads than requests: each keeps memory of its own.
+        if not self._idle.acquire(blocking=False) and self._num_threads < _REQUESTS_AT_ONCE:
             self._num_threads += 1
             threading.Thread(target=self._work, name="ranges", daemon=True).start()
         return found
@@ -155,6 +157,7 @@ class _Askers:
                 except BaseException as error:
                     found.set_exception(error)
             del one, found, ask  # a thread that waits holds no piece
+            self._idle.release()
 
     def close(self) -> None:
         """Let the threads end when they have done what they do."""
