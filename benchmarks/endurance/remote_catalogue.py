@@ -126,12 +126,8 @@ def measure(folder: Path, options: argparse.Namespace) -> bool:
     size = path.stat().st_size
     print(f"{size:,} bytes, {num_products:,} products", flush=True)
     with object_server() as server, fault_proxy(server.port) as proxy:
-        bucket = server.new_bucket()
-        with patch.dict(os.environ, server.settings()):
-            from cdiscount_tasks.artifacts.object_store import ObjectStore
-
-            ObjectStore(f"{bucket}/train").put(path.name, path)
-        url = f"{bucket}/train/{path.name}"
+        url = f"{server.new_bucket()}/train/{path.name}"
+        server.put_file(url, path)
         print("| from | step | requests | bytes | of the file, or the JPEGs | wall s | CPU s | peak MiB | |")
         print("|---|---|---|---|---|---|---|---|---|")
         make_cold(path)

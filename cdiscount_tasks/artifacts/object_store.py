@@ -195,7 +195,16 @@ class ObjectStore:
         size = content.stat().st_size if isinstance(content, Path) else len(content)
         piece = max(PIECE_BYTES, size // _MOST_PIECES + 1)
         options = {"chunk_size": piece, "max_concurrency": PIECES_AT_ONCE}
-        return tag_of(self.url, self._asked(name, lambda: self._client().put(name, content, **options)))
+
+        def ask() -> Any:
+            try:
+                return self._client().put(name, content, **options)
+            except FileNotFoundError as error:
+                refuse_missing_bucket(self.url, str(error))
+                # Its pieces were joined, but the answer was lost: they are no upload any more.
+                raise StoreAway("the answer to the end of an upload was lost") from error
+
+        return tag_of(self.url, self._asked(name, ask))
 
     def create(self, name: str, content: bytes | Path) -> bool:
         """Write an object unless there is one; False: there is one already, which is not from this call.

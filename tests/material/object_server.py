@@ -41,7 +41,7 @@ def ask(address, method="GET", body=None, **headers):
     headers = {name.replace("_", "-"): value for name, value in headers.items()} | {"Authorization": SIGNED}
     if body is not None:
         headers["Content-Type"] = "application/octet-stream"  # a form would be taken apart
-    return urllib.request.urlopen(urllib.request.Request(address, body, headers, method=method), timeout=60)
+    return urllib.request.urlopen(urllib.request.Request(address, body, headers, method=method), timeout=600)
 
 
 class ObjectServer:
@@ -77,6 +77,14 @@ class ObjectServer:
     def put(self, url, body):
         """Write an object; returns its ETag."""
         with ask(self.address_of(url), "PUT", body) as answer:
+            return answer.headers["ETag"]
+
+    def put_file(self, url, path):
+        """Write a large file as an object, never whole in this process; returns its ETag, when the server has it."""
+        size = str(Path(path).stat().st_size)
+        with Path(path).open("rb") as file, ask(self.address_of(url), "PUT", file, Content_Length=size):
+            pass
+        with ask(self.address_of(url), "HEAD") as answer:
             return answer.headers["ETag"]
 
     def read(self, url):
