@@ -111,7 +111,7 @@ def _write_part(catalogue_path: Place, byte_range: ByteRange, parent_dir: Path, 
     scan = scan_bytes(
         catalogue_path, start, stop, begins_at_start=start == 0, write=writer.write, max_rejected_share=most
     )
-    # Of an object the scan has asked for the size once more: a wrong answer would show its last document as cut, for ever.
+    # A scan of an object asks for its size once more: a wrong answer would show the last document as cut, for ever.
     is_same = file_state(catalogue_path) == state and scan.file_bytes == state["size"]
     if not is_same or len(scan.block_hashes) != num_blocks_of(byte_range):
         raise catalogue_changed(catalogue_path)

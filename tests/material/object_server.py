@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.parse
 import urllib.request
 from contextlib import contextmanager
 from pathlib import Path
@@ -93,9 +94,14 @@ class ObjectServer:
             return answer.read()
 
     def names(self, bucket):
-        """Return the names of a bucket's objects, sorted; at most 1,000."""
-        with ask(f"{self.address_of(bucket)}?list-type=2") as answer:
-            return sorted(re.findall(r"<Key>([^<]+)</Key>", answer.read().decode()))
+        """Return the names of a bucket's objects, sorted."""
+        found, after = [], ""
+        while True:
+            with ask(f"{self.address_of(bucket)}?list-type=2&start-after={urllib.parse.quote(after)}") as answer:
+                page = re.findall(r"<Key>([^<]+)</Key>", answer.read().decode())
+            if not page:
+                return found
+            found, after = [*found, *page], page[-1]
 
 
 def _port_of(process, said):
