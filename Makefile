@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test campaigns bench pictures up down run compare compare-runs predict champion export clean-up \
-	mlflow mlflow-server objects environments fleet fleet-test backup restore dags lint types verify lock check quick env image \
+	mlflow mlflow-server environments fleet fleet-test objects backup restore dags lint types verify lock check quick env image \
 	deploy-test image-test sbom
 PY := .venv/bin/python
 # A test and the processes that it starts keep their bytecode, or each of them compiles the project again. A file's tests
@@ -24,13 +24,16 @@ setup: ## .venv with the packages of the hashed locks (PYTHON=... chooses the Py
 demo: setup ## both samples through a real Airflow on a drawn catalogue; prints the reports' paths
 	@$(PY) -m tools.demo.demo
 
-test: setup ## all tests (ARGS="-k words" chooses)
+objects: setup ## .venv-objects: a server of S3's protocol on loopback, for tests of storage in a bucket
+	@$(PY) -m tools.setup.beside .venv-objects tests/material/object_server.txt
+
+test: objects ## all tests (ARGS="-k words" chooses)
 	@$(PYTEST) -m "$(WITHIN)" $(ARGS)
 
 check: setup ## lint, types and the quick tests: no Airflow, no browser, no training
 	@$(MAKE) --no-print-directory -j 3 lint types quick
 
-quick: setup
+quick: objects
 	@$(PYTEST) -m "not airflow and not browser and not training and not slow and $(WITHIN)" $(ARGS)
 
 campaigns: mlflow mlflow-server objects environments ## the random tests with 40 times as many cases (CDISCOUNT_TEST_SCALE=... chooses), a real MLflow, a fleet, tests marked beside (PostgreSQL, ONNX, lineage)
@@ -73,9 +76,6 @@ mlflow: setup ## .venv-mlflow, for CDISCOUNT_MLFLOW; where that is set, brings M
 
 mlflow-server: setup # a real server for the tests marked mlflow: 0.6 GB
 	@$(PY) -m tools.setup.beside .venv-mlflow-server tests/material/mlflow_server.txt
-
-objects: setup # .venv-objects, a server of S3's protocol on this machine, for the tests of object storage: 0.2 GB
-	@$(PY) -m tools.setup.beside .venv-objects tests/material/object_server.txt
 
 environments: setup # for the tests marked beside: what writes ONNX files, all that each example needs, the hub's client, lineage
 	@$(PY) -m tools.setup.beside .venv-export requirements-export.txt && \

@@ -21,6 +21,8 @@ import pandas as pd
 from sklearn.model_selection import StratifiedGroupKFold
 
 from benchmarks.material.measure import run_main, run_step
+from benchmarks.material.networks_on_trial import put_on_trial
+from benchmarks.material.ways_to_train import BASELINE, ON_TRIAL, TRANSFER
 from cdiscount_tasks.learning.features.head import keep_whole_groups
 from cdiscount_tasks.learning.measuring.intervals import Figure, mean_figure
 from cdiscount_tasks.learning.measuring.paired import paired_difference
@@ -50,6 +52,8 @@ RECIPES: dict[str, tuple[str, dict[str, Any]]] = {
     "transfer_batch_64": ("transfer", {"batch_size": 64}),
     "transfer_batch_128": ("transfer", {"batch_size": 128}),
     "frozen": ("transfer", {"fine_tune_epochs": 0}),
+    **TRANSFER,
+    **BASELINE,
 }
 """A preset of the wine sample, and what differs from it. The first one asked for is what the others are compared to."""
 
@@ -157,6 +161,16 @@ def make(folder: str, set_name: str, num_folds: str, few: str, num_products: str
     print(json.dumps({"folds": folds}))
 
 
+def train(sample_dir: str, labels_dir: str, out_dir: str, knobs: str) -> None:
+    """Train as `benchmarks.belief.clothing` does, or a network that is on trial."""
+    from benchmarks.belief import clothing
+
+    wanted = json.loads(knobs)
+    if ON_TRIAL in wanted:
+        put_on_trial(wanted.pop(ON_TRIAL))
+    clothing.train(sample_dir, labels_dir, out_dir, json.dumps(wanted))
+
+
 def judge(sample_dir: str, labels_dir: str, model_dir: str, out_dir: str) -> None:
     """Answer the fold that was left out, image by image and product by product."""
     from cdiscount_tasks.stages.evaluation import evaluate_model
@@ -178,7 +192,7 @@ def train_fold(fold: dict[str, str], knobs: dict[str, Any], out_dir: Path) -> di
     shutil.rmtree(out_dir, ignore_errors=True)
     out_dir.mkdir(parents=True)
     at = (fold["sample"], fold["labels"])
-    trained = run_step("benchmarks.belief.clothing", "train", *at, out_dir / "made", json.dumps(knobs))
+    trained = run_step(STEPS, "train", *at, out_dir / "made", json.dumps(knobs))
     run_step(STEPS, "judge", *at, trained.said["path"], out_dir)
     shutil.rmtree(out_dir / "made")
     said = {"knobs": knobs, "cpu_s": trained.cpu_s, "epochs": trained.said["num_epochs"]}
@@ -189,7 +203,8 @@ def train_fold(fold: dict[str, str], knobs: dict[str, Any], out_dir: Path) -> di
 def _knobs(recipe: str, on_top: dict[str, Any], seed: int) -> dict[str, Any]:
     preset, different = RECIPES[recipe]
     knobs = {**WINE.presets[preset].model_dump(mode="json"), **different, **on_top, "seed": seed}
-    return TrainingConfig.model_validate(knobs).model_dump(mode="json")
+    on_trial = {ON_TRIAL: knobs.pop(ON_TRIAL)} if ON_TRIAL in knobs else {}
+    return TrainingConfig.model_validate(knobs).model_dump(mode="json") | on_trial
 
 
 def measure(folder: Path, options: argparse.Namespace) -> dict[str, tuple[float, dict[str, pd.DataFrame]]]:
@@ -258,4 +273,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_main(main, make, judge)
+    run_main(main, make, train, judge)

@@ -79,6 +79,7 @@ def _learner(examples: Any, batch_size: int, epochs: int) -> Any:
     from cdiscount_tasks.settings.training import TrainingConfig
 
     device = prepare_device(0)
+    from cdiscount_tasks.learning.networks.averaging import Average
     from cdiscount_tasks.learning.networks.backend import make_learner
     from cdiscount_tasks.learning.networks.build import build_network
     from cdiscount_tasks.learning.networks.objective import compile_network
@@ -86,7 +87,7 @@ def _learner(examples: Any, batch_size: int, epochs: int) -> Any:
     config = TrainingConfig(network="small_cnn", image_size=_IMAGE_SIZE, batch_size=batch_size, epochs=epochs)
     network = build_network(config.network, config.image_size, _NUM_CLASSES)
     compile_network(network, config, 10_000, device.jit_compile)
-    return make_learner(network, examples, config, device)
+    return make_learner(network, Average(network, 0), examples, config, device)
 
 
 def _step_alone(learner: Any, batch_size: int) -> Callable[[], int]:
@@ -97,7 +98,7 @@ def _step_alone(learner: Any, batch_size: int) -> Callable[[], int]:
     from cdiscount_tasks.learning.networks.jax_learner import batch_of
 
     batch = batch_of(learner.deal_out(1), 0)
-    on_device = type(batch)(*map(jnp.asarray, batch))
+    on_device = jax.tree.map(jnp.asarray, batch)
     seen = jnp.zeros((batch_size, _IMAGE_SIZE, _IMAGE_SIZE, 3), jnp.uint8)
     state = jax.tree.map(jnp.copy, learner.take_state())  # the steps use their state up
     num_steps = 32

@@ -6,8 +6,8 @@ from typing import Any
 
 import xxhash
 
-from cdiscount_tasks.artifacts.bucket import data_objects
 from cdiscount_tasks.artifacts.bucket_listing import listing_of
+from cdiscount_tasks.artifacts.fetching import data_objects
 from cdiscount_tasks.artifacts.hashes import hash_file
 from cdiscount_tasks.artifacts.local_manifest import MANIFEST, parse_manifest
 from cdiscount_tasks.artifacts.mirror import place_in

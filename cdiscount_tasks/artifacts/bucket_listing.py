@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
-from cdiscount_tasks.artifacts.bucket import data_objects, is_data_object
+from cdiscount_tasks.artifacts.fetching import data_objects, is_data_object
 from cdiscount_tasks.artifacts.local_manifest import MANIFEST, parse_manifest
 from cdiscount_tasks.artifacts.object_store import ObjectState, open_store
 from cdiscount_tasks.errors import DataError

@@ -67,11 +67,12 @@ def _size_of(folder: Path) -> int:
         return 0
 
 
-def make_room(opened: Path) -> None:
+def make_room(opened: Path, *, keep: Path | None = None) -> None:
     """Remove artifacts that were opened longest ago, until the cache has no more than CDISCOUNT_CACHE_GB.
 
     Args:
-        opened: A folder of the cache that this process has just fetched or made; it stays.
+        opened: A folder of the cache that this process has just fetched or made.
+        keep: An artifact that stays though no process has it open.
     """
     most = cache_bytes()
     if most is None:
@@ -87,7 +88,7 @@ def make_room(opened: Path) -> None:
         for path, folder in folders:
             if total <= most:
                 return
-            if folder != opened and sizes[folder] and _evict(path, folder):
+            if folder != keep and sizes[folder] and _evict(path, folder):
                 total -= sizes[folder]
         if total > most:
             logger.warning(

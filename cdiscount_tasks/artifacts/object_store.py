@@ -8,21 +8,18 @@ import contextlib
 import logging
 import os
 import time
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from contextvars import ContextVar
-from datetime import datetime, timedelta
 from functools import cache, partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
+from cdiscount_tasks.artifacts.store_client import condition_of, e_tag_in, is_of_obstore, open_client, tag_of
 from cdiscount_tasks.artifacts.store_faults import StoreAway, is_for_now, refuse, refuse_missing_bucket, short_fault
-from cdiscount_tasks.errors import ConfigError, DataError
+from cdiscount_tasks.artifacts.store_types import Listed, ObjectChanged, ObjectState, in_threads, patience, waits_now
+from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.settings.places import checked_url, is_url
 
-__all__ = ["Listed", "ObjectChanged", "ObjectState", "ObjectStore", "is_url", "open_store"]
+__all__ = ["Listed", "ObjectChanged", "ObjectState", "ObjectStore", "in_threads", "is_url", "open_store", "patience"]
 
 logger = logging.getLogger(__name__)
 
@@ -39,69 +36,6 @@ MOST_CREATED_BYTES = 64 << 20
 _ALL_BYTES = 1 << 62
 
 T = TypeVar("T")
-
-
-class _Waits(NamedTuple):
-    """How long an answer is waited for: in all, None: WAIT_S; and whether each request is cut short as well."""
-
-    patience_s: float | None = None
-    is_hurried: bool = False
-
-
-_AS_LONG_AS_IT_TAKES = _Waits()
-_waits: ContextVar[_Waits] = ContextVar("waits", default=_AS_LONG_AS_IT_TAKES)
-
-
-@contextmanager
-def patience(seconds: float, *, hurried: bool = False) -> Iterator[None]:
-    """Wait less for a bucket that is away, where its answer is worth less than the time.
-
-    Args:
-        seconds: After so many no request is sent again.
-        hurried: Whether a person waits: a request that gets no answer is given up after seconds.
-    """
-    token = _waits.set(_Waits(seconds, hurried))
-    try:
-        yield
-    finally:
-        _waits.reset(token)
-
-
-def in_threads(num_threads: int, name: str, call: Callable[..., T], *arguments: Iterable[Any]) -> list[T]:
-    """Call something in several threads, as `map` does; they wait for a bucket as long as the caller would."""
-    waits = _waits.get()
-
-    def patient(*some: Any) -> T:
-        _waits.set(waits)
-        return call(*some)
-
-    with ThreadPoolExecutor(num_threads, name) as pool:
-        return list(pool.map(patient, *arguments))
-
-
-class ObjectChanged(DataError):  # noqa: N818 - what happened to it
-    """An object is not the one any more that is being read."""
-
-
-class ObjectState(NamedTuple):
-    """What a bucket says of an object.
-
-    Attributes:
-        size: Bytes.
-        e_tag: Differs wherever the bytes differ.
-        modified: When it was written, by the bucket's clock.
-    """
-
-    size: int
-    e_tag: str
-    modified: datetime
-
-
-class Listed(NamedTuple):
-    """An object of a listing; its name is relative to the store's URL."""
-
-    name: str
-    state: ObjectState
 
 
 class ObjectStore:
@@ -135,14 +69,14 @@ class ObjectStore:
     def _client(self, *, retries: bool = True) -> Any:
         if os.getpid() != self._process:
             raise RuntimeError(f"{self.url}: was used by the process that forked this one; start a new one instead")
-        kind = retries, _waits.get().is_hurried
-        if kind not in self._clients:
-            self._clients[kind] = _open_client(self.url, *kind)
+        hurried = waits_now().is_hurried
+        if (kind := (retries, hurried)) not in self._clients:
+            self._clients[kind] = open_client(self.url, 3 if retries and not hurried else 0, hurried=hurried)
         return self._clients[kind]
 
     def _asked(self, name: str, ask: Callable[[], T]) -> T:
         """Ask until there is an answer, or it is clear that none comes."""
-        patience_s = _waits.get().patience_s
+        patience_s = waits_now().patience_s
         end, wait_s = time.monotonic() + (WAIT_S if patience_s is None else patience_s), _FIRST_WAIT_S
         while True:
             try:
@@ -180,16 +114,16 @@ class ObjectStore:
         from obstore.exceptions import NotModifiedError
 
         # As a range: its answer says how many bytes the object has beside how many the body has.
-        options = {"range": (0, _ALL_BYTES), **({"if_none_match": known} if known else {})}
+        options = {"range": (0, _ALL_BYTES), **({"if_none_match": e_tag_in(known)} if known else {})}
 
         def ask() -> tuple[bytes, str]:
             try:
                 found = self._client().get(name, options=options)
-                return _whole_body(found, 0, int(found.meta["size"])), found.meta["e_tag"] or ""
+                return _whole_body(found, 0, int(found.meta["size"])), tag_of(self.url, found.meta)
             except Exception as error:
                 if (state := self._state_if_beyond(name, error)) is None or state.size > 0:
                     raise
-                return b"", state.e_tag
+                return b"", tag_of(self.url, self._client().head(name))
 
         try:
             return self._asked(name, ask)
@@ -227,13 +161,12 @@ class ObjectStore:
         """
         if len(starts) == 1:
             return [self._range(name, starts[0], ends[0], e_tag)]
-        read = partial(self._range, name, e_tag=e_tag)
-        return in_threads(PIECES_AT_ONCE, "ranges", read, starts, ends)
+        return in_threads(PIECES_AT_ONCE, "ranges", partial(self._range, name, e_tag=e_tag), starts, ends)
 
     def _range(self, name: str, start: int, end: int, e_tag: str | None) -> bytes:
         from obstore.exceptions import PreconditionError
 
-        options = {"range": (start, end), **({"if_match": e_tag} if e_tag else {})}
+        options = {"range": (start, end), **({"if_match": e_tag_in(e_tag)} if e_tag else {})}
 
         def ask() -> bytes:
             try:
@@ -261,7 +194,16 @@ class ObjectStore:
         size = content.stat().st_size if isinstance(content, Path) else len(content)
         piece = max(PIECE_BYTES, size // _MOST_PIECES + 1)
         options = {"chunk_size": piece, "max_concurrency": PIECES_AT_ONCE}
-        return str(self._asked(name, lambda: self._client().put(name, content, **options))["e_tag"])
+
+        def ask() -> Any:
+            try:
+                return self._client().put(name, content, **options)
+            except FileNotFoundError as error:
+                refuse_missing_bucket(self.url, str(error))
+                # Its pieces were joined, but the answer was lost: they are no upload any more.
+                raise StoreAway("the answer to the end of an upload was lost") from error
+
+        return tag_of(self.url, self._asked(name, ask))
 
     def create(self, name: str, content: bytes | Path) -> bool:
         """Write an object unless there is one; False: there is one already, which is not from this call.
@@ -275,10 +217,15 @@ class ObjectStore:
     def swap(self, name: str, content: bytes, e_tag: str | None) -> str | None:
         """Write an object in the place of the one with this ETag (None: of no object).
 
+        Args:
+            name: The object.
+            content: At most MOST_CREATED_BYTES.
+            e_tag: As `read`, `put` or `swap` returned it (`store_client.tag_of`).
+
         Returns:
             The new ETag; None: somebody else was quicker.
         """
-        return self._conditional(name, content, "create" if e_tag is None else {"e_tag": e_tag})
+        return self._conditional(name, content, "create" if e_tag is None else condition_of(e_tag))
 
     def _conditional(self, name: str, content: bytes | Path, mode: Any) -> str | None:
         """Write where a condition holds. A fault may hide that it was written: then what is there is looked at."""
@@ -294,7 +241,7 @@ class ObjectStore:
         def ask() -> str | None:
             nonlocal may_be_written
             try:
-                return str(self._client(retries=False).put(name, data, mode=mode, use_multipart=False)["e_tag"])
+                return tag_of(self.url, self._client(retries=False).put(name, data, mode=mode, use_multipart=False))
             except (AlreadyExistsError, PreconditionError, FileNotFoundError) as error:
                 if " 409 " in str(error):  # two at the same moment: S3 asks to try again
                     raise StoreAway(str(error)) from error
@@ -340,32 +287,9 @@ class ObjectStore:
             with contextlib.suppress(FileNotFoundError):
                 self._asked(wanted[0], lambda: self._client().delete(wanted))
 
-    def check_conditions(self) -> None:
-        """Check that the bucket can be written, and honours conditions.
-
-        Raises:
-            ConfigError: If not; says what it did.
-        """
-        name = f".probe-{uuid.uuid4().hex}"
-        try:
-            first = self.swap(name, b"1", None)
-            fault = (
-                "an object that exists was created again" if self.create(name, b"2")
-                else "an object was replaced though its ETag was another one"
-                if (second := self.swap(name, b"3", first)) is None or self.swap(name, b"4", first) is not None
-                else "" if second else "it gives no ETags"
-            )  # fmt: skip
-        finally:
-            self.remove([name])
-        if fault:
-            raise ConfigError(
-                f"{self.url}: the bucket does not honour conditional writes ({fault}), so that two tasks would write "
-                "over each other; use one that does (Amazon S3, Google Cloud Storage, Azure, MinIO, Ceph, R2)"
-            )
-
 
 def _is_obstore(error: BaseException) -> bool:
-    return isinstance(error, StoreAway) or type(error).__module__.startswith("obstore")
+    return isinstance(error, StoreAway) or is_of_obstore(error)
 
 
 def _answers() -> tuple[type[Exception], ...]:
@@ -389,34 +313,6 @@ def _changed(address: str) -> str:
 
 def _state(meta: Any) -> ObjectState:
     return ObjectState(int(meta["size"]), meta["e_tag"] or "", meta["last_modified"])
-
-
-_REQUEST = {"connect_timeout": "10s", "read_timeout": "30s", "timeout": "120s"}
-"""A piece of 8 MiB in 120 s is 0.6 Mbit/s; a server that says nothing for 30 s is asked again."""
-_HURRIED_REQUEST = {"connect_timeout": "3s", "read_timeout": "5s", "timeout": "20s"}
-
-
-def _open_client(url: str, retries: bool, is_hurried: bool) -> Any:
-    try:
-        from obstore.store import from_url
-    except ImportError as error:
-        raise ConfigError(f"{url}: the package obstore is not installed; install requirements.txt again") from error
-    allow_http = any(os.environ.get(name, "").startswith("http://") for name in _ENDPOINTS)
-    options = {**(_HURRIED_REQUEST if is_hurried else _REQUEST), "allow_http": allow_http}
-    retry = {
-        "max_retries": 3 if retries and not is_hurried else 0,
-        "retry_timeout": timedelta(seconds=60),
-        "backoff": {"init_backoff": timedelta(seconds=0.2), "max_backoff": timedelta(seconds=5), "base": 2},
-    }
-    try:
-        return from_url(url, client_options=options, retry_config=retry)
-    except Exception as error:
-        if not _is_obstore(error) and not isinstance(error, ValueError):
-            raise
-        refuse(url, "", str(error), error)
-
-
-_ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT", "GOOGLE_BASE_URL", "AZURE_STORAGE_ENDPOINT")
 
 
 @cache

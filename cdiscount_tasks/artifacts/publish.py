@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cdiscount_tasks.artifacts import bucket
+from cdiscount_tasks.artifacts import bucket, pushing
 from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
 from cdiscount_tasks.artifacts.files import _sync
 from cdiscount_tasks.artifacts.hashes import hash_file, hash_json
@@ -136,7 +136,7 @@ def rebuild_artifact(
     with disk_faults_told(out_dir, setting), _lock_of(out_dir, setting):
         made = _make(out_dir, recipe, write, swap_folder)
     if in_bucket(out_dir) is not None:
-        bucket.push_page(out_dir)
+        pushing.push_page(out_dir)
     return made
 
 
@@ -164,6 +164,6 @@ def build_artifact(
             return {**standing, "reused": True}
         with disk_faults_told(out_dir), contextlib.suppress(_MadeMeanwhile):
             made = _make(out_dir, recipe, write, _place)
-            if in_bucket(out_dir) is None or bucket.push(out_dir):
+            if in_bucket(out_dir) is None or pushing.push(out_dir):
                 return {**made, "reused": False}
         return {**_whole_result(out_dir, every_byte), "reused": True}

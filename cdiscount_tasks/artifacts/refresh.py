@@ -6,12 +6,14 @@ import shutil
 import time
 from pathlib import Path
 
-from cdiscount_tasks.artifacts.bucket import is_data_object, place_stub
+from cdiscount_tasks.artifacts.bucket import place_stub
 from cdiscount_tasks.artifacts.documents import pull
+from cdiscount_tasks.artifacts.fetching import is_data_object
 from cdiscount_tasks.artifacts.local_manifest import MANIFEST
 from cdiscount_tasks.artifacts.locks import lock_if_free, part_path
 from cdiscount_tasks.artifacts.mirror import forget_tag, known_tag, note_time
 from cdiscount_tasks.artifacts.object_store import in_threads, open_store
+from cdiscount_tasks.artifacts.store_client import e_tag_in
 from cdiscount_tasks.settings.places import FILES, BucketPlace, in_bucket
 
 logger = logging.getLogger(__name__)
@@ -47,7 +49,7 @@ def refresh(root: Path) -> None:
         path = base / name
         if path.name == MANIFEST:
             place_stub(path.parent, listed[name])
-        elif known_tag(place._replace(name=name)) != listed[name] or not path.is_file():
+        elif e_tag_in(known_tag(place._replace(name=name)) or "") != listed[name] or not path.is_file():
             pull(path)
 
     # First the folders' manifests: a folder that is made anew loses the notes of the old one.

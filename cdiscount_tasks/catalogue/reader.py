@@ -1,5 +1,6 @@
 """Encoded pictures out of the documents of the catalogue, checked against the index as they are read."""
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from itertools import pairwise, zip_longest
 from typing import NamedTuple
@@ -87,7 +88,7 @@ def _runs(places: Places, is_remote: bool) -> list[_Run]:
     edges = np.flatnonzero((gaps < 0) | (gaps > widest)) + 1
     firsts, lasts = np.concatenate([[0], edges]), np.concatenate([edges, [len(ends)]])
     columns = firsts, lasts, places.offsets[firsts], ends[lasts - 1]
-    return [_Run(*row) for row in zip(*(column.tolist() for column in columns), strict=True)]
+    return list(map(_Run._make, zip(*(column.tolist() for column in columns), strict=True)))
 
 
 def _since_indexed(catalogue_path: Place) -> str:
@@ -121,20 +122,21 @@ def _read_documents(file: ByteRanges, run: _Run, places: Places, view: memoryvie
 
 def _fill(file: ByteRanges, view: memoryview, places: Places, following: Places, catalogue_path: Place) -> None:
     """Read documents from their places, one after another into a buffer, and advise of as many that follow."""
-    start, ends = 0, np.cumsum(places.lengths)
+    filled, stops = 0, np.cumsum(places.lengths).tolist()
     # In turn, not all advice first: the queue of the disk is never empty and seldom full, which is 10 % quicker.
     for run, ahead in zip_longest(_runs(places, file.is_remote), _runs(following, file.is_remote)):
         if ahead:
-            file.advise(ahead.start, ahead.stop)
+            file.advise(ahead[2], ahead[3])
         if run:
-            stop, shift = int(ends[run.last - 1]), run.start - start
-            if stop - start == run.stop - run.start:
-                while start < stop and (num_read := file.read_into(view[start:stop], start + shift)):
-                    start += num_read
+            _, last, start, end = run
+            stop, shift = stops[last - 1], start - filled
+            if stop - filled == end - start:
+                while filled < stop and (num_read := file.read_into(view[filled:stop], filled + shift)):
+                    filled += num_read
             else:
-                start += _read_documents(file, run, places, view[start:stop])
-            if start < stop:
-                raise _changed(catalogue_path, places, int(np.searchsorted(ends, start, side="right")))
+                filled += _read_documents(file, run, places, view[filled:stop])
+            if filled < stop:
+                raise _changed(catalogue_path, places, bisect_right(stops, filled))
 
 
 def _usual_pictures(buffer: bytearray, places: Places) -> tuple[int, Pictures]:

@@ -13,8 +13,6 @@ WINDOW_BYTES = 2 << 20
 """How many bytes are looked at together."""
 
 _READ_BYTES = 4 << 20
-_AHEAD_BYTES = 64 << 20
-"""How far ahead is asked for: a disk delivers more when more is asked of it, and a bucket answers several at once."""
 
 
 class Window:
@@ -62,9 +60,9 @@ class Window:
 
     def _ask_ahead(self) -> None:
         """Ask for what is read next: it comes while we look."""
-        end = self.base + self.filled
-        if self._asked < min(end + _AHEAD_BYTES // 2, self._hash_until):
-            until = min(end + _AHEAD_BYTES, self._hash_until)
+        end, ahead = self.base + self.filled, self._file.ahead_bytes
+        if self._asked < min(end + ahead // 2, self._hash_until):
+            until = min(end + ahead, self._hash_until)
             self._file.advise(self._asked, until)
             self._asked = until
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from cdiscount_tasks.artifacts.byte_ranges import Place
+from cdiscount_tasks.artifacts.store_faults import StoreAway
 from cdiscount_tasks.catalogue.file import fingerprint
 from cdiscount_tasks.catalogue.names import read_category_names
 from cdiscount_tasks.errors import ConfigError
@@ -94,7 +95,7 @@ def reason_to_wait(environment: Environment) -> str | None:
     """Say why there is nothing to index yet: no catalogue, or one that is still being written; None: go on."""
     try:
         path = check_catalogue(environment)
-    except ConfigError as error:
+    except (ConfigError, StoreAway) as error:
         return str(error)
     if not isinstance(path, Path):
         return None  # an object appears when all of it has been written

@@ -14,6 +14,7 @@ from cdiscount_tasks.settings.comparison import DEFAULT_SAMPLES, RandomChoicesCo
 from cdiscount_tasks.settings.environment import Environment, check_folders, read_environment
 from cdiscount_tasks.settings.sample_folder import sample_names
 from cdiscount_tasks.settings.sentences import all_sentences, close_names, in_short
+from cdiscount_tasks.settings.training import knobs_of
 
 _MAY_DIFFER = {"seed", "gpus"}
 """Knobs of the training that runs may have set differently."""
@@ -81,8 +82,7 @@ def reasons_against(runs: Sequence[Run]) -> list[str]:
             )
         # A training that was stopped is none of its preset's epochs, as one with a knob of its own is not.
         one, other = (
-            {**each.config.training.model_dump(), "stopped_after_epoch": each.stopped_after_epoch}
-            for each in (first, run)
+            {**knobs_of(each.config.training), "stopped_after_epoch": each.stopped_after_epoch} for each in (first, run)
         )
         knobs = [knob for knob in one if knob not in _MAY_DIFFER and one[knob] != other[knob]]
         if knobs:

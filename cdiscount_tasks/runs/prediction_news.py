@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from cdiscount_tasks.artifacts.byte_ranges import Place
 from cdiscount_tasks.artifacts.manifest import MANIFEST
+from cdiscount_tasks.artifacts.store_faults import StoreAway
 from cdiscount_tasks.catalogue.file import fingerprint
 from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.runs import registry
@@ -69,7 +70,7 @@ def find_news(environment: Environment) -> list[News]:
     for path in sample_paths(environment.samples_dir):
         try:
             news = _news_of(read_sample(path), environment)
-        except (ConfigError, DataError) as error:
+        except (ConfigError, DataError, StoreAway) as error:
             logger.warning("%s: %s", path.stem, error)
             continue
         if isinstance(news, News):

@@ -22,7 +22,7 @@ from cdiscount_tasks.artifacts.data_root import (
     why_locks_stay_local,
 )
 from cdiscount_tasks.artifacts.hashes import hash_file
-from cdiscount_tasks.artifacts.object_store import open_store
+from cdiscount_tasks.artifacts.store_probe import check_conditions
 from cdiscount_tasks.errors import ConfigError, RunNotHereError
 from cdiscount_tasks.machine.backbones import Backbone, backbone_of, backbone_with
 from cdiscount_tasks.runs.lineage import code_version
@@ -59,7 +59,7 @@ def began_here(environment: Environment, backbone: Backbone | None = None) -> Be
     data_dir = environment.data_dir
     for url in (environment.data_url, environment.reports_url):
         if url is not None:
-            open_store(url).check_conditions()
+            check_conditions(url)
     began = BeganOn(
         host=socket.gethostname(),
         boot=boot_id(),

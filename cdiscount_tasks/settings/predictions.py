@@ -28,8 +28,8 @@ class PredictionsParams(Frozen):
     sample: str = Field(description="Whose model is asked.")
     catalogue: str = Field(
         default="",
-        description="Path of the BSON file whose products are predicted, with categories, without, or mixed. Empty: "
-        "CDISCOUNT_CATALOGUE.",
+        description="Path, or URL in a bucket, of the BSON file whose products are predicted, with categories, "
+        "without, or mixed. Empty: CDISCOUNT_CATALOGUE.",
     )
     model: str = Field(
         default=CHAMPION,
@@ -52,7 +52,9 @@ class PredictionsParams(Frozen):
 class WatchedFile(Frozen):
     """The file that a sample's champion is asked about whenever either of them is a new one: of the sample's YAML."""
 
-    catalogue: str = Field(min_length=1, description="Path of the BSON file; relative to the YAML.")
+    catalogue: str = Field(
+        min_length=1, description="Path of the BSON file, relative to the YAML, or its URL in a bucket."
+    )
     precision: Precision = Field(
         default="95", description="The promised precision in per cent; none: every product is answered."
     )

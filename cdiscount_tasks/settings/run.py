@@ -51,10 +51,10 @@ class RunConfig(Frozen):
     began_on: BeganOn | None = Field(default=None, exclude_if=lambda began: began is None)
 
 
-_NEEDS_WEIGHTS = ("mirrored_features", "fine_tune_learning_rate", "fine_tune_share")
+_NEEDS_WEIGHTS = ("mirrored_features", "fine_tune_learning_rate", "fine_tune_share", "fine_tune_lowest_rate")
 
 
-_NEEDS_TUNING = ("fine_tune_learning_rate", "fine_tune_share")
+_NEEDS_TUNING = ("fine_tune_learning_rate", "fine_tune_share", "fine_tune_lowest_rate")
 
 
 def _refuse_idle(config: TrainingConfig, preset: TrainingConfig) -> None:
@@ -70,6 +70,15 @@ def _refuse_idle(config: TrainingConfig, preset: TrainingConfig) -> None:
             "without pretrained weights it does nothing; set weights: imagenet",
         ),
         (_NEEDS_TUNING, config.fine_tune_epochs == 0, "without tuning it does nothing; set fine_tune_epochs"),
+        (("crop_area",), config.augmentation != "crops", "without crops it does nothing; set augmentation: crops"),
+        (("mixing_share",), config.mixing == "none", "nothing is mixed; set mixing: mixup or cutmix"),
+        (
+            ("augmentation", "mixing"),
+            config.weights == "imagenet" and config.fine_tune_epochs == 0,
+            "a frozen network does not see changed pictures; set fine_tune_epochs",
+        ),
+        (("dropout",), config.network == "plain_cnn", "plain_cnn has no dropout; take another network"),
+        (("dropout",), config.weights == "champion", "the champion's own stays; set weights: none or imagenet"),
     ):
         idle = [knob for knob in knobs if is_idle and getattr(config, knob) != getattr(preset, knob)]
         if idle:

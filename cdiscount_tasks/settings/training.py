@@ -1,11 +1,16 @@
 """The knobs of a training: a preset is a complete set of them."""
 
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from cdiscount_tasks.settings.frozen import Frozen, YesOrNo
 from cdiscount_tasks.settings.networks import BACKBONES, FROM_SCRATCH, NetworkName
+
+
+def _added(default: Any, **said: Any) -> Any:
+    """Return a field that is written nowhere at its default: models that were made before it came keep their keys."""
+    return Field(default=default, exclude_if=lambda value: value == default, **said)
 
 
 class TrainingConfig(Frozen):
@@ -82,6 +87,47 @@ class TrainingConfig(Frozen):
         title="GPUs",
         description="GPUs for one training, if the machine has any. It takes as many slots of the pool.",
     )
+    augmentation: Literal["shifts", "crops"] = _added(
+        "shifts",
+        description="How pictures are changed while they are learnt from, beside their mirroring. shifts: moved by up "
+        "to a sixteenth of their side. crops: a random part of each, scaled to the whole.",
+    )
+    crop_area: float = _added(
+        0.5, gt=0.05, le=1, description="Least share of a picture's area that a random crop keeps."
+    )
+    mixing: Literal["none", "mixup", "cutmix"] = _added(
+        "none",
+        description="Whether pictures are mixed in pairs while the network learns, their classes with them. mixup: one "
+        "shines through the other. cutmix: a part of one lies on the other. Not in the last tenth of the epochs.",
+    )
+    mixing_share: float = _added(0.5, gt=0, le=1, description="Share of the pictures that are mixed with another.")
+    average_weights: float = _added(
+        0.0,
+        ge=0,
+        le=100,
+        description="Over about how many epochs weights are averaged: validation judges the average, and the best one "
+        "becomes the model. 0: not averaged.",
+    )
+    dropout: float = _added(
+        0.2, ge=0, lt=1, description="Share of the features that the classifying layer does without in each step."
+    )
+    fine_tune_lowest_rate: float = _added(
+        1.0,
+        gt=0,
+        le=1,
+        description="While the network is tuned: the rate of its lowest tuned weights, as a share of that of the "
+        "classifying layer; between them it falls evenly, layer by layer. 1: the same for all.",
+    )
+    chosen_epoch: Literal["loss", "smoothed_loss", "accuracy", "last"] = _added(
+        "loss",
+        description="Which epoch becomes the model, by the products of validation. loss: the lowest one. "
+        "smoothed_loss: the lowest mean of three epochs. accuracy: the highest mean of three epochs. last: the last.",
+    )
+    views: Literal["flip", "crops"] = _added(
+        "flip",
+        description="What the model answers to, joined by geometric mean. flip: each picture and its mirror image. "
+        "crops: their middles as well, which takes twice as long.",
+    )
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = Field(
         default="auto", description="auto: half precision on GPUs that have units for it, float32 elsewhere."
     )
@@ -104,3 +150,14 @@ class TrainingConfig(Frozen):
 
 KNOBS = tuple(name for name in TrainingConfig.model_fields if name != "purpose")
 """What a run may set on top of its preset."""
+
+OFF_THE_FORM = frozenset({
+    "augmentation", "crop_area", "mixing", "mixing_share", "average_weights", "dropout", "fine_tune_lowest_rate",
+    "chosen_epoch", "views",
+})  # fmt: skip
+"""Knobs for presets, and for a run's conf: who fills in the form does without them."""
+
+
+def knobs_of(config: TrainingConfig) -> dict[str, Any]:
+    """Return all knobs by name, also those that are written nowhere at their default."""
+    return {name: getattr(config, name) for name in KNOBS}

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from cdiscount_tasks.settings.run import RunConfig
+from cdiscount_tasks.settings.training import knobs_of
 
 logger = logging.getLogger(__name__)
 
@@ -15,10 +16,8 @@ def _word(value: Any) -> str:
 
 def overridden(config: RunConfig) -> dict[str, tuple[Any, Any]]:
     """Return the knobs that differ from the preset, each with the run's value and the preset's."""
-    preset = config.sample.presets[config.preset].model_dump()
-    return {
-        knob: (value, preset[knob]) for knob, value in config.training.model_dump().items() if value != preset[knob]
-    }
+    preset = knobs_of(config.sample.presets[config.preset])
+    return {knob: (value, preset[knob]) for knob, value in knobs_of(config.training).items() if value != preset[knob]}
 
 
 def summary_of(config: RunConfig) -> str:
@@ -49,7 +48,7 @@ def lines_of(config: RunConfig) -> list[str]:
     }
     knobs = {
         knob: f"{_word(value)}   <- the preset has {_word(changed[knob][1])}" if knob in changed else _word(value)
-        for knob, value in config.training.model_dump().items()
+        for knob, value in knobs_of(config.training).items()
     }
     width = max(map(len, [*data, *knobs]))
     return [

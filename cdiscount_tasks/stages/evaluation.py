@@ -234,6 +234,7 @@ def evaluate_model(sample_dir: Path, labels_dir: Path, model_dir: Path, artifact
         from cdiscount_tasks.learning.networks.soundness import check_answers
 
         network, contract = _load_model(model_dir)
+        views = contract.get("views", "flip")
         judged = _read_judged(labels_dir, model_dir)
         products, images = judged.products, judged.images
         rows = rows_of(sample_dir, images["product_id"].to_numpy(), images["image_number"].to_numpy())
@@ -243,7 +244,7 @@ def evaluate_model(sample_dir: Path, labels_dir: Path, model_dir: Path, artifact
         )
 
         def ask(places: np.ndarray) -> Iterator[np.ndarray]:
-            for some in iter_probabilities(network, pictures, places, judged.num_classes, flip=True):
+            for some in iter_probabilities(network, pictures, places, judged.num_classes, flip=True, views=views):
                 check_answers(some, judged.num_classes, model_dir / "model.keras")
                 progress.add(len(some))
                 yield some

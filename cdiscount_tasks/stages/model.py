@@ -160,7 +160,8 @@ def _write_model(
     if isinstance(start, PreviousModel):
         write_seen_before(part_dir, start.model_dir, start.labels_dir)
     contract = {"image_size": config.image_size, "channels": 3, "dtype": "uint8", "resize": RESIZE_RULE}
-    write_json(part_dir / "input.json", {**contract, "weights": origin_of(config, start)})
+    views = {} if config.views == "flip" else {"views": config.views}
+    write_json(part_dir / "input.json", {**contract, **views, "weights": origin_of(config, start)})
     return Made({"network": config.network, "num_parameters": int(network.count_params()), **figures})
 
 

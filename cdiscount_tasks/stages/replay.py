@@ -102,7 +102,7 @@ def _answers(model_dir: Path, sample_dir: Path, asked: pd.DataFrame, num_classes
     rows = rows_of(sample_dir, asked["product_id"].to_numpy(), asked["image_number"].to_numpy())
     with tempfile.TemporaryDirectory() as spill_dir:
         pictures = hold_images(partial(SampleImages, sample_dir), rows, contract["image_size"], Path(spill_dir))
-        answers = predict_images(network, pictures, flip=True)
+        answers = predict_images(network, pictures, flip=True, views=contract.get("views", "flip"))
     check_answers(answers, num_classes, model_dir / "model.keras")
     return answers, device.name
 

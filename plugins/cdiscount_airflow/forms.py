@@ -15,7 +15,7 @@ from cdiscount_tasks.settings.comparison import DEFAULT_SAMPLES, SETTINGS, Rando
 from cdiscount_tasks.settings.environment import Environment
 from cdiscount_tasks.settings.sample import SampleConfig
 from cdiscount_tasks.settings.sentences import bounds_in_words, properties_of
-from cdiscount_tasks.settings.training import KNOBS, TrainingConfig
+from cdiscount_tasks.settings.training import KNOBS, OFF_THE_FORM, TrainingConfig
 from cdiscount_tasks.vocabulary import DRAWN_WARNING
 
 SECTIONS = {
@@ -177,7 +177,8 @@ def overrides_of(params: Mapping[str, Any], conf: Mapping[str, Any] | None) -> d
         ConfigError: If conf has a key that the form does not have.
     """
     check_keys(conf, ["preset", *KNOBS])
-    return {name: params[name] for name in KNOBS if params.get(name) is not None}
+    given = {**params, **{name: value for name, value in (conf or {}).items() if name in OFF_THE_FORM}}
+    return {name: given[name] for name in KNOBS if given.get(name) is not None}
 
 
 def _samples_param(known: Sequence[str]) -> Param:

@@ -58,6 +58,10 @@ TINY = {
         ["--kills", "1", "--images", "300", "--ranges", "2"],
         r"the same bytes: True; folders left behind: 0",
     ),
+    "benchmarks.endurance.remote_catalogue": (
+        ["--gb", "0.002", "--share", "0.2", "--delay-ms", "1"],
+        r"(?s)\| bucket \| index \| \d+ \| .*the same index and sample from disk and bucket: True",
+    ),
     "benchmarks.endurance.whole_catalogue": (
         ["--products", "500", "--categories", "9", "--decode-ahead"],
         r"\| evaluation \| .*\n\| drift \| .* left out \|\n\| judgement .*\n\| report \| .*, on \d+ test products",
@@ -141,7 +145,7 @@ def few_real_products(real_data, tmp_path_factory):
 
 
 def test_every_benchmark_is_run_here():
-    material = {"measure", "index_steps", "catalogue_of_all"}
+    material = {"measure", "index_steps", "catalogue_of_all", "networks_on_trial", "ways_to_train"}
     names = {path.stem for path in (PROJECT_DIR / "benchmarks").glob("*/*.py")} - material
     assert names == {module.split(".")[-1] for module in TINY} | set(SPEED) | {
         "busy_pool", "clothing", "dirty", "fleet", "planted_marks", "promise_draws", "recipes", "training_kills"

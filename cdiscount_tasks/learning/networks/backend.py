@@ -8,6 +8,7 @@ from typing import Any, Protocol
 import keras
 import numpy as np
 
+from cdiscount_tasks.learning.networks.averaging import Average
 from cdiscount_tasks.learning.networks.batches import Examples
 from cdiscount_tasks.learning.networks.progress import Pulse
 from cdiscount_tasks.learning.networks.state import TrainingState
@@ -37,9 +38,11 @@ def _module() -> Any:
     return import_module(f"cdiscount_tasks.learning.networks.on_{keras.backend.backend()}")
 
 
-def make_learner(network: keras.Model, examples: Examples, config: TrainingConfig, device: Device) -> Learner:
+def make_learner(
+    network: keras.Model, average: Average, examples: Examples, config: TrainingConfig, device: Device
+) -> Learner:
     """Return what lets a compiled network learn from examples; `Device.check_batch` has passed its batch size."""
-    learner: Learner = _module().Learner(network, examples, config, device)
+    learner: Learner = _module().Learner(network, average, examples, config, device)
     return learner
 
 

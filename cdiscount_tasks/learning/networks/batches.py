@@ -10,6 +10,9 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from cdiscount_tasks.learning.pictures.inputs import Inputs
+from cdiscount_tasks.learning.pictures.mixed import Mix, draw_mix
+from cdiscount_tasks.learning.pictures.shifted import WHOLE
+from cdiscount_tasks.settings.training import TrainingConfig
 
 
 @dataclass(frozen=True)
@@ -31,26 +34,73 @@ class Examples:
         return len(self.class_index)
 
 
+_LEAST_RATIO = 3 / 4
+"""Of the sides of a random crop; the greatest one is its inverse."""
+
+
+_MIXED_EPOCHS = 0.9
+"""In so many of the epochs pictures are mixed."""
+
+
+class Ways(NamedTuple):
+    """How the pictures of an epoch are changed, beside their mirroring.
+
+    Attributes:
+        crop_area: Least share of a picture that a random crop keeps; None: they are moved, not cropped.
+        mixing: As the knob; none: none is mixed, and nothing drawn for it.
+        mixed_share: Of the pictures.
+    """
+
+    crop_area: float | None = None
+    mixing: str = "none"
+    mixed_share: float = 0.0
+
+    @classmethod
+    def of(cls, config: TrainingConfig, epoch: int) -> Self:
+        """Return what the knobs say; the last epochs see pictures as they are answered later."""
+        crop_area = config.crop_area if config.augmentation == "crops" else None
+        is_mixed = config.mixing != "none" and epoch <= _MIXED_EPOCHS * config.epochs
+        return cls(crop_area, config.mixing, config.mixing_share if is_mixed else 0.0)
+
+
 class EpochOrder(NamedTuple):
     """In which order an epoch shows its examples, and how: a function of (seed, epoch, example) alone.
 
     Attributes:
         rows: int64, [num_examples], every example once.
         mirrored: bool, [num_examples], by example, not by place.
-        shift: int64, [num_examples, 2], by example: down and to the right, each in [-max_shift, max_shift].
+        shift: int64, [num_examples, 2], by example: down and to the right, each in [-max_shift, max_shift]. Of random
+            crops [num_examples, 4]: top, height, left and width.
+        mix: By example; its partner is the one that stands as far from the end of the batch. None: nothing is mixed.
     """
 
     rows: np.ndarray
     mirrored: np.ndarray
     shift: np.ndarray
+    mix: Mix | None = None
 
     @classmethod
-    def of(cls, num_examples: int, max_shift: int, seed: int, epoch: int) -> Self:
+    def of(cls, num_examples: int, max_shift: int, seed: int, epoch: int, ways: Ways = Ways()) -> Self:  # noqa: B008
         """Deal the examples of an epoch out."""
         rng = np.random.default_rng([seed, epoch])
         rows = rng.permutation(num_examples)
         mirrored = rng.random(num_examples) < 0.5
-        return cls(rows, mirrored, rng.integers(-max_shift, max_shift + 1, (num_examples, 2)))
+        if ways.crop_area is None:
+            shift = rng.integers(-max_shift, max_shift + 1, (num_examples, 2))
+        else:
+            shift = _draw_crops(rng, num_examples, ways.crop_area)
+        mix = None if ways.mixing == "none" else draw_mix(rng, num_examples, ways.mixing, ways.mixed_share)
+        return cls(rows, mirrored, shift, mix)
+
+
+def _draw_crops(rng: np.random.Generator, num_examples: int, least_area: float) -> np.ndarray:
+    """Draw parts of pictures: int64, [num_examples, 4], top, height, left and width in shares of 1 / WHOLE."""
+    area = rng.uniform(least_area, 1, num_examples)
+    ratio = np.exp(rng.uniform(np.log(_LEAST_RATIO), -np.log(_LEAST_RATIO), num_examples))
+    sides = np.minimum(np.sqrt(np.stack([area / ratio, area * ratio], axis=1)), 1)
+    sides = np.maximum((sides * WHOLE).astype(np.int64), 1)
+    places = (rng.random((num_examples, 2)) * (WHOLE - sides)).astype(np.int64)
+    return np.stack([places[:, 0], sides[:, 0], places[:, 1], sides[:, 1]], axis=1)
 
 
 def class_weights(class_index: np.ndarray) -> dict[int, float]:
@@ -58,3 +108,14 @@ def class_weights(class_index: np.ndarray) -> dict[int, float]:
     classes, counts = np.unique(class_index, return_counts=True)
     weights = (len(class_index) / (len(classes) * counts)).tolist()
     return dict(zip(classes.tolist(), weights, strict=True))
+
+
+def weights_of(examples: Examples, config: TrainingConfig) -> np.ndarray:
+    """Return float32, [num_examples]: how much each counts."""
+    if not config.class_weights:
+        return np.ones(len(examples), np.float32)
+    by_class = class_weights(examples.class_index)
+    of_class = np.zeros(max(by_class) + 1, np.float32)
+    of_class[list(by_class)] = list(by_class.values())
+    weights: np.ndarray = of_class[examples.class_index]
+    return weights

@@ -14,7 +14,8 @@ from cdiscount_tasks.settings.networks import BACKBONES, NetworkName
 
 # Short trainings have few steps: Keras' 0.99 would leave the moving statistics behind the weights.
 _MOMENTUM = 0.9
-_DROPOUT = 0.2
+DROPOUT = 0.2
+_WITHOUT_DROPOUT = "plain_cnn"
 
 
 def _plain_cnn(x: Any) -> Any:
@@ -52,8 +53,7 @@ def _small_cnn(x: Any) -> Any:
         x = layers.ReLU()(_convolve(x, filters, stride=2))
     for filters, stride in ((32, 1), (64, 2), (128, 2), (256, 2)):
         x = _residual_block(x, filters, stride)
-    x = layers.GlobalAveragePooling2D()(x)
-    return layers.Dropout(_DROPOUT)(x)
+    return layers.GlobalAveragePooling2D()(x)
 
 
 _BUILDERS = {"plain_cnn": _plain_cnn, "small_cnn": _small_cnn}
@@ -116,7 +116,11 @@ def is_backbone(name: str) -> bool:
 
 
 def build_network(
-    name: NetworkName, image_size: int, num_classes: int, weights_path: Path | None = None
+    name: NetworkName,
+    image_size: int,
+    num_classes: int,
+    weights_path: Path | None = None,
+    dropout: float = DROPOUT,
 ) -> keras.Model:
     """Build a network; without weights it is untrained.
 
@@ -125,6 +129,7 @@ def build_network(
         image_size: Side of the images in pixels.
         num_classes: Number of outputs.
         weights_path: ImageNet weights of a backbone, without its top.
+        dropout: Share of the features that the classifying layer does without; plain_cnn has none.
 
     Returns:
         A model from uint8 [batch, image_size, image_size, 3] to float32 [batch, num_classes], rows sum to 1.
@@ -136,9 +141,11 @@ def build_network(
     inputs = _images_input(image_size)
     with made_quickly() as made:
         if is_backbone(name):
-            features = layers.Dropout(_DROPOUT)(_pool_backbone(inputs, name, image_size, weights_path))
+            features = _pool_backbone(inputs, name, image_size, weights_path)
         else:
             features = _BUILDERS[name](inputs)
+        if name != _WITHOUT_DROPOUT:
+            features = layers.Dropout(dropout)(features)
         network = keras.Model(inputs, _probabilities(features, num_classes), name=name)
         made.extend(network.variables)
     return network
@@ -157,10 +164,10 @@ def build_extractor(name: NetworkName, image_size: int, weights_path: Path) -> k
     return network
 
 
-def build_head(num_features: int, num_classes: int) -> keras.Model:
+def build_head(num_features: int, num_classes: int, dropout: float = DROPOUT) -> keras.Model:
     """Build what stands on a frozen backbone: from float32 [batch, num_features] to probabilities."""
     inputs = keras.Input((num_features,), name="features")
-    return keras.Model(inputs, _probabilities(layers.Dropout(_DROPOUT)(inputs), num_classes), name="head")
+    return keras.Model(inputs, _probabilities(layers.Dropout(dropout)(inputs), num_classes), name="head")
 
 
 def put_head_on(network: keras.Model, head: keras.Model) -> None:
@@ -173,7 +180,8 @@ def without_training(network: keras.Model) -> keras.Model:
 
     Saved, it is a third of the size, and `keras.models.load_model` opens it where none of this package is installed.
     """
-    bare = keras.Model.from_config(network.get_config())
+    with made_quickly():
+        bare = keras.Model.from_config(network.get_config())
     bare.set_weights(network.get_weights())
     return bare
 

@@ -11,6 +11,7 @@ import numpy as np
 from jax.sharding import NamedSharding, PartitionSpec
 
 from cdiscount_tasks.learning.pictures.inputs import Inputs, free_memory_bytes
+from cdiscount_tasks.learning.pictures.shifted import places_of_crop
 
 SHARE_OF_MEMORY = 0.5
 """Pictures may take up to this share of the device's memory that is free; the training of a large network needs the
@@ -99,14 +100,38 @@ def take_pictures(pixels: Any, rows: Any, mirrored: Any, shift: Any) -> Any:
         pixels: uint8, [num_images, size, size, 3].
         rows: int32, [batch].
         mirrored: bool, [batch].
-        shift: int32, [batch, 2]: down and to the right.
+        shift: int32, [batch, 2]: down and to the right; or [batch, 4]: top, height, left and width of a crop.
 
     Returns:
         uint8, [batch, size, size, 3]: what `Inputs.take` returns for images in memory.
     """
     size = pixels.shape[1]
+    if shift.shape[1] == 4:
+        return _take_crops(pixels, rows, mirrored, shift)
     places = jnp.arange(size)
     down = jnp.clip(places - shift[:, :1], 0, size - 1)
     right = jnp.clip(places - shift[:, 1:], 0, size - 1)
     right = jnp.where(mirrored[:, None], size - 1 - right, right)
     return pixels[rows[:, None, None], down[:, :, None], right[:, None, :]]
+
+
+def _take_crops(pixels: Any, rows: Any, mirrored: Any, crop: Any) -> Any:
+    """Gather parts of pictures scaled to the whole, as `ShiftedImages.take` does, to the last bit."""
+    size = pixels.shape[1]
+    steps = jnp.arange(size, dtype=jnp.int32)
+    row, below = places_of_crop(size, crop[:, :1], crop[:, 1:2], steps)
+    column, beyond = places_of_crop(size, crop[:, 2:3], crop[:, 3:], steps)
+    next_row = jnp.minimum(row + 1, size - 1)
+
+    def lines(column: Any) -> Any:
+        at = jnp.where(mirrored[:, None], size - 1 - column, column)
+        upper, lower = (pixels[rows[:, None, None], one[:, :, None], at[:, None, :]] for one in (row, next_row))
+        return _between(upper, lower, below[:, :, None, None])
+
+    found = _between(lines(column), lines(jnp.minimum(column + 1, size - 1)), beyond[:, None, :, None])
+    return found.astype(jnp.uint8)
+
+
+def _between(one: Any, other: Any, share: Any) -> Any:
+    """Return int32: what lies between two numbers, by the share of the other in 1 / 256."""
+    return (one.astype(jnp.int32) * (256 - share) + other.astype(jnp.int32) * share + 128) >> 8

@@ -7,8 +7,8 @@ with examples of its first ones, which weigh nothing.
 
 import math
 import time
-from collections.abc import Callable, Generator
-from contextlib import closing
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing, contextmanager
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -17,11 +17,14 @@ import jax.numpy as jnp
 import keras
 import numpy as np
 
-from cdiscount_tasks.learning.networks.batches import EpochOrder, Examples, class_weights
+from cdiscount_tasks.learning.networks.averaging import Average, floats_of
+from cdiscount_tasks.learning.networks.batches import EpochOrder, Examples, Ways, weights_of
 from cdiscount_tasks.learning.networks.batches_ahead import BatchesAhead
 from cdiscount_tasks.learning.networks.jax_arrays import hold_on_device, put, spread, take_pictures
+from cdiscount_tasks.learning.networks.objective import Schedule
 from cdiscount_tasks.learning.networks.progress import Pulse
 from cdiscount_tasks.learning.networks.state import TrainingState
+from cdiscount_tasks.learning.pictures.mixed import Mix, mix_pictures
 from cdiscount_tasks.machine.device import Device
 from cdiscount_tasks.settings.training import TrainingConfig
 
@@ -36,16 +39,20 @@ slower in a loop."""
 
 
 class _State(NamedTuple):
-    """The values that a step replaces, in the order of the network's and the optimiser's variables."""
+    """The values that a step replaces, in the order of the network's, the optimiser's and the average's variables."""
 
     trainable: list[Any]
     others: list[Any]
     optimizer: list[Any]
+    average: list[Any]
     sums: Any  # float32, [2]: of loss and of right answers, over examples, since the figures were last read
 
 
 class _Batch(NamedTuple):
-    """What a step needs to know of its examples: int32, bool, int32 [.., 2], int32 and float32 by example."""
+    """What a step needs to know of its examples: int32, bool, int32 [.., 2], int32 and float32 by example.
+
+    What is None is left out of the program.
+    """
 
     rows: Any
     mirrored: Any
@@ -53,6 +60,9 @@ class _Batch(NamedTuple):
     class_index: Any
     weight: Any
     is_real: Any
+    mix: Mix | None = None
+    rate: Any = None  # float32, by batch: of learning
+    average_rate: Any = None  # float32, by batch: which share of the average is new
 
 
 def _take(resident: Any, batch: _Batch) -> Any:
@@ -62,6 +72,35 @@ def _take(resident: Any, batch: _Batch) -> Any:
     return resident[batch.rows, jnp.minimum(batch.mirrored, resident.shape[1] - 1)].astype(jnp.float32)
 
 
+@contextmanager
+def _rate_given(optimizer: Any, rate: Any) -> Iterator[None]:
+    """Let an optimiser learn at a rate that comes with the batch; None: at that of its schedule."""
+    if rate is None:
+        yield
+        return
+    optimizer._learning_rate.given = rate
+    try:
+        yield
+    finally:
+        optimizer._learning_rate.given = None
+
+
+def _rates_of(optimizer: Any, first: int, end: int) -> np.ndarray | None:
+    """Return the rate of each step; None: the optimiser leaves steps out, and only it knows how many."""
+    schedule = getattr(optimizer, "_learning_rate", None)
+    if not isinstance(schedule, Schedule):
+        return None
+    return np.asarray(jax.jit(lambda steps: jax.lax.map(schedule, steps))(jnp.arange(first, end)))
+
+
+def _target(batch: _Batch) -> Any:
+    """Return what the loss compares answers with."""
+    if batch.mix is None:
+        return batch.class_index
+    parts = batch.class_index, batch.class_index[::-1], batch.mix.share
+    return jnp.stack([part.astype(jnp.float32) for part in parts], axis=1)
+
+
 def _make_step(network: keras.Model) -> Callable[[_State, Any, _Batch], _State]:
     """Return one step: what the network sees and a batch of examples -> the next state."""
     optimizer, loss_of = network.optimizer, network.loss
@@ -69,7 +108,7 @@ def _make_step(network: keras.Model) -> Callable[[_State, Any, _Batch], _State]:
 
     def objective(trainable: Any, state: _State, seen: Any, batch: _Batch) -> Any:
         found, others = network.stateless_call(trainable, state.others, seen, training=True)
-        loss = loss_of(batch.class_index, found, sample_weight=batch.weight)
+        loss = loss_of(_target(batch), found, sample_weight=batch.weight)
         with keras.StatelessScope(state_mapping=list(zip(optimizer.variables, state.optimizer, strict=True))):
             scaled = optimizer.scale_loss(loss)
         right = jnp.sum((jnp.argmax(found, axis=-1) == batch.class_index) * batch.is_real)
@@ -78,9 +117,16 @@ def _make_step(network: keras.Model) -> Callable[[_State, Any, _Batch], _State]:
     def step(state: _State, seen: Any, batch: _Batch) -> _State:
         if sharding is not None:
             seen = jax.lax.with_sharding_constraint(seen, sharding)
+        if batch.mix is not None:
+            seen = mix_pictures(seen, seen[::-1], batch.mix, jnp)
         gradients, (others, sums) = jax.grad(objective, has_aux=True)(state.trainable, state, seen, batch)
-        trainable, slots = optimizer.stateless_apply(state.optimizer, gradients, state.trainable)
-        return _State(trainable, others, slots, state.sums + sums)
+        with _rate_given(optimizer, batch.rate):
+            trainable, slots = optimizer.stateless_apply(state.optimizer, gradients, state.trainable)
+        average = state.average
+        if average:
+            now = floats_of([*trainable, *others])
+            average = [mean + batch.average_rate * (one - mean) for mean, one in zip(average, now, strict=True)]
+        return _State(trainable, others, slots, average, state.sums + sums)
 
     return step
 
@@ -89,30 +135,31 @@ def _no_sums() -> Any:
     return put(np.zeros(2, np.float32), None)
 
 
-def _weights_of(examples: Examples, config: TrainingConfig) -> np.ndarray:
-    """Return float32, [num_examples]: how much each counts."""
-    if not config.class_weights:
-        return np.ones(len(examples), np.float32)
-    by_class = class_weights(examples.class_index)
-    of_class = np.zeros(max(by_class) + 1, np.float32)
-    of_class[list(by_class)] = list(by_class.values())
-    weights: np.ndarray = of_class[examples.class_index]
-    return weights
-
-
 def batch_of(epoch: _Batch, number: Any) -> _Batch:
     """Return one batch of an epoch."""
-    return _Batch(*(part[number] for part in epoch))
+    batch: _Batch = jax.tree.map(lambda part: part[number], epoch)
+    return batch
+
+
+def _brought(parts: _Batch, *axes: str | None) -> _Batch:
+    """Bring parts to the devices; `axes` names those that all of them begin with."""
+    brought: _Batch = jax.tree.map(lambda part: put(part, *[*axes, None, None][: part.ndim]), parts)
+    return brought
 
 
 class Learner:
     """Learns from epochs step by step."""
 
-    def __init__(self, network: keras.Model, examples: Examples, config: TrainingConfig, device: Device) -> None:
-        """Take a compiled network and what it learns from; the device's GPUs share out each batch evenly."""
-        self._network, self._examples, self._config = network, examples, config
+    def __init__(
+        self, network: keras.Model, average: Average, examples: Examples, config: TrainingConfig, device: Device
+    ) -> None:
+        """Take a compiled network, the average of its weights, and what it learns from.
+
+        The device's GPUs share out each batch evenly.
+        """
+        self._network, self._average, self._examples, self._config = network, average, examples, config
         self._resident = hold_on_device(examples.inputs)
-        self._weights = _weights_of(examples, config)
+        self._weights = weights_of(examples, config)
         step = _make_step(network)
 
         def gather(resident: Any, epoch: _Batch, number: Any) -> tuple[Any, _Batch]:
@@ -158,8 +205,7 @@ class Learner:
     def _calls(self, epoch: _Batch, first: int) -> Generator[tuple[int, Callable[[_State], _State]]]:
         """Yield calls until an epoch is over: the step that each ends before, and what makes the next state."""
         if self._resident is not None:
-            on_device = _Batch(*(put(part, None, "batch", *[None] * (part.ndim - 2)) for part in epoch))
-            yield from self._calls_on_device(on_device, first, len(epoch.rows))
+            yield from self._calls_on_device(_brought(epoch, None, "batch"), first, len(epoch.rows))
         else:
             yield from self._calls_with_batches(epoch, first)
 
@@ -192,8 +238,8 @@ class Learner:
         try:
             for number in range(first, len(epoch.rows)):
                 seen, batch = ahead.next()
-                parts = _Batch(*(put(part, "batch", *[None] * (part.ndim - 1)) for part in batch))
-                yield number + 1, partial(self.step, seen=put(seen, "batch", *[None] * (seen.ndim - 1)), batch=parts)
+                seen = put(seen, "batch", *[None] * (seen.ndim - 1))
+                yield number + 1, partial(self.step, seen=seen, batch=_brought(batch, "batch"))
         finally:
             ahead.end()
             self._waited_s += ahead.waited_s
@@ -211,7 +257,9 @@ class Learner:
     def deal_out(self, number: int) -> _Batch:
         """Return the batches of an epoch, each part [num_steps, batch_size, ...]; the last one is filled up."""
         examples, size = self._examples, self._config.batch_size
-        order = EpochOrder.of(len(examples), examples.inputs.max_shift, self._config.seed, number)
+        order = EpochOrder.of(
+            len(examples), examples.inputs.max_shift, self._config.seed, number, Ways.of(self._config, number)
+        )
         num_steps = math.ceil(len(examples) / size)
         rows = np.resize(order.rows, num_steps * size)
         is_real = np.arange(num_steps * size) < len(examples)
@@ -225,22 +273,26 @@ class Learner:
             class_index=examples.class_index[rows].astype(np.int32),
             weight=weight.astype(np.float32),
             is_real=is_real,
+            mix=order.mix and Mix(*(part[rows] for part in order.mix)),
         )
-        return _Batch(*(part.reshape(num_steps, size, *part.shape[1:]) for part in parts))
+        batches: _Batch = jax.tree.map(lambda part: part.reshape(num_steps, size, *part.shape[1:]), parts)
+        steps = (number - 1) * num_steps, number * num_steps
+        batches = batches._replace(rate=_rates_of(self._network.optimizer, *steps))
+        return batches._replace(average_rate=self._average.rates(*steps)) if self._average.variables else batches
 
     def settle(self) -> None:
         """Give the network and its optimiser the values that were learnt."""
         if self._state is not None:
-            for variables, values in zip(self._variables(), self._state[:3], strict=True):
+            for variables, values in zip(self._variables(), self._state[:4], strict=True):
                 for variable, value in zip(variables, values, strict=True):
                     variable.assign(value)
             self._state = self.take_state()
 
-    def _variables(self) -> tuple[list[Any], list[Any], list[Any]]:
-        network = self._network
-        return network.trainable_variables, network.non_trainable_variables, network.optimizer.variables
+    def _variables(self) -> tuple[list[Any], list[Any], list[Any], list[Any]]:
+        network, average = self._network, self._average.variables
+        return network.trainable_variables, network.non_trainable_variables, network.optimizer.variables, average
 
     def take_state(self) -> _State:
         """Return the values that the network and its optimiser have now; a step that is given them uses them up."""
-        trainable, others, slots = ([one.value for one in variables] for variables in self._variables())
-        return _State(trainable, others, slots, _no_sums())
+        trainable, others, slots, average = ([one.value for one in variables] for variables in self._variables())
+        return _State(trainable, others, slots, average, _no_sums())

@@ -8,10 +8,12 @@ from typing import Any
 import keras
 import numpy as np
 
-from cdiscount_tasks.learning.networks.batches import EpochOrder, Examples, class_weights
+from cdiscount_tasks.learning.networks.averaging import Average
+from cdiscount_tasks.learning.networks.batches import EpochOrder, Examples, Ways, class_weights, weights_of
 from cdiscount_tasks.learning.networks.progress import Pulse
 from cdiscount_tasks.learning.networks.state import TrainingState
 from cdiscount_tasks.learning.pictures.inputs import Inputs, mirror_images
+from cdiscount_tasks.learning.pictures.mixed import Mix, mix_pictures
 from cdiscount_tasks.machine.device import Device
 from cdiscount_tasks.settings.training import TrainingConfig
 
@@ -22,11 +24,31 @@ _PREDICTED_AT_ONCE = 64
 class EpochBatches(keras.utils.PyDataset):  # type: ignore[misc]
     """The batches of one epoch, or of what is left of it."""
 
-    def __init__(self, examples: Examples, batch_size: int, seed: int, epoch: int, first_step: int = 0) -> None:
-        """Deal the examples out; a resumed epoch begins with the batch of `first_step`."""
+    def __init__(
+        self,
+        examples: Examples,
+        batch_size: int,
+        seed: int,
+        epoch: int,
+        first_step: int = 0,
+        ways: Ways = Ways(),  # noqa: B008
+        weights: np.ndarray | None = None,
+    ) -> None:
+        """Deal the examples out; a resumed epoch begins with the batch of `first_step`.
+
+        Args:
+            examples: What is learnt from.
+            batch_size: Of each batch but the last.
+            seed: Of order and augmentation.
+            epoch: From 1.
+            first_step: Batches before it are left out.
+            ways: How pictures are changed.
+            weights: float32, [num_examples]: how much each counts; None: all the same.
+        """
         super().__init__()
+        self._weights = weights
         self._examples, self._batch_size, self._first_step = examples, batch_size, first_step
-        self._order = EpochOrder.of(len(examples), examples.inputs.max_shift, seed, epoch)
+        self._order = EpochOrder.of(len(examples), examples.inputs.max_shift, seed, epoch, ways)
         examples.inputs.expect([self._rows(number) for number in range(len(self))])
 
     def __len__(self) -> int:
@@ -37,11 +59,16 @@ class EpochBatches(keras.utils.PyDataset):  # type: ignore[misc]
         first = (number + self._first_step) * self._batch_size
         return self._order.rows[first : first + self._batch_size]
 
-    def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return a batch: what the network sees, and int64 [batch]."""
+    def __getitem__(self, number: int) -> tuple[np.ndarray, ...]:
+        """Return a batch: what the network sees, and int64 [batch]; of mixed pictures what the loss compares with."""
         rows = self._rows(number)
         inputs = self._examples.inputs.take(rows, self._order.mirrored[rows], self._order.shift[rows])
-        return inputs, self._examples.class_index[rows]
+        target = self._examples.class_index[rows]
+        if self._order.mix is not None:
+            mix = Mix(*(part[rows] for part in self._order.mix))
+            inputs = mix_pictures(inputs, inputs[::-1], mix, np)
+            target = np.stack([target, target[::-1], mix.share], axis=1).astype(np.float32)
+        return (inputs, target) if self._weights is None else (inputs, target, self._weights[rows])
 
 
 class _InOrder(keras.utils.PyDataset):  # type: ignore[misc]
@@ -78,27 +105,61 @@ class _Counts(keras.callbacks.Callback):  # type: ignore[misc]
         self._pulse.count(batch + 1, logs.get("loss", math.nan), logs.get("accuracy", math.nan))
 
 
+class _Averages(keras.callbacks.Callback):  # type: ignore[misc]
+    """Lets the average take every step in."""
+
+    def __init__(self, average: Average, rates: np.ndarray) -> None:
+        import tensorflow as tf
+
+        super().__init__()
+        self._rates, self._convert, self._step = rates, tf.constant, tf.function(average.step)
+
+    def on_train_batch_end(self, batch: int, logs: dict[str, Any] | None = None) -> None:  # noqa: ARG002
+        """Take a step in."""
+        self._step(self._convert(self._rates[batch]))
+
+
 class Learner:
     """Learns from epochs by `fit`."""
 
     input_wait_share: float | None = None
     """Not known: Keras' own threads make the batches."""
 
-    def __init__(self, network: keras.Model, examples: Examples, config: TrainingConfig, device: Device) -> None:  # noqa: ARG002
-        """Take a compiled network and what it learns from."""
-        self._network, self._examples, self._config = network, examples, config
+    def __init__(
+        self,
+        network: keras.Model,
+        average: Average,
+        examples: Examples,
+        config: TrainingConfig,
+        device: Device,  # noqa: ARG002
+    ) -> None:
+        """Take a compiled network, the average of its weights, and what it learns from."""
+        self._network, self._average, self._examples, self._config = network, average, examples, config
+
+    def _callbacks(self, epoch: int, first_step: int, pulse: Pulse) -> list[Any]:
+        """Return what is told of every step: a checkpoint, which the pulse makes, comes last."""
+        if not self._average.variables:
+            return [_Counts(pulse)]
+        num_steps = math.ceil(len(self._examples) / self._config.batch_size)
+        rates = self._average.rates((epoch - 1) * num_steps + first_step, epoch * num_steps)
+        return [_Averages(self._average, rates), _Counts(pulse)]
 
     def learn(self, state: TrainingState, pulse: Pulse) -> None:
         """Learn from the batches of the running epoch, or from those that are left of it."""
         epoch, config = len(state.history) + 1, self._config
+        ways = Ways.of(config, epoch)
+        # Keras takes weights of classes for targets that are one number each.
+        is_mixed = ways.mixing != "none"
+        weights = weights_of(self._examples, config) if is_mixed and config.class_weights else None
+        by_class = class_weights(self._examples.class_index) if config.class_weights and not is_mixed else None
         self._network.fit(
-            EpochBatches(self._examples, config.batch_size, config.seed, epoch, state.step),
+            EpochBatches(self._examples, config.batch_size, config.seed, epoch, state.step, ways, weights),
             initial_epoch=epoch - 1,
             epochs=epoch,
             verbose=0,
             shuffle=False,
-            class_weight=class_weights(self._examples.class_index) if config.class_weights else None,
-            callbacks=[_Counts(pulse)],
+            class_weight=by_class,
+            callbacks=self._callbacks(epoch, state.step, pulse),
         )
 
     def settle(self) -> None:

@@ -32,6 +32,13 @@ HoldFeatures = Callable[[Sequence[np.ndarray]], Sequence[HeldVectors]]
 """Holds, by split, the features of the images at some places: int64, [num_images], ascending."""
 
 
+_HEAD_LEARNS = {
+    "augmentation": "shifts", "mixing": "none", "average_weights": 0.0, "fine_tune_lowest_rate": 1.0,
+    "chosen_epoch": "loss",
+}  # fmt: skip
+"""Features are of whole pictures, one by one; and a single layer needs no more."""
+
+
 class SplitImages(NamedTuple):
     """A split's images: what is learnt from for train, every readable image with its given class for the others.
 
@@ -142,9 +149,13 @@ class Training:
 
     def from_scratch(self) -> keras.Model:
         """Train a network that knows nothing yet."""
-        network = build_network(self._config.network, self._config.image_size, self._num_classes)
+        network = self._build()
         self._learn(FROM_SCRATCH, network, [split.pictures() for split in self._splits], self._config)
         return network
+
+    def _build(self, weights_path: Path | None = None) -> keras.Model:
+        config = self._config
+        return build_network(config.network, config.image_size, self._num_classes, weights_path, config.dropout)
 
     def go_on_from(self, path: Path, contract: Mapping[str, Any]) -> keras.Model:
         """Train all of a network that was published before, from its weights on.
@@ -186,14 +197,14 @@ class Training:
 
     def _learn_head(self, hold_features: HoldFeatures) -> keras.Model:
         held = hold_features([split.places for split in self._splits])
-        head = build_head(held[0].num_features, self._num_classes)
+        head = build_head(held[0].num_features, self._num_classes, self._config.dropout)
         examples = [split.features(vectors) for split, vectors in zip(self._splits, held, strict=True)]
-        self._learn(HEAD, head, examples, self._config)
+        self._learn(HEAD, head, examples, self._config.model_copy(update=_HEAD_LEARNS))
         return head
 
     def _build_with(self, head: keras.Model, weights_path: Path) -> keras.Model:
         """Return the pretrained network with a classifying layer on it."""
-        network = build_network(self._config.network, self._config.image_size, self._num_classes, weights_path)
+        network = self._build(weights_path)
         put_head_on(network, head)
         return network
 
@@ -204,14 +215,19 @@ class Training:
         self._learn(FINE_TUNE, network, pictures, self._config.model_copy(update=tuning))
 
     def _tuning_harmed(self) -> bool:
-        before, after = (_best(trained).validation_loss for _, trained in self._phases)
-        if after > before:
+        before, after = (_best(trained) for _, trained in self._phases)
+        judged, harmed = "raised the validation loss", after.validation_loss > before.validation_loss
+        told = before.validation_loss, after.validation_loss
+        if self._config.chosen_epoch in ("accuracy", "last"):  # a network that is surer of its mistakes may be better
+            judged, harmed = "lowered the validation accuracy", after.validation_accuracy < before.validation_accuracy
+            told = before.validation_accuracy, after.validation_accuracy
+        if harmed:
             logger.warning(
-                "tuning raised the validation loss from %.4f to %.4f: the frozen network with its classifying "
+                "tuning %s from %.4f to %.4f: the frozen network with its classifying "
                 "layer is kept; lower fine_tune_learning_rate, or give it more epochs",
-                before, after,
+                judged, *told,
             )  # fmt: skip
-        return after > before
+        return harmed
 
     def history(self) -> dict[str, list[Any]]:
         """Return the columns of history.parquet: the epochs of all phases, counted on."""

@@ -8,6 +8,7 @@ import numpy as np
 from cdiscount_tasks.learning.measuring.joining import joint_probabilities
 from cdiscount_tasks.learning.networks.backend import run_network
 from cdiscount_tasks.learning.pictures.inputs import ImagesInMemory, Inputs
+from cdiscount_tasks.learning.pictures.shifted import VIEWS
 
 _STEP = 512
 """A block holds so many images or a multiple, the last one at least as many: of the batches that the backends cut it
@@ -42,6 +43,25 @@ class _Some:
         return found[first:end] if in_order else found[self._rows]  # the first is no copy
 
 
+class _Cropped:
+    """The same part of each image, scaled to the whole."""
+
+    def __init__(self, inputs: Inputs, crop: Sequence[int]) -> None:
+        self._inputs, self._crop, self.max_shift = inputs, np.array([crop]), inputs.max_shift
+
+    def __len__(self) -> int:
+        return len(self._inputs)
+
+    def expect(self, batches: Sequence[np.ndarray]) -> None:
+        self._inputs.expect(batches)
+
+    def take(self, rows: np.ndarray, mirrored: np.ndarray, shift: np.ndarray) -> np.ndarray:  # noqa: ARG002
+        return self._inputs.take(rows, mirrored, np.repeat(self._crop, len(rows), axis=0))
+
+    def unmoved(self) -> None:
+        return None
+
+
 def _take(inputs: Inputs, rows: np.ndarray) -> np.ndarray:
     return inputs.take(rows, np.zeros(len(rows), np.bool_), np.zeros((len(rows), 2), np.int64))
 
@@ -68,7 +88,7 @@ def _iter_blocks(inputs: Inputs, rows: np.ndarray, num_classes: int) -> Iterator
 
 
 def iter_probabilities(
-    network: keras.Model, inputs: Inputs, rows: np.ndarray, num_classes: int, flip: bool
+    network: keras.Model, inputs: Inputs, rows: np.ndarray, num_classes: int, flip: bool, views: str = "flip"
 ) -> Iterator[np.ndarray]:
     """Yield the class probabilities of some images, of several hundred or thousand at a time.
 
@@ -78,24 +98,28 @@ def iter_probabilities(
         rows: int64, ascending for speed: which of them.
         num_classes: Of how many classes it speaks.
         flip: Whether each image is judged together with its mirror image (geometric mean of the two).
+        views: As the knob: which parts of it are judged with it.
 
     Yields:
         float32, [some images, num_classes], rows sum to 1, image after image.
     """
     for block in _iter_blocks(inputs, rows, num_classes):
-        yield predict_images(network, block, flip)
+        yield predict_images(network, block, flip, views)
 
 
-def predict_images(network: keras.Model, inputs: Inputs, flip: bool) -> np.ndarray:
+def predict_images(network: keras.Model, inputs: Inputs, flip: bool, views: str = "flip") -> np.ndarray:
     """Return the class probabilities of images.
 
     Args:
         network: From images or features to probabilities.
         inputs: What it sees.
         flip: Whether each image is judged together with its mirror image (geometric mean of the two).
+        views: As the knob: which parts of it are judged with it.
 
     Returns:
         float32, [num_images, num_classes], rows sum to 1.
     """
-    probabilities = [run_network(network, inputs, mirrored) for mirrored in ((False, True) if flip else (False,))]
+    shown = [inputs if crop is None else _Cropped(inputs, crop) for crop in VIEWS[views]]
+    sides = (False, True) if flip else (False,)
+    probabilities = [run_network(network, view, mirrored) for view in shown for mirrored in sides]
     return joint_probabilities(np.concatenate(probabilities), np.tile(np.arange(len(inputs)), len(probabilities)))

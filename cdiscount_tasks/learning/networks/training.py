@@ -13,6 +13,7 @@ import numpy as np
 from cdiscount_tasks.errors import DataError, DivergedError
 from cdiscount_tasks.learning.measuring.joining import join_blocks
 from cdiscount_tasks.learning.networks import progress
+from cdiscount_tasks.learning.networks.averaging import Average
 from cdiscount_tasks.learning.networks.backend import make_learner
 from cdiscount_tasks.learning.networks.batches import Examples
 from cdiscount_tasks.learning.networks.checkpoints import Checkpoints
@@ -96,12 +97,14 @@ class _Validation:
         return *product_loss(of_label, predicted == self._truth), len(np.unique(predicted))
 
 
-def _compile(network: keras.Model, num_images: int, config: TrainingConfig, device: Device) -> None:
+def _compile(network: keras.Model, num_images: int, config: TrainingConfig, device: Device) -> Average:
+    """Prepare a network for training; returns the average of its weights."""
     if config.batch_size > num_images:
         logger.warning("batch_size is %d and there are %d images: an epoch is a single step", config.batch_size,
                        num_images)  # fmt: skip
-    num_steps = config.epochs * math.ceil(num_images / config.batch_size)
-    compile_network(network, config, num_steps, device.jit_compile)
+    num_steps = math.ceil(num_images / config.batch_size)
+    compile_network(network, config, config.epochs * num_steps, device.jit_compile)
+    return Average(network, config.average_weights * num_steps)
 
 
 def _judge_epoch(network: keras.Model, validation: _Validation, state: TrainingState) -> Epoch:
@@ -128,7 +131,8 @@ def _why_it_ends(state: TrainingState, config: TrainingConfig, watch: Watch | No
     if len(state.history) >= config.epochs:
         return f"all {config.epochs} epochs are over"
     if len(state.history) - state.best_epoch >= config.early_stopping_patience:
-        return f"no lower validation loss for {config.early_stopping_patience} epochs"
+        better = "higher validation accuracy" if config.chosen_epoch == "accuracy" else "lower validation loss"
+        return f"no {better} for {config.early_stopping_patience} epochs"
     # Only between two epochs: one that was cut off within an epoch ends it first, as it would have without the cut.
     if watch and state.history and state.step == 0 and watch.wants_end(len(state.history)):
         return _BY_HAND
@@ -183,24 +187,25 @@ def train(
         DataError: If a class has no example to learn from, or the loss or a weight becomes NaN or infinite.
     """
     _check_classes(train_examples, network.output_shape[-1])
-    _compile(network, len(train_examples), config, device)
+    average = _compile(network, len(train_examples), config, device)
     validation = _Validation(validation_examples)
-    state = take_up(checkpoints, network)
-    learner = make_learner(network, train_examples, config, device)
+    state = take_up(checkpoints, network, average)
+    learner = make_learner(network, average, train_examples, config, device)
 
     kept, is_kept = time.monotonic(), True
 
     def keep() -> None:
         nonlocal kept
         learner.settle()
-        keep_state(checkpoints, network, state)
+        keep_state(checkpoints, network, average, state)
         kept = time.monotonic()
 
     tell = partial(_tell, watch, state, config.epochs)
     tell()
     while not (reason := _why_it_ends(state, config, watch)):
         learner.learn(state, Pulse(state, len(train_examples), config, keep, tell))
-        state.end_epoch(_judge_epoch(network, validation, state), network)
+        with average.in_place():
+            state.end_epoch(_judge_epoch(network, validation, state), network, config.chosen_epoch)
         log_epoch(state.history, config.epochs)
         for listen in listeners:
             listen(state.history[-1])

@@ -63,7 +63,8 @@ class Inputs(Protocol):
         Args:
             rows: int64, [num_rows].
             mirrored: bool, [num_rows].
-            shift: int64, [num_rows, 2], each in [-max_shift, max_shift]: down and to the right.
+            shift: int64, [num_rows, 2], each in [-max_shift, max_shift]: down and to the right; or [num_rows, 4]: top,
+                height, left and width of a part that is scaled to the whole (pictures/shifted.py).
         """
         ...
 

@@ -10,6 +10,7 @@ from cdiscount_tasks.learning.measuring.choices import RANDOM_SEED
 from cdiscount_tasks.learning.measuring.confusion import MAX_CLASSES_IN_MATRIX
 from cdiscount_tasks.pages.report.resources import account
 from cdiscount_tasks.settings.run import RunConfig
+from cdiscount_tasks.settings.training import knobs_of
 from cdiscount_tasks.vocabulary import METRICS_VERSION, SPLITS
 
 _CATALOGUE_FACTS = (
@@ -56,8 +57,8 @@ def describe_classes(rows: Sequence[Mapping[Any, Any]]) -> list[dict[str, Any]]:
 
 def _overrides(config: RunConfig) -> dict[str, Any]:
     """Return the knobs that a run set on top of its preset."""
-    preset = config.sample.presets[config.preset].model_dump()
-    return {knob: value for knob, value in config.training.model_dump().items() if value != preset[knob]}
+    preset = knobs_of(config.sample.presets[config.preset])
+    return {knob: value for knob, value in knobs_of(config.training).items() if value != preset[knob]}
 
 
 def _command(config: RunConfig) -> str:

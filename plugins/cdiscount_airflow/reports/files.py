@@ -118,7 +118,7 @@ def _fetch(path: Path, facts: dict[str, Any]) -> bool:
     except (DataError, OSError):
         return False
     cache.note_used(path.parent)
-    cache.make_room(path.parent)
+    cache.make_room(path.parent, keep=path.parent)
     return is_whole
 
 

@@ -3,8 +3,8 @@ import shutil
 
 import pytest
 
-from cdiscount_tasks.artifacts import bucket as artifacts
-from cdiscount_tasks.artifacts import object_store, publish
+from cdiscount_tasks.artifacts import bucket as opening
+from cdiscount_tasks.artifacts import fetching, object_store, pushing
 from cdiscount_tasks.artifacts.bucket import open_file, paths_of_artifacts, remove_from_bucket
 from cdiscount_tasks.artifacts.manifest import MANIFEST, find_result, read_listed, read_manifest, verify_artifact
 from cdiscount_tasks.artifacts.mirror import known_tag, place_in
@@ -129,7 +129,7 @@ def test_what_was_placed_and_not_pushed_blocks_nobody_else(machines, monkeypatch
 
 def test_one_that_was_pushed_and_not_noted_is_known_again(machines, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(artifacts, "note_tag", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(pushing, "note_tag", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             build(machines, 0, writer("whole"))
     read_manifest(machines.thing(0))
@@ -193,7 +193,7 @@ def test_a_page_takes_the_place_of_the_one_before(machines):
 def test_a_page_that_is_replaced_while_it_is_fetched_is_read_anew(machines, monkeypatch):
     pages = [root / "page" for root in machines.roots]
     rebuild_artifact(pages[0], RECIPE, writer("old"))
-    real, done = artifacts._fetch_file, []
+    real, done = fetching.fetch_file, []
 
     def late(*given):
         if not done:
@@ -201,7 +201,7 @@ def test_a_page_that_is_replaced_while_it_is_fetched_is_read_anew(machines, monk
             rebuild_artifact(pages[0], RECIPE, writer("new"))
         return real(*given)
 
-    monkeypatch.setattr(artifacts, "_fetch_file", late)
+    monkeypatch.setattr(fetching, "fetch_file", late)
     read_manifest(pages[1])
     assert (pages[1] / "data.txt").read_text() == "new"
 
@@ -266,6 +266,7 @@ def test_a_cache_that_is_full_is_told(machines, monkeypatch):
 
 
 def test_publish_on_a_disk_asks_no_bucket(tmp_path, monkeypatch):
-    monkeypatch.setattr(publish.bucket, "open_store", never)
+    for module in (opening, fetching, pushing):
+        monkeypatch.setattr(module, "open_store", never)
     build_artifact(RECIPE.dir_in(tmp_path), RECIPE, writer("whole"))
     assert read_manifest(RECIPE.dir_in(tmp_path))["result"] == {"num_rows": 5}

@@ -1,6 +1,9 @@
+import gc
 import threading
 import time
+import weakref
 
+import numpy as np
 import pytest
 
 from cdiscount_tasks.artifacts import byte_ranges, object_store
@@ -123,6 +126,26 @@ def test_no_more_is_read_ahead_than_memory_is_meant_for(in_bucket, object_proxy,
         assert file.read(0, 4000) == BYTES[:4000]
         file.advise(4000, 50_000)
         assert len(file._pieces) == 3
+
+
+def test_a_piece_that_has_been_read_is_held_by_nobody(in_bucket, small_pieces, monkeypatch):
+    held = []
+
+    def ask(self, name, starts, ends, e_tag):
+        piece = np.frombuffer(BYTES[starts[0] : ends[0]], np.uint8).copy()
+        held.append(weakref.ref(piece))
+        return [piece]
+
+    monkeypatch.setattr(object_store.ObjectStore, "read_ranges", ask)
+    with open_ranges(in_bucket) as file:
+        file.advise(0, 40_000)
+        view = memoryview(bytearray(1000))
+        for start in range(0, 40_000, 1000):
+            assert file.read_into(view, start) == 1000
+        began = time.monotonic()
+        while any(one() is not None for one in held):  # a thread may be about to forget its last one
+            assert time.monotonic() - began < 30
+            gc.collect()
 
 
 def test_an_object_that_changes_between_two_ranges_is_a_sentence(in_bucket, object_server, small_pieces):

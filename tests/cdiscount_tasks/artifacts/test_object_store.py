@@ -11,6 +11,7 @@ import pytest
 from cdiscount_tasks.artifacts import object_store
 from cdiscount_tasks.artifacts.object_store import ObjectChanged, open_store, patience
 from cdiscount_tasks.artifacts.store_faults import StoreAway
+from cdiscount_tasks.artifacts.store_probe import check_conditions
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.settings.environment import PROJECT_DIR
 from tests.material.fault_proxy import ONCE, Fault, random_plan
@@ -121,7 +122,7 @@ def test_a_store_is_one_a_process_and_travels_as_its_url(store):
 
 
 def test_a_bucket_that_honours_conditions_passes_and_is_left_as_it_was(store):
-    store.check_conditions()
+    check_conditions(store.url)
     assert list(store.list()) == []
 
 
@@ -138,7 +139,7 @@ def test_a_bucket_that_ignores_conditions_is_refused(store, monkeypatch, ignores
 
     monkeypatch.setattr(type(store), "_conditional", lambda _, *given: put(*given))
     with pytest.raises(ConfigError, match="the bucket does not honour conditional writes"):
-        store.check_conditions()
+        check_conditions(store.url)
 
 
 def test_a_bucket_that_does_not_exist_is_refused(store):
@@ -146,7 +147,7 @@ def test_a_bucket_that_does_not_exist_is_refused(store):
     for ask in (
         lambda: other.read("a"),
         lambda: other.put("a", b""),
-        other.check_conditions,
+        lambda: check_conditions(other.url),
         lambda: list(other.list()),
     ):
         with pytest.raises(ConfigError, match=r"no-such-bucket-here/folder \(at http://.*\): there is no such bucket"):

@@ -10,6 +10,7 @@ from cdiscount_tasks.index import in_range
 from cdiscount_tasks.index.in_range import DamagedImages, read_chunks, read_range
 from cdiscount_tasks.tables.parquet import read_table
 from cdiscount_tasks.tables.schemas import IMAGES, PRODUCTS
+from tests.material.bucket_catalogues import put_catalogue
 from tests.material.indexing import index_catalogue
 from tests.material.tiny_catalogue import RED, TinyCatalogue, draw_jpeg
 
@@ -51,6 +52,12 @@ def test_a_range_without_a_document_has_no_rows(index_dir):
     rows = read_range(index_dir, ByteRange(start=1, stop=2))
     assert [len(part) for part in rows] == [0] * 5
     assert (rows.products.schema, rows.images.schema) == (PRODUCTS, IMAGES)
+
+
+def test_chunks_of_an_object_are_those_of_the_file(index_dir, tiny_path, object_server, bucket):
+    rows = read_range(index_dir, whole(tiny_path))
+    place = put_catalogue(object_server, bucket, tiny_path)
+    assert list(read_chunks(place, rows, 7)) == list(read_chunks(tiny_path, rows, 7))
 
 
 @pytest.mark.parametrize("most", [1, 7, 64, 1000])

@@ -4,7 +4,7 @@ import yaml
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.settings.run import training_config
 from cdiscount_tasks.settings.sample import SampleConfig, read_sample
-from cdiscount_tasks.settings.training import TrainingConfig
+from cdiscount_tasks.settings.training import KNOBS, OFF_THE_FORM, TrainingConfig
 
 WINE = {
     "name": "wine",
@@ -320,6 +320,12 @@ TRANSFER = {"network": "mobilenet_v2", "weights": "imagenet"}
         ({}, {"fine_tune_share": 0.5}, "fine_tune_share is 0.5, but without pretrained weights it does nothing"),
         ({}, {"mirrored_features": True}, "mirrored_features is True, but without pretrained weights"),
         (TRANSFER, {"fine_tune_learning_rate": 0.01}, "without tuning it does nothing; set fine_tune_epochs"),
+        (TRANSFER, {"fine_tune_lowest_rate": 0.1}, "without tuning it does nothing; set fine_tune_epochs"),
+        (TRANSFER, {"mixing": "mixup"}, "mixing is mixup, but a frozen network does not see changed pictures"),
+        ({}, {"crop_area": 0.3}, "crop_area is 0.3, but without crops it does nothing; set augmentation: crops"),
+        ({}, {"mixing_share": 0.3}, "mixing_share is 0.3, but nothing is mixed; set mixing: mixup or cutmix"),
+        ({"network": "plain_cnn"}, {"dropout": 0.3}, "dropout is 0.3, but plain_cnn has no dropout"),
+        ({"weights": "champion"}, {"dropout": 0.3}, "dropout is 0.3, but the champion's own stays"),
     ],
 )
 def test_a_knob_that_would_do_nothing_is_refused(preset, knobs, words):
@@ -330,3 +336,12 @@ def test_a_knob_that_would_do_nothing_is_refused(preset, knobs, words):
 def test_a_knob_that_repeats_its_preset_is_not_refused():
     config = training_config(sample_with(quick={}), "quick", {"fine_tune_share": 1.0, "mirrored_features": False})
     assert config == TrainingConfig()
+
+
+def test_knobs_that_came_later_are_written_nowhere_at_their_default():
+    written = TrainingConfig().model_dump(mode="json")
+    assert OFF_THE_FORM.isdisjoint(written)
+    assert set(written) | OFF_THE_FORM == set(KNOBS)
+    changed = TrainingConfig(mixing="cutmix", average_weights=1.0)
+    assert TrainingConfig.model_validate(changed.model_dump(mode="json")) == changed
+    assert changed.model_dump() == {**TrainingConfig().model_dump(), "mixing": "cutmix", "average_weights": 1.0}

@@ -39,6 +39,15 @@ def test_the_summary_names_the_preset_and_what_differs(config):
     assert summary_of(config) == "preset slow with epochs 3 (preset: 100), class_weights yes (preset: no)"
 
 
+def test_a_knob_that_only_the_preset_or_only_the_run_has_off_its_default_is_told(config):
+    mixed, plain = TrainingConfig(epochs=100, mixing="cutmix"), config.sample.presets["slow"]
+    sets = config.model_copy(update={"training": mixed})
+    sample = config.sample.model_copy(update={"presets": {"slow": mixed}})
+    resets = config.model_copy(update={"sample": sample, "training": plain})
+    assert overridden(sets) == {"mixing": ("cutmix", "none")}
+    assert overridden(resets) == {"mixing": ("none", "cutmix")}
+
+
 def test_a_run_of_the_preset_as_it_is_says_no_more(config):
     as_it_is = config.model_copy(update={"training": config.sample.presets["slow"]})
     assert summary_of(as_it_is) == "preset slow"

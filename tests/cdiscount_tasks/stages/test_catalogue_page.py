@@ -16,6 +16,7 @@ from cdiscount_tasks.stages import catalogue_page
 from cdiscount_tasks.stages.catalogue_page import page_stands, write_catalogue_page
 from cdiscount_tasks.stages.inputs import SampleChoice
 from cdiscount_tasks.vocabulary import DRAWN_WARNING
+from tests.material.bucket_catalogues import put_catalogue
 from tests.material.html_page import HOSTILE, Page
 from tests.material.indexing import index_catalogue
 from tests.material.tiny_catalogue import BLUE, CATEGORIES, GREEN, RED, draw_jpeg, encode
@@ -54,6 +55,16 @@ def made(index_dir, tiny_path, names_path, tmp_path_factory):
 @pytest.fixture(scope="module")
 def page(made):
     return Page((made[0] / "catalogue.html").read_text("utf-8"))
+
+
+def test_the_page_of_an_object_is_that_of_the_file(
+    made, index_dir, tiny_path, names_path, object_server, bucket, tmp_path
+):
+    place = put_catalogue(object_server, bucket, tiny_path)
+    write_catalogue_page(index_dir, place, names_path, SAMPLES, tmp_path / "page")
+    for path in made[0].rglob("*.*"):
+        if path.is_file() and path.name != "manifest.json":
+            assert (tmp_path / "page" / path.relative_to(made[0])).read_bytes() == path.read_bytes(), path
 
 
 def make_catalogue(tmp_path, documents):

@@ -11,6 +11,7 @@ from cdiscount_tasks.artifacts.manifest import read_manifest, verify_artifact
 from cdiscount_tasks.catalogue import reader
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.settings.sample import DrawConfig
+from cdiscount_tasks.stages import sample
 from cdiscount_tasks.stages.sample import check_sample, draw_sample
 from cdiscount_tasks.tables.sample_images import SampleImages, read_image_keys
 from tests.material.bucket_catalogues import put_catalogue
@@ -55,6 +56,18 @@ def test_the_sample_has_the_same_key_and_bytes_as_that_of_the_file(catalogue, in
     of_object = draw_sample(index_dir, in_bucket, tmp_path / "object", config)
     assert Path(of_object["path"]).name == Path(of_file["path"]).name
     assert content_of(of_object["path"]) == content_of(of_file["path"])
+
+
+@pytest.mark.slow
+def test_processes_draw_the_same_as_one(catalogue, in_bucket, tmp_path, monkeypatch):
+    monkeypatch.setattr(sample, "_PRODUCTS_PER_FILE", 50)
+    _, index_dir, categories = catalogue
+    config = config_of(categories, 0.3)
+    alone = draw_sample(index_dir, in_bucket, tmp_path / "alone", config)
+    monkeypatch.setattr(sample, "_PRODUCTS_WORTH_PROCESSES", 0)
+    together = draw_sample(index_dir, in_bucket, tmp_path / "together", config)
+    assert len(content_of(alone["path"])[0]) > 4
+    assert content_of(together["path"]) == content_of(alone["path"])
 
 
 @pytest.mark.parametrize("share", [0.02, 0.1, 0.3, 0.7, 0.95, 1.0])

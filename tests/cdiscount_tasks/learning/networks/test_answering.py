@@ -26,13 +26,15 @@ def pixels():
     return np.random.default_rng(0).integers(0, 256, (131, 32, 32, 3), np.uint8)
 
 
-@pytest.mark.parametrize("num_images", [1, 64, 131])
-def test_answers_are_those_of_an_evaluation(path, pixels, num_images):
-    network = AnsweringNetwork(path, CONTRACT, NUM_CLASSES)
+@pytest.mark.parametrize(("num_images", "views"), [(1, "flip"), (64, "flip"), (131, "flip"), (131, "crops")])
+def test_answers_are_those_of_an_evaluation(path, pixels, num_images, views):
+    contract = CONTRACT if views == "flip" else {**CONTRACT, "views": views}
+    network = AnsweringNetwork(path, contract, NUM_CLASSES)
     assert network.image_size == 32
     some = pixels[:num_images]
     found = network.answer(some)
-    expected = predict_images(keras.saving.load_model(path), ImagesInMemory(iter([some]), num_images, 32), flip=True)
+    held = ImagesInMemory(iter([some]), num_images, 32)
+    expected = predict_images(keras.saving.load_model(path), held, flip=True, views=views)
     assert found.dtype == np.float32
     assert np.abs(found - expected).max() < 1e-6
 

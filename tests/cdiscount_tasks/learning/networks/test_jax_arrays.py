@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from cdiscount_tasks.learning.features.vectors import Vectors
-from cdiscount_tasks.learning.networks.batches import EpochOrder
+from cdiscount_tasks.learning.networks.batches import EpochOrder, Ways
 from cdiscount_tasks.learning.pictures.inputs import ImagesInMemory
 
 if keras.backend.backend() != "jax":
@@ -16,11 +16,12 @@ import jax
 from cdiscount_tasks.learning.networks import jax_arrays
 
 
-def test_the_device_gathers_mirrors_and_moves_as_numpy_does():
+@pytest.mark.parametrize("ways", [Ways(), Ways(crop_area=0.3)], ids=["moves", "crops"])
+def test_the_device_gathers_mirrors_and_moves_as_numpy_does(ways):
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (20, 33, 33, 3), np.uint8)
     inputs = ImagesInMemory(iter([images]), 20, 33)
-    order = EpochOrder.of(20, inputs.max_shift, 3, 4)
+    order = EpochOrder.of(20, inputs.max_shift, 3, 4, ways)
     taken = order.mirrored[order.rows], order.shift[order.rows]
     found = jax_arrays.take_pictures(images, order.rows, *taken)
     np.testing.assert_array_equal(found, inputs.take(order.rows, *taken))

@@ -10,6 +10,7 @@ if keras.backend.backend() != "jax":
     pytest.skip("needs KERAS_BACKEND=jax", allow_module_level=True)
 
 from cdiscount_tasks.learning.networks import jax_arrays, jax_learner
+from cdiscount_tasks.learning.networks.averaging import Average
 from cdiscount_tasks.learning.networks.build import build_network
 from cdiscount_tasks.learning.networks.objective import compile_network
 from cdiscount_tasks.learning.networks.state import TrainingState
@@ -33,7 +34,7 @@ def learn(device, config, most_steps=None, shown=None):
     prepare_device(0)
     network = build_network("plain_cnn", 32, 2)
     compile_network(network, config, 100, jit_compile=True)
-    learner = jax_learner.Learner(network, shown or examples(), config, device)
+    learner = jax_learner.Learner(network, Average(network, 0), shown or examples(), config, device)
     if most_steps:
         learner._most_steps = most_steps
     heard = Heard()
@@ -57,8 +58,9 @@ def test_a_long_training_on_a_gpu_takes_many_steps_a_call():
     assert [learn(GPU, config)[2]._most_steps for config in (CONFIG, long)] == [1, 256]
 
 
-def test_pictures_that_do_not_fit_are_brought_batch_by_batch_and_learnt_from_alike(monkeypatch):
-    config = CONFIG.model_copy(update={"batch_size": 5})
+@pytest.mark.parametrize("way", [{}, {"augmentation": "crops", "mixing": "cutmix"}], ids=str)
+def test_pictures_that_do_not_fit_are_brought_batch_by_batch_and_learnt_from_alike(monkeypatch, way):
+    config = CONFIG.model_copy(update={"batch_size": 5, **way})
     on_device, told, learner = learn(GPU, config)
     monkeypatch.setattr(jax_arrays, "SHARE_OF_MEMORY", 0.0)
     brought, told_brought, bringing = learn(GPU, config)
@@ -96,6 +98,22 @@ def test_a_step_is_compiled_once():
     assert learner.step._cache_size() == 1
 
 
+def program_of(**knobs):
+    """Return the program of a step as it is handed to the compiler."""
+    config = CONFIG.model_copy(update=knobs)
+    _, _, learner = learn(GPU, config)
+    batch = jax_learner.batch_of(learner.deal_out(1), 0)
+    seen = np.zeros((config.batch_size, 32, 32, 3), np.uint8)
+    return learner.step.lower(learner.take_state(), seen, batch).as_text()
+
+
+def test_trainings_that_differ_in_rates_epochs_or_what_is_drawn_share_a_program():
+    plain, mixed = program_of(), program_of(mixing="mixup")
+    assert program_of(epochs=7, learning_rate=0.1, augmentation="crops", seed=3) == plain
+    assert program_of(mixing="cutmix", mixing_share=0.9) == mixed
+    assert mixed != plain
+
+
 def test_figures_that_are_read_seldom_are_those_of_all_steps(monkeypatch):
     often = learn(GPU, CONFIG)[1]
     monkeypatch.setattr(jax_learner, "FIGURES_S", 1e9)
@@ -111,7 +129,7 @@ def test_half_precision_learns(precision):
         network = build_network("plain_cnn", 32, 2)
         compile_network(network, CONFIG, 100, jit_compile=True)
         before = network.get_weights()
-        learner = jax_learner.Learner(network, examples(), CONFIG, GPU)
+        learner = jax_learner.Learner(network, Average(network, 0), examples(), CONFIG, GPU)
         heard = Heard()
         learner.learn(TrainingState([]), heard)
         after = network.get_weights()

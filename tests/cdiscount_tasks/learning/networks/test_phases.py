@@ -83,6 +83,18 @@ def test_a_training_that_was_stopped_once_is_stopped_there_again(transferred, en
     assert len(transferred(ends_after, head=8, fine_tune=1)[1]) == num_phases
 
 
+@pytest.mark.parametrize(
+    ("chosen_by", "harmed"), [("loss", True), ("smoothed_loss", True), ("accuracy", False), ("last", False)]
+)
+def test_tuning_that_made_the_network_surer_and_better_is_kept_where_accuracy_counts(chosen_by, harmed, tmp_path):
+    knobs = CONFIG.model_copy(update={"chosen_epoch": chosen_by})
+    training = phases.Training((None, None), 2, knobs, DEVICE, phases.Places(tmp_path, None))
+    figures = [(0.4, 0.8), (0.5, 0.9)]
+    histories = [[Epoch(1, 1.0, 0.5, loss, accuracy, 0.1, 1.0, 1.0, 0)] for loss, accuracy in figures]
+    training._phases = [(str(number), Trained(None, one, 1, 2)) for number, one in enumerate(histories)]
+    assert training._tuning_harmed() is harmed
+
+
 def test_the_log_of_a_phase_has_thousands_separators(transferred, caplog):
     with caplog.at_level(logging.INFO, phases.__name__):
         transferred(head=8, fine_tune=5)

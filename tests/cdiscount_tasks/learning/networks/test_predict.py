@@ -33,6 +33,18 @@ def test_with_the_mirror_both_sides_count_the_same():
     assert np.allclose(predict_images(LeftBrightness(), half_bright(), flip=True), 0.5)
 
 
+def test_the_middle_of_a_picture_is_judged_beside_the_whole():
+    rim = np.full((1, 16, 16, 3), 255, np.uint8)
+    rim[:, 1:15, 1:15] = 0
+    inputs = ImagesInMemory(iter([rim]), 1, 16)
+    whole, both = (
+        predict_images(LeftBrightness(), inputs, flip=True, views=views)[0, 0] for views in ("flip", "crops")
+    )
+    assert 0.1 < both < whole
+    (block,) = iter_probabilities(LeftBrightness(), inputs, np.arange(1), num_classes=2, flip=True, views="crops")
+    assert block[0, 0] == both
+
+
 class Counted(ImagesOnDisk):
     """Images that do not lie in memory, with a count of how often each was read."""
 

@@ -96,6 +96,18 @@ def test_an_equal_validation_loss_is_no_better_one(monkeypatch):
     assert (len(found.history), found.best_epoch) == (3, 1)
 
 
+@pytest.mark.parametrize(
+    ("chosen_by", "best", "num_epochs"), [("loss", 2, 5), ("smoothed_loss", 4, 6), ("accuracy", 4, 6), ("last", 6, 6)]
+)
+def test_the_best_epoch_is_the_one_that_the_knob_chooses_by(monkeypatch, chosen_by, best, num_epochs):
+    figures = [(0.9, 0.5), (0.3, 0.6), (0.5, 0.9), (0.4, 0.6), (0.5, 0.6), (0.6, 0.6)]
+    coming = iter(figures)
+    monkeypatch.setattr(training, "product_loss", lambda *_: next(coming))
+    knobs = {"epochs": 6, "early_stopping_patience": 3, "chosen_epoch": chosen_by}
+    found = train_small(CONFIG.model_copy(update=knobs))
+    assert (found.best_epoch, len(found.history)) == (best, num_epochs)
+
+
 def test_whoever_listens_is_told_each_epoch():
     heard = []
     found = train_small(listeners=[heard.append])
@@ -160,6 +172,29 @@ def test_class_weights_change_what_is_learnt_where_classes_are_uneven():
     assert not all(same_arrays(plain, weighted))
 
 
+def test_the_average_is_what_validation_judges_and_what_becomes_the_model(monkeypatch):
+    judged = []
+
+    def judge(self, network, judge=training._Validation.judge):
+        judged.append(network.get_weights())
+        return judge(self, network)
+
+    monkeypatch.setattr(training._Validation, "judge", judge)
+    long = CONFIG.model_copy(update={"epochs": 3, "learning_rate": 0.01})
+    own, averaged = train_small(long), train_small(long.model_copy(update={"average_weights": 3.0}))
+    assert [epoch.train_loss for epoch in averaged.history] == pytest.approx(
+        [epoch.train_loss for epoch in own.history], rel=1e-6
+    )
+    first, before, of_average = judged[0], judged[2], judged[5]
+    moved, moved_average = (
+        sum(float(np.abs(one - begun).sum()) for one, begun in zip(weights, first, strict=True))
+        for weights in (before, of_average)
+    )
+    assert 0 < moved_average < moved
+    best = judged[2 + averaged.best_epoch]
+    assert all(np.array_equal(a, b) for a, b in zip(averaged.network.get_weights(), best, strict=True))
+
+
 class KilledError(Exception):
     """Stands for SIGKILL where a whole process would be too slow."""
 
@@ -216,6 +251,27 @@ def test_a_training_that_died_ends_with_the_weights_of_the_undisturbed_one(
     losses = [[epoch.train_loss for epoch in one.history] for one in (undisturbed, found)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-5)
     assert sum(epoch.num_resumes for epoch in found.history) == (1 if checkpoint_s == 0 or at_step > 5 else 0)
+
+
+WAYS = {
+    "crops": {"augmentation": "crops"},
+    "averages": {"average_weights": 0.5, "chosen_epoch": "last"},
+    "rates by depth": {"network": "mobilenet_v2", "weights": "imagenet", "fine_tune_lowest_rate": 0.1},
+    "mixup": {"mixing": "mixup"},
+    "cutmix of all classes alike": {"mixing": "cutmix", "class_weights": True},
+}
+"""Ways to train that are none of the defaults: each obeys the laws of seeds and of kills."""
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_training_in_each_way_is_its_seeds_and_survives_its_death(undisturbed, tmp_path, monkeypatch, way):
+    monkeypatch.setattr(progress, "CHECKPOINT_S", 0.0)
+    config = SURVIVOR.model_copy(update=WAYS[way])
+    whole = train_survivor(config)
+    assert not all(same_arrays(undisturbed, whole))
+    with pytest.raises(KilledError), killed_after(7):
+        train_survivor(config, checkpoints=Checkpoints(tmp_path, "k"))
+    assert all(same_arrays(whole, train_survivor(config, checkpoints=Checkpoints(tmp_path, "k"))))
 
 
 def train_head(folder=None, **more):

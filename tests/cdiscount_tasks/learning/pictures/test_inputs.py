@@ -12,6 +12,7 @@ from cdiscount_tasks.learning.pictures import inputs
 from cdiscount_tasks.learning.pictures.images import load_images
 from cdiscount_tasks.learning.pictures.inputs import ImagesInMemory, ImagesOnDisk, free_memory_bytes, hold_images
 from cdiscount_tasks.learning.pictures.read_ahead import ImagesReadAhead
+from cdiscount_tasks.learning.pictures.shifted import WHOLE
 from tests.material.drawn_images import DrawnImages
 from tests.material.tiny_catalogue import draw_jpeg
 
@@ -132,3 +133,16 @@ def test_a_containers_limit_counts(tmp_path, files, left):
         (tmp_path / name).write_text(text + "\n")
     found = free_memory_bytes(tmp_path)
     assert found == left if left is not None else found > 1_000_000
+
+
+def test_crops_are_scaled_as_pillow_does(hold):
+    images = pictures()
+    crops = np.array([[0, WHOLE, 0, WHOLE], [WHOLE // 4, WHOLE // 2, 9000, 50_000], [20_000, 40_000, 0, 60_000]])
+    found = hold(images).take(np.array([1, 2, 3]), np.array([False, False, True]), crops)
+    for row, is_mirrored, (top, height, left, width), picture in zip(
+        (1, 2, 3), (0, 0, 1), (crops * 32 / WHOLE).tolist(), found, strict=True
+    ):
+        image = Image.fromarray(images[row][:, ::-1] if is_mirrored else images[row])
+        box = (left, top, left + width, top + height)
+        wanted = np.asarray(image.resize((32, 32), Image.Resampling.BILINEAR, box=box))
+        assert np.abs(picture.astype(int) - wanted).max() <= (0 if row == 1 else 2)

@@ -8,10 +8,10 @@ from cdiscount_airflow.reports import from_bucket, listing
 from cdiscount_airflow.reports.files import find_file
 
 from cdiscount_tasks.artifacts import refresh
-from cdiscount_tasks.artifacts.bucket import push_page
 from cdiscount_tasks.artifacts.documents import replace_document
 from cdiscount_tasks.artifacts.local_manifest import MANIFEST
 from cdiscount_tasks.artifacts.object_store import open_store
+from cdiscount_tasks.artifacts.pushing import push_page
 from cdiscount_tasks.runs.folders import run_folder
 from cdiscount_tasks.settings.environment import read_environment
 from tests.material.fault_proxy import Fault

@@ -1,0 +1,87 @@
+"""The ways to train that are ranked: knobs on top of a preset, each way alone and then together.
+
+On a GPU the step's program is compiled once for all that differ in rates, epochs, crops, strength and kind of mixing,
+or in the choice of the epoch alone. What makes another: the network, its image and batch size, which part is tuned,
+dropout, decay, smoothing, whether pictures are mixed, whether weights are averaged, rates by depth.
+"""
+
+from typing import Any
+
+ON_TRIAL = "on_trial"
+"""A key beside knobs: which variant of small_cnn is built (benchmarks/material/networks_on_trial.py)."""
+
+_SHARPER = {"early_stopping_patience": 60}
+"""Choices of the epoch are compared where none is cut off."""
+
+
+def _tuned(epochs: int, **more: Any) -> tuple[str, dict[str, Any]]:
+    """Tune the whole network."""
+    return "transfer", {"fine_tune_share": 1.0, "fine_tune_epochs": epochs, **_SHARPER, **more}
+
+
+def _learnt(**more: Any) -> tuple[str, dict[str, Any]]:
+    return "baseline", {**_SHARPER, **more}
+
+
+_CROPS, _MIXUP, _CUTMIX = {"augmentation": "crops"}, {"mixing": "mixup"}, {"mixing": "cutmix"}
+_AVERAGE = {"average_weights": 1.0, "chosen_epoch": "last"}
+_STEADY = {**_CROPS, **_CUTMIX, **_AVERAGE}
+
+TRANSFER: dict[str, tuple[str, dict[str, Any]]] = {
+    "whole_10": _tuned(10),
+    "whole_20": _tuned(20),
+    "whole_30": _tuned(30),
+    "whole_20_rate_3": _tuned(20, fine_tune_learning_rate=3e-4),
+    "whole_20_rate_5": _tuned(20, fine_tune_learning_rate=5e-4),
+    "whole_20_last": _tuned(20, chosen_epoch="last"),
+    "whole_20_smoothed": _tuned(20, chosen_epoch="smoothed_loss"),
+    "whole_20_accuracy": _tuned(20, chosen_epoch="accuracy"),
+    "whole_20_crops": _tuned(20, **_CROPS, chosen_epoch="last"),
+    "whole_20_mixup": _tuned(20, **_MIXUP, chosen_epoch="last"),
+    "whole_20_cutmix": _tuned(20, **_CUTMIX, chosen_epoch="last"),
+    "whole_20_average": _tuned(20, **_AVERAGE),
+    "whole_20_dropout": _tuned(20, dropout=0.5, chosen_epoch="last"),
+    "whole_20_depth": _tuned(20, fine_tune_lowest_rate=0.1, chosen_epoch="last"),
+    "whole_20_decay": _tuned(20, weight_decay=0.05, chosen_epoch="last"),
+    "whole_10_192": _tuned(10, image_size=192),
+    "whole_10_224": _tuned(10, image_size=224),
+    "whole_20_crops_views": _tuned(20, **_CROPS, chosen_epoch="last", views="crops"),
+    "whole_10_together": _tuned(10, **_STEADY),
+    "whole_20_together": _tuned(20, **_STEADY),
+    "whole_20_together_mixup": _tuned(20, **{**_STEADY, **_MIXUP}),
+    "whole_20_crops_average": _tuned(20, **_CROPS, **_AVERAGE),
+    "whole_20_together_rate_5": _tuned(20, **_STEADY, fine_tune_learning_rate=5e-4),
+    "whole_30_together": _tuned(30, **_STEADY),
+    "whole_20_together_depth": _tuned(20, **_STEADY, fine_tune_lowest_rate=0.1),
+    "whole_20_together_views": _tuned(20, **_STEADY, views="crops"),
+    "whole_20_together_192": _tuned(20, **_STEADY, image_size=192),
+    "whole_20_together_224": _tuned(20, **_STEADY, image_size=224),
+    "whole_30_together_224": _tuned(30, **_STEADY, image_size=224),
+}
+"""What may become `transfer` or `transfer_long`."""
+
+BASELINE: dict[str, tuple[str, dict[str, Any]]] = {
+    "baseline_last": _learnt(chosen_epoch="last"),
+    "baseline_crops": _learnt(**_CROPS, chosen_epoch="last"),
+    "baseline_mixup": _learnt(**_MIXUP, chosen_epoch="last"),
+    "baseline_cutmix": _learnt(**_CUTMIX, chosen_epoch="last"),
+    "baseline_cutmix_all": _learnt(**_CUTMIX, mixing_share=1.0, chosen_epoch="last"),
+    "baseline_average": _learnt(**_AVERAGE),
+    "baseline_rate_4": _learnt(learning_rate=4e-3, chosen_epoch="last"),
+    "baseline_decay": _learnt(weight_decay=0.05, chosen_epoch="last"),
+    "baseline_batch_128_scaled": _learnt(batch_size=128, learning_rate=3e-3),
+    "baseline_batch_256_scaled": _learnt(batch_size=256, learning_rate=4e-3),
+    "baseline_together": _learnt(**_CUTMIX, **_AVERAGE),
+    "baseline_together_crops": _learnt(**_STEADY),
+    "baseline_together_40": _learnt(**_CUTMIX, **_AVERAGE, epochs=40),
+    "baseline_together_60": _learnt(**_CUTMIX, **_AVERAGE, epochs=60),
+    **{
+        f"baseline_{name}": _learnt(**{ON_TRIAL: name}, chosen_epoch="last")
+        for name in ("se", "wide", "deep", "deep_left_out", "blurred")
+    },
+    **{
+        f"baseline_together_{name}": _learnt(**{ON_TRIAL: name}, **_CUTMIX, **_AVERAGE)
+        for name in ("se", "deep", "se_blurred", "se_deep")
+    },
+}
+"""What may become `baseline`."""
