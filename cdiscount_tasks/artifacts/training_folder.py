@@ -143,7 +143,7 @@ def push_states(states_dir: Path) -> None:
     if (found := bucket_of(states_dir)) is None:
         return
     store, folder_name = found
-    with _faults_told(states_dir, "its newest state could not be pushed"):
+    with _faults_told(states_dir, "its newest state could not be pushed"), patience(0):
         own = {f"{folder_name}/{path.name}": path for path in states_dir.glob(_STATES)}
         there = {each.name for each in store.list(folder_name)}
         for name in sorted(own.keys() - there):

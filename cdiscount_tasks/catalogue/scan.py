@@ -42,6 +42,7 @@ MOST_REJECTED_HELD = 2_048
 class RangeScan:
     """What a scan found. Columns are arrays of numbers, one entry a product or an image kept."""
 
+    file_bytes: int = 0
     first_offset: int | None = None
     end_offset: int = 0
     num_documents: int = 0
@@ -245,6 +246,7 @@ def scan_bytes(
     """
     scan = RangeScan()
     with Window(path, start, stop if hash_blocks else start) as window:
+        scan.file_bytes = window.size
         stop = min(stop, window.size)
         scan.first_offset = start if begins_at_start else find_products(window, start, stop)
         limit = RejectionLimit(path, window.size, start, max_rejected_share, begins_at_start=begins_at_start)

@@ -8,6 +8,7 @@ from cdiscount_tasks.artifacts.json_files import DAMAGE
 from cdiscount_tasks.artifacts.manifest import MANIFEST, read_manifest, when_finished
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.runs import steps
+from cdiscount_tasks.runs.fresh import bring_up_to_date
 from cdiscount_tasks.runs.run import Run, open_run
 from cdiscount_tasks.settings.environment import Environment
 
@@ -33,6 +34,7 @@ def _read_run(environment: Environment, sample_name: str, folder: str) -> Run | 
 
 def iter_finished_runs(environment: Environment, sample_name: str) -> Iterator[Run]:
     """Yield a sample's runs whose report and artifacts stand, the one first whose report was finished last."""
+    bring_up_to_date(environment)
     folders = [path.parent for path in (environment.reports_dir / sample_name).glob(f"*/{MANIFEST}")]
     found = [(when_finished(folder), folder.name) for folder in folders if not folder.name.startswith(".")]
     for _, folder in sorted(found, reverse=True):

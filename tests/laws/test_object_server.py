@@ -54,6 +54,13 @@ def test_the_server_reads_a_range_of_the_object_that_is_meant_alone(at, object_s
     assert asked(at, Range="bytes=10-19", If_Match='"another"')[0] == 412
 
 
+def test_a_listing_has_all_names(object_server):
+    bucket, names = object_server.new_bucket(), sorted(f"{number % 7}/{number}" for number in range(1005))
+    for name in names:
+        object_server.put(f"{bucket}/{name}", b"")
+    assert object_server.names(bucket) == names
+
+
 def test_a_range_of_a_large_object_is_the_same_as_of_a_small_one(at, object_server):
     large = BODY * 1000
     object_server.put(f"s3://{at.split('/', 3)[3]}", large)

@@ -4,6 +4,7 @@ import asyncio
 import random
 import threading
 import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
@@ -39,7 +40,7 @@ _ERRORS = {
 _AWAY_FROM, _MISCOUNTED_BYTES = "away", 7
 
 
-def random_plan(seed, fault, num_requests, num_faults=20):
+def random_plan(seed: int, fault: Fault, num_requests: int, num_faults: int = 20) -> dict[int, Fault]:
     """Choose which of a number of requests go wrong, each by itself: a fault by the request's number, from 1 on."""
     chosen = random.Random(f"{seed} {fault.name}").sample(range(1, num_requests + 1), min(num_faults, num_requests))
     return dict.fromkeys(sorted(chosen), fault)
@@ -64,13 +65,13 @@ class Seen:
 class _Message:
     """A request or an answer: its first line, its headers in their order, its body."""
 
-    def __init__(self, first, headers, body):
+    def __init__(self, first: str, headers: list[tuple[str, str]], body: bytes) -> None:
         self.first, self.headers, self.body = first, headers, body
 
-    def header(self, name):
+    def header(self, name: str) -> str:
         return next((value for key, value in self.headers if key.lower() == name), "")
 
-    def encoded(self, length=None):
+    def encoded(self, length: int | None = None) -> bytes:
         """Return the bytes of its head, for a connection that ends after it."""
         kept = [(k, v) for k, v in self.headers if k.lower() not in ("connection", "transfer-encoding")]
         if length is not None:
@@ -79,10 +80,10 @@ class _Message:
         return "\r\n".join(lines).encode("latin-1")
 
 
-async def _read_message(reader, *, bodiless=False):
+async def _read_message(reader: asyncio.StreamReader, *, bodiless: bool = False) -> _Message:
     head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-    headers = [tuple(part.strip() for part in line.split(":", 1)) for line in head[1:] if line]
-    message = _Message(head[0], headers, b"")
+    pairs = [line.partition(":") for line in head[1:] if line]
+    message = _Message(head[0], [(name.strip(), value.strip()) for name, _, value in pairs], b"")
     if bodiless:
         return message
     if message.header("transfer-encoding").lower() == "chunked":
@@ -103,24 +104,25 @@ class FaultProxy:
         seen: The requests that passed since `begin`, in the order of their ends.
     """
 
-    def __init__(self, upstream_port):
+    def __init__(self, upstream_port: int) -> None:
         self.port = 0
+        self.seen: list[Seen] = []
         self._upstream_port = upstream_port
         self._lock = threading.Lock()
         self.begin()
 
     def begin(
         self,
-        plan=None,
+        plan: Mapping[int, Fault] | None = None,
         *,
-        only=None,
-        slow_s=0.3,
-        delay_s=0.0,
-        expired_from=None,
-        away_from=None,
-        away_s=0.0,
-        together=0,
-    ):
+        only: Callable[[str, str], bool] | None = None,
+        slow_s: float = 0.3,
+        delay_s: float = 0.0,
+        expired_from: int | None = None,
+        away_from: int | None = None,
+        away_s: float = 0.0,
+        together: int = 0,
+    ) -> None:
         """Forget what passed, and take up a plan.
 
         Args:
@@ -137,32 +139,33 @@ class FaultProxy:
             self._plan, self._only = dict(plan or {}), only
             self._slow_s, self._delay_s = slow_s, delay_s
             self._expired_from, self._away_from, self._away_s = expired_from, away_from, away_s
-            self._back_at, self._together = None, together
+            self._back_at: float | None = None
+            self._together = together
             self._number = 0
             self.seen = []
 
     @property
-    def num_requests(self):
+    def num_requests(self) -> int:
         """How many requests were counted for the plan."""
         return self._number
 
-    def chosen(self, method=None, name=""):
+    def chosen(self, method: str | None = None, name: str = "") -> list[Seen]:
         """Return the requests of a method whose path contains a text."""
         return [one for one in list(self.seen) if method in (None, one.method) and name in one.name]
 
-    def num_bytes(self, method=None, name=""):
+    def num_bytes(self, method: str | None = None, name: str = "") -> int:
         """Return how many bytes of bodies were sent to clients by such requests."""
         return sum(one.num_sent for one in self.chosen(method, name))
 
-    def counts(self):
+    def counts(self) -> dict[tuple[str, str], list[int]]:
         """Return requests, bytes received and bytes sent by method and path."""
-        found = {}
+        found: dict[tuple[str, str], list[int]] = {}
         for one in list(self.seen):
             row = found.setdefault((one.method, one.name), [0, 0, 0])
             row[0], row[1], row[2] = row[0] + 1, row[1] + one.num_received, row[2] + one.num_sent
         return found
 
-    def _decide(self, method, name):
+    def _decide(self, method: str, name: str) -> tuple[int, Fault | None]:
         """Return the request's number and what happens to it."""
         with self._lock:
             if self._only is not None and not self._only(method, name):
@@ -177,7 +180,7 @@ class FaultProxy:
                 return number, Fault.EXPIRED
             return number, self._plan.get(number)
 
-    async def _ask(self, request):
+    async def _ask(self, request: _Message) -> _Message:
         reader, writer = await asyncio.open_connection("127.0.0.1", self._upstream_port, limit=1 << 20)
         try:
             writer.write(request.encoded() + request.body)
@@ -186,11 +189,11 @@ class FaultProxy:
         finally:
             writer.close()
 
-    async def _answer(self, request, fault):
+    async def _answer(self, request: _Message, fault: Fault | None) -> tuple[int, bytes, bytes] | None:
         """Return what is answered: the status, the head's bytes and the body's; None: nothing."""
         if fault is Fault.LOST:
             return None
-        if fault in _ERRORS:
+        if fault is not None and fault in _ERRORS:
             status, words, code = _ERRORS[fault]
             body = b"" if request.first.startswith("HEAD ") else f"<Error><Code>{code}</Code></Error>".encode()
             head = _Message(f"HTTP/1.1 {status} {words}", [("Content-Type", "application/xml")], b"")
@@ -210,13 +213,14 @@ class FaultProxy:
         sent = answer.body[: num_bytes // 2] if fault is Fault.CUT else answer.body
         return int(answer.first.split()[1]), answer.encoded(promised), sent
 
-    async def _serve(self, reader, writer):
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         began = time.monotonic()
         try:
             request = await _read_message(reader)
             method, name = request.first.split()[0], request.first.split()[1].split("?")[0]
             number, fault = self._decide(method, name)
-            status, head, body = await self._answer(request, fault) or (None, b"", b"")
+            answered = await self._answer(request, fault)
+            status, head, body = answered or (None, b"", b"")
             # Noted before it is sent: who has the answer finds it here.
             received, ranged, ended = len(request.body), request.header("range"), time.monotonic()
             self.seen.append(Seen(number, method, name, status, received, len(body), fault, ranged, began, ended))
@@ -227,7 +231,7 @@ class FaultProxy:
         finally:
             writer.close()
 
-    async def run(self, started, stopped):
+    async def run(self, started: threading.Event, stopped: asyncio.Event) -> None:
         """Listen until somebody sets `stopped`."""
         server = await asyncio.start_server(self._serve, "127.0.0.1", 0, limit=1 << 20)
         self.port = server.sockets[0].getsockname()[1]
@@ -237,12 +241,12 @@ class FaultProxy:
 
 
 @contextmanager
-def fault_proxy(upstream_port):
+def fault_proxy(upstream_port: int) -> Iterator[FaultProxy]:
     """Run a proxy before a server on a port of the loopback interface; yields a FaultProxy."""
     proxy, started, loop = FaultProxy(upstream_port), threading.Event(), asyncio.new_event_loop()
     stopped = asyncio.Event()
 
-    def work():
+    def work() -> None:
         asyncio.set_event_loop(loop)
         loop.run_until_complete(proxy.run(started, stopped))
         left = asyncio.all_tasks(loop)

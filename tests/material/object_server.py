@@ -9,9 +9,12 @@ import subprocess
 import sys
 import tempfile
 import time
+import urllib.parse
 import urllib.request
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,7 +28,7 @@ SIGNED = "AWS4-HMAC-SHA256 Credential=anyone/20260101/us-east-1/s3/aws4_request,
 _numbers = itertools.count(1)
 
 
-def _python():
+def _python() -> str:
     """Return a Python that has moto: of an environment of its own, of the tests, or of `moto_server` on the path."""
     found = shutil.which("moto_server")
     beside = [VENV / "bin" / "python", *([Path(found).with_name("python")] if found else [])]
@@ -36,7 +39,7 @@ def _python():
     return sys.executable
 
 
-def ask(address, method="GET", body=None, **headers):
+def ask(address: str, method: str = "GET", body: Any = None, **headers: str) -> Any:
     """Ask a server once, without any of the project's code; returns the answer, to be closed."""
     headers = {name.replace("_", "-"): value for name, value in headers.items()} | {"Authorization": SIGNED}
     if body is not None:
@@ -47,14 +50,14 @@ def ask(address, method="GET", body=None, **headers):
 class ObjectServer:
     """A server that runs, and what a client needs to reach it."""
 
-    def __init__(self, port):
+    def __init__(self, port: int) -> None:
         self.port = port
 
     @property
-    def address(self):
+    def address(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
-    def settings(self, port=None):
+    def settings(self, port: int | None = None) -> dict[str, str]:
         """Return the environment variables of a client; `port`: of a proxy before the server."""
         return {
             "AWS_ACCESS_KEY_ID": "anyone",
@@ -64,41 +67,47 @@ class ObjectServer:
             "AWS_ALLOW_HTTP": "true",
         }
 
-    def new_bucket(self):
+    def new_bucket(self) -> str:
         """Make an empty bucket, another one at each call; returns its URL."""
         name = f"bucket-{os.getpid()}-{next(_numbers)}"
         with ask(f"{self.address}/{name}", "PUT"):
             return f"s3://{name}"
 
-    def address_of(self, url):
+    def address_of(self, url: str) -> str:
         """Return where an object is on this server."""
         return f"{self.address}/{url.removeprefix('s3://')}"
 
-    def put(self, url, body):
+    def put(self, url: str, body: bytes) -> str:
         """Write an object; returns its ETag."""
         with ask(self.address_of(url), "PUT", body) as answer:
-            return answer.headers["ETag"]
+            return str(answer.headers["ETag"])
 
-    def put_file(self, url, path):
+    def put_file(self, url: str, path: Path) -> str:
         """Write a large file as an object, never whole in this process; returns its ETag, when the server has it."""
         size = str(Path(path).stat().st_size)
         with Path(path).open("rb") as file, ask(self.address_of(url), "PUT", file, Content_Length=size):
             pass
         with ask(self.address_of(url), "HEAD") as answer:
-            return answer.headers["ETag"]
+            return str(answer.headers["ETag"])
 
-    def read(self, url):
+    def read(self, url: str) -> bytes:
         """Return an object's bytes."""
         with ask(self.address_of(url)) as answer:
-            return answer.read()
+            return bytes(answer.read())
 
-    def names(self, bucket):
-        """Return the names of a bucket's objects, sorted; at most 1,000."""
-        with ask(f"{self.address_of(bucket)}?list-type=2") as answer:
-            return sorted(re.findall(r"<Key>([^<]+)</Key>", answer.read().decode()))
+    def names(self, bucket: str) -> list[str]:
+        """Return the names of a bucket's objects, sorted."""
+        found: list[str] = []
+        after = ""
+        while True:
+            with ask(f"{self.address_of(bucket)}?list-type=2&start-after={urllib.parse.quote(after)}") as answer:
+                page = re.findall(r"<Key>([^<]+)</Key>", answer.read().decode())
+            if not page:
+                return found
+            found, after = [*found, *page], page[-1]
 
 
-def _port_of(process, said):
+def _port_of(process: "subprocess.Popen[bytes]", said: Path) -> int:
     """Wait for the server to say on which port it listens."""
     until = time.monotonic() + _START_S
     while time.monotonic() < until and process.poll() is None:
@@ -109,7 +118,7 @@ def _port_of(process, said):
 
 
 @contextmanager
-def object_server():
+def object_server() -> Iterator[ObjectServer]:
     """Run a server whose objects go with it; yields an ObjectServer."""
     with tempfile.TemporaryDirectory() as folder:
         said = Path(folder) / "said"

@@ -8,6 +8,7 @@ from cdiscount_tasks.artifacts.publish import Made, build_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.runs.decisions import Candidate, Difference, Judged
 from cdiscount_tasks.settings.environment import read_environment
+from cdiscount_tasks.settings.places import mirror_of
 from cdiscount_tasks.tables import parquet, schemas
 from cdiscount_tasks.vocabulary import SPLITS
 
@@ -24,6 +25,13 @@ def environment_in(root):
         catalogue_path=root / "catalogue.bson",
         uses_demo_catalogue=False,
     )
+
+
+def environment_in_bucket(root, url):
+    """Return the same on a machine, whose folder is given, that mirrors a data root in a bucket."""
+    data_dir = mirror_of(root, url)
+    data_dir.mkdir(parents=True, exist_ok=True)
+    return replace(environment_in(root), data_dir=data_dir, data_url=url)
 
 
 def write_model(artifacts_dir, name, categories=CATEGORIES):

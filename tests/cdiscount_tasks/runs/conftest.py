@@ -14,7 +14,7 @@ from cdiscount_tasks.stages.replay import Replayed
 from tests.material.colours_sample import SETTINGS, Place
 from tests.material.data_roots import DataRoot
 from tests.material.finished_reports import finish_at
-from tests.material.registry_models import environment_in, judged_as, make_candidate
+from tests.material.registry_models import environment_in, environment_in_bucket, judged_as, make_candidate
 from tests.material.tiny_catalogue import BLUE, YELLOW
 
 FIRST_S = 1_790_000_000
@@ -56,8 +56,8 @@ def runs(place):
 class Promoted:
     """A registry of wine, into which runs with models of a few bytes are promoted."""
 
-    def __init__(self, root):
-        self.environment = environment_in(root)
+    def __init__(self, environment):
+        self.environment = environment
         self.folder = registry.registry_dir("wine", self.environment)
 
     def __call__(self, run_id, decline_after=False, reason="", **facts):
@@ -74,10 +74,19 @@ class Promoted:
 
 
 @pytest.fixture
-def promoted(tmp_path, monkeypatch):
-    """Return what promotes a run; no network is loaded for it."""
+def promoted(request, tmp_path, monkeypatch):
+    """Return what promotes a run; no network is loaded for it. `IN_BOTH` makes a test that of a bucket as well."""
+    if getattr(request, "param", "disk") == "bucket":
+        return request.getfixturevalue("promoted_in_bucket")
     monkeypatch.setattr(replay, "replay", lambda *_: Replayed(256, 0.0, 1e-5))
-    return Promoted(tmp_path)
+    return Promoted(environment_in(tmp_path))
+
+
+@pytest.fixture
+def promoted_in_bucket(tmp_path, monkeypatch, bucket):
+    """Return the same where the data root is in a bucket."""
+    monkeypatch.setattr(replay, "replay", lambda *_: Replayed(256, 0.0, 1e-5))
+    return Promoted(environment_in_bucket(tmp_path, f"{bucket}/data"))
 
 
 @pytest.fixture

@@ -22,6 +22,9 @@ MANY = TEST_SCALE >= 2
 TIMES = 50 if MANY else 5
 
 
+IN_BOTH = pytest.mark.parametrize("promoted", ["disk", pytest.param("bucket", marks=pytest.mark.slow)], indirect=True)
+
+
 def accidents(what, folder, number):
     command = [sys.executable, "-m", "tests.material.registry_accidents", what, str(folder), str(number)]
     told = subprocess.run(command, cwd=PROJECT_DIR, capture_output=True, text=True, check=False)
@@ -56,6 +59,7 @@ def names_in(folder):
     return sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
 
 
+@IN_BOTH
 def test_champion_json_holds_the_last_line_that_made_a_champion(promoted):
     promoted("first")
     promoted("second", decline_after=True)
@@ -67,6 +71,7 @@ def test_champion_json_holds_the_last_line_that_made_a_champion(promoted):
 
 
 @pytest.mark.parametrize("left", [None, b"", b"{", b"\xff\x00"])
+@IN_BOTH
 def test_a_champion_json_that_is_missing_or_damaged_is_written_again_by_whoever_reads(promoted, left):
     promoted("first")
     path = promoted.folder / CHAMPION
@@ -76,6 +81,7 @@ def test_a_champion_json_that_is_missing_or_damaged_is_written_again_by_whoever_
     assert path.read_bytes() == whole
 
 
+@IN_BOTH
 def test_a_champion_json_that_is_behind_is_written_again_by_whoever_reads(promoted):
     promoted("first")
     path = promoted.folder / CHAMPION
@@ -99,6 +105,7 @@ def test_a_reader_who_may_not_write_reads_the_truth_from_history(promoted, monke
     assert not path.exists()
 
 
+@IN_BOTH
 def test_a_reader_waits_for_nobody(promoted):
     promoted("first")
     (promoted.folder / CHAMPION).unlink()
@@ -106,12 +113,14 @@ def test_a_reader_waits_for_nobody(promoted):
         assert registry.champion("wine", promoted.environment).run_id == "first"
 
 
+@IN_BOTH
 def test_a_reader_makes_no_folder(promoted):
     assert registry.champion("wine", promoted.environment) is None
     assert registry.history("wine", promoted.environment) == []
     assert not promoted.folder.exists()
 
 
+@IN_BOTH
 def test_a_last_line_that_champion_json_confirms_and_that_was_cut_later_is_written_again(promoted, caplog):
     promoted("first")
     promoted("second")
@@ -126,6 +135,7 @@ def test_a_last_line_that_champion_json_confirms_and_that_was_cut_later_is_writt
     assert [entry.number for entry in registry.history("wine", promoted.environment)] == [1, 2, 3]
 
 
+@IN_BOTH
 def test_a_last_line_that_made_no_champion_and_that_was_cut_later_is_written_again_with_its_number(promoted, caplog):
     promoted("first", decline_after=True)
     path = promoted.folder / HISTORY
@@ -140,6 +150,7 @@ def test_a_last_line_that_made_no_champion_and_that_was_cut_later_is_written_aga
     assert promoted("second").number == 3
 
 
+@IN_BOTH
 def test_a_last_line_that_was_taken_out_whole_is_written_again(promoted):
     promoted("first", decline_after=True)
     path = promoted.folder / HISTORY
@@ -149,6 +160,7 @@ def test_a_last_line_that_was_taken_out_whole_is_written_again(promoted):
     assert path.read_bytes().startswith(whole)
 
 
+@IN_BOTH
 def test_two_last_lines_that_were_taken_out_are_refused_also_where_they_made_no_champion(promoted):
     promoted("first", decline_after=True)
     promoted("second", decline_after=True)
@@ -160,6 +172,7 @@ def test_two_last_lines_that_were_taken_out_are_refused_also_where_they_made_no_
 
 
 @pytest.mark.parametrize("left", [None, b"{"])
+@IN_BOTH
 def test_a_history_of_an_older_version_gets_its_last_json_from_whoever_reads(promoted, left):
     promoted("first")
     path = promoted.folder / LAST
@@ -181,6 +194,7 @@ def test_a_history_that_lacks_more_than_that_is_refused(promoted):
 
 
 @pytest.mark.parametrize(("number", "found"), [(1, 1), (2, 2), (4, 4), (9, 9)])
+@IN_BOTH
 def test_a_number_that_is_missing_or_there_twice_is_refused_with_file_and_line(promoted, number, found):
     promoted("first")
     promoted("second")
@@ -191,6 +205,7 @@ def test_a_number_that_is_missing_or_there_twice_is_refused_with_file_and_line(p
         registry.history("wine", promoted.environment)
 
 
+@IN_BOTH
 def test_a_line_of_a_newer_version_is_refused_with_what_to_do(promoted):
     promoted("first")
     record = {**read_journal(promoted.folder / HISTORY)[0].record, "number": 2, "colour": "red"}
@@ -199,6 +214,7 @@ def test_a_line_of_a_newer_version_is_refused_with_what_to_do(promoted):
         registry.history("wine", promoted.environment)
 
 
+@IN_BOTH
 def test_a_damaged_line_is_refused_and_nothing_is_written(promoted):
     promoted("first")
     promoted("second")
@@ -211,6 +227,7 @@ def test_a_damaged_line_is_refused_and_nothing_is_written(promoted):
     assert path.read_bytes() == damaged
 
 
+@IN_BOTH
 def test_a_clock_that_goes_back_changes_nothing(promoted, monkeypatch):
     promoted("first")
     monkeypatch.setattr(history, "_now", lambda: "1970-01-01T00:00:00+00:00")
@@ -221,6 +238,7 @@ def test_a_clock_that_goes_back_changes_nothing(promoted, monkeypatch):
     assert (found.run_id, found.decision, found.since) == ("second", 2, "1970-01-01T00:00:00+00:00")
 
 
+@IN_BOTH
 def test_champion_json_of_another_history_is_replaced(promoted):
     promoted("first")
     path = promoted.folder / CHAMPION
@@ -245,6 +263,7 @@ def test_a_full_disk_is_a_sentence_and_the_champion_stays(promoted, monkeypatch)
     assert registry.champion("wine", promoted.environment).run_id == "second"
 
 
+@IN_BOTH
 def test_a_disk_that_is_full_after_the_line_of_history_costs_a_sentence_not_the_promotion(promoted, monkeypatch):
     promoted("first")
 
@@ -260,6 +279,7 @@ def test_a_disk_that_is_full_after_the_line_of_history_costs_a_sentence_not_the_
     assert promoted("second", expected=1).number == 2
 
 
+@IN_BOTH
 def test_words_that_cannot_be_written_are_refused_before_anything_is(promoted):
     promoted("first")
     with pytest.raises(ConfigError, match="reason is "):

@@ -4,6 +4,8 @@ from cdiscount_tasks.runs import looks, registry
 from cdiscount_tasks.runs.decisions import ChampionMovedError
 from tests.material.registry_models import make_candidate
 
+IN_BOTH = pytest.mark.parametrize("promoted", ["disk", pytest.param("bucket", marks=pytest.mark.slow)], indirect=True)
+
 
 @pytest.fixture
 def look(promoted):
@@ -18,6 +20,7 @@ def following(promoted, challenger):
     return tuple(looks.next_look(registry.history("wine", promoted.environment), challenger))
 
 
+@IN_BOTH
 def test_looks_are_counted_by_challenger_and_the_same_again_is_the_same_look(promoted, look):
     promoted("first")
     assert following(promoted, "evaluation-a") == (1, False)
@@ -31,6 +34,7 @@ def test_looks_are_counted_by_challenger_and_the_same_again_is_the_same_look(pro
     assert len(registry.history("wine", promoted.environment)) == 3
 
 
+@IN_BOTH
 def test_the_same_challenger_against_another_champion_is_a_new_look(promoted, look):
     promoted("first")
     look("evaluation-a", 1)
@@ -39,6 +43,7 @@ def test_the_same_challenger_against_another_champion_is_a_new_look(promoted, lo
     assert look("evaluation-a", second).look == 2
 
 
+@IN_BOTH
 def test_after_a_roll_back_a_pair_that_was_looked_at_is_the_same_look(promoted, look):
     from cdiscount_tasks.runs import promotion
 
@@ -49,11 +54,13 @@ def test_after_a_roll_back_a_pair_that_was_looked_at_is_the_same_look(promoted, 
     assert look("evaluation-a", back.number).look == 1
 
 
+@IN_BOTH
 def test_the_first_look_needs_no_champion(promoted, look):
     found = look(make_candidate(promoted.environment, "first").evaluation_name, None)
     assert (found.number, found.look, found.champion, found.champion_evaluation) == (1, 1, None, None)
 
 
+@IN_BOTH
 def test_a_look_at_what_is_not_the_champion_any_more_is_not_recorded(promoted, look):
     promoted("first")
     promoted("second")

@@ -9,6 +9,8 @@ from cdiscount_tasks.runs import history, promotion, registry, replay
 from cdiscount_tasks.runs.decisions import Candidate, ChampionMovedError
 from tests.material.registry_models import environment_in, judged_as, make_candidate
 
+IN_BOTH = pytest.mark.parametrize("promoted", ["disk", pytest.param("bucket", marks=pytest.mark.slow)], indirect=True)
+
 
 @pytest.fixture
 def roll_back(promoted):
@@ -23,6 +25,7 @@ def champion_of(promoted):
     return registry.champion("wine", promoted.environment).run_id
 
 
+@IN_BOTH
 def test_a_promotion_keeps_what_was_judged_who_decided_and_by_what_the_model_is_known_again(promoted):
     promoted("first")
     entry = promoted("second", who="ann", answer="approve", reason="as the page says")
@@ -33,6 +36,7 @@ def test_a_promotion_keeps_what_was_judged_who_decided_and_by_what_the_model_is_
     assert registry.history("wine", promoted.environment)[1] == entry
 
 
+@IN_BOTH
 def test_a_promotion_that_was_judged_against_another_champion_changes_nothing(promoted):
     promoted("first")
     promoted("second")
@@ -44,6 +48,7 @@ def test_a_promotion_that_was_judged_against_another_champion_changes_nothing(pr
     assert len(registry.history("wine", promoted.environment)) == 2
 
 
+@IN_BOTH
 def test_a_champion_that_is_promoted_during_the_replay_is_seen(promoted, monkeypatch):
     promoted("first")
     quick = replay.replay
@@ -59,6 +64,7 @@ def test_a_champion_that_is_promoted_during_the_replay_is_seen(promoted, monkeyp
     assert champion_of(promoted) == "second"
 
 
+@IN_BOTH
 def test_the_same_promotion_again_is_the_one_that_was_made(promoted):
     promoted("first")
     entry = promoted("second")
@@ -66,6 +72,7 @@ def test_the_same_promotion_again_is_the_one_that_was_made(promoted):
     assert len(registry.history("wine", promoted.environment)) == 2
 
 
+@IN_BOTH
 def test_a_task_that_is_tried_again_after_a_roll_back_does_not_undo_it(promoted, roll_back):
     promoted("first")
     promoted("second")
@@ -75,6 +82,7 @@ def test_a_task_that_is_tried_again_after_a_roll_back_does_not_undo_it(promoted,
     assert champion_of(promoted) == "first"
 
 
+@IN_BOTH
 def test_a_model_that_answers_differently_is_not_promoted(promoted, monkeypatch):
     def differs(*_):
         raise DataError("model.keras: gives image 0 of product 5 the probability 0.3")
@@ -94,6 +102,7 @@ def test_a_model_that_is_missing_is_not_promoted(promoted):
     assert registry.champion("wine", promoted.environment) is None
 
 
+@IN_BOTH
 def test_what_reads_back_differently_is_an_error(promoted, monkeypatch):
     promoted("first")
     monkeypatch.setattr(history, "write_champion_file", lambda *_: None)
@@ -101,6 +110,7 @@ def test_what_reads_back_differently_is_an_error(promoted, monkeypatch):
         promoted("second")
 
 
+@IN_BOTH
 def test_a_decline_is_recorded_once_and_changes_no_champion(promoted):
     promoted("first")
     facts = {"expected": 1, "who": "rule", "reason": "no evidence", "environment": promoted.environment}
@@ -112,6 +122,7 @@ def test_a_decline_is_recorded_once_and_changes_no_champion(promoted):
     assert champion_of(promoted) == "first"
 
 
+@IN_BOTH
 def test_a_champion_that_was_made_again_is_kept(promoted):
     promoted("first")
     candidate = make_candidate(promoted.environment, "first")
@@ -121,6 +132,7 @@ def test_a_champion_that_was_made_again_is_kept(promoted):
     assert entry.outcome == "kept"
 
 
+@IN_BOTH
 def test_a_roll_back_is_a_decision_like_the_others(promoted, roll_back):
     promoted("first")
     promoted("second")
@@ -132,6 +144,7 @@ def test_a_roll_back_is_a_decision_like_the_others(promoted, roll_back):
     assert promoted("third").champion == 3
 
 
+@IN_BOTH
 def test_a_roll_back_to_a_roll_back_names_the_decision_that_promoted(promoted, roll_back):
     promoted("first")
     promoted("second")
@@ -150,6 +163,7 @@ def test_a_roll_back_to_a_roll_back_names_the_decision_that_promoted(promoted, r
         (0, "decision 0 of wine made no champion"),
     ],
 )
+@IN_BOTH
 def test_a_roll_back_to_what_is_no_earlier_champion_is_refused(promoted, roll_back, decision, words):
     promoted("first", decline_after=True)
     promoted("second")
@@ -158,6 +172,7 @@ def test_a_roll_back_to_what_is_no_earlier_champion_is_refused(promoted, roll_ba
     assert len(registry.history("wine", promoted.environment)) == 3
 
 
+@IN_BOTH
 def test_a_roll_back_to_the_model_that_a_roll_back_made_champion_is_refused(promoted, roll_back):
     promoted("first")
     promoted("second")
@@ -166,6 +181,7 @@ def test_a_roll_back_to_the_model_that_a_roll_back_made_champion_is_refused(prom
         roll_back(1)
 
 
+@IN_BOTH
 def test_of_many_earlier_champions_a_refusal_names_the_first_and_the_last(promoted, roll_back):
     for number in range(12):
         promoted(f"run {number % 2}")
@@ -182,6 +198,7 @@ def test_a_roll_back_to_the_champion_itself_says_that_it_is_damaged(promoted, ro
     assert len(registry.history("wine", promoted.environment)) == 2
 
 
+@IN_BOTH
 def test_without_a_history_there_is_nothing_to_roll_back_to(roll_back, promoted):
     with pytest.raises(ConfigError, match="before the present one: none yet"):
         roll_back(1)
@@ -199,6 +216,7 @@ def test_a_roll_back_to_a_model_that_was_removed_is_refused_and_the_champion_sta
     assert champion_of(promoted) == "second"
 
 
+@IN_BOTH
 def test_a_roll_back_to_a_model_that_changed_is_refused(promoted, roll_back):
     path = promoted.environment.work_dir / promoted("first").candidate.model / "model.keras"
     promoted("second")

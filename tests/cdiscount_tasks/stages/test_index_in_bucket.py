@@ -1,5 +1,6 @@
 """The index of a catalogue in a bucket: the same as that of the file, whatever happens on the way."""
 
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from cdiscount_tasks.catalogue.file import content_sample, fingerprint
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.stages import index
 from tests.material.bucket_catalogues import put_catalogue
+from tests.material.fault_proxy import Fault
 from tests.material.indexing import index_catalogue
 from tests.material.synthetic_catalogue import write_catalogue
 
@@ -136,6 +138,20 @@ def test_what_stays_wrong_is_a_sentence_and_a_later_task_goes_on(
         index_catalogue(in_bucket, parent_dir)
     object_proxy.begin()
     assert content_of(index_catalogue(in_bucket, parent_dir)["path"]) == content_of(tiny_index["path"])
+
+
+@pytest.mark.parametrize("fault", [Fault.SHORTER, Fault.LONGER])
+def test_a_wrong_size_in_one_answer_is_in_no_part(in_bucket, object_proxy, tmp_path, tiny_index, fault):
+    (byte_range,) = index.plan_ranges(in_bucket, tmp_path / "plan")
+    object_proxy.begin()
+    index.scan_range(in_bucket, byte_range, tmp_path / "undisturbed" / fingerprint(in_bucket))
+    for number in range(1, object_proxy.num_requests + 1):
+        parent_dir = tmp_path / str(number) / fingerprint(in_bucket)
+        object_proxy.begin({number: fault})
+        with suppress(DataError):
+            index.scan_range(in_bucket, byte_range, parent_dir)
+        object_proxy.begin()
+        assert content_of(index_catalogue(in_bucket, parent_dir)["path"]) == content_of(tiny_index["path"]), number
 
 
 def test_an_archive_in_a_bucket_is_refused_in_a_sentence(object_server, bucket, tmp_path):
