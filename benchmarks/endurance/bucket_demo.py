@@ -4,11 +4,14 @@
 
 The bucket is moto's server on the loopback interface, behind a proxy that counts (tests/material/). One task runs at a
 time, so that each request belongs to the task that ran. Then a second API server, whose cache is empty, shows the
-reports: what it has it has from the bucket.
+reports: what it has it has from the bucket. The keys are those of an Airflow connection; at the end every log, database,
+file of a cache and object is searched for them.
 """
 
 import argparse
+import json
 import os
+import secrets
 import subprocess
 import sys
 import tempfile
@@ -94,12 +97,15 @@ def tell(title: str, requests: dict[str, list[Any]], bucket_path: str) -> None:
     print(_row("all", counted([one for seen in requests.values() for one in seen], bucket_path)), flush=True)
 
 
-def _set_environment(scratch: Path, bucket: str, settings: dict[str, str]) -> None:
+def _set_environment(scratch: Path, bucket: str, settings: dict[str, str], secret: str) -> None:
     """Point all places at the bucket; nothing else of this machine is read or written."""
+    extra = {"region_name": settings["AWS_REGION"], "endpoint_url": settings["AWS_ENDPOINT_URL"]}
+    connection = {"conn_type": "aws", "login": settings["AWS_ACCESS_KEY_ID"], "password": secret, "extra": extra}
     for name in [name for name in os.environ if name.startswith(("CDISCOUNT_", "AIRFLOW", "AWS_"))]:
         del os.environ[name]
-    os.environ |= settings
     os.environ |= {
+        "CDISCOUNT_STORE_CONN_ID": "store",
+        "AIRFLOW_CONN_STORE": json.dumps(connection),
         "CDISCOUNT_DATA": f"{bucket}/data",
         "CDISCOUNT_REPORTS": f"{bucket}/reports",
         "CDISCOUNT_CATALOGUE": f"{bucket}/catalogue.bson",
@@ -172,12 +178,22 @@ def _look(scratch: Path, proxy: Any, runs: Sequence[tuple[str, str]], stay_s: fl
             time.sleep(stay_s)
 
 
+def _holding(secret: str, scratch: Path, objects: Any, bucket: str) -> tuple[list[str], int]:
+    """Return which files and objects hold a text, and how many were searched."""
+    names = objects.names(bucket)
+    files = [path for path in scratch.rglob("*") if path.is_file()]
+    held = [name for name in names if secret.encode() in objects.read(f"{bucket}/{quote(name)}")]
+    held += [str(path) for path in files if secret.encode() in path.read_bytes()]
+    return held, len(names) + len(files)
+
+
 def bucket_demo(scratch: Path, samples: Sequence[str], products: int, stay_s: float) -> None:
     """Draw, put it into the bucket, run, look."""
     with object_server() as objects, fault_proxy(objects.port) as proxy:
         bucket = objects.new_bucket()
         bucket_path = f"/{bucket.removeprefix('s3://')}"
-        _set_environment(scratch, bucket, objects.settings(proxy.port))
+        secret = secrets.token_urlsafe(24)
+        _set_environment(scratch, bucket, objects.settings(proxy.port), secret)
         draw = ["-m", "demo", "--out", str(scratch / "demo"), "--products", str(products)]
         subprocess.run([sys.executable, *draw], check=True, stdout=subprocess.DEVNULL)
         data = (scratch / "demo" / "catalogue.bson").read_bytes()
@@ -193,6 +209,8 @@ def bucket_demo(scratch: Path, samples: Sequence[str], products: int, stay_s: fl
                 tell(dag_id, by_span(list(proxy.seen), spans), bucket_path)
                 runs.append((dag_id, run_id))
         _look(scratch, proxy, runs, stay_s, bucket_path)
+        held, num = _holding(secret, scratch, objects, bucket)
+        print(f"files and objects that hold the secret key: {len(held)} of {num}", *held, sep="\n")
 
 
 def main() -> int:
