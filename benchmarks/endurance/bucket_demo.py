@@ -4,8 +4,8 @@
 
 The bucket is moto's server on the loopback interface, behind a proxy that counts (tests/material/). One task runs at a
 time, so that each request belongs to the task that ran. Then a second API server, whose cache is empty, shows the
-reports: what it has it has from the bucket. The keys are those of an Airflow connection; at the end every log, database,
-file of a cache and object is searched for them.
+reports: what it has it has from the bucket. The keys are those of an Airflow connection; at the end every log, every
+database, every file of a cache and every object is searched for them.
 """
 
 import argparse

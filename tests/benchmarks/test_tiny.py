@@ -148,7 +148,8 @@ def test_every_benchmark_is_run_here():
     material = {"measure", "index_steps", "catalogue_of_all", "networks_on_trial", "ways_to_train"}
     names = {path.stem for path in (PROJECT_DIR / "benchmarks").glob("*/*.py")} - material
     assert names == {module.split(".")[-1] for module in TINY} | set(SPEED) | {
-        "bucket_demo", "busy_pool", "clothing", "dirty", "fleet", "planted_marks", "promise_draws", "recipes", "training_kills"
+        "bucket_demo", "busy_pool", "clothing", "dirty", "fleet", "planted_marks", "promise_draws", "recipes",
+        "training_kills"
     }  # fmt: skip
     assert set(TINY_SPEED) == set(SPEED)
 
