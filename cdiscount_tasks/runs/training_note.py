@@ -6,10 +6,11 @@ Loads nothing heavy: Airflow's API server reads it.
 import re
 from pathlib import Path
 
+from cdiscount_tasks.artifacts.documents import pull
 from cdiscount_tasks.artifacts.files import replace_file
 from cdiscount_tasks.artifacts.json_files import read_json, write_json
 from cdiscount_tasks.artifacts.training_folder import is_training
-from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.errors import ConfigError, DataError
 
 TRAINING_NOTE = "training.json"
 _FOLDER = re.compile(r"model-[0-9a-f]+\.training")
@@ -27,8 +28,9 @@ def noted_training(run_dir: Path) -> Path | None:
         run_dir: `samples/<sample>/runs/<run>`.
     """
     try:
+        pull(run_dir / TRAINING_NOTE)
         folder = read_json(run_dir / TRAINING_NOTE).get("folder")
-    except (DataError, OSError):
+    except (ConfigError, DataError, OSError):
         return None
     if not isinstance(folder, str) or not _FOLDER.fullmatch(folder):
         return None

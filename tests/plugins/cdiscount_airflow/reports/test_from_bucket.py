@@ -7,7 +7,7 @@ import pytest
 from cdiscount_airflow.reports import from_bucket, listing
 from cdiscount_airflow.reports.files import find_file
 
-from cdiscount_tasks.artifacts import refresh
+from cdiscount_tasks.artifacts import refresh, store_client
 from cdiscount_tasks.artifacts.documents import replace_document
 from cdiscount_tasks.artifacts.local_manifest import MANIFEST
 from cdiscount_tasks.artifacts.object_store import open_store
@@ -135,6 +135,19 @@ def test_a_bucket_that_is_away_is_a_sentence_and_is_not_asked_by_everybody(
     object_proxy.begin()
     monkeypatch.setattr(from_bucket, "_seen", {})
     assert client().get(f"{WINE}/report.html").status_code == 200
+
+
+def test_a_bucket_that_says_nothing_holds_nobody_up(root_app, worker, client, object_proxy, monkeypatch):
+    quick = {"connect_timeout": "1s", "read_timeout": "0.3s", "timeout": "0.3s"}
+    monkeypatch.setattr(store_client, "_HURRIED_REQUEST", quick)
+    monkeypatch.setattr(from_bucket, "_PATIENCE_S", 0.0)
+    object_proxy.begin(together=10**9)  # whoever asks waits for ever
+
+    answers = [client().get(f"{PREFIX}/") for _ in range(3)]
+
+    assert [answer.status_code for answer in answers] == [503] * 3
+    assert object_proxy.num_requests == 1
+    object_proxy.begin()
 
 
 def test_a_file_that_does_not_come_is_a_sentence(root_app, worker, client, object_proxy, monkeypatch):
