@@ -44,6 +44,7 @@ class _Seen:
     again_at: float = 0.0
 
 
+_keys = _Seen()
 _seen: dict[Path, _Seen] = {}
 _at_work = threading.Lock()
 
@@ -85,7 +86,9 @@ def bring_up_to_date() -> None:
     if not _at_work.acquire(timeout=_WAIT_S):
         raise StoreAway(f"{environment.reports_url}: other pages wait for it")
     try:
-        use_store_keys()
+        if (now := time.monotonic()) - _keys.at >= WITHIN_S:
+            use_store_keys()
+            _keys.at = now
         if environment.reports_url is not None:
             _bring_up_to_date(environment.reports_dir)
     finally:
