@@ -50,7 +50,8 @@ def folder_of(reports_dir: Path, group: str, folder: str) -> Path | None:
     root = reports_dir.resolve()
     path = root / group / folder
     try:
-        is_there = path.is_dir() or in_bucket(root) is not None  # what is in a bucket need not be here yet
+        # What is in a bucket need not be here yet.
+        is_there = path.is_dir() or (in_bucket(root) is not None and not path.exists())
         return path if path.resolve() == path and is_there else None
     except OSError:  # a name that is too long
         return None

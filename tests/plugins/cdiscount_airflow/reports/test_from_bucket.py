@@ -70,6 +70,15 @@ def test_a_list_fetches_figures_and_a_page_its_own_file(root_app, worker, client
     assert not (mirror / "wine" / FOLDER / "predictions.parquet").exists()
 
 
+def test_an_open_list_asks_nothing_for_a_while(root_app, worker, client, object_proxy, monkeypatch):
+    replace_document(worker / "wine" / "champion.json", lambda aside: aside.write_text("{}"))
+    monkeypatch.setattr(from_bucket, "WITHIN_S", 1000.0)
+    client().get(f"{PREFIX}/")
+    object_proxy.begin()
+    assert client().get(f"{PREFIX}/").status_code == 200
+    assert object_proxy.seen == []
+
+
 def test_what_no_manifest_names_is_not_served(root_app, worker, client):
     for name in (f"reports/wine/{FOLDER}/notes.html", "reports/wine/other/report.html"):
         open_store(read_environment().reports_url.removesuffix("/reports")).put(name, SECRET.encode())
