@@ -85,12 +85,10 @@ def _rate_given(optimizer: Any, rate: Any) -> Iterator[None]:
         optimizer._learning_rate.given = None
 
 
-def _rates_of(optimizer: Any, first: int, end: int) -> np.ndarray | None:
-    """Return the rate of each step; None: the optimiser leaves steps out, and only it knows how many."""
+def _rates_of(optimizer: Any) -> Callable[[Any], Any] | None:
+    """Return what tells the rates of steps; None: the optimiser leaves steps out, and only it knows how many."""
     schedule = getattr(optimizer, "_learning_rate", None)
-    if not isinstance(schedule, Schedule):
-        return None
-    return np.asarray(jax.jit(lambda steps: jax.lax.map(schedule, steps))(jnp.arange(first, end)))
+    return jax.jit(jax.vmap(schedule)) if isinstance(schedule, Schedule) else None
 
 
 def _target(batch: _Batch) -> Any:
@@ -160,6 +158,7 @@ class Learner:
         self._network, self._average, self._examples, self._config = network, average, examples, config
         self._resident = hold_on_device(examples.inputs)
         self._weights = weights_of(examples, config)
+        self._rates = _rates_of(network.optimizer)
         step = _make_step(network)
 
         def gather(resident: Any, epoch: _Batch, number: Any) -> tuple[Any, _Batch]:
@@ -277,7 +276,8 @@ class Learner:
         )
         batches: _Batch = jax.tree.map(lambda part: part.reshape(num_steps, size, *part.shape[1:]), parts)
         steps = (number - 1) * num_steps, number * num_steps
-        batches = batches._replace(rate=_rates_of(self._network.optimizer, *steps))
+        if self._rates is not None:
+            batches = batches._replace(rate=np.asarray(self._rates(np.arange(*steps, dtype=np.int32))))
         return batches._replace(average_rate=self._average.rates(*steps)) if self._average.variables else batches
 
     def settle(self) -> None:
