@@ -11,6 +11,7 @@ if __name__ == "__main__":
 from cdiscount_tasks.runs.clean_up import clean_up, plan_clean_up
 from cdiscount_tasks.runs.clean_up_words import lines_of, lines_of_plan
 from cdiscount_tasks.runs.disk_forecast import note_disk
+from cdiscount_tasks.runs.fresh import bring_up_to_date
 from cdiscount_tasks.settings.environment import read_environment
 from tools.airflow.home import ToolError
 from tools.command import exit_status, say
@@ -26,6 +27,7 @@ def _wants_removal() -> bool:
 def main() -> int:
     """Say what nothing needs, and remove it where REMOVE is 1; returns the exit status: 1 where something was left."""
     removes, environment = _wants_removal(), read_environment()
+    bring_up_to_date(environment)
     plan = plan_clean_up(environment)
     for line in lines_of_plan(plan):
         say(line)

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 
+from cdiscount_tasks.artifacts.store_faults import StoreAway
 from cdiscount_tasks.errors import ConfigError, DataError
 from tools import shell
 from tools.airflow.home import ToolError
@@ -62,7 +63,7 @@ def _fault_of_a_place(error: OSError) -> str:
 def _outcome(action: Callable[[], int | None]) -> int:
     try:
         return action() or 0
-    except (ToolError, ConfigError, DataError) as error:
+    except (ToolError, ConfigError, DataError, StoreAway) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     except BrokenPipeError:

@@ -1,12 +1,13 @@
 """`make verify`: compares every file of every artifact with the hash that its manifest holds.
 
-Of a sample that left its pictures in the catalogue, each of these is compared too.
+Of a sample that left its pictures in the catalogue, each of these is compared too. Of a bucket every object is
+compared, and the copies that this machine has of some of them.
 """
 
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tools.stopping import end_at_once
@@ -14,10 +15,12 @@ from tools.stopping import end_at_once
 if __name__ == "__main__":
     end_at_once()  # before the imports below, which take a second
 
-from cdiscount_tasks.artifacts.manifest import MANIFEST, read_manifest, verify_artifact
+from cdiscount_tasks.artifacts.bucket_check import artifacts_in, verify_copies, verify_in_bucket
+from cdiscount_tasks.artifacts.manifest import MANIFEST, read_listed, verify_artifact
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.runs.fresh import bring_up_to_date
 from cdiscount_tasks.settings.environment import read_environment
+from cdiscount_tasks.settings.places import in_bucket
 from cdiscount_tasks.tables.sample_images import verify_left_images
 from tools.command import exit_status
 
@@ -36,9 +39,27 @@ def verify_left(artifact_dir: Path) -> int:
     Raises:
         DataError: If the catalogue or one of the pictures is missing or damaged.
     """
-    manifest = read_manifest(artifact_dir)
+    manifest = read_listed(artifact_dir)
     left = manifest["stage"] == "sample" and manifest["config"].get("pictures") == "in_catalogue"
     return verify_left_images(artifact_dir) if left else 0
+
+
+def _verify_one(artifact_dir: Path) -> int:
+    """Compare an artifact's files, in the bucket where it is in one; returns how many there are."""
+    if in_bucket(artifact_dir) is None:
+        return verify_artifact(artifact_dir)
+    num_files = verify_in_bucket(artifact_dir)
+    verify_copies(artifact_dir)
+    return num_files
+
+
+def _artifacts(root_dir: Path) -> Iterable[Path]:
+    return iter_artifacts(root_dir) if in_bucket(root_dir) is None else artifacts_in(root_dir)
+
+
+def _shown(root_dir: Path) -> str:
+    place = in_bucket(root_dir)
+    return str(root_dir) if place is None else place.url
 
 
 def verify(root_dirs: list[Path]) -> int:
@@ -48,10 +69,10 @@ def verify(root_dirs: list[Path]) -> int:
         The number of damaged artifacts.
     """
     started, num_artifacts, num_files, num_left, faults = time.monotonic(), 0, 0, 0, []
-    for artifact_dir in dict.fromkeys(path for root_dir in root_dirs for path in iter_artifacts(root_dir)):
+    for artifact_dir in dict.fromkeys(path for root_dir in root_dirs for path in _artifacts(root_dir)):
         num_artifacts += 1
         try:
-            num_files += verify_artifact(artifact_dir)
+            num_files += _verify_one(artifact_dir)
             num_left += verify_left(artifact_dir)
         except DataError as error:
             faults.append(error)
@@ -59,7 +80,7 @@ def verify(root_dirs: list[Path]) -> int:
     left = f", {num_left:,} pictures in catalogues whole" if num_left else ""
     print(
         f"{num_artifacts} artifacts, {num_files} files whole{left}, {len(faults)} artifacts damaged, "
-        f"in {time.monotonic() - started:.1f} s: {', '.join(str(path) for path in root_dirs)}"
+        f"in {time.monotonic() - started:.1f} s: {', '.join(map(_shown, root_dirs))}"
     )
     return len(faults)
 

@@ -51,21 +51,28 @@ def note_opened(folder: Path) -> None:
         _opened.pop(next(iter(_opened))).close()
 
 
+def note_used(folder: Path) -> None:
+    """Note that a file of an artifact is read now, by a process that lives long: it does not keep it in the cache."""
+    path = _record(place_in(folder, MANIFEST))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(str(folder), encoding="utf-8")
+
+
 def _size_of(folder: Path) -> int:
-    """Return the bytes of an artifact's files, by its manifest; 0: its files are not here."""
+    """Return the bytes of an artifact's files that are here; lists have some of them fetched alone."""
     try:
         files = json.loads((folder / MANIFEST).read_bytes())["files"]
-        total = sum(int(facts["size"]) for facts in files.values())
-        return total if all((folder / name).is_file() for name in files) else 0
+        return sum(int(facts["size"]) for name, facts in files.items() if (folder / name).is_file())
     except (OSError, *DAMAGE):
         return 0
 
 
-def make_room(opened: Path) -> None:
+def make_room(opened: Path, *, keep: Path | None = None) -> None:
     """Remove artifacts that were opened longest ago, until the cache has no more than CDISCOUNT_CACHE_GB.
 
     Args:
         opened: A folder of the cache that this process has just fetched or made.
+        keep: An artifact that stays though no process has it open.
     """
     most = cache_bytes()
     if most is None:
@@ -81,7 +88,7 @@ def make_room(opened: Path) -> None:
         for path, folder in folders:
             if total <= most:
                 return
-            if sizes[folder] and _evict(path, folder):
+            if folder != keep and sizes[folder] and _evict(path, folder):
                 total -= sizes[folder]
         if total > most:
             logger.warning(

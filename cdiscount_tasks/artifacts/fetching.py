@@ -6,7 +6,6 @@ import logging
 import re
 import shutil
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from cdiscount_tasks.artifacts.in_place import _sync, swap_folder, write_synced
 from cdiscount_tasks.artifacts.local_manifest import MANIFEST, parse_manifest, read_local_manifest
 from cdiscount_tasks.artifacts.locks import lock, part_path, remove_dead_parts
 from cdiscount_tasks.artifacts.mirror import CACHE_SETTING, forget_tag, known_tag, note_tag, paired, place_in
-from cdiscount_tasks.artifacts.object_store import ObjectChanged, ObjectStore, open_store
+from cdiscount_tasks.artifacts.object_store import ObjectChanged, ObjectStore, in_threads, open_store
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.settings.places import BucketPlace
 
@@ -161,8 +160,10 @@ def _fetch(
         wanted = data_objects(folder_name_of(place), manifest)
         for parent in {(part / file).parent for file in wanted.values()}:
             parent.mkdir(parents=True, exist_ok=True)
-        with ThreadPoolExecutor(FILES_AT_ONCE, "fetch") as pool:
-            list(pool.map(lambda name: fetch_file(store, name, part / wanted[name], manifest, wanted[name]), wanted))
+        in_threads(
+            FILES_AT_ONCE, "fetch",
+            lambda name: fetch_file(store, name, part / wanted[name], manifest, wanted[name]), wanted,
+        )  # fmt: skip
         write_synced(part / MANIFEST, data)
         _put(part, folder, place, e_tag)
     finally:

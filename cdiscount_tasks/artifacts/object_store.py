@@ -9,18 +9,17 @@ import logging
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
 from cdiscount_tasks.artifacts.store_client import condition_of, e_tag_in, is_of_obstore, open_client, tag_of
 from cdiscount_tasks.artifacts.store_faults import StoreAway, is_for_now, refuse, refuse_missing_bucket, short_fault
-from cdiscount_tasks.artifacts.store_types import Listed, ObjectChanged, ObjectState, patience, patience_s_now
+from cdiscount_tasks.artifacts.store_types import Listed, ObjectChanged, ObjectState, in_threads, patience, waits_now
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.settings.places import checked_url, is_url
 
-__all__ = ["Listed", "ObjectChanged", "ObjectState", "ObjectStore", "is_url", "open_store", "patience"]
+__all__ = ["Listed", "ObjectChanged", "ObjectState", "ObjectStore", "in_threads", "is_url", "open_store", "patience"]
 
 logger = logging.getLogger(__name__)
 
@@ -52,7 +51,7 @@ class ObjectStore:
     def __init__(self, url: str) -> None:
         """Open nothing yet; `open_store` gives the one of this process."""
         self.url = url
-        self._clients: dict[bool, Any] = {}
+        self._clients: dict[tuple[bool, bool], Any] = {}
         self._process = os.getpid()
 
     def __repr__(self) -> str:
@@ -70,13 +69,14 @@ class ObjectStore:
     def _client(self, *, retries: bool = True) -> Any:
         if os.getpid() != self._process:
             raise RuntimeError(f"{self.url}: was used by the process that forked this one; start a new one instead")
-        if retries not in self._clients:
-            self._clients[retries] = open_client(self.url, 3 if retries else 0)
-        return self._clients[retries]
+        hurried = waits_now().is_hurried
+        if (kind := (retries, hurried)) not in self._clients:
+            self._clients[kind] = open_client(self.url, 3 if retries and not hurried else 0, hurried=hurried)
+        return self._clients[kind]
 
     def _asked(self, name: str, ask: Callable[[], T]) -> T:
         """Ask until there is an answer, or it is clear that none comes."""
-        patience_s = patience_s_now()
+        patience_s = waits_now().patience_s
         end, wait_s = time.monotonic() + (WAIT_S if patience_s is None else patience_s), _FIRST_WAIT_S
         while True:
             try:
@@ -161,8 +161,7 @@ class ObjectStore:
         """
         if len(starts) == 1:
             return [self._range(name, starts[0], ends[0], e_tag)]
-        with ThreadPoolExecutor(PIECES_AT_ONCE, "ranges") as pool:
-            return list(pool.map(lambda start, end: self._range(name, start, end, e_tag), starts, ends))
+        return in_threads(PIECES_AT_ONCE, "ranges", partial(self._range, name, e_tag=e_tag), starts, ends)
 
     def _range(self, name: str, start: int, end: int, e_tag: str | None) -> bytes:
         from obstore.exceptions import PreconditionError

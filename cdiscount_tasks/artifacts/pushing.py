@@ -3,7 +3,6 @@
 import logging
 import shutil
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +22,7 @@ from cdiscount_tasks.artifacts.fetching import (
 from cdiscount_tasks.artifacts.local_manifest import MANIFEST, parse_manifest, read_local_manifest
 from cdiscount_tasks.artifacts.locks import part_path
 from cdiscount_tasks.artifacts.mirror import forget_tag, known_tag, note_tag, paired, place_in
-from cdiscount_tasks.artifacts.object_store import ObjectStore, open_store
+from cdiscount_tasks.artifacts.object_store import ObjectStore, in_threads, open_store
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.settings.places import BucketPlace
 
@@ -39,8 +38,7 @@ def _push_objects(store: ObjectStore, folder: Path, names: Mapping[str, str], pr
     """Write the files of an artifact as objects; those that are present in their size are left out."""
     sizes = {name: (folder / file).stat().st_size for name, file in names.items()}
     missing = [name for name, size in sizes.items() if present.get(name) != size]
-    with ThreadPoolExecutor(FILES_AT_ONCE, "push") as pool:
-        list(pool.map(lambda name: store.put(name, folder / names[name]), missing))
+    in_threads(FILES_AT_ONCE, "push", lambda name: store.put(name, folder / names[name]), missing)
 
 
 def _present(store: ObjectStore, folder_name: str) -> dict[str, int]:
@@ -87,9 +85,12 @@ def _push_keyed(folder: Path, place: BucketPlace, manifest: Mapping[str, Any]) -
         if found is not None and not is_damaged:
             _lose(store, folder, place, own, found[0])
             return False
-        _push_objects(store, folder, own, {} if is_damaged else _present(store, folder_name_of(place)))
+        present = {} if is_damaged else _present(store, folder_name_of(place))
+        _push_objects(store, folder, own, present)
         e_tag = store.swap(place.name, data, found[1] if found else None)
         if e_tag is not None:
+            if present.keys() & own.keys():  # of a builder that died: the clean-up may just have removed them
+                _push_objects(store, folder, own, _present(store, folder_name_of(place)))
             note_tag(place, e_tag)
             logger.info("%s: pushed to %s", folder.name, store.url)
             return True

@@ -4,7 +4,6 @@ import contextlib
 import logging
 import shutil
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from cdiscount_tasks.artifacts.bucket import place_stub
@@ -13,7 +12,7 @@ from cdiscount_tasks.artifacts.fetching import is_data_object
 from cdiscount_tasks.artifacts.local_manifest import MANIFEST
 from cdiscount_tasks.artifacts.locks import lock_if_free, part_path
 from cdiscount_tasks.artifacts.mirror import forget_tag, known_tag, note_time
-from cdiscount_tasks.artifacts.object_store import open_store
+from cdiscount_tasks.artifacts.object_store import in_threads, open_store
 from cdiscount_tasks.artifacts.store_client import e_tag_in
 from cdiscount_tasks.settings.places import FILES, BucketPlace, in_bucket
 
@@ -53,10 +52,9 @@ def refresh(root: Path) -> None:
         elif e_tag_in(known_tag(place._replace(name=name)) or "") != listed[name] or not path.is_file():
             pull(path)
 
-    with ThreadPoolExecutor(_AT_ONCE, "refresh") as pool:
-        # First the folders' manifests: a folder that is made anew loses the notes of the old one.
-        for some in (True, False):
-            list(pool.map(take, [name for name in listed if (Path(name).name == MANIFEST) is some]))
+    # First the folders' manifests: a folder that is made anew loses the notes of the old one.
+    for some in (True, False):
+        in_threads(_AT_ONCE, "refresh", take, [name for name in listed if (Path(name).name == MANIFEST) is some])
     _forget_removed(base, place, set(listed), began)
 
 

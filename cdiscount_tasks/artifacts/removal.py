@@ -12,8 +12,11 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from cdiscount_tasks.artifacts.bucket import remove_from_bucket
+from cdiscount_tasks.artifacts.bucket_listing import listing_of
 from cdiscount_tasks.artifacts.files import _sync
 from cdiscount_tasks.artifacts.locks import _is_dead, lock_if_free, part_path
+from cdiscount_tasks.settings.places import in_bucket
 
 
 def is_real_folder(path: Path) -> bool:
@@ -41,9 +44,13 @@ def _states(folder: Path) -> Iterator[os.stat_result]:
 def size_and_change(folder: Path) -> tuple[int, float]:
     """Return how many bytes the files of a folder have, and when anything in it was written last.
 
+    Of a mirror's folder that is what the bucket has, by the bucket's clock; of one that is here alone, as on a disk.
+
     Returns:
         Bytes; seconds since 1970, 0 where the folder is gone.
     """
+    if (place := in_bucket(folder)) is not None and (listing := listing_of(place.url)).below(place.name):
+        return listing.size_and_change(place.name)
     found = list(_states(folder))
     num_bytes = sum(state.st_size for state in found if stat.S_ISREG(state.st_mode))
     return num_bytes, max((state.st_mtime for state in found), default=0.0)
@@ -55,7 +62,7 @@ def is_left_over(part: Path) -> bool:
 
 
 def remove_folder(folder: Path, lock_path: Path | None, why_not: Callable[[], str]) -> str:
-    """Remove a folder, unless somebody holds its lock.
+    """Remove a folder, unless somebody holds its lock; of a mirror's, the bucket's objects first.
 
     Args:
         folder: What is removed; one that is gone already is no fault.
@@ -70,13 +77,14 @@ def remove_folder(folder: Path, lock_path: Path | None, why_not: Callable[[], st
         ConfigError: If the file system has no locks.
     """
     try:
-        if not is_real_folder(folder):
+        if not is_real_folder(folder) and (folder.is_symlink() or in_bucket(folder) is None):
             return "it is a link" if folder.is_symlink() else ""
         with contextlib.ExitStack() as stack:
             if lock_path is not None and not stack.enter_context(lock_if_free(lock_path)):
                 return "it is in use"
             if reason := why_not():
                 return reason
+            remove_from_bucket(folder)
             aside = part_path(folder)
             folder.rename(aside)
             _sync(folder.parent)

@@ -16,12 +16,18 @@ def is_of_obstore(error: BaseException) -> bool:
     return type(error).__module__.startswith("obstore")
 
 
-def open_client(url: str, max_retries: int) -> Any:
+_REQUEST = {"connect_timeout": "10s", "read_timeout": "30s", "timeout": "120s"}
+"""A piece of 8 MiB in 120 s is 0.6 Mbit/s; a server that says nothing for 30 s is asked again."""
+_HURRIED_REQUEST = {"connect_timeout": "3s", "read_timeout": "5s", "timeout": "20s"}
+
+
+def open_client(url: str, max_retries: int, *, hurried: bool = False) -> Any:
     """Open a bucket below a prefix; asks nothing yet. Keys and endpoint are those of the usual variables.
 
     Args:
         url: Such as `s3://bucket/folder`.
         max_retries: How often obstore itself asks again; 0: where the answer to the first try must be known.
+        hurried: Whether a request that gets no answer is given up after seconds.
 
     Raises:
         ConfigError: If obstore is not installed, or the variables do not fit.
@@ -31,8 +37,7 @@ def open_client(url: str, max_retries: int) -> Any:
     except ImportError as error:
         raise ConfigError(f"{url}: the package obstore is not installed; install requirements.txt again") from error
     allow_http = any(os.environ.get(name, "").startswith("http://") for name in _ENDPOINTS)
-    # A piece of 8 MiB in 120 s is 0.6 Mbit/s; a server that says nothing for 30 s is asked again.
-    options = {"connect_timeout": "10s", "read_timeout": "30s", "timeout": "120s", "allow_http": allow_http}
+    options = {**(_HURRIED_REQUEST if hurried else _REQUEST), "allow_http": allow_http}
     retry = {
         "max_retries": max_retries,
         "retry_timeout": timedelta(seconds=60),

@@ -1,24 +1,58 @@
 """What is said of objects in a bucket, and how long their answers are waited for."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from cdiscount_tasks.errors import DataError
 
-_patience_s: ContextVar[float | None] = ContextVar("patience", default=None)
+T = TypeVar("T")
+
+
+class Waits(NamedTuple):
+    """How long an answer is waited for: in all, None: as long as usual; and whether each request is cut short too."""
+
+    patience_s: float | None = None
+    is_hurried: bool = False
+
+
+_AS_LONG_AS_USUAL = Waits()
+_waits: ContextVar[Waits] = ContextVar("waits", default=_AS_LONG_AS_USUAL)
 
 
 @contextmanager
-def patience(seconds: float) -> Iterator[None]:
-    """Wait less for a bucket that is away, where its answer is worth less than the time."""
-    token = _patience_s.set(seconds)
+def patience(seconds: float, *, hurried: bool = False) -> Iterator[None]:
+    """Wait less for a bucket that is away, where its answer is worth less than the time.
+
+    Args:
+        seconds: After so many no request is sent again.
+        hurried: Whether a person waits: a request that gets no answer is given up after seconds.
+    """
+    token = _waits.set(Waits(seconds, hurried))
     try:
         yield
     finally:
-        _patience_s.reset(token)
+        _waits.reset(token)
+
+
+def waits_now() -> Waits:
+    """Return how long is waited here and now."""
+    return _waits.get()
+
+
+def in_threads(num_threads: int, name: str, call: Callable[..., T], *arguments: Iterable[Any]) -> list[T]:
+    """Call something in several threads, as `map` does; they wait for a bucket as long as the caller would."""
+    waits = waits_now()
+
+    def patient(*some: Any) -> T:
+        _waits.set(waits)
+        return call(*some)
+
+    with ThreadPoolExecutor(num_threads, name) as pool:
+        return list(pool.map(patient, *arguments))
 
 
 class ObjectChanged(DataError):  # noqa: N818 - what happened to it
@@ -44,8 +78,3 @@ class Listed(NamedTuple):
 
     name: str
     state: ObjectState
-
-
-def patience_s_now() -> float | None:
-    """Return how long the caller wants to wait; None: as long as usual."""
-    return _patience_s.get()

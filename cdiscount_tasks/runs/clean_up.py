@@ -15,13 +15,9 @@ from typing import NamedTuple
 
 from cdiscount_tasks.artifacts.catalogue_note import SUFFIX, note_path
 from cdiscount_tasks.artifacts.locks import lock_if_free
-from cdiscount_tasks.artifacts.removal import (
-    delete_part,
-    is_left_over,
-    is_real_folder,
-    remove_folder,
-    size_and_change,
-)
+from cdiscount_tasks.artifacts.removal import delete_part, is_left_over, is_real_folder, remove_folder, size_and_change
+from cdiscount_tasks.runs import bucket_remains
+from cdiscount_tasks.runs.fresh import bring_up_to_date
 from cdiscount_tasks.runs.kept_runs import COMPARISON, SAMPLE_NAME, TAKEN_UP_S, find_runs, group_folders
 from cdiscount_tasks.runs.needed import References
 from cdiscount_tasks.runs.predictions import PREDICTIONS
@@ -32,7 +28,7 @@ from cdiscount_tasks.settings.environment import Environment, check_data_folder
 logger = logging.getLogger(__name__)
 
 RUN, CHECKPOINT, PARTS, SET_ASIDE, LEFT_OVER = "run folder", "checkpoint", "scan", "damaged", "left over"
-NOTE = "note"
+NOTE, REMAINS = "note", "objects without a manifest"
 """Kinds of what is looked at, beside the nouns of artifacts."""
 
 NOUNS = frozenset({step.name for step in STEPS if step.name != "report"} | {"export", "random_choices"})
@@ -108,17 +104,16 @@ def _is_recent(changed_s: float) -> bool:
     return time.time() - changed_s < TAKEN_UP_S
 
 
-def _part_at_work(folder: Path) -> Path | None:
-    """Return what somebody is writing in a folder right now."""
-    parts = sorted(folder.glob(".*.part"))
-    return next((part for part in parts if not is_left_over(part)), None)
+def _is_written_in(folder: Path) -> bool:
+    """Tell whether somebody is writing in a folder right now."""
+    return any(not is_left_over(part) for part in folder.glob(".*.part")) or bucket_remains.is_written_in(folder)
 
 
 class _Walk:
     """A walk over the data root; `left_alone` has what it met and does not know."""
 
     def __init__(self, environment: Environment, found: References) -> None:
-        self.root, self.found = environment.work_dir, found
+        self.environment, self.root, self.found = environment, environment.work_dir, found
         self.left_alone: list[str] = []
         self.going = [run for run in found.runs.values() if run.is_going]
 
@@ -129,6 +124,8 @@ class _Walk:
                 yield from self._items_in(folder)
         yield from self._items_below(self.root / PREDICTIONS, SAMPLE_NAME)
         yield from self._items_below(self.root / "catalogues", _CATALOGUE)
+        for path, num_bytes in bucket_remains.find_remains(self.environment):
+            yield Item(path, REMAINS, num_bytes, "")
 
     def _items_below(self, parent: Path, names: re.Pattern[str]) -> Iterator[Item]:
         """Yield what is in the folders of a folder: the catalogues', or the samples' with predictions."""
@@ -142,7 +139,7 @@ class _Walk:
 
     def _items_in(self, folder: Path) -> Iterator[Item]:
         relative = PurePosixPath(folder.relative_to(self.root))
-        is_going = any(run.may_need(relative) for run in self.going) or _part_at_work(folder) is not None
+        is_going = any(run.may_need(relative) for run in self.going) or _is_written_in(folder)
         for path in self._entries(folder):
             if path.name == "runs":
                 yield from self._run_items(path)
@@ -233,6 +230,7 @@ def plan_clean_up(environment: Environment, keep_runs: int | None = None) -> Pla
     keep_runs = environment.keep_runs if keep_runs is None else keep_runs
     if not environment.work_dir.is_dir():
         return Plan(environment, keep_runs, (), ())
+    bucket_remains.show_trainings(environment)
     walk = _Walk(environment, find_references(environment, keep_runs))
     items = tuple(walk.items())
     return Plan(environment, keep_runs, items, tuple(walk.left_alone))
@@ -240,6 +238,7 @@ def plan_clean_up(environment: Environment, keep_runs: int | None = None) -> Pla
 
 def _why_not(environment: Environment, item: Item) -> str:
     """Say why something stays after all: looked at anew with its lock held, right before it would lose its name."""
+    bring_up_to_date(environment)
     if item.kind == RUN:
         run = next((run for run in find_runs(environment, item.path.parents[1]) if run.folder == item.path), None)
         return "something of it was written meanwhile" if run is None or run.is_young else ""
@@ -258,11 +257,13 @@ def _why_not(environment: Environment, item: Item) -> str:
 def _remove(environment: Environment, item: Item) -> str:
     if item.kind == LEFT_OVER:
         return delete_part(item.path) if is_left_over(item.path) else ""
+    if item.kind == REMAINS:
+        return bucket_remains.remove_remains(item.path)
     if item.kind == NOTE:
-        return _why_not(environment, item) or delete_part(item.path)
+        return _why_not(environment, item) or bucket_remains.remove_note(item.path)
     reason = remove_folder(item.path, item.lock_path, lambda: _why_not(environment, item))
     if item.kind == "sample" and not item.path.exists():
-        return delete_part(note_path(item.path))
+        return bucket_remains.remove_note(note_path(item.path))
     return reason
 
 
@@ -292,4 +293,5 @@ def clean_up(plan: Plan) -> Cleaned:
                 logger.warning("left: %s: %s", item.path, reason)
             else:
                 removed.append(item)
+    bucket_remains.bound_caches(environment)
     return Cleaned(tuple(removed), tuple(left))

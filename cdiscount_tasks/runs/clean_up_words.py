@@ -2,7 +2,19 @@
 
 from collections.abc import Iterable, Sequence
 
-from cdiscount_tasks.runs.clean_up import CHECKPOINT, LEFT_OVER, NOTE, PARTS, RUN, SET_ASIDE, Cleaned, Item, Plan
+from cdiscount_tasks.runs.clean_up import (
+    CHECKPOINT,
+    LEFT_OVER,
+    NOTE,
+    PARTS,
+    REMAINS,
+    RUN,
+    SET_ASIDE,
+    Cleaned,
+    Item,
+    Plan,
+)
+from cdiscount_tasks.settings.places import in_bucket
 
 _MOST_TOLD = 20
 _WORDS = {
@@ -12,6 +24,7 @@ _WORDS = {
     SET_ASIDE: "damaged artifacts that were set aside",
     LEFT_OVER: "what killed tasks left",
     NOTE: "notes of samples that are gone",
+    REMAINS: "folders of a bucket with objects that dead tasks left",
     "sample": "samples",
     "labels": "labels",
     "features": "features",
@@ -69,11 +82,16 @@ def summary_of_plan(plan: Plan) -> str:
     return f"nothing needs {_folders(plan.removed)}; {stays}"
 
 
+def _place(plan: Plan) -> str:
+    place = in_bucket(plan.environment.work_dir)
+    return str(plan.environment.work_dir) if place is None else f"{place.url}/{place.name}".rstrip("/")
+
+
 def lines_of_plan(plan: Plan) -> list[str]:
     """Return what a clean-up would remove, with sizes, and what stays and why."""
     rule = "all runs that have a report" if plan.keep_runs is None else f"the newest {plan.keep_runs} of each sample"
     lines = [
-        f"{plan.environment.work_dir}: {summary_of_plan(plan)}",
+        f"{_place(plan)}: {summary_of_plan(plan)}",
         f"Runs that are kept: {rule} (CDISCOUNT_KEEP_RUNS), champions' runs, and what is going. Reports always stay.",
     ]
     if plan.removed:

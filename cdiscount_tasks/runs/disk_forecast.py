@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from cdiscount_tasks.artifacts.bucket_listing import listing_of
 from cdiscount_tasks.artifacts.manifest import MANIFEST, when_finished
 from cdiscount_tasks.artifacts.removal import size_and_change
 from cdiscount_tasks.errors import ConfigError
@@ -60,11 +61,19 @@ def forecast_disk(environment: Environment) -> DiskForecast | None:
     return DiskForecast(now, shutil.disk_usage(environment.data_dir).free, added / max(num_days, 1.0), num_days)
 
 
+def _words_of_bucket(url: str) -> str:
+    """Say what a bucket has: it is never full, but it is paid for by its size."""
+    states = listing_of(url).states.values()
+    return f"{url}: {len(states):,} objects, {sum(state.size for state in states) / 1e9:,.2f} GB; a bucket is not full."
+
+
 def note_disk(environment: Environment) -> str:
     """Note the forecast for the index of reports, and write the index anew; returns it as a sentence.
 
     Where it cannot be noted, since the disk is full already, the sentence says so: a clean-up must not fail for it.
     """
+    if environment.data_url is not None:
+        return _words_of_bucket(environment.data_url)
     forecast = forecast_disk(environment)
     if forecast is None:
         return "There is no data folder yet."

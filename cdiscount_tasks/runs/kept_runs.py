@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 
+from cdiscount_tasks.artifacts import bucket_listing
 from cdiscount_tasks.artifacts.json_files import DAMAGE, read_json
 from cdiscount_tasks.artifacts.manifest import MANIFEST, when_finished
 from cdiscount_tasks.artifacts.notes import noted_results
@@ -175,7 +176,7 @@ def _found_run(environment: Environment, group: str, folder: Path) -> FoundRun:
         report_dir = environment.reports_dir / group / folder.name
     _, changed_s = size_and_change(folder)
     mark = folder / SKIPPED
-    is_skipped = mark.is_file() and mark.stat().st_mtime > changed_s - 1  # else it was continued after all
+    is_skipped = mark.is_file() and bucket_listing.changed_s(mark) > changed_s - 1  # else it was continued after all
     if group not in (COMPARISON, PREDICTIONS) and (training_dir := noted_training(folder)):
         changed_s = max(changed_s, size_and_change(training_dir)[1])
     finished = _when_finished(report_dir)

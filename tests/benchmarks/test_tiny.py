@@ -148,7 +148,8 @@ def test_every_benchmark_is_run_here():
     material = {"measure", "index_steps", "catalogue_of_all", "networks_on_trial", "ways_to_train"}
     names = {path.stem for path in (PROJECT_DIR / "benchmarks").glob("*/*.py")} - material
     assert names == {module.split(".")[-1] for module in TINY} | set(SPEED) | {
-        "busy_pool", "clothing", "dirty", "fleet", "planted_marks", "promise_draws", "recipes", "training_kills"
+        "bucket_demo", "busy_pool", "clothing", "dirty", "fleet", "planted_marks", "promise_draws", "recipes",
+        "training_kills"
     }  # fmt: skip
     assert set(TINY_SPEED) == set(SPEED)
 
@@ -246,6 +247,14 @@ def test_a_training_on_real_pictures_is_killed(run_here, real_data, monkeypatch)
 def test_samples_are_triggered_at_once():
     out = run("benchmarks.endurance.busy_pool", "--times", 1, "--products", 300)
     assert "runs that succeeded: 2 of 2" in out
+
+
+@pytest.mark.airflow
+@pytest.mark.beside
+def test_a_sample_runs_with_all_places_in_a_bucket(object_server):
+    out = run("benchmarks.endurance.bucket_demo", "--samples", "wine", "--products", 600)
+    assert re.search(r"\| list of all \(.* 200\) \| \d", out)
+    assert "files and objects that hold the secret key: 0 of" in out
 
 
 def test_one_part_replaces_its_own_row_alone(tmp_path):

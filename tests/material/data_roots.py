@@ -35,7 +35,7 @@ class DataRoot:
         settings = {"label_fixes_dir": root / "fixes", "samples_dir": root / "yaml", **settings}
         self.environment = replace(environment_in(root), **settings)
         self.path = self.environment.work_dir
-        self.path.mkdir()
+        self.path.mkdir(parents=True)
         self.environment.catalogue_path.write_bytes(b"a catalogue that no run has used")
         self.index = self.artifact("catalogues/0123456789abcdef", "index", "catalogue", days=300)
 

@@ -1,14 +1,18 @@
+import re
 from pathlib import Path
 
 import pytest
 
+from cdiscount_tasks.artifacts.object_store import open_store
 from cdiscount_tasks.artifacts.publish import Made, build_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
+from cdiscount_tasks.settings.environment import read_environment
 from cdiscount_tasks.settings.sample import DrawConfig
 from cdiscount_tasks.stages.sample import draw_sample
 from tests.material.data_roots import DataRoot
 from tests.material.tiny_catalogue import CATEGORIES
 from tools import verify
+from tools.command import _outcome
 
 
 @pytest.fixture
@@ -72,3 +76,40 @@ def test_pictures_that_a_sample_left_in_the_catalogue_are_compared_too(tiny, ind
     catalogue_path.write_bytes(content)
     assert verify.verify([tmp_path]) == 1
     assert f"{catalogue_path}: image 1 of product 303" in capsys.readouterr().err
+
+
+def test_of_a_bucket_every_object_is_compared_and_none_fetched(tmp_path, bucket, monkeypatch, capsys):
+    monkeypatch.setenv("CDISCOUNT_DATA", f"{bucket}/data")
+    monkeypatch.setenv("CDISCOUNT_REPORTS", str(tmp_path / "reports"))
+    monkeypatch.setenv("CDISCOUNT_CACHE", str(tmp_path / "of the builder"))
+    recipe = Recipe(stage="labels", version=1, config={}, inputs={}, files={}, libraries={})
+
+    def write(part_dir: Path) -> Made:
+        (part_dir / "rows.txt").write_text("one row")
+        return Made({"num_rows": 1})
+
+    parent = read_environment().data_dir / "samples"
+    parent.mkdir(parents=True)
+    build_artifact(recipe.dir_in(parent), recipe, write)
+    monkeypatch.setenv("CDISCOUNT_CACHE", str(tmp_path / "of the checker"))
+
+    assert verify.main() == 0
+    assert f"1 artifacts, 1 files whole, 0 artifacts damaged, in 0.0 s: {bucket}/data" in re.sub(
+        r"in \d+\.\d s", "in 0.0 s", capsys.readouterr().out
+    )
+    assert not list((tmp_path / "of the checker").rglob("rows.txt*"))
+
+    store = open_store(f"{bucket}/data")
+    name = next(found.name for found in store.list() if "/rows.txt." in found.name)
+    store.put(name, b"one r0w")
+    assert verify.main() == 1
+    assert store.address(name) in capsys.readouterr().err
+
+
+def test_a_bucket_that_is_away_is_a_sentence(tmp_path, proxied_bucket, object_proxy, monkeypatch, capsys):
+    monkeypatch.setenv("CDISCOUNT_DATA", f"{proxied_bucket}/data")
+    monkeypatch.setenv("CDISCOUNT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("cdiscount_tasks.artifacts.object_store.WAIT_S", 0.0)
+    object_proxy.begin(expired_from=1)
+    assert _outcome(verify.main) == 1
+    assert "the token expired; renew the credentials" in capsys.readouterr().err

@@ -1,6 +1,7 @@
 """`make backup TO=/mnt/backups`: what cannot be made again, in one file, also while Airflow works.
 
-That is: registries with what their champions need, reports, label fixes, and Airflow's database.
+That is: registries with what their champions need, reports, label fixes, and Airflow's database. A data root or reports
+in a bucket are left out: a bucket is a back-up, if it keeps versions.
 """
 
 import os
@@ -97,10 +98,11 @@ def _find(environment: Environment) -> contents.Contents:
     Raises:
         ToolError: If there is no data folder, or nothing to keep: a back-up of nothing is none.
     """
-    if fault := fault_of(environment.work_dir, "folder"):
+    elsewhere = contents.buckets_of(environment)
+    if environment.data_url is None and (fault := fault_of(environment.work_dir, "folder")):
         raise _nothing_there(environment, fault)
     found = contents.find_contents(environment)
-    if not found.files and not found.registries and not found.left_out:
+    if not elsewhere and not found.files and not found.registries and not found.left_out:
         raise _nothing_there(environment, "there is no registry, no report and no label fix")
     return found
 
@@ -159,6 +161,13 @@ def _say_what(environment: Environment, found: contents.Contents) -> bool:
 
     The demo's registries are no loss. Those of one's own catalogue are, if only a variable was not set.
     """
+    for setting, url in contents.buckets_of(environment).items():
+        say(
+            f"not in it: {url}, which {setting} names. A bucket is a back-up: no disk of this machine holds it. Let it "
+            "keep old versions of objects, so that what is removed by mistake can be brought back"
+        )
+    if environment.data_url is not None:
+        return _tell_left_out(found)
     champions = ", ".join(found.whole_champions) or "none"
     say(f"of {environment.work_dir}, the data folder of {_kind(environment)}; samples with their champion: {champions}")
     of_other = _of_other_kind(environment)
@@ -166,6 +175,11 @@ def _say_what(environment: Environment, found: contents.Contents) -> bool:
         say(f"not in it: {of_other}")
     elif of_other:
         found.left_out.append(of_other)
+    return _tell_left_out(found)
+
+
+def _tell_left_out(found: contents.Contents) -> bool:
+    """Say what is left out though it should be there; returns whether nothing is."""
     for sentence in found.left_out:
         print(f"left out: {sentence}", file=sys.stderr)
     return not found.left_out

@@ -1,13 +1,13 @@
 """What a back-up holds of the data folder, the reports and the label fixes.
 
 Of the data folder: the registries, and what their champions need, those of before too, since one may roll back to them.
-The rest is made again from the catalogue.
+The rest is made again from the catalogue. What is in a bucket stays there: a bucket is a back-up.
 """
 
 import errno
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -22,6 +22,7 @@ from cdiscount_tasks.runs.decisions import Candidate, Entry, last_promotion
 from cdiscount_tasks.runs.history import read_history, writing
 from cdiscount_tasks.runs.references import find_references_of_champions
 from cdiscount_tasks.settings.environment import Environment
+from tools.airflow.home import ToolError
 
 DATA, REPORTS, LABEL_FIXES = "data", "reports", "label_fixes"
 REGISTRY = "registry"
@@ -46,12 +47,41 @@ class Place(NamedTuple):
 
 
 def places_of(environment: Environment) -> tuple[Place, ...]:
-    """Return the folders, in the order in which they are restored: what names the rest comes last."""
-    return (
+    """Return the folders, in the order in which they are restored: what names the rest comes last; no bucket."""
+    places = (
         Place(LABEL_FIXES, environment.label_fixes_dir, "CDISCOUNT_LABEL_FIXES"),
         Place(REPORTS, environment.reports_dir, "CDISCOUNT_REPORTS"),
         Place(DATA, environment.work_dir, "CDISCOUNT_DATA", (*_OF_DATA, "comparison", "predictions")),
     )
+    elsewhere = buckets_of(environment)
+    return tuple(place for place in places if place.setting not in elsewhere)
+
+
+def buckets_of(environment: Environment) -> dict[str, str]:
+    """Return the places that are in buckets: the URL of each, by the environment variable that names it."""
+    urls = {"CDISCOUNT_DATA": environment.data_url, "CDISCOUNT_REPORTS": environment.reports_url}
+    return {setting: url for setting, url in urls.items() if url is not None}
+
+
+def check_restorable(path: Path, environment: Environment, names: Iterable[str]) -> None:
+    """Refuse an archive that has something of a place which is in a bucket here: nothing of it is left out unsaid.
+
+    Args:
+        path: Of the archive.
+        environment: Of this machine.
+        names: Of the files in the archive.
+
+    Raises:
+        ToolError: If it does.
+    """
+    found = {PurePosixPath(name).parts[0] for name in names}
+    for setting, url in buckets_of(environment).items():
+        name = {"CDISCOUNT_DATA": DATA, "CDISCOUNT_REPORTS": REPORTS}[setting]
+        if name in found:
+            raise ToolError(
+                f"{path}: has {name}, and {setting} is {url} here, expected a folder: a restore writes into no bucket. "
+                f"Set {setting} to a folder for the restore"
+            )
 
 
 class Item(NamedTuple):
@@ -167,6 +197,8 @@ def catalogues_needed(environment: Environment) -> dict[CataloguePlace, int]:
     Raises:
         DataError: If such a sample's note is damaged.
     """
+    if environment.data_url is not None:
+        return {}  # what those samples need stays beside them
     notes = environment.work_dir.glob(f"samples/*/sample-*{SUFFIX}")
     return dict(Counter(read_note(path.with_name(path.name.removesuffix(SUFFIX))).catalogue for path in sorted(notes)))
 
@@ -180,8 +212,9 @@ def find_contents(environment: Environment) -> Contents:
         OSError: If something cannot be read for now.
     """
     contents = Contents()
-    _read_registries(contents, environment)  # first: what is decided later, the references below name too
-    _add_needed(contents, environment)
+    if environment.data_url is None:
+        _read_registries(contents, environment)  # first: what is decided later, the references below name too
+        _add_needed(contents, environment)
     for place in places_of(environment):
         if place.name != DATA:
             _add_folder(contents, place.name, place.folder, place.folder)

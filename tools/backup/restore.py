@@ -34,7 +34,7 @@ from tools.airflow.home import ToolError
 from tools.backup import archive, database
 from tools.backup.archive import Packed
 from tools.backup.backup import named_path, wants_database
-from tools.backup.contents import REGISTRY, Place, catalogues_needed, is_hidden, iter_files, places_of
+from tools.backup.contents import REGISTRY, Place, catalogues_needed, check_restorable, is_hidden, iter_files, places_of
 from tools.command import exit_status, say
 
 Files = Mapping[str, Packed]
@@ -259,6 +259,7 @@ def main() -> None:
     dumped = _check_head(path, environment)
     target = _check_database(dumped) if dumped else None
     files = archive.check_archive(path)
+    check_restorable(path, environment, files)
     missing = {place: _missing(place, _files_of(place, files)) for place in places_of(environment)}
     # The dump lies beside SQLite's file, which it becomes; PostgreSQL's is read once.
     folder = target.path.parent if target and target.path else environment.work_dir

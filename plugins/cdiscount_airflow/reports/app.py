@@ -23,9 +23,11 @@ from cdiscount_airflow.reports.files import (
     find_file,
     find_pair_file,
     find_predictions_file,
+    has_file,
     names_in,
     zip_chunks,
 )
+from cdiscount_airflow.reports.from_bucket import bring_up_to_date, in_a_hurry, sentence_of
 from cdiscount_airflow.reports.judging import router as judging
 from cdiscount_airflow.reports.judging import with_forms
 from cdiscount_airflow.reports.owners import (
@@ -42,6 +44,7 @@ from cdiscount_airflow.reports.questions import router as questions
 from cdiscount_airflow.reports.serving import NO_FILE, answer_with
 from cdiscount_airflow.reports.stopping import router as stopping
 from cdiscount_airflow.reports.stopping import stop_token
+from cdiscount_tasks.artifacts.store_faults import StoreAway
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.reports.folders import prediction_pages
 from cdiscount_tasks.runs.folders import run_folder
@@ -74,9 +77,18 @@ _PAGE_OF_RUN = {
 _RENEWED = {"Refresh": str(pages.RENEWED_S)}
 """A page in a sandbox may not renew itself by a `meta` element; that its server asks for it is heeded."""
 
+_ICON = "/icon.svg"
+
+
+def _with_news(request: Request) -> None:
+    """Let what is shown be as the bucket has it; the icon, which every page of Airflow shows, is no report."""
+    if not request.url.path.endswith(_ICON):
+        bring_up_to_date()
+
+
 app = FastAPI(
     title="Evaluation reports",
-    dependencies=[Depends(get_user)],
+    dependencies=[Depends(get_user), Depends(_with_news)],
     docs_url=None,
     redoc_url=None,
     openapi_url=None,
@@ -92,10 +104,13 @@ app.include_router(stopping)
 async def show_fault(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
     """Say what is wrong with the machine's settings, and where to look for any other fault, as a page."""
     try:
-        return await call_next(request)
+        with in_a_hurry():
+            return await call_next(request)
     except ConfigError as error:
         sentence = str(error)
         logger.warning("%s", sentence)
+    except StoreAway as error:
+        return HTMLResponse(pages.refusal_page(503, sentence_of(error)), 503, {"Retry-After": "60"})
     except Exception:
         sentence = "The page could not be made. The log of Airflow's API server says why."
         logger.exception("%s", request.url.path)
@@ -131,7 +146,7 @@ def _reports_dir() -> Path:
     return read_environment().reports_dir
 
 
-@app.get("/icon.svg")
+@app.get(_ICON)
 def show_icon() -> FileResponse:
     """Serve the icon of the page in the navigation."""
     return FileResponse(Path(__file__).parent / "templates" / "icon.svg", media_type="image/svg+xml")
@@ -215,7 +230,7 @@ def _report_of(dag_id: str, run_id: str) -> str | None:
         return next((link for link in links if link.split("/")[2] == run_folder(run_id)), None)
     else:
         return None
-    return "/".join(place) if find_file(_reports_dir(), *place) else None
+    return "/".join(place) if has_file(_reports_dir(), *place) else None
 
 
 @app.get("/files/{group}/{folder}/{name}")

@@ -1,5 +1,6 @@
 """The bar above a report inside Airflow: its address, the way back, and all that can be downloaded."""
 
+import contextlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +10,11 @@ from fastapi import Request
 
 from cdiscount_airflow.links import NAV_VIEW, run_tab
 from cdiscount_airflow.reports.addresses import airflow_url, up_to_airflow
-from cdiscount_airflow.reports.files import ServedFile, find_file, names_in
+from cdiscount_airflow.reports.files import ServedFile, find_file, sizes_in
 from cdiscount_airflow.reports.owners import CATALOGUE_DAG, COMPARISON_DAG, sample_dag_of
 from cdiscount_airflow.reports.pages import bar_of
-from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.artifacts.store_faults import StoreAway
+from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.reports.metrics import METRICS, read_metrics
 from cdiscount_tasks.runs.folders import run_folder
 
@@ -81,19 +83,24 @@ def find_model_file(samples_dir: Path, sample: str, model: str, name: str) -> Se
     return find_file(samples_dir, sample, model, name) if _MODEL_FOLDER.fullmatch(model) else None
 
 
+def _model_files(samples_dir: Path, sample: str, model: str) -> dict[str, int]:
+    """Return a model's files and their sizes; none where its bucket, which need not be that of the reports, is away."""
+    with contextlib.suppress(StoreAway, ConfigError):
+        return sizes_in(samples_dir, sample, model) if _MODEL_FOLDER.fullmatch(model) else {}
+    return {}
+
+
 def _downloads(reports_dir: Path, samples_dir: Path, group: str, folder: str, model: str) -> list[Download]:
     """Return the files of a report, the model that it is about, and all of the report in one."""
     found = []
-    for name in names_in(reports_dir, group, folder):
+    for name, size in sizes_in(reports_dir, group, folder).items():
         is_page = name.endswith(".html")
         if is_page and name not in _WHAT:
             continue  # it is read beside the report, and is in the zip
-        size = (reports_dir / group / folder / name).stat().st_size
         found.append(Download(name, f"{quote(name)}{'?download=1' if is_page else ''}", _WHAT.get(name, ""), size))
-    models = names_in(samples_dir, group, model) if _MODEL_FOLDER.fullmatch(model) else []
-    for name in filter(lambda name: name.endswith(".keras"), models):
-        size = (samples_dir / group / model / name).stat().st_size
-        found.append(Download(name, f"../../../models/{group}/{model}/{quote(name)}", "the trained network", size))
+    for name, size in _model_files(samples_dir, group, model).items():
+        if name.endswith(".keras"):
+            found.append(Download(name, f"../../../models/{group}/{model}/{quote(name)}", "the trained network", size))
     return [*found, Download(f"{folder}.zip", f"../../../zips/{group}/{folder}.zip", "all files of this report", None)]
 
 
@@ -127,7 +134,6 @@ def bar_of_pair(request: Request, sample: str, page: ServedFile) -> str:
         page: The page's file.
     """
     folder = page.path.parent
-    names = names_in(folder.parents[1], folder.parent.name, folder.name)
     place = f"plugin/{NAV_VIEW}{quote(request.url.path)}"
     return bar_of(
         address=f"{airflow_url(request)}{place}",
@@ -139,9 +145,9 @@ def bar_of_pair(request: Request, sample: str, page: ServedFile) -> str:
                 name,
                 f"{quote(name)}{'?download=1' if name.endswith('.html') else ''}",
                 _WHAT.get(name, ""),
-                (folder / name).stat().st_size,
+                size,
             )
-            for name in names
+            for name, size in sizes_in(folder.parents[1], folder.parent.name, folder.name).items()
         ],
     )
 

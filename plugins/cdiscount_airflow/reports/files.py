@@ -1,15 +1,22 @@
-"""The files of the reports folder that may be served: what a manifest names, where it is, and nothing else."""
+"""The files of the reports folder that may be served: what a manifest names, where it is, and nothing else.
+
+Of a bucket's reports the manifest decides as well; a file of theirs comes to this machine when it is to be served.
+"""
 
 import re
 import tempfile
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from cdiscount_tasks.artifacts.manifest import read_manifest
+from cdiscount_tasks.artifacts import cache
+from cdiscount_tasks.artifacts.bucket import open_file
+from cdiscount_tasks.artifacts.manifest import read_listed
+from cdiscount_tasks.artifacts.store_faults import StoreAway
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.reports.folders import PAIRS, PREDICTIONS_FOLDER
+from cdiscount_tasks.settings.places import in_bucket
 
 HTML = "text/html; charset=utf-8"
 _MEDIA_TYPES = {
@@ -43,9 +50,37 @@ def folder_of(reports_dir: Path, group: str, folder: str) -> Path | None:
     root = reports_dir.resolve()
     path = root / group / folder
     try:
-        return path if path.resolve() == path and path.is_dir() else None
+        is_there = path.is_dir() or in_bucket(root) is not None  # what is in a bucket need not be here yet
+        return path if path.resolve() == path and is_there else None
     except OSError:  # a name that is too long
         return None
+
+
+def _named_in(report_dir: Path) -> dict[str, dict[str, Any]]:
+    """Return the size and hash of each file that a folder's manifest names; empty without a finished artifact.
+
+    Raises:
+        StoreAway: If the bucket that has it does not answer for now.
+    """
+    try:
+        return dict(read_listed(report_dir)["files"])
+    except StoreAway:
+        raise
+    except (DataError, OSError):
+        return {}
+
+
+def _is_servable(report_dir: Path, name: str, named: dict[str, dict[str, Any]]) -> bool:
+    if not _PLAIN_NAME.fullmatch(name) or name not in named:
+        return False
+    path = report_dir / name
+    return not path.is_symlink() and (path.is_file() or in_bucket(path) is not None)
+
+
+def has_file(reports_dir: Path, group: str, folder: str, name: str) -> bool:
+    """Tell whether `find_file` would return a file; it need not come to this machine for that."""
+    report_dir = folder_of(reports_dir, group, folder)
+    return report_dir is not None and _is_servable(report_dir, name, _named_in(report_dir))
 
 
 def find_file(reports_dir: Path, group: str, folder: str, name: str) -> ServedFile | None:
@@ -56,18 +91,46 @@ def find_file(reports_dir: Path, group: str, folder: str, name: str) -> ServedFi
         group: A sample's name, `catalogue` or `comparison`.
         folder: The report's folder.
         name: The file's name.
+
+    Raises:
+        StoreAway: If the bucket that has it does not answer for now.
     """
     report_dir = folder_of(reports_dir, group, folder)
-    if report_dir is None or not _PLAIN_NAME.fullmatch(name):
+    named = {} if report_dir is None else _named_in(report_dir)
+    if report_dir is None or not _is_servable(report_dir, name, named):
         return None
     path = report_dir / name
+    if in_bucket(path) is not None and not _fetch(path, named[name]):
+        return None
+    return ServedFile(path, _MEDIA_TYPES.get(path.suffix, "application/octet-stream"), named[name]["xxh3_128"])
+
+
+def _fetch(path: Path, facts: dict[str, Any]) -> bool:
+    """Let a file of a bucket's artifact be on this machine; False: the bucket has it no more as the manifest names it.
+
+    It may leave the cache as soon as it is open: unlike a task, this process reads each file once.
+    """
     try:
-        named = read_manifest(report_dir)["files"].get(name)
+        open_file(path.parent, path.name)
+        is_whole = path.stat().st_size == int(facts["size"])
+    except StoreAway:
+        raise
     except (DataError, OSError):
-        return None
-    if named is None or path.is_symlink() or not path.is_file():
-        return None
-    return ServedFile(path, _MEDIA_TYPES.get(path.suffix, "application/octet-stream"), named["xxh3_128"])
+        return False
+    cache.note_used(path.parent)
+    cache.make_room(path.parent, keep=path.parent)
+    return is_whole
+
+
+def has_pair_file(reports_dir: Path, sample: str, folder: str, name: str) -> bool:
+    """Tell whether `find_pair_file` would return a file."""
+    return folder_of(reports_dir, sample, PAIRS) is not None and has_file(reports_dir / sample, PAIRS, folder, name)
+
+
+def has_predictions_file(reports_dir: Path, sample: str, folder: str, name: str) -> bool:
+    """Tell whether `find_predictions_file` would return a file."""
+    known = folder_of(reports_dir, PREDICTIONS_FOLDER, sample) is not None
+    return known and has_file(reports_dir / PREDICTIONS_FOLDER, sample, folder, name)
 
 
 def find_pair_file(reports_dir: Path, sample: str, folder: str, name: str) -> ServedFile | None:
@@ -86,14 +149,16 @@ def find_predictions_file(reports_dir: Path, sample: str, folder: str, name: str
 
 def names_in(reports_dir: Path, group: str, folder: str) -> list[str]:
     """Return the names of the files of a folder that may be served; none without a finished artifact."""
+    return list(sizes_in(reports_dir, group, folder))
+
+
+def sizes_in(reports_dir: Path, group: str, folder: str) -> dict[str, int]:
+    """Return the names of the files of a folder that may be served, sorted, and how many bytes each has."""
     report_dir = folder_of(reports_dir, group, folder)
     if report_dir is None:
-        return []
-    try:
-        named = sorted(read_manifest(report_dir)["files"])
-    except DataError:
-        return []
-    return [name for name in named if find_file(reports_dir, group, folder, name)]
+        return {}
+    named = _named_in(report_dir)
+    return {name: int(named[name]["size"]) for name in sorted(named) if _is_servable(report_dir, name, named)}
 
 
 def zip_chunks(reports_dir: Path, group: str, folder: str) -> Iterator[bytes]:
@@ -101,7 +166,8 @@ def zip_chunks(reports_dir: Path, group: str, folder: str) -> Iterator[bytes]:
     with tempfile.TemporaryFile() as aside:
         with zipfile.ZipFile(aside, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
             for name in names_in(reports_dir, group, folder):
-                archive.write(reports_dir / group / folder / name, f"{folder}/{name}")
+                if file := find_file(reports_dir, group, folder, name):
+                    archive.write(file.path, f"{folder}/{name}")
         aside.seek(0)
         while chunk := aside.read(_CHUNK_BYTES):
             yield chunk

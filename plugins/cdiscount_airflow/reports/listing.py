@@ -8,7 +8,7 @@ from pathlib import Path
 
 from cdiscount_airflow.reports import airflow_runs
 from cdiscount_airflow.reports.airflow_runs import AirflowRun
-from cdiscount_airflow.reports.files import find_file, find_pair_file, find_predictions_file, folder_of
+from cdiscount_airflow.reports.files import folder_of, has_file, has_pair_file, has_predictions_file
 from cdiscount_airflow.reports.judged_lists import LIST_FILE
 from cdiscount_airflow.reports.owners import (
     CATALOGUE_DAG,
@@ -120,7 +120,7 @@ def _pairs(reports_dir: Path, may_read: MayRead) -> list[FinishedPage]:
     kept = []
     for page in pair_pages(reports_dir):
         sample, _, folder, name = page.link.split("/")
-        if may_read(sample_dag_of(sample)) and find_pair_file(reports_dir, sample, folder, name):
+        if may_read(sample_dag_of(sample)) and has_pair_file(reports_dir, sample, folder, name):
             kept.append(page)
     return newest_first(kept)
 
@@ -165,7 +165,7 @@ def _sample_sections(reports_dir: Path, may_read: MayRead, dag_ids: Sequence[str
     return [
         replace(
             _section(sample_dag_of(name), one.title if one else name, folders.get(name, set()), one),
-            has_list=any(find_file(reports_dir, name, folder, LIST_FILE) for folder in folders.get(name, ())),
+            has_list=any(has_file(reports_dir, name, folder, LIST_FILE) for folder in folders.get(name, ())),
         )
         for name in names
         for one in [by_sample.get(name)]
@@ -204,7 +204,7 @@ def _predictions(reports_dir: Path, may_read: MayRead, *, may_see_runs: bool) ->
     kept = []
     for page in prediction_pages(reports_dir):
         _, sample, folder, name = page.link.split("/")
-        if may_read(sample_dag_of(sample)) and find_predictions_file(reports_dir, sample, folder, name):
+        if may_read(sample_dag_of(sample)) and has_predictions_file(reports_dir, sample, folder, name):
             kept.append(page)
     if may_see_runs:
         return _page_section(PREDICTIONS_DAG, "Predictions", newest_first(kept))

@@ -4,7 +4,7 @@ import re
 from pathlib import Path
 
 from cdiscount_airflow.reports.files import folder_of
-from cdiscount_tasks.artifacts.manifest import read_manifest
+from cdiscount_tasks.artifacts.manifest import read_listed
 from cdiscount_tasks.errors import DataError
 
 CATALOGUE_DAG = "cdiscount_catalogue"
@@ -40,7 +40,7 @@ def _compared_samples(reports_dir: Path, folder: str) -> list[str]:
     """
     comparison_dir = folder_of(reports_dir, "comparison", folder)
     try:
-        config = read_manifest(comparison_dir)["config"] if comparison_dir else {}
+        config = read_listed(comparison_dir)["config"] if comparison_dir else {}
     except DataError:
         config = {}
     samples = config.get("samples")

@@ -10,7 +10,7 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 
 from cdiscount_airflow.reports import listing, pages
 from cdiscount_airflow.reports.access import ReaderDep
-from cdiscount_airflow.reports.files import find_pair_file
+from cdiscount_airflow.reports.files import has_pair_file
 from cdiscount_airflow.reports.owners import sample_dag_of, sample_of
 from cdiscount_tasks.pages.overview.rows import FinishedReport
 from cdiscount_tasks.reports.folders import PAIR_PAGE, PAIRS
@@ -34,7 +34,7 @@ def choose_pair(sample: str, request: Request, reader: ReaderDep, a: str = "", b
     chosen = a != b and {a, b} <= {run.folder for run in runs}
     if chosen:
         for folder in (pair_folder(a, b), pair_folder(b, a)):
-            if find_pair_file(reports_dir, sample, folder, PAIR_PAGE):
+            if has_pair_file(reports_dir, sample, folder, PAIR_PAGE):
                 return RedirectResponse(f"../../files/{quote(sample)}/{PAIRS}/{quote(folder)}/{PAIR_PAGE}", 303)
     request.state.shows_form = True
     page = pages.pair_choice_page(sample=sample, dag_id=dag_id, runs=runs, a=a, b=b, chosen=chosen)

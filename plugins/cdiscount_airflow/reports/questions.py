@@ -12,6 +12,7 @@ from fastapi.responses import FileResponse
 from cdiscount_airflow.reports.access import ReaderDep
 from cdiscount_airflow.reports.files import folder_of
 from cdiscount_airflow.reports.owners import sample_dag_of, sample_of
+from cdiscount_tasks.artifacts.documents import pull
 from cdiscount_tasks.runs.folders import QUESTION
 from cdiscount_tasks.settings.environment import read_environment
 
@@ -30,6 +31,8 @@ def serve_picture(sample: str, run: str, name: str, reader: ReaderDep) -> Respon
         raise HTTPException(404, _NO_PICTURE)
     folder = folder_of(read_environment().work_dir / "samples" / sample / "runs", run, QUESTION)
     path = folder / name if folder else None
+    if path is not None:
+        pull(path)
     if path is None or path.is_symlink() or not path.is_file():
         raise HTTPException(404, _NO_PICTURE)
     return FileResponse(path, media_type="image/jpeg", headers={"Cache-Control": "private, no-cache"})

@@ -11,6 +11,7 @@ from typing import Any, NoReturn
 from airflow.sdk import WeightRule, get_current_context, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException, AirflowTaskTimeout
 from cdiscount_airflow.failures import advice_of, leave_reason, leave_root, reason_of, sentence_of
+from cdiscount_airflow.store_keys import use_store_keys
 
 from cdiscount_tasks.errors import ConfigError, DataError, StepLeftOut
 
@@ -34,6 +35,7 @@ def guard(body: Callable[..., Any], page: str, time_limit: Any) -> Callable[...,
         # TensorFlow's notices go to stderr, which Airflow logs as errors; it reads this when it is imported.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         try:
+            use_store_keys()
             return body(*args, **kwargs)
         except (ConfigError, DataError) as error:
             logger.debug("where it was found", exc_info=error)

@@ -4,7 +4,7 @@ import pytest
 
 from cdiscount_tasks.errors import ConfigError
 from tools.airflow.home import ToolError
-from tools.backup import archive, backup, database
+from tools.backup import archive, backup, database, restore
 
 
 def test_an_archive_is_written_and_what_is_in_it_is_said(machine, capsys):
@@ -135,3 +135,33 @@ def test_own_registries_that_are_left_out_since_a_variable_is_unset_are_the_exit
     told = capsys.readouterr()
     assert f"of {demo}, the data folder of the demo's drawn catalogue; samples with their champion: wine" in told.out
     assert f"left out: {machine.root.path}, of a catalogue of your own, has registries (wine): " in told.err
+
+
+@pytest.fixture
+def in_buckets(machine, bucket, tmp_path, monkeypatch):
+    """Let the machine's data and reports be in a bucket."""
+    monkeypatch.setenv("CDISCOUNT_CACHE", str(tmp_path / "cache"))
+    for name in ("DATA", "REPORTS"):
+        monkeypatch.setenv(f"CDISCOUNT_{name}", f"{bucket}/{name.lower()}")
+    return bucket
+
+
+def test_what_is_in_a_bucket_is_said_to_stay_there(machine, in_buckets, capsys):
+    assert backup.main() == 0
+    said = capsys.readouterr().out
+    assert f"not in it: {in_buckets}/data, which CDISCOUNT_DATA names. A bucket is a back-up" in said
+    assert f"not in it: {in_buckets}/reports, which CDISCOUNT_REPORTS names" in said
+    (path,) = machine.to.iterdir()
+    files = archive.check_archive(path)
+    assert {name.split("/")[0] for name in files} == {"label_fixes", "database"}
+
+
+def test_an_archive_of_folders_is_not_restored_where_they_are_buckets(machine, bucket, tmp_path, monkeypatch):
+    assert backup.main() == 0
+    (path,) = machine.to.iterdir()
+    monkeypatch.setenv("FROM", str(path))
+    monkeypatch.setenv("DATABASE", "no")
+    monkeypatch.setenv("CDISCOUNT_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("CDISCOUNT_DATA", f"{bucket}/data")
+    with pytest.raises(ToolError, match=r"has data, and CDISCOUNT_DATA is s3://.* a restore writes into no bucket"):
+        restore.main()
