@@ -61,15 +61,16 @@ def made_quickly() -> Iterator[list[Any]]:
     begin with, without; meanwhile no other thread may make such with JAX.
     """
     made: list[Any] = []
-    by_jax = jax.random.uniform, jnp.zeros, jnp.ones
+    numbers: Any = jnp
+    by_jax = jax.random.uniform, numbers.zeros, numbers.ones
     on_cpu = jax.default_device(jax.local_devices(backend="cpu")[0])
     is_spread = keras.distribution.distribution() is not None  # Keras brings each variable to all devices by itself
-    jax.random.uniform, jnp.zeros, jnp.ones = _draw_uniform, _zeros, _ones
+    jax.random.uniform, numbers.zeros, numbers.ones = _draw_uniform, _zeros, _ones
     try:
         with nullcontext() if is_spread else on_cpu:
             yield made
     finally:
-        jax.random.uniform, jnp.zeros, jnp.ones = by_jax
+        jax.random.uniform, numbers.zeros, numbers.ones = by_jax
     if not is_spread and jax.default_backend() != "cpu":
         for variable in made:
             # Through NumPy: an array that was put on a device by name counts as another kind, and what is compiled for
