@@ -6,14 +6,20 @@ after a fork: its threads stay behind. A process that was forked from one that h
 
 import contextlib
 import logging
-import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-from cdiscount_tasks.artifacts.store_client import condition_of, e_tag_in, is_of_obstore, open_client, tag_of
+from cdiscount_tasks.artifacts.store_client import (
+    check_not_forked,
+    condition_of,
+    e_tag_in,
+    is_of_obstore,
+    open_client,
+    tag_of,
+)
 from cdiscount_tasks.artifacts.store_faults import StoreAway, is_for_now, refuse, refuse_missing_bucket, short_fault
 from cdiscount_tasks.artifacts.store_types import Listed, ObjectChanged, ObjectState, in_threads, patience, waits_now
 from cdiscount_tasks.errors import ConfigError
@@ -52,7 +58,6 @@ class ObjectStore:
         """Open nothing yet; `open_store` gives the one of this process."""
         self.url = url
         self._clients: dict[tuple[bool, bool], Any] = {}
-        self._process = os.getpid()
 
     def __repr__(self) -> str:
         """Name the URL, never a secret."""
@@ -67,8 +72,7 @@ class ObjectStore:
         return f"{self.url}/{name}"
 
     def _client(self, *, retries: bool = True) -> Any:
-        if os.getpid() != self._process:
-            raise RuntimeError(f"{self.url}: was used by the process that forked this one; start a new one instead")
+        check_not_forked(self.url)
         hurried = waits_now().is_hurried
         if (kind := (retries, hurried)) not in self._clients:
             self._clients[kind] = open_client(self.url, 3 if retries and not hurried else 0, hurried=hurried)
@@ -89,7 +93,7 @@ class ObjectStore:
                     raise
                 text = str(error)
                 if not is_for_now(text) or time.monotonic() + wait_s > end:
-                    refuse(self.url, name, text, error)
+                    refuse(self.url, name, text)
                 logger.warning("%s: %s; asked again in %.1f s", self.address(name), short_fault(text), wait_s)
             time.sleep(wait_s)
             wait_s = min(2 * wait_s, _LONGEST_WAIT_S)

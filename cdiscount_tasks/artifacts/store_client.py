@@ -16,9 +16,21 @@ def is_of_obstore(error: BaseException) -> bool:
     return type(error).__module__.startswith("obstore")
 
 
+_users: set[int] = set()
+"""The process that has opened a client; in one that is forked from it a request would hang, without its threads."""
 _REQUEST = {"connect_timeout": "10s", "read_timeout": "30s", "timeout": "120s"}
 """A piece of 8 MiB in 120 s is 0.6 Mbit/s; a server that says nothing for 30 s is asked again."""
 _HURRIED_REQUEST = {"connect_timeout": "3s", "read_timeout": "5s", "timeout": "20s"}
+
+
+def check_not_forked(url: str) -> None:
+    """Refuse a process that was forked from one that has used a bucket.
+
+    Raises:
+        RuntimeError: If it was.
+    """
+    if _users and os.getpid() not in _users:
+        raise RuntimeError(f"{url}: a bucket was used by the process that forked this one; start a new one instead")
 
 
 def open_client(url: str, max_retries: int, *, hurried: bool = False) -> Any:
@@ -32,6 +44,8 @@ def open_client(url: str, max_retries: int, *, hurried: bool = False) -> Any:
     Raises:
         ConfigError: If obstore is not installed, or the variables do not fit.
     """
+    check_not_forked(url)
+    _users.add(os.getpid())
     try:
         from obstore.store import from_url
     except ImportError as error:

@@ -78,17 +78,18 @@ def _place_of(url: str) -> str:
 def refuse_missing_bucket(url: str, text: str) -> None:
     """Refuse a bucket that does not exist, if that is what "not found" means."""
     if _code(text) in _NO_BUCKET:
-        raise ConfigError(f"{_place_of(url)}: there is no such bucket; create it, or correct the setting that names it")
+        raise ConfigError(
+            f"{_place_of(url)}: there is no such bucket; create it, or correct the setting that names it"
+        ) from None
 
 
-def refuse(url: str, name: str, text: str, cause: BaseException) -> NoReturn:
-    """Turn a fault into the sentence that says what to do.
+def refuse(url: str, name: str, text: str) -> NoReturn:
+    """Turn a fault into the sentence that says what to do; not chained: a server may repeat a token in its answer.
 
     Args:
         url: Of the store.
         name: The object that was asked for; empty: none in particular.
         text: The fault as obstore says it. It may hold what was signed: nothing of it is repeated but short words.
-        cause: The exception.
 
     Raises:
         ConfigError: If a setting is wrong.
@@ -99,26 +100,26 @@ def refuse(url: str, name: str, text: str, cause: BaseException) -> NoReturn:
     keys = _KEYS.get(url.partition("://")[0], "the bucket's keys")
     refuse_missing_bucket(url, text)
     if code in _EXPIRED or "token has expired" in text.lower():
-        raise StoreAway(f"{object_place}: the token expired; renew the credentials and clear this task") from cause
+        raise StoreAway(f"{object_place}: the token expired; renew the credentials and clear this task") from None
     if code in _WRONG_REGION or status in (301, 307) or "incorrectly configured region" in text:
-        raise ConfigError(f"{place}: the bucket is in another region; set AWS_REGION to it") from cause
+        raise ConfigError(f"{place}: the bucket is in another region; set AWS_REGION to it") from None
     if _without_credentials(text):
-        raise ConfigError(f"{place}: no credentials were found; set {keys}, or CDISCOUNT_STORE_CONN_ID") from cause
+        raise ConfigError(f"{place}: no credentials were found; set {keys}, or CDISCOUNT_STORE_CONN_ID") from None
     if code == "RequestTimeTooSkewed":
         raise ConfigError(
             f"{place}: the clock of this machine differs from the bucket's by many minutes; synchronise it (NTP)"
-        ) from cause
+        ) from None
     if code in _WRONG_KEYS or status == 401:
-        raise ConfigError(f"{place}: the credentials are refused ({code or status}); correct {keys}") from cause
+        raise ConfigError(f"{place}: the credentials are refused ({code or status}); correct {keys}") from None
     if status == 403:
         raise ConfigError(
             f"{object_place}: no right to it (403 {code}); give these credentials the right to read, write, list and "
             "delete there, or use others"
-        ) from cause
+        ) from None
     if status == 501 or code == "NotImplemented":
-        raise ConfigError(f"{place}: the server does not know a request that is needed ({code or status})") from cause
+        raise ConfigError(f"{place}: the server does not know a request that is needed ({code or status})") from None
     if status == 0 and "builder error" in text:
-        raise ConfigError(f"{place}: its address cannot be used; correct AWS_ENDPOINT_URL") from cause
+        raise ConfigError(f"{place}: its address cannot be used; correct AWS_ENDPOINT_URL") from None
     if is_for_now(text):
-        raise StoreAway(f"{object_place}: {short_fault(text)}; tried several times, clear this task later") from cause
-    raise ConfigError(f"{object_place}: the request was refused ({short_fault(text)})") from cause
+        raise StoreAway(f"{object_place}: {short_fault(text)}; tried several times, clear this task later") from None
+    raise ConfigError(f"{object_place}: the request was refused ({short_fault(text)})") from None

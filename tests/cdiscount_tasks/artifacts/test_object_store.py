@@ -214,6 +214,18 @@ os.wait()
 """
 
 
+FORKED_BEFORE = """
+import os, sys
+from cdiscount_tasks.artifacts.object_store import open_store
+store = open_store(sys.argv[1])
+if os.fork() == 0:
+    store.put("a", b"1")
+    print(store.read("a")[0], flush=True)
+    os._exit(0)
+os.wait()
+"""
+
+
 def run_python(code, *arguments, **environ):
     return subprocess.run(
         [sys.executable, "-c", code, *arguments], cwd=PROJECT_DIR, env={**os.environ, **environ}, timeout=60,
@@ -223,6 +235,10 @@ def run_python(code, *arguments, **environ):
 
 def test_a_forked_process_is_refused_where_it_would_hang(store):
     assert "was used by the process that forked this one" in run_python(FORKED, store.url)
+
+
+def test_a_process_that_was_forked_before_a_bucket_was_used_may_use_it(store):
+    assert run_python(FORKED_BEFORE, store.url) == "b'1'\n"
 
 
 def test_obstore_is_not_imported_where_no_bucket_is_named(tmp_path):

@@ -1,4 +1,5 @@
 import pickle
+import traceback
 
 import pytest
 
@@ -8,7 +9,7 @@ from cdiscount_tasks.errors import ConfigError
 
 
 def said(status, code):
-    body = f"<Error><Code>{code}</Code><StringToSign>signed</StringToSign></Error>"
+    body = f"<Error><Code>{code}</Code><StringToSign>T0KEN</StringToSign></Error>"
     return f"Error performing GET http://x/b/a in 3ms - Server returned non-2xx status code: {status} X: {body}"
 
 
@@ -39,10 +40,13 @@ SENTENCES = [
 @pytest.mark.parametrize(("text", "kind", "sentence"), SENTENCES)
 def test_a_fault_becomes_a_sentence_without_what_was_signed(text, kind, sentence):
     with pytest.raises(kind) as caught:
-        refuse("s3://bucket/folder", "a", text, ValueError(text))
+        try:
+            raise ValueError(text)  # as obstore does
+        except ValueError as error:
+            refuse("s3://bucket/folder", "a", str(error))
     assert sentence in str(caught.value)
     assert str(caught.value).startswith("s3://bucket/folder")
-    assert "signed" not in str(caught.value)
+    assert "T0KEN" not in "".join(traceback.format_exception(caught.value))
 
 
 @pytest.mark.parametrize(("text", "may_help"), [
@@ -58,13 +62,13 @@ def test_only_what_may_pass_is_asked_again(text, may_help):
 def test_an_endpoint_is_named_without_its_password(monkeypatch):
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://user:password@example.org:9000")
     with pytest.raises(ConfigError, match=r"s3://bucket \(at http://example.org:9000\): there is no such bucket"):
-        refuse("s3://bucket", "", said(404, "NoSuchBucket"), ValueError())
+        refuse("s3://bucket", "", said(404, "NoSuchBucket"))
 
 
 def test_other_clouds_name_their_own_variables():
     for url, names in (("gs://b", "GOOGLE_APPLICATION_CREDENTIALS"), ("az://b", "AZURE_STORAGE_ACCOUNT_NAME")):
         with pytest.raises(ConfigError, match=names):
-            refuse(url, "", said(401, "x"), ValueError())
+            refuse(url, "", said(401, "x"))
 
 
 def test_a_bucket_that_is_away_is_a_fault_of_the_system_that_travels():
