@@ -53,6 +53,12 @@ _READERS: dict[str, Callable[[Any, Mapping[str, Any]], dict[str, str]]] = {
     "wasb": _of_azure,
 }
 
+_NOT_READ = (
+    "role_arn", "assume_role_kwargs", "assume_role_method", "profile_name", "service_config", "impersonation_chain",
+    "managed_identity_client_id", "tenant_id", "client_secret_auth_config", "key_secret_name",
+)  # fmt: skip
+"""Other ways of Airflow's own providers to come by keys. Ignored without a word, the bucket would say "no right"."""
+
 
 def _connection(name: str) -> Any:
     try:
@@ -71,13 +77,18 @@ def variables_of(connection: Any) -> dict[str, str]:
     """Return the variables that a connection stands for; what it does not say is left out.
 
     Raises:
-        ConfigError: If it is of another type.
+        ConfigError: If it is of another type, or wants keys to be had in a way that is not known here.
     """
     reader = _READERS.get(connection.conn_type)
     if reader is None:
         raise ConfigError(
             f"connection {connection.conn_id!r}, which {SETTING} names, is of the type {connection.conn_type!r}, "
             f"expected {', '.join(sorted(_READERS))}"
+        )
+    if unread := [field for field in _NOT_READ if connection.extra_dejson.get(field)]:
+        raise ConfigError(
+            f"connection {connection.conn_id!r}, which {SETTING} names, has {' and '.join(unread)}, which is not read "
+            f"here; put keys into the connection, or unset {SETTING} where the machine's own role may use the bucket"
         )
     return {name: value for name, value in reader(connection, connection.extra_dejson).items() if value}
 

@@ -152,3 +152,9 @@ def test_the_secret_is_in_no_log_xcom_config_lineage_cache_or_object(tmp_path, t
     places |= {name: object_server.read(f"{url}/{name}") for name in names}
     places |= {str(file): file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
     assert [name for name, data in places.items() if SECRET.encode() in data] == []
+
+
+def test_a_connection_that_has_its_keys_elsewhere_is_refused_rather_than_half_read(no_keys, monkeypatch):
+    connect(monkeypatch, conn_type="aws", extra={"role_arn": "arn:aws:iam::123456789012:role/reader"})
+    with pytest.raises(ConfigError, match="'store', which CDISCOUNT_STORE_CONN_ID names, has role_arn, which is not"):
+        store_keys.use_store_keys()
