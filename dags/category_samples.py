@@ -103,6 +103,25 @@ def extract_features(sample_name, run_id=None) -> str:
     return make("features", sample_name, run_id)
 
 
+@stage_task(task_display_name="Search for knobs", retries=3, execution_timeout=timedelta(days=8))
+def search_knobs(sample_name, run_id=None) -> str:
+    """Try the preset with other knobs, and choose the best by the products of validation.
+
+    **Reads** the sample's pictures, their labels, and the features where the preset starts from weights; no test
+    product.
+    **Leaves** every trial with its figures, and the knobs that the model is trained with; nothing where the run's
+    preset searches for none.
+    **If it fails** because its budget was over, raise `search.budget_minutes` in the YAML and trigger a new run. A
+    retry goes on after the trials that are over.
+    """
+    from cdiscount_tasks.errors import StepLeftOut
+
+    try:
+        return make("search", sample_name, run_id)
+    except StepLeftOut as why:
+        return str(why)  # the model is trained all the same
+
+
 @stage_task(task_display_name="Train the model", retries=3, execution_timeout=timedelta(days=3))
 def train_model(sample_name, run_id=None) -> str:
     """Train the preset's network on the train split.
@@ -242,6 +261,8 @@ def sample_dag(sample: SampleConfig) -> DAG:
         chain(indexed, notice_changes(name), draw_sample(name), labels, model, evaluation, judge_model(name), report)
         chain(report, asked, promoted)
         chain(labels, features, model)
+        if sample.searches:
+            chain([labels, features], search_knobs.override(pool_slots=gpus, **place)(name), model)
         chain(features, audit, report)
         chain([features, evaluation], find_drift(name), report)  # by then the champion was asked about new products
 

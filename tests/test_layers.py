@@ -41,6 +41,9 @@ NARROW = {
 """Of these rooms only some modules: which categories an index has, arrays of numbers, rows of text, the hash of a file,
 what a training tells who watches it, what is shown, how a number is written."""
 
+PARTS_OF_STAGES = ("inputs", "one_training", "starts", "trial_journal", "trials")
+"""What stages share, or what one of them is divided into: it lies beside them and is none itself."""
+
 MAY_OPEN_FILES = {
     "labelling/reviewed_lists.py",
     "learning/networks/checkpoints.py",
@@ -138,7 +141,13 @@ def test_every_permission_is_used():
 @pytest.mark.parametrize("path", sorted((PROJECT_DIR / PACKAGE / "stages").glob("*.py")), ids=relative)
 def test_a_stage_imports_no_other_stage_and_no_run(path):
     near = {name for name in imported_names(path) if name.startswith((f"{PACKAGE}.stages", f"{PACKAGE}.runs"))}
-    assert all(name.startswith((f"{PACKAGE}.stages.inputs.", f"{PACKAGE}.stages.starts.")) for name in near)
+    assert all(name.startswith(tuple(f"{PACKAGE}.stages.{part}." for part in PARTS_OF_STAGES)) for name in near)
+
+
+@pytest.mark.parametrize("part", PARTS_OF_STAGES)
+def test_what_stages_share_makes_no_artifact_of_its_own(part):
+    path = PROJECT_DIR / PACKAGE / "stages" / f"{part}.py"
+    assert not any(name.startswith(f"{PACKAGE}.artifacts.make") for name in imported_names(path))
 
 
 _OPENS = re.compile(r"(?<!Image\.)\bopen\(|\.(read|write)_(text|bytes)\(|np\.(load|save|memmap)\(|read_parquet\(")

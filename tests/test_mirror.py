@@ -56,6 +56,8 @@ TESTED_ELSEWHERE = {
     "cdiscount_tasks/pages/report/metrics_json": "stages/test_report",
     "cdiscount_tasks/reports/folders": "reports/test_overview",
     "cdiscount_tasks/reports/suspects": "plugins/cdiscount_airflow/reports/test_judging",
+    "cdiscount_tasks/stages/one_training": "stages/test_model, stages/test_features, stages/test_search",
+    "cdiscount_tasks/stages/trials": "stages/test_search",
     "cdiscount_tasks/learning/networks/backend": "learning/networks/test_training, on both backends",
     "cdiscount_tasks/runs/catalogue_steps": "dags/test_catalogue",
     "cdiscount_tasks/runs/comparison_steps": "whole/test_comparison_way",

@@ -37,7 +37,7 @@ PREDICTED = frozenset({"answers", "predictions"})
 
 _ARTIFACT = re.compile(r"(?P<noun>[a-z_]+)-[0-9a-f]{16}")
 _NOTE = re.compile(rf"(?P<sample>sample-[0-9a-f]{{16}}){re.escape(SUFFIX)}")
-_TRAINING = re.compile(r"(?P<model>model-[0-9a-f]{16})\.training")
+_TRAINING = re.compile(r"(?P<made>(model|search)-[0-9a-f]{16})\.training")
 _PARTS = re.compile(r"parts-[0-9a-f]{16}")
 _SET_ASIDE = re.compile(r"[a-z_]+-[0-9a-f]{16}\.damaged-[0-9a-f]{8}")
 _CATALOGUE = re.compile(r"[0-9a-f]{16}")
@@ -203,7 +203,7 @@ class _Walk:
     def _passing_item(self, path: Path, num_bytes: int, continued: str, is_going: bool) -> Item | None:
         """Return what is no artifact yet, or no more."""
         if training := _TRAINING.fullmatch(path.name):
-            lock_path = path.with_name(f".{training['model']}.lock")
+            lock_path = path.with_name(f".{training['made']}.lock")
             return Item(path, CHECKPOINT, num_bytes, continued, lock_path)
         if _PARTS.fullmatch(path.name):
             kept_for = continued or (MAY_BE_NEEDED if is_going else "")

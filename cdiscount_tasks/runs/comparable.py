@@ -10,6 +10,7 @@ from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.runs.finished import finished_runs
 from cdiscount_tasks.runs.fresh import bring_up_to_date
 from cdiscount_tasks.runs.run import Run
+from cdiscount_tasks.runs.searched import trained_with
 from cdiscount_tasks.settings.comparison import DEFAULT_SAMPLES, RandomChoicesConfig
 from cdiscount_tasks.settings.environment import Environment, check_folders, read_environment
 from cdiscount_tasks.settings.sample_folder import sample_names
@@ -82,7 +83,8 @@ def reasons_against(runs: Sequence[Run]) -> list[str]:
             )
         # A training that was stopped is none of its preset's epochs, as one with a knob of its own is not.
         one, other = (
-            {**knobs_of(each.config.training), "stopped_after_epoch": each.stopped_after_epoch} for each in (first, run)
+            {**knobs_of(trained_with(each.config, each.folders())), "stopped_after_epoch": each.stopped_after_epoch}
+            for each in (first, run)
         )
         knobs = [knob for knob in one if knob not in _MAY_DIFFER and one[knob] != other[knob]]
         if knobs:

@@ -35,6 +35,7 @@ from cdiscount_tasks.settings.environment import (
 )
 from cdiscount_tasks.settings.run import PriceConfig, RunConfig, StartedFrom, training_config
 from cdiscount_tasks.settings.sample import DrawConfig, LabelConfig, LabelRules, SampleConfig, read_sample
+from cdiscount_tasks.settings.search import check_optuna
 from cdiscount_tasks.settings.training import TrainingConfig
 from cdiscount_tasks.settings.words import log_config
 
@@ -68,6 +69,7 @@ def _check_machine(sample: SampleConfig, training: TrainingConfig, environment: 
     backbone = backbone_of(training, environment.weights_dir)
     if training.weights != "imagenet":
         tell_reference(environment.weights_dir)
+    check_optuna(training.search)
     if environment.tensorboard_dir is not None:
         check_tensorboard(environment.tensorboard_dir)
     _check_slots(sample, training, environment)

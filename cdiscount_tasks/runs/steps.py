@@ -16,6 +16,7 @@ from cdiscount_tasks.machine.backbones import Backbone
 from cdiscount_tasks.machine.gpus import check_gpus
 from cdiscount_tasks.runs import summaries
 from cdiscount_tasks.runs.run import Run, open_run
+from cdiscount_tasks.runs.searched import trained_with
 from cdiscount_tasks.runs.training_note import note_training
 from cdiscount_tasks.runs.workers import check_reports
 
@@ -125,11 +126,31 @@ def _audit(run: Run, at: Folders) -> Plan:
     )
 
 
+def _without_search(run: Run) -> str | None:
+    return None if run.config.training.search else f"preset {run.config.preset} searches for no knobs"
+
+
+def _search(run: Run, at: Folders) -> Plan:
+    from cdiscount_tasks.runs.warm_start import previous_model
+    from cdiscount_tasks.stages import one_training, search
+
+    inputs, preset = (at["sample"], at["labels"]), run.config.training
+    previous = previous_model(run)
+    features = at["features"] if preset.weights == "imagenet" else None
+
+    def make() -> Mapping[str, Any]:
+        start = previous or run.pretrained(features)
+        return search.search_knobs(one_training.Material(*inputs, start), run.artifacts_dir, preset)
+
+    starts_from = previous.model_dir if previous else features
+    return Plan(partial(search.search_recipe, *inputs, starts_from, preset), make)
+
+
 def _model(run: Run, at: Folders) -> Plan:
     from cdiscount_tasks.runs.warm_start import previous_model
     from cdiscount_tasks.stages import model
 
-    inputs, training = (at["sample"], at["labels"]), run.config.training
+    inputs, training = (at["sample"], at["labels"]), trained_with(run.config, at)
     previous = previous_model(run)
     features = at["features"] if training.weights == "imagenet" else None
     starts_from, stopped = previous.model_dir if previous else features, run.stopped_after_epoch
@@ -185,16 +206,17 @@ def _report(run: Run, at: Folders) -> Plan:
     from cdiscount_tasks.stages import report
 
     inputs = {step.name: at[step.name] for step in STEPS if step.name in at and step.name != "report"}
+    config = run.config.model_copy(update={"training": trained_with(run.config, at)})
 
     def make() -> Mapping[str, Any]:
         champion_sample_dir = judging.champion_sample_dir(run) if "drift" in inputs else None
         past = champion_past(run, inputs)
-        written = report.write_report(inputs, run.report_dir, run.config, run.no_features, champion_sample_dir, past)
+        written = report.write_report(inputs, run.report_dir, config, run.no_features, champion_sample_dir, past)
         write_reports_index(run.environment.reports_dir)
         note_duration(run)
         return written
 
-    return Plan(partial(report.report_recipe, inputs, run.config), make)
+    return Plan(partial(report.report_recipe, inputs, config), make)
 
 
 STEPS = (
@@ -203,7 +225,15 @@ STEPS = (
     Step("labels", ("index", "sample"), _labels, summaries.of_labels),
     Step("features", ("sample", "labels"), _features, summaries.of_features, needed=False),
     Step("audit", ("labels", "features"), _audit, summaries.of_audit, needed=False),
-    Step("model", ("sample", "labels", "features"), _model, summaries.of_model, needed=False),
+    Step(
+        "search",
+        ("sample", "labels", "features"),
+        _search,
+        summaries.of_search,
+        left_out=_without_search,
+        needed=False,
+    ),
+    Step("model", ("sample", "labels", "features", "search"), _model, summaries.of_model, needed=False),
     Step("evaluation", ("sample", "labels", "model"), _evaluation, summaries.of_evaluation),
     Step(
         "drift",
@@ -224,7 +254,7 @@ STEPS = (
     ),
     Step(
         "report",
-        ("index", "sample", "labels", "features", "audit", "model", "evaluation", "drift", "judgement"),
+        ("index", "sample", "labels", "features", "audit", "search", "model", "evaluation", "drift", "judgement"),
         _report,
         summaries.of_report,
     ),
@@ -232,7 +262,7 @@ STEPS = (
 """In the order in which they are made."""
 
 
-_BY_NETWORK = frozenset({"features", "model", "evaluation"})
+_BY_NETWORK = frozenset({"features", "search", "model", "evaluation"})
 """Steps that a network computes, on the backend that KERAS_BACKEND names where they run."""
 
 

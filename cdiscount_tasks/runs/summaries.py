@@ -11,6 +11,7 @@ from cdiscount_tasks.reports.headline import accuracy_in_words
 
 Result = Mapping[str, Any]
 
+_CUT = {"pruned": "cut short", "diverged": "diverged"}
 _PLURALS = {"category": "categories", "class": "classes"}
 
 
@@ -80,6 +81,16 @@ def of_features(result: Result) -> str:
     """Tell what the frozen network, or the descriptor, computed."""
     vectors = f"{_count(result['num_features'], 'feature')} of {_count(result['num_images'], 'image')}"
     return f"{vectors} by {result['network']} on {result['device']}{_again(result)}"
+
+
+def of_search(result: Result) -> str:
+    """Tell what the search chose, and what is expected of it."""
+    ends = [f"{result[f'num_{end}']:,} {word}" for end, word in _CUT.items() if result[f"num_{end}"]]
+    ended = f" ({', '.join(ends)})" if ends else ""
+    over = "; its time was over" if result["ended_by"] == "budget" else ""
+    best = f"trial {result['best_trial']} of {result['num_trials']:,}{ended}{over}"
+    figures = f"{percent(result['best_accuracy'])}, of which {percent(result['expected_accuracy'])} are expected anew"
+    return f"best validation accuracy {figures}: {best}{_again(result)}"
 
 
 def of_model(result: Result) -> str:

@@ -1,5 +1,6 @@
 """The frozen config of a run, and how a preset and a run's own knobs become its training config."""
 
+from collections.abc import Iterable
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError
@@ -7,6 +8,7 @@ from pydantic import Field, ValidationError
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.settings.began_on import BeganOn
 from cdiscount_tasks.settings.frozen import Frozen
+from cdiscount_tasks.settings.idle_knobs import idle_knobs
 from cdiscount_tasks.settings.sample import DrawConfig, LabelConfig, SampleConfig
 from cdiscount_tasks.settings.sentences import all_sentences
 from cdiscount_tasks.settings.training import KNOBS, TrainingConfig
@@ -51,38 +53,26 @@ class RunConfig(Frozen):
     began_on: BeganOn | None = Field(default=None, exclude_if=lambda began: began is None)
 
 
-_NEEDS_WEIGHTS = ("mirrored_features", "fine_tune_learning_rate", "fine_tune_share", "fine_tune_lowest_rate")
-
-
-_NEEDS_TUNING = ("fine_tune_learning_rate", "fine_tune_share", "fine_tune_lowest_rate")
-
-
 def _refuse_idle(config: TrainingConfig, preset: TrainingConfig) -> None:
     """Refuse a knob that was set and would do nothing: who set it expects otherwise.
 
     Raises:
         ValueError: With the knob, and what to set instead.
     """
-    for knobs, is_idle, way_out in (
-        (
-            _NEEDS_WEIGHTS,
-            config.weights != "imagenet",
-            "without pretrained weights it does nothing; set weights: imagenet",
-        ),
-        (_NEEDS_TUNING, config.fine_tune_epochs == 0, "without tuning it does nothing; set fine_tune_epochs"),
-        (("crop_area",), config.augmentation != "crops", "without crops it does nothing; set augmentation: crops"),
-        (("mixing_share",), config.mixing == "none", "nothing is mixed; set mixing: mixup or cutmix"),
-        (
-            ("augmentation", "mixing"),
-            config.weights == "imagenet" and config.fine_tune_epochs == 0,
-            "a frozen network does not see changed pictures; set fine_tune_epochs",
-        ),
-        (("dropout",), config.network == "plain_cnn", "plain_cnn has no dropout; take another network"),
-        (("dropout",), config.weights == "champion", "the champion's own stays; set weights: none or imagenet"),
-    ):
-        idle = [knob for knob in knobs if is_idle and getattr(config, knob) != getattr(preset, knob)]
-        if idle:
-            raise ValueError(f"{idle[0]} is {getattr(config, idle[0])}, but {way_out}, or keep the preset's value")
+    for knob, way_out in idle_knobs(config):
+        if getattr(config, knob) != getattr(preset, knob):
+            raise ValueError(f"{knob} is {getattr(config, knob)}, but {way_out}, or keep the preset's value")
+
+
+def _refuse_searched(chosen: Iterable[str], preset: TrainingConfig) -> None:
+    """Refuse a knob that the preset's search is about to choose.
+
+    Raises:
+        ValueError: With the knob, and what to do instead.
+    """
+    for knob in chosen:
+        if preset.search is not None and knob in preset.search.knobs:
+            raise ValueError(f"{knob} is set, but the preset's search chooses it; leave it out, or take another preset")
 
 
 def training_config(sample: SampleConfig, preset: str, overrides: dict[str, Any]) -> TrainingConfig:
@@ -108,6 +98,7 @@ def training_config(sample: SampleConfig, preset: str, overrides: dict[str, Any]
     chosen = {name: value for name, value in overrides.items() if value is not None}
     try:
         config = TrainingConfig.model_validate({**sample.presets[preset].model_dump(), **chosen})
+        _refuse_searched(chosen, sample.presets[preset])
         _refuse_idle(config, sample.presets[preset])
     except ValidationError as error:
         raise ConfigError(f"run of sample {sample.name}: {all_sentences(error, TrainingConfig)}") from error

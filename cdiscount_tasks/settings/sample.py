@@ -230,6 +230,11 @@ class SampleConfig(LabelRules):
         """Return the slots of the pool `gpu` that a training takes: as many as any of the presets wants GPUs."""
         return max(preset.gpus for preset in self.presets.values())
 
+    @property
+    def searches(self) -> bool:
+        """Tell whether any of the presets searches for knobs."""
+        return any(preset.search is not None for preset in self.presets.values())
+
     @field_validator("name")
     @classmethod
     def _free_name(cls, name: str) -> str:

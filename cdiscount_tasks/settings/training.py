@@ -1,11 +1,14 @@
 """The knobs of a training: a preset is a complete set of them."""
 
+from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from cdiscount_tasks.settings.frozen import Frozen, YesOrNo
+from cdiscount_tasks.settings.idle_knobs import check_searched
 from cdiscount_tasks.settings.networks import BACKBONES, FROM_SCRATCH, NetworkName
+from cdiscount_tasks.settings.search import SearchConfig, check_search
 
 
 def _added(default: Any, **said: Any) -> Any:
@@ -132,6 +135,9 @@ class TrainingConfig(Frozen):
         default="auto", description="auto: half precision on GPUs that have units for it, float32 elsewhere."
     )
     seed: int = Field(default=0, ge=0, le=2**31 - 1, description="Seed of weights, order, augmentation and dropout.")
+    search: SearchConfig | None = _added(
+        None, description="Trainings with other knobs before that of the model, which gets the best ones."
+    )
 
     @model_validator(mode="after")
     def _weights_fit_the_network(self) -> Self:
@@ -147,8 +153,19 @@ class TrainingConfig(Frozen):
             )
         return self
 
+    def with_knobs(self, knobs: Mapping[str, Any]) -> Self:
+        """Return the preset with the knobs that its search tried or chose, and without the search."""
+        return type(self).model_validate({**self.model_dump(exclude={"search"}), **knobs})
 
-KNOBS = tuple(name for name in TrainingConfig.model_fields if name != "purpose")
+    @model_validator(mode="after")
+    def _search_fits_the_preset(self) -> Self:
+        if self.search is not None:
+            check_search(self, self.search)
+            check_searched(self, self.search)
+        return self
+
+
+KNOBS = tuple(name for name in TrainingConfig.model_fields if name not in ("purpose", "search"))
 """What a run may set on top of its preset."""
 
 OFF_THE_FORM = frozenset({

@@ -9,43 +9,37 @@ A training that somebody stopped makes a different model, with a key of its own:
 import logging
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NotRequired
 
-import numpy as np
-import pandas as pd
-
-from cdiscount_tasks.artifacts.json_files import read_json, write_json
+from cdiscount_tasks.artifacts.json_files import write_json
 from cdiscount_tasks.artifacts.make import Result, make
 from cdiscount_tasks.artifacts.publish import Made
 from cdiscount_tasks.artifacts.recipe import Recipe, versions
 from cdiscount_tasks.artifacts.training_folder import fetch_states, remove_states
-from cdiscount_tasks.errors import DataError, DivergedError
-from cdiscount_tasks.learning.features.vectors import HeldVectors, hold_vectors
+from cdiscount_tasks.errors import DivergedError
 from cdiscount_tasks.learning.measuring.device_use import DeviceFigures, tell_device_use
 from cdiscount_tasks.learning.pictures.images import RESIZE_RULE
-from cdiscount_tasks.learning.pictures.inputs import Inputs, hold_images
-from cdiscount_tasks.machine.device import backend_packages, prepare_device
+from cdiscount_tasks.machine.device import backend_packages
 from cdiscount_tasks.machine.gpu_use import GpuWatch
 from cdiscount_tasks.settings.environment import check_tensorboard
 from cdiscount_tasks.settings.training import TrainingConfig
 from cdiscount_tasks.stages.inputs import PreviousModel
+from cdiscount_tasks.stages.one_training import Material, carry_through, set_up
 from cdiscount_tasks.stages.starts import Start, check_start, origin_of, starts_from
-from cdiscount_tasks.tables.features import iter_all_features, read_features_shape
-from cdiscount_tasks.tables.parquet import read_table, write_table
-from cdiscount_tasks.tables.sample_images import SampleImages, rows_of
-from cdiscount_tasks.tables.schemas import CLASSES, HISTORY
-from cdiscount_tasks.tables.seen_before import read_seen, write_seen_before
-from cdiscount_tasks.tables.training_labels import read_class_names, read_split_rows
-from cdiscount_tasks.vocabulary import CLASS_NAMES, TRAIN, VALIDATION
+from cdiscount_tasks.tables.parquet import write_table
+from cdiscount_tasks.tables.schemas import HISTORY
+from cdiscount_tasks.tables.seen_before import write_seen_before
+from cdiscount_tasks.tables.training_labels import read_class_names
+from cdiscount_tasks.vocabulary import CLASS_NAMES
 
 if TYPE_CHECKING:  # importing Keras takes ten seconds, for nothing where the model exists already
     import keras
 
-    from cdiscount_tasks.learning.networks.phases import SplitImages, Training
+    from cdiscount_tasks.learning.networks.phases import Places, Training
 
 logger = logging.getLogger(__name__)
 
@@ -85,61 +79,10 @@ class _Stopped(Exception):  # noqa: N818 - an answer, not a fault
         self.result = result
 
 
-def _read_split(
-    sample_dir: Path, labels_dir: Path, split: str, image_size: int, spill_dir: Path, start: Start
-) -> "SplitImages":
-    """Read which images a split has; `spill_dir` takes the pixels that are too many for the memory."""
-    from cdiscount_tasks.learning.networks.phases import SplitImages
+def _places(training_dir: Path, tensorboard_dir: Path | None, ends_after: int | None) -> "Places":
+    from cdiscount_tasks.learning.networks.phases import Places
 
-    seen = read_seen(start.model_dir, start.labels_dir) if isinstance(start, PreviousModel) else None
-    found = read_split_rows(labels_dir, split, seen)
-    if len(found.places) == 0:
-        raise DataError(
-            f"{labels_dir}: no image of the {split} split is left that the champion has not learnt from; set weights: "
-            "none or imagenet"
-        )
-
-    def hold() -> Inputs:
-        rows = rows_of(sample_dir, found.product_ids, found.image_numbers)
-        return hold_images(partial(SampleImages, sample_dir), rows, image_size, spill_dir)
-
-    product = pd.factorize(found.product_ids)[0].astype(np.int64)
-    return SplitImages(places=found.places, class_index=found.class_index, product=product, hold=hold)
-
-
-def _set_up(
-    sample_dir: Path,
-    labels_dir: Path,
-    config: TrainingConfig,
-    training_dir: Path,
-    tensorboard_dir: Path | None,
-    ends_after: int | None,
-    start: Start,
-) -> "Training":
-    device = prepare_device(config.seed, config.gpus, config.precision)
-    device.check_batch(config.batch_size)
-    from cdiscount_tasks.learning.networks.phases import Places, Training  # after the device is set up
-
-    num_classes = read_table(labels_dir / "classes.parquet", CLASSES).num_rows
-    learnt, judged = (
-        _read_split(sample_dir, labels_dir, split, config.image_size, training_dir, start)
-        for split in (TRAIN, VALIDATION)
-    )
-    return Training((learnt, judged), num_classes, config, device, Places(training_dir, tensorboard_dir, ends_after))
-
-
-def _hold_features(features_dir: Path, spill_dir: Path, of_splits: Sequence[np.ndarray]) -> list[HeldVectors]:
-    """Hold the features of the images that are learnt from or judged; those of the test split stay on disk."""
-    shape = read_features_shape(features_dir)
-    return hold_vectors(iter_all_features(features_dir), shape, of_splits, spill_dir)
-
-
-def _train(training: "Training", start: Start, training_dir: Path) -> "keras.Model":
-    if start is None:
-        return training.from_scratch()
-    if isinstance(start, PreviousModel):
-        return training.go_on_from(start.model_dir / "model.keras", read_json(start.model_dir / "input.json"))
-    return training.transfer(start.weights_path, partial(_hold_features, start.features_dir, training_dir))
+    return Places(training_dir, tensorboard_dir, ends_after)
 
 
 def _write_model(
@@ -256,9 +199,10 @@ def train_model(
     def write(part_dir: Path) -> Made:
         began = time.monotonic()
         fetch_states(training_dir)
-        training = _set_up(sample_dir, labels_dir, config, training_dir, tensorboard_dir, stopped_after_epoch, start)
+        material, place = Material(sample_dir, labels_dir, start), (training_dir, tensorboard_dir, stopped_after_epoch)
+        training, _ = set_up(material, config, partial(_places, *place))
         with GpuWatch() as gpus:
-            network = _train(training, start, training_dir)
+            network = carry_through(training, start, training_dir)
         figures = tell_device_use(training.figures(), gpus.use)
         save = partial(_write_model, training=training, network=network, figures=figures, labels_dir=labels_dir,
                        start=start, config=config)  # fmt: skip

@@ -41,6 +41,7 @@ from cdiscount_tasks.reports.evidence import read_evidence, read_nearest, read_s
 from cdiscount_tasks.reports.judgement import read_judgement, show_judgement
 from cdiscount_tasks.reports.looks import hash_looks
 from cdiscount_tasks.reports.metrics import METRICS
+from cdiscount_tasks.reports.search import show_search
 from cdiscount_tasks.reports.suspects import describe_audit, make_suspect_texts
 from cdiscount_tasks.settings.run import RunConfig
 from cdiscount_tasks.tables import parquet, schemas
@@ -208,8 +209,7 @@ def _make_texts(
     embed_pictures = config.sample.embed_pictures
     choices = choose_shown(inputs.tested)
     evidence = read_evidence(dirs, choices, config.training.network, no_features, embed_pictures=embed_pictures)
-    wrong = order_mistakes(inputs.tested)
-    nearest = read_nearest(dirs, wrong["product_id"].tolist(), evidence.twins)
+    nearest = read_nearest(dirs, (wrong := order_mistakes(inputs.tested))["product_id"].tolist(), evidence.twins)
     mistakes = list_mistakes(wrong, metrics["classes"], nearest)
     suspects = make_suspect_texts(dirs, inputs.audit, inputs.classes, metrics, embed_pictures=embed_pictures)
     usable = str(dirs["model"].absolute()) if (dirs["model"] / CLASS_NAMES).exists() else None
@@ -223,6 +223,7 @@ def _make_texts(
             show_judgement(dirs, embed_pictures=embed_pictures),
             show_drift(dirs, champion_sample_dir, embed_pictures=embed_pictures),
             show_champion_figures(past),
+            show_search(dirs),
         ),
         "mistakes.csv": mistakes_csv(mistakes, metrics["classes"]),
         "labels.html": _make_label_page(dirs, metrics, embed_pictures=embed_pictures),
@@ -267,8 +268,8 @@ def write_report(
     """Write a run's report. A report of the same run that exists is replaced.
 
     Args:
-        dirs: Finished artifacts: index, sample (the pictures come from here), labels, model (not opened), evaluation,
-            and features, audit, drift and judgement where the run has them.
+        dirs: Finished artifacts: index, sample (the pictures come from here), labels, model (not opened), evaluation;
+            features, audit, search, drift and judgement where the run has them.
         out_dir: `<reports>/<sample>/<run folder>`.
         config: The run's frozen config.
         no_features: Why there are no features, as a sentence without its stop.
@@ -283,8 +284,7 @@ def write_report(
             features that cannot be read are reported on the page instead.
     """
     inputs = _read_inputs(dirs)
-    tested = inputs.tested
-    if tested.empty:
+    if (tested := inputs.tested).empty:
         raise DataError(f"{dirs['evaluation']}: holds no prediction for a test product; remove it and run again")
 
     def write(part_dir: Path) -> Made:

@@ -148,6 +148,20 @@ HISTORY = pa.schema(
     ]
 )
 
+TRIALS = pa.schema(
+    [
+        pa.field("number", pa.int16(), nullable=False),
+        pa.field("knobs", pa.string(), nullable=False),
+        pa.field("state", pa.string(), nullable=False),
+        pa.field("num_epochs", pa.int16(), nullable=False),
+        pa.field("accuracy", pa.float64()),
+        pa.field("low", pa.float64()),
+        pa.field("high", pa.float64()),
+        pa.field("loss", pa.float64()),
+        pa.field("seconds", pa.float64(), nullable=False),
+    ]
+)
+
 JUDGED_PRODUCTS = pa.schema(
     [
         pa.field("product_id", pa.int64(), nullable=False),

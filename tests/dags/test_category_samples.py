@@ -125,6 +125,34 @@ def test_an_executor_that_is_not_configured_is_told_and_leaves_the_other_dags_al
     assert {"cdiscount_catalogue", "cdiscount_clean_up", "cdiscount_roll_back"} <= set(dags)
 
 
+SEARCH = {"trials": 3, "budget_minutes": 5, "knobs": {"learning_rate": [0.0001, 0.01]}}
+
+
+def test_a_sample_whose_presets_search_has_a_task_for_it_between_the_features_and_the_training(read_dags, write_sample):
+    presets = {"smoke": {"epochs": 2}, "searched": {"epochs": 2, "search": SEARCH}}
+    dags, errors = read_dags(write_sample("tea", presets=presets))
+
+    assert not errors
+    dag = dags["cdiscount_tea"]
+    assert set(dag.task_ids) == {*STORY, "search_knobs"}
+    task = dag.get_task("search_knobs")
+    assert task.pool == "gpu"
+    assert task.upstream_task_ids == {"fix_labels", "extract_features"}
+    assert task.downstream_task_ids == {"train_model"}
+    assert weight_of(dag.get_task("extract_features")) < weight_of(task) < weight_of(dag.get_task("train_model"))
+    assert "search" not in dag.params
+
+
+def test_a_search_that_cannot_be_is_a_broken_dag_with_its_sentence(read_dags, write_sample):
+    search = {**SEARCH, "knobs": {"learning_rate": [0.01, 0.0001]}}
+    dags, _ = read_dags(write_sample("tea", presets={"smoke": {"epochs": 2, "search": search}}))
+
+    assert "broken" in dags["cdiscount_tea"].tags
+    assert (
+        "search.knobs.learning_rate is [0.01, 0.0001], expected the lower bound first" in dags["cdiscount_tea"].doc_md
+    )
+
+
 def weight_of(task):
     """Return what a pool orders the waiting tasks by, as the scheduler works it out."""
     from airflow.task.priority_strategy import validate_and_load_priority_weight_strategy

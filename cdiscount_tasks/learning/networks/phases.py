@@ -70,11 +70,13 @@ class Places(NamedTuple):
         training_dir: For its checkpoints; its name tells one model from another.
         tensorboard_dir: For TensorBoard's logs; None: nowhere.
         ends_after: The epoch after which it was stopped when it ran first; None: it ends by itself, or when stopped.
+        listen: Told each epoch that is over, with its phase; what it raises ends the training. None: nobody is told.
     """
 
     training_dir: Path
     tensorboard_dir: Path | None
     ends_after: int | None = None
+    listen: Callable[[str, Epoch], None] | None = None
 
     def is_stopped_before(self, phase: str, num_epochs: int) -> bool:
         """Tell whether a phase that has not begun is left out, now that so many epochs are over."""
@@ -88,9 +90,10 @@ class Places(NamedTuple):
         name = f"{self.training_dir.stem} {phase} {device.precision}"
         return Checkpoints(self.training_dir / phase, name)
 
-    def listeners(self, phase: str) -> list[EpochLogs]:
+    def listeners(self, phase: str) -> list[Callable[[Epoch], None]]:
         """Return what is told of each epoch of a phase."""
-        return [EpochLogs(self.tensorboard_dir / self.training_dir.stem / phase)] if self.tensorboard_dir else []
+        logs = [EpochLogs(self.tensorboard_dir / self.training_dir.stem / phase)] if self.tensorboard_dir else []
+        return [*logs, *([partial(self.listen, phase)] if self.listen else [])]
 
 
 class Training:

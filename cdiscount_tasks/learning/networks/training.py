@@ -85,6 +85,15 @@ class _Validation:
 
     def judge(self, network: keras.Model) -> tuple[float, float, int]:
         """Return log-loss, accuracy, and how many classes are ever predicted."""
+        of_label, predicted = self._answers(network)
+        return *product_loss(of_label, predicted == self._truth), len(np.unique(predicted))
+
+    def right(self, network: keras.Model) -> np.ndarray:
+        """Return bool, [num_products]: whether the most probable class of each product is its own."""
+        return np.asarray(self._answers(network)[1] == self._truth)
+
+    def _answers(self, network: keras.Model) -> tuple[np.ndarray, np.ndarray]:
+        """Return float32 and int64, [num_products]: the probability of its class, and the most probable one."""
         of_label = np.empty(len(self._truth), np.float32)
         predicted, first = np.empty_like(self._truth), 0
         # Block by block: of all products, thousands of classes would be gigabytes.
@@ -94,7 +103,17 @@ class _Validation:
             of_label[some] = probabilities[np.arange(len(probabilities)), self._truth[some]]
             predicted[some] = probabilities.argmax(axis=1)
             first = some.stop
-        return *product_loss(of_label, predicted == self._truth), len(np.unique(predicted))
+        return of_label, predicted
+
+
+def right_products(network: keras.Model, examples: Examples) -> np.ndarray:
+    """Return bool, [num_products]: which products a network judges right, each by all of its images.
+
+    Args:
+        network: From what the examples' inputs are to class probabilities.
+        examples: As `train` takes them to validate.
+    """
+    return _Validation(examples).right(network)
 
 
 def _compile(network: keras.Model, num_images: int, config: TrainingConfig, device: Device) -> Average:

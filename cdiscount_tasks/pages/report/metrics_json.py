@@ -57,8 +57,11 @@ def describe_classes(rows: Sequence[Mapping[Any, Any]]) -> list[dict[str, Any]]:
 
 def _overrides(config: RunConfig) -> dict[str, Any]:
     """Return the knobs that a run set on top of its preset."""
-    preset = knobs_of(config.sample.presets[config.preset])
-    return {knob: value for knob, value in knobs_of(config.training).items() if value != preset[knob]}
+    preset = config.sample.presets[config.preset]
+    own, searched = knobs_of(preset), preset.search.knobs if preset.search else ()
+    return {
+        knob: value for knob, value in knobs_of(config.training).items() if value != own[knob] and knob not in searched
+    }
 
 
 def _command(config: RunConfig) -> str:

@@ -57,6 +57,12 @@ def _class_sizes(classes: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
     return sorted(shares, key=lambda row: (-row["num_products"], row["class_index"]))
 
 
+def _searched(config: Mapping[str, Any]) -> frozenset[str]:
+    """Return the knobs that the run's search chose, by the frozen config."""
+    search = config["sample"]["presets"][config["preset"]].get("search") or {"knobs": {}}
+    return frozenset(search["knobs"])
+
+
 def render_report(
     metrics: Mapping[str, Any],
     history: pd.DataFrame,
@@ -66,6 +72,7 @@ def render_report(
     judgement: Any = None,
     drift: Markup | None = None,
     champion_figures: Markup | None = None,
+    search: Markup | None = None,
 ) -> str:
     """Make the report page: one file, no script, no network.
 
@@ -78,6 +85,7 @@ def render_report(
         judgement: The products that speak for this model or for the champion, where it was judged.
         drift: The section about drift since the champion learnt; None: nothing was compared.
         champion_figures: How the champion's own accuracy moved; None or empty: it was asked once.
+        search: The section about the search for knobs; None: the preset has none.
     """
     names = words.class_names(metrics["classes"])
     product = metrics["test"]["product"]
@@ -100,6 +108,8 @@ def render_report(
         judgement=judgement,
         drift=drift,
         champion_figures=champion_figures or "",
+        search=search,
+        searched=_searched(metrics["lineage"]["config"]),
         verdict_words=words.VERDICTS,
         still_to_agree=STILL_TO_AGREE,
         interval_percent=interval_percent,
