@@ -10,7 +10,6 @@ from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.runs.finished import finished_runs
 from cdiscount_tasks.runs.fresh import bring_up_to_date
 from cdiscount_tasks.runs.run import Run
-from cdiscount_tasks.runs.searched import trained_with
 from cdiscount_tasks.settings.comparison import DEFAULT_SAMPLES, RandomChoicesConfig
 from cdiscount_tasks.settings.environment import Environment, check_folders, read_environment
 from cdiscount_tasks.settings.sample_folder import sample_names
@@ -67,6 +66,13 @@ def _named(run: Run) -> str:
     return f"{run.config.sample.name} (run {run.config.run_id})"
 
 
+def _recipe_of(run: Run) -> dict[str, Any]:
+    """Return how a run was trained: of a search not what it chose, which each sample does for itself."""
+    training = run.config.training
+    search = training.search.model_dump_json() if training.search else None
+    return {**knobs_of(training), "search": search, "stopped_after_epoch": run.stopped_after_epoch}
+
+
 def reasons_against(runs: Sequence[Run]) -> list[str]:
     """Say why runs may not be compared: another preset, network or setting of it, or another catalogue.
 
@@ -82,10 +88,7 @@ def reasons_against(runs: Sequence[Run]) -> list[str]:
                 f"{_named(first)} has preset {preset}, {_named(run)} has preset {run.config.preset}: {again}"
             )
         # A training that was stopped is none of its preset's epochs, as one with a knob of its own is not.
-        one, other = (
-            {**knobs_of(trained_with(each.config, each.folders())), "stopped_after_epoch": each.stopped_after_epoch}
-            for each in (first, run)
-        )
+        one, other = (_recipe_of(each) for each in (first, run))
         knobs = [knob for knob in one if knob not in _MAY_DIFFER and one[knob] != other[knob]]
         if knobs:
             told = ", ".join(f"{knob} {one[knob]} and {other[knob]}" for knob in knobs)

@@ -91,9 +91,9 @@ def training_config(sample: SampleConfig, preset: str, overrides: dict[str, Any]
         raise ConfigError(f"sample {sample.name}: preset is {preset!r}, expected one of {known}")
     no_knobs = [name for name in overrides if name in TrainingConfig.model_fields and name not in KNOBS]
     if no_knobs:
+        why = "is no knob" if no_knobs[0] == "search" else "changes nothing in a run"
         raise ConfigError(
-            f"run of sample {sample.name}: {no_knobs[0]} changes nothing in a run; take it out, or set it in a "
-            "preset of the sample's YAML"
+            f"run of sample {sample.name}: {no_knobs[0]} {why}; take it out, or set it in a preset of the sample's YAML"
         )
     chosen = {name: value for name, value in overrides.items() if value is not None}
     try:

@@ -72,7 +72,9 @@ def preset_summary(preset: TrainingConfig, last_s: float | None = None) -> str:
         last_s: Seconds that its last run took; None: unknown.
     """
     purpose = preset_purpose(preset, last_s)
-    return f"{purpose} ({_settings_of(preset)})" if purpose else _settings_of(preset)
+    search = f", {preset.search.trials} trials of its knobs before" if preset.search else ""
+    settings = f"{_settings_of(preset)}{search}"
+    return f"{purpose} ({settings})" if purpose else settings
 
 
 def _preset_param(sample: SampleConfig, environment: Environment) -> Param:

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -110,3 +111,15 @@ def test_the_seed_of_training_may_differ(runs):
 def test_a_wrong_setting_is_refused(runs, settings, words):
     with pytest.raises(ConfigError, match=words):
         start_comparison("c1", **settings)
+
+
+def test_a_run_whose_preset_searches_is_compared_with_one_that_searched_the_same(runs):
+    first, second = runs.finish("colours", "a"), runs.finish("lights", "b")
+    found = {"trials": 3, "budget_minutes": 5.0, "knobs": {"learning_rate": (1e-4, 1e-2)}}
+    training = type(first.config.training).model_validate({**first.config.training.model_dump(), "search": found})
+
+    def searching(run):
+        return replace(run, config=run.config.model_copy(update={"training": training}))
+
+    assert reasons_against([searching(first), searching(second)]) == []
+    assert "were trained with search None and {" in reasons_against([first, searching(second)])[0]
