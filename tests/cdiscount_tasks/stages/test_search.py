@@ -11,10 +11,11 @@ from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.settings.environment import PROJECT_DIR
 from cdiscount_tasks.settings.training import TrainingConfig
 from cdiscount_tasks.stages import search
+from cdiscount_tasks.stages.inputs import Pretrained
 from cdiscount_tasks.stages.model import train_model
 from cdiscount_tasks.stages.one_training import Material
 from cdiscount_tasks.tables.search import read_search
-from tests.conftest import TINY_TRAINING
+from tests.conftest import TINY_TRAINING, TINY_TRANSFER
 
 pytest.importorskip("optuna", reason="optuna is absent: `make setup` installs it once it is locked")
 
@@ -129,6 +130,28 @@ def test_the_chosen_knobs_make_the_model_that_the_trial_was(undisturbed, materia
 
     assert "search" not in read_manifest(Path(model["path"]))["config"]
     assert model["validation_accuracy"] == pytest.approx(undisturbed["best_accuracy"], abs=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.training
+def test_trials_of_a_transfer_learn_from_the_features_and_are_compared_by_the_epochs_that_tune(
+    sample_dir, labels_dir, features_dir, weights_path, tmp_path, monkeypatch
+):
+    from cdiscount_tasks.stages import trials
+
+    told = []
+    go_on = trials.Proposal.is_worth_going_on
+    monkeypatch.setattr(
+        trials.Proposal, "is_worth_going_on", lambda self, *epoch: told.append(epoch) or go_on(self, *epoch)
+    )
+    knobs = {"fine_tune_learning_rate": (1e-5, 1e-3), "learning_rate": (1e-4, 1e-2)}
+    preset = {**TINY_TRANSFER.model_dump(), "search": {**SEARCH, "trials": 2, "knobs": knobs}}
+    material = Material(sample_dir, labels_dir, Pretrained(weights_path, features_dir))
+    found = search.search_knobs(material, tmp_path, TrainingConfig.model_validate(preset))
+
+    assert [trial["num_epochs"] for trial in read_search(Path(found["path"])).trials] == [4, 4]
+    assert [epoch for epoch, _ in told] == [1, 1]
+    assert set(read_manifest(Path(found["path"]))["inputs"]) == {"sample", "labels", "features"}
 
 
 def test_a_sample_too_small_to_validate_is_refused_with_its_number(material, labels_dir, tmp_path, monkeypatch):
