@@ -189,3 +189,9 @@ def test_what_make_run_lets_through_the_form_takes(knob, value):
     except ConfigError:
         return
     filled(**as_in_the_form({knob: value}))
+
+
+def test_a_preset_that_searches_says_so():
+    search = {"trials": 12, "budget_minutes": 30, "knobs": {"learning_rate": (1e-4, 1e-2)}}
+    preset = TrainingConfig.model_validate({"purpose": "The best of many.", "search": search})
+    assert forms.preset_summary(preset).endswith("up to 30 epochs, 12 trials of its knobs before)")
