@@ -21,6 +21,7 @@ from cdiscount_tasks.pages.report.hub_card import hub_head
 from cdiscount_tasks.pages.report.mistakes import Mistake, mistake_table
 from cdiscount_tasks.pages.report.next_steps import next_steps
 from cdiscount_tasks.pages.suspects.rows import Suspect
+from cdiscount_tasks.settings.training import TrainingConfig, knobs_of
 
 MAX_CLASSES_IN_HEATMAP = 30
 MAX_CLASSES_IN_CARD = 100
@@ -110,6 +111,7 @@ def render_report(
         champion_figures=champion_figures or "",
         search=search,
         searched=_searched(metrics["lineage"]["config"]),
+        knob_defaults=knobs_of(TrainingConfig()),  # a preset that has one of a later knob does not name it
         verdict_words=words.VERDICTS,
         still_to_agree=STILL_TO_AGREE,
         interval_percent=interval_percent,

@@ -14,7 +14,7 @@ from tests.material.whole_runs import begin_run, finish_run
 
 pytest.importorskip("optuna", reason="optuna is absent: `make setup` installs it once it is locked")
 
-SEARCH = {"trials": 2, "budget_minutes": 10, "knobs": {"learning_rate": [0.0001, 0.01]}}
+SEARCH = {"trials": 2, "budget_minutes": 10, "knobs": {"learning_rate": [0.0001, 0.01], "mixing": ["mixup", "cutmix"]}}
 
 
 @pytest.fixture
@@ -39,6 +39,7 @@ def test_a_run_with_a_search_trains_what_was_chosen_and_its_report_shows_the_tri
     assert "search" not in trained
     metrics = read_metrics(run.report_dir)
     assert metrics["lineage"]["config"]["training"]["learning_rate"] == chosen["learning_rate"]
+    assert trained["mixing"] == chosen["mixing"] != "none"  # of a knob that the preset does not name
     assert metrics["lineage"]["overrides"] == {}
     page = (run.report_dir / "report.html").read_text()
     assert 'id="search"' in page
