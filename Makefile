@@ -38,7 +38,7 @@ quick: objects
 
 campaigns: mlflow mlflow-server objects environments ## the random tests with 40 times as many cases (CDISCOUNT_TEST_SCALE=... chooses), a real MLflow, a fleet, tests marked beside (PostgreSQL, ONNX, lineage)
 	@CDISCOUNT_TEST_SCALE=$${CDISCOUNT_TEST_SCALE:-40} $(PY) -m pytest tests/cdiscount_tasks tests/examples tests/laws tests/tools/mlflow \
-		tests/plugins/cdiscount_airflow/test_lineage.py tests/tools/backup/test_database_on_postgresql.py $(ARGS)
+		tests/plugins/cdiscount_airflow/test_lineage.py tests/tools/backup/test_database_on_postgresql.py tests/benchmarks/test_tiny.py $(ARGS)
 	@$(MAKE) --no-print-directory fleet-test ARGS=
 
 bench: setup ## speed: index, labels, training, report, DAG files; prints a table (ARGS="--only index --gb 1")

@@ -56,7 +56,7 @@ def test_who_reads_while_a_report_is_replaced_sees_the_old_one_or_the_new_one(tm
 
 
 def test_where_folders_cannot_be_exchanged_a_report_is_replaced_all_the_same(inputs, standing, tmp_path, monkeypatch):
-    monkeypatch.setattr("cdiscount_tasks.artifacts.publish.ctypes.CDLL", lambda _: None)
+    monkeypatch.setattr("cdiscount_tasks.artifacts.in_place.ctypes.CDLL", lambda _: None)
     (standing / "left_over.txt").write_text("old")
     out_dir, _ = write(inputs, tmp_path)
     assert out_dir == standing
