@@ -95,7 +95,7 @@ def build_variant(variant: Variant, x: Any) -> Any:
 
 def put_on_trial(name: str) -> None:
     """Let this process build a variant wherever it would build small_cnn, as soon as its device is set up."""
-    from cdiscount_tasks.stages import model
+    from cdiscount_tasks.stages import one_training
 
     set_up = vars(model)["prepare_device"]
 

@@ -16,17 +16,17 @@ def test_a_network_on_trial_answers_and_is_loaded_without_its_module(name, monke
     import keras
 
     from cdiscount_tasks.learning.networks import build
-    from cdiscount_tasks.stages import model
+    from cdiscount_tasks.stages import one_training
 
     monkeypatch.setitem(build._BUILDERS, "small_cnn", build._small_cnn)  # put back afterwards
-    monkeypatch.setattr(model, "prepare_device", lambda: "a device")
+    monkeypatch.setattr(one_training, "prepare_device", lambda: "a device")
     usual = build.build_network("small_cnn", 32, 3).count_params()
     if name == "plain":
         variant = type(ON_TRIAL["se"])()
         monkeypatch.setitem(build._BUILDERS, "small_cnn", lambda x: build_variant(variant, x))
     else:
         put_on_trial(name)
-        assert model.prepare_device() == "a device"
+        assert one_training.prepare_device() == "a device"
     network = build.build_network("small_cnn", 32, 3)
     assert (network.count_params() == usual) == (name == "plain")
     network.save(tmp_path / "model.keras")
