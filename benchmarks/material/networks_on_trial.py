@@ -97,7 +97,7 @@ def put_on_trial(name: str) -> None:
     """Let this process build a variant wherever it would build small_cnn, as soon as its device is set up."""
     from cdiscount_tasks.stages import one_training
 
-    set_up = vars(model)["prepare_device"]
+    set_up = vars(one_training)["prepare_device"]
 
     def prepare(*args: Any, **more: Any) -> Any:
         device = set_up(*args, **more)
@@ -106,4 +106,4 @@ def put_on_trial(name: str) -> None:
         build._BUILDERS["small_cnn"] = partial(build_variant, ON_TRIAL[name])
         return device
 
-    vars(model)["prepare_device"] = prepare
+    vars(one_training)["prepare_device"] = prepare
