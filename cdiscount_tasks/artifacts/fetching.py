@@ -44,8 +44,17 @@ def folder_name_of(manifest_place: BucketPlace) -> str:
 
 
 def distrusted(manifest_place: BucketPlace) -> BucketPlace:
-    """Return where this machine notes the ETag of a manifest whose objects are missing or damaged."""
+    """Return where this machine notes the ETag of a manifest that is damaged, or whose objects are."""
     return manifest_place._replace(name=f"{manifest_place.name}.damaged")
+
+
+def is_damaged(data: bytes, folder: Path) -> bool:
+    """Tell whether the bytes of an artifact's manifest are damaged, so that it is as good as none."""
+    try:
+        parse_manifest(data, folder / MANIFEST)
+    except DataError:
+        return True
+    return False
 
 
 @contextmanager
@@ -88,6 +97,9 @@ def put_stub(folder: Path, place: BucketPlace, data: bytes | None, e_tag: str) -
         if (folder / MANIFEST).read_bytes() == data:  # pushed by a process that died before it noted so
             note_tag(place, e_tag)
             return
+    if is_damaged(data, folder) and is_whole(folder):
+        forget_tag(place)  # whoever opens it next pushes what is whole here
+        return
     part = part_path(folder)
     part.mkdir(parents=True)
     try:
@@ -121,7 +133,7 @@ def fetch(folder: Path) -> bool:
     """Fetch an artifact whole into its mirror, every byte compared; False: the bucket has none.
 
     Raises:
-        DataError: If an object that the manifest names is missing or damaged.
+        DataError: If the manifest is damaged, or an object that it names is missing or damaged.
         ConfigError: If the disk of the cache is full.
         OSError: If the bucket does not answer for now.
     """
@@ -135,8 +147,8 @@ def fetch(folder: Path) -> bool:
             data, e_tag = found
             if known_tag(place) == e_tag and is_whole(folder):
                 return True  # another process was quicker
-            manifest = parse_manifest(data, folder / MANIFEST)
             try:
+                manifest = parse_manifest(data, folder / MANIFEST)
                 _fetch(store, folder, place, manifest, data, e_tag)
             except DataError:
                 again = store.read(place.name, e_tag)

@@ -15,6 +15,7 @@ from cdiscount_tasks.artifacts.fetching import (
     distrusted,
     fetch,
     folder_name_of,
+    is_damaged,
     is_data_object,
     moving,
     put_stub,
@@ -81,11 +82,11 @@ def _push_keyed(folder: Path, place: BucketPlace, manifest: Mapping[str, Any]) -
         if found is not None and found[0] == data:
             note_tag(place, found[1])
             return True
-        is_damaged = found is not None and known_tag(distrusted(place)) == found[1]
-        if found is not None and not is_damaged:
+        to_replace = found is not None and (known_tag(distrusted(place)) == found[1] or is_damaged(found[0], folder))
+        if found is not None and not to_replace:
             _lose(store, folder, place, own, found[0])
             return False
-        present = {} if is_damaged else _present(store, folder_name_of(place))
+        present = {} if to_replace else _present(store, folder_name_of(place))
         _push_objects(store, folder, own, present)
         e_tag = store.swap(place.name, data, found[1] if found else None)
         if e_tag is not None:
@@ -121,7 +122,8 @@ def push_page(folder: Path) -> None:
 def _push_late(folder: Path, place: BucketPlace, manifest: Mapping[str, Any]) -> bool:
     """Push a page whose maker died before, unless the bucket has a newer one."""
     found = open_store(place.url).read(place.name)
-    if found and str(parse_manifest(found[0], folder / MANIFEST).get("finished_at")) > str(manifest["finished_at"]):
+    theirs = {} if found is None or is_damaged(found[0], folder) else parse_manifest(found[0], folder / MANIFEST)
+    if found and theirs and str(theirs.get("finished_at")) > str(manifest["finished_at"]):
         put_stub(folder, place, found[0], found[1])
         return False
     _push_page(folder, place, manifest)
@@ -133,7 +135,8 @@ def _push_page(folder: Path, place: BucketPlace, manifest: Mapping[str, Any]) ->
     own, e_tag = data_objects(folder_name, manifest), None
     while e_tag is None:
         found = store.read(place.name)
-        old = data_objects(folder_name, parse_manifest(found[0], folder / MANIFEST)) if found else {}
+        is_readable = found is not None and not is_damaged(found[0], folder)
+        old = data_objects(folder_name, parse_manifest(found[0], folder / MANIFEST)) if found and is_readable else {}
         present = _present(store, folder_name)
         # What only an older page names may be removed at this moment by who replaced it: it is written anew.
         _push_objects(store, folder, own, {name: size for name, size in present.items() if name in old})
