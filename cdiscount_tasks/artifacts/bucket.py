@@ -9,11 +9,14 @@ an artifact in its mirror that is not in the bucket: whoever opens or makes it t
 import contextlib
 import logging
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from cdiscount_tasks.artifacts import cache
 from cdiscount_tasks.artifacts.fetching import (
+    TRIES,
     bytes_of,
     data_objects,
     fetch,
@@ -25,12 +28,12 @@ from cdiscount_tasks.artifacts.fetching import (
 )
 from cdiscount_tasks.artifacts.in_place import put_in_place
 from cdiscount_tasks.artifacts.local_manifest import MANIFEST, parse_manifest, read_local_manifest
-from cdiscount_tasks.artifacts.mirror import forget_tag, known_tag, place_in
-from cdiscount_tasks.artifacts.object_store import open_store
+from cdiscount_tasks.artifacts.mirror import forget_tag, known_tag, paired, place_in
+from cdiscount_tasks.artifacts.object_store import ObjectChanged, open_store
 from cdiscount_tasks.artifacts.pushing import push
 from cdiscount_tasks.artifacts.store_client import e_tag_in
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.settings.places import in_bucket
+from cdiscount_tasks.settings.places import BucketPlace, in_bucket
 
 logger = logging.getLogger(__name__)
 
@@ -79,19 +82,43 @@ def open_file(folder: Path, file: str) -> Path:
     if in_bucket(folder) is None or path.is_file():
         return path
     place = place_in(folder, MANIFEST)
-    found = open_store(place.url).read(place.name)
-    if found is None:
-        return path
-    manifest = parse_manifest(found[0], folder / MANIFEST)
-    if file not in manifest["files"]:
-        return path
-    if known_tag(place) != found[1] or not (folder / MANIFEST).is_file():
-        with moving(place):
-            put_stub(folder, place, *found)
+    for tries_left in reversed(range(TRIES)):
+        found = open_store(place.url).read(place.name)
+        if found is not None and (known_tag(place) != found[1] or not (folder / MANIFEST).is_file()):
+            with moving(place):
+                found = open_store(place.url).read(place.name)  # as nobody of this machine moves it meanwhile
+                if found is not None:
+                    put_stub(folder, place, *found)
+        if found is None or path.is_file() or known_tag(place) is None:  # None: made here, and about to be pushed
+            return path
+        manifest = parse_manifest(found[0], folder / MANIFEST)
+        if file not in manifest["files"]:
+            return path
+        try:
+            _fetch_alone(path, place, manifest, file, found[1])
+        except (DataError, FileNotFoundError):  # of a page that was made anew meanwhile, or damaged
+            again = open_store(place.url).read(place.name, found[1])
+            if not tries_left or (again is not None and again[1] == found[1] == known_tag(place)):
+                raise
+    return path
+
+
+def _fetch_alone(path: Path, place: BucketPlace, manifest: dict[str, Any], file: str, e_tag: str) -> None:
+    """Fetch one file of an artifact into its folder.
+
+    Raises:
+        DataError: If the object is missing or damaged, or the folder has another version by now.
+    """
     name = next(name for name, its in data_objects(folder_name_of(place), manifest).items() if its == file)
     path.parent.mkdir(parents=True, exist_ok=True)
-    put_in_place(path, lambda aside: fetch_file(open_store(place.url), name, aside, manifest, file))
-    return path
+    with contextlib.ExitStack() as stack:
+
+        def check(_: Path) -> None:
+            stack.enter_context(paired(place))
+            if known_tag(place) != e_tag:
+                raise ObjectChanged(f"{path}: was made anew while it was fetched; clear this task later")
+
+        put_in_place(path, lambda aside: fetch_file(open_store(place.url), name, aside, manifest, file), before=check)
 
 
 def paths_of_artifacts(parent: Path, pattern: str) -> list[Path]:
@@ -122,7 +149,7 @@ def settle(folder: Path) -> None:
                 shutil.rmtree(folder, ignore_errors=True)  # the stub of an artifact that was removed
         elif found[1] != known or not (folder / MANIFEST).is_file():
             data = found[0] if found[1] != known else None
-            put_stub(folder, place, data, found[1])
+            put_stub(folder, place, data, found[1], over_unpushed=True)
 
 
 def place_stub(folder: Path, e_tag: str) -> None:
@@ -134,9 +161,19 @@ def place_stub(folder: Path, e_tag: str) -> None:
         put_stub(folder, place, None, e_tag)
 
 
-def forget_pushed(folder: Path) -> None:
-    """Note that an artifact is about to be made, so that it is not taken for the one in the bucket."""
-    forget_tag(place_in(folder, MANIFEST))
+@contextmanager
+def placing(folder: Path) -> Iterator[None]:
+    """Hold an artifact of a mirror while what was just made gets its name; until it is pushed the bucket's is another.
+
+    On a disk there is nothing to hold.
+    """
+    if in_bucket(folder) is None:
+        yield
+        return
+    place = place_in(folder, MANIFEST)
+    with paired(place):
+        forget_tag(place)
+        yield
 
 
 def remove_from_bucket(folder: Path) -> None:

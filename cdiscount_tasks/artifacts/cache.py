@@ -17,7 +17,7 @@ from cdiscount_tasks.artifacts.in_place import swap_folder, write_synced
 from cdiscount_tasks.artifacts.json_files import DAMAGE
 from cdiscount_tasks.artifacts.local_manifest import MANIFEST
 from cdiscount_tasks.artifacts.locks import lock_if_free, part_path
-from cdiscount_tasks.artifacts.mirror import known_tag, place_in
+from cdiscount_tasks.artifacts.mirror import known_tag, paired, place_in
 from cdiscount_tasks.settings.places import BUCKETS, FILES, STATE, BucketPlace, cache_bytes
 
 logger = logging.getLogger(__name__)
@@ -104,14 +104,17 @@ def _evict(record: Path, folder: Path) -> bool:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return False
-        if FILES not in folder.parts or known_tag(place_in(folder, MANIFEST)) is None:
-            return False  # it is nowhere else
+        if FILES not in folder.parts:
+            return False
         part = part_path(folder)
-        part.mkdir()
-        try:
-            write_synced(part / MANIFEST, (folder / MANIFEST).read_bytes())
-            swap_folder(part, folder)
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
+        with paired(place_in(folder, MANIFEST)):
+            if known_tag(place_in(folder, MANIFEST)) is None:
+                return False  # it is nowhere else
+            part.mkdir()
+            try:
+                write_synced(part / MANIFEST, (folder / MANIFEST).read_bytes())
+                swap_folder(part, folder)
+            finally:
+                shutil.rmtree(part, ignore_errors=True)
         logger.info("%s: left the cache, the bucket has it", folder.name)
         return True

@@ -79,7 +79,16 @@ def is_whole(folder: Path) -> bool:
     return True
 
 
-def put_stub(folder: Path, place: BucketPlace, data: bytes | None, e_tag: str) -> None:
+def note_same(folder: Path, place: BucketPlace, data: bytes, e_tag: str) -> bool:
+    """Note the ETag of a manifest's bytes where the folder has the same ones; tells whether it has."""
+    with contextlib.suppress(FileNotFoundError, NotADirectoryError), paired(place):
+        if bytes_of(folder) == data:  # else a page that was made anew by another process of this machine
+            note_tag(place, e_tag)
+            return True
+    return False
+
+
+def put_stub(folder: Path, place: BucketPlace, data: bytes | None, e_tag: str, *, over_unpushed: bool = False) -> None:
     """Let a folder have the manifest that the bucket has, and nothing else; the caller holds it by `moving`.
 
     Args:
@@ -87,16 +96,16 @@ def put_stub(folder: Path, place: BucketPlace, data: bytes | None, e_tag: str) -
         place: Of its manifest.
         data: The manifest; None: it is read, if it is still there.
         e_tag: Of `data`.
+        over_unpushed: Whether it takes the place of what was made here and is not in the bucket yet, too; else whoever
+            made it or opens it next pushes it.
     """
     if data is None:
         found = open_store(place.url).read(place.name)
         if found is None:
             return
         data, e_tag = found
-    with contextlib.suppress(FileNotFoundError, NotADirectoryError):
-        if (folder / MANIFEST).read_bytes() == data:  # pushed by a process that died before it noted so
-            note_tag(place, e_tag)
-            return
+    if note_same(folder, place, data, e_tag):  # pushed by a process that died before it noted so
+        return
     if is_damaged(data, folder) and is_whole(folder):
         forget_tag(place)  # whoever opens it next pushes what is whole here
         return
@@ -104,7 +113,7 @@ def put_stub(folder: Path, place: BucketPlace, data: bytes | None, e_tag: str) -
     part.mkdir(parents=True)
     try:
         write_synced(part / MANIFEST, data)
-        _put(part, folder, place, e_tag)
+        _put(part, folder, place, e_tag, over_unpushed=over_unpushed)
     finally:
         shutil.rmtree(part, ignore_errors=True)
 
@@ -119,9 +128,11 @@ def _carry_notes(folder: Path, part: Path) -> None:
                 shutil.copy2(path, part / path.name)
 
 
-def _put(part: Path, folder: Path, place: BucketPlace, e_tag: str) -> None:
+def _put(part: Path, folder: Path, place: BucketPlace, e_tag: str, *, over_unpushed: bool = False) -> None:
     """Give a part its name, in the place of what has it, and note which version it is."""
     with paired(place):
+        if not over_unpushed and known_tag(place) is None and is_whole(folder):
+            return
         _carry_notes(folder, part)
         forget_tag(place)
         swap_folder(part, folder)

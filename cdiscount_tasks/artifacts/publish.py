@@ -67,6 +67,16 @@ class _MadeMeanwhile(Exception):  # noqa: N818 - it is an answer, not a fault of
     """Another builder's artifact has the name already."""
 
 
+def _swap(part_dir: Path, out_dir: Path) -> None:
+    with bucket.placing(out_dir):
+        swap_folder(part_dir, out_dir)
+
+
+def _rename(part_dir: Path, out_dir: Path) -> None:
+    with bucket.placing(out_dir):
+        part_dir.rename(out_dir)
+
+
 def _place(part_dir: Path, out_dir: Path) -> None:
     """Give a part its name.
 
@@ -74,14 +84,14 @@ def _place(part_dir: Path, out_dir: Path) -> None:
         _MadeMeanwhile: If a whole artifact of that name stands: where locks do not reach, another machine was quicker.
     """
     try:
-        part_dir.rename(out_dir)
+        _rename(part_dir, out_dir)
     except OSError as error:
         if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
             raise
         if standing_result(out_dir) is not None:
             raise _MadeMeanwhile from error
         # It was damaged: standing_result has moved it aside, and the name is free.
-        part_dir.rename(out_dir)
+        _rename(part_dir, out_dir)
 
 
 def _make(
@@ -91,8 +101,6 @@ def _make(
     place: Callable[[Path, Path], object],
 ) -> dict[str, Any]:
     """Make an artifact aside and place it whole; the caller holds the lock."""
-    if in_bucket(out_dir) is not None:
-        bucket.forget_pushed(out_dir)
     part_dir = part_path(out_dir)
     part_dir.mkdir(parents=in_bucket(out_dir) is not None)
     remove_dead_parts(part_dir, out_dir)
@@ -134,7 +142,7 @@ def rebuild_artifact(
         setting: The environment variable that moves it, for the sentence about a full or unwritable disk.
     """
     with disk_faults_told(out_dir, setting), _lock_of(out_dir, setting):
-        made = _make(out_dir, recipe, write, swap_folder)
+        made = _make(out_dir, recipe, write, _swap)
     if in_bucket(out_dir) is not None:
         pushing.push_page(out_dir)
     return made

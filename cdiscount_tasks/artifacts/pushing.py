@@ -18,11 +18,12 @@ from cdiscount_tasks.artifacts.fetching import (
     is_damaged,
     is_data_object,
     moving,
+    note_same,
     put_stub,
 )
 from cdiscount_tasks.artifacts.local_manifest import MANIFEST, parse_manifest, read_local_manifest
 from cdiscount_tasks.artifacts.locks import part_path
-from cdiscount_tasks.artifacts.mirror import forget_tag, known_tag, note_tag, paired, place_in
+from cdiscount_tasks.artifacts.mirror import forget_tag, known_tag, paired, place_in
 from cdiscount_tasks.artifacts.object_store import ObjectStore, in_threads, open_store
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.settings.places import BucketPlace
@@ -80,7 +81,7 @@ def _push_keyed(folder: Path, place: BucketPlace, manifest: Mapping[str, Any]) -
     for _ in range(TRIES):
         found = store.read(place.name)
         if found is not None and found[0] == data:
-            note_tag(place, found[1])
+            note_same(folder, place, data, found[1])
             return True
         to_replace = found is not None and (known_tag(distrusted(place)) == found[1] or is_damaged(found[0], folder))
         if found is not None and not to_replace:
@@ -92,7 +93,7 @@ def _push_keyed(folder: Path, place: BucketPlace, manifest: Mapping[str, Any]) -
         if e_tag is not None:
             if present.keys() & own.keys():  # of a builder that died: the clean-up may just have removed them
                 _push_objects(store, folder, own, _present(store, folder_name_of(place)))
-            note_tag(place, e_tag)
+            note_same(folder, place, data, e_tag)
             logger.info("%s: pushed to %s", folder.name, store.url)
             return True
     raise DataError(f"{store.address(place.name)}: is made anew all the time; clear this task later")
@@ -124,7 +125,7 @@ def _push_late(folder: Path, place: BucketPlace, manifest: Mapping[str, Any]) ->
     found = open_store(place.url).read(place.name)
     theirs = {} if found is None or is_damaged(found[0], folder) else parse_manifest(found[0], folder / MANIFEST)
     if found and theirs and str(theirs.get("finished_at")) > str(manifest["finished_at"]):
-        put_stub(folder, place, found[0], found[1])
+        put_stub(folder, place, found[0], found[1], over_unpushed=True)
         return False
     _push_page(folder, place, manifest)
     return True
@@ -141,7 +142,7 @@ def _push_page(folder: Path, place: BucketPlace, manifest: Mapping[str, Any]) ->
         # What only an older page names may be removed at this moment by who replaced it: it is written anew.
         _push_objects(store, folder, own, {name: size for name, size in present.items() if name in old})
         e_tag = store.swap(place.name, data, found[1] if found else None)
-    note_tag(place, e_tag)
+    note_same(folder, place, data, e_tag)
     if (now := store.read(place.name, e_tag)) is None or now[1] != e_tag:
         return  # somebody has replaced it already, and removes what is left
     # The notes beside the old page go as well, as they do on a disk.

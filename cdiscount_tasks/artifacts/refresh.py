@@ -11,7 +11,7 @@ from cdiscount_tasks.artifacts.documents import pull
 from cdiscount_tasks.artifacts.fetching import is_data_object
 from cdiscount_tasks.artifacts.local_manifest import MANIFEST
 from cdiscount_tasks.artifacts.locks import lock_if_free, part_path
-from cdiscount_tasks.artifacts.mirror import forget_tag, known_tag, note_time
+from cdiscount_tasks.artifacts.mirror import forget_tag, known_tag, note_time, paired
 from cdiscount_tasks.artifacts.object_store import in_threads, open_store
 from cdiscount_tasks.artifacts.store_client import e_tag_in
 from cdiscount_tasks.settings.places import FILES, BucketPlace, in_bucket
@@ -75,8 +75,9 @@ def _forget_removed(base: Path, place: BucketPlace, listed: set[str], began: flo
             continue
         with lock_if_free(path.parent.with_name(f".{path.parent.name}.lock")) as is_held:
             if is_held:
-                forget_tag(gone)
                 aside = part_path(path.parent)
-                with contextlib.suppress(FileNotFoundError):
-                    path.parent.rename(aside)
+                with paired(gone), contextlib.suppress(FileNotFoundError):
+                    if known_tag(gone) is not None:  # else it was made meanwhile, and is about to be pushed
+                        forget_tag(gone)
+                        path.parent.rename(aside)
                 shutil.rmtree(aside, ignore_errors=True)

@@ -270,33 +270,3 @@ def test_publish_on_a_disk_asks_no_bucket(tmp_path, monkeypatch):
         monkeypatch.setattr(module, "open_store", never)
     build_artifact(RECIPE.dir_in(tmp_path), RECIPE, writer("whole"))
     assert read_manifest(RECIPE.dir_in(tmp_path))["result"] == {"num_rows": 5}
-
-
-def damage_manifest(machines, folder_name):
-    name = f"{folder_name}/{MANIFEST}"
-    machines.store.put(name, machines.store.read(name)[0].replace(b'"size": ', b'"size": 1'))
-
-
-def test_a_manifest_that_is_damaged_in_the_bucket_is_made_anew(machines):
-    build(machines, 0, writer("whole"))
-    damage_manifest(machines, machines.thing(0).name)
-    with pytest.raises(DataError, match="was changed"):
-        read_manifest(machines.thing(1))
-    assert build(machines, 1, writer("whole"))["reused"] is False
-    assert build(machines, 2, never)["reused"] is True
-
-
-def test_a_copy_that_is_whole_outlives_a_manifest_that_was_damaged_in_the_bucket(machines):
-    build(machines, 0, writer("whole"))
-    damage_manifest(machines, machines.thing(0).name)
-    refresh(machines[0])
-    read_manifest(machines.thing(0))
-    assert read_manifest(machines.thing(1)) == read_manifest(machines.thing(0))
-
-
-def test_a_page_takes_the_place_of_one_whose_manifest_is_damaged(machines):
-    pages = [root / "page" for root in machines.roots]
-    rebuild_artifact(pages[0], RECIPE, writer("old"))
-    damage_manifest(machines, "page")
-    rebuild_artifact(pages[1], RECIPE, writer("new"))
-    assert read_manifest(pages[2]) and (pages[2] / "data.txt").read_text() == "new"

@@ -6,6 +6,7 @@ import pytest
 
 from cdiscount_tasks.artifacts import cache
 from cdiscount_tasks.artifacts.manifest import MANIFEST, read_manifest
+from cdiscount_tasks.artifacts.mirror import forget_tag
 from cdiscount_tasks.artifacts.publish import build_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.settings.environment import PROJECT_DIR
@@ -97,9 +98,7 @@ def test_what_is_nowhere_else_stays(machine, monkeypatch):
     let_go()
     cache.note_opened(folder)
     let_go()
-    from cdiscount_tasks.artifacts.bucket import forget_pushed
-
-    forget_pushed(folder)
+    forget_tag(cache.place_in(folder, MANIFEST))
     monkeypatch.setenv("CDISCOUNT_CACHE_GB", str(0.5 * SIZE / 1e9))
     cache.make_room(folder)
     assert whole(machine) == [folder.name]
