@@ -15,10 +15,9 @@ from typing import NamedTuple
 from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
 from cdiscount_tasks.artifacts.documents import create_document, pull
 from cdiscount_tasks.artifacts.locks import lock
+from cdiscount_tasks.artifacts.same_root import MARKER, check_same_root
 from cdiscount_tasks.errors import ConfigError
-
-MARKER = ".cdiscount-root"
-"""A file with the root's id: two machines that see the same id see the same files, whatever each calls the folder."""
+from cdiscount_tasks.settings.places import in_bucket
 
 _ID = re.compile(r"[0-9a-f]{32}")
 _LOCAL_OPTIONS = frozenset({"nolock", "local_lock=all", "local_lock=flock", "localflock"})
@@ -36,7 +35,13 @@ class Mount(NamedTuple):
 
 
 def root_id(data_dir: Path) -> str | None:
-    """Return a data root's id; None: it has none yet."""
+    """Return a data root's id; None: it has none yet.
+
+    Raises:
+        ConfigError: If a bucket has lost it, or has another one than this machine has seen there.
+    """
+    if in_bucket(data_dir) is not None:
+        check_same_root(data_dir)
     pull(data_dir / MARKER)
     try:
         text = (data_dir / MARKER).read_text(encoding="utf-8").strip()

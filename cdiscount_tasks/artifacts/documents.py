@@ -12,6 +12,7 @@ from pathlib import Path
 from cdiscount_tasks.artifacts.in_place import put_in_place, write_synced
 from cdiscount_tasks.artifacts.mirror import forget_tag, known_tag, note_tag, paired
 from cdiscount_tasks.artifacts.object_store import open_store
+from cdiscount_tasks.artifacts.same_root import check_same_root
 from cdiscount_tasks.settings.places import BucketPlace, in_bucket
 
 
@@ -31,7 +32,7 @@ def pull(path: Path) -> None:
     """Let a document be as the bucket has it now; one that is on a disk is so already.
 
     Raises:
-        ConfigError: If the bucket cannot be used.
+        ConfigError: If the bucket cannot be used, or was emptied.
         OSError: If it does not answer for now.
     """
     if (place := in_bucket(path)) is None:
@@ -40,6 +41,8 @@ def pull(path: Path) -> None:
     found = open_store(place.url).read(place.name, known)
     if found is not None and found[1] == known:
         return
+    if found is None and known is not None:
+        check_same_root(path)
     with paired(place):
         if found is not None:
             _keep(path, place, *found)

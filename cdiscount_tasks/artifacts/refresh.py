@@ -13,6 +13,7 @@ from cdiscount_tasks.artifacts.local_manifest import MANIFEST
 from cdiscount_tasks.artifacts.locks import lock_if_free, part_path
 from cdiscount_tasks.artifacts.mirror import forget_tag, known_tag, note_time, paired
 from cdiscount_tasks.artifacts.object_store import in_threads, open_store
+from cdiscount_tasks.artifacts.same_root import MARKER, check_same_root
 from cdiscount_tasks.artifacts.store_client import e_tag_in
 from cdiscount_tasks.settings.places import FILES, BucketPlace, in_bucket
 
@@ -32,7 +33,7 @@ def refresh(root: Path) -> None:
         root: The mirror, or a folder in it.
 
     Raises:
-        ConfigError: If the bucket cannot be used.
+        ConfigError: If the bucket cannot be used, or has not the root any more that the mirror is of.
         OSError: If it does not answer for now.
     """
     if (place := in_bucket(root)) is None:
@@ -44,6 +45,9 @@ def refresh(root: Path) -> None:
         for found in open_store(place.url).list(place.name)
         if not is_data_object(found.name) and TRAINING not in found.name
     }
+
+    if MARKER not in listed or listed[MARKER] != e_tag_in(known_tag(place._replace(name=MARKER)) or ""):
+        check_same_root(base)
 
     def take(name: str) -> None:
         path = base / name
