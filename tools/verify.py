@@ -5,9 +5,11 @@ compared, and the copies that this machine has of some of them.
 """
 
 import os
+import re
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from tools.stopping import end_at_once
@@ -17,9 +19,11 @@ if __name__ == "__main__":
 
 from cdiscount_tasks.artifacts.bucket_check import artifacts_in, verify_copies, verify_in_bucket
 from cdiscount_tasks.artifacts.manifest import MANIFEST, read_listed, verify_artifact
-from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.errors import ConfigError, DataError
+from cdiscount_tasks.runs.decisions import promotions
 from cdiscount_tasks.runs.fresh import bring_up_to_date
-from cdiscount_tasks.settings.environment import read_environment
+from cdiscount_tasks.runs.registry import history, registered_samples
+from cdiscount_tasks.settings.environment import Environment, read_environment
 from cdiscount_tasks.settings.places import in_bucket
 from cdiscount_tasks.tables.sample_images import verify_left_images
 from tools.command import exit_status
@@ -62,8 +66,36 @@ def _shown(root_dir: Path) -> str:
     return str(root_dir) if place is None else place.url
 
 
-def verify(root_dirs: list[Path]) -> int:
+def promoted_models(environment: Environment) -> set[Path]:
+    """Return the folders of models that are champions, or were: made again, one would be another model."""
+    found = set()
+    for sample_name in registered_samples(environment):
+        with suppress(ConfigError, DataError):  # whoever uses the registry is told
+            entries = history(sample_name, environment)
+            found |= {environment.work_dir / one.candidate.model for one in promotions(entries)}
+    return found
+
+
+def _told(error: DataError, artifact_dir: Path, promoted: Container[Path]) -> str:
+    """Say what is damaged; of a model that was promoted, what to do instead of removing it."""
+    without, num_advices = re.subn(r"[;:] remove \S.* and run again$", "", str(error))
+    if artifact_dir not in promoted or not num_advices:
+        return str(error)
+    back = (
+        "bring its folder back from a backup"
+        if in_bucket(artifact_dir) is None
+        else "run `make verify` on a machine whose cache has it whole, which pushes what the bucket has lost, or bring "
+        "back the object's older version in the bucket"
+    )
+    return f"{without}; this model was promoted, and made again it would be another one: do not remove it, but {back}"
+
+
+def verify(root_dirs: list[Path], promoted: Container[Path] = ()) -> int:
     """Check all artifacts below the folders, and print each that is damaged.
+
+    Args:
+        root_dirs: The folders.
+        promoted: Models that must not be removed.
 
     Returns:
         The number of damaged artifacts.
@@ -76,7 +108,7 @@ def verify(root_dirs: list[Path]) -> int:
             num_left += verify_left(artifact_dir)
         except DataError as error:
             faults.append(error)
-            print(error, file=sys.stderr)
+            print(_told(error, artifact_dir, promoted), file=sys.stderr)
     left = f", {num_left:,} pictures in catalogues whole" if num_left else ""
     print(
         f"{num_artifacts} artifacts, {num_files} files whole{left}, {len(faults)} artifacts damaged, "
@@ -89,7 +121,7 @@ def main() -> int:
     """Verify the data folder and the reports; returns the exit status."""
     environment = read_environment()
     bring_up_to_date(environment)
-    return 1 if verify([environment.data_dir, environment.reports_dir]) else 0
+    return 1 if verify([environment.data_dir, environment.reports_dir], promoted_models(environment)) else 0
 
 
 if __name__ == "__main__":

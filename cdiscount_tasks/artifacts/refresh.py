@@ -9,6 +9,7 @@ from pathlib import Path
 from cdiscount_tasks.artifacts.bucket import place_stub
 from cdiscount_tasks.artifacts.documents import pull
 from cdiscount_tasks.artifacts.fetching import is_data_object
+from cdiscount_tasks.artifacts.healing import lacks_objects, push_lost
 from cdiscount_tasks.artifacts.local_manifest import MANIFEST
 from cdiscount_tasks.artifacts.locks import lock_if_free, part_path
 from cdiscount_tasks.artifacts.mirror import forget_tag, known_tag, note_time, paired
@@ -40,11 +41,12 @@ def refresh(root: Path) -> None:
         return
     began = time.time()
     base = Path(*root.parts[: root.parts.index(FILES) + 1])
-    listed = {
-        found.name: found.state.e_tag
-        for found in open_store(place.url).list(place.name)
-        if not is_data_object(found.name) and TRAINING not in found.name
-    }
+    listed, sizes = dict[str, str](), dict[str, int]()
+    for found in open_store(place.url).list(place.name):
+        if is_data_object(found.name):
+            sizes[found.name] = found.state.size
+        elif TRAINING not in found.name:
+            listed[found.name] = found.state.e_tag
 
     if MARKER not in listed or listed[MARKER] != e_tag_in(known_tag(place._replace(name=MARKER)) or ""):
         check_same_root(base)
@@ -53,6 +55,8 @@ def refresh(root: Path) -> None:
         path = base / name
         if path.name == MANIFEST:
             place_stub(path.parent, listed[name])
+            if lacks_objects(path.parent, sizes):
+                push_lost(path.parent)
         elif e_tag_in(known_tag(place._replace(name=name)) or "") != listed[name] or not path.is_file():
             pull(path)
 

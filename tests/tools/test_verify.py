@@ -6,10 +6,14 @@ import pytest
 from cdiscount_tasks.artifacts.object_store import open_store
 from cdiscount_tasks.artifacts.publish import Made, build_artifact
 from cdiscount_tasks.artifacts.recipe import Recipe
+from cdiscount_tasks.runs import promotion, replay
 from cdiscount_tasks.settings.environment import read_environment
 from cdiscount_tasks.settings.sample import DrawConfig
+from cdiscount_tasks.stages.replay import Replayed
 from cdiscount_tasks.stages.sample import draw_sample
 from tests.material.data_roots import DataRoot
+from tests.material.machines import RECIPE, Machines, writer
+from tests.material.registry_models import environment_in, judged_as, make_candidate
 from tests.material.tiny_catalogue import CATEGORIES
 from tools import verify
 from tools.command import _outcome
@@ -113,3 +117,28 @@ def test_a_bucket_that_is_away_is_a_sentence(tmp_path, proxied_bucket, object_pr
     object_proxy.begin(expired_from=1)
     assert _outcome(verify.main) == 1
     assert "the token expired; renew the credentials" in capsys.readouterr().err
+
+
+def test_a_model_that_was_promoted_is_never_to_be_removed(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(replay, "replay", lambda *_: Replayed(256, 0.0, 1e-5))
+    environment = environment_in(tmp_path)
+    candidate = make_candidate(environment, "one")
+    promotion.promote(candidate, judged_as(), expected=None, who="rule", environment=environment, reason="first")
+    promoted = verify.promoted_models(environment)
+    assert promoted == {environment.work_dir / candidate.model}
+    (model_dir,) = promoted
+    (model_dir / "input.json").write_text("cut")
+    assert verify.verify([tmp_path], promoted) == 1
+    told = capsys.readouterr().err
+    assert "do not remove it, but bring its folder back from a backup" in told
+    assert "and run again" not in told
+
+
+def test_of_a_promoted_model_in_a_bucket_the_older_version_is_to_come_back(tmp_path, bucket, capsys):
+    machines = Machines(tmp_path, f"{bucket}/data", 1)
+    build_artifact(machines.thing(0), RECIPE, writer("whole"))
+    machines.store.remove(name for name in machines.names() if "/data.txt." in name)
+    assert verify.verify([machines[0]], {machines.thing(0)}) == 1
+    told = capsys.readouterr().err
+    assert "bring back the object's older version in the bucket" in told
+    assert "and run again" not in told
