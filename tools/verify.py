@@ -9,7 +9,6 @@ import re
 import sys
 import time
 from collections.abc import Container, Iterable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 from tools.stopping import end_at_once
@@ -19,11 +18,10 @@ if __name__ == "__main__":
 
 from cdiscount_tasks.artifacts.bucket_check import artifacts_in, verify_copies, verify_in_bucket
 from cdiscount_tasks.artifacts.manifest import MANIFEST, read_listed, verify_artifact
-from cdiscount_tasks.errors import ConfigError, DataError
-from cdiscount_tasks.runs.decisions import promotions
+from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.runs.fresh import bring_up_to_date
-from cdiscount_tasks.runs.registry import history, registered_samples
-from cdiscount_tasks.settings.environment import Environment, read_environment
+from cdiscount_tasks.runs.promoted import WAY_BACK, promoted_models
+from cdiscount_tasks.settings.environment import read_environment
 from cdiscount_tasks.settings.places import in_bucket
 from cdiscount_tasks.tables.sample_images import verify_left_images
 from tools.command import exit_status
@@ -66,27 +64,12 @@ def _shown(root_dir: Path) -> str:
     return str(root_dir) if place is None else place.url
 
 
-def promoted_models(environment: Environment) -> set[Path]:
-    """Return the folders of models that are champions, or were: made again, one would be another model."""
-    found = set()
-    for sample_name in registered_samples(environment):
-        with suppress(ConfigError, DataError):  # whoever uses the registry is told
-            entries = history(sample_name, environment)
-            found |= {environment.work_dir / one.candidate.model for one in promotions(entries)}
-    return found
-
-
 def _told(error: DataError, artifact_dir: Path, promoted: Container[Path]) -> str:
     """Say what is damaged; of a model that was promoted, what to do instead of removing it."""
     without, num_advices = re.subn(r"[;:] remove \S.* and run again$", "", str(error))
     if artifact_dir not in promoted or not num_advices:
         return str(error)
-    back = (
-        "bring its folder back from a backup"
-        if in_bucket(artifact_dir) is None
-        else "run `make verify` on a machine whose cache has it whole, which pushes what the bucket has lost, or bring "
-        "back the object's older version in the bucket"
-    )
+    back = "bring its folder back from a backup" if in_bucket(artifact_dir) is None else WAY_BACK
     return f"{without}; this model was promoted, and made again it would be another one: do not remove it, but {back}"
 
 

@@ -147,6 +147,7 @@ def _search(run: Run, at: Folders) -> Plan:
 
 
 def _model(run: Run, at: Folders) -> Plan:
+    from cdiscount_tasks.runs.promoted import check_champion_stands
     from cdiscount_tasks.runs.warm_start import previous_model
     from cdiscount_tasks.stages import model
 
@@ -156,6 +157,8 @@ def _model(run: Run, at: Folders) -> Plan:
     starts_from, stopped = previous.model_dir if previous else features, run.stopped_after_epoch
 
     def make() -> Mapping[str, Any]:
+        model_dir = model.model_recipe(*inputs, starts_from, training, stopped).dir_in(run.artifacts_dir)
+        check_champion_stands(run.config.sample.name, model_dir, run.environment)
         note_training(run.run_dir, model.training_folder(*inputs, starts_from, run.artifacts_dir, training))
         start, tensorboard_dir = previous or run.pretrained(features), run.environment.tensorboard_dir
         note = partial(run.record, "model")
@@ -226,12 +229,7 @@ STEPS = (
     Step("features", ("sample", "labels"), _features, summaries.of_features, needed=False),
     Step("audit", ("labels", "features"), _audit, summaries.of_audit, needed=False),
     Step(
-        "search",
-        ("sample", "labels", "features"),
-        _search,
-        summaries.of_search,
-        left_out=_without_search,
-        needed=False,
+        "search", ("sample", "labels", "features"), _search, summaries.of_search, left_out=_without_search, needed=False
     ),
     Step("model", ("sample", "labels", "features", "search"), _model, summaries.of_model, needed=False),
     Step("evaluation", ("sample", "labels", "model"), _evaluation, summaries.of_evaluation),
