@@ -7,13 +7,15 @@ import time
 from pathlib import Path
 
 from cdiscount_tasks.artifacts.bucket import place_stub
+from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
 from cdiscount_tasks.artifacts.documents import pull
 from cdiscount_tasks.artifacts.fetching import is_data_object
 from cdiscount_tasks.artifacts.local_manifest import MANIFEST
 from cdiscount_tasks.artifacts.locks import lock_if_free, part_path
-from cdiscount_tasks.artifacts.mirror import forget_tag, known_tag, note_time
+from cdiscount_tasks.artifacts.mirror import CACHE_SETTING, forget_tag, known_tag, note_time
 from cdiscount_tasks.artifacts.object_store import in_threads, open_store
 from cdiscount_tasks.artifacts.store_client import e_tag_in
+from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.settings.places import FILES, BucketPlace, in_bucket
 
 logger = logging.getLogger(__name__)
@@ -21,6 +23,21 @@ logger = logging.getLogger(__name__)
 _AT_ONCE = 8
 TRAINING = ".training/"
 """In the name of a training's states: only the machine that continues it needs them."""
+
+
+def make_mirror(folder: Path) -> None:
+    """Make the folder that mirrors a place in a bucket, if it is missing.
+
+    Raises:
+        ConfigError: If the cache's disk is full or cannot be written, or what CDISCOUNT_CACHE names can be no folder.
+    """
+    try:
+        with disk_faults_told(folder, CACHE_SETTING):
+            folder.mkdir(parents=True, exist_ok=True)
+    except (FileNotFoundError, FileExistsError) as error:  # as in /proc
+        raise ConfigError(
+            f"{folder}: cannot be made ({error.strerror}); set {CACHE_SETTING} to a folder of this machine, or unset it"
+        ) from error
 
 
 def refresh(root: Path) -> None:

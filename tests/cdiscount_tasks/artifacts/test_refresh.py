@@ -8,7 +8,9 @@ from cdiscount_tasks.artifacts.files import replace_file
 from cdiscount_tasks.artifacts.locks import lock
 from cdiscount_tasks.artifacts.manifest import MANIFEST, when_finished
 from cdiscount_tasks.artifacts.publish import build_artifact, rebuild_artifact
-from cdiscount_tasks.artifacts.refresh import refresh
+from cdiscount_tasks.artifacts.refresh import make_mirror, refresh
+from cdiscount_tasks.errors import ConfigError
+from cdiscount_tasks.settings.places import mirror_of
 from tests.material.machines import RECIPE, Machines, writer
 
 
@@ -29,6 +31,13 @@ def files_in(folder):
 def later():
     """Pass the second within which a note may be newer than a listing."""
     time.sleep(1.1)
+
+
+@pytest.mark.parametrize("cache", ["/proc/x", "file"])
+def test_a_cache_that_can_be_no_folder_is_told(tmp_path, cache):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="CDISCOUNT_CACHE"):
+        make_mirror(mirror_of(tmp_path / cache, "s3://bucket/data"))
 
 
 def test_documents_come_and_of_artifacts_their_manifests(machines):
