@@ -10,10 +10,11 @@ from cdiscount_tasks.artifacts.bucket import place_stub
 from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
 from cdiscount_tasks.artifacts.documents import pull
 from cdiscount_tasks.artifacts.fetching import is_data_object
+from cdiscount_tasks.artifacts.files import MOST_INPUT_BYTES
 from cdiscount_tasks.artifacts.local_manifest import MANIFEST
 from cdiscount_tasks.artifacts.locks import lock_if_free, part_path
 from cdiscount_tasks.artifacts.mirror import CACHE_SETTING, forget_tag, known_tag, note_time
-from cdiscount_tasks.artifacts.object_store import in_threads, open_store
+from cdiscount_tasks.artifacts.object_store import MOST_CREATED_BYTES, Listed, ObjectStore, in_threads, open_store
 from cdiscount_tasks.artifacts.store_client import e_tag_in
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.settings.places import FILES, BucketPlace, in_bucket
@@ -21,6 +22,8 @@ from cdiscount_tasks.settings.places import FILES, BucketPlace, in_bucket
 logger = logging.getLogger(__name__)
 
 _AT_ONCE = 8
+_COPIES = (".csv", ".parquet")
+"""Of a run's inputs, and of the lists that people looked at: as large as a person's file may be."""
 TRAINING = ".training/"
 """In the name of a training's states: only the machine that continues it needs them."""
 
@@ -40,6 +43,18 @@ def make_mirror(folder: Path) -> None:
         ) from error
 
 
+def _may_be_ours(found: Listed, store: ObjectStore) -> bool:
+    """Tell whether an object may be a document, by its size: somebody's large file in the place is left there."""
+    most = MOST_INPUT_BYTES if found.name.endswith(_COPIES) else MOST_CREATED_BYTES
+    if found.state.size <= most:
+        return True
+    logger.warning(
+        "%s: is left alone (%.2f GB): this project writes no such object; keep other files out of this place",
+        store.address(found.name), found.state.size / 1e9,
+    )  # fmt: skip
+    return False
+
+
 def refresh(root: Path) -> None:
     """Bring a mirror's documents and lists of artifacts up to date; on a disk there is nothing to do.
 
@@ -56,10 +71,11 @@ def refresh(root: Path) -> None:
         return
     began = time.time()
     base = Path(*root.parts[: root.parts.index(FILES) + 1])
+    store = open_store(place.url)
     listed = {
         found.name: found.state.e_tag
-        for found in open_store(place.url).list(place.name)
-        if not is_data_object(found.name) and TRAINING not in found.name
+        for found in store.list(place.name)
+        if not is_data_object(found.name) and TRAINING not in found.name and _may_be_ours(found, store)
     }
 
     def take(name: str) -> None:

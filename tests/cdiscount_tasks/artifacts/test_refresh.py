@@ -48,6 +48,15 @@ def test_documents_come_and_of_artifacts_their_manifests(machines):
     assert when_finished(machines.thing(1)) == when_finished(machines.thing(0))
 
 
+def test_somebodys_large_file_stays_in_the_bucket(machines, monkeypatch, caplog):
+    monkeypatch.setattr("cdiscount_tasks.artifacts.refresh.MOST_CREATED_BYTES", 3)
+    for name in ("cat/catalogue.bson", "note.json", "names.csv"):
+        machines.store.put(name, b"four" if name != "note.json" else b"{}")
+    refresh(machines[0])
+    assert files_in(machines[0]) == ["names.csv", "note.json"]
+    assert f"{machines.url}/cat/catalogue.bson: is left alone (0.00 GB)" in caplog.text
+
+
 def test_what_was_removed_elsewhere_is_gone(machines):
     build_artifact(machines.thing(0), RECIPE, writer("whole"))
     write(machines[0] / "samples" / "config.json")
