@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cdiscount_tasks.errors import ConfigError
+from cdiscount_tasks.settings.places import setting_of
 
 _CODE_IN_WORDS = re.compile(r"\[errno (\d+)\]", re.IGNORECASE)
 
@@ -53,7 +54,7 @@ def disk_faults_told(folder: Path, setting: str = "CDISCOUNT_DATA") -> Iterator[
 
     Args:
         folder: What is being written.
-        setting: The environment variable that moves it.
+        setting: The environment variable that moves it; a folder of a mirror is moved by CDISCOUNT_CACHE.
 
     Raises:
         ConfigError: For the faults that a user can mend; any other OSError passes.
@@ -69,4 +70,4 @@ def disk_faults_told(folder: Path, setting: str = "CDISCOUNT_DATA") -> Iterator[
             if path.is_relative_to(folder.parent):
                 raise  # an artifact beside it, which this project made: it may be readable again in a moment
             raise ConfigError(f"{error.filename}: cannot be read: give this user the right to") from error
-        raise ConfigError(f"{folder}: {_DISK_FAULTS[code].format(setting=setting)}") from error
+        raise ConfigError(f"{folder}: {_DISK_FAULTS[code].format(setting=setting_of(folder, setting))}") from error

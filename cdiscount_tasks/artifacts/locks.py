@@ -23,6 +23,7 @@ from functools import cache
 from pathlib import Path
 
 from cdiscount_tasks.errors import ConfigError
+from cdiscount_tasks.settings.places import setting_of
 
 logger = logging.getLogger(__name__)
 
@@ -50,8 +51,9 @@ def _try_lock(descriptor: int, kind: int, path: Path, setting: str) -> bool:
         if error.errno not in _NO_LOCKS:
             raise
         raise ConfigError(
-            f"{path.parent}: the file system of this folder has no locks ({error.strerror}); point {setting} at one "
-            "that has (a local disk, NFS of version 4, CephFS, Lustre mounted with flock), or mount it with locks"
+            f"{path.parent}: the file system of this folder has no locks ({error.strerror}); point "
+            f"{setting_of(path, setting)} at one that has (a local disk, NFS of version 4, CephFS, Lustre mounted "
+            "with flock), or mount it with locks"
         ) from error
     return True
 

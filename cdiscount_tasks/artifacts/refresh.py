@@ -7,22 +7,54 @@ import time
 from pathlib import Path
 
 from cdiscount_tasks.artifacts.bucket import place_stub
+from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
 from cdiscount_tasks.artifacts.documents import pull
 from cdiscount_tasks.artifacts.fetching import is_data_object
+from cdiscount_tasks.artifacts.files import MOST_INPUT_BYTES
 from cdiscount_tasks.artifacts.healing import lacks_objects, push_lost
 from cdiscount_tasks.artifacts.local_manifest import MANIFEST
 from cdiscount_tasks.artifacts.locks import lock_if_free, part_path
-from cdiscount_tasks.artifacts.mirror import forget_tag, known_tag, note_time, paired
-from cdiscount_tasks.artifacts.object_store import in_threads, open_store
+from cdiscount_tasks.artifacts.mirror import CACHE_SETTING, forget_tag, known_tag, note_time, paired
+from cdiscount_tasks.artifacts.object_store import MOST_CREATED_BYTES, Listed, ObjectStore, in_threads, open_store
 from cdiscount_tasks.artifacts.same_root import MARKER, check_same_root
 from cdiscount_tasks.artifacts.store_client import e_tag_in
+from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.settings.places import FILES, BucketPlace, in_bucket
 
 logger = logging.getLogger(__name__)
 
 _AT_ONCE = 8
+_COPIES = (".csv", ".parquet")
+"""Of a run's inputs, and of the lists that people looked at: as large as a person's file may be."""
 TRAINING = ".training/"
 """In the name of a training's states: only the machine that continues it needs them."""
+
+
+def make_mirror(folder: Path) -> None:
+    """Make the folder that mirrors a place in a bucket, if it is missing.
+
+    Raises:
+        ConfigError: If the cache's disk is full or cannot be written, or what CDISCOUNT_CACHE names can be no folder.
+    """
+    try:
+        with disk_faults_told(folder, CACHE_SETTING):
+            folder.mkdir(parents=True, exist_ok=True)
+    except (FileNotFoundError, FileExistsError) as error:  # as in /proc
+        raise ConfigError(
+            f"{folder}: cannot be made ({error.strerror}); set {CACHE_SETTING} to a folder of this machine, or unset it"
+        ) from error
+
+
+def _may_be_ours(found: Listed, store: ObjectStore) -> bool:
+    """Tell whether an object may be a document, by its size: somebody's large file in the place is left there."""
+    most = MOST_INPUT_BYTES if found.name.endswith(_COPIES) else MOST_CREATED_BYTES
+    if found.state.size <= most:
+        return True
+    logger.warning(
+        "%s: is left alone (%.2f GB): this project writes no such object; keep other files out of this place",
+        store.address(found.name), found.state.size / 1e9,
+    )  # fmt: skip
+    return False
 
 
 def refresh(root: Path) -> None:
@@ -41,13 +73,12 @@ def refresh(root: Path) -> None:
         return
     began = time.time()
     base = Path(*root.parts[: root.parts.index(FILES) + 1])
-    listed, sizes = dict[str, str](), dict[str, int]()
-    for found in open_store(place.url).list(place.name):
+    store, listed, sizes = open_store(place.url), dict[str, str](), dict[str, int]()
+    for found in store.list(place.name):
         if is_data_object(found.name):
             sizes[found.name] = found.state.size
-        elif TRAINING not in found.name:
+        elif TRAINING not in found.name and _may_be_ours(found, store):
             listed[found.name] = found.state.e_tag
-
     if MARKER not in listed or listed[MARKER] != e_tag_in(known_tag(place._replace(name=MARKER)) or ""):
         check_same_root(base)
 

@@ -1,6 +1,7 @@
 """The client of a bucket, from obstore: how long it waits, how often it asks again, where its keys come from."""
 
 import os
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -9,6 +10,7 @@ from cdiscount_tasks.errors import ConfigError
 
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "AWS_ENDPOINT", "GOOGLE_BASE_URL", "AZURE_STORAGE_ENDPOINT")
 """An address that begins with http:// is meant so: it needs no other setting."""
+_ADDRESS = re.compile(r"https?://([^/@?#\s:\[\]]+|\[[0-9A-Fa-f:.]+\])(:(?P<port>[0-9]{1,5}))?(/[^@?#\s]*)?")
 
 
 def is_of_obstore(error: BaseException) -> bool:
@@ -33,6 +35,23 @@ def check_not_forked(url: str) -> None:
         raise RuntimeError(f"{url}: a bucket was used by the process that forked this one; start a new one instead")
 
 
+def _check_endpoints() -> None:
+    """Refuse an address of a server that obstore would panic on.
+
+    Raises:
+        ConfigError: If it is none; without the text: it may hold a password.
+    """
+    for name in _ENDPOINTS:
+        if not (text := os.environ.get(name, "")):
+            continue
+        found = _ADDRESS.fullmatch(text)
+        if found is None or int(found["port"] or 0) > 65535:
+            raise ConfigError(
+                f"environment variable {name} is no address of a server, expected one such as http://127.0.0.1:9000 or "
+                "https://s3.example.org, without a user or password (keys belong into the bucket's own variables)"
+            )
+
+
 def open_client(url: str, max_retries: int, *, hurried: bool = False) -> Any:
     """Open a bucket below a prefix; asks nothing yet. Keys and endpoint are those of the usual variables.
 
@@ -45,6 +64,7 @@ def open_client(url: str, max_retries: int, *, hurried: bool = False) -> Any:
         ConfigError: If obstore is not installed, or the variables do not fit.
     """
     check_not_forked(url)
+    _check_endpoints()
     _users.add(os.getpid())
     try:
         from obstore.store import from_url

@@ -8,6 +8,11 @@ from typing import NoReturn
 from cdiscount_tasks.errors import ConfigError
 
 _STATUS, _CODE = re.compile(r"status code: (\d{3})"), re.compile(r"<Code>(\w+)</Code>")
+_DELETE_CODE = re.compile(r"DeleteObjects.*\(code: (\w+)\)")
+"""S3 answers 200 to a request to remove several objects, and says of each in the body what went wrong."""
+_STATUS_OF_CODE = {"AccessDenied": 403, "InternalError": 500, "ServiceUnavailable": 503, "SlowDown": 503}
+_NO_TLS = "InvalidContentType"
+"""In a fault: the answer to the beginning of TLS was something else, as a server of plain HTTP gives it."""
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "TokenRefreshRequired", "RequestExpired"}
 _WRONG_KEYS = {"InvalidAccessKeyId", "SignatureDoesNotMatch", "InvalidToken", "InvalidClientTokenId", "AuthFailure"}
 _WRONG_REGION = {"PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException"}
@@ -37,12 +42,13 @@ class StoreAway(OSError):  # noqa: N818 - as other OSErrors are called
 
 
 def _status(text: str) -> int:
-    found = _STATUS.search(text)
-    return int(found[1]) if found else 0
+    if found := _STATUS.search(text):
+        return int(found[1])
+    return _STATUS_OF_CODE.get(found[1], 400) if (found := _DELETE_CODE.search(text)) else 0
 
 
 def _code(text: str) -> str:
-    found = _CODE.search(text)
+    found = _CODE.search(text) or _DELETE_CODE.search(text)
     return found[1] if found else ""
 
 
@@ -53,7 +59,7 @@ def _without_credentials(text: str) -> bool:
 
 def is_for_now(text: str) -> bool:
     """Tell of a fault, as obstore says it, whether asking again in a moment may help."""
-    if _without_credentials(text) or "builder error" in text:
+    if _without_credentials(text) or "builder error" in text or _NO_TLS in text:
         return False
     status = _status(text)
     # 416: of an answer of the wrong length, obstore asked for what follows the last byte.
@@ -71,7 +77,7 @@ def short_fault(text: str) -> str:
 def _place_of(url: str) -> str:
     endpoint = next((os.environ[name] for name in _ENDPOINTS if os.environ.get(name)), "")
     # Without a user and password, should somebody have written them there.
-    shown = re.sub(r"//[^/@]*@", "//", endpoint)
+    shown = re.sub(r"//.*@", "//", endpoint)
     return f"{url} (at {shown})" if url.startswith("s3://") and shown else url
 
 
@@ -118,6 +124,10 @@ def refuse(url: str, name: str, text: str) -> NoReturn:
         ) from None
     if status == 501 or code == "NotImplemented":
         raise ConfigError(f"{place}: the server does not know a request that is needed ({code or status})") from None
+    if status == 0 and _NO_TLS in text:
+        raise ConfigError(
+            f"{place}: the server there speaks no TLS; begin its address with http://, not https://"
+        ) from None
     if status == 0 and "builder error" in text:
         raise ConfigError(f"{place}: its address cannot be used; correct AWS_ENDPOINT_URL") from None
     if is_for_now(text):

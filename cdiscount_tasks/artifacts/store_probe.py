@@ -1,8 +1,9 @@
 """Whether a bucket can be used at all: written, listed, and with conditions that hold."""
 
+import contextlib
 import uuid
 
-from cdiscount_tasks.artifacts.object_store import ObjectStore, open_store
+from cdiscount_tasks.artifacts.object_store import ObjectStore, open_store, patience
 from cdiscount_tasks.errors import ConfigError
 
 
@@ -28,8 +29,12 @@ def check_conditions(url: str) -> None:
     store, name = open_store(url), f".probe-{uuid.uuid4().hex}"
     try:
         fault = _fault(store, name)
-    finally:
-        store.remove([name])
+    except Exception:
+        # What went wrong first is told, not that removing the object is refused as well.
+        with contextlib.suppress(ConfigError, OSError), patience(0):
+            store.remove([name])
+        raise
+    store.remove([name])
     if fault:
         raise ConfigError(
             f"{url}: the bucket does not honour conditional writes ({fault}), so that two tasks would write "

@@ -11,9 +11,11 @@ import numpy as np
 import pandas as pd
 
 from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
+from cdiscount_tasks.artifacts.documents import change_document
 from cdiscount_tasks.artifacts.files import replace_file
 from cdiscount_tasks.artifacts.json_files import write_json
 from cdiscount_tasks.artifacts.locks import lock
+from cdiscount_tasks.artifacts.refresh import refresh
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.learning.measuring.paired import paired_difference
 from cdiscount_tasks.pages.overview.page import NUM_OPEN_RUNS, render_index
@@ -103,27 +105,29 @@ def _store_changes(reports_dir: Path, reports: Sequence[Report]) -> None:
 def write_reports_index(reports_dir: Path) -> None:
     """Write `index.html` over all that is finished; of two that end together, the second one lists both.
 
+    In a bucket whoever was overtaken by another machine's index lists again.
+
     What the newest runs are worth against earlier ones is computed first, once, and stored beside each report.
 
     Args:
         reports_dir: The folder of all reports.
     """
 
-    def write(aside: Path) -> None:
+    def written() -> bytes:
+        refresh(reports_dir)
         reports = oldest_first([read_report(reports_dir, *one) for one in report_folders(reports_dir)])
         _store_changes(reports_dir, reports)
         rows = with_decisions(reports_dir, with_changes(reports_dir, reports))
         pages = catalogue_pages(reports_dir), comparison_pages(reports_dir)
-        page = render_index(
+        return render_index(
             rows,
             *pages,
             read_skips(reports_dir),
             pair_pages(reports_dir),
             disk_warning(reports_dir),
             prediction_pages(reports_dir),
-        )
-        aside.write_text(page, encoding="utf-8")
+        ).encode()
 
     setting = REPORTS_SETTING
     with disk_faults_told(reports_dir, setting), lock(reports_dir / ".index.lock", "the index of reports", setting):
-        replace_file(reports_dir / "index.html", write)
+        change_document(reports_dir / "index.html", written)

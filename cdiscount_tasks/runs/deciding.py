@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
-from cdiscount_tasks.artifacts.files import replace_file
+from cdiscount_tasks.artifacts.documents import change_document
 from cdiscount_tasks.artifacts.hashes import hash_file
-from cdiscount_tasks.artifacts.json_files import read_json, write_json
+from cdiscount_tasks.artifacts.json_files import json_text, read_json
 from cdiscount_tasks.artifacts.manifest import MANIFEST
 from cdiscount_tasks.pages.parts.words import percent
 from cdiscount_tasks.runs import promotion, registry
@@ -92,14 +92,9 @@ def decide(run: Run) -> Decision:
     return decision
 
 
-def note_decisions(sample_name: str, environment: Environment) -> None:
-    """Note beside a sample's reports what was decided of each run and whose model is the champion, for their index.
-
-    Raises:
-        ConfigError: If the reports folder is full or cannot be written.
-    """
-    from cdiscount_tasks.reports.folders import CHAMPION_NOTE, DECISIONS_NOTE, REPORTS_SETTING  # pages take a second
-    from cdiscount_tasks.reports.overview import write_reports_index
+def _notes(sample_name: str, environment: Environment) -> dict[str, dict[str, Any]]:
+    """Return what stands beside a sample's reports, by the notes' names, from its history as it is now."""
+    from cdiscount_tasks.reports.folders import CHAMPION_NOTE, DECISIONS_NOTE  # pages take a second
 
     entries = registry.history(sample_name, environment)
     notes: dict[str, dict[str, Any]] = {DECISIONS_NOTE: {
@@ -111,16 +106,30 @@ def note_decisions(sample_name: str, environment: Environment) -> None:
         since = {"since": made.at, "decision": made.number}
         back = {"back_to": made.back_to} if isinstance(made, RollBack) else {}
         notes[CHAMPION_NOTE] = {**made.candidate.model_dump(include={"report", "run_id"}), **since, **back}
+    return notes
+
+
+def _note(name: str, sample_name: str, environment: Environment) -> bytes:
+    return json_text(_notes(sample_name, environment)[name]).encode()
+
+
+def note_decisions(sample_name: str, environment: Environment) -> None:
+    """Note beside a sample's reports what was decided of each run and whose model is the champion, for their index.
+
+    In a bucket whoever was overtaken by another machine's note reads the history again.
+
+    Raises:
+        ConfigError: If the reports folder is full or cannot be written.
+    """
+    from cdiscount_tasks.reports.folders import REPORTS_SETTING  # pages take a second
+    from cdiscount_tasks.reports.overview import write_reports_index
+
     folder = environment.reports_dir / sample_name
     with disk_faults_told(folder, REPORTS_SETTING):
         folder.mkdir(parents=True, exist_ok=True)
-        for name, note in notes.items():
-            replace_file(folder / name, partial(_write_note, note))
+        for name in _notes(sample_name, environment):
+            change_document(folder / name, partial(_note, name, sample_name, environment))
     write_reports_index(environment.reports_dir)
-
-
-def _write_note(note: Mapping[str, Any], aside: Path) -> None:
-    write_json(aside, note)
 
 
 def roll_back(

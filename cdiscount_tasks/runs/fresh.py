@@ -3,7 +3,7 @@
 import time
 from pathlib import Path
 
-from cdiscount_tasks.artifacts.refresh import refresh
+from cdiscount_tasks.artifacts.refresh import make_mirror, refresh
 from cdiscount_tasks.settings.environment import Environment
 
 _WITHIN_S = 60.0
@@ -15,7 +15,7 @@ def bring_up_to_date(environment: Environment) -> None:
     """Let the mirrors of the data root and of the reports have what every machine has written.
 
     Raises:
-        ConfigError: If a bucket cannot be used.
+        ConfigError: If a bucket, or the folder of the cache, cannot be used.
         OSError: If it does not answer for now.
     """
     for url, folder in (
@@ -25,6 +25,6 @@ def bring_up_to_date(environment: Environment) -> None:
         if url is None or time.monotonic() - _seen.get(folder, -_WITHIN_S) < _WITHIN_S:
             continue
         began = time.monotonic()
-        folder.mkdir(parents=True, exist_ok=True)
+        make_mirror(folder)
         refresh(folder)
         _seen[folder] = began

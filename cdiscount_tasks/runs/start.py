@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 
 from cdiscount_tasks.artifacts.byte_ranges import Place
 from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
-from cdiscount_tasks.artifacts.documents import create_document, push_document
+from cdiscount_tasks.artifacts.documents import create_document, pull, push_document
 from cdiscount_tasks.artifacts.hashes import hash_file
 from cdiscount_tasks.artifacts.json_files import json_text
+from cdiscount_tasks.artifacts.mirror import known_tag, place_in
 from cdiscount_tasks.catalogue.file import file_size, fingerprint
 from cdiscount_tasks.catalogue.kind import reason_no_catalogue
 from cdiscount_tasks.catalogue.names import read_category_names
-from cdiscount_tasks.errors import ConfigError
+from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.labelling.reviewed_lists import find_reviewed_lists
 from cdiscount_tasks.machine.backbones import Backbone, backbone_of, tell_reference
 from cdiscount_tasks.runs.categories import check_categories, indexed_categories, select_categories
@@ -33,6 +34,7 @@ from cdiscount_tasks.settings.environment import (
     check_tensorboard,
     read_environment,
 )
+from cdiscount_tasks.settings.places import in_bucket
 from cdiscount_tasks.settings.run import PriceConfig, RunConfig, StartedFrom, training_config
 from cdiscount_tasks.settings.sample import DrawConfig, LabelConfig, LabelRules, SampleConfig, read_sample
 from cdiscount_tasks.settings.search import check_optuna
@@ -191,6 +193,35 @@ def _decide(
     )
 
 
+def _publish_copies(run: Run) -> Run:
+    """Let a bucket have the copied files that a run's config names; on a disk they are there already.
+
+    They come after the config: of two tasks that begin one run, it says whose files count. A task that died between the
+    two has left some out: whoever opens the run writes those, from a file that has the frozen hash.
+
+    Raises:
+        DataError: If a copy is missing and no file here is as it was.
+    """
+    if in_bucket(run.run_dir) is None:
+        return run
+    for name, frozen in run.config.inputs.items():
+        path = run.run_dir / name
+        source = Path(run.config.input_sources.get(name, path))
+        pull(path)
+        if known_tag(place_in(run.run_dir, name)) is not None and hash_file(path) == frozen:
+            continue
+        same = next((file for file in (path, source) if file.is_file() and hash_file(file) == frozen), None)
+        if same is None:
+            raise DataError(
+                f"{source}: run {run.config.run_id} began with other bytes of it, and no copy of these is in the "
+                "bucket yet; clear this task, and if it says so again, trigger a new run"
+            )
+        if same != path:
+            shutil.copyfile(same, path)
+        push_document(path)
+    return run
+
+
 def start_run(sample_name: str, run_id: str, preset: str | None = None, overrides: dict[str, Any] | None = None) -> Run:
     """Freeze a run's config, or open it if it is frozen already: a retry keeps what its run began with.
 
@@ -213,7 +244,7 @@ def start_run(sample_name: str, run_id: str, preset: str | None = None, override
     environment = environment_of_run(environment, run_dir_of, begins=True)
     run_dir = run_dir_of(environment)
     if (run_dir / "config.json").exists():
-        return open_run(sample_name, run_id)
+        return _publish_copies(open_run(sample_name, run_id))
     wanted = _read_settings(sample_name, preset, overrides or {}, environment)
     began_on = began_here(environment, wanted.backbone)
     with disk_faults_told(run_dir):
@@ -221,9 +252,8 @@ def start_run(sample_name: str, run_id: str, preset: str | None = None, override
         sources = _copy_inputs(wanted.sample, environment, run_dir)
         categories = _choose_categories(wanted.sample, environment, run_dir, sources)
         config = _decide(run_dir, run_id, wanted, categories, sources, environment, began_on)
-        for name in sources:
-            push_document(run_dir / name)
         if not create_document(run_dir / "config.json", json_text(config.model_dump(mode="json")).encode()):
-            return open_run(sample_name, run_id)
+            return _publish_copies(open_run(sample_name, run_id))
+        run = _publish_copies(Run(run_dir, config, environment))
     log_config(config, run_dir / "config.json")
-    return Run(run_dir, config, environment)
+    return run

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cdiscount_tasks.errors import ConfigError
-from cdiscount_tasks.settings.places import checked_url, is_url
+from cdiscount_tasks.settings.places import checked_url, names_bucket
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def place_of(text: str, what: str = "the catalogue") -> Place:
     Raises:
         ConfigError: If a URL is none that can be used, or names a whole bucket.
     """
-    if not is_url(text):
+    if not names_bucket(text):
         return Path(text)
     url = checked_url(text, what)
     if url.count("/") < 3:

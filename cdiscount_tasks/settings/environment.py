@@ -13,7 +13,7 @@ from typing import Literal
 
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.settings.catalogue_places import Place, place_of
-from cdiscount_tasks.settings.places import checked_url, is_url, mirror_of
+from cdiscount_tasks.settings.places import check_apart, checked_url, mirror_of, names_bucket, refuse_bucket, setting_of
 from cdiscount_tasks.settings.variables import own_variables
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
@@ -76,6 +76,7 @@ _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)?(\.[0-9]*)?([eE][-+]?[0-9]+)?")
 def _path(environ: Mapping[str, str], name: str, default: Path) -> Path:
     if not environ.get(name):
         return default
+    refuse_bucket(environ[name], f"environment variable {name}")
     try:
         return Path(environ[name]).expanduser().absolute()
     except RuntimeError as error:
@@ -86,7 +87,7 @@ def _path(environ: Mapping[str, str], name: str, default: Path) -> Path:
 
 def _catalogue(environ: Mapping[str, str], default: Path) -> Place:
     text = environ.get("CDISCOUNT_CATALOGUE", "")
-    if is_url(text):
+    if names_bucket(text):
         return place_of(text, "environment variable CDISCOUNT_CATALOGUE")
     return _path(environ, "CDISCOUNT_CATALOGUE", default)
 
@@ -94,7 +95,7 @@ def _catalogue(environ: Mapping[str, str], default: Path) -> Place:
 def _place(environ: Mapping[str, str], name: str, default: Path, cache_dir: Path) -> tuple[Path, str | None]:
     """Return the folder that a variable names, and its URL where it is in a bucket: then the folder mirrors it."""
     text = environ.get(name, "")
-    if not is_url(text):
+    if not names_bucket(text):
         return _path(environ, name, default), None
     url = checked_url(text, f"environment variable {name}")
     return mirror_of(cache_dir, url), url
@@ -213,7 +214,8 @@ def check_data_folder(environment: Environment) -> None:
     """
     folder = environment.work_dir
     if fault := fault_in_place_of(folder):
-        raise ConfigError(f"{folder}: {fault}, though CDISCOUNT_DATA names it; set it to a folder, or unset it")
+        name = setting_of(folder, "CDISCOUNT_DATA")
+        raise ConfigError(f"{folder}: {fault}, though {name} names it; set it to a folder, or unset it")
 
 
 def check_folders(environment: Environment) -> None:
@@ -234,7 +236,9 @@ def check_folders(environment: Environment) -> None:
         faults["CDISCOUNT_WEIGHTS"] = environment.weights_dir, fault_of(environment.weights_dir, "folder")
     for name, (path, fault) in faults.items():
         if fault is not None:
-            raise ConfigError(f"{path}: {fault}, though {name} names it; set it to a folder, or unset it")
+            raise ConfigError(
+                f"{path}: {fault}, though {setting_of(path, name)} names it; set it to a folder, or unset it"
+            )
 
 
 def check_tensorboard(folder: Path) -> None:
@@ -268,6 +272,7 @@ def read_environment(environ: Mapping[str, str] | None = None) -> Environment:
     uses_demo = catalogue_path == demo_dir / "catalogue.bson"
     names_path = _path(environ, "CDISCOUNT_CATEGORY_NAMES", demo_dir / "category_names.csv")
     reports_dir, reports_url = _place(environ, "CDISCOUNT_REPORTS", include_dir / "reports", cache_dir)
+    check_apart(data_url, reports_url)
     has_limit = bool(environ.get("CDISCOUNT_KEEP_RUNS"))
     has_names = bool(environ.get("CDISCOUNT_CATEGORY_NAMES")) or uses_demo
     return Environment(

@@ -15,6 +15,36 @@ def is_url(text: str) -> bool:
     return re.match(r"[A-Za-z][A-Za-z0-9+.-]*://", text) is not None
 
 
+def names_bucket(text: str) -> bool:
+    """Tell whether a text is meant as a place elsewhere, even with a slip in it such as `s3:/bucket`."""
+    return is_url(text) or re.match(r"(s3|gs|az):", text, re.IGNORECASE) is not None
+
+
+def refuse_bucket(text: str, what: str) -> None:
+    """Refuse a place in a bucket where only a path of this machine will do.
+
+    Raises:
+        ConfigError: If it is one; without the text: it may hold a password.
+    """
+    if names_bucket(text):
+        raise ConfigError(f"{what} names a place in a bucket, or on a server; expected a path of this machine")
+
+
+def check_apart(data_url: str | None, reports_url: str | None) -> None:
+    """Check that the data root and the reports have places of their own, where both are in a bucket.
+
+    Raises:
+        ConfigError: If they are in one place, or one is inside the other: what lists one would take the other's.
+    """
+    if data_url is None or reports_url is None:
+        return
+    if f"{data_url}/".startswith(f"{reports_url}/") or f"{reports_url}/".startswith(f"{data_url}/"):
+        raise ConfigError(
+            f"CDISCOUNT_DATA is {data_url} and CDISCOUNT_REPORTS is {reports_url}: one is inside the other; give each "
+            "a folder of its own, such as s3://bucket/data and s3://bucket/reports"
+        )
+
+
 def checked_url(text: str, what: str) -> str:
     """Return the URL of a place in a bucket, without a `/` at its end.
 
@@ -68,6 +98,11 @@ def in_bucket(path: Path) -> BucketPlace | None:
     root, end = parts.index(BUCKETS), parts.index(FILES)
     scheme, *rest = parts[root + 1 : end]
     return BucketPlace(f"{scheme}://{'/'.join(rest)}", "/".join(parts[end + 1 :]), Path(*parts[:end], STATE))
+
+
+def setting_of(folder: Path, setting: str) -> str:
+    """Return the environment variable that moves a folder: a mirror of a bucket is moved by the cache's."""
+    return setting if in_bucket(folder) is None else "CDISCOUNT_CACHE"
 
 
 def cache_bytes() -> int | None:

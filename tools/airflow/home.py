@@ -21,6 +21,7 @@ from typing import IO, cast
 from urllib.parse import quote
 
 from cdiscount_tasks.settings.environment import fault_in_place_of
+from cdiscount_tasks.settings.places import setting_of
 from tools import shell
 
 PROJECT_DIR = Path(__file__).resolve().parents[2]
@@ -76,8 +77,8 @@ def check_writable(folder: Path, setting: str) -> None:
         fault = fault_in_place_of(folder)
         way_out = "" if fault or error.errno not in _OF_RIGHTS else ", or change the rights of this one"
         raise ToolError(
-            f"{folder}: nothing can be written there ({fault or error.strerror}); set {setting} to a folder that can "
-            f"be written{way_out}"
+            f"{folder}: nothing can be written there ({fault or error.strerror}); set "
+            f"{setting_of(folder, setting)} to a folder that can be written{way_out}"
         ) from error
 
 

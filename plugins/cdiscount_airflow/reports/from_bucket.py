@@ -17,7 +17,7 @@ from pathlib import Path
 from cdiscount_airflow.store_keys import use_store_keys
 from cdiscount_tasks.artifacts.bucket import open_file
 from cdiscount_tasks.artifacts.object_store import in_threads, patience
-from cdiscount_tasks.artifacts.refresh import refresh
+from cdiscount_tasks.artifacts.refresh import make_mirror, refresh
 from cdiscount_tasks.artifacts.store_faults import StoreAway
 from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.reports.folders import report_folders
@@ -102,7 +102,7 @@ def _bring_up_to_date(reports_dir: Path) -> None:
     if now - seen.at < WITHIN_S:
         return
     try:
-        reports_dir.mkdir(parents=True, exist_ok=True)
+        make_mirror(reports_dir)
         with in_a_hurry():
             refresh(reports_dir)
             _fetch_figures(reports_dir)

@@ -142,6 +142,19 @@ def test_a_bucket_that_ignores_conditions_is_refused(store, monkeypatch, ignores
         check_conditions(store.url)
 
 
+def test_of_keys_that_may_only_read_the_refused_write_is_told(store, monkeypatch):
+    def refused(what):
+        def ask(*_):
+            raise ConfigError(f"{what} is refused")
+
+        return ask
+
+    for what in ("swap", "remove"):
+        monkeypatch.setattr(type(store), what, refused(what))
+    with pytest.raises(ConfigError, match="swap is refused"):
+        check_conditions(store.url)
+
+
 def test_a_bucket_that_does_not_exist_is_refused(store):
     other = open_store("s3://no-such-bucket-here/folder")
     for ask in (

@@ -274,6 +274,12 @@ def test_a_full_disk_told_by_arrow_in_words_alone_is_known():
         raise OSError("Error writing bytes to file. Detail: [errno 28] No space left on device")
 
 
+def test_of_a_mirror_the_cache_is_full(tmp_path):
+    mirror = mirror_of(tmp_path, "s3://bucket/data")
+    with pytest.raises(ConfigError, match="point CDISCOUNT_CACHE at another disk"), disk_faults_told(mirror):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
 def test_a_folder_below_a_regular_file_is_told(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigError, match="a part of the path is no folder: point CDISCOUNT_DATA elsewhere"):

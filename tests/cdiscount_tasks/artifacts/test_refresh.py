@@ -8,7 +8,9 @@ from cdiscount_tasks.artifacts.files import replace_file
 from cdiscount_tasks.artifacts.locks import lock
 from cdiscount_tasks.artifacts.manifest import MANIFEST, when_finished
 from cdiscount_tasks.artifacts.publish import build_artifact, rebuild_artifact
-from cdiscount_tasks.artifacts.refresh import refresh
+from cdiscount_tasks.artifacts.refresh import make_mirror, refresh
+from cdiscount_tasks.errors import ConfigError
+from cdiscount_tasks.settings.places import mirror_of
 from tests.material.machines import RECIPE, Machines, writer
 
 
@@ -31,12 +33,28 @@ def later():
     time.sleep(1.1)
 
 
+@pytest.mark.parametrize("cache", ["/proc/x", "file"])
+def test_a_cache_that_can_be_no_folder_is_told(tmp_path, cache):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ConfigError, match="CDISCOUNT_CACHE"):
+        make_mirror(mirror_of(tmp_path / cache, "s3://bucket/data"))
+
+
 def test_documents_come_and_of_artifacts_their_manifests(machines):
     build_artifact(machines.thing(0), RECIPE, writer("whole"))
     write(machines[0] / "samples" / "wine" / "config.json")
     refresh(machines[1])
     assert files_in(machines[1]) == ["samples/wine/config.json", f"{RECIPE.dir_in(machines[1]).name}/{MANIFEST}"]
     assert when_finished(machines.thing(1)) == when_finished(machines.thing(0))
+
+
+def test_somebodys_large_file_stays_in_the_bucket(machines, monkeypatch, caplog):
+    monkeypatch.setattr("cdiscount_tasks.artifacts.refresh.MOST_CREATED_BYTES", 3)
+    for name in ("cat/catalogue.bson", "note.json", "names.csv"):
+        machines.store.put(name, b"four" if name != "note.json" else b"{}")
+    refresh(machines[0])
+    assert files_in(machines[0]) == ["names.csv", "note.json"]
+    assert f"{machines.url}/cat/catalogue.bson: is left alone (0.00 GB)" in caplog.text
 
 
 def test_what_was_removed_elsewhere_is_gone(machines):

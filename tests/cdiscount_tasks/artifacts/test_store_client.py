@@ -40,3 +40,18 @@ def test_azure_without_an_account_is_told(monkeypatch):
     monkeypatch.delenv("AZURE_STORAGE_ACCOUNT_NAME", raising=False)
     with pytest.raises(ConfigError, match="az://container"):
         open_client("az://container", 1)
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1:9000", "http://root:pw1/23@host", "http://host:99999", "ftp://host",
+                                     "http://user:pw@host"])  # fmt: skip
+def test_an_endpoint_that_is_no_address_is_refused_without_its_password(address, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+    with pytest.raises(ConfigError, match="AWS_ENDPOINT_URL is no address of a server") as caught:
+        open_client("s3://bucket", 0)
+    assert "pw" not in str(caught.value)
+
+
+@pytest.mark.parametrize("address", ["", "http://[::1]:9000", "https://s3.example.org/", "http://minio:9000/a"])
+def test_an_endpoint_that_is_an_address_is_used(address, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", address)
+    open_client("s3://bucket", 0)

@@ -33,6 +33,10 @@ SENTENCES = [
      "its address cannot be used; correct AWS_ENDPOINT_URL"),
     ("Generic S3 error: Error performing PUT http://x in 1ms - HTTP error: error sending request", StoreAway,
      "HTTP error: error sending request; tried several times"),
+    ("DeleteObjects request failed for key a: Access Denied (code: AccessDenied)", ConfigError,
+     "a: no right to it (403 AccessDenied); give these credentials the right"),
+    ("HTTP error: error sending request\n\nDebug source: InvalidMessage(InvalidContentType)", ConfigError,
+     "the server there speaks no TLS; begin its address with http://"),
     (said(400, "InvalidArgument"), ConfigError, "the request was refused (the server answered 400 InvalidArgument)"),
 ]  # fmt: skip
 
@@ -52,6 +56,8 @@ def test_a_fault_becomes_a_sentence_without_what_was_signed(text, kind, sentence
 @pytest.mark.parametrize(("text", "may_help"), [
     (said(500, "InternalError"), True), (said(503, "SlowDown"), True), (said(429, "x"), True),
     (said(400, "RequestTimeout"), True), ("HTTP error: error sending request", True), (said(409, "x"), True),
+    ("Generic S3 error: DeleteObjects request failed for key a: no (code: AccessDenied)", False),
+    ("Generic S3 error: DeleteObjects request failed for key a: later (code: SlowDown)", True),
     (said(403, "AccessDenied"), False), (said(404, "NoSuchBucket"), False), ("HTTP error: builder error", False),
     ("Error performing PUT http://169.254.169.254/latest/api/token - HTTP error", False),
 ])  # fmt: skip
@@ -60,7 +66,7 @@ def test_only_what_may_pass_is_asked_again(text, may_help):
 
 
 def test_an_endpoint_is_named_without_its_password(monkeypatch):
-    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://user:password@example.org:9000")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://user:pass/word@example.org:9000")
     with pytest.raises(ConfigError, match=r"s3://bucket \(at http://example.org:9000\): there is no such bucket"):
         refuse("s3://bucket", "", said(404, "NoSuchBucket"))
 

@@ -11,10 +11,12 @@ from cdiscount_tasks.artifacts.hashes import hash_json
 from cdiscount_tasks.artifacts.json_files import write_json
 from cdiscount_tasks.artifacts.manifest import MANIFEST, verify_artifact
 from cdiscount_tasks.pages.parts.words import MINUS
+from cdiscount_tasks.reports import overview
 from cdiscount_tasks.reports.changes import CHANGE_FILE
 from cdiscount_tasks.reports.overview import write_reports_index
 from tests.material.finished_reports import change_metrics, write_finished
 from tests.material.html_page import HOSTILE, Page
+from tests.material.machines import Machines
 
 DAY_S = 86_400
 FIRST_S = 1_790_000_000
@@ -281,3 +283,18 @@ def test_many_runs_are_mostly_folded_away(tmp_path):
     assert len(rows_of(page)) == 120
     assert page.count("<details>") == 2 and "48 older runs" in page
     assert len(page) < 200_000
+
+
+def test_of_two_machines_whose_runs_end_together_the_index_lists_both(tmp_path, bucket, monkeypatch):
+    machines = Machines(tmp_path, f"{bucket}/reports", 2)
+    write_finished(machines[0], "a")
+
+    def other_machine(_):
+        monkeypatch.setattr(overview, "disk_warning", lambda _: "")
+        write_finished(machines[1], "b")
+        write_reports_index(machines[1])
+        return ""
+
+    monkeypatch.setattr(overview, "disk_warning", other_machine)
+    write_reports_index(machines[0])
+    assert len(rows_of(machines.store.read("index.html")[0].decode())) == 2

@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,6 +13,7 @@ from cdiscount_tasks.runs import approval, deciding, mirror, promotion, registry
 from cdiscount_tasks.runs.decisions import ChampionMovedError
 from tests.material.finished_reports import write_finished
 from tests.material.judged_runs import SAMPLE, entries, judge, judge_and_decide, judged_run, judgement_dir
+from tests.material.machines import Machines
 
 
 @pytest.fixture
@@ -300,3 +302,21 @@ def test_the_champions_to_roll_back_to_are_listed_the_newest_first(first):
     assert said.startswith("the champion of colours is of decision 3 (")
     assert "): run second, preset smoke, 90.0 % of its test products; before it: decision 1 (" in said
     assert deciding.champions_in_words("wine") == "wine has no champion yet"
+
+
+def test_of_two_machines_that_decide_at_once_no_note_is_lost(tmp_path, bucket, monkeypatch):
+    machines = Machines(tmp_path, f"{bucket}/reports", 2)
+    history, asked = ["r1"], []
+
+    def notes(*_):
+        known = {run: {} for run in history}
+        asked.append(known)
+        if len(asked) == 2:  # it is about to be written
+            history.append("r2")
+            deciding.note_decisions(SAMPLE, SimpleNamespace(reports_dir=machines[1]))
+        return {DECISIONS_NOTE: known}
+
+    monkeypatch.setattr(deciding, "_notes", notes)
+    monkeypatch.setattr("cdiscount_tasks.reports.overview.write_reports_index", lambda _: None)
+    deciding.note_decisions(SAMPLE, SimpleNamespace(reports_dir=machines[0]))
+    assert json.loads(machines.store.read(f"{SAMPLE}/{DECISIONS_NOTE}")[0]) == {"r1": {}, "r2": {}}

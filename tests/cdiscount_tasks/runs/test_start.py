@@ -3,8 +3,9 @@ import json
 
 import pytest
 
+from cdiscount_tasks.artifacts.hashes import hash_file
 from cdiscount_tasks.errors import ConfigError, DataError
-from cdiscount_tasks.runs import start
+from cdiscount_tasks.runs import fresh, start
 from cdiscount_tasks.runs.run import open_run
 from cdiscount_tasks.runs.start import start_run
 from tests.material.colours_sample import NAMES
@@ -372,3 +373,57 @@ def test_a_slip_in_the_split_file_is_told_when_the_run_starts(place):
     place.write(split={"file": "fixed.csv"})
     with pytest.raises(DataError, match=r"fixed[.]csv: line 2 is '1', 'trian'.* did you mean train"):
         start_run("colours", "r1")
+
+
+@pytest.fixture
+def on(place, bucket, monkeypatch):
+    """Return what lets the next task run on another machine, all of which share a bucket."""
+    monkeypatch.setenv("CDISCOUNT_DATA", f"{bucket}/data")
+    monkeypatch.setenv("CDISCOUNT_REPORTS", f"{bucket}/reports")
+
+    def on(machine):
+        monkeypatch.setenv("CDISCOUNT_CACHE", str(place.folder / machine))
+        fresh._seen.clear()
+
+    return on
+
+
+def hashes_of_copies(run):
+    return {name: hash_file(run.run_dir / name) for name in run.config.inputs}
+
+
+def test_of_two_that_begin_one_run_in_a_bucket_the_copies_are_those_of_its_config(place, on, monkeypatch):
+    decide, names = start._decide, place.folder / "names.csv"
+
+    def overtaken(*given):
+        config = decide(*given)
+        monkeypatch.setattr(start, "_decide", decide)
+        names.write_text(f"{names.read_text()}\n")
+        on("other")
+        assert hashes_of_copies(first := start_run("colours", "r1")) == first.config.inputs != config.inputs
+        on("one")
+        return config
+
+    monkeypatch.setattr(start, "_decide", overtaken)
+    on("one")
+    loser = start_run("colours", "r1")
+    on("third")
+    for run in (loser, open_run("colours", "r1")):
+        assert hashes_of_copies(run) == run.config.inputs
+
+
+def test_copies_that_a_dead_task_did_not_write_are_written_by_who_opens_the_run(place, on, monkeypatch):
+    on("one")
+    with monkeypatch.context() as patch:
+        patch.setattr(start, "_publish_copies", lambda run: run)  # it dies here
+        frozen = start_run("colours", "r1").config.inputs
+    on("other")
+    names = place.folder / "names.csv"
+    text = names.read_text()
+    names.write_text(f"{text}\n")
+    with pytest.raises(DataError, match=r"r1 began with other bytes of it, .* clear this task"):
+        start_run("colours", "r1")
+    names.write_text(text)
+    assert hashes_of_copies(start_run("colours", "r1")) == frozen
+    on("third")
+    assert hashes_of_copies(open_run("colours", "r1")) == frozen

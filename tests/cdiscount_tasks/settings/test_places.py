@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from cdiscount_tasks.errors import ConfigError
-from cdiscount_tasks.settings.environment import read_environment
-from cdiscount_tasks.settings.places import checked_url, in_bucket, is_url, mirror_of
+from cdiscount_tasks.settings.environment import check_data_folder, read_environment
+from cdiscount_tasks.settings.places import check_apart, checked_url, in_bucket, is_url, mirror_of, setting_of
 
 
 @pytest.mark.parametrize(("text", "expected"), [
@@ -71,3 +71,40 @@ def test_the_cache_is_the_users_own(monkeypatch, tmp_path):
 def test_a_bound_of_the_cache_that_is_none_is_refused(text):
     with pytest.raises(ConfigError, match=r"CDISCOUNT_CACHE_GB is '.*', expected a number from 0\.001 to 1e\+06"):
         read_environment({"CDISCOUNT_CACHE_GB": text})
+
+
+@pytest.mark.parametrize("name", ["CDISCOUNT_DATA", "CDISCOUNT_REPORTS", "CDISCOUNT_CATALOGUE"])
+@pytest.mark.parametrize("text", ["s3:/bucket/data", "S3:bucket", "gs:x"])
+def test_a_slip_in_a_url_makes_no_folder_of_that_name(name, text):
+    with pytest.raises(ConfigError, match=f"variable {name} is '{text}', expected a path, or a bucket and a folder"):
+        read_environment({name: text})
+
+
+@pytest.mark.parametrize("name", ["CDISCOUNT_CACHE", "CDISCOUNT_SAMPLES", "CDISCOUNT_WEIGHTS"])
+@pytest.mark.parametrize("text", ["s3://bucket/secret", "s3:/bucket/secret"])
+def test_what_must_be_on_this_machine_is_no_bucket(name, text):
+    with pytest.raises(ConfigError, match=f"{name} names a place in a bucket, .* expected a path of this") as caught:
+        read_environment({name: text})
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("data", "reports"), [("s3://b/a", "s3://b/a/"), ("s3://b", "s3://b/reports"),
+                                               ("s3://b/a/data", "s3://b/a")])  # fmt: skip
+def test_data_and_reports_in_one_place_are_refused(data, reports):
+    with pytest.raises(ConfigError, match="one is inside the other; give each a folder of its own"):
+        read_environment({"CDISCOUNT_DATA": data, "CDISCOUNT_REPORTS": reports})
+
+
+def test_places_whose_names_begin_alike_are_apart():
+    check_apart("s3://bucket/data", "s3://bucket/data-reports")
+    check_apart("s3://bucket/data", None)
+
+
+def test_a_mirror_is_moved_by_the_cache(tmp_path):
+    file = tmp_path / "cache"
+    file.write_text("")
+    found = read_environment({"CDISCOUNT_DATA": "s3://bucket/data", "CDISCOUNT_CACHE": str(file)})
+    with pytest.raises(ConfigError, match="it is a file, expected a folder, though CDISCOUNT_CACHE names it"):
+        check_data_folder(found)
+    assert setting_of(found.data_dir, "CDISCOUNT_DATA") == "CDISCOUNT_CACHE"
+    assert setting_of(tmp_path, "CDISCOUNT_DATA") == "CDISCOUNT_DATA"
