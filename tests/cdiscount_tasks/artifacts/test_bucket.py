@@ -129,7 +129,7 @@ def test_what_was_placed_and_not_pushed_blocks_nobody_else(machines, monkeypatch
 
 def test_one_that_was_pushed_and_not_noted_is_known_again(machines, monkeypatch):
     with monkeypatch.context() as patch:
-        patch.setattr(pushing, "note_tag", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        patch.setattr(pushing, "note_same", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
         with pytest.raises(KeyboardInterrupt):
             build(machines, 0, writer("whole"))
     read_manifest(machines.thing(0))
