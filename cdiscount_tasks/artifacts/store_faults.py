@@ -8,7 +8,7 @@ from typing import NoReturn
 from cdiscount_tasks.errors import ConfigError
 
 _STATUS, _CODE = re.compile(r"status code: (\d{3})"), re.compile(r"<Code>(\w+)</Code>")
-_DELETE_CODE = re.compile(r"DeleteObjects.*\(code: (\w+)\)")
+_DELETE_CODE = re.compile(r"DeleteObjects request failed.*?\(code: (\w+)\)", re.DOTALL)
 """S3 answers 200 to a request to remove several objects, and says of each in the body what went wrong."""
 _STATUS_OF_CODE = {"AccessDenied": 403, "InternalError": 500, "ServiceUnavailable": 503, "SlowDown": 503}
 _NO_TLS = "InvalidContentType"

@@ -56,7 +56,7 @@ def test_a_fault_becomes_a_sentence_without_what_was_signed(text, kind, sentence
 @pytest.mark.parametrize(("text", "may_help"), [
     (said(500, "InternalError"), True), (said(503, "SlowDown"), True), (said(429, "x"), True),
     (said(400, "RequestTimeout"), True), ("HTTP error: error sending request", True), (said(409, "x"), True),
-    ("Generic S3 error: DeleteObjects request failed for key a: no (code: AccessDenied)", False),
+    ("Generic S3 error: DeleteObjects request failed for key a: not\nyou (code: AccessDenied)", False),
     ("Generic S3 error: DeleteObjects request failed for key a: later (code: SlowDown)", True),
     (said(403, "AccessDenied"), False), (said(404, "NoSuchBucket"), False), ("HTTP error: builder error", False),
     ("Error performing PUT http://169.254.169.254/latest/api/token - HTTP error", False),

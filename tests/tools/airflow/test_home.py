@@ -6,6 +6,7 @@ from importlib import metadata
 
 import pytest
 
+from cdiscount_tasks.settings.places import mirror_of
 from tools.airflow import home as airflow_home
 
 
@@ -125,6 +126,12 @@ def test_a_place_that_cannot_be_a_folder_is_no_matter_of_rights(tmp_path, kind):
     with pytest.raises(airflow_home.ToolError, match=rf"{kind}\); set CDISCOUNT_DATA to a folder") as caught:
         airflow_home.check_writable(place, "CDISCOUNT_DATA")
     assert "rights" not in str(caught.value)
+
+
+def test_of_a_mirror_the_cache_is_to_be_set(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(airflow_home.ToolError, match="set CDISCOUNT_CACHE to a folder that can be written"):
+        airflow_home.check_writable(mirror_of(tmp_path / "file", "s3://bucket/data"), "CDISCOUNT_DATA")
 
 
 def made_database(path, *dag_ids):
