@@ -70,6 +70,27 @@ def in_bucket(path: Path) -> BucketPlace | None:
     return BucketPlace(f"{scheme}://{'/'.join(rest)}", "/".join(parts[end + 1 :]), Path(*parts[:end], STATE))
 
 
+def address_of(path: Path) -> str:
+    """Return where a file or folder is, for people: its URL where it is in a bucket, else its path."""
+    place = in_bucket(path)
+    return str(path) if place is None else f"{place.url}/{place.name}".rstrip("/")
+
+
+def way_back(path: Path) -> str:
+    """Say how a file or folder that nothing makes again comes back."""
+    if in_bucket(path) is None:
+        return f"restore the {'file' if path.suffix else 'folder'} from a backup"
+    return "bring back its older version in the bucket"
+
+
+def settings_in(url: str) -> str:
+    """Return the environment variables that name a place in the bucket of a URL, for a sentence."""
+    bucket = "/".join(url.split("/")[:3])
+    names = ("CDISCOUNT_DATA", "CDISCOUNT_REPORTS", "CDISCOUNT_CATALOGUE")
+    found = [name for name in names if f"{os.environ.get(name, '')}/".startswith(f"{bucket}/")]
+    return " and ".join(found) or "the setting that names it"
+
+
 def cache_bytes() -> int | None:
     """Return how many bytes of artifacts a cache may have; None: no bound. `read_environment` refuses other values."""
     try:
