@@ -76,6 +76,11 @@ def address_of(path: Path) -> str:
     return str(path) if place is None else f"{place.url}/{place.name}".rstrip("/")
 
 
+def with_address(path: Path) -> str:
+    """Return the path of a file on this machine; where its folder is in a bucket, with the URL of that."""
+    return str(path) if in_bucket(path) is None else f"{path} (in the bucket: {address_of(path.parent)})"
+
+
 def way_back(path: Path) -> str:
     """Say how a file or folder that nothing makes again comes back."""
     if in_bucket(path) is None:

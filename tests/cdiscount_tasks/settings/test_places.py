@@ -4,7 +4,16 @@ import pytest
 
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.settings.environment import read_environment
-from cdiscount_tasks.settings.places import address_of, checked_url, in_bucket, is_url, mirror_of, settings_in, way_back
+from cdiscount_tasks.settings.places import (
+    address_of,
+    checked_url,
+    in_bucket,
+    is_url,
+    mirror_of,
+    settings_in,
+    way_back,
+    with_address,
+)
 
 
 @pytest.mark.parametrize(("text", "expected"), [
@@ -45,6 +54,9 @@ def test_people_read_the_address_of_what_is_in_a_bucket(tmp_path):
     assert address_of(root / "registry" / "wine") == "s3://bucket/a/registry/wine"
     assert address_of(root) == "s3://bucket/a"
     assert address_of(tmp_path / "registry") == str(tmp_path / "registry")
+    report = root / "wine" / "r" / "report.html"
+    assert with_address(report) == f"{report} (in the bucket: s3://bucket/a/wine/r)"
+    assert with_address(tmp_path / "report.html") == str(tmp_path / "report.html")
     assert way_back(root / "history.jsonl") == "bring back its older version in the bucket"
     assert way_back(tmp_path / "history.jsonl") == "restore the file from a backup"
 
