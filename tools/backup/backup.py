@@ -109,7 +109,7 @@ def _find(environment: Environment) -> contents.Contents:
     if not (wants_database() and database.exists(database.the_database())):
         raise ToolError(
             f"{' and '.join(elsewhere.values())}: what is in a bucket stays there, and there is neither a label fix "
-            "nor a database of Airflow to back up; set CDISCOUNT_LABEL_FIXES, AIRFLOW_HOME and DATABASE as on the server"
+            "nor a database of Airflow to back up; set CDISCOUNT_LABEL_FIXES and AIRFLOW_HOME as Airflow has them"
         )
     return found
 
