@@ -125,9 +125,10 @@ def check_reports(began: BeganOn | None, environment: Environment) -> None:
         ConfigError: If so; names both.
     """
     found = root_id(environment.reports_dir)
-    told = found or "without an id (empty, or not mounted)"
+    is_in_bucket = environment.reports_url is not None
+    told = found or f"without an id (empty{'' if is_in_bucket else ', or not mounted'})"
     alike = "mount the same folder on every machine, the API server's too, set CDISCOUNT_REPORTS to it"
-    if environment.reports_url is not None:
+    if is_in_bucket:
         alike = "set CDISCOUNT_REPORTS alike on every machine, the API server's too"
     if began is not None and found != began.reports:
         raise ConfigError(
@@ -240,4 +241,6 @@ def not_here(path: Path, environment: Environment, first_task: str) -> RunNotHer
         first_task: The task that freezes it.
     """
     data_dir = environment.data_dir
-    return RunNotHereError(str(path), first_task, root_id(data_dir) or "", f"{data_dir} on {_here()}")
+    return RunNotHereError(
+        address_of(path), first_task, root_id(data_dir) or "", f"{address_of(data_dir)} on {_here()}"
+    )
