@@ -70,6 +70,14 @@ def in_bucket(path: Path) -> BucketPlace | None:
     return BucketPlace(f"{scheme}://{'/'.join(rest)}", "/".join(parts[end + 1 :]), Path(*parts[:end], STATE))
 
 
+def cache_bytes() -> int | None:
+    """Return how many bytes of artifacts a cache may have; None: no bound. `read_environment` refuses other values."""
+    try:
+        return int(float(os.environ["CDISCOUNT_CACHE_GB"]) * 1e9)
+    except (KeyError, ValueError):
+        return None
+
+
 def address_of(path: Path) -> str:
     """Return where a file or folder is, for people: its URL where it is in a bucket, else its path."""
     place = in_bucket(path)
@@ -94,11 +102,3 @@ def settings_in(url: str) -> str:
     names = ("CDISCOUNT_DATA", "CDISCOUNT_REPORTS", "CDISCOUNT_CATALOGUE")
     found = [name for name in names if f"{os.environ.get(name, '')}/".startswith(f"{bucket}/")]
     return " and ".join(found) or "the setting that names it"
-
-
-def cache_bytes() -> int | None:
-    """Return how many bytes of artifacts a cache may have; None: no bound. `read_environment` refuses other values."""
-    try:
-        return int(float(os.environ["CDISCOUNT_CACHE_GB"]) * 1e9)
-    except (KeyError, ValueError):
-        return None
