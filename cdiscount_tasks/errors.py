@@ -29,7 +29,7 @@ class RunNotHereError(DataError):
     """A run's frozen config is not where this machine looks for it.
 
     Attributes:
-        path: Where it would be.
+        path: Where it would be; in a bucket, the URL.
         first_task: The task that freezes it.
         root: The id of this machine's data root; empty: it has none.
         place: That root as this machine sees it: its folder, and the machine's name.
@@ -42,18 +42,20 @@ class RunNotHereError(DataError):
 
     def seen_from(self, root: str, place: str) -> str:
         """Return the sentence where it is known in which data root the first task froze the config, and where."""
+        is_in_bucket = "://" in self.path
+        alike = "set CDISCOUNT_DATA alike on every worker" if is_in_bucket else "mount the same folder on every worker"
         if root == self.root:
             return (
                 f"{self.path}: the run's config was removed since its task {self.first_task}, or CDISCOUNT_DATA leads "
-                f"this machine to a copy of the data root ({self.place}; the run began in {place}); mount the same "
-                "folder on every worker and clear this task, or trigger a new run"
+                f"this machine to a copy of the data root ({self.place}; the run began in {place}); {alike} and clear "
+                "this task, or trigger a new run"
             )
-        told = self.root or "without an id (empty, or not mounted)"
+        told = self.root or f"without an id (empty{'' if is_in_bucket else ', or not mounted'})"
         return (
             f"{self.path}: the run has no config here. CDISCOUNT_DATA leads this machine to {self.place}, which is the "
             f"data root {told}, but the run's task {self.first_task} froze its config in "
-            f"{place}, the data root {root}: mount the same folder on every worker, set CDISCOUNT_DATA to it, and "
-            "clear this task; clearing the first one would begin a second run there"
+            f"{place}, the data root {root}: {alike}{'' if is_in_bucket else ', set CDISCOUNT_DATA to it'}, and clear "
+            "this task; clearing the first one would begin a second run there"
         )
 
 

@@ -17,6 +17,7 @@ from cdiscount_tasks.pages.parts.words import percent
 from cdiscount_tasks.runs import deciding, outcomes, registry
 from cdiscount_tasks.runs.decisions import Decision, Entry, Judged, Look, numbers_of, promotions
 from cdiscount_tasks.settings.environment import read_environment
+from cdiscount_tasks.settings.places import with_address
 from cdiscount_tasks.settings.sample_folder import sample_names
 from tools.airflow.home import ToolError
 from tools.command import exit_status, say
@@ -118,8 +119,8 @@ def _say_champion(sample_name: str) -> int:
     say(f"    why        {how} by {made.who}{why}")
     say(f"    verdict    {found.verdict} when it was promoted")
     say(f"    accuracy   {percent(found.accuracy)} of its test products, {len(found.classes)} classes")
-    say(f"    model      {found.path / 'model.keras'}")
-    say(f"    report     {found.report_dir / 'report.html'}")
+    say(f"    model      {with_address(found.path / 'model.keras')}")
+    say(f"    report     {with_address(found.report_dir / 'report.html')}")
     return 0
 
 

@@ -63,7 +63,11 @@ def _fault_of_a_place(error: OSError) -> str:
 def _outcome(action: Callable[[], int | None]) -> int:
     try:
         return action() or 0
-    except (ToolError, ConfigError, DataError, StoreAway) as error:
+    except StoreAway as error:
+        # The sentence speaks to a task of Airflow's.
+        print(f"\n{str(error).replace('clear this task', 'run again')}", file=sys.stderr)
+        return 1
+    except (ToolError, ConfigError, DataError) as error:
         print(f"\n{error}", file=sys.stderr)
         return 1
     except BrokenPipeError:

@@ -14,6 +14,7 @@ from cdiscount_tasks.runs.comparison import open_comparison
 from cdiscount_tasks.runs.fresh import bring_up_to_date
 from cdiscount_tasks.settings.comparison import settings_of
 from cdiscount_tasks.settings.environment import read_environment
+from cdiscount_tasks.settings.places import with_address
 from tools.airflow.dag_process import run_dag
 from tools.airflow.home import check_writable, home_dir
 from tools.command import exit_status, say
@@ -26,7 +27,7 @@ def say_comparison(run_id: str) -> None:
     """Say what a comparison found, and where its page is."""
     out_dir = open_comparison(run_id).out_dir
     say(json.loads((out_dir / "comparison.json").read_text(encoding="utf-8"))["answer"])
-    say(f"    {out_dir / 'comparison.html'}")
+    say(f"    {with_address(out_dir / 'comparison.html')}")
 
 
 def _check(conf: dict[str, Any]) -> None:

@@ -11,6 +11,7 @@ if __name__ == "__main__":
 
 from cdiscount_tasks.runs.two_runs import compare_two_runs
 from cdiscount_tasks.settings.environment import read_environment
+from cdiscount_tasks.settings.places import with_address
 from tools.airflow.home import ToolError, check_writable
 from tools.command import exit_status, say
 
@@ -28,7 +29,7 @@ def compare_runs() -> None:
     result = compare_two_runs(reports_dir, sample_name, wanted)
     say(f"A and B: {result['title']}")
     say(result["answer"])
-    say(f"    {Path(result['path']) / 'compare.html'}")
+    say(f"    {with_address(Path(result['path']) / 'compare.html')}")
 
 
 if __name__ == "__main__":

@@ -92,8 +92,9 @@ def make_room(opened: Path, *, keep: Path | None = None) -> None:
                 total -= sizes[folder]
         if total > most:
             logger.warning(
-                "%s: has %.2f GB of artifacts, more than CDISCOUNT_CACHE_GB allows, and all of them are in use", root,
-                total / 1e9,
+                "%s: has %s MB of artifacts, more than the %s MB that CDISCOUNT_CACHE_GB allows, and all of them are "
+                "in use; set it to %.3f at least, or unset it for no bound", root,
+                f"{total / 1e6:,.1f}", f"{most / 1e6:,.1f}", -(-total // 1_000_000) / 1000,
             )  # fmt: skip
 
 

@@ -16,7 +16,7 @@ from cdiscount_tasks.artifacts.files import _sync
 from cdiscount_tasks.artifacts.hashes import hash_json
 from cdiscount_tasks.artifacts.json_files import DAMAGE, NO_SUCH_FILE, json_text
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.settings.places import in_bucket
+from cdiscount_tasks.settings.places import address_of, in_bucket, way_back
 
 logger = logging.getLogger(__name__)
 
@@ -83,8 +83,8 @@ def read_journal(path: Path) -> list[Line]:
             records.append(Line(number, read_record(line)))
         except ValueError as error:
             raise DataError(
-                f"{path}: line {number} cannot be read ({error}), expected a record as it was written; it was damaged "
-                "later: restore the file from a backup"
+                f"{address_of(path)}: line {number} cannot be read ({error}), expected a record as it was written; it "
+                f"was damaged later: {way_back(path)}"
             ) from error
     if rest:
         logger.warning("%s: its last line is cut short (its writer died, or is at it): left out", path)

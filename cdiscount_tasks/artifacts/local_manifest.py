@@ -12,7 +12,7 @@ from cdiscount_tasks.errors import DataError
 MANIFEST = "manifest.json"
 
 
-def advice(artifact_dir: Path) -> str:
+def advice(artifact_dir: Path | str) -> str:
     """Say what to do about an artifact that can be made again."""
     return f"remove {artifact_dir} and run again"
 

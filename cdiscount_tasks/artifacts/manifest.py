@@ -18,7 +18,7 @@ from cdiscount_tasks.artifacts.hashes import hash_file
 from cdiscount_tasks.artifacts.json_files import DAMAGE, NO_SUCH_FILE
 from cdiscount_tasks.artifacts.local_manifest import MANIFEST, advice, read_local_manifest
 from cdiscount_tasks.errors import DataError
-from cdiscount_tasks.settings.places import in_bucket
+from cdiscount_tasks.settings.places import address_of, in_bucket
 
 __all__ = ["MANIFEST", "read_local_manifest"]
 
@@ -27,7 +27,10 @@ logger = logging.getLogger(__name__)
 
 def without_advice(error: DataError, artifact_dir: Path) -> str:
     """Return what is wrong with an artifact that cannot be made again, such as a model that was promoted."""
-    return str(error).removesuffix(advice(artifact_dir)).rstrip(" ;:")
+    told = str(error)
+    for where in (artifact_dir, address_of(artifact_dir)):
+        told = told.removesuffix(advice(where)).rstrip(" ;:")
+    return told.replace(str(artifact_dir), address_of(artifact_dir))
 
 
 def read_manifest(artifact_dir: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import re
 from typing import NoReturn
 
 from cdiscount_tasks.errors import ConfigError
+from cdiscount_tasks.settings.places import settings_in
 
 _STATUS, _CODE = re.compile(r"status code: (\d{3})"), re.compile(r"<Code>(\w+)</Code>")
 _DELETE_CODE = re.compile(r"DeleteObjects request failed.*?\(code: (\w+)\)", re.DOTALL)
@@ -35,6 +36,11 @@ class StoreAway(OSError):  # noqa: N818 - as other OSErrors are called
     def __str__(self) -> str:
         """Return the sentence alone."""
         return str(self.args[1])
+
+    @property
+    def fault(self) -> str:
+        """Return what happened, without what is said to a task."""
+        return str(self).partition("; tried several times")[0].partition("; renew the credentials")[0]
 
     def __reduce__(self) -> tuple[type["StoreAway"], tuple[str]]:
         """Travel between processes."""
@@ -85,7 +91,7 @@ def refuse_missing_bucket(url: str, text: str) -> None:
     """Refuse a bucket that does not exist, if that is what "not found" means."""
     if _code(text) in _NO_BUCKET:
         raise ConfigError(
-            f"{_place_of(url)}: there is no such bucket; create it, or correct the setting that names it"
+            f"{_place_of(url)}: there is no such bucket; create it, or correct {settings_in(url)}"
         ) from None
 
 
@@ -110,7 +116,10 @@ def refuse(url: str, name: str, text: str) -> NoReturn:
     if code in _WRONG_REGION or status in (301, 307) or "incorrectly configured region" in text:
         raise ConfigError(f"{place}: the bucket is in another region; set AWS_REGION to it") from None
     if _without_credentials(text):
-        raise ConfigError(f"{place}: no credentials were found; set {keys}, or CDISCOUNT_STORE_CONN_ID") from None
+        raise ConfigError(
+            f"{place}: no credentials were found; set {keys}; or, for Airflow's tasks and UI alone, "
+            "CDISCOUNT_STORE_CONN_ID, which a terminal does not read"
+        ) from None
     if code == "RequestTimeTooSkewed":
         raise ConfigError(
             f"{place}: the clock of this machine differs from the bucket's by many minutes; synchronise it (NTP)"

@@ -20,8 +20,9 @@ from cdiscount_tasks.artifacts.in_place import put_in_place
 from cdiscount_tasks.artifacts.json_files import DAMAGE, write_json
 from cdiscount_tasks.artifacts.mirror import bucket_of
 from cdiscount_tasks.artifacts.object_store import patience
+from cdiscount_tasks.artifacts.store_faults import StoreAway
 from cdiscount_tasks.errors import ConfigError
-from cdiscount_tasks.settings.places import in_bucket
+from cdiscount_tasks.settings.places import address_of, in_bucket
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +65,11 @@ _NUMBERS = ("epoch", "num_epochs", "num_seen", "num_images")
 _MAY_LACK = ("last_epoch", "last_accuracy", "best_epoch", "best_accuracy", "seconds_left")
 
 
+def _fault_of(error: Exception) -> str:
+    """Say what happened to a bucket or a disk, without advice: nobody has to do anything."""
+    return error.fault if isinstance(error, StoreAway) else str(error)
+
+
 def write_progress(training_dir: Path, progress: TrainingProgress) -> None:
     """Put a training's progress in place in one step; a disk that is full costs this note, not the training."""
     try:
@@ -71,7 +77,10 @@ def write_progress(training_dir: Path, progress: TrainingProgress) -> None:
         with patience(0):
             replace_file(training_dir / PROGRESS, lambda aside: write_json(aside, progress))
     except (OSError, ConfigError) as error:
-        logger.warning("%s: how far the training is could not be noted (%s); training continues", training_dir, error)
+        logger.warning(
+            "%s: how far the training is could not be noted (%s); training continues",
+            address_of(training_dir), _fault_of(error),
+        )  # fmt: skip
 
 
 def read_progress(training_dir: Path) -> TrainingProgress | None:
@@ -129,7 +138,7 @@ def _faults_told(training_dir: Path, what: str) -> Iterator[None]:
     try:
         yield
     except (OSError, ConfigError) as error:
-        logger.warning("%s: %s (%s); training continues", training_dir.name, what, error)
+        logger.warning("%s: %s (%s); training continues", training_dir.name, what, _fault_of(error))
 
 
 def push_states(states_dir: Path) -> None:

@@ -22,7 +22,7 @@ from cdiscount_tasks.artifacts.json_files import NO_SUCH_FILE, json_text
 from cdiscount_tasks.artifacts.locks import lock, lock_if_free
 from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.runs.decisions import Decision, Entry, Look, Promotion, RollBack, entry_of, last_promotion
-from cdiscount_tasks.settings.places import in_bucket
+from cdiscount_tasks.settings.places import address_of, in_bucket, way_back
 from cdiscount_tasks.settings.sentences import in_short
 
 logger = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ def _read_entries(folder: Path) -> list[Entry]:
     path = folder / HISTORY
     entries: list[Entry] = []
     for line in read_journal(path):
-        where = f"{path}: line {line.number}"
+        where = f"{address_of(path)}: line {line.number}"
         try:
             entry = entry_of(line.record)
         except ValidationError as error:
@@ -55,7 +55,7 @@ def _read_entries(folder: Path) -> list[Entry]:
         if entry.number != len(entries) + 1:
             raise DataError(
                 f"{where} has number {entry.number}, expected {len(entries) + 1}: a line was removed, added or written "
-                "twice; restore the file from a backup"
+                f"twice; {way_back(path)}"
             )
         entries.append(entry)
     return entries
@@ -114,8 +114,8 @@ def _find(folder: Path) -> _Found:
             continue
         if entry.number > len(entries) + 1:
             raise DataError(
-                f"{folder / HISTORY}: ends with number {len(entries)}, but {name} beside it has number "
-                f"{entry.number}: lines are missing; restore the file from a backup"
+                f"{address_of(folder / HISTORY)}: ends with number {len(entries)}, but {name} beside it has number "
+                f"{entry.number}: lines are missing; {way_back(folder / HISTORY)}"
             )
         lost = entry
         entries.append(entry)

@@ -29,6 +29,7 @@ from cdiscount_tasks.runs.decisions import (
 from cdiscount_tasks.runs.fresh import bring_up_to_date
 from cdiscount_tasks.runs.run import Run
 from cdiscount_tasks.settings.environment import Environment, check_data_folder, read_environment
+from cdiscount_tasks.settings.places import address_of, in_bucket
 from cdiscount_tasks.settings.sample_folder import sample_names
 from cdiscount_tasks.settings.sentences import in_short
 from cdiscount_tasks.stages.inputs import ModelClass
@@ -164,6 +165,9 @@ def check_model(work_dir: Path, candidate: Candidate, recorded: RecordedModel | 
 
 def _way_out(sample_name: str, entries: Sequence[Entry], environment: Environment) -> str:
     """Say what to do about a champion that cannot be used: roll back to the newest earlier one that can, if any."""
+    back = "put its folder back from a backup"
+    if in_bucket(environment.work_dir) is not None:
+        back = "bring back the older versions of its objects in the bucket"
     *earlier, now = promotions(entries)
     others = {one.candidate.model: one for one in earlier if one.candidate.model != now.candidate.model}
     for one in sorted(others.values(), key=lambda one: one.number, reverse=True):
@@ -172,13 +176,14 @@ def _way_out(sample_name: str, entries: Sequence[Entry], environment: Environmen
         except (DataError, OSError):
             continue
         return (
-            "put its folder back from a backup, or roll back to the newest earlier champion that is whole: "
+            f"{back}, or roll back to the newest earlier champion that is whole: "
             f"`make champion SAMPLE={sample_name} BACK_TO={one.number}`"
         )
     those = "none of the earlier ones is whole either" if others else "there is no earlier one to roll back to"
     return (
-        f"put its folder back from a backup: {those}. Without a backup, move {registry_dir(sample_name, environment)} "
-        "out of the registry: the next run is then judged as the first one, and looks at test products are counted anew"
+        f"{back}: {those}. Without {'a backup' if back.endswith('backup') else 'these'}, move "
+        f"{address_of(registry_dir(sample_name, environment))} out of the registry: the next run is then judged as the "
+        "first one, and looks at test products are counted anew"
     )
 
 

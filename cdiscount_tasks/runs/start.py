@@ -52,6 +52,12 @@ def check_catalogue(environment: Environment) -> Place:
     """
     path = environment.catalogue_path
     if fault := catalogue_fault(path):
+        if environment.uses_demo_catalogue and environment.data_url is not None:
+            raise ConfigError(
+                "CDISCOUNT_CATALOGUE is not set, and CDISCOUNT_DATA is in a bucket, where no demo catalogue is looked "
+                f"for: a drawn one would be in the cache of one machine alone ({path}); set CDISCOUNT_CATALOGUE to a "
+                "file that every machine has, or to an object such as s3://bucket/train.bson"
+            )
         way_out = (
             "run `make demo` to draw the demo catalogue, or set CDISCOUNT_CATALOGUE to the path of train.bson"
             if environment.uses_demo_catalogue

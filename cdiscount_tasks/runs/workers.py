@@ -28,6 +28,7 @@ from cdiscount_tasks.machine.backbones import Backbone, backbone_of, backbone_wi
 from cdiscount_tasks.runs.lineage import code_version
 from cdiscount_tasks.settings.began_on import BeganOn, UsedWeights
 from cdiscount_tasks.settings.environment import Environment
+from cdiscount_tasks.settings.places import address_of
 from cdiscount_tasks.settings.training import TrainingConfig
 
 logger = logging.getLogger(__name__)
@@ -124,13 +125,16 @@ def check_reports(began: BeganOn | None, environment: Environment) -> None:
         ConfigError: If so; names both.
     """
     found = root_id(environment.reports_dir)
-    told = found or "without an id (empty, or not mounted)"
+    is_in_bucket = environment.reports_url is not None
+    told = found or f"without an id (empty{'' if is_in_bucket else ', or not mounted'})"
+    alike = "mount the same folder on every machine, the API server's too, set CDISCOUNT_REPORTS to it"
+    if is_in_bucket:
+        alike = "set CDISCOUNT_REPORTS alike on every machine, the API server's too"
     if began is not None and found != began.reports:
         raise ConfigError(
-            f"CDISCOUNT_REPORTS leads this machine ({_here()}) to {environment.reports_dir}, the reports folder "
-            f"{told}, but the run began on {began.host} with the reports folder {began.reports}: "
-            "mount the same folder on every machine, the API server's too, set CDISCOUNT_REPORTS to it, and clear the "
-            "task"
+            f"CDISCOUNT_REPORTS leads this machine ({_here()}) to {address_of(environment.reports_dir)}, the reports "
+            f"folder {told}, but the run began on {began.host} with the reports folder {began.reports}: {alike}, and "
+            "clear the task"
         )
 
 
@@ -237,4 +241,6 @@ def not_here(path: Path, environment: Environment, first_task: str) -> RunNotHer
         first_task: The task that freezes it.
     """
     data_dir = environment.data_dir
-    return RunNotHereError(str(path), first_task, root_id(data_dir) or "", f"{data_dir} on {_here()}")
+    return RunNotHereError(
+        address_of(path), first_task, root_id(data_dir) or "", f"{address_of(data_dir)} on {_here()}"
+    )

@@ -121,7 +121,7 @@ def _number(environ: Mapping[str, str], name: str, default: float, low: float, h
     except ValueError:
         value = float("nan")
     if not low <= value <= high:
-        raise ConfigError(f"environment variable {name} is {text!r}, expected a number from {low:g} to {high:g}")
+        raise ConfigError(f"environment variable {name} is {text!r}, expected a number from {low:,} to {high:,}")
     return value
 
 
@@ -157,7 +157,7 @@ def _word(environ: Mapping[str, str], name: str, pattern: str, expected: str) ->
 
 
 def _price(environ: Mapping[str, str], name: str) -> float | None:
-    return _number(environ, name, 0, 0, 1e6) if environ.get(name) else None
+    return _number(environ, name, 0, 0, 1_000_000) if environ.get(name) else None
 
 
 def _whole_number(environ: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
@@ -300,5 +300,5 @@ def read_environment(environ: Mapping[str, str] | None = None) -> Environment:
         data_url=data_url,
         reports_url=reports_url,
         cache_dir=cache_dir,
-        cache_gb=_number(environ, "CDISCOUNT_CACHE_GB", 0, 0.001, 1e6) if environ.get("CDISCOUNT_CACHE_GB") else None,
+        cache_gb=_number(environ, "CDISCOUNT_CACHE_GB", 0, 0.001, 10**6) if environ.get("CDISCOUNT_CACHE_GB") else None,
     )

@@ -111,3 +111,29 @@ def cache_bytes() -> int | None:
         return int(float(os.environ["CDISCOUNT_CACHE_GB"]) * 1e9)
     except (KeyError, ValueError):
         return None
+
+
+def address_of(path: Path) -> str:
+    """Return where a file or folder is, for people: its URL where it is in a bucket, else its path."""
+    place = in_bucket(path)
+    return str(path) if place is None else f"{place.url}/{place.name}".rstrip("/")
+
+
+def with_address(path: Path) -> str:
+    """Return the path of a file on this machine; where its folder is in a bucket, with the URL of that."""
+    return str(path) if in_bucket(path) is None else f"{path} (in the bucket: {address_of(path.parent)})"
+
+
+def way_back(path: Path) -> str:
+    """Say how a file or folder that nothing makes again comes back."""
+    if in_bucket(path) is None:
+        return f"restore the {'file' if path.suffix else 'folder'} from a backup"
+    return "bring back its older version in the bucket"
+
+
+def settings_in(url: str) -> str:
+    """Return the environment variables that name a place in the bucket of a URL, for a sentence."""
+    bucket = "/".join(url.split("/")[:3])
+    names = ("CDISCOUNT_DATA", "CDISCOUNT_REPORTS", "CDISCOUNT_CATALOGUE")
+    found = [name for name in names if f"{os.environ.get(name, '')}/".startswith(f"{bucket}/")]
+    return " and ".join(found) or "the setting that names it"

@@ -11,6 +11,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowTaskTimeout
 from cdiscount_tasks.artifacts.data_root import root_id
 from cdiscount_tasks.errors import RunNotHereError
 from cdiscount_tasks.settings.environment import read_environment
+from cdiscount_tasks.settings.places import address_of
 
 REASON_KEY = "reason"
 """The XCom in which a task that fails or is skipped leaves `reason` and `advice`; removed before each try."""
@@ -58,7 +59,7 @@ def leave_root() -> None:
     """Leave for the run's other tasks in which data root the running task froze the run's config."""
     with suppress(Exception):  # it is for the sentence of a later failure alone
         data_dir = read_environment().data_dir
-        root = {"root": root_id(data_dir) or "", "place": f"{data_dir} on {socket.gethostname()}"}
+        root = {"root": root_id(data_dir) or "", "place": f"{address_of(data_dir)} on {socket.gethostname()}"}
         get_current_context()["ti"].xcom_push(ROOT_KEY, root)
 
 

@@ -8,7 +8,9 @@ import time
 
 import pytest
 
+from cdiscount_tasks.artifacts.store_faults import StoreAway
 from tools.airflow.home import PROJECT_DIR
+from tools.command import _outcome
 
 STARTS = "import os, signal, sys, time\nfrom tools.command import exit_status, say\n"
 
@@ -100,3 +102,11 @@ def test_every_tool_heeds_signals_before_its_imports():
         heavy = [number for number, line in enumerate(lines) if line.startswith("from cdiscount_tasks")]
         assert calls, name
         assert calls[0] < min(heavy, default=len(lines)), name
+
+
+def test_who_uses_a_bucket_at_a_terminal_has_no_task_to_clear(capsys):
+    def away():
+        raise StoreAway("s3://bucket: nobody answers; tried several times, clear this task later")
+
+    assert _outcome(away) == 1
+    assert capsys.readouterr().err == "\ns3://bucket: nobody answers; tried several times, run again later\n"

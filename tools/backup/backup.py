@@ -1,7 +1,7 @@
 """`make backup TO=/mnt/backups`: what cannot be made again, in one file, also while Airflow works.
 
 That is: registries with what their champions need, reports, label fixes, and Airflow's database. A data root or reports
-in a bucket are left out: a bucket is a back-up, if it keeps versions.
+in a bucket are left out: let the bucket keep old versions.
 """
 
 import os
@@ -102,8 +102,15 @@ def _find(environment: Environment) -> contents.Contents:
     if environment.data_url is None and (fault := fault_of(environment.work_dir, "folder")):
         raise _nothing_there(environment, fault)
     found = contents.find_contents(environment)
-    if not elsewhere and not found.files and not found.registries and not found.left_out:
+    if found.files or found.registries or found.left_out:
+        return found
+    if not elsewhere:
         raise _nothing_there(environment, "there is no registry, no report and no label fix")
+    if not (wants_database() and database.exists(database.the_database())):
+        raise ToolError(
+            f"{' and '.join(elsewhere.values())}: what is in a bucket stays there, and there is neither a label fix "
+            "nor a database of Airflow to back up; set CDISCOUNT_LABEL_FIXES and AIRFLOW_HOME as Airflow has them"
+        )
     return found
 
 
@@ -163,8 +170,8 @@ def _say_what(environment: Environment, found: contents.Contents) -> bool:
     """
     for setting, url in contents.buckets_of(environment).items():
         say(
-            f"not in it: {url}, which {setting} names. A bucket is a back-up: no disk of this machine holds it. Let it "
-            "keep old versions of objects, so that what is removed by mistake can be brought back"
+            f"not in it: {url}, which {setting} names. The bucket is the only copy: let it keep old versions of "
+            "objects, so that what is removed by mistake can be brought back"
         )
     if environment.data_url is not None:
         return _tell_left_out(found)

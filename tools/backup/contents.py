@@ -1,7 +1,7 @@
 """What a back-up holds of the data folder, the reports and the label fixes.
 
 Of the data folder: the registries, and what their champions need, those of before too, since one may roll back to them.
-The rest is made again from the catalogue. What is in a bucket stays there: a bucket is a back-up.
+The rest is made again from the catalogue. What is in a bucket stays there: the bucket is to keep old versions.
 """
 
 import errno

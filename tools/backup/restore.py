@@ -260,6 +260,8 @@ def main() -> None:
     target = _check_database(dumped) if dumped else None
     files = archive.check_archive(path)
     check_restorable(path, environment, files)
+    if not files:
+        raise ToolError(f"{path}: the archive holds no file; there is nothing to restore")
     missing = {place: _missing(place, _files_of(place, files)) for place in places_of(environment)}
     # The dump lies beside SQLite's file, which it becomes; PostgreSQL's is read once.
     folder = target.path.parent if target and target.path else environment.work_dir

@@ -15,6 +15,7 @@ if __name__ == "__main__":
 
 from cdiscount_tasks.runs.run import open_run
 from cdiscount_tasks.settings.environment import read_environment
+from cdiscount_tasks.settings.places import with_address
 from cdiscount_tasks.vocabulary import DRAWN_WARNING
 from tools.airflow import processes, server
 from tools.airflow.api import AirflowApi, wait_until
@@ -132,7 +133,7 @@ def _tell_results(runs: list[RunWatch]) -> None:
     answer, page_path = results.compare(finished)
     say(answer)
     say(f"    {page_path}")
-    say(f"all reports: {read_environment().reports_dir / 'index.html'}")
+    say(f"all reports: {with_address(read_environment().reports_dir / 'index.html')}")
     say(DRAWN_WARNING)
 
 

@@ -13,11 +13,12 @@ from cdiscount_tasks.runs.comparison import start_comparison
 from cdiscount_tasks.runs.deciding import told
 from cdiscount_tasks.runs.decisions import Decision
 from cdiscount_tasks.runs.run import Run
+from cdiscount_tasks.settings.places import with_address
 
 
 def headline(run: Run) -> list[str]:
     """Return the lines with a run's accuracy, the baseline beside it, and where the report is."""
-    lines = [sentence(read_headline(run.report_dir)), f"    {run.report_dir / 'report.html'}"]
+    lines = [sentence(read_headline(run.report_dir)), f"    {with_address(run.report_dir / 'report.html')}"]
     made = [one for one in registry.history(run.config.sample.name, run.environment) if isinstance(one, Decision)]
     mine = [one for one in made if one.candidate.run_id == run.config.run_id]
     return [*lines, *(f"    {told(one)}" for one in mine[-1:])]

@@ -58,8 +58,7 @@ def in_a_hurry() -> Iterator[None]:
 
 def sentence_of(error: StoreAway) -> str:
     """Say to a reader that a bucket does not answer: without what is said to a task."""
-    fault = str(error).partition("; tried several times")[0].partition("; renew the credentials")[0]
-    return f"The bucket does not answer for now ({fault}). Look again in a minute."
+    return f"The bucket does not answer for now ({error.fault}). Look again in a minute."
 
 
 def _fetch_figures(reports_dir: Path) -> None:

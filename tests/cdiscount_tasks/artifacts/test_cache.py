@@ -110,7 +110,9 @@ def test_a_cache_that_is_all_in_use_is_told(machine, monkeypatch, caplog):
     read_manifest(folder)
     cache.make_room(folder)
     assert whole(machine) == [folder.name]
-    assert "more than CDISCOUNT_CACHE_GB allows, and all of them are in use" in caplog.text
+    has, allowed = f"{SIZE / 1e6:,.1f} MB", f"{0.5 * SIZE / 1e6:,.1f} MB"
+    assert f"has {has} of artifacts, more than the {allowed} that CDISCOUNT_CACHE_GB allows, and all" in caplog.text
+    assert "unset it for no bound" in caplog.text
 
 
 def test_a_process_that_looks_at_many_holds_the_last_ones(machine, monkeypatch):

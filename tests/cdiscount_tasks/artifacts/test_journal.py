@@ -5,7 +5,9 @@ import pytest
 
 from cdiscount_tasks.artifacts import journal
 from cdiscount_tasks.artifacts.journal import append_record, read_journal
+from cdiscount_tasks.artifacts.object_store import open_store
 from cdiscount_tasks.errors import DataError
+from cdiscount_tasks.settings.places import mirror_of
 from tests.conftest import TEST_SCALE
 
 RECORDS = [{"number": 1, "words": "« é » ' \n"}, {"number": 2, "of": [1, 2.5, None]}, {"number": 3}]
@@ -102,3 +104,14 @@ def test_a_whole_line_in_the_middle_that_lost_its_end_is_damage(written):
     written.write_bytes(first + second[:-9] + b"\n" + third)
     with pytest.raises(DataError, match="line 2 cannot be read"):
         read_journal(written)
+
+
+def test_a_damaged_line_in_a_bucket_is_told_by_its_address(bucket, tmp_path):
+    path = mirror_of(tmp_path, f"{bucket}/data") / "history.jsonl"
+    path.parent.mkdir(parents=True)
+    append_record(path, {"number": 1})
+    open_store(f"{bucket}/data").put("history.jsonl", b"{}\n")
+    with pytest.raises(DataError) as told:
+        read_journal(path)
+    assert str(told.value).startswith(f"{bucket}/data/history.jsonl: line 1 cannot be read")
+    assert str(told.value).endswith("damaged later: bring back its older version in the bucket")

@@ -71,6 +71,22 @@ def test_an_endpoint_is_named_without_its_password(monkeypatch):
         refuse("s3://bucket", "", said(404, "NoSuchBucket"))
 
 
+def test_a_bucket_that_is_not_there_is_told_with_the_setting_that_names_it(monkeypatch):
+    monkeypatch.setenv("CDISCOUNT_REPORTS", "s3://bucket/reports")
+    with pytest.raises(ConfigError, match=r"create it, or correct CDISCOUNT_REPORTS$"):
+        refuse("s3://bucket/reports", "", said(404, "NoSuchBucket"))
+
+
+@pytest.mark.parametrize(("text", "fault"), [
+    (said(503, "SlowDown"), "s3://bucket: a: the server answered 503 SlowDown"),
+    (said(403, "ExpiredToken"), "s3://bucket: a: the token expired"),
+])  # fmt: skip
+def test_what_happened_is_told_without_advice(text, fault):
+    with pytest.raises(StoreAway) as caught:
+        refuse("s3://bucket", "a", text)
+    assert caught.value.fault == fault
+
+
 def test_other_clouds_name_their_own_variables():
     for url, names in (("gs://b", "GOOGLE_APPLICATION_CREDENTIALS"), ("az://b", "AZURE_STORAGE_ACCOUNT_NAME")):
         with pytest.raises(ConfigError, match=names):

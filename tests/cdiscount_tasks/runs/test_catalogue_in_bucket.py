@@ -67,7 +67,7 @@ def test_an_object_that_is_missing_is_a_sentence(in_bucket, monkeypatch):
 
 def test_a_bucket_that_is_missing_is_a_sentence(in_bucket, monkeypatch):
     monkeypatch.setenv("CDISCOUNT_CATALOGUE", "s3://no-such-bucket/x/train.bson")
-    with pytest.raises(ConfigError, match="there is no such bucket; create it, or correct the setting"):
+    with pytest.raises(ConfigError, match="there is no such bucket; create it, or correct CDISCOUNT_CATALOGUE"):
         open_catalogue()
 
 

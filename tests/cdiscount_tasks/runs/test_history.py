@@ -16,6 +16,7 @@ from cdiscount_tasks.runs import history, registry
 from cdiscount_tasks.runs.decisions import Look
 from cdiscount_tasks.runs.history import CHAMPION, HISTORY, LAST
 from cdiscount_tasks.settings.environment import PROJECT_DIR
+from cdiscount_tasks.settings.places import way_back
 from tests.conftest import TEST_SCALE
 
 MANY = TEST_SCALE >= 2
@@ -201,7 +202,8 @@ def test_a_number_that_is_missing_or_there_twice_is_refused_with_file_and_line(p
     look = Look(number=number, at="", look=1, challenger="e", champion=2, champion_evaluation="f", judgement="j",
                 inputs={})  # fmt: skip
     append_record(promoted.folder / HISTORY, look.model_dump())
-    with pytest.raises(DataError, match=rf"{HISTORY}: line 3 has number {found}, expected 3: .* restore the file"):
+    what_to_do = way_back(promoted.folder / HISTORY)
+    with pytest.raises(DataError, match=rf"{HISTORY}: line 3 has number {found}, expected 3: .*; {what_to_do}"):
         registry.history("wine", promoted.environment)
 
 

@@ -2,9 +2,11 @@ import shutil
 
 import pytest
 
+from cdiscount_tasks.artifacts.mirror import bucket_of
 from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.runs import registry
 from cdiscount_tasks.settings.environment import PROJECT_DIR
+from cdiscount_tasks.settings.places import address_of
 from tests.material.registry_models import CATEGORIES, CONTRACT, make_candidate, write_model
 
 
@@ -126,6 +128,25 @@ def test_a_damaged_champion_whose_earlier_ones_are_damaged_too_names_none_to_rol
         promoted(run_id)
         (model_dir(promoted, run_id) / "model.keras").unlink()
     assert "none of the earlier ones is whole either. Without a backup, move" in champion_told(promoted)
+
+
+@pytest.mark.parametrize(
+    ("gone", "words"), [("", "no finished artifact stands there"), ("/model.keras.", "is missing")]
+)
+def test_in_a_bucket_a_damaged_champion_is_told_by_its_address_with_one_advice(promoted_in_bucket, gone, words):
+    promoted_in_bucket("first")
+    folder = model_dir(promoted_in_bucket, "first")  # which makes it where it is missing
+    store, name = bucket_of(folder)
+    store.remove([found.name for found in store.list(name) if gone in found.name])
+    shutil.rmtree(folder)
+    told = champion_told(promoted_in_bucket)
+    assert "buckets@" not in told
+    assert f"{store.url}/{name}" in told
+    assert words in told
+    assert "bring back the older versions of its objects in the bucket: there is no earlier one" in told
+    assert f"Without these, move {address_of(promoted_in_bucket.folder)} out of the registry" in told
+    assert "backup" not in told
+    assert "run again" not in told
 
 
 def test_the_way_out_without_a_backup_leads_to_a_new_first_champion(promoted, tmp_path):

@@ -7,7 +7,8 @@ from cdiscount_tasks.artifacts.hashes import hash_file
 from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.runs import fresh, start
 from cdiscount_tasks.runs.run import open_run
-from cdiscount_tasks.runs.start import start_run
+from cdiscount_tasks.runs.start import check_catalogue, start_run
+from cdiscount_tasks.settings.environment import read_environment
 from tests.material.colours_sample import NAMES
 from tests.material.indexing import index_catalogue
 from tests.material.tiny_catalogue import BLUE, GREEN, RED, YELLOW
@@ -200,6 +201,12 @@ def test_a_missing_demo_catalogue_says_what_draws_it(place, monkeypatch):
     monkeypatch.delenv("CDISCOUNT_CATALOGUE")
     with pytest.raises(ConfigError, match=r"catalogue\.bson: no catalogue stands there; run `make demo`"):
         start_run("colours", "r1")
+
+
+def test_with_data_in_a_bucket_a_missing_catalogue_is_not_looked_for_in_a_cache(tmp_path):
+    environment = read_environment({"CDISCOUNT_DATA": "s3://bucket/data", "CDISCOUNT_CACHE": str(tmp_path)})
+    with pytest.raises(ConfigError, match=r"one machine alone .*; set CDISCOUNT_CATALOGUE to a file that every"):
+        check_catalogue(environment)
 
 
 def test_an_empty_catalogue_is_refused(place, monkeypatch):

@@ -10,6 +10,7 @@ from cdiscount_tasks.runs import comparison_steps, index_steps, prediction_steps
 from cdiscount_tasks.runs.comparison import start_comparison
 from cdiscount_tasks.runs.run import open_run
 from cdiscount_tasks.runs.start import start_run
+from cdiscount_tasks.settings.environment import read_environment
 from tests.material.weights_files import write_weights
 
 WEIGHTS = "mobilenet_v2_notop.h5"
@@ -329,3 +330,23 @@ def test_a_run_goes_on_where_the_data_root_has_another_path_and_nobody_names_the
 
     go("web-1", *first.values())
     assert (open_run("colours", "r1").folders()["report"] / "report.html").is_file()
+
+
+def test_another_place_for_reports_in_a_bucket_is_to_be_set_not_mounted(begun, bucket, tmp_path):
+    environment = read_environment({"CDISCOUNT_REPORTS": f"{bucket}/reports", "CDISCOUNT_CACHE": str(tmp_path)})
+    with pytest.raises(ConfigError) as told:
+        workers.check_reports(begun.config.began_on, environment)
+    assert f"leads this machine (gpu-1) to {bucket}/reports, the reports folder without an id" in str(told.value)
+    assert str(told.value).endswith(
+        ": set CDISCOUNT_REPORTS alike on every machine, the API server's too, and clear the task"
+    )
+
+
+def test_a_run_that_is_not_in_a_bucket_is_told_by_its_address():
+    error = RunNotHereError(
+        "s3://bucket/data/samples/wine/runs/r/config.json", "resolve_run", "a", "s3://bucket/data on gpu-1"
+    )
+    for root, words in (("a", "alike on every worker and clear this"), ("b", "alike on every worker, and clear this")):
+        told = error.seen_from(root, "s3://other/data on web-1")
+        assert words in told
+        assert "mount" not in told

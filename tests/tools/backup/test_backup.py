@@ -3,6 +3,7 @@ import shutil
 import pytest
 
 from cdiscount_tasks.errors import ConfigError
+from cdiscount_tasks.settings.environment import read_environment
 from tools.airflow.home import ToolError
 from tools.backup import archive, backup, database, restore
 
@@ -149,11 +150,29 @@ def in_buckets(machine, bucket, tmp_path, monkeypatch):
 def test_what_is_in_a_bucket_is_said_to_stay_there(machine, in_buckets, capsys):
     assert backup.main() == 0
     said = capsys.readouterr().out
-    assert f"not in it: {in_buckets}/data, which CDISCOUNT_DATA names. A bucket is a back-up" in said
+    assert f"not in it: {in_buckets}/data, which CDISCOUNT_DATA names. The bucket is the only copy: let it" in said
     assert f"not in it: {in_buckets}/reports, which CDISCOUNT_REPORTS names" in said
     (path,) = machine.to.iterdir()
     files = archive.check_archive(path)
     assert {name.split("/")[0] for name in files} == {"label_fixes", "database"}
+
+
+def test_beside_buckets_a_back_up_of_nothing_is_refused(machine, in_buckets, tmp_path, monkeypatch):
+    (tmp_path / "empty").mkdir()
+    monkeypatch.setenv("CDISCOUNT_LABEL_FIXES", str(tmp_path / "empty"))
+    monkeypatch.setenv("DATABASE", "no")
+    with pytest.raises(ToolError, match=r"s3://.*/data and s3://.*/reports: .* neither a label fix nor a database"):
+        backup.main()
+    assert list(machine.to.iterdir()) == []
+
+
+def test_an_archive_of_nothing_is_not_restored(machine, tmp_path, monkeypatch):
+    path = tmp_path / "empty.tar"
+    with archive.writing(path, backup.head_of(read_environment(), None)):
+        pass
+    monkeypatch.setenv("FROM", str(path))
+    with pytest.raises(ToolError, match=r"empty\.tar: the archive holds no file"):
+        restore.main()
 
 
 def test_an_archive_of_folders_is_not_restored_where_they_are_buckets(machine, bucket, tmp_path, monkeypatch):
