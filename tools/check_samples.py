@@ -14,7 +14,8 @@ from cdiscount_tasks.labelling.split import read_split_file
 from cdiscount_tasks.runs.categories import check_categories, select_categories
 from cdiscount_tasks.runs.input_files import input_files
 from cdiscount_tasks.runs.run import SPLIT_COPY
-from cdiscount_tasks.settings.environment import Environment, check_folders, fault_of, read_environment
+from cdiscount_tasks.settings.environment import Environment, check_folders, read_environment
+from cdiscount_tasks.settings.path_faults import fault_of
 from cdiscount_tasks.settings.sample import SampleConfig, read_sample
 from cdiscount_tasks.settings.sample_folder import sample_names, sample_paths
 from cdiscount_tasks.settings.strict_yaml import shown_path

@@ -14,8 +14,8 @@ import numpy as np
 
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.machine.faults import MOMENTARY
-from cdiscount_tasks.settings.environment import fault_of
 from cdiscount_tasks.settings.networks import BACKBONES, PublishedWeights
+from cdiscount_tasks.settings.path_faults import fault_of
 
 logger = logging.getLogger(__name__)
 

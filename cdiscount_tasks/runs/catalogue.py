@@ -16,7 +16,8 @@ from cdiscount_tasks.runs.categories import select_categories
 from cdiscount_tasks.runs.folders import index_parent_dir
 from cdiscount_tasks.runs.fresh import bring_up_to_date
 from cdiscount_tasks.runs.start import check_catalogue
-from cdiscount_tasks.settings.environment import Environment, check_data_folder, fault_of, read_environment
+from cdiscount_tasks.settings.environment import Environment, check_data_folder, read_environment
+from cdiscount_tasks.settings.path_faults import fault_of
 from cdiscount_tasks.settings.sample import read_sample
 from cdiscount_tasks.settings.sample_folder import sample_paths
 from cdiscount_tasks.stages.inputs import IndexPlace, SampleChoice

@@ -13,7 +13,8 @@ from cdiscount_tasks.catalogue.names import CategoryNames, read_category_names
 from cdiscount_tasks.errors import ConfigError, DataError
 from cdiscount_tasks.index.profile_file import profiled_indexes, read_profile
 from cdiscount_tasks.runs.folders import catalogue_fault, index_parent_dir
-from cdiscount_tasks.settings.environment import Environment, fault_of
+from cdiscount_tasks.settings.environment import Environment
+from cdiscount_tasks.settings.path_faults import fault_of
 from cdiscount_tasks.settings.sample import LEVEL_CHOICE, SampleConfig
 
 logger = logging.getLogger(__name__)

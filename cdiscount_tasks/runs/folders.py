@@ -12,7 +12,8 @@ from cdiscount_tasks.artifacts.byte_ranges import ObjectPlace, Place, place_of, 
 from cdiscount_tasks.artifacts.documents import pull
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.runs.fresh import bring_up_to_date
-from cdiscount_tasks.settings.environment import Environment, fault_of
+from cdiscount_tasks.settings.environment import Environment
+from cdiscount_tasks.settings.path_faults import fault_of
 
 _LONGEST_RUN, _DIGEST = 100, len("-012345")
 """Of a run's folder in the name of a folder of two runs: how much is kept, and of its end."""

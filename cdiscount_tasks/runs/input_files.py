@@ -8,7 +8,8 @@ from pathlib import Path
 from cdiscount_tasks.artifacts.files import MOST_INPUT_BYTES
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.runs.run import FIXES_COPY, NAMES_COPY, SPLIT_COPY
-from cdiscount_tasks.settings.environment import Environment, fault_of
+from cdiscount_tasks.settings.environment import Environment
+from cdiscount_tasks.settings.path_faults import fault_of
 from cdiscount_tasks.settings.sample import SampleConfig
 from cdiscount_tasks.settings.sample_folder import sample_names
 

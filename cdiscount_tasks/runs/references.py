@@ -35,7 +35,8 @@ from cdiscount_tasks.runs.kept_runs import (
 from cdiscount_tasks.runs.needed import References
 from cdiscount_tasks.runs.predictions import PREDICTIONS
 from cdiscount_tasks.settings.comparison import ComparisonConfig
-from cdiscount_tasks.settings.environment import Environment, fault_of
+from cdiscount_tasks.settings.environment import Environment
+from cdiscount_tasks.settings.path_faults import fault_of
 
 logger = logging.getLogger(__name__)
 

@@ -1,18 +1,16 @@
 """The machine's settings, read from environment variables: where things lie and how much is allowed."""
 
-import errno
 import os
 import re
-import stat
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Literal
 
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.settings.catalogue_places import Place, place_of
+from cdiscount_tasks.settings.path_faults import fault_in_place_of, fault_of
 from cdiscount_tasks.settings.places import check_apart, checked_url, mirror_of, names_bucket, refuse_bucket, setting_of
 from cdiscount_tasks.settings.variables import own_variables
 
@@ -175,35 +173,6 @@ def _gpus(environ: Mapping[str, str]) -> int | None:
         return _whole_number(environ, "CDISCOUNT_GPUS", 1, 1, 64)
     except ConfigError as error:
         raise ConfigError(f"{error}; unset it where a CPU may do the work") from None
-
-
-_LONGEST_NAME, _LONGEST_PATH = 255, 4095
-"""Bytes, on all usual file systems."""
-_NO_PLACE = {
-    errno.ELOOP: "it is a link that leads back to itself",
-    errno.ENAMETOOLONG: "its name is too long",
-}
-
-
-def fault_of(path: Path, wanted: Literal["file", "folder"]) -> str | None:
-    """Say why a path is not the file or folder that it should be; None: it is one."""
-    try:
-        mode = path.stat().st_mode
-    except (FileNotFoundError, NotADirectoryError):
-        return "it is a link to nothing" if path.is_symlink() else f"no such {wanted}"
-    except OSError as error:
-        return _NO_PLACE.get(error.errno or 0, f"cannot be read: {error.strerror}")
-    found = "folder" if stat.S_ISDIR(mode) else "file" if stat.S_ISREG(mode) else "device"
-    return None if found == wanted else f"it is a {found}, expected a {wanted}"
-
-
-def fault_in_place_of(folder: Path) -> str | None:
-    """Say why a folder that need not exist yet cannot be made; None: nothing is in its place."""
-    if len(os.fsencode(folder)) > _LONGEST_PATH or any(len(os.fsencode(part)) > _LONGEST_NAME for part in folder.parts):
-        return _NO_PLACE[errno.ENAMETOOLONG]
-    there = next((path for path in (folder, *folder.parents) if os.path.lexists(path)), folder)
-    fault = fault_of(there, "folder")
-    return None if fault is None else fault if there == folder else f"{there}: {fault}"
 
 
 def check_data_folder(environment: Environment) -> None:

@@ -12,7 +12,7 @@ import yaml
 from yaml.reader import ReaderError
 
 from cdiscount_tasks.errors import ConfigError
-from cdiscount_tasks.settings.environment import fault_of
+from cdiscount_tasks.settings.path_faults import fault_of
 from cdiscount_tasks.settings.yaml_scalars import WORDS, as_what, is_text, read_plain
 
 Place = tuple[str | int, ...]

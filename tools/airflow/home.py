@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import IO, cast
 from urllib.parse import quote
 
-from cdiscount_tasks.settings.environment import fault_in_place_of
+from cdiscount_tasks.settings.path_faults import fault_in_place_of
 from cdiscount_tasks.settings.places import setting_of
 from tools import shell
 

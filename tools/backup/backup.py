@@ -22,7 +22,8 @@ if __name__ == "__main__":
 from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
 from cdiscount_tasks.artifacts.locks import part_path, remove_dead_parts
 from cdiscount_tasks.runs.registry import registered_samples
-from cdiscount_tasks.settings.environment import Environment, check_folders, fault_of, read_environment
+from cdiscount_tasks.settings.environment import Environment, check_folders, read_environment
+from cdiscount_tasks.settings.path_faults import fault_of
 from tools.airflow.home import ToolError
 from tools.backup import archive, contents, database
 from tools.command import exit_status, say
