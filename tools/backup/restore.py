@@ -27,9 +27,9 @@ from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.settings.environment import (
     Environment,
     check_data_folder,
-    fault_in_place_of,
     read_environment,
 )
+from cdiscount_tasks.settings.path_faults import fault_in_place_of
 from tools.airflow.home import ToolError
 from tools.backup import archive, database
 from tools.backup.archive import Packed
