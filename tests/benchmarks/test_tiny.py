@@ -32,6 +32,7 @@ TINY = {
         ["--years", "1", "--products", "300", "--correlations", "0.5", "--many", "300"],
         r"\| ours, anchored \| 300 \| 1 \| 0\.7",
     ),
+    "benchmarks.belief.seed_coverage": (["--repeats", "2", "--products", "60"], r"\| 60 \| \d+\.\d \| \d+\.0 \("),
     "benchmarks.belief.comparison_coverage": (["--repeats", "1", "--groups", "40"], r"\| 40 \| \d"),
     "benchmarks.belief.drift": (
         ["--pairs", "2", "--draws", "1", "--products", "200", "--clean", "absent"],

@@ -5,7 +5,7 @@ from typing import Any
 
 from cdiscount_tasks.pages.parts.words import percent, points
 
-_STATES = {"complete": "trained to its end", "stopped": "stopped by hand", "diverged": "diverged"}
+_STATES = {"complete": "by itself", "stopped": "by hand", "diverged": "diverged"}
 
 
 def _deviation(spread: Mapping[str, Any]) -> str:
