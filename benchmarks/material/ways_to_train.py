@@ -8,7 +8,7 @@ dropout, decay, smoothing, whether pictures are mixed, whether weights are avera
 from typing import Any
 
 ON_TRIAL = "on_trial"
-"""A key beside knobs: which variant of small_cnn is built (benchmarks/material/networks_on_trial.py)."""
+"""A key beside knobs: which variant of a network is built (benchmarks/material/networks_on_trial.py)."""
 
 _SHARPER = {"early_stopping_patience": 60}
 """Choices of the epoch are compared where none is cut off."""
@@ -26,6 +26,9 @@ def _learnt(**more: Any) -> tuple[str, dict[str, Any]]:
 _CROPS, _MIXUP, _CUTMIX = {"augmentation": "crops"}, {"mixing": "mixup"}, {"mixing": "cutmix"}
 _AVERAGE = {"average_weights": 1.0, "chosen_epoch": "last"}
 _STEADY = {**_CROPS, **_CUTMIX, **_AVERAGE}
+_HALF = {"fine_tune_learning_rate": 5e-4}
+_UPPER = {"fine_tune_share": 0.57}
+_NORMALIZING = {ON_TRIAL: "normalizing"}
 
 TRANSFER: dict[str, tuple[str, dict[str, Any]]] = {
     "whole_10": _tuned(10),
@@ -57,6 +60,28 @@ TRANSFER: dict[str, tuple[str, dict[str, Any]]] = {
     "whole_20_together_192": _tuned(20, **_STEADY, image_size=192),
     "whole_20_together_224": _tuned(20, **_STEADY, image_size=224),
     "whole_30_together_224": _tuned(30, **_STEADY, image_size=224),
+    "whole_20_average_rate_5": _tuned(20, **_AVERAGE, **_HALF),
+    "whole_20_crops_average_rate_5": _tuned(20, **_CROPS, **_AVERAGE, **_HALF),
+    "whole_20_together_rate_2": _tuned(20, **_STEADY, fine_tune_learning_rate=2e-4),
+    "whole_20_together_mixup_rate_5": _tuned(20, **{**_STEADY, **_MIXUP}, **_HALF),
+    "whole_20_together_rate_5_depth": _tuned(20, **_STEADY, **_HALF, fine_tune_lowest_rate=0.1),
+    "whole_20_together_rate_5_views": _tuned(20, **_STEADY, **_HALF, views="crops"),
+    "whole_20_together_rate_5_small_crops": _tuned(20, **_STEADY, **_HALF, crop_area=0.25),
+    "whole_20_together_rate_5_mirrored": _tuned(20, **_STEADY, **_HALF, mirrored_features=True),
+    "whole_20_together_rate_5_192": _tuned(20, **_STEADY, **_HALF, image_size=192),
+    "whole_20_together_rate_5_224": _tuned(20, **_STEADY, **_HALF, image_size=224),
+    "whole_10_together_rate_5": _tuned(10, **_STEADY, **_HALF),
+    "whole_40_together_rate_5": _tuned(40, **_STEADY, **_HALF),
+    "whole_40_together_rate_5_224": _tuned(40, **_STEADY, **_HALF, image_size=224),
+    "upper_8_average": _tuned(8, **_UPPER, **_AVERAGE),
+    "upper_8_crops_average": _tuned(8, **_UPPER, **_CROPS, **_AVERAGE),
+    "upper_8_together": _tuned(8, **_UPPER, **_STEADY),
+    "upper_20_together": _tuned(20, **_UPPER, **_STEADY),
+    "normalizing_10": _tuned(10, **_NORMALIZING, chosen_epoch="last"),
+    "normalizing_10_rate_3": _tuned(10, **_NORMALIZING, chosen_epoch="last", fine_tune_learning_rate=3e-4),
+    "normalizing_20_together": _tuned(20, **_NORMALIZING, **_STEADY),
+    "normalizing_20_together_rate_5": _tuned(20, **_NORMALIZING, **_STEADY, **_HALF),
+    "normalizing_20_together_rate_5_224": _tuned(20, **_NORMALIZING, **_STEADY, **_HALF, image_size=224),
 }
 """What may become `transfer` or `transfer_long`."""
 
@@ -83,5 +108,7 @@ BASELINE: dict[str, tuple[str, dict[str, Any]]] = {
         f"baseline_together_{name}": _learnt(**{ON_TRIAL: name}, **_CUTMIX, **_AVERAGE)
         for name in ("se", "deep", "se_blurred", "se_deep")
     },
+    "baseline_together_60_se_deep": _learnt(**{ON_TRIAL: "se_deep"}, **_CUTMIX, **_AVERAGE, epochs=60),
+    "baseline_together_60_se": _learnt(**{ON_TRIAL: "se"}, **_CUTMIX, **_AVERAGE, epochs=60),
 }
 """What may become `baseline`."""
