@@ -46,8 +46,12 @@ def learn(device, config, most_steps=None, shown=None, network="plain_cnn", size
 SMALLER = {"network": "small_cnn", "image_size": 64, "smaller_first": 0.5, "class_balance": 1.0}
 
 
-@pytest.mark.parametrize(("way", "of"), [({}, {}), (SMALLER, {"network": "small_cnn", "size": 64})], ids=str)
-def test_many_steps_a_call_learn_what_single_ones_learn(way, of):
+@pytest.mark.parametrize(
+    ("way", "of", "nearly"),  # AdamW makes much of what a deeper network rounds
+    [({}, {}, 1e-6), (SMALLER, {"network": "small_cnn", "size": 64}, 2e-5)],
+    ids=str,
+)
+def test_many_steps_a_call_learn_what_single_ones_learn(way, of, nearly):
     config = CONFIG.model_copy(update={"batch_size": 5, **way})
     one_by_one, told, _ = learn(GPU, config, **of)
     together, told_together, _ = learn(GPU, config, most_steps=4, **of)
@@ -55,7 +59,7 @@ def test_many_steps_a_call_learn_what_single_ones_learn(way, of):
     assert [num_steps for num_steps, _, _ in told_together] == [1, 3, 5]
     assert told_together[-1][1:] == pytest.approx(told[-1][1:], rel=1e-5)
     for one, other in zip(one_by_one, together, strict=True):
-        np.testing.assert_allclose(one, other, atol=1e-6)
+        np.testing.assert_allclose(one, other, atol=nearly)
 
 
 def test_a_long_training_on_a_gpu_takes_many_steps_a_call():
