@@ -16,6 +16,7 @@ from cdiscount_tasks.learning.networks import progress
 from cdiscount_tasks.learning.networks.averaging import Average
 from cdiscount_tasks.learning.networks.backend import make_learner
 from cdiscount_tasks.learning.networks.batches import Examples
+from cdiscount_tasks.learning.networks.build import of_any_size
 from cdiscount_tasks.learning.networks.checkpoints import Checkpoints
 from cdiscount_tasks.learning.networks.objective import compile_network
 from cdiscount_tasks.learning.networks.predict import iter_probabilities
@@ -222,7 +223,8 @@ def train(
     tell = partial(_tell, watch, state, config.epochs)
     tell()
     while not (reason := _why_it_ends(state, config, watch)):
-        learner.learn(state, Pulse(state, len(train_examples), config, keep, tell))
+        with of_any_size(network):
+            learner.learn(state, Pulse(state, len(train_examples), config, keep, tell))
         with average.in_place():
             state.end_epoch(_judge_epoch(network, validation, state), network, config.chosen_epoch)
         log_epoch(state.history, config.epochs)
