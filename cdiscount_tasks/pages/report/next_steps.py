@@ -86,6 +86,19 @@ def _longer(metrics: Mapping[str, Any]) -> Iterator[Step]:
         yield Step("Train for more epochs", why, "#curves", "gain not known")
 
 
+def _steadier(metrics: Mapping[str, Any]) -> Iterator[Step]:
+    """Yield a lower rate, where a training with another seed diverged."""
+    found = metrics.get("other_seeds")
+    if found and found["num_diverged"]:
+        num, num_other = found["num_diverged"], len(found["seeds"]) - 1
+        yield Step(
+            "Lower the learning_rate",
+            f"{num:,} of {count(num_other, 'training')} with other seeds diverged: the next one may do so too.",
+            "#seeds",
+            "trainings that do not end in nothing",
+        )
+
+
 def _epochs_knob(metrics: Mapping[str, Any]) -> str:
     """Return the name of the knob that makes a training longer."""
     training = metrics["lineage"]["config"]["training"]
@@ -142,4 +155,4 @@ def next_steps(metrics: Mapping[str, Any], names: list[ClassName]) -> list[Step]
     """
     pretrained, suspects = list(_pretrained(metrics)), list(_suspects(metrics))
     first = [*suspects, *pretrained] if labels_first(metrics) else [*pretrained, *suspects]
-    return [*_faults(metrics), *first, *_longer(metrics), *_products(metrics, names)]
+    return [*_faults(metrics), *first, *_steadier(metrics), *_longer(metrics), *_products(metrics, names)]

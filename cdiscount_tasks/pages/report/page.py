@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from cdiscount_tasks.learning.measuring.confusion import MAX_CLASSES_IN_MATRIX
 from cdiscount_tasks.learning.measuring.looks import interval_percent
+from cdiscount_tasks.learning.measuring.seed_spread import ENOUGH_SEEDS
 from cdiscount_tasks.pages.parts import words
 from cdiscount_tasks.pages.parts.figures import heat, learning_curves
 from cdiscount_tasks.pages.parts.templating import render_page
@@ -109,6 +110,7 @@ def render_report(
         judgement=judgement,
         drift=drift,
         champion_figures=champion_figures or "",
+        enough_seeds=ENOUGH_SEEDS,
         search=search,
         searched=_searched(metrics["lineage"]["config"]),
         knob_defaults=knobs_of(TrainingConfig()),  # a preset that has one of a later knob does not name it

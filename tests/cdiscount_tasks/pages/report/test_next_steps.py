@@ -60,6 +60,7 @@ def test_where_nothing_is_amiss_nothing_is_advised():
         ({"verdict__above_baseline": False, "test__baseline__majority": FIGURE}, "Do not use this model"),
         ({"verdict__above_baseline": False}, "Test on products like those of train"),
         ({"test__image__accuracy": {**FIGURE, "value": 0.5}}, "Start from a pretrained network"),
+        ({"other_seeds": {"num_diverged": 1, "seeds": [{}, {}, {}]}}, "Lower the learning_rate"),
         ({"model__best_epoch": 8}, "Train for more epochs"),
         ({"suspects__num_listed": 12}, "Judge the label suspects"),
         ({"test__product__accuracy": {**FIGURE, "num_groups": 171}}, "Measure on more products"),
@@ -87,6 +88,10 @@ def test_the_most_confused_pair_is_named():
             "Look at 2 labels that look wrong. Nobody has done so",
         ),
         ({"model__best_epoch": 1, "model__num_epochs": 1}, "There was only one epoch, so nobody knows yet whether"),
+        (
+            {"other_seeds": {"num_diverged": 1, "seeds": [{}, {}, {}]}},
+            "1 of 2 trainings with other seeds diverged: the next one may do so too.",
+        ),
         ({"model__best_epoch": 8}, "The last of 8 epochs had the lowest validation loss"),
     ],
 )
