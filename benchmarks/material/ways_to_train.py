@@ -90,6 +90,8 @@ TRANSFER: dict[str, tuple[str, dict[str, Any]]] = {
     "whole_20_growing_cutmix_rate_7_224": _tuned(
         20, **_STEADY, **_MOSTLY_SMALL, fine_tune_learning_rate=7e-4, image_size=224
     ),
+    "upper_8_batch_16": _tuned(8, **_UPPER, batch_size=16, fine_tune_learning_rate=7e-4, chosen_epoch="last"),
+    "whole_12_growing_batch_16_rate_5": _tuned(12, **_CROPS, **_AVERAGE, **_MOSTLY_SMALL, **_HALF, batch_size=16),
     "upper_8_average": _tuned(8, **_UPPER, **_AVERAGE),
     "upper_8_crops_average": _tuned(8, **_UPPER, **_CROPS, **_AVERAGE),
     "upper_8_together": _tuned(8, **_UPPER, **_STEADY),
@@ -136,6 +138,7 @@ BASELINE: dict[str, tuple[str, dict[str, Any]]] = {
     "baseline_50_growing_batch_32": _learnt(
         **_CUTMIX, **_AVERAGE, **_MOSTLY_SMALL, epochs=50, batch_size=32, learning_rate=1.5e-3
     ),
+    "baseline_batch_16": _learnt(batch_size=16, learning_rate=1e-3, chosen_epoch="last"),
     "baseline_batch_32": _learnt(batch_size=32, learning_rate=1.5e-3, chosen_epoch="last"),
     "baseline_together_60_se": _learnt(**{ON_TRIAL: "se"}, **_CUTMIX, **_AVERAGE, epochs=60),
 }
