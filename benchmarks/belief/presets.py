@@ -41,7 +41,8 @@ def promises() -> dict[str, Promise]:
 
 def is_kept(promise: Promise, figures: list[dict[str, Any]]) -> bool:
     """Tell whether the mean of the intervals' upper ends reaches what was promised."""
-    return statistics.mean(figure["high"] for figure in figures) >= promise.accuracy
+    highest: float = statistics.mean(figure["high"] for figure in figures)
+    return highest >= promise.accuracy
 
 
 def main() -> None:

@@ -1,4 +1,4 @@
-"""Variants of networks that are ranked before one of them may take its place; what loses goes from here.
+"""Variants of small_cnn that are ranked before one of them may take its place; what loses goes from here.
 
 All are made of Keras' own layers: a model that was trained with one is loaded without this module.
 """
@@ -39,10 +39,6 @@ ON_TRIAL = {
         blocks=((32, 1), (64, 2), (64, 1), (128, 2), (128, 1), (256, 2), (256, 1)), squeezes=True, left_out=0.1
     ),
 }
-
-
-NORMALIZING = "normalizing"
-"""A pretrained network whose batch normalisation is not folded away and learns with the rest."""
 
 
 def _squeeze(x: Any) -> Any:
@@ -97,48 +93,17 @@ def build_variant(variant: Variant, x: Any) -> Any:
     return layers.GlobalAveragePooling2D()(x)
 
 
-def _normalize() -> None:
-    """Let a pretrained network's batch normalisation learn with the rest, as a first Keras notebook does."""
-    from keras import layers
-
-    from cdiscount_tasks.learning.networks import build, phases
-
-    def pool(x: Any, name: Any, image_size: int, weights_path: Any) -> Any:
-        backbone = build._build_backbone(name, image_size, weights_path)
-        for layer in backbone.layers:
-            if isinstance(layer, layers.BatchNormalization):
-                layer.momentum = build._MOMENTUM
-        x = layers.Rescaling(1 / 127.5, offset=-1)(x)
-        return layers.GlobalAveragePooling2D(dtype="float32")(backbone(x))
-
-    def thaw(network: Any, share: float) -> int:
-        assert share == 1
-        network.trainable = True
-        return len(network.layers)
-
-    build.fold_batch_normalization = lambda backbone: backbone
-    build._pool_backbone = pool
-    vars(phases)["thaw"] = thaw
-
-
 def put_on_trial(name: str) -> None:
-    """Let this process build a variant wherever it would build the network itself, once its device is set up."""
-    from cdiscount_tasks.stages import features, one_training
+    """Let this process build a variant wherever it would build small_cnn, as soon as its device is set up."""
+    from cdiscount_tasks.stages import one_training
 
-    def set_up(module: Any) -> None:
-        prepare_device = vars(module)["prepare_device"]
+    set_up = vars(one_training)["prepare_device"]
 
-        def prepare(*args: Any, **more: Any) -> Any:
-            device = prepare_device(*args, **more)
-            from cdiscount_tasks.learning.networks import build  # loads Keras, which needs the device
+    def prepare(*args: Any, **more: Any) -> Any:
+        device = set_up(*args, **more)
+        from cdiscount_tasks.learning.networks import build  # loads Keras, which needs the device
 
-            if name == NORMALIZING:
-                _normalize()
-            else:
-                build._BUILDERS["small_cnn"] = partial(build_variant, ON_TRIAL[name])
-            return device
+        build._BUILDERS["small_cnn"] = partial(build_variant, ON_TRIAL[name])
+        return device
 
-        vars(module)["prepare_device"] = prepare
-
-    set_up(one_training)
-    set_up(features)
+    vars(one_training)["prepare_device"] = prepare

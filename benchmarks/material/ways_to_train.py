@@ -9,7 +9,7 @@ weights are averaged, rates by depth.
 from typing import Any
 
 ON_TRIAL = "on_trial"
-"""A key beside knobs: which variant of a network is built (benchmarks/material/networks_on_trial.py)."""
+"""A key beside knobs: which variant of small_cnn is built (benchmarks/material/networks_on_trial.py)."""
 
 _SHARPER = {"early_stopping_patience": 60}
 """Choices of the epoch are compared where none is cut off."""
@@ -30,7 +30,6 @@ _STEADY = {**_CROPS, **_CUTMIX, **_AVERAGE}
 _HALF = {"fine_tune_learning_rate": 5e-4}
 _MOSTLY_SMALL = {"smaller_first": 0.75}
 _UPPER = {"fine_tune_share": 0.57}
-_NORMALIZING = {ON_TRIAL: "normalizing"}
 _GROWING, _BALANCED = {"smaller_first": 0.6}, {"class_balance": 1.0}
 
 TRANSFER: dict[str, tuple[str, dict[str, Any]]] = {
@@ -96,11 +95,6 @@ TRANSFER: dict[str, tuple[str, dict[str, Any]]] = {
     "upper_8_crops_average": _tuned(8, **_UPPER, **_CROPS, **_AVERAGE),
     "upper_8_together": _tuned(8, **_UPPER, **_STEADY),
     "upper_20_together": _tuned(20, **_UPPER, **_STEADY),
-    "normalizing_10": _tuned(10, **_NORMALIZING, chosen_epoch="last"),
-    "normalizing_10_rate_3": _tuned(10, **_NORMALIZING, chosen_epoch="last", fine_tune_learning_rate=3e-4),
-    "normalizing_20_together": _tuned(20, **_NORMALIZING, **_STEADY),
-    "normalizing_20_together_rate_5": _tuned(20, **_NORMALIZING, **_STEADY, **_HALF),
-    "normalizing_20_together_rate_5_224": _tuned(20, **_NORMALIZING, **_STEADY, **_HALF, image_size=224),
 }
 """What may become `transfer` or `transfer_long`."""
 
