@@ -144,7 +144,7 @@ class TrainingConfig(Frozen):
         ge=0,
         le=0.9,
         description="Share of the epochs, from the first one on, in which the network sees smaller images: of the "
-        "multiple of 32 pixels next to three quarters of image_size, in about two thirds of the time. With "
+        "multiple of 32 pixels next to three quarters of image_size, in about three quarters of the time. With "
         "pretrained weights: of the passes that tune.",
     )
     class_balance: float = _added(
