@@ -127,7 +127,8 @@ def train_model(sample_name, run_id=None) -> str:
     """Train the preset's network on the train split.
 
     **Reads** the sample's pictures, their labels, and the features where the preset starts from weights.
-    **Leaves** the model of the epoch with the lowest validation loss, and the history of all epochs.
+    **Leaves** the model of the epoch that the preset keeps (the lowest validation loss, or the last), and the history
+    of all epochs.
     **If it fails** for lack of memory, trigger again with a smaller batch size or image size. A retry continues
     from the last checkpoint; nothing that was learnt is lost.
     """

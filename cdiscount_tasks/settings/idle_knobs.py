@@ -15,6 +15,7 @@ _NEEDS_TUNING = ("fine_tune_learning_rate", "fine_tune_share", "fine_tune_lowest
 
 def idle_knobs(config: "TrainingConfig") -> Iterator[tuple[str, str]]:
     """Yield each knob that does nothing, whatever it is set to, with the reason and what to set instead."""
+    epochs = config.fine_tune_epochs if config.weights == "imagenet" else config.epochs
     for knobs, is_idle, way_out in (
         (
             _NEEDS_WEIGHTS,
@@ -25,9 +26,14 @@ def idle_knobs(config: "TrainingConfig") -> Iterator[tuple[str, str]]:
         (("crop_area",), config.augmentation != "crops", "without crops it does nothing; set augmentation: crops"),
         (("mixing_share",), config.mixing == "none", "nothing is mixed; set mixing: mixup or cutmix"),
         (
-            ("augmentation", "mixing"),
+            ("augmentation", "mixing", "smaller_first"),
             config.weights == "imagenet" and config.fine_tune_epochs == 0,
             "a frozen network does not see changed pictures; set fine_tune_epochs",
+        ),
+        (
+            ("smaller_first",),
+            0 < config.smaller_first * epochs < 1,
+            f"of {epochs} epochs it is not one; set a larger share",
         ),
         (("dropout",), config.network == "plain_cnn", "plain_cnn has no dropout; take another network"),
         (("dropout",), config.weights == "champion", "the champion's own stays; set weights: none or imagenet"),

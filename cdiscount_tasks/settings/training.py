@@ -1,5 +1,6 @@
 """The knobs of a training: a preset is a complete set of them."""
 
+import math
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
@@ -16,6 +17,10 @@ _LARGEST_SEED = 2**31 - 1
 def _added(default: Any, **said: Any) -> Any:
     """Return a field that is written nowhere at its default: models that were made before it came keep their keys."""
     return Field(default=default, exclude_if=lambda value: value == default, **said)
+
+
+_STRIDE = 32
+"""Of the networks: of multiples of it no pixel is left over at their borders, whichever size they are built for."""
 
 
 class TrainingConfig(Frozen):
@@ -78,7 +83,8 @@ class TrainingConfig(Frozen):
         default=8,
         ge=1,
         le=500,
-        description="Epochs without a lower validation loss (over products) after which training ends.",
+        description="Epochs without a lower validation loss (over products) after which training ends; a preset that "
+        "keeps the last epoch trains them all.",
     )
     class_weights: YesOrNo = Field(
         default=False,
@@ -133,6 +139,22 @@ class TrainingConfig(Frozen):
         description="What the model answers to, joined by geometric mean. flip: each picture and its mirror image. "
         "crops: their middles as well, which takes twice as long.",
     )
+    smaller_first: float = _added(
+        0.0,
+        ge=0,
+        le=0.9,
+        description="Share of the epochs, from the first one on, in which the network sees smaller images: of the "
+        "multiple of 32 pixels next to three quarters of image_size, in about three quarters of the time. With "
+        "pretrained weights: of the passes that tune.",
+    )
+    class_balance: float = _added(
+        0.0,
+        ge=0,
+        le=1,
+        description="How evenly an epoch shows the classes, in as many steps as ever: images of small classes come "
+        "several times, those of large ones take turns over the epochs. 0: as many as there are. 0.5: by the square "
+        "root of their number. 1: as many of each class.",
+    )
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = Field(
         default="auto", description="auto: half precision on GPUs that have units for it, float32 elsewhere."
     )
@@ -164,6 +186,36 @@ class TrainingConfig(Frozen):
             )
         return self
 
+    @model_validator(mode="after")
+    def _can_be_smaller_first(self) -> Self:
+        if not self.smaller_first:
+            return self
+        if self.network == "plain_cnn":
+            raise ValueError(
+                f"smaller_first is {self.smaller_first:g}, but plain_cnn takes images of one size; take another "
+                "network, or set smaller_first: 0"
+            )
+        if self.image_size % _STRIDE or self.image_size == _STRIDE:
+            raise ValueError(
+                f"smaller_first is {self.smaller_first:g} and image_size is {self.image_size}; expected a multiple of "
+                f"{_STRIDE} from {2 * _STRIDE} on, or smaller_first: 0"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _classes_are_balanced_once(self) -> Self:
+        if self.class_balance and self.class_weights:
+            raise ValueError(
+                f"class_balance is {self.class_balance:g} and class_weights is true: small classes would count twice "
+                "as much as they should; set class_weights: false, or class_balance: 0"
+            )
+        return self
+
+    @property
+    def smaller_size(self) -> int:
+        """Return the side in pixels of the smaller images that the first epochs may see."""
+        return math.ceil(3 / 4 * self.image_size / _STRIDE - 1 / 2) * _STRIDE
+
     def with_knobs(self, knobs: Mapping[str, Any]) -> Self:
         """Return the preset with the knobs that its search tried or chose, and without the search."""
         return type(self).model_validate({**self.model_dump(exclude={"search"}), **knobs})
@@ -191,7 +243,7 @@ KNOBS = tuple(name for name in TrainingConfig.model_fields if name not in ("purp
 
 OFF_THE_FORM = frozenset({
     "augmentation", "crop_area", "mixing", "mixing_share", "average_weights", "dropout", "fine_tune_lowest_rate",
-    "chosen_epoch", "views", "seeds",
+    "chosen_epoch", "views", "smaller_first", "class_balance", "seeds",
 })  # fmt: skip
 """Knobs for presets, and for a run's conf: who fills in the form does without them."""
 

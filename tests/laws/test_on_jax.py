@@ -19,7 +19,8 @@ LAWS = {
     ),
     "trainings": (
         [f"{NETWORKS}/test_training.py", f"{NETWORKS}/test_activation_maps.py"],
-        "same_seed or died or each_way or the_average or class_weights or cut_off or (logit and small_cnn) or mark",
+        "same_seed or died or each_way or growing or the_average or class_weights or cut_off or (logit and small_cnn) "
+        "or mark",
     ),
     "replay": ([f"{STAGES}/test_replay.py"], ""),
 }

@@ -11,13 +11,13 @@ from cdiscount_tasks.settings.training import TrainingConfig
 CONFIG = TrainingConfig(network="plain_cnn", image_size=32, epochs=2, batch_size=8)
 
 
-def examples(num_images=24, num_classes=2, seed=0):
+def examples(num_images=24, num_classes=2, seed=0, size=32):
     """Make pictures whose class is their brightest channel; every product has two."""
     random = np.random.default_rng(seed)
     class_index = np.arange(num_images) // 2 % num_classes
-    images = random.integers(0, 120, (num_images, 32, 32, 3), dtype=np.uint8)
+    images = random.integers(0, 120, (num_images, size, size, 3), dtype=np.uint8)
     images[np.arange(num_images), :, :, class_index] += 100
-    pictures = ImagesInMemory(iter([images]), num_images, 32)
+    pictures = ImagesInMemory(iter([images]), num_images, size)
     return Examples(pictures, class_index.astype(np.int64), np.arange(num_images) // 2)
 
 

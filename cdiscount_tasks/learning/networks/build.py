@@ -1,5 +1,7 @@
 """The networks by name. Each takes uint8 images and returns class probabilities; its own scaling is part of it."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -173,6 +175,19 @@ def build_head(num_features: int, num_classes: int, dropout: float = DROPOUT) ->
 def put_head_on(network: keras.Model, head: keras.Model) -> None:
     """Give a network the classifying layer of a trained head."""
     network.get_layer(_HEAD_LAYER).set_weights(head.get_layer(_HEAD_LAYER).get_weights())
+
+
+@contextmanager
+def of_any_size(network: keras.Model) -> Iterator[None]:
+    """Let a network that ends in global pooling take images of another size meanwhile: Keras alone forbids it."""
+    parts = [network, *(part for part in network.layers if isinstance(part, keras.Model))]
+    for part in parts:
+        part.input_spec = None
+    try:
+        yield
+    finally:
+        for part in parts:
+            del part._manual_input_spec  # what Keras derives from the input counts again
 
 
 def without_training(network: keras.Model) -> keras.Model:

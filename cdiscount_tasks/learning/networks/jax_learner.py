@@ -25,6 +25,7 @@ from cdiscount_tasks.learning.networks.objective import Schedule
 from cdiscount_tasks.learning.networks.progress import Pulse
 from cdiscount_tasks.learning.networks.state import TrainingState
 from cdiscount_tasks.learning.pictures.mixed import Mix, mix_pictures
+from cdiscount_tasks.learning.pictures.smaller import scale_down
 from cdiscount_tasks.machine.device import Device
 from cdiscount_tasks.settings.training import TrainingConfig
 
@@ -65,9 +66,10 @@ class _Batch(NamedTuple):
     average_rate: Any = None  # float32, by batch: which share of the average is new
 
 
-def _take(resident: Any, batch: _Batch) -> Any:
+def _take(resident: Any, batch: _Batch, size: int | None) -> Any:
     if resident.ndim == 4:
-        return take_pictures(resident, batch.rows, batch.mirrored, batch.shift)
+        taken = take_pictures(resident, batch.rows, batch.mirrored, batch.shift)
+        return taken if size is None else scale_down(taken, size, jnp)
     # Vectors, by side: in half precision until they are taken, as `Vectors.take` does.
     return resident[batch.rows, jnp.minimum(batch.mirrored, resident.shape[1] - 1)].astype(jnp.float32)
 
@@ -161,21 +163,21 @@ class Learner:
         self._rates = _rates_of(network.optimizer)
         step = _make_step(network)
 
-        def gather(resident: Any, epoch: _Batch, number: Any) -> tuple[Any, _Batch]:
+        def gather(resident: Any, epoch: _Batch, number: Any, size: int | None) -> tuple[Any, _Batch]:
             batch = batch_of(epoch, number)
-            return _take(resident, batch), batch
+            return _take(resident, batch, size), batch
 
-        def steps(state: _State, resident: Any, epoch: _Batch, first: Any, end: Any) -> _State:
+        def steps(state: _State, resident: Any, epoch: _Batch, first: Any, end: Any, size: int | None) -> _State:
             def one(number: Any, state: _State) -> _State:
-                return step(state, *gather(resident, epoch, number))
+                return step(state, *gather(resident, epoch, number, size))
 
             last: _State = jax.lax.fori_loop(first, end, one, state)
             return last
 
         # One program learns, wherever its pictures come from: where they lie depends on the memory that is free.
         self.step = jax.jit(step, donate_argnums=0, out_shardings=spread())
-        self._gather = jax.jit(gather)
-        self._steps = jax.jit(steps, donate_argnums=0, out_shardings=spread())
+        self._gather = jax.jit(gather, static_argnames="size")
+        self._steps = jax.jit(steps, static_argnames="size", donate_argnums=0, out_shardings=spread())
         num_steps = config.epochs * math.ceil(len(examples) / config.batch_size)
         self._most_steps = _MANY_STEPS if device.is_gpu and num_steps >= LONG_TRAINING else 1
         self._state: _State | None = None
@@ -189,9 +191,10 @@ class Learner:
     def learn(self, state: TrainingState, pulse: Pulse) -> None:
         """Learn from the batches of the running epoch, or from those that are left of it."""
         began, first = time.monotonic(), state.step
-        epoch = self.deal_out(len(state.history) + 1)
+        number = len(state.history) + 1
+        epoch, size = self.deal_out(number), Ways.of(self._config, number).size
         self._state, sums, told = self.take_state(), np.zeros(2), began
-        with closing(self._calls(epoch, first)) as calls:
+        with closing(self._calls(epoch, first, size)) as calls:
             for end, call in calls:
                 self._state = call(self._state)
                 if end in (first + 1, len(epoch.rows)) or time.monotonic() - told >= FIGURES_S:
@@ -201,37 +204,40 @@ class Learner:
         self._state = None
         self._learnt_s += time.monotonic() - began
 
-    def _calls(self, epoch: _Batch, first: int) -> Generator[tuple[int, Callable[[_State], _State]]]:
+    def _calls(self, epoch: _Batch, first: int, size: int | None) -> Generator[tuple[int, Callable[[_State], _State]]]:
         """Yield calls until an epoch is over: the step that each ends before, and what makes the next state."""
         if self._resident is not None:
-            yield from self._calls_on_device(_brought(epoch, None, "batch"), first, len(epoch.rows))
+            yield from self._calls_on_device(_brought(epoch, None, "batch"), first, len(epoch.rows), size)
         else:
-            yield from self._calls_with_batches(epoch, first)
+            yield from self._calls_with_batches(epoch, first, size)
 
     def _calls_on_device(
-        self, epoch: _Batch, first: int, end: int
+        self, epoch: _Batch, first: int, end: int, size: int | None
     ) -> Generator[tuple[int, Callable[[_State], _State]]]:
         """Yield calls of one step, or of twice as many as the one before: the first figures come soon."""
         num_steps = 1
         while first < end:
             num_steps = min(num_steps, end - first)
             if self._most_steps == 1:
-                seen, batch = self._gather(self._resident, epoch, first)
+                seen, batch = self._gather(self._resident, epoch, first, size=size)
                 yield first + 1, partial(self.step, seen=seen, batch=batch)
             else:
-                more = {"first": first, "end": first + num_steps}
-                yield first + num_steps, partial(self._steps, resident=self._resident, epoch=epoch, **more)
+                more = {"epoch": epoch, "first": first, "end": first + num_steps, "size": size}
+                yield first + num_steps, partial(self._steps, resident=self._resident, **more)
             first += num_steps
             num_steps = min(2 * num_steps, self._most_steps)
 
-    def _calls_with_batches(self, epoch: _Batch, first: int) -> Generator[tuple[int, Callable[[_State], _State]]]:
+    def _calls_with_batches(
+        self, epoch: _Batch, first: int, size: int | None
+    ) -> Generator[tuple[int, Callable[[_State], _State]]]:
         """Yield calls of one step, each with a batch that is brought to the device."""
         inputs = self._examples.inputs
         inputs.expect(list(epoch.rows[first:]))
 
         def make(number: int) -> tuple[np.ndarray, _Batch]:
             batch = batch_of(epoch, number)
-            return inputs.take(batch.rows, batch.mirrored, batch.shift), batch
+            taken = inputs.take(batch.rows, batch.mirrored, batch.shift)
+            return taken if size is None else scale_down(taken, size, np), batch
 
         ahead = BatchesAhead(make, first, len(epoch.rows))
         try:
@@ -256,20 +262,20 @@ class Learner:
     def deal_out(self, number: int) -> _Batch:
         """Return the batches of an epoch, each part [num_steps, batch_size, ...]; the last one is filled up."""
         examples, size = self._examples, self._config.batch_size
-        order = EpochOrder.of(
-            len(examples), examples.inputs.max_shift, self._config.seed, number, Ways.of(self._config, number)
-        )
+        ways = Ways.of(self._config, number)
+        order = EpochOrder.of(examples.class_index, examples.inputs.max_shift, self._config.seed, number, ways)
         num_steps = math.ceil(len(examples) / size)
         rows = np.resize(order.rows, num_steps * size)
         is_real = np.arange(num_steps * size) < len(examples)
-        weight = self._weights[rows] * is_real
+        shown = order.shown[rows]
+        weight = self._weights[shown] * is_real
         num_last = len(examples) - (num_steps - 1) * size
         weight[-size:] *= size / num_last  # the loss is divided by the batch size
         parts = _Batch(
-            rows=rows.astype(np.int32),
+            rows=shown.astype(np.int32),
             mirrored=order.mirrored[rows],
             shift=order.shift[rows].astype(np.int32),
-            class_index=examples.class_index[rows].astype(np.int32),
+            class_index=examples.class_index[shown].astype(np.int32),
             weight=weight.astype(np.float32),
             is_real=is_real,
             mix=order.mix and Mix(*(part[rows] for part in order.mix)),

@@ -14,6 +14,7 @@ from cdiscount_tasks.learning.networks.progress import Pulse
 from cdiscount_tasks.learning.networks.state import TrainingState
 from cdiscount_tasks.learning.pictures.inputs import Inputs, mirror_images
 from cdiscount_tasks.learning.pictures.mixed import Mix, mix_pictures
+from cdiscount_tasks.learning.pictures.smaller import scale_down
 from cdiscount_tasks.machine.device import Device
 from cdiscount_tasks.settings.training import TrainingConfig
 
@@ -42,14 +43,15 @@ class EpochBatches(keras.utils.PyDataset):  # type: ignore[misc]
             seed: Of order and augmentation.
             epoch: From 1.
             first_step: Batches before it are left out.
-            ways: How pictures are changed.
+            ways: Which pictures are shown, and how they are changed.
             weights: float32, [num_examples]: how much each counts; None: all the same.
         """
         super().__init__()
         self._weights = weights
         self._examples, self._batch_size, self._first_step = examples, batch_size, first_step
-        self._order = EpochOrder.of(len(examples), examples.inputs.max_shift, seed, epoch, ways)
-        examples.inputs.expect([self._rows(number) for number in range(len(self))])
+        self._order = EpochOrder.of(examples.class_index, examples.inputs.max_shift, seed, epoch, ways)
+        self._size = ways.size
+        examples.inputs.expect([self._order.shown[self._rows(number)] for number in range(len(self))])
 
     def __len__(self) -> int:
         """Return the number of batches that are left."""
@@ -62,13 +64,16 @@ class EpochBatches(keras.utils.PyDataset):  # type: ignore[misc]
     def __getitem__(self, number: int) -> tuple[np.ndarray, ...]:
         """Return a batch: what the network sees, and int64 [batch]; of mixed pictures what the loss compares with."""
         rows = self._rows(number)
-        inputs = self._examples.inputs.take(rows, self._order.mirrored[rows], self._order.shift[rows])
-        target = self._examples.class_index[rows]
+        shown = self._order.shown[rows]
+        inputs = self._examples.inputs.take(shown, self._order.mirrored[rows], self._order.shift[rows])
+        if self._size is not None:
+            inputs = scale_down(inputs, self._size, np)
+        target = self._examples.class_index[shown]
         if self._order.mix is not None:
             mix = Mix(*(part[rows] for part in self._order.mix))
             inputs = mix_pictures(inputs, inputs[::-1], mix, np)
             target = np.stack([target, target[::-1], mix.share], axis=1).astype(np.float32)
-        return (inputs, target) if self._weights is None else (inputs, target, self._weights[rows])
+        return (inputs, target) if self._weights is None else (inputs, target, self._weights[shown])
 
 
 class _InOrder(keras.utils.PyDataset):  # type: ignore[misc]
@@ -135,6 +140,7 @@ class Learner:
     ) -> None:
         """Take a compiled network, the average of its weights, and what it learns from."""
         self._network, self._average, self._examples, self._config = network, average, examples, config
+        self._size: int | None = None  # of the pictures that the step was made for
 
     def _callbacks(self, epoch: int, first_step: int, pulse: Pulse) -> list[Any]:
         """Return what is told of every step: a checkpoint, which the pulse makes, comes last."""
@@ -152,6 +158,10 @@ class Learner:
         is_mixed = ways.mixing != "none"
         weights = weights_of(self._examples, config) if is_mixed and config.class_weights else None
         by_class = class_weights(self._examples.class_index) if config.class_weights and not is_mixed else None
+        if ways.size != self._size:
+            # TensorFlow would make a step for any size of the one for another: not what a resumed training makes.
+            self._network.make_train_function(force=True)
+            self._size = ways.size
         self._network.fit(
             EpochBatches(self._examples, config.batch_size, config.seed, epoch, state.step, ways, weights),
             initial_epoch=epoch - 1,

@@ -34,7 +34,7 @@ HoldFeatures = Callable[[Sequence[np.ndarray]], Sequence[HeldVectors]]
 
 _HEAD_LEARNS = {
     "augmentation": "shifts", "mixing": "none", "average_weights": 0.0, "fine_tune_lowest_rate": 1.0,
-    "chosen_epoch": "loss",
+    "chosen_epoch": "loss", "smaller_first": 0.0,
 }  # fmt: skip
 """Features are of whole pictures, one by one; and a single layer needs no more."""
 

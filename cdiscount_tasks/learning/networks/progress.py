@@ -14,6 +14,7 @@ from cdiscount_tasks.artifacts.training_folder import (
     is_stop_wanted,
     write_progress,
 )
+from cdiscount_tasks.learning.networks.batches import Ways
 from cdiscount_tasks.learning.networks.state import Epoch, TrainingState
 from cdiscount_tasks.settings.training import TrainingConfig
 
@@ -72,20 +73,28 @@ def log_progress(progress: Progress) -> None:
     )  # fmt: skip
 
 
-def seconds_left(history: Sequence[Epoch], num_epochs: int) -> float:
+def _work(config: TrainingConfig, first: int, end: int) -> float:
+    """Return the work of the epochs after `first` up to `end`, in epochs of whole images."""
+    sizes = (Ways.of(config, number + 1).size or config.image_size for number in range(first, end))
+    return sum((size / config.image_size) ** 2 for size in sizes)
+
+
+def seconds_left(history: Sequence[Epoch], config: TrainingConfig) -> float:
     """Return how long a training still takes at most, from the epochs that are over: it may end early."""
-    return sum(epoch.seconds for epoch in history) / len(history) * (num_epochs - len(history))
+    num_over = len(history)
+    seconds = sum(epoch.seconds for epoch in history)
+    return seconds / _work(config, 0, num_over) * _work(config, num_over, config.epochs)
 
 
-def log_epoch(history: Sequence[Epoch], num_epochs: int) -> None:
+def log_epoch(history: Sequence[Epoch], config: TrainingConfig) -> None:
     """Log what the last epoch achieved."""
     last = history[-1]
     logger.info(
         "epoch %d of %d: train loss %.4f, accuracy %.1f %%; validation (products) loss %.4f, accuracy %.1f %%; "
         "%s images/s, %s s left at most, %.1f GiB of memory",
-        last.epoch, num_epochs, last.train_loss, 100 * last.train_accuracy,
+        last.epoch, config.epochs, last.train_loss, 100 * last.train_accuracy,
         last.validation_loss, 100 * last.validation_accuracy, f"{last.images_per_s:,.0f}",
-        f"{seconds_left(history, num_epochs):,.0f}", _memory_gib(),
+        f"{seconds_left(history, config):,.0f}", _memory_gib(),
     )  # fmt: skip
 
 
@@ -120,23 +129,25 @@ class Watch(NamedTuple):
             return self.epochs_before + num_over >= self.ends_after
         return is_stop_wanted(self.training_dir)
 
-    def note(self, history: Sequence[Epoch], best_epoch: int, num_epochs: int, running: Progress | None = None) -> None:
+    def note(
+        self, history: Sequence[Epoch], best_epoch: int, config: TrainingConfig, running: Progress | None = None
+    ) -> None:
         """Note how far the training is, for who watches.
 
         Args:
             history: The phase's epochs that are over.
             best_epoch: The phase's best one, from 1; 0: none yet.
-            num_epochs: Of the phase, at most.
+            config: Of the phase.
             running: How far the running epoch is; None: it has not begun, or nothing is known.
         """
         last, best = history[-1] if history else None, history[best_epoch - 1] if best_epoch else None
         left_s = running.seconds_left if running else None
         if left_s is None and history:
-            left_s = seconds_left(history, num_epochs)
+            left_s = seconds_left(history, config)
         write_progress(self.training_dir, TrainingProgress(
             phase=self.phase,
             is_last_phase=self.is_last_phase,
-            epoch=self.epochs_before + min(len(history) + 1, num_epochs),
+            epoch=self.epochs_before + min(len(history) + 1, config.epochs),
             num_epochs=self.num_epochs,
             num_seen=running.num_seen if running else 0,
             num_images=running.num_images if running else 0,
@@ -204,5 +215,6 @@ class Pulse:
         rate = left_s = None
         if timed and (num_steps > ENOUGH_BATCHES or self._num_logged > 1):
             rate = timed / (now - self._first_ended)
-            left_s = ((self._config.epochs - epoch + 1) * self._num_images - end) / rate
+            epochs_left = _work(self._config, epoch, self._config.epochs) / _work(self._config, epoch - 1, epoch)
+            left_s = ((1 + epochs_left) * self._num_images - end) / rate
         return Progress(epoch, end, self._num_images, loss, rate, left_s)

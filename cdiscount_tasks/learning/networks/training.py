@@ -16,6 +16,7 @@ from cdiscount_tasks.learning.networks import progress
 from cdiscount_tasks.learning.networks.averaging import Average
 from cdiscount_tasks.learning.networks.backend import make_learner
 from cdiscount_tasks.learning.networks.batches import Examples
+from cdiscount_tasks.learning.networks.build import of_any_size
 from cdiscount_tasks.learning.networks.checkpoints import Checkpoints
 from cdiscount_tasks.learning.networks.objective import compile_network
 from cdiscount_tasks.learning.networks.predict import iter_probabilities
@@ -158,12 +159,12 @@ def _why_it_ends(state: TrainingState, config: TrainingConfig, watch: Watch | No
     return ""
 
 
-def _tell(watch: Watch | None, state: TrainingState, num_epochs: int, running: Progress | None = None) -> None:
+def _tell(watch: Watch | None, state: TrainingState, config: TrainingConfig, running: Progress | None = None) -> None:
     """Log how far the running epoch is, if it runs, and note it for who watches."""
     if running:
         log_progress(running)
     if watch:
-        watch.note(state.history, state.best_epoch, num_epochs, running)
+        watch.note(state.history, state.best_epoch, config, running)
 
 
 def _with_best_weights(
@@ -219,13 +220,14 @@ def train(
         keep_state(checkpoints, network, average, state)
         kept = time.monotonic()
 
-    tell = partial(_tell, watch, state, config.epochs)
+    tell = partial(_tell, watch, state, config)
     tell()
     while not (reason := _why_it_ends(state, config, watch)):
-        learner.learn(state, Pulse(state, len(train_examples), config, keep, tell))
+        with of_any_size(network):
+            learner.learn(state, Pulse(state, len(train_examples), config, keep, tell))
         with average.in_place():
             state.end_epoch(_judge_epoch(network, validation, state), network, config.chosen_epoch)
-        log_epoch(state.history, config.epochs)
+        log_epoch(state.history, config)
         for listen in listeners:
             listen(state.history[-1])
         is_kept = time.monotonic() - kept >= progress.LEAST_BETWEEN_S

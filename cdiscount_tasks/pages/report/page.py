@@ -19,6 +19,7 @@ from cdiscount_tasks.pages.report.cases import Galleries
 from cdiscount_tasks.pages.report.class_table import choose_classes, worst_first
 from cdiscount_tasks.pages.report.confidence_figures import draw_confidence
 from cdiscount_tasks.pages.report.hub_card import hub_head
+from cdiscount_tasks.pages.report.kept_epoch import kept_epoch
 from cdiscount_tasks.pages.report.mistakes import Mistake, mistake_table
 from cdiscount_tasks.pages.report.next_steps import next_steps
 from cdiscount_tasks.pages.suspects.rows import Suspect
@@ -112,6 +113,7 @@ def render_report(
         champion_figures=champion_figures or "",
         enough_seeds=ENOUGH_SEEDS,
         search=search,
+        kept_epoch=kept_epoch(metrics),
         searched=_searched(metrics["lineage"]["config"]),
         knob_defaults=knobs_of(TrainingConfig()),  # a preset that has one of a later knob does not name it
         verdict_words=words.VERDICTS,

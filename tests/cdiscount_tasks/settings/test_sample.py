@@ -327,6 +327,10 @@ def test_what_decides_a_model_does_not_name_the_seeds_beside_it():
             {"network": "mobilenet_v2", "fine_tune_epochs": 3},
             "only pretrained weights are fine-tuned; set weights",
         ),
+        ({"network": "plain_cnn", "smaller_first": 0.5}, "plain_cnn takes images of one size; take another network"),
+        ({"image_size": 90, "smaller_first": 0.5}, "image_size is 90; expected a multiple of 32 from 64 on, or"),
+        ({"image_size": 32, "smaller_first": 0.5}, "image_size is 32; expected a multiple of 32 from 64 on, or"),
+        ({"class_weights": True, "class_balance": 0.5}, "small classes would count twice as much as they should; set"),
     ],
 )
 def test_knobs_that_do_not_fit_each_other_are_refused(knobs, words):
@@ -348,6 +352,8 @@ TRANSFER = {"network": "mobilenet_v2", "weights": "imagenet"}
         ({}, {"crop_area": 0.3}, "crop_area is 0.3, but without crops it does nothing; set augmentation: crops"),
         ({}, {"mixing_share": 0.3}, "mixing_share is 0.3, but nothing is mixed; set mixing: mixup or cutmix"),
         ({"network": "plain_cnn"}, {"dropout": 0.3}, "dropout is 0.3, but plain_cnn has no dropout"),
+        (TRANSFER, {"smaller_first": 0.5}, "smaller_first is 0.5, but a frozen network does not see changed pictures"),
+        ({"epochs": 4}, {"smaller_first": 0.2}, "smaller_first is 0.2, but of 4 epochs it is not one; set a larger"),
         ({"weights": "champion"}, {"dropout": 0.3}, "dropout is 0.3, but the champion's own stays"),
     ],
 )
@@ -365,6 +371,14 @@ def test_knobs_that_came_later_are_written_nowhere_at_their_default():
     written = TrainingConfig().model_dump(mode="json")
     assert OFF_THE_FORM.isdisjoint(written)
     assert set(written) | OFF_THE_FORM == set(KNOBS)
-    changed = TrainingConfig(mixing="cutmix", average_weights=1.0)
+    changed = TrainingConfig(mixing="cutmix", average_weights=1.0, smaller_first=0.4, class_balance=0.5)
     assert TrainingConfig.model_validate(changed.model_dump(mode="json")) == changed
-    assert changed.model_dump() == {**TrainingConfig().model_dump(), "mixing": "cutmix", "average_weights": 1.0}
+    added = {"mixing": "cutmix", "average_weights": 1.0, "smaller_first": 0.4, "class_balance": 0.5}
+    assert changed.model_dump() == {**TrainingConfig().model_dump(), **added}
+
+
+@pytest.mark.parametrize(
+    ("image_size", "smaller"), [(64, 32), (96, 64), (160, 128), (192, 128), (224, 160), (512, 384)]
+)
+def test_smaller_images_are_of_the_multiple_of_32_next_to_three_quarters(image_size, smaller):
+    assert TrainingConfig(image_size=image_size).smaller_size == smaller

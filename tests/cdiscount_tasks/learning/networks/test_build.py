@@ -31,6 +31,18 @@ def test_a_network_turns_uint8_pictures_into_probabilities(networks, name, image
     assert np.allclose(found.sum(axis=1), 1, atol=1e-5)
 
 
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "plain_cnn"])
+def test_a_network_answers_images_of_another_size_as_one_that_is_built_for_it_and_only_when_it_may(networks, name):
+    network, smaller = (networks.build_network(name, image_size, 5) for image_size in (96, 64))
+    smaller.set_weights(network.get_weights())
+    pictures = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
+    with networks.of_any_size(network):
+        found = np.asarray(network(pictures))
+    np.testing.assert_array_equal(found, np.asarray(smaller(pictures)))
+    with pytest.raises(ValueError, match=r"expected shape=.*96, 96, 3"):
+        network(pictures)
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_seed_decides_the_first_weights(networks, name):
     import keras

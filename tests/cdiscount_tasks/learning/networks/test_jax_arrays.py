@@ -7,11 +7,13 @@ import pytest
 from cdiscount_tasks.learning.features.vectors import Vectors
 from cdiscount_tasks.learning.networks.batches import EpochOrder, Ways
 from cdiscount_tasks.learning.pictures.inputs import ImagesInMemory
+from cdiscount_tasks.learning.pictures.smaller import scale_down
 
 if keras.backend.backend() != "jax":
     pytest.skip("needs KERAS_BACKEND=jax", allow_module_level=True)
 
 import jax
+import jax.numpy as jnp
 
 from cdiscount_tasks.learning.networks import jax_arrays
 
@@ -21,10 +23,17 @@ def test_the_device_gathers_mirrors_and_moves_as_numpy_does(ways):
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (20, 33, 33, 3), np.uint8)
     inputs = ImagesInMemory(iter([images]), 20, 33)
-    order = EpochOrder.of(20, inputs.max_shift, 3, 4, ways)
+    order = EpochOrder.of(np.zeros(20, int), inputs.max_shift, 3, 4, ways)
     taken = order.mirrored[order.rows], order.shift[order.rows]
     found = jax_arrays.take_pictures(images, order.rows, *taken)
     np.testing.assert_array_equal(found, inputs.take(order.rows, *taken))
+
+
+@pytest.mark.parametrize(("longer", "size"), [(96, 64), (160, 128), (512, 352)])
+def test_the_device_scales_down_as_numpy_does(longer, size):
+    images = np.random.default_rng(0).integers(0, 256, (3, longer, longer, 3), np.uint8)
+    found = jax.jit(lambda shown: scale_down(shown, size, jnp))(images)
+    np.testing.assert_array_equal(found, scale_down(images, size, np))
 
 
 def test_what_fits_lies_on_the_device_and_what_does_not_stays(monkeypatch):

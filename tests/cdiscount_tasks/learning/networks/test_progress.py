@@ -1,7 +1,11 @@
 import logging
 import re
 
+import pytest
+
 from cdiscount_tasks.learning.networks import progress
+from cdiscount_tasks.learning.networks.state import Epoch, TrainingState
+from cdiscount_tasks.settings.training import TrainingConfig
 from tests.material.small_trainings import CONFIG, train_small
 
 
@@ -22,6 +26,24 @@ def test_no_time_left_is_told_from_the_first_batch_which_waits_for_compiling(mon
     told = re.search(r"([\d,]+) images/s, ([\d,]+) s left", second).groups()
     rate, left = (float(word.replace(",", "")) for word in told)
     assert left <= (24 - 16) / max(rate, 1) + 1
+
+
+def test_epochs_of_smaller_images_do_not_shorten_what_is_told_of_whole_ones():
+    growing = TrainingConfig(epochs=5, image_size=64, smaller_first=0.4)
+    history = [Epoch(number, 1.0, 0.5, 1.0, 0.5, 0.1, 10.0, 2.4, 0) for number in (1, 2)]
+    assert progress.seconds_left(history, growing.model_copy(update={"smaller_first": 0.0})) == 30
+    assert progress.seconds_left(history, growing) == 120
+    assert progress.seconds_left(history[:1], growing) == 130
+
+
+def test_within_an_epoch_of_smaller_images_the_whole_ones_to_come_count_as_such(monkeypatch):
+    monkeypatch.setattr(progress, "PROGRESS_S", 0.0)
+    config, told = TrainingConfig(epochs=2, image_size=64, batch_size=8, smaller_first=0.5), []
+    pulse = progress.Pulse(TrainingState([]), 24, config, lambda: None, told.append)
+    pulse.count(1, 0.5, 0.5)
+    pulse.count(2, 0.5, 0.5)
+    last = told[-1]
+    assert last.seconds_left * last.images_per_s == pytest.approx(24 - 16 + 4 * 24)
 
 
 JSON_BYTES = 330

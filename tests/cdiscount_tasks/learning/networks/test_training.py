@@ -1,4 +1,5 @@
 import logging
+import sys
 from contextlib import contextmanager
 
 import numpy as np
@@ -7,12 +8,13 @@ import pytest
 from cdiscount_tasks.artifacts.training_folder import read_progress, want_stop
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.learning.measuring.joining import joint_probabilities
-from cdiscount_tasks.learning.networks import predict, progress, training
+from cdiscount_tasks.learning.networks import backend, predict, progress, training
 from cdiscount_tasks.learning.networks.batches import Examples
 from cdiscount_tasks.learning.networks.checkpoints import Checkpoints
 from cdiscount_tasks.learning.networks.predict import predict_images
 from cdiscount_tasks.learning.networks.progress import Watch
 from cdiscount_tasks.learning.networks.training import product_loss
+from cdiscount_tasks.learning.pictures.smaller import scale_down
 from tests.material.small_trainings import CONFIG, examples, head_examples, train_small
 
 
@@ -218,11 +220,11 @@ def killed_after(num_steps):
 SURVIVOR = CONFIG.model_copy(update={"epochs": 3, "batch_size": 5})
 
 
-def forgetful():
+def forgetful(size=32):
     """Build a network with all that has a state: batch statistics, and dropout in two places."""
     from keras import Input, Model, layers
 
-    inputs = Input((32, 32, 3), dtype="uint8")
+    inputs = Input((size, size, 3), dtype="uint8")
     x = layers.Conv2D(8, 3, strides=4)(layers.Rescaling(1 / 255)(inputs))
     x = layers.Dropout(0.2)(layers.ReLU()(layers.BatchNormalization()(x)))
     x = layers.Dropout(0.5)(layers.GlobalAveragePooling2D()(x))
@@ -259,6 +261,7 @@ WAYS = {
     "rates by depth": {"network": "mobilenet_v2", "weights": "imagenet", "fine_tune_lowest_rate": 0.1},
     "mixup": {"mixing": "mixup"},
     "cutmix of all classes alike": {"mixing": "cutmix", "class_weights": True},
+    "all classes as often": {"class_balance": 1.0},
 }
 """Ways to train that are none of the defaults: each obeys the laws of seeds and of kills."""
 
@@ -272,6 +275,38 @@ def test_a_training_in_each_way_is_its_seeds_and_survives_its_death(undisturbed,
     with pytest.raises(KilledError), killed_after(7):
         train_survivor(config, checkpoints=Checkpoints(tmp_path, "k"))
     assert all(same_arrays(whole, train_survivor(config, checkpoints=Checkpoints(tmp_path, "k"))))
+
+
+def train_growing(share, **more):
+    shown, judged = examples(size=64), examples(12, seed=1, size=64)
+    config = SURVIVOR.model_copy(update={"image_size": 64, "smaller_first": share, "mixing": "cutmix"})
+    return train_small(config, build=lambda: forgetful(64), shown=shown, judged=judged, **more)
+
+
+@pytest.mark.parametrize("share", [0.7, 0.4], ids=["killed while it sees smaller images", "killed after it"])
+def test_a_growing_training_survives_its_death(tmp_path, monkeypatch, share):
+    monkeypatch.setattr(progress, "CHECKPOINT_S", 0.0)
+    whole = train_growing(share)
+    assert not all(same_arrays(whole, train_growing(0.0)))
+    with pytest.raises(KilledError), killed_after(7):
+        train_growing(share, checkpoints=Checkpoints(tmp_path, "k"))
+    assert all(same_arrays(whole, train_growing(share, checkpoints=Checkpoints(tmp_path, "k"))))
+
+
+def test_a_growing_training_learns_from_the_sizes_of_its_epochs_and_is_judged_by_whole_images(monkeypatch):
+    seen = []
+
+    def note(pictures, size, of, scale_down=scale_down):
+        found = scale_down(pictures, size, of)
+        seen.append(found.shape[1])
+        return found
+
+    monkeypatch.setattr(sys.modules[backend._module().Learner.__module__], "scale_down", note)
+    found = train_growing(0.7)
+    assert set(seen) == {32}
+    assert found.network.input_shape == (None, 64, 64, 3)
+    with pytest.raises(ValueError, match=r"expected shape=.*64, 64, 3"):
+        found.network(np.zeros((1, 32, 32, 3), np.uint8))
 
 
 def train_head(folder=None, **more):
