@@ -65,6 +65,7 @@ def keep_outcome(path: Path, outcome: SeedOutcome) -> None:
         with aside.open("wb") as file:  # np.savez adds a suffix to a name without one
             np.savez(file, figures=np.array(json.dumps(figures)), products=right_products, images=right_images)
 
+    path.parent.mkdir(parents=True, exist_ok=True)
     replace_file(path, write)
 
 

@@ -143,7 +143,6 @@ def train_other_seeds(
     def write(part_dir: Path) -> Made:
         tested, configs = read_tested(material), config.other_seeds()
         device = prepare_device(config.seed, config.gpus, config.precision).name
-        folder.mkdir(parents=True, exist_ok=True)
         outcomes, before_s = [], 0.0
         for number, one in enumerate(configs, start=1):
             name = f"seed-{number:02d}"

@@ -1,6 +1,8 @@
 import numpy as np
 
+from cdiscount_tasks.artifacts.training_folder import remove_states
 from cdiscount_tasks.stages.seed_outcomes import SeedOutcome, diverged, keep_outcome, kept_outcome
+from tests.material.machines import Machines
 
 OUTCOME = SeedOutcome(
     7, "complete", 3, 2, 0.8123456789012345, 0.5, 61.25, np.array([True, False]), np.array([True, True, False])
@@ -29,6 +31,18 @@ def test_a_training_that_diverged_is_kept_without_figures(tmp_path):
 
 def test_a_training_that_is_not_over_was_not_kept(tmp_path):
     assert kept_outcome(tmp_path / "seed-01.npz") is None
+
+
+def test_another_machine_knows_what_is_over(tmp_path, bucket):
+    machines = Machines(tmp_path, f"{bucket}/data", 2)
+    here, there = (machines[number] / "samples" / "wine" / "seeds-0123.training" for number in range(2))
+    keep_outcome(here / "seed-01.npz", OUTCOME)
+    assert same(kept_outcome(there / "seed-01.npz"), OUTCOME)
+    assert kept_outcome(there / "seed-02.npz") is None
+    remove_states(here / "seed-01")
+    assert same(kept_outcome(there / "seed-01.npz"), OUTCOME)
+    remove_states(here)
+    assert machines.names() == []
 
 
 def test_what_is_damaged_counts_as_not_over_and_is_told(tmp_path, caplog):

@@ -9,13 +9,15 @@ import pytest
 from cdiscount_tasks.artifacts.manifest import read_manifest, verify_artifact
 from cdiscount_tasks.errors import DataError, DivergedError
 from cdiscount_tasks.settings.environment import PROJECT_DIR
+from cdiscount_tasks.settings.sample import SplitConfig
 from cdiscount_tasks.settings.training import TrainingConfig
 from cdiscount_tasks.stages import model, seed_trainings, seeds
 from cdiscount_tasks.stages.evaluation import evaluate_model
-from cdiscount_tasks.stages.inputs import Pretrained, PreviousModel
+from cdiscount_tasks.stages.inputs import LabelFiles, Pretrained, PreviousModel
+from cdiscount_tasks.stages.labels import fix_labels
 from cdiscount_tasks.stages.one_training import Material
 from cdiscount_tasks.tables.seeds import read_seeds
-from tests.conftest import TINY_TRAINING, TINY_TRANSFER
+from tests.conftest import TINY_LABELS, TINY_TRAINING, TINY_TRANSFER
 
 THREE = TINY_TRAINING.model_copy(update={"seeds": 3})
 
@@ -218,24 +220,40 @@ def test_other_seeds_of_a_transfer_learn_from_the_features(
     assert set(read_manifest(Path(made["path"]))["inputs"]) == {"sample", "labels", "features"}
 
 
-def test_with_the_champions_weights_what_it_knows_is_judged_by_no_seed(material, model_dir, tmp_path):
-    """Begun with a model of these labels: it knows train and validation, and so nothing of test is left out."""
+@pytest.mark.slow
+@pytest.mark.training
+def test_with_the_champions_weights_they_are_judged_by_what_the_models_evaluation_judges(
+    tensorflow, index_dir, sample_dir, labels_dir, model_dir, tmp_path
+):
+    """Under another split the champion has learnt from products of test: neither may count them."""
+    rules = TINY_LABELS.model_copy(update={"split": SplitConfig(train=0.6, validation=0.2, test=0.2)})
+    new_dir = Path(fix_labels(index_dir, sample_dir, LabelFiles(), tmp_path, rules)["path"])
     config = TrainingConfig.model_validate({**TINY_TRAINING.model_dump(), "weights": "champion", "seeds": 2})
-    start = PreviousModel(model_dir, material.labels_dir, "r1", 1)
-    begun = Material(material.sample_dir, material.labels_dir, start)
-    made = seeds.train_other_seeds(begun, tmp_path, config)
-    assert rows_of(made)[0]["state"] == "complete"
+    start = PreviousModel(model_dir, labels_dir, "r1", 1)
+
+    made = seeds.train_other_seeds(Material(sample_dir, new_dir, start), tmp_path, config)
+    trained = model.train_model(sample_dir, new_dir, start, tmp_path, config)
+    evaluated = evaluate_model(sample_dir, new_dir, Path(trained["path"]), tmp_path)
+
+    judged = pd.read_parquet(Path(evaluated["path"]) / "predictions.parquet").query("split == 'test'")
+    found = read_seeds(Path(made["path"]))
+    assert evaluated["num_left_out"] > 0
+    assert found.product_ids.tolist() == judged["product_id"].tolist()
+    assert found.seeds[0]["state"] == "complete"
     assert set(read_manifest(Path(made["path"]))["inputs"]) == {"sample", "labels", "champion"}
 
 
-def test_where_no_test_product_is_left_it_is_refused_before_anything_is_trained(material, tmp_path, monkeypatch):
-    def refuse(*_):
-        raise DataError("no image of the test split is left")
-
-    monkeypatch.setattr(seed_trainings, "find_rows", refuse)
+def test_where_no_test_product_is_left_it_is_refused_before_anything_is_trained(
+    index_dir, sample_dir, labels_dir, model_dir, tmp_path, monkeypatch
+):
+    """Drawn anew, the few products of test are all known to the champion."""
+    rules = TINY_LABELS.model_copy(update={"seed": 4})
+    new_dir = Path(fix_labels(index_dir, sample_dir, LabelFiles(), tmp_path, rules)["path"])
+    config = TrainingConfig.model_validate({**TINY_TRAINING.model_dump(), "weights": "champion", "seeds": 2})
+    start = PreviousModel(model_dir, labels_dir, "r1", 1)
     monkeypatch.setattr(seeds, "train_and_judge", lambda *_: pytest.fail("it was trained"))
-    with pytest.raises(DataError, match="no image of the test split"):
-        seeds.train_other_seeds(material, tmp_path, THREE)
+    with pytest.raises(DataError, match="no image of the test split is left that the champion has not learnt from"):
+        seeds.train_other_seeds(Material(sample_dir, new_dir, start), tmp_path, config)
     assert not list(tmp_path.glob("seeds-*"))
 
 
