@@ -127,11 +127,31 @@ def train_model(sample_name, run_id=None) -> str:
     """Train the preset's network on the train split.
 
     **Reads** the sample's pictures, their labels, and the features where the preset starts from weights.
-    **Leaves** the model of the epoch with the lowest validation loss, and the history of all epochs.
+    **Leaves** the model of the epoch that the preset keeps (the lowest validation loss, or the last), and the history
+    of all epochs.
     **If it fails** for lack of memory, trigger again with a smaller batch size or image size. A retry continues
     from the last checkpoint; nothing that was learnt is lost.
     """
     return make("model", sample_name, run_id)
+
+
+@stage_task(task_display_name="Train with other seeds", retries=3, execution_timeout=timedelta(days=7))
+def train_other_seeds(sample_name, run_id=None) -> str:
+    """Train the model's network again with other seeds, to see how far chance moves the accuracy.
+
+    They choose nothing: the model is that of the preset's seed.
+
+    **Reads** the sample's pictures, their labels, and the features where the preset starts from weights.
+    **Leaves** which test products and pictures each training judges right; nothing where the run has one seed.
+    **If it fails** for lack of memory, trigger again with a smaller batch size or image size. A retry goes on after the
+    trainings that are over.
+    """
+    from cdiscount_tasks.errors import StepLeftOut
+
+    try:
+        return make("seeds", sample_name, run_id)
+    except StepLeftOut as why:
+        return str(why)  # the report comes all the same
 
 
 @stage_task(task_display_name="Evaluate the model", retries=2, execution_timeout=timedelta(hours=12))
@@ -263,6 +283,8 @@ def sample_dag(sample: SampleConfig) -> DAG:
         chain(labels, features, model)
         if sample.searches:
             chain([labels, features], search_knobs.override(pool_slots=gpus, **place)(name), model)
+        if sample.trains_other_seeds:
+            chain(evaluation, train_other_seeds.override(pool_slots=gpus, **place)(name), report)
         chain(features, audit, report)
         chain([features, evaluation], find_drift(name), report)  # by then the champion was asked about new products
 

@@ -41,7 +41,9 @@ NARROW = {
 """Of these rooms only some modules: which categories an index has, arrays of numbers, rows of text, the hash of a file,
 what a training tells who watches it, what is shown, how a number is written."""
 
-PARTS_OF_STAGES = ("inputs", "one_training", "starts", "trial_journal", "trials")
+PARTS_OF_STAGES = (
+    "inputs", "one_training", "seed_outcomes", "seed_trainings", "starts", "trial_journal", "trials",
+)  # fmt: skip
 """What stages share, or what one of them is divided into: it lies beside them and is none itself."""
 
 MAY_OPEN_FILES = {

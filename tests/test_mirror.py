@@ -57,6 +57,7 @@ TESTED_ELSEWHERE = {
     "cdiscount_tasks/reports/folders": "reports/test_overview",
     "cdiscount_tasks/reports/suspects": "plugins/cdiscount_airflow/reports/test_judging",
     "cdiscount_tasks/stages/one_training": "stages/test_model, stages/test_features, stages/test_search",
+    "cdiscount_tasks/stages/seed_trainings": "stages/test_seeds",
     "cdiscount_tasks/stages/trials": "stages/test_search",
     "cdiscount_tasks/learning/networks/backend": "learning/networks/test_training, on both backends",
     "cdiscount_tasks/runs/catalogue_steps": "dags/test_catalogue",

@@ -109,7 +109,7 @@ def measure(folder: Path, recipes: dict[str, dict[str, Any]], seeds: list[int], 
     return rows
 
 
-def _told(figures: list[dict[str, Any]]) -> str:
+def told(figures: list[dict[str, Any]]) -> str:
     """Return the mean of the seeds, the single ones, and the widest interval of one."""
     values = [figure["value"] for figure in figures]
     low, high = min(figure["low"] for figure in figures), max(figure["high"] for figure in figures)
@@ -134,7 +134,7 @@ def main() -> None:
         mine = [row for row in rows if row["recipe"] == name]
         cpu_s = round(statistics.mean(row["cpu_s"] for row in mine))
         epochs = ", ".join(str(row["epochs"]) for row in mine)
-        units = (_told([row[unit] for row in mine]) for unit in ("image", "product"))
+        units = (told([row[unit] for row in mine]) for unit in ("image", "product"))
         print(f"| {name} | {cpu_s} | {epochs} | {' | '.join(units)} |")
 
 

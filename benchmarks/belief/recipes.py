@@ -161,6 +161,16 @@ def make(folder: str, set_name: str, num_folds: str, few: str, num_products: str
     print(json.dumps({"folds": folds}))
 
 
+def find_folds(folder: Path, set_name: str, num_folds: int, few: int, num_products: int) -> list[dict[str, str]]:
+    """Return where sample and labels of each fold are; makes them unless they are there."""
+    made, wanted = folder / "folds.json", [set_name, num_folds, few, num_products]
+    if not made.exists() or json.loads(made.read_text())["wanted"] != wanted:
+        said = run_step(STEPS, "make", folder, *wanted).said
+        made.write_text(json.dumps({"wanted": wanted, **said}))
+    folds: list[dict[str, str]] = json.loads(made.read_text())["folds"]
+    return folds
+
+
 def train(sample_dir: str, labels_dir: str, out_dir: str, knobs: str) -> None:
     """Train as `benchmarks.belief.clothing` does, or a network that is on trial."""
     from benchmarks.belief import clothing
@@ -200,7 +210,8 @@ def train_fold(fold: dict[str, str], knobs: dict[str, Any], out_dir: Path) -> di
     return said
 
 
-def _knobs(recipe: str, on_top: dict[str, Any], seed: int) -> dict[str, Any]:
+def knobs_of(recipe: str, on_top: dict[str, Any], seed: int) -> dict[str, Any]:
+    """Return all knobs of a recipe."""
     preset, different = RECIPES[recipe]
     knobs = {**WINE.presets[preset].model_dump(mode="json"), **different, **on_top, "seed": seed}
     on_trial = {ON_TRIAL: knobs.pop(ON_TRIAL)} if ON_TRIAL in knobs else {}
@@ -214,12 +225,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, tuple[float,
         Of each recipe the mean CPU seconds of a training, and by unit a table whose column `right` is the share of
         seeds that answered an image or product rightly, with its group_id.
     """
-    made = folder / "folds.json"
-    wanted = [options.set, options.folds, options.few, options.products]
-    if not made.exists() or json.loads(made.read_text())["wanted"] != wanted:
-        said = run_step(STEPS, "make", folder, *wanted).said
-        made.write_text(json.dumps({"wanted": wanted, **said}))
-    folds = json.loads(made.read_text())["folds"]
+    folds = find_folds(folder, options.set, options.folds, options.few, options.products)
     found = {}
     for recipe in options.recipes:
         cpu_s: list[float] = []
@@ -227,7 +233,7 @@ def measure(folder: Path, options: argparse.Namespace) -> dict[str, tuple[float,
         for number, fold in enumerate(folds):
             for seed in options.seeds:
                 out_dir = folder / f"{recipe}-{number}-{seed}"
-                cpu_s.append(train_fold(fold, _knobs(recipe, json.loads(options.knobs), seed), out_dir)["cpu_s"])
+                cpu_s.append(train_fold(fold, knobs_of(recipe, json.loads(options.knobs), seed), out_dir)["cpu_s"])
                 for unit, tables in answers.items():
                     tables.append(pd.read_parquet(out_dir / f"{unit}.parquet"))
         units = {unit: _mean_of_seeds(pd.concat(tables)) for unit, tables in answers.items()}
@@ -241,7 +247,8 @@ def _mean_of_seeds(answers: pd.DataFrame) -> pd.DataFrame:
     return answers.groupby(keys, as_index=False).agg(right=("right", "mean"), group_id=("group_id", "first"))
 
 
-def _told(figure: Figure, sign: str = "") -> str:
+def told(figure: Figure, sign: str = "") -> str:
+    """Return a figure with its interval."""
     if figure["low"] is None:
         return f"{figure['value']:{sign}.3f}"
     return f"{figure['value']:{sign}.3f} [{figure['low']:{sign}.3f}, {figure['high']:{sign}.3f}]"
@@ -268,7 +275,7 @@ def main() -> None:
         for unit, table in units.items():
             right, group = (table[name].to_numpy() for name in ("right", "group_id"))
             gain = paired_difference(right, first[unit]["right"], group)
-            cells += [_told(mean_figure(right, group)), "" if recipe == options.recipes[0] else _told(gain, "+")]
+            cells += [told(mean_figure(right, group)), "" if recipe == options.recipes[0] else told(gain, "+")]
         print(f"| {recipe} | {cpu_s:.0f} | {' | '.join(cells)} |")
 
 

@@ -27,6 +27,9 @@ def _learnt(**more: Any) -> tuple[str, dict[str, Any]]:
 _CROPS, _MIXUP, _CUTMIX = {"augmentation": "crops"}, {"mixing": "mixup"}, {"mixing": "cutmix"}
 _AVERAGE = {"average_weights": 1.0, "chosen_epoch": "last"}
 _STEADY = {**_CROPS, **_CUTMIX, **_AVERAGE}
+_HALF = {"fine_tune_learning_rate": 5e-4}
+_MOSTLY_SMALL = {"smaller_first": 0.75}
+_UPPER = {"fine_tune_share": 0.57}
 _GROWING, _BALANCED = {"smaller_first": 0.6}, {"class_balance": 1.0}
 
 TRANSFER: dict[str, tuple[str, dict[str, Any]]] = {
@@ -65,6 +68,33 @@ TRANSFER: dict[str, tuple[str, dict[str, Any]]] = {
     "whole_20_together_192": _tuned(20, **_STEADY, image_size=192),
     "whole_20_together_224": _tuned(20, **_STEADY, image_size=224),
     "whole_30_together_224": _tuned(30, **_STEADY, image_size=224),
+    "whole_20_average_rate_5": _tuned(20, **_AVERAGE, **_HALF),
+    "whole_20_crops_average_rate_5": _tuned(20, **_CROPS, **_AVERAGE, **_HALF),
+    "whole_20_together_rate_2": _tuned(20, **_STEADY, fine_tune_learning_rate=2e-4),
+    "whole_20_together_mixup_rate_5": _tuned(20, **{**_STEADY, **_MIXUP}, **_HALF),
+    "whole_20_together_rate_5_depth": _tuned(20, **_STEADY, **_HALF, fine_tune_lowest_rate=0.1),
+    "whole_20_together_rate_5_views": _tuned(20, **_STEADY, **_HALF, views="crops"),
+    "whole_20_together_rate_5_small_crops": _tuned(20, **_STEADY, **_HALF, crop_area=0.25),
+    "whole_20_together_rate_5_mirrored": _tuned(20, **_STEADY, **_HALF, mirrored_features=True),
+    "whole_20_together_rate_5_192": _tuned(20, **_STEADY, **_HALF, image_size=192),
+    "whole_20_together_rate_5_224": _tuned(20, **_STEADY, **_HALF, image_size=224),
+    "whole_10_together_rate_5": _tuned(10, **_STEADY, **_HALF),
+    "whole_40_together_rate_5": _tuned(40, **_STEADY, **_HALF),
+    "whole_40_together_rate_5_224": _tuned(40, **_STEADY, **_HALF, image_size=224),
+    "whole_12_growing_rate_7": _tuned(12, **_CROPS, **_AVERAGE, **_MOSTLY_SMALL, fine_tune_learning_rate=7e-4),
+    "whole_12_growing_cutmix_rate_7": _tuned(12, **_STEADY, **_MOSTLY_SMALL, fine_tune_learning_rate=7e-4),
+    "whole_20_growing_rate_7_224": _tuned(
+        20, **_CROPS, **_AVERAGE, **_MOSTLY_SMALL, fine_tune_learning_rate=7e-4, image_size=224
+    ),
+    "whole_20_growing_cutmix_rate_7_224": _tuned(
+        20, **_STEADY, **_MOSTLY_SMALL, fine_tune_learning_rate=7e-4, image_size=224
+    ),
+    "upper_8_batch_16": _tuned(8, **_UPPER, batch_size=16, fine_tune_learning_rate=7e-4, chosen_epoch="last"),
+    "whole_12_growing_batch_16_rate_5": _tuned(12, **_CROPS, **_AVERAGE, **_MOSTLY_SMALL, **_HALF, batch_size=16),
+    "upper_8_average": _tuned(8, **_UPPER, **_AVERAGE),
+    "upper_8_crops_average": _tuned(8, **_UPPER, **_CROPS, **_AVERAGE),
+    "upper_8_together": _tuned(8, **_UPPER, **_STEADY),
+    "upper_20_together": _tuned(20, **_UPPER, **_STEADY),
 }
 """What may become `transfer` or `transfer_long`."""
 
@@ -97,5 +127,13 @@ BASELINE: dict[str, tuple[str, dict[str, Any]]] = {
         f"baseline_together_{name}": _learnt(**{ON_TRIAL: name}, **_CUTMIX, **_AVERAGE)
         for name in ("se", "deep", "se_blurred", "se_deep")
     },
+    "baseline_together_60_se_deep": _learnt(**{ON_TRIAL: "se_deep"}, **_CUTMIX, **_AVERAGE, epochs=60),
+    "baseline_50_growing": _learnt(**_CUTMIX, **_AVERAGE, **_MOSTLY_SMALL, epochs=50),
+    "baseline_50_growing_batch_32": _learnt(
+        **_CUTMIX, **_AVERAGE, **_MOSTLY_SMALL, epochs=50, batch_size=32, learning_rate=1.5e-3
+    ),
+    "baseline_batch_16": _learnt(batch_size=16, learning_rate=1e-3, chosen_epoch="last"),
+    "baseline_batch_32": _learnt(batch_size=32, learning_rate=1.5e-3, chosen_epoch="last"),
+    "baseline_together_60_se": _learnt(**{ON_TRIAL: "se"}, **_CUTMIX, **_AVERAGE, epochs=60),
 }
 """What may become `baseline`."""

@@ -9,7 +9,7 @@ import xxhash
 from cdiscount_tasks.artifacts.bucket_listing import listing_of
 from cdiscount_tasks.artifacts.fetching import data_objects
 from cdiscount_tasks.artifacts.hashes import hash_file
-from cdiscount_tasks.artifacts.local_manifest import MANIFEST, parse_manifest
+from cdiscount_tasks.artifacts.local_manifest import MANIFEST, check_hash, parse_manifest
 from cdiscount_tasks.artifacts.mirror import place_in
 from cdiscount_tasks.artifacts.object_store import PIECE_BYTES, PIECES_AT_ONCE, ObjectChanged, ObjectStore, open_store
 from cdiscount_tasks.errors import DataError
@@ -50,11 +50,7 @@ def _compare(store: ObjectStore, folder_name: str, manifest: Mapping[str, Any]) 
             found = _hash_object(store, name, expected["size"])
         except ObjectChanged as error:
             raise DataError(f"{store.address(name)}: changed while it was read; {advice}") from error
-        if found != expected["xxh3_128"]:
-            raise DataError(
-                f"{store.address(name)}: its hash is {found}, expected {expected['xxh3_128']}; the object is damaged: "
-                f"{advice}"
-            )
+        check_hash(store.address(name), found, expected, "the object", advice)
     return len(manifest["files"])
 
 
@@ -108,10 +104,7 @@ def verify_copies(folder: Path) -> int:
         copy = folder / name
         if not copy.is_file():
             continue
-        if (found := hash_file(copy)) != expected["xxh3_128"]:
-            raise DataError(
-                f"{copy}: its hash is {found}, expected {expected['xxh3_128']}; this copy is damaged: remove {folder}, "
-                "it is fetched again when it is needed"
-            )
+        to_do = f"remove {folder}, it is fetched again when it is needed"
+        check_hash(copy, hash_file(copy), expected, "this copy", to_do)
         num_whole += 1
     return num_whole

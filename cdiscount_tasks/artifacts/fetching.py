@@ -14,7 +14,7 @@ from cdiscount_tasks.artifacts import cache
 from cdiscount_tasks.artifacts.disk_faults import disk_faults_told
 from cdiscount_tasks.artifacts.hashes import hash_file
 from cdiscount_tasks.artifacts.in_place import _sync, swap_folder, write_synced
-from cdiscount_tasks.artifacts.local_manifest import MANIFEST, parse_manifest, read_local_manifest
+from cdiscount_tasks.artifacts.local_manifest import MANIFEST, check_hash, parse_manifest, read_local_manifest
 from cdiscount_tasks.artifacts.locks import lock, part_path, remove_dead_parts
 from cdiscount_tasks.artifacts.mirror import CACHE_SETTING, forget_tag, known_tag, note_tag, paired, place_in
 from cdiscount_tasks.artifacts.object_store import ObjectChanged, ObjectStore, in_threads, open_store
@@ -205,9 +205,5 @@ def fetch_file(store: ObjectStore, name: str, path: Path, manifest: Mapping[str,
         store.fetch(name, path, expected["size"])
     except ObjectChanged as error:
         raise DataError(f"{store.address(name)}: is missing or cut, and the manifest names it; {advice}") from error
-    if (found := hash_file(path)) != expected["xxh3_128"]:
-        raise DataError(
-            f"{store.address(name)}: its hash is {found}, expected {expected['xxh3_128']}; the object is damaged: "
-            f"{advice}"
-        )
+    check_hash(store.address(name), hash_file(path), expected, "the object", advice)
     _sync(path)

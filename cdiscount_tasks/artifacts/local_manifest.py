@@ -2,6 +2,7 @@
 
 import json
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,6 +16,23 @@ MANIFEST = "manifest.json"
 def advice(artifact_dir: Path | str) -> str:
     """Say what to do about an artifact that can be made again."""
     return f"remove {artifact_dir} and run again"
+
+
+def check_hash(place: Path | str, found: str, expected: Mapping[str, Any], what: str, to_do: str) -> None:
+    """Refuse bytes that are not those which a manifest names.
+
+    Args:
+        place: Where they are, for the sentence.
+        found: Their xxh3-128.
+        expected: The file's entry in the manifest, with `xxh3_128`.
+        what: What they are: `the file`, `the object`, `this copy`.
+        to_do: What to do about it.
+
+    Raises:
+        DataError: If their hash differs.
+    """
+    if found != expected["xxh3_128"]:
+        raise DataError(f"{place}: its hash is {found}, expected {expected['xxh3_128']}; {what} is damaged: {to_do}")
 
 
 def parse_manifest(data: bytes, path: Path) -> dict[str, Any]:

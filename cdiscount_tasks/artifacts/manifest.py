@@ -16,7 +16,7 @@ from typing import Any
 from cdiscount_tasks.artifacts import bucket
 from cdiscount_tasks.artifacts.hashes import hash_file
 from cdiscount_tasks.artifacts.json_files import DAMAGE, NO_SUCH_FILE
-from cdiscount_tasks.artifacts.local_manifest import MANIFEST, advice, read_local_manifest
+from cdiscount_tasks.artifacts.local_manifest import MANIFEST, advice, check_hash, read_local_manifest
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.settings.places import address_of, in_bucket
 
@@ -104,12 +104,8 @@ def verify_artifact(artifact_dir: Path) -> int:
     """
     manifest = read_manifest(artifact_dir)
     for name, expected in manifest["files"].items():
-        found = hash_file(artifact_dir / name)
-        if found != expected["xxh3_128"]:
-            raise DataError(
-                f"{artifact_dir / name}: its hash is {found}, expected {expected['xxh3_128']}; the file is damaged: "
-                f"{advice(artifact_dir)}"
-            )
+        path = artifact_dir / name
+        check_hash(path, hash_file(path), expected, "the file", advice(artifact_dir))
     return len(manifest["files"])
 
 

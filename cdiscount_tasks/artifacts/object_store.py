@@ -1,4 +1,4 @@
-"""Objects in a bucket: read by ranges, written whole, created once, swapped by their ETag. The one importer of obstore.
+"""Objects in a bucket: read by ranges, written whole, created once, swapped by their ETag.
 
 obstore is imported when a bucket is opened, so that nobody needs it (or waits for it) who has none. It is not safe
 after a fork: its threads stay behind. A process that was forked from one that had used a bucket is refused.
@@ -19,7 +19,9 @@ from cdiscount_tasks.artifacts.store_client import (
     is_of_obstore,
     open_client,
     tag_of,
+    unmet_conditions,
 )
+from cdiscount_tasks.artifacts.store_conditions import ConditionalWrite, bytes_of
 from cdiscount_tasks.artifacts.store_faults import StoreAway, is_for_now, refuse, refuse_missing_bucket, short_fault
 from cdiscount_tasks.artifacts.store_types import Listed, ObjectChanged, ObjectState, in_threads, patience, waits_now
 from cdiscount_tasks.errors import ConfigError
@@ -36,9 +38,6 @@ PIECE_BYTES = 8 << 20
 """Of a large object: what one request reads or writes."""
 PIECES_AT_ONCE = 4
 _MOST_PIECES = 9_000  # S3 takes 10,000
-MOST_CREATED_BYTES = 64 << 20
-"""Created or swapped in one request, from memory. Larger objects are put under a name that holds their hash."""
-
 _ALL_BYTES = 1 << 62
 
 T = TypeVar("T")
@@ -89,7 +88,7 @@ class ObjectStore:
                 refuse_missing_bucket(self.url, str(error))
                 raise
             except Exception as error:
-                if not _is_obstore(error) or isinstance(error, _answers()):
+                if not _is_obstore(error) or isinstance(error, unmet_conditions()):
                     raise
                 text = str(error)
                 if not is_for_now(text) or time.monotonic() + wait_s > end:
@@ -214,7 +213,7 @@ class ObjectStore:
 
         Args:
             name: The object.
-            content: At most MOST_CREATED_BYTES.
+            content: At most `store_conditions.MOST_CREATED_BYTES`.
         """
         return self._conditional(name, content, "create") is not None
 
@@ -223,7 +222,7 @@ class ObjectStore:
 
         Args:
             name: The object.
-            content: At most MOST_CREATED_BYTES.
+            content: At most `store_conditions.MOST_CREATED_BYTES`.
             e_tag: As `read`, `put` or `swap` returned it (`store_client.tag_of`).
 
         Returns:
@@ -233,31 +232,10 @@ class ObjectStore:
 
     def _conditional(self, name: str, content: bytes | Path, mode: Any) -> str | None:
         """Write where a condition holds. A fault may hide that it was written: then what is there is looked at."""
-        from obstore.exceptions import AlreadyExistsError, PreconditionError
-
-        data = content.read_bytes() if isinstance(content, Path) else content
-        if len(data) > MOST_CREATED_BYTES:
-            raise ValueError(
-                f"{name} has {len(data):,} bytes, at most {MOST_CREATED_BYTES:,} are written on a condition"
-            )
-        may_be_written = False
-
-        def ask() -> str | None:
-            nonlocal may_be_written
-            try:
-                return tag_of(self.url, self._client(retries=False).put(name, data, mode=mode, use_multipart=False))
-            except (AlreadyExistsError, PreconditionError, FileNotFoundError) as error:
-                if " 409 " in str(error):  # two at the same moment: S3 asks to try again
-                    raise StoreAway(str(error)) from error
-                if isinstance(error, FileNotFoundError):
-                    raise
-                return None
-            except Exception:
-                may_be_written = True
-                raise
-
-        written = self._asked(name, ask)
-        if written is None and may_be_written and (found := self.read(name)) is not None and found[0] == data:
+        data, client = bytes_of(name, content), partial(self._client, retries=False)
+        write = ConditionalWrite(self.url, lambda: client().put(name, data, mode=mode, use_multipart=False))
+        written = self._asked(name, write.try_once)
+        if written is None and write.may_be_written and (found := self.read(name)) is not None and found[0] == data:
             return found[1]
         return written
 
@@ -294,13 +272,6 @@ class ObjectStore:
 
 def _is_obstore(error: BaseException) -> bool:
     return isinstance(error, StoreAway) or is_of_obstore(error)
-
-
-def _answers() -> tuple[type[Exception], ...]:
-    """Return what is no fault, but says that a condition does not hold."""
-    from obstore.exceptions import AlreadyExistsError, NotModifiedError, PreconditionError
-
-    return AlreadyExistsError, NotModifiedError, PreconditionError
 
 
 def _whole_body(found: Any, start: int, end: int) -> bytes:

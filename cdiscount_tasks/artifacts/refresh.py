@@ -15,9 +15,10 @@ from cdiscount_tasks.artifacts.healing import lacks_objects, push_lost
 from cdiscount_tasks.artifacts.local_manifest import MANIFEST
 from cdiscount_tasks.artifacts.locks import lock_if_free, part_path
 from cdiscount_tasks.artifacts.mirror import CACHE_SETTING, forget_tag, known_tag, note_time, paired
-from cdiscount_tasks.artifacts.object_store import MOST_CREATED_BYTES, Listed, ObjectStore, in_threads, open_store
+from cdiscount_tasks.artifacts.object_store import Listed, ObjectStore, in_threads, open_store
 from cdiscount_tasks.artifacts.same_root import MARKER, check_same_root
 from cdiscount_tasks.artifacts.store_client import e_tag_in
+from cdiscount_tasks.artifacts.store_conditions import MOST_CREATED_BYTES
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.settings.places import FILES, BucketPlace, in_bucket
 

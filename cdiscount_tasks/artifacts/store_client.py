@@ -18,6 +18,13 @@ def is_of_obstore(error: BaseException) -> bool:
     return type(error).__module__.startswith("obstore")
 
 
+def unmet_conditions() -> tuple[type[Exception], ...]:
+    """Return what is no fault, but says that a condition does not hold."""
+    from obstore.exceptions import AlreadyExistsError, NotModifiedError, PreconditionError
+
+    return AlreadyExistsError, NotModifiedError, PreconditionError
+
+
 _users: set[int] = set()
 """The process that has opened a client; in one that is forked from it a request would hang, without its threads."""
 _REQUEST = {"connect_timeout": "10s", "read_timeout": "30s", "timeout": "120s"}

@@ -42,7 +42,7 @@ class TrainingProgress(TypedDict):
         num_seen, num_images: Of the running epoch: images that are learnt from, and all.
         last_epoch, last_accuracy: The phase's last epoch that is over, its accuracy over validation products; None: no
             epoch of the phase is over.
-        best_epoch, best_accuracy: The same of the phase's epoch with the lowest validation loss.
+        best_epoch, best_accuracy: The same of the phase's epoch that is kept so far.
         seconds_left: Of this phase, at most; None: not known yet.
     """
 

@@ -22,9 +22,9 @@ from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.runs import steps
 from cdiscount_tasks.runs.finished import iter_finished_runs
 from cdiscount_tasks.runs.folders import SKIPPED
+from cdiscount_tasks.runs.plan import Folders
 from cdiscount_tasks.runs.recipe_differences import MOST_TOLD, differences
 from cdiscount_tasks.runs.run import Run
-from cdiscount_tasks.runs.steps import Folders
 
 logger = logging.getLogger(__name__)
 
@@ -32,6 +32,7 @@ ALWAYS = "always"
 _DOES = {
     "features": "extracts features",
     "evaluation": "evaluates",
+    "seeds": "trains with other seeds",
     "audit": "looks for label suspects",
     "report": "writes a report",
 }

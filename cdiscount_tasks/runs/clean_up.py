@@ -37,7 +37,7 @@ PREDICTED = frozenset({"answers", "predictions"})
 
 _ARTIFACT = re.compile(r"(?P<noun>[a-z_]+)-[0-9a-f]{16}")
 _NOTE = re.compile(rf"(?P<sample>sample-[0-9a-f]{{16}}){re.escape(SUFFIX)}")
-_TRAINING = re.compile(r"(?P<made>(model|search)-[0-9a-f]{16})\.training")
+_TRAINING = re.compile(r"(?P<made>(model|search|seeds)-[0-9a-f]{16})\.training")
 _PARTS = re.compile(r"parts-[0-9a-f]{16}")
 _SET_ASIDE = re.compile(r"[a-z_]+-[0-9a-f]{16}\.damaged-[0-9a-f]{8}")
 _CATALOGUE = re.compile(r"[0-9a-f]{16}")

@@ -29,6 +29,7 @@ _WORDS = {
     "labels": "labels",
     "features": "features",
     "drift": "drift",
+    "seeds": "trainings with other seeds",
     "index": "indexes of catalogues",
     "random_choices": "random choices",
     "answers": "answers to byte ranges of catalogues",

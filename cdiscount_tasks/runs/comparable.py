@@ -16,7 +16,7 @@ from cdiscount_tasks.settings.sample_folder import sample_names
 from cdiscount_tasks.settings.sentences import all_sentences, close_names, in_short
 from cdiscount_tasks.settings.training import knobs_of
 
-_MAY_DIFFER = {"seed", "gpus"}
+_MAY_DIFFER = {"seed", "gpus", "seeds"}
 """Knobs of the training that runs may have set differently."""
 
 

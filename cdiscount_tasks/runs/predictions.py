@@ -19,9 +19,7 @@ from cdiscount_tasks.artifacts.notes import note_result, noted_folders, noted_re
 from cdiscount_tasks.catalogue.file import file_size, fingerprint
 from cdiscount_tasks.catalogue.kind import reason_no_catalogue
 from cdiscount_tasks.errors import ConfigError, DataError
-from cdiscount_tasks.runs import registry
-from cdiscount_tasks.runs.decisions import Candidate, last_promotion
-from cdiscount_tasks.runs.finished import finished_runs
+from cdiscount_tasks.runs.asked_model import asked_model
 from cdiscount_tasks.runs.folders import (
     catalogue_fault,
     catalogue_of_run,
@@ -38,9 +36,7 @@ from cdiscount_tasks.settings.environment import (
     read_environment,
 )
 from cdiscount_tasks.settings.predictions import (
-    CHAMPION,
     TARGETS,
-    AskedModel,
     PredictionsConfig,
     PredictionsParams,
 )
@@ -151,38 +147,6 @@ class Predictions:
         )
 
 
-def _asked_of(candidate: Candidate, decision: int | None, since: str | None) -> AskedModel:
-    facts = candidate.model_dump(include=set(AskedModel.model_fields) - {"decision", "since"})
-    return AskedModel(**facts, decision=decision, since=since)
-
-
-def _the_champion(sample_name: str, environment: Environment) -> AskedModel:
-    """Return the champion; its files are compared with their hashes."""
-    if registry.champion(sample_name, environment) is None:
-        raise ConfigError(
-            f"sample {sample_name} has no champion yet; run it (`make run SAMPLE={sample_name}`), or name the run "
-            "whose model is to be asked"
-        )
-    made = last_promotion(registry.history(sample_name, environment))
-    assert made is not None
-    return _asked_of(made.candidate, made.number, made.at)
-
-
-def _the_model_of(sample_name: str, wanted: str, environment: Environment) -> AskedModel:
-    """Return the model of a finished run, which is asked for by its id or its folder."""
-    runs = finished_runs(environment, sample_name)
-    for run in runs:
-        if wanted in (run.config.run_id, run.run_dir.name):
-            candidate = registry.candidate_of(run)
-            registry.check_model(environment.work_dir, candidate, None)
-            return _asked_of(candidate, None, None)
-    known = ", ".join(run.config.run_id for run in runs[-3:]) or "none"
-    raise ConfigError(
-        f"sample {sample_name} has no finished run {wanted!r}; expected `{CHAMPION}`, or the id of a run (the last: "
-        f"{known})"
-    )
-
-
 def check_predicted_file(path: Place) -> None:
     """Refuse a path that is no catalogue, as far as its first bytes say.
 
@@ -227,17 +191,11 @@ def _decide(run_id: str, params: PredictionsParams, environment: Environment) ->
     check_folders(environment)
     path = given_catalogue(params.catalogue, Path()) if params.catalogue else environment.catalogue_path
     check_predicted_file(path)
-    is_champion = params.model == CHAMPION
-    asked = (
-        _the_champion(sample.name, environment)
-        if is_champion
-        else _the_model_of(sample.name, params.model, environment)
-    )
     return PredictionsConfig(
         run_id=run_id,
         sample=sample.name,
         title=sample.title,
-        asked=asked,
+        asked=asked_model(sample.name, params.model, environment),
         catalogue_path=str(path),
         catalogue_fingerprint=fingerprint(path),
         max_rejected_share=1.0,  # each document that is no product has its reason in rejected.parquet

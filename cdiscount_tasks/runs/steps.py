@@ -10,30 +10,21 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from cdiscount_tasks.artifacts.recipe import Recipe
 from cdiscount_tasks.errors import StepLeftOut
 from cdiscount_tasks.machine.backbones import Backbone
 from cdiscount_tasks.machine.gpus import check_gpus
 from cdiscount_tasks.runs import summaries
+from cdiscount_tasks.runs.plan import Folders, Plan
 from cdiscount_tasks.runs.run import Run, open_run
 from cdiscount_tasks.runs.searched import trained_with
-from cdiscount_tasks.runs.training_note import note_training
+from cdiscount_tasks.runs.training_plans import (
+    of_model,
+    of_search,
+    of_seeds,
+    without_other_seeds,
+    without_search,
+)
 from cdiscount_tasks.runs.workers import check_reports
-
-Folders = Mapping[str, Path]
-"""Where the artifacts of a run are, by step; a step that was left out is missing."""
-
-
-class Plan(NamedTuple):
-    """What a step would do: nothing has been read yet but settings.
-
-    Attributes:
-        recipe: Gives what decides the artifact; builds nothing.
-        make: Finds the artifact or makes it; returns the stage's result.
-    """
-
-    recipe: Callable[[], Recipe]
-    make: Callable[[], Mapping[str, Any]]
 
 
 def _always(_run: Run) -> str | None:
@@ -126,47 +117,6 @@ def _audit(run: Run, at: Folders) -> Plan:
     )
 
 
-def _without_search(run: Run) -> str | None:
-    return None if run.config.training.search else f"preset {run.config.preset} searches for no knobs"
-
-
-def _search(run: Run, at: Folders) -> Plan:
-    from cdiscount_tasks.runs.warm_start import previous_model
-    from cdiscount_tasks.stages import one_training, search
-
-    inputs, preset = (at["sample"], at["labels"]), run.config.training
-    previous = previous_model(run)
-    features = at["features"] if preset.weights == "imagenet" else None
-
-    def make() -> Mapping[str, Any]:
-        start = previous or run.pretrained(features)
-        return search.search_knobs(one_training.Material(*inputs, start), run.artifacts_dir, preset)
-
-    starts_from = previous.model_dir if previous else features
-    return Plan(partial(search.search_recipe, *inputs, starts_from, preset), make)
-
-
-def _model(run: Run, at: Folders) -> Plan:
-    from cdiscount_tasks.runs.promoted import check_champion_stands
-    from cdiscount_tasks.runs.warm_start import previous_model
-    from cdiscount_tasks.stages import model
-
-    inputs, training = (at["sample"], at["labels"]), trained_with(run.config, at)
-    previous = previous_model(run)
-    features = at["features"] if training.weights == "imagenet" else None
-    starts_from, stopped = previous.model_dir if previous else features, run.stopped_after_epoch
-
-    def make() -> Mapping[str, Any]:
-        model_dir = model.model_recipe(*inputs, starts_from, training, stopped).dir_in(run.artifacts_dir)
-        check_champion_stands(run.config.sample.name, model_dir, run.environment)
-        note_training(run.run_dir, model.training_folder(*inputs, starts_from, run.artifacts_dir, training))
-        start, tensorboard_dir = previous or run.pretrained(features), run.environment.tensorboard_dir
-        note = partial(run.record, "model")
-        return model.train_model(*inputs, start, run.artifacts_dir, training, tensorboard_dir, stopped, note)
-
-    return Plan(partial(model.model_recipe, *inputs, starts_from, training, stopped), make)
-
-
 def _evaluation(run: Run, at: Folders) -> Plan:
     from cdiscount_tasks.runs import judging
     from cdiscount_tasks.stages import evaluation
@@ -229,10 +179,23 @@ STEPS = (
     Step("features", ("sample", "labels"), _features, summaries.of_features, needed=False),
     Step("audit", ("labels", "features"), _audit, summaries.of_audit, needed=False),
     Step(
-        "search", ("sample", "labels", "features"), _search, summaries.of_search, left_out=_without_search, needed=False
+        "search",
+        ("sample", "labels", "features"),
+        of_search,
+        summaries.of_search,
+        left_out=without_search,
+        needed=False,
     ),
-    Step("model", ("sample", "labels", "features", "search"), _model, summaries.of_model, needed=False),
+    Step("model", ("sample", "labels", "features", "search"), of_model, summaries.of_model, needed=False),
     Step("evaluation", ("sample", "labels", "model"), _evaluation, summaries.of_evaluation),
+    Step(
+        "seeds",
+        ("sample", "labels", "features", "search", "model"),
+        of_seeds,
+        summaries.of_seeds,
+        left_out=without_other_seeds,
+        needed=False,
+    ),
     Step(
         "drift",
         ("sample", "labels", "features"),
@@ -252,7 +215,19 @@ STEPS = (
     ),
     Step(
         "report",
-        ("index", "sample", "labels", "features", "audit", "search", "model", "evaluation", "drift", "judgement"),
+        (
+            "index",
+            "sample",
+            "labels",
+            "features",
+            "audit",
+            "search",
+            "model",
+            "evaluation",
+            "seeds",
+            "drift",
+            "judgement",
+        ),
         _report,
         summaries.of_report,
     ),
@@ -260,7 +235,7 @@ STEPS = (
 """In the order in which they are made."""
 
 
-_BY_NETWORK = frozenset({"features", "search", "model", "evaluation"})
+_BY_NETWORK = frozenset({"features", "search", "model", "evaluation", "seeds"})
 """Steps that a network computes, on the backend that KERAS_BACKEND names where they run."""
 
 

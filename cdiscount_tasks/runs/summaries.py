@@ -12,6 +12,7 @@ from cdiscount_tasks.reports.headline import accuracy_in_words
 Result = Mapping[str, Any]
 
 _CUT = {"pruned": "cut short", "diverged": "diverged"}
+_NOT_COMPLETE = {"diverged": "diverged", "stopped": "stopped by hand"}
 _PLURALS = {"category": "categories", "class": "classes"}
 
 
@@ -101,6 +102,17 @@ def of_model(result: Result) -> str:
         epochs += f", stopped by hand after epoch {result['stopped_after_epoch']} of {result['num_epochs_planned']}"
     learnt = f"{result['network']} learnt from {_count(result['num_train_images'], 'image')} on {result['device']}"
     return f"{judged} in {epochs}; {learnt}{_again(result)}"
+
+
+def of_seeds(result: Result) -> str:
+    """Tell how far other seeds move the accuracy."""
+    ends = [f"{result[f'num_{end}']:,} {word}" for end, word in _NOT_COMPLETE.items() if result[f"num_{end}"]]
+    ended = f" ({', '.join(ends)})" if ends else ""
+    trained = f"{_count(result['num_seeds'], 'training')} with other seeds{ended}"
+    if result["lowest_accuracy"] is None:
+        return f"{trained}: none was trained to its end{_again(result)}"
+    accuracies = f"{percent(result['lowest_accuracy'])} to {percent(result['highest_accuracy'])}"
+    return f"{trained}: test accuracy {accuracies}{_again(result)}"
 
 
 def of_evaluation(result: Result) -> str:

@@ -110,4 +110,9 @@ def training_config(sample: SampleConfig, preset: str, overrides: dict[str, Any]
             f"the pool `gpu` (the largest gpus of its presets); to use {config.gpus}, set gpus: {config.gpus} in a "
             "preset of the YAML"
         )
+    if config.seeds > 1 and not sample.trains_other_seeds:
+        raise ConfigError(
+            f"run of sample {sample.name}: seeds is {config.seeds}, but its DAG has no task that trains with other "
+            f"seeds, since none of its presets does; set seeds: {config.seeds} in a preset of the YAML"
+        )
     return config

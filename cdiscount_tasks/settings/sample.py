@@ -235,6 +235,11 @@ class SampleConfig(LabelRules):
         """Tell whether any of the presets searches for knobs."""
         return any(preset.search is not None for preset in self.presets.values())
 
+    @property
+    def trains_other_seeds(self) -> bool:
+        """Tell whether any of the presets is trained with several seeds."""
+        return any(preset.seeds > 1 for preset in self.presets.values())
+
     @field_validator("name")
     @classmethod
     def _free_name(cls, name: str) -> str:

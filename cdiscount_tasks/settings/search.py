@@ -14,6 +14,7 @@ Value = bool | int | float | str
 
 NOT_SEARCHED = frozenset({
     "purpose", "search", "network", "weights", "image_size", "mirrored_features", "gpus", "precision", "views", "seed",
+    "seeds",
 })  # fmt: skip
 """What no search tries: it decides features or the machine, is no part of what validation judges, or is chance."""
 

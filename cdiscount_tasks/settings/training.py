@@ -11,6 +11,8 @@ from cdiscount_tasks.settings.idle_knobs import check_searched
 from cdiscount_tasks.settings.networks import BACKBONES, FROM_SCRATCH, NetworkName
 from cdiscount_tasks.settings.search import SearchConfig, check_search
 
+_LARGEST_SEED = 2**31 - 1
+
 
 def _added(default: Any, **said: Any) -> Any:
     """Return a field that is written nowhere at its default: models that were made before it came keep their keys."""
@@ -81,7 +83,8 @@ class TrainingConfig(Frozen):
         default=8,
         ge=1,
         le=500,
-        description="Epochs without a lower validation loss (over products) after which training ends.",
+        description="Epochs without a lower validation loss (over products) after which training ends; a preset that "
+        "keeps the last epoch trains them all.",
     )
     class_weights: YesOrNo = Field(
         default=False,
@@ -155,7 +158,16 @@ class TrainingConfig(Frozen):
     precision: Literal["auto", "float32", "mixed_bfloat16", "mixed_float16"] = Field(
         default="auto", description="auto: half precision on GPUs that have units for it, float32 elsewhere."
     )
-    seed: int = Field(default=0, ge=0, le=2**31 - 1, description="Seed of weights, order, augmentation and dropout.")
+    seed: int = Field(
+        default=0, ge=0, le=_LARGEST_SEED, description="Seed of weights, order, augmentation and dropout."
+    )
+    seeds: int = _added(
+        1,
+        ge=1,
+        le=20,
+        description="With how many seeds it is trained: the model by `seed`, the others beside it, by the seeds after "
+        "it, so that the report can say how far chance moves the accuracy. They choose nothing.",
+    )
     search: SearchConfig | None = _added(
         None, description="Trainings with other knobs before that of the model, which gets the best ones."
     )
@@ -208,6 +220,16 @@ class TrainingConfig(Frozen):
         """Return the preset with the knobs that its search tried or chose, and without the search."""
         return type(self).model_validate({**self.model_dump(exclude={"search"}), **knobs})
 
+    def of_model(self) -> dict[str, Any]:
+        """Return what decides the model, as JSON: not that others are trained beside it."""
+        return self.model_dump(mode="json", exclude={"seeds"})
+
+    def other_seeds(self) -> list[Self]:
+        """Return the knobs of each training beside the model's, which differ in the seed alone."""
+        knobs = {**self.model_dump(exclude={"search"}), "seeds": 1}
+        seeds = ((self.seed + number) % (_LARGEST_SEED + 1) for number in range(1, self.seeds))
+        return [type(self).model_validate({**knobs, "seed": seed}) for seed in seeds]
+
     @model_validator(mode="after")
     def _search_fits_the_preset(self) -> Self:
         if self.search is not None:
@@ -221,7 +243,7 @@ KNOBS = tuple(name for name in TrainingConfig.model_fields if name not in ("purp
 
 OFF_THE_FORM = frozenset({
     "augmentation", "crop_area", "mixing", "mixing_share", "average_weights", "dropout", "fine_tune_lowest_rate",
-    "chosen_epoch", "views", "smaller_first", "class_balance",
+    "chosen_epoch", "views", "smaller_first", "class_balance", "seeds",
 })  # fmt: skip
 """Knobs for presets, and for a run's conf: who fills in the form does without them."""
 

@@ -28,6 +28,7 @@ from cdiscount_tasks.index.checks import (
     check_same_catalogue,
     is_named_by_fingerprint,
 )
+from cdiscount_tasks.index.index_log import log_index
 from cdiscount_tasks.index.joining import ScannedRange, write_tables
 from cdiscount_tasks.index.part_writer import PartWriter
 from cdiscount_tasks.index.profile import profile_index
@@ -237,31 +238,6 @@ def _write_index(catalogue_path: Place, parent_dir: Path, most: float, index_dir
     return Made(counts, identity=f"index-{VERSION}-{catalogue_id}", seconds_before=seconds_before)
 
 
-def _log_index(result: IndexResult, num_unlabelled: int, most: float) -> None:
-    # News once: a run that finds the index again has nothing to decide about it.
-    if not result["reused"] and (result["num_rejected_documents"] or result["num_rejected_images"]):
-        logger.info(
-            "%s of %s documents and %s images were rejected, %s bytes could not be read: no more than the %g %% that "
-            "CDISCOUNT_MAX_REJECTED_SHARE allows, so there is nothing to do. Each has a row, with its reason, in "
-            "%s/rejected.parquet",
-            f"{result['num_rejected_documents']:,}", f"{result['num_documents']:,}",
-            f"{result['num_rejected_images']:,}", f"{result['num_unreadable_bytes']:,}", 100 * most, result["path"],
-        )  # fmt: skip
-    if not result["reused"] and num_unlabelled:
-        logger.info(
-            "%s of %s products have no category: a model can predict them, and nothing is learnt from them "
-            "(category_id is null in %s/products.parquet)",
-            f"{num_unlabelled:,}", f"{result['num_products']:,}", result["path"],
-        )  # fmt: skip
-    if result["origin"] != "drawn":
-        logger.info(
-            "%s Kaggle's complete train.bson (%s products, %s images): %s and %s are here",
-            "this is" if result["is_complete_train_bson"] else "this is not",
-            *(f"{num:,}" for num in (REAL_CATALOGUE_PRODUCTS, REAL_CATALOGUE_IMAGES, result["num_products"],
-                                     result["num_images"])),
-        )  # fmt: skip
-
-
 def _remove_parts(parent_dir: Path) -> None:
     with lock_if_free(_parts_lock(parent_dir)) as is_free:
         if is_free:
@@ -298,6 +274,6 @@ def merge_index(catalogue_path: Place, parent_dir: Path, max_rejected_share: flo
         result = make(IndexResult, recipe, parent_dir, write)
     totals = Totals(*(result[name] for name in Totals._fields))  # type: ignore[literal-required]
     check_rejected_shares(catalogue_path, totals, max_rejected_share, "see rejected.parquet")
-    _log_index(result, totals.num_unlabelled, max_rejected_share)
+    log_index(result, totals.num_unlabelled, max_rejected_share)
     _remove_parts(parent_dir)
     return result

@@ -140,7 +140,7 @@ def model_recipe(
     return Recipe(
         stage="model",
         version=VERSION,
-        config=config.model_dump(mode="json") | stopped,
+        config=config.of_model() | stopped,
         inputs={"sample": sample_dir, "labels": labels_dir, **begins},
         libraries=versions(*backend_packages(), "pillow"),
     )

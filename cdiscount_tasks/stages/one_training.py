@@ -1,4 +1,4 @@
-"""A training of a sample's pictures, set up and carried through: for its model, or as a trial of a search."""
+"""A training of a sample's pictures, set up and carried through: for its model, for a search or with another seed."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -48,6 +48,8 @@ def find_rows(material: Material, split: str) -> SplitRows:
     seen = read_seen(start.model_dir, start.labels_dir) if isinstance(start, PreviousModel) else None
     found = read_split_rows(labels_dir, split, seen)
     if len(found.places) == 0:
+        if seen is None:
+            raise DataError(f"{labels_dir}: the {split} split has no image; look at the split in the sample's YAML")
         raise DataError(
             f"{labels_dir}: no image of the {split} split is left that the champion has not learnt from; set weights: "
             "none or imagenet"

@@ -42,6 +42,7 @@ from cdiscount_tasks.reports.judgement import read_judgement, show_judgement
 from cdiscount_tasks.reports.looks import hash_looks
 from cdiscount_tasks.reports.metrics import METRICS
 from cdiscount_tasks.reports.search import show_search
+from cdiscount_tasks.reports.seeds import measure_other_seeds
 from cdiscount_tasks.reports.suspects import describe_audit, make_suspect_texts
 from cdiscount_tasks.settings.run import RunConfig
 from cdiscount_tasks.tables import parquet, schemas
@@ -183,6 +184,9 @@ def _measure_all(dirs: Mapping[str, Path], inputs: _Inputs, config: RunConfig, n
         config=config,
         profile=inputs.profile,
         judgement=inputs.judgement,
+        other_seeds=measure_other_seeds(
+            dirs, inputs.manifests, config.training.seed, inputs.tested, inputs.images[inputs.images["split"] == TEST]
+        ),
     )
     return summarise(facts)
 
@@ -269,7 +273,7 @@ def write_report(
 
     Args:
         dirs: Finished artifacts: index, sample (the pictures come from here), labels, model (not opened), evaluation;
-            features, audit, search, drift and judgement where the run has them.
+            features, audit, search, seeds, drift and judgement where the run has them.
         out_dir: `<reports>/<sample>/<run folder>`.
         config: The run's frozen config.
         no_features: Why there are no features, as a sentence without its stop.

@@ -78,7 +78,7 @@ def search_recipe(sample_dir: Path, labels_dir: Path, started_from: Path | None,
     return Recipe(
         stage="search",
         version=VERSION,
-        config=preset.model_dump(mode="json"),
+        config=preset.of_model(),
         inputs={"sample": sample_dir, "labels": labels_dir, **begins},
         libraries=versions(*backend_packages(), "pillow", "optuna"),
     )

@@ -162,6 +162,31 @@ TRIALS = pa.schema(
     ]
 )
 
+SEEDS = pa.schema(
+    [
+        pa.field("seed", pa.int64(), nullable=False),
+        pa.field("state", pa.string(), nullable=False),
+        pa.field("num_epochs", pa.int16()),
+        pa.field("best_epoch", pa.int16()),
+        pa.field("validation_accuracy", pa.float64()),
+        pa.field("validation_loss", pa.float64()),
+        pa.field("seconds", pa.float64(), nullable=False),
+    ]
+)
+RIGHT_PRODUCTS = pa.schema(
+    [
+        pa.field("product_id", pa.int64(), nullable=False),
+        pa.field("is_right", pa.list_(pa.bool_()), nullable=False),
+    ]
+)
+RIGHT_IMAGES = pa.schema(
+    [
+        pa.field("product_id", pa.int64(), nullable=False),
+        pa.field("image_number", pa.int8(), nullable=False),
+        pa.field("is_right", pa.list_(pa.bool_()), nullable=False),
+    ]
+)
+
 JUDGED_PRODUCTS = pa.schema(
     [
         pa.field("product_id", pa.int64(), nullable=False),

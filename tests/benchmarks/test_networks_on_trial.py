@@ -1,13 +1,13 @@
 import numpy as np
 import pytest
 
-from benchmarks.belief.recipes import RECIPES, _knobs
+from benchmarks.belief.recipes import RECIPES, knobs_of
 from benchmarks.material.networks_on_trial import ON_TRIAL, build_variant, put_on_trial
 
 
 @pytest.mark.parametrize("recipe", RECIPES)
 def test_a_recipe_is_a_valid_training(recipe):
-    assert _knobs(recipe, {}, 3)["seed"] == 3
+    assert knobs_of(recipe, {}, 3)["seed"] == 3
 
 
 @pytest.mark.training

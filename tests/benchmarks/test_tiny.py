@@ -145,11 +145,11 @@ def few_real_products(real_data, tmp_path_factory):
 
 
 def test_every_benchmark_is_run_here():
-    material = {"measure", "index_steps", "catalogue_of_all", "networks_on_trial", "ways_to_train"}
+    material = {"measure", "index_steps", "catalogue_of_all", "networks_on_trial", "networks_of_sets", "ways_to_train"}
     names = {path.stem for path in (PROJECT_DIR / "benchmarks").glob("*/*.py")} - material
     assert names == {module.split(".")[-1] for module in TINY} | set(SPEED) | {
-        "bucket_demo", "busy_pool", "clothing", "dirty", "fleet", "planted_marks", "promise_draws", "recipes",
-        "training_kills"
+        "bucket_demo", "busy_pool", "clothing", "dirty", "fleet", "joining", "planted_marks", "promise_draws",
+        "recipes", "training_kills"
     }  # fmt: skip
     assert set(TINY_SPEED) == set(SPEED)
 
@@ -209,6 +209,19 @@ def test_recipes_are_ranked_by_folds_and_not_trained_twice(run_here, tmp_path):
     judged = [set(split.index[split == "test"]) for split in splits]
     assert len(judged) == 2
     assert judged[0].isdisjoint(judged[1])
+
+
+def test_ways_to_join_are_compared_with_the_geometric_mean(run_here, weights_path, tmp_path):
+    knobs = json.dumps({"network": "mobilenet_v3_small", "image_size": 32, "epochs": 1})
+    ways = ["arithmetic", "deep_set", "by_number"]
+    folds = ["--sets", "wine:0", "--products", 1200, "--folds", 2, "--seeds", 0, "--folder", tmp_path, "--ways", *ways]
+    options = [*folds, "--knobs", knobs, "--weights", weights_path.parent]
+    first = run_here("benchmarks.belief.joining", *options)
+    for way in ways:
+        assert re.search(rf"\| {way} \| \d+\.\d \| 0\.\d+ \| [+-]0\.\d+", first)
+    learnt = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("done.json")}
+    assert run_here("benchmarks.belief.joining", *options).splitlines()[-6:] == first.splitlines()[-6:]
+    assert {path: path.stat().st_mtime_ns for path in learnt} == learnt
 
 
 def test_planted_faults_are_found_among_few_real_products(run_here, few_real_products):

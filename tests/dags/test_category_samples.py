@@ -143,6 +143,23 @@ def test_a_sample_whose_presets_search_has_a_task_for_it_between_the_features_an
     assert "search" not in dag.params
 
 
+def test_a_sample_whose_presets_have_seeds_has_a_task_for_them_between_the_evaluation_and_the_report(
+    read_dags, write_sample
+):
+    presets = {"smoke": {"epochs": 2}, "sure": {"epochs": 2, "seeds": 5, "gpus": 2}}
+    dags, errors = read_dags(write_sample("tea", presets=presets))
+
+    assert not errors
+    dag = dags["cdiscount_tea"]
+    assert set(dag.task_ids) == {*STORY, "train_other_seeds"}
+    task = dag.get_task("train_other_seeds")
+    assert (task.pool, task.pool_slots) == ("gpu", dag.get_task("train_model").pool_slots) == ("gpu", 2)
+    assert task.upstream_task_ids == {"evaluate_model"}
+    assert task.downstream_task_ids == {"write_report"}
+    assert weight_of(dag.get_task("evaluate_model")) < weight_of(task) < weight_of(dag.get_task("write_report"))
+    assert "seeds" not in dag.params
+
+
 def test_a_search_that_cannot_be_is_a_broken_dag_with_its_sentence(read_dags, write_sample):
     search = {**SEARCH, "knobs": {"learning_rate": [0.01, 0.0001]}}
     dags, _ = read_dags(write_sample("tea", presets={"smoke": {"epochs": 2, "search": search}}))

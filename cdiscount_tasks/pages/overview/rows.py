@@ -9,7 +9,7 @@ from typing import Any
 
 from cdiscount_tasks.pages.parts.words import spoken
 
-NO_KNOBS = frozenset({"seed", "gpus"})
+NO_KNOBS = frozenset({"seed", "gpus", "seeds"})
 """Settings of a training that leave two runs comparable: with `retrain: always` each run has a seed of its own."""
 
 STOPPED_AFTER = "stopped_after_epoch"

@@ -8,7 +8,7 @@ import jinja2
 
 from cdiscount_tasks.learning.measuring import device_use
 from cdiscount_tasks.pages.parts import outside_text, words
-from cdiscount_tasks.pages.report import coverage
+from cdiscount_tasks.pages.report import coverage, seeds
 from cdiscount_tasks.vocabulary import DRAWN_WARNING
 
 _TEMPLATES_DIR = Path(__file__).parents[1] / "templates"
@@ -34,6 +34,7 @@ def _templates(beside: Path | None) -> jinja2.Environment:
         finalize=outside_text.shown,
     )
     environment.filters |= {name: getattr(words, name) for name in _WORDS}
+    environment.filters |= {name: getattr(seeds, name) for name in ("ended", "how_far", "place_of_model")}
     environment.filters |= {
         "coverage_of": coverage.of_figure,
         "few_groups": coverage.few_groups,

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from cdiscount_tasks.learning.measuring.confusion import MAX_CLASSES_IN_MATRIX
 from cdiscount_tasks.learning.measuring.looks import interval_percent
 from cdiscount_tasks.pages.parts.words import VERDICTS, ClassName, count, percent, points
+from cdiscount_tasks.pages.report.seeds import how_far
 from cdiscount_tasks.vocabulary import TEST
 
 _MOSTLY = 0.5
@@ -118,7 +119,7 @@ def trust(metrics: Mapping[str, Any]) -> Answer:
         f"{percent(accuracy['low'])} and {percent(accuracy['high'])}.",
         f"{_left_out(metrics)}{_lookalikes(metrics)}"
         f"{_careless(metrics['leak'])} The interval covers the choice of test products, not "
-        "retraining: how far another seed moves the accuracy is not measured.",
+        f"retraining: {how_far(metrics)}.",
     )  # fmt: skip
 
 

@@ -134,6 +134,7 @@ class ReportFacts:
         config: The run's.
         profile: profile.json of the index.
         judgement: judgement.json; None: the run was not judged.
+        other_seeds: How far other seeds move the accuracy; None: the run was trained with one.
     """
 
     test: Mapping[str, Any]
@@ -148,6 +149,7 @@ class ReportFacts:
     config: RunConfig
     profile: Mapping[str, Any]
     judgement: Mapping[str, Any] | None = None
+    other_seeds: Mapping[str, Any] | None = None
 
 
 def _model(manifests: Mapping[str, Any], model_input: Mapping[str, Any]) -> dict[str, Any]:
@@ -193,6 +195,7 @@ def summarise(facts: ReportFacts) -> dict[str, Any]:
         **facts.audited,
         "champion": facts.judgement,
         "model": _model(manifests, facts.model_input),
+        **({} if facts.other_seeds is None else {"other_seeds": facts.other_seeds}),
         "resources": account(manifests, config.prices),
         "durations_s": {**durations_s, "total": round(sum(durations_s.values()), 3)},
         "lineage": _lineage(facts.artifacts, manifests, config),

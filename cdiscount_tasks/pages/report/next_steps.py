@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 from cdiscount_tasks.pages.parts.words import ClassName, count, features_named, percent
 from cdiscount_tasks.pages.report.answers import labels_first
 from cdiscount_tasks.pages.report.coverage import ENOUGH_GROUPS
+from cdiscount_tasks.pages.report.kept_epoch import is_last_chosen
 
 
 class Step(NamedTuple):
@@ -74,16 +75,29 @@ def _pretrained(metrics: Mapping[str, Any]) -> Iterator[Step]:
 
 
 def _longer(metrics: Mapping[str, Any]) -> Iterator[Step]:
-    """Yield a longer training, where the last epoch was the best."""
+    """Yield a longer training, where validation says that the last epoch was the best."""
     model = metrics["model"]
-    if model["best_epoch"] == model["num_epochs"]:
+    if model["best_epoch"] == model["num_epochs"] and not is_last_chosen(metrics):
         why = (
             "There was only one epoch, so nobody knows yet whether more would help."
             if model["num_epochs"] == 1
-            else f"The last of {model['num_epochs']:,} epochs had the lowest validation loss, so more may help a "
+            else f"The last of {model['num_epochs']:,} epochs did best on validation, so more may help a "
             f"little: raise {_epochs_knob(metrics)} when you trigger the next run."
         )
         yield Step("Train for more epochs", why, "#curves", "gain not known")
+
+
+def _steadier(metrics: Mapping[str, Any]) -> Iterator[Step]:
+    """Yield a lower rate, where a training with another seed diverged."""
+    found = metrics.get("other_seeds")
+    if found and found["num_diverged"]:
+        num, num_other = found["num_diverged"], len(found["seeds"]) - 1
+        yield Step(
+            "Lower the learning_rate",
+            f"{num:,} of {count(num_other, 'training')} with other seeds diverged: the next one may do so too.",
+            "#seeds",
+            "trainings that do not end in nothing",
+        )
 
 
 def _epochs_knob(metrics: Mapping[str, Any]) -> str:
@@ -142,4 +156,4 @@ def next_steps(metrics: Mapping[str, Any], names: list[ClassName]) -> list[Step]
     """
     pretrained, suspects = list(_pretrained(metrics)), list(_suspects(metrics))
     first = [*suspects, *pretrained] if labels_first(metrics) else [*pretrained, *suspects]
-    return [*_faults(metrics), *first, *_longer(metrics), *_products(metrics, names)]
+    return [*_faults(metrics), *first, *_steadier(metrics), *_longer(metrics), *_products(metrics, names)]

@@ -10,6 +10,7 @@ from markupsafe import Markup
 
 from cdiscount_tasks.learning.measuring.confusion import MAX_CLASSES_IN_MATRIX
 from cdiscount_tasks.learning.measuring.looks import interval_percent
+from cdiscount_tasks.learning.measuring.seed_spread import ENOUGH_SEEDS
 from cdiscount_tasks.pages.parts import words
 from cdiscount_tasks.pages.parts.figures import heat, learning_curves
 from cdiscount_tasks.pages.parts.templating import render_page
@@ -18,6 +19,7 @@ from cdiscount_tasks.pages.report.cases import Galleries
 from cdiscount_tasks.pages.report.class_table import choose_classes, worst_first
 from cdiscount_tasks.pages.report.confidence_figures import draw_confidence
 from cdiscount_tasks.pages.report.hub_card import hub_head
+from cdiscount_tasks.pages.report.kept_epoch import kept_epoch
 from cdiscount_tasks.pages.report.mistakes import Mistake, mistake_table
 from cdiscount_tasks.pages.report.next_steps import next_steps
 from cdiscount_tasks.pages.suspects.rows import Suspect
@@ -109,7 +111,9 @@ def render_report(
         judgement=judgement,
         drift=drift,
         champion_figures=champion_figures or "",
+        enough_seeds=ENOUGH_SEEDS,
         search=search,
+        kept_epoch=kept_epoch(metrics),
         searched=_searched(metrics["lineage"]["config"]),
         knob_defaults=knobs_of(TrainingConfig()),  # a preset that has one of a later knob does not name it
         verdict_words=words.VERDICTS,

@@ -12,6 +12,9 @@ _STOPPED = STOPPED_AFTER.replace("_", " ")
 _IN_WORDS = {_STOPPED: ("stopped by hand after epoch", "not stopped")}
 """What a setting is called, and how its absence reads, where its name does not say it."""
 
+_BESIDE = "seeds"
+"""How many trainings there were beside that of the model, which decides nothing of it."""
+
 
 class Difference(NamedTuple):
     """A thing that two runs have not in common.
@@ -98,4 +101,5 @@ def differences(first: FinishedReport, second: FinishedReport) -> list[Differenc
 def differ_only_in_seed(first: FinishedReport, second: FinishedReport) -> bool:
     """Tell whether nothing but the seed of the training is different between two runs."""
     seeds = [(run.settings.get("training") or {}).get("seed") for run in (first, second)]
-    return seeds[0] != seeds[1] and [one.what for one in differences(first, second)] == ["seed"]
+    told = [one.what for one in differences(first, second)]
+    return seeds[0] != seeds[1] and [what for what in told if what != _BESIDE] == ["seed"]

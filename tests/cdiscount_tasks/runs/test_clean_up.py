@@ -204,6 +204,18 @@ def test_a_checkpoint_stays_for_two_weeks_and_so_does_what_its_run_names(root):
     assert {training_dir.name, failed["labels"].name, root.run_dir("failed").name} <= removed_by(root)
 
 
+@pytest.mark.parametrize("noun", ["search", "seeds"])
+def test_trainings_beside_a_model_stay_for_two_weeks_too(root, noun):
+    root.run("one", 30)
+    training_dir = root.path / "samples" / "wine" / f"{noun}-{KEY}.training"
+    training_dir.mkdir()
+    (training_dir / "kept").write_bytes(b"x")
+    set_age(training_dir, 13)
+    assert removed_by(root) == set()
+    set_age(training_dir, 15)
+    assert removed_by(root) == {training_dir.name}
+
+
 def test_scans_that_nobody_continued_and_damaged_artifacts_go_after_two_weeks(root):
     root.run("one", 30)
     parts = root.path / "catalogues" / "fedcba9876543210" / f"parts-{KEY}"

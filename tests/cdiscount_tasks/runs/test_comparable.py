@@ -91,6 +91,13 @@ def test_another_catalogue_is_refused(runs):
     assert "is of catalogue c0ffee, lights (run b) of beef" in reasons_against([first, second])[0]
 
 
+def test_how_many_other_seeds_are_trained_beside_the_model_may_differ(runs):
+    first, second = runs.finish("colours", "a"), runs.finish("lights", "b")
+    training = first.config.training.model_copy(update={"seeds": 3})
+    beside = replace(first, config=first.config.model_copy(update={"training": training}))
+    assert reasons_against([beside, second]) == []
+
+
 def test_the_seed_of_training_may_differ(runs):
     assert reasons_against([runs.finish("colours", "a", seed=1), runs.finish("lights", "b", seed=2)]) == []
 

@@ -7,7 +7,7 @@ import pytest
 
 from cdiscount_tasks.errors import DataError
 from cdiscount_tasks.machine.device import Device
-from cdiscount_tasks.runs import index_steps, prediction_steps, predictions
+from cdiscount_tasks.runs import asked_model, index_steps, prediction_steps
 from cdiscount_tasks.runs.predictions import PREDICTIONS, open_predictions
 from cdiscount_tasks.settings.environment import read_environment
 from cdiscount_tasks.settings.predictions import AskedModel
@@ -35,7 +35,7 @@ def asked(place, labels_dir, sample_dir, monkeypatch):
     }
     facts = {"run_id": "r1", "preset": "smoke", "report": "colours/r1", "accuracy": 0.9, "origin": "file"}
     found = AskedModel(**facts, decision=4, since="2026-11-27T00:00:00+00:00", **at)
-    monkeypatch.setattr(predictions, "_the_champion", lambda *_: found)
+    monkeypatch.setattr(asked_model, "_the_champion", lambda *_: found)
     monkeypatch.setattr(stage, "_open_network", lambda *_: (ColourNetwork(), Device("CPU, a few lines", False)))
     return place
 

@@ -136,3 +136,28 @@ def test_a_file_of_other_categories_alone_says_that_every_answer_is_wrong():
     assert told == "none of its 81 products is of the model's classes: every answer is wrong"
     for other in ({"num_of_classes": 81}, {}):
         assert summaries.of_predictions_page({**page, **other}) == "nothing can be said about the accuracy"
+
+
+SEEDS = {
+    "num_seeds": 4,
+    "num_diverged": 0,
+    "num_stopped": 0,
+    "lowest_accuracy": 0.806,
+    "highest_accuracy": 0.8213,
+    "reused": False,
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({}, "4 trainings with other seeds: test accuracy 80.6 % to 82.1 %"),
+        ({"num_diverged": 1}, "4 trainings with other seeds (1 diverged): test accuracy 80.6 % to 82.1 %"),
+        (
+            {"num_seeds": 1, "num_diverged": 1, "lowest_accuracy": None, "reused": True},
+            "1 training with other seeds (1 diverged): none was trained to its end (reused)",
+        ),
+    ],
+)
+def test_other_seeds_are_told_with_their_ends(changes, sentence):
+    assert summaries.of_seeds({**SEEDS, **changes}) == sentence

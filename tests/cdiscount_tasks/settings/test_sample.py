@@ -82,6 +82,10 @@ def test_categories_may_be_all_or_names_of_a_level(write_yaml, chosen):
         ({"presets": {"smoke": {"network": "resnet"}}}, ["presets.smoke.network is 'resnet'", "small_cnn"]),
         ({"presets": {"smoke": {"learning_rate": 0}}}, ["presets.smoke.learning_rate is 0", "above 0 and at most 1"]),
         ({"presets": {"smoke": {"learning_rate": float("nan")}}}, ["presets.smoke.learning_rate is nan"]),
+        ({"presets": {"smoke": {"seeds": 0}}}, ["presets.smoke.seeds is 0", "expected 1 to 20"]),
+        ({"presets": {"smoke": {"seeds": 100}}}, ["presets.smoke.seeds is 100", "expected 1 to 20"]),
+        ({"presets": {"smoke": {"seeds": 1.5}}}, ["presets.smoke.seeds is 1.5", "integer"]),
+        ({"presets": {"smoke": {"seeds": True}}}, ["presets.smoke.seeds is True", "integer"]),
         ({"presets": {}}, ["presets is empty"]),
         ({"default_preset": "slow"}, ["default_preset is 'slow'", "expected one of long, smoke"]),
         ({"conflicts": "drop"}, ["conflicts is 'drop'", "drop_image"]),
@@ -291,6 +295,25 @@ def test_a_run_cannot_want_more_gpus_than_its_task_takes_slots():
     assert training_config(sample, "quick", {"gpus": 2}).gpus == 2
     with pytest.raises(ConfigError, match="gpus is 3, but its DAG reserves 2 slots of the pool `gpu`"):
         training_config(sample, "quick", {"gpus": 3})
+
+
+def test_a_run_has_more_seeds_only_where_its_dag_has_a_task_that_trains_them():
+    assert training_config(sample_with(quick={}, sure={"seeds": 5}), "quick", {"seeds": 3}).seeds == 3
+    with pytest.raises(ConfigError, match="seeds is 3, but its DAG has no task that trains with other seeds"):
+        training_config(sample_with(quick={}), "quick", {"seeds": 3})
+    assert training_config(sample_with(quick={}), "quick", {"seeds": 1}) == TrainingConfig()
+
+
+def test_other_seeds_are_those_after_the_models_with_its_knobs():
+    preset = TrainingConfig(seed=2**31 - 2, seeds=4, epochs=7, dropout=0.3)
+    others = preset.other_seeds()
+    assert [other.seed for other in others] == [2**31 - 1, 0, 1]
+    assert {other.model_copy(update={"seed": 0}) for other in others} == {TrainingConfig(seed=0, epochs=7, dropout=0.3)}
+    assert TrainingConfig().other_seeds() == []
+
+
+def test_what_decides_a_model_does_not_name_the_seeds_beside_it():
+    assert TrainingConfig(seeds=5).of_model() == TrainingConfig().of_model() == TrainingConfig().model_dump(mode="json")
 
 
 @pytest.mark.parametrize(

@@ -191,6 +191,14 @@ def test_what_make_run_lets_through_the_form_takes(knob, value):
     filled(**as_in_the_form({knob: value}))
 
 
+def test_a_preset_that_trains_with_other_seeds_says_so():
+    assert forms.preset_summary(TrainingConfig(seeds=5)).endswith("up to 30 epochs, with 4 other seeds beside it")
+
+
+def test_the_number_of_seeds_is_taken_from_a_conf():
+    assert forms.overrides_of({"preset": "smoke"}, {"seeds": 3}) == {"seeds": 3}
+
+
 def test_a_preset_that_searches_says_so():
     search = {"trials": 12, "budget_minutes": 30, "knobs": {"learning_rate": (1e-4, 1e-2)}}
     preset = TrainingConfig.model_validate({"purpose": "The best of many.", "search": search})

@@ -60,6 +60,7 @@ def test_where_nothing_is_amiss_nothing_is_advised():
         ({"verdict__above_baseline": False, "test__baseline__majority": FIGURE}, "Do not use this model"),
         ({"verdict__above_baseline": False}, "Test on products like those of train"),
         ({"test__image__accuracy": {**FIGURE, "value": 0.5}}, "Start from a pretrained network"),
+        ({"other_seeds": {"num_diverged": 1, "seeds": [{}, {}, {}]}}, "Lower the learning_rate"),
         ({"model__best_epoch": 8}, "Train for more epochs"),
         ({"suspects__num_listed": 12}, "Judge the label suspects"),
         ({"test__product__accuracy": {**FIGURE, "num_groups": 171}}, "Measure on more products"),
@@ -87,7 +88,11 @@ def test_the_most_confused_pair_is_named():
             "Look at 2 labels that look wrong. Nobody has done so",
         ),
         ({"model__best_epoch": 1, "model__num_epochs": 1}, "There was only one epoch, so nobody knows yet whether"),
-        ({"model__best_epoch": 8}, "The last of 8 epochs had the lowest validation loss"),
+        (
+            {"other_seeds": {"num_diverged": 1, "seeds": [{}, {}, {}]}},
+            "1 of 2 trainings with other seeds diverged: the next one may do so too.",
+        ),
+        ({"model__best_epoch": 8}, "The last of 8 epochs did best on validation"),
     ],
 )
 def test_advice_claims_no_more_than_the_counts_say(change, sentence):
@@ -106,6 +111,11 @@ def test_advice_claims_no_more_than_the_counts_say(change, sentence):
 def test_the_knob_that_makes_a_training_longer_is_named(training, knob):
     (step,) = next_steps(changed(model__best_epoch=8, lineage__config__training=training), NAMES)
     assert step.why.endswith(f": raise {knob} when you trigger the next run.")
+
+
+def test_a_preset_that_keeps_the_last_epoch_says_nothing_about_more_of_them():
+    training = {"weights": "none", "fine_tune_epochs": 0, "chosen_epoch": "last"}
+    assert next_steps(changed(model__best_epoch=8, lineage__config__training=training), NAMES) == []
 
 
 def test_the_suspects_come_first_where_a_quarter_of_the_wrong_answers_have_one():

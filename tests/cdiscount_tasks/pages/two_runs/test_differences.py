@@ -62,6 +62,7 @@ def test_a_stop_by_hand_is_named_as_such():
     ("changed", "only_seed"),
     [
         ({"training": {**SETTINGS["training"], "seed": 1}}, True),
+        ({"training": {**SETTINGS["training"], "seed": 1, "seeds": 5}}, True),
         ({"training": {**SETTINGS["training"], "seed": 1}, "catalogue_id": "beef"}, False),
         ({"data": {**SETTINGS["data"], "seed": 1}}, False),
         ({}, False),

@@ -25,7 +25,7 @@ def test_the_tab_tells_epoch_accuracies_and_time_left_while_the_model_is_trained
     answer = client().get(TAB)
     text = re.sub(r"\s+", " ", re.sub("<[^>]*>", " ", answer.text))
     assert "Epoch 8 of 30, image 1,200 of 4,000" in text
-    assert "71.2 % (epoch 7)" in text and "72.0 % (epoch 5, lowest validation loss)" in text
+    assert "71.2 % (epoch 7)" in text and "72.0 % (epoch 5)" in text
     assert "at most 12 min 34 s" in text
     assert answer.headers["refresh"] == "15" and "renews itself every 15 seconds" in text
 
@@ -99,4 +99,4 @@ def test_what_is_noted_of_the_classifying_layer_says_that_tuning_follows(client,
     note_training(training_dir.parent / "runs" / run_folder(RUNNING), training_dir)
     text = client().get(TAB).text
     assert "the classifying layer; then the network is tuned" in text
-    assert text.count("not known yet") == 2 and "Best so far" not in text
+    assert text.count("not known yet") == 2 and "Kept so far" not in text

@@ -1,0 +1,39 @@
+"""What a report says of other seeds, in words."""
+
+import pytest
+
+from cdiscount_tasks.pages.report.seeds import how_far, place_of_model
+
+SPREAD = {
+    "mean": {"value": 0.81, "low": 0.78, "high": 0.84, "n": 400, "num_groups": 380}, "deviation": 0.0071,
+    "lowest": 0.8, "highest": 0.82, "model": 0.815, "num_higher": 1, "num_equal": 0,
+}  # fmt: skip
+
+
+def test_without_other_seeds_nothing_is_known_of_them():
+    assert how_far({}) == "how far another seed moves the accuracy is not measured"
+
+
+def test_the_deviation_is_said_with_its_ends_and_the_number_of_seeds():
+    words = how_far({"other_seeds": {"product": SPREAD, "num_complete": 4}})
+    assert words == "over 5 seeds the accuracy had a standard deviation of 0.7 points (80.0 % to 82.0 %)"
+
+
+def test_where_none_was_trained_to_its_end_that_is_said():
+    words = how_far({"other_seeds": {"product": None, "num_complete": 0}})
+    assert "no other seed was trained to its end" in words
+
+
+@pytest.mark.parametrize(
+    ("num_higher", "num_equal", "words"),
+    [
+        (0, 0, "the highest of 5: +0.5 points against the mean"),
+        (1, 0, "number 2 from the top of 5: +0.5 points against the mean"),
+        (4, 0, "the lowest of 5: +0.5 points against the mean"),
+        (3, 1, "the lowest of 5, which 1 other has too: +0.5 points against the mean"),
+        (0, 2, "the highest of 5, which 2 others have too: +0.5 points against the mean"),
+        (0, 4, "the same as with every other seed"),
+    ],
+)
+def test_the_place_of_the_model_is_said(num_higher, num_equal, words):
+    assert place_of_model({**SPREAD, "num_higher": num_higher, "num_equal": num_equal}, 4) == words
