@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from importlib.util import find_spec
+from itertools import combinations, product
 from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 
 from pydantic import BaseModel, Field, ValidationError
@@ -97,17 +98,19 @@ def space_of(search: SearchConfig, model: type[BaseModel]) -> Space:
 
 
 def check_search(preset: BaseModel, search: SearchConfig) -> None:
-    """Refuse a search whose knobs or bounds are impossible in its preset.
+    """Refuse a search whose knobs or bounds are impossible in its preset, alone or two together.
 
     Raises:
         ValueError: With the knob, and what to write instead.
     """
     model = type(preset)
     others = preset.model_dump(exclude={"search"})
-    for name, one in space_of(search, model).items():
-        for value in one.values if isinstance(one, Choice) else (one.low, one.high):
+    space = space_of(search, model).items()
+    ends = {name: one.values if isinstance(one, Choice) else (one.low, one.high) for name, one in space}
+    for names in (*combinations(ends, 1), *combinations(ends, 2)):
+        for values in product(*(ends[name] for name in names)):
             try:
-                model.model_validate({**others, name: value})
+                model.model_validate({**others, **dict(zip(names, values, strict=True))})
             except ValidationError as error:
                 raise ValueError(f"search.knobs has what cannot be: {all_sentences(error, model)}") from error
 

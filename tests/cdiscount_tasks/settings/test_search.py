@@ -63,6 +63,8 @@ def test_the_search_is_no_knob_of_a_run():
         ({"fine_tune_epochs": [0, 3]}, {}, "fine_tune_epochs is 3, but only pretrained weights are fine-tuned"),
         ({"dropout": [0.0, 0.5]}, {"network": "plain_cnn"}, "dropout is searched, but plain_cnn has no dropout"),
         ({"mixing_share": [0.1, 0.5]}, {}, "mixing_share is searched, but nothing is mixed"),
+        ({"smaller_first": [0.0, 0.5]}, {"image_size": 90}, "image_size is 90; expected a multiple of 32 from 64 on"),
+        ({"class_balance": [0, 1], "class_weights": [False, True]}, {}, "small classes would count twice as much"),
     ],
 )
 def test_a_search_that_cannot_be_is_refused_with_what_to_write(knobs, preset, sentence):
