@@ -18,6 +18,7 @@ import pytest
 
 from benchmarks.__main__ import SPEED, _lines, keep
 from benchmarks.material.measure import Run
+from cdiscount_tasks.machine.device import backend_name
 from cdiscount_tasks.pages.report.coverage import COVERAGE_PATH
 from cdiscount_tasks.settings.environment import PROJECT_DIR
 
@@ -128,6 +129,7 @@ def run_here(monkeypatch, capsys):
             main()
         return capsys.readouterr().out
 
+    backend_name()  # loading its module names the backend in the environment, once: tests that follow need it
     with patch.dict(os.environ):  # a benchmark may set the places of its files
         yield start
 
