@@ -24,6 +24,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.special import softmax
 from sklearn.model_selection import StratifiedGroupKFold
 
 from benchmarks.belief.recipes import find_folds, knobs_of, told
@@ -45,8 +46,11 @@ from demo.catalogue import DEFAULT_PRODUCTS
 from tests.material.real_data import TEST_DATA_DIR
 
 STEPS = "benchmarks.belief.joining"
-GEOMETRIC, ARITHMETIC = "geometric", "arithmetic"
-WAYS = (ARITHMETIC, *OF_FEATURES, *OF_ANSWERS)
+GEOMETRIC, ARITHMETIC, POWER = "geometric", "arithmetic", "power_of_count"
+WAYS = (ARITHMETIC, POWER, *OF_FEATURES, *OF_ANSWERS)
+_POWERS = np.linspace(0, 1, 11)
+"""Of the number of images: 0 is the geometric mean, 1 the product of all images' probabilities."""
+
 _INNER_FOLDS = 5
 _ON_ANSWERS = {"label_smoothing": 0.0}
 """Answers are probabilities already: smoothing would ask for less certain ones."""
@@ -173,6 +177,24 @@ def _mean(probabilities: np.ndarray, product: np.ndarray) -> np.ndarray:
     return (sums / np.bincount(product)[:, None]).astype(np.float32)
 
 
+def _powered(joined: np.ndarray, counts: np.ndarray, power: float) -> np.ndarray:
+    """Return geometric means that are the more certain the more images there are."""
+    logs = np.log(np.maximum(joined, SMALLEST_PROBABILITY)) * counts[:, None] ** power
+    return np.asarray(softmax(logs, axis=1), np.float32)
+
+
+def _log_loss(probabilities: np.ndarray, true: np.ndarray, temperature: float) -> np.ndarray:
+    return np.asarray(-np.log(tempered(probabilities, true, temperature)[1]))
+
+
+def _choose_power(joined: np.ndarray, chosen: Images) -> float:
+    """Return the power that has the least log-loss on validation, each at its best temperature."""
+    true, counts = chosen.of_product(chosen.class_index), np.bincount(chosen.product)
+    tried = [_powered(joined, counts, power) for power in _POWERS]
+    losses = [_log_loss(one, true, choose_temperature(one, true)[0]).mean() for one in tried]
+    return float(_POWERS[int(np.argmin(losses))])
+
+
 def _as_logs(images: Images, answers: np.ndarray) -> Images:
     return images._replace(vectors=np.log(np.maximum(answers, SMALLEST_PROBABILITY))[:, None, :])
 
@@ -182,9 +204,16 @@ def _iter_ways(trial: _Trial, learnt: Images, judged: Images, ways: Sequence[str
     two = trial.chosen, judged
     head = trial.learn_head(learnt)
     answers = [_ask(head, images.vectors) for images in two]
-    yield GEOMETRIC, *(joint_probabilities(said, images.product) for said, images in zip(answers, two, strict=True))
+    joined = [joint_probabilities(said, images.product) for said, images in zip(answers, two, strict=True)]
+    yield GEOMETRIC, *joined
     if ARITHMETIC in ways:
         yield ARITHMETIC, *(_mean(said, images.product) for said, images in zip(answers, two, strict=True))
+    if POWER in ways:
+        power = _choose_power(joined[0], trial.chosen)
+        yield (
+            POWER,
+            *(_powered(said, np.bincount(images.product), power) for said, images in zip(joined, two, strict=True)),
+        )
     for way in (way for way in OF_FEATURES if way in ways):
         network = trial.learn_way(way, learnt)
         yield way, *(_ask(network, lay_out(images.vectors, images.product, images.image_number)) for images in two)
@@ -221,8 +250,8 @@ def learn(labels_dir: str, features_dir: str, out_dir: str, ways: str, knobs: st
         cpu_s[way], began = time.process_time() - began, time.process_time()
         if of_judged is None:
             continue
-        _, of_true = tempered(of_judged, true, choose_temperature(of_chosen, chosen_true)[0])
-        columns = {"right": of_judged.argmax(axis=1) == true, "log_loss": -np.log(of_true)}
+        log_loss = _log_loss(of_judged, true, choose_temperature(of_chosen, chosen_true)[0])
+        columns = {"right": of_judged.argmax(axis=1) == true, "log_loss": log_loss}
         keys = {name: judged.of_product(getattr(judged, name)) for name in ("product_id", "group_id")}
         tables.append(pd.DataFrame({"way": way, **keys, "num_images": np.bincount(judged.product), **columns}))
     pd.concat(tables).to_parquet(Path(out_dir) / "answers.parquet")

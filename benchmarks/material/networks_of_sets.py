@@ -58,13 +58,6 @@ def _attended(features: Any, number: Any) -> Any:
     return _mean(features, number, _score(seen))
 
 
-def _deep_set(features: Any, number: Any) -> Any:
-    """Let a layer look at each image before the mean (Zaheer et al., 2017)."""
-    from keras import layers
-
-    return _mean(layers.Dense(256, activation="relu")(layers.Concatenate()([features, number])), number)
-
-
 def _by_number(logs: Any, number: Any) -> Any:
     return _mean(logs, number, _score(number))
 
@@ -77,15 +70,8 @@ def _by_count(logs: Any, number: Any) -> Any:
     return _mean(logs, number) * ops.exp(_score(ops.one_hot(count - 1, NUM_SLOTS)))
 
 
-def _attended_answers(logs: Any, number: Any) -> Any:
-    from keras import layers
-
-    seen = layers.Dense(16, activation="tanh")(layers.Concatenate()([logs, number]))
-    return _mean(logs, number, _score(seen))
-
-
 def _deep_set_of_answers(logs: Any, number: Any) -> Any:
-    """Add to the geometric mean what a layer makes of each image's answers."""
+    """Add to the geometric mean what a layer makes of each image's answers (Zaheer et al., 2017)."""
     from keras import layers
 
     seen = layers.Dense(32, activation="relu")(layers.Concatenate()([logs, number]))
@@ -95,11 +81,10 @@ def _deep_set_of_answers(logs: Any, number: Any) -> Any:
 
 Pool = Callable[[Any, Any], Any]
 
-OF_FEATURES: dict[str, Pool] = {"mean_of_features": _of_mean, "attention": _attended, "deep_set": _deep_set}
+OF_FEATURES: dict[str, Pool] = {"mean_of_features": _of_mean, "attention": _attended}
 OF_ANSWERS: dict[str, Pool] = {
     "by_number": _by_number,
     "by_count": _by_count,
-    "attention_of_answers": _attended_answers,
     "deep_set_of_answers": _deep_set_of_answers,
 }
 
