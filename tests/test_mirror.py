@@ -81,7 +81,7 @@ TESTED_ELSEWHERE = {
     "plugins/cdiscount_airflow/reports/pages": "reports/test_listing, reports/test_airflow_runs",
     "plugins/cdiscount_airflow/reports/progress": "reports/test_stopping, reports/test_in_browser",
     "plugins/cdiscount_airflow/tasks/index": "dags/test_catalogue",
-    "tools/airflow/dag_in_terminal": "airflow/test_dag_process",
+    "tools/airflow/dag_in_terminal": "whole/test_whole_way",
     "tools/airflow/up": "airflow/test_server, whole/airflow_ui",
     "tools/demo/demo": "whole/test_whole_way",
     "tools/run": "whole/test_whole_way",

@@ -1,4 +1,4 @@
-"""The whole way in one process: a tiny catalogue, `make run` twice, and what it must leave."""
+"""The whole way in one process: a tiny catalogue, `make run` twice, what it says and what it must leave."""
 
 import json
 import os
@@ -12,6 +12,23 @@ pytestmark = pytest.mark.airflow
 
 NUM_PRODUCTS = 300
 STAGES = ["index", "sample", "labels", "features", "model", "evaluation", "audit"]
+
+
+LEFT_BY_ANOTHER_PROJECT = {
+    "AIRFLOW__CORE__DAGS_FOLDER": "/nowhere",
+    "AIRFLOW__CORE__PLUGINS_FOLDER": "/nowhere",
+    "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
+    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "postgresql+psycopg2://nowhere/x",
+    "AIRFLOW__SECRETS__BACKEND": "no.such.Backend",
+    "AIRFLOW_CONFIG": "/nowhere.cfg",
+    "PYTHONWARNINGS": "error",
+    "ALL_PROXY": "socks5://127.0.0.1:9",
+    "http_proxy": "http://127.0.0.1:9",
+    "PRESET": "smoke\r",
+    "LC_ALL": "C",
+    "PYTHONCOERCECLOCALE": "0",
+}
+"""What the first run finds in its shell."""
 
 
 class Place:
@@ -48,7 +65,8 @@ class Place:
 
 @pytest.fixture(scope="module")
 def place(project_dir, tmp_path_factory, give_database):
-    place = Place(project_dir, tmp_path_factory.mktemp("whole_way"))
+    """Return a place with a small demo catalogue, in a folder with signs that URLs read otherwise."""
+    place = Place(project_dir, tmp_path_factory.mktemp("a ?b %41 #é"))
     give_database(place.root / "airflow" / "template")
     demo_dir = place.root / "data" / "demo"
     drawn = place.start("-m", "demo", "--out", str(demo_dir), "--products", str(NUM_PRODUCTS))
@@ -58,12 +76,18 @@ def place(project_dir, tmp_path_factory, give_database):
 
 @pytest.fixture(scope="module")
 def two_runs(place):
-    """Run wine twice with the same settings."""
-    settings = {"SAMPLE": "wine", "PRESET": "smoke", "CONF": '{"epochs": 1}'}
-    told = [place.run_sample(**settings) for _ in range(2)]
+    """Run wine twice with the same settings, first in a shell in which other projects have left theirs."""
+    settings = {"SAMPLE": "wine", "PRESET": "smoke", "CONF": '{"epochs": 1}', "CDISCOUNT_UI_PORT": "18080"}
+    told = [place.run_sample(**{**settings, **left}) for left in (LEFT_BY_ANOTHER_PROJECT, {})]
     for each in told:
         assert each.returncode == 0, each.stdout[-3000:] + each.stderr[-3000:]
     return told
+
+
+@pytest.fixture(scope="module")
+def told(two_runs):
+    """Return what the first run says."""
+    return two_runs[0].stdout
 
 
 def metrics_of(report_dir):
@@ -164,3 +188,47 @@ def test_a_run_that_fails_ends_with_the_sentence_of_its_task(place):
 
     assert told.returncode == 1
     assert told.stderr.splitlines()[-1].startswith("/nowhere.bson: no catalogue stands there")
+
+
+def test_a_run_names_the_settings_that_it_does_not_use_and_then_says_that_it_starts(told):
+    first, second, *_ = told.splitlines()
+
+    assert first.startswith("ignored (set for another Airflow project")
+    assert "AIRFLOW__CORE__PLUGINS_FOLDER" in first
+    assert second == "starting Airflow in this process (10 to 30 s)"
+
+
+def test_a_terminal_shows_sentences_and_neither_stamps_nor_places(told):
+    lines = told.splitlines()
+
+    assert not [line for line in lines if "loc=" in line or "[info" in line or "unrunnable" in line]
+    assert "Traceback" not in told
+    assert max(map(len, lines)) < 500
+    assert "warning: " in told  # the first run that indexes a catalogue says what was rejected
+
+
+def test_of_a_runs_config_a_terminal_shows_what_differs_from_the_preset(told):
+    paragraphs = [paragraph.splitlines() for paragraph in told.split("\n\n")]
+
+    (resolved,) = [lines for lines in paragraphs if lines[:1] == ["Resolve the run"]]
+    assert resolved[-1] == "  preset smoke with epochs 1 (preset: 8)"
+    assert len(resolved) == 2 or "pretrained network" in resolved[1], resolved  # where none are
+
+
+def test_a_mapped_task_is_headed_by_its_name(told):
+    assert "\nScan a byte range (0.0 to " in told
+
+
+def test_the_result_is_told_once_and_links_lead_to_no_other_port(told):
+    assert told.count("product accuracy") == 1
+    assert told.count("report.html") == 1
+    assert "8080/" not in told
+
+
+def test_samples_that_may_not_be_compared_are_refused_before_airflow(two_runs, place):
+    compared = place.start("-m", "tools.compare")
+
+    assert compared.returncode == 1
+    assert compared.stdout == ""
+    assert compared.stderr.startswith("\nsample mixed_bag has no finished run in ")
+    assert len(compared.stderr.strip().splitlines()) == 1

@@ -37,6 +37,12 @@ def transferred(sample_dir, labels_dir, pretrained, made_dir):
     return train_model(sample_dir, labels_dir, pretrained, made_dir, TINY_TRANSFER)
 
 
+@pytest.fixture(scope="module")
+def untuned(sample_dir, labels_dir, pretrained, made_dir):
+    config = TINY_TRANSFER.model_copy(update={"fine_tune_epochs": 0})
+    return train_model(sample_dir, labels_dir, pretrained, made_dir, config)
+
+
 def test_features_have_a_row_for_each_image_of_the_labels(tiny_features, labels_dir):
     images = read_table(labels_dir / "images.parquet", LABEL_IMAGES)
     rows = read_table(Path(tiny_features["path"]) / "features.parquet", features_schema(NUM_FEATURES, mirrored=True))
@@ -148,7 +154,7 @@ def test_a_transfer_that_died_while_tuning_ends_with_the_same_weights(
 
 
 def test_tuning_that_does_harm_leaves_the_frozen_network_with_its_head(
-    sample_dir, labels_dir, pretrained, tmp_path, caplog, monkeypatch
+    sample_dir, labels_dir, pretrained, untuned, tmp_path, caplog, monkeypatch
 ):
     from cdiscount_tasks.learning.networks import training
 
@@ -161,21 +167,15 @@ def test_tuning_that_does_harm_leaves_the_frozen_network_with_its_head(
 
     monkeypatch.setattr(training._Validation, "judge", judge_tuning_harshly)
     harmed = train_model(sample_dir, labels_dir, pretrained, tmp_path, TINY_TRANSFER)
-    monkeypatch.undo()
-    frozen = train_model(
-        sample_dir, labels_dir, pretrained, tmp_path, TINY_TRANSFER.model_copy(update={"fine_tune_epochs": 0})
-    )
-    assert harmed["best_epoch"] == frozen["best_epoch"] <= 3
+    assert harmed["best_epoch"] == untuned["best_epoch"] <= 3
     assert "the frozen network with its classifying layer is kept" in caplog.text
-    pairs = zip(load_weights(harmed["path"]), load_weights(frozen["path"]), strict=True)
+    pairs = zip(load_weights(harmed["path"]), load_weights(untuned["path"]), strict=True)
     assert all(np.array_equal(one, other) for one, other in pairs)
 
 
-def test_without_tuning_the_network_is_the_frozen_one_with_the_head(sample_dir, labels_dir, pretrained, made_dir):
-    config = TINY_TRANSFER.model_copy(update={"fine_tune_epochs": 0})
-    model = train_model(sample_dir, labels_dir, pretrained, made_dir, config)
-    assert model["num_epochs"] == 3
-    evaluated = evaluate_model(sample_dir, labels_dir, Path(model["path"]), made_dir)
+def test_without_tuning_the_network_is_the_frozen_one_with_the_head(sample_dir, labels_dir, untuned, made_dir):
+    assert untuned["num_epochs"] == 3
+    evaluated = evaluate_model(sample_dir, labels_dir, Path(untuned["path"]), made_dir)
     assert evaluated["num_test_products"] > 0
 
 

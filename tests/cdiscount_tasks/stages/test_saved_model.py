@@ -110,17 +110,34 @@ def test_the_model_names_its_classes_by_class_index(model_dir):
     assert names == classes["category_id"].astype(str).tolist()
 
 
-@pytest.mark.parametrize("names", [("ALL", "WARM", "VIN \u00ab CHATEAU\u0302 \u00bb"), None])
-def test_the_lines_of_the_model_card_name_a_picture(tmp_path, names):
-    run = make_run(tmp_path / "with a space, 'quotes' and \u00e9", Extreme("right", level_names=names), audited=False)
-    (lines,) = re.findall(r"```python\n(.*?)```", (run.report_dir / "MODEL_CARD.md").read_text("utf-8"), re.DOTALL)
-    assert len(lines.splitlines()) == 6
-    predictions = pd.read_parquet(run.report_dir / "predictions.parquet").query("split == 'test'")
-    one = predictions.iloc[-1]
-    (jpeg,) = read_jpegs(run.dirs["sample"], [(int(one["product_id"]), 0)]).values()
-    (tmp_path / "elsewhere").mkdir()
-    (tmp_path / "elsewhere" / "picture.jpg").write_bytes(jpeg)
-    named, _, probability = run_alone(lines, tmp_path / "elsewhere").strip().rpartition(" ")
-    category_id = str(run.config.draw.categories[one["predicted"]])
-    assert named == (f"{names[2]} ({category_id})" if names else category_id)
-    assert float(probability) == pytest.approx(one["probabilities"].max(), abs=1e-4)
+RUN_EACH = """
+import os, sys
+for folder, lines in zip(sys.argv[1::2], sys.argv[2::2]):
+    os.chdir(folder)
+    exec(lines, {"__name__": "__main__"})
+"""
+LEVEL_NAMES = {"named": ("ALL", "WARM", "VIN \u00ab CHATEAU\u0302 \u00bb"), "without names": None}
+
+
+def test_the_lines_of_the_model_card_name_a_picture(tmp_path):
+    """Each card's lines in a folder with the picture alone; in one process, since it loads TensorFlow."""
+    asked, expected = [], []
+    for name, names in LEVEL_NAMES.items():
+        place, elsewhere = tmp_path / f"{name}, 'quotes' and \u00e9", tmp_path / f"picture {name}"
+        run = make_run(place, Extreme("right", level_names=names), audited=False)
+        (lines,) = re.findall(r"```python\n(.*?)```", (run.report_dir / "MODEL_CARD.md").read_text("utf-8"), re.DOTALL)
+        assert len(lines.splitlines()) == 6
+        predictions = pd.read_parquet(run.report_dir / "predictions.parquet").query("split == 'test'")
+        one = predictions.iloc[-1]
+        (jpeg,) = read_jpegs(run.dirs["sample"], [(int(one["product_id"]), 0)]).values()
+        elsewhere.mkdir()
+        (elsewhere / "picture.jpg").write_bytes(jpeg)
+        asked += [elsewhere, lines]
+        category_id = str(run.config.draw.categories[one["predicted"]])
+        expected.append((f"{names[2]} ({category_id})" if names else category_id, one["probabilities"].max()))
+    told = run_alone(RUN_EACH, tmp_path, *asked).splitlines()
+    assert len(told) == len(expected)
+    for line, (wanted, most) in zip(told, expected, strict=True):
+        named, _, probability = line.strip().rpartition(" ")
+        assert named == wanted
+        assert float(probability) == pytest.approx(most, abs=1e-4)

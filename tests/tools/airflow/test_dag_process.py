@@ -1,4 +1,4 @@
-"""`make run` as a person at a terminal has it: what it says, and that it ends when it is told to."""
+"""`make run` ends, with all that it has started, when it is told to; what it says: whole/test_whole_way."""
 
 import os
 import signal
@@ -43,66 +43,6 @@ def start(environ, **settings):
     )
 
 
-LEFT_BY_ANOTHER_PROJECT = {
-    "AIRFLOW__CORE__DAGS_FOLDER": "/nowhere",
-    "AIRFLOW__CORE__PLUGINS_FOLDER": "/nowhere",
-    "AIRFLOW__CORE__EXECUTOR": "CeleryExecutor",
-    "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "postgresql+psycopg2://nowhere/x",
-    "AIRFLOW__SECRETS__BACKEND": "no.such.Backend",
-    "AIRFLOW_CONFIG": "/nowhere.cfg",
-    "PYTHONWARNINGS": "error",
-    "ALL_PROXY": "socks5://127.0.0.1:9",
-    "http_proxy": "http://127.0.0.1:9",
-    "PRESET": "smoke\r",
-    "LC_ALL": "C",
-    "PYTHONCOERCECLOCALE": "0",
-}
-
-
-@pytest.fixture(scope="module")
-def told(environ):
-    """Return what a run says in a shell in which other projects have left their settings."""
-    run = start(environ, CONF='{"epochs": 1}', CDISCOUNT_UI_PORT="18080", **LEFT_BY_ANOTHER_PROJECT)
-    told, complaint = run.communicate(timeout=300)
-    assert run.returncode == 0, told[-3000:] + complaint[-3000:]
-    return told
-
-
-def test_a_run_names_the_settings_that_it_does_not_use_and_then_says_that_it_starts(told):
-    first, second, *_ = told.splitlines()
-
-    assert first.startswith("ignored (set for another Airflow project")
-    assert "AIRFLOW__CORE__PLUGINS_FOLDER" in first
-    assert second == "starting Airflow in this process (10 to 30 s)"
-
-
-def test_a_terminal_shows_sentences_and_neither_stamps_nor_places(told):
-    lines = told.splitlines()
-
-    assert not [line for line in lines if "loc=" in line or "[info" in line or "unrunnable" in line]
-    assert "Traceback" not in told
-    assert max(map(len, lines)) < 500
-    assert "warning: " in told  # the first run that indexes a catalogue says what was rejected
-
-
-def test_of_a_runs_config_a_terminal_shows_what_differs_from_the_preset(told):
-    paragraphs = [paragraph.splitlines() for paragraph in told.split("\n\n")]
-
-    (resolved,) = [lines for lines in paragraphs if lines[:1] == ["Resolve the run"]]
-    assert resolved[-1] == "  preset smoke with epochs 1 (preset: 8)"
-    assert len(resolved) == 2 or "pretrained network" in resolved[1], resolved  # where none are
-
-
-def test_a_mapped_task_is_headed_by_its_name(told):
-    assert "\nScan a byte range (0.0 to " in told
-
-
-def test_the_result_is_told_once_and_links_lead_to_no_other_port(told):
-    assert told.count("product accuracy") == 1
-    assert told.count("report.html") == 1
-    assert "8080/" not in told
-
-
 def pass_by(stream):
     threading.Thread(target=stream.read, daemon=True).start()
 
@@ -130,7 +70,7 @@ def homes_of_runs(environ):
     return sorted(Path(environ["AIRFLOW_HOME"]).glob("run-*"))
 
 
-def test_what_a_killed_run_started_ends_and_a_signal_ends_the_next_one_in_its_training(environ, told):
+def test_what_a_killed_run_started_ends_and_a_signal_ends_the_next_one_in_its_training(environ):
     conf = '{"epochs": 400, "seed": 5}'
     killed = start(environ, CONF=conf)
     read_until(killed, "Train the model")
@@ -196,15 +136,3 @@ def test_a_port_that_is_none_is_refused_in_a_sentence(environ):
 
     assert "CDISCOUNT_UI_PORT is 'eighty', expected a port from 1024 to 65535" in run.communicate(timeout=60)[1]
     assert run.returncode == 1
-
-
-def test_samples_that_may_not_be_compared_are_refused_before_airflow(environ, told):
-    command = [sys.executable, "-m", "tools.compare"]
-    compared = subprocess.run(
-        command, cwd=PROJECT_DIR, env=environ, capture_output=True, text=True, check=False, timeout=60
-    )
-
-    assert compared.returncode == 1
-    assert compared.stdout == ""
-    assert compared.stderr.startswith("\nsample mixed_bag has no finished run in ")
-    assert len(compared.stderr.strip().splitlines()) == 1

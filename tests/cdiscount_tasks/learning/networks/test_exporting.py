@@ -11,6 +11,8 @@ pytestmark = pytest.mark.training
 
 SIZE = 64
 LITERT = EXPORT_FORMATS["litert"]
+LOWER = {"mobilenet_v2": "mixed_float16", "mobilenet_v3_small": "mixed_bfloat16"}
+"""Networks that are written here as if they had learnt with lower precision: a conversion takes ten seconds."""
 
 
 @pytest.fixture(scope="module")
@@ -54,9 +56,9 @@ def test_a_file_answers_as_its_network_to_any_number_of_images(build, tmp_path):
         assert np.abs(found - expected(images(num_images))).max() < 1e-6
 
 
-@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16"])
-def test_a_network_of_lower_precision_is_built_anew_in_float32_with_its_weights(build, tmp_path, policy):
-    from cdiscount_tasks.learning.networks.exporting import ask_keras, in_float32
+@pytest.mark.parametrize("policy", LOWER.values())
+def test_a_network_of_lower_precision_is_built_anew_in_float32_with_its_weights(build, policy):
+    from cdiscount_tasks.learning.networks.exporting import in_float32
 
     network = build("mobilenet_v3_small", policy)
     whole = in_float32(network)
@@ -65,7 +67,6 @@ def test_a_network_of_lower_precision_is_built_anew_in_float32_with_its_weights(
     assert policy in json.dumps(network.get_config())
     for kept, given in zip(whole.get_weights(), network.get_weights(), strict=True):
         np.testing.assert_array_equal(kept, given)
-    assert np.abs(export(whole, tmp_path)(images(5)) - ask_keras(whole)(images(5))).max() < 1e-6
 
 
 @pytest.mark.slow
@@ -73,8 +74,9 @@ def test_a_network_of_lower_precision_is_built_anew_in_float32_with_its_weights(
 def test_every_network_can_be_written(build, tmp_path, name):
     from cdiscount_tasks.learning.networks.exporting import ask_keras, in_float32
 
-    network = in_float32(build(name))
-    assert np.abs(export(network, tmp_path)(images(3)) - ask_keras(network)(images(3))).max() < 1e-5
+    network = in_float32(build(name, LOWER.get(name, "float32")))
+    most = 1e-6 if name in LOWER else 1e-5
+    assert np.abs(export(network, tmp_path)(images(5)) - ask_keras(network)(images(5))).max() < most
 
 
 @pytest.mark.beside

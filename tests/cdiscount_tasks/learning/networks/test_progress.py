@@ -9,22 +9,40 @@ from cdiscount_tasks.settings.training import TrainingConfig
 from tests.material.small_trainings import CONFIG, train_small
 
 
-def test_how_far_an_epoch_is_is_told_with_speed_time_and_memory(monkeypatch, caplog):
-    monkeypatch.setattr(progress, "PROGRESS_S", 0.0)
-    with caplog.at_level(logging.INFO, progress.__name__):
+class Kept(logging.Handler):
+    """Keeps what is logged."""
+
+    def __init__(self):
+        super().__init__()
+        self.messages = []
+
+    def emit(self, record):
+        self.messages.append(record.getMessage())
+
+
+@pytest.fixture(scope="module")
+def told():
+    """Return what is logged of a training of one epoch that tells how far it is after every batch."""
+    kept = Kept()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(progress, "PROGRESS_S", 0.0)
+        patch.setattr(progress.logger, "level", logging.INFO)
+        progress.logger.addHandler(kept)
         train_small(CONFIG.model_copy(update={"epochs": 1}))
-    line = next(record.message for record in caplog.records if "image 16 of 24" in record.message)
+        progress.logger.removeHandler(kept)
+    return kept.messages
+
+
+def test_how_far_an_epoch_is_is_told_with_speed_time_and_memory(told):
+    line = next(line for line in told if "image 16 of 24" in line)
     assert all(word in line for word in ("epoch 1", "loss", "images/s", "s left at most", "GiB of memory"))
 
 
-def test_no_time_left_is_told_from_the_first_batch_which_waits_for_compiling(monkeypatch, caplog):
-    monkeypatch.setattr(progress, "PROGRESS_S", 0.0)
-    with caplog.at_level(logging.INFO, progress.__name__):
-        train_small(CONFIG.model_copy(update={"epochs": 1}))
-    first, second = [record.message for record in caplog.records if ", image " in record.message][:2]
+def test_no_time_left_is_told_from_the_first_batch_which_waits_for_compiling(told):
+    first, second = [line for line in told if ", image " in line][:2]
     assert "the first batches" in first and "left" not in first
-    told = re.search(r"([\d,]+) images/s, ([\d,]+) s left", second).groups()
-    rate, left = (float(word.replace(",", "")) for word in told)
+    words = re.search(r"([\d,]+) images/s, ([\d,]+) s left", second).groups()
+    rate, left = (float(word.replace(",", "")) for word in words)
     assert left <= (24 - 16) / max(rate, 1) + 1
 
 
@@ -50,16 +68,11 @@ JSON_BYTES = 330
 """What Airflow's log adds to a message: time, level, logger, ids of DAG, run and task, file and line."""
 
 
-def test_the_log_of_a_training_of_a_day_stays_below_a_megabyte(monkeypatch, caplog):
-    monkeypatch.setattr(progress, "PROGRESS_S", 0.0)
-    with caplog.at_level(logging.INFO, progress.__name__):
-        train_small(CONFIG.model_copy(update={"epochs": 1}))
-    monkeypatch.undo()
-    lines = [record.message for record in caplog.records if record.name == progress.__name__]
-    longest = max(map(len, lines)) + 20  # of larger counts
+def test_the_log_of_a_training_of_a_day_stays_below_a_megabyte(told):
+    longest = max(map(len, told)) + 20  # of larger counts
     most_epochs = 2 * 500  # of the classifying layer, then of the network
-    told = progress.FIRST_S / progress.PROGRESS_S + (86_400 - progress.FIRST_S) / progress.LATER_PROGRESS_S
-    assert (told + most_epochs) * (longest + JSON_BYTES) < 1e6
+    num_lines = progress.FIRST_S / progress.PROGRESS_S + (86_400 - progress.FIRST_S) / progress.LATER_PROGRESS_S
+    assert (num_lines + most_epochs) * (longest + JSON_BYTES) < 1e6
 
 
 def test_after_an_hour_progress_is_told_less_often(monkeypatch, caplog):
