@@ -46,8 +46,8 @@ from demo.catalogue import DEFAULT_PRODUCTS
 from tests.material.real_data import TEST_DATA_DIR
 
 STEPS = "benchmarks.belief.joining"
-GEOMETRIC, ARITHMETIC, POWER = "geometric", "arithmetic", "power_of_count"
-WAYS = (ARITHMETIC, POWER, *OF_FEATURES, *OF_ANSWERS)
+GEOMETRIC, ARITHMETIC, POWER, MORE_STEPS = "geometric", "arithmetic", "power_of_count", "more_steps"
+WAYS = (ARITHMETIC, POWER, MORE_STEPS, *OF_FEATURES, *OF_ANSWERS)
 _POWERS = np.linspace(0, 1, 11)
 """Of the number of images: 0 is the geometric mean, 1 the product of all images' probabilities."""
 
@@ -116,7 +116,7 @@ class _Trial(NamedTuple):
         with TemporaryDirectory() as name:
             return train(network, learnt, chosen, config, self.device, Checkpoints(Path(name), "joining")).network
 
-    def learn_head(self, learnt: Images) -> Any:
+    def learn_head(self, learnt: Images, **knobs: Any) -> Any:
         """Learn a head from images, as the recipe `frozen` does."""
         import keras
 
@@ -128,7 +128,7 @@ class _Trial(NamedTuple):
         examples = [
             Examples(Vectors(some.vectors[:, :1]), some.class_index, some.product) for some in (learnt, self.chosen)
         ]
-        return self.learn(head, *examples)
+        return self.learn(head, *examples, **knobs)
 
     def answer_as_a_stranger(self, learnt: Images) -> np.ndarray:
         """Return what heads say of images that are not of their groups: float32, [num_images, num_classes]."""
@@ -214,6 +214,10 @@ def _iter_ways(trial: _Trial, learnt: Images, judged: Images, ways: Sequence[str
             POWER,
             *(_powered(said, np.bincount(images.product), power) for said, images in zip(joined, two, strict=True)),
         )
+    if MORE_STEPS in ways:  # as many as those that learn from sets and from their images have
+        epochs = round(trial.config.epochs * len(_sets(learnt, each_alone=True)) / len(learnt.product))
+        head = trial.learn_head(learnt, epochs=epochs)
+        yield MORE_STEPS, *(joint_probabilities(_ask(head, images.vectors), images.product) for images in two)
     for way in (way for way in OF_FEATURES if way in ways):
         network = trial.learn_way(way, learnt)
         yield way, *(_ask(network, lay_out(images.vectors, images.product, images.image_number)) for images in two)
