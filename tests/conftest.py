@@ -87,6 +87,17 @@ def pytest_runtest_call(item):
     return result
 
 
+@pytest.fixture(scope="session", autouse=True)
+def unsynced():
+    """Sync nothing in the tests' own process: none needs to outlive a power cut, and each file is waited for.
+
+    The processes that tests start sync as ever: those that are killed, and Airflow's.
+    """
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(os, "fsync", lambda _: None)
+        yield
+
+
 @pytest.fixture(scope="session")
 def onnx_packages():
     """Let this process find what writes and runs ONNX files, or skip."""

@@ -1,7 +1,6 @@
 """Campaigns of damage: ranges, cut anywhere, join to what a plain sequential reader reads; and so does the index."""
 
 import itertools
-import os
 import random
 from pathlib import Path
 
@@ -84,8 +83,6 @@ def index_in_ranges(path, parent_dir, num_ranges, monkeypatch):
     for module in (ranges, window):
         monkeypatch.setattr(module, "BLOCK_BYTES", -(-path.stat().st_size // num_ranges))
     monkeypatch.setattr(ranges, "MIN_RANGE_BLOCKS", 1)
-    # Nothing here needs to outlive a power cut, and thousands of small files are synced.
-    monkeypatch.setattr(os, "fsync", lambda _: None)
     monkeypatch.setattr(window, "WINDOW_BYTES", WINDOW_BYTES)
     num_planned = len(index.plan_ranges(path, parent_dir))
     return Path(index_catalogue(path, parent_dir, 0.9)["path"]), num_planned

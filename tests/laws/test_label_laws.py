@@ -5,7 +5,6 @@ Every law sees the same catalogues, so that each is labelled once.
 """
 
 import functools
-import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -32,14 +31,6 @@ from tests.material.random_catalogues import CASES, CLASSES, NO_PICTURES, label
 
 NUM_CATALOGUES = int(25 * TEST_SCALE) if TEST_SCALE > 1 else 8
 GIANT_SHARE = 0.05
-
-
-@pytest.fixture(scope="module", autouse=True)
-def unsynced():
-    """Sync nothing: no case needs to outlive a power cut, and a campaign writes a hundred thousand files."""
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        monkeypatch.setattr(os, "fsync", lambda _: None)
-        yield
 
 
 @pytest.fixture(scope="module")
