@@ -26,6 +26,8 @@ from benchmarks.material.measure import run_main, run_step
 from tests.material.real_data import TEST_DATA_DIR, need_test_data
 
 _LONGEST_WAIT_S = 300.0
+LONGEST_PAUSE_S = 3.0
+"""Between a new state and the kill; a test on few photos waits less."""
 
 
 def train(sample_dir: str, labels_dir: str, out_dir: str, image_size: str, epochs: str) -> None:
@@ -76,7 +78,7 @@ def _kill_while(process: subprocess.Popen[str], out_dir: Path, inside_write: boo
     before, deadline = _states(out_dir), time.monotonic() + _LONGEST_WAIT_S
     while process.poll() is None and time.monotonic() < deadline and not _states(out_dir) - before:
         time.sleep(0.01)
-    pause_until = time.monotonic() + rng.uniform(0, 3)
+    pause_until = time.monotonic() + rng.uniform(0, LONGEST_PAUSE_S)
     while process.poll() is None:
         writing = any(out_dir.glob("model-*.training/train/.*.part"))
         if time.monotonic() > pause_until and (writing or not inside_write):

@@ -55,12 +55,12 @@ def _examples(num_images: int) -> Any:
     return Examples(ImagesInMemory(blocks, num_images, _IMAGE_SIZE), rows % _NUM_CLASSES, rows)
 
 
-def _rate(work: Callable[[], int]) -> float:
+def _rate(work: Callable[[], int], least_s: float = _LEAST_S) -> float:
     """Return images/s of some work that returns how many it did: again and again for a while, after a first time."""
     work()
     rates = list[float]()
     began = time.perf_counter()
-    while time.perf_counter() - began < _LEAST_S or not rates:
+    while time.perf_counter() - began < least_s or not rates:
         started = time.perf_counter()
         num_images = work()
         rates.append(num_images / (time.perf_counter() - started))
@@ -113,13 +113,14 @@ def _step_alone(learner: Any, batch_size: int) -> Callable[[], int]:
     return work
 
 
-def loop(batch_size: str, num_batches: str, where: str) -> None:
+def loop(batch_size: str, num_batches: str, where: str, least_s: str) -> None:
     """Measure images/s of the step alone and of epochs of the training.
 
     Args:
         batch_size: Images a step.
         num_batches: Of an epoch.
         where: The pictures are: "device", "device, a long training" (many steps a call) or "host" (batch by batch).
+        least_s: Seconds of each measurement.
     """
     from cdiscount_tasks.machine.device import prepare_device
     from cdiscount_tasks.machine.gpu_use import GpuWatch
@@ -140,8 +141,8 @@ def loop(batch_size: str, num_batches: str, where: str) -> None:
 
     epoch()
     with GpuWatch() as gpus:
-        loop_per_s = _rate(epoch)
-    alone_per_s = _rate(_step_alone(learner, size))
+        loop_per_s = _rate(epoch, float(least_s))
+    alone_per_s = _rate(_step_alone(learner, size), float(least_s))
     told = {"step_alone_per_s": round(alone_per_s), "loop_per_s": round(loop_per_s)}
     use = gpus.use and gpus.use._asdict()
     print(
@@ -247,6 +248,7 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=32_768, help="that are predicted")
     parser.add_argument("--batches", type=int, nargs="+", default=[64, 1024])
     parser.add_argument("--steps", type=int, default=48, help="of an epoch")
+    parser.add_argument("--seconds", type=float, default=_LEAST_S, help="that a loop is measured for, at least")
     parser.add_argument("--where", nargs="+", default=["device", "device, a long training", "host"])
     parser.add_argument("--whole", nargs="+", default=list(WHOLE), help=f"of {', '.join(WHOLE)}")
     parser.add_argument("--only", nargs="*", default=["loop", "answers", "torch", "whole", "kills"])
@@ -255,7 +257,7 @@ def main() -> None:
     for size in options.batches:
         if "loop" in options.only:
             for where in options.where:
-                run = run_step(STEPS, "loop", size, options.steps, where)
+                run = run_step(STEPS, "loop", size, options.steps, where, options.seconds)
                 _tell(f"batch {size}, pictures on the {where}", {**run.said, "wall_s": round(run.wall_s, 1)})
         if "torch" in options.only and find_spec("torch"):
             _tell(f"batch {size}, PyTorch", run_step(STEPS, "torch_step", size).said)

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -17,8 +18,10 @@ import pandas as pd
 import pytest
 
 from benchmarks.__main__ import SPEED, _lines, keep
-from benchmarks.material.measure import Run
-from cdiscount_tasks.machine.device import backend_name
+from benchmarks.belief import clothing, planted_marks
+from benchmarks.endurance import training_kills
+from benchmarks.material.measure import Run, run_step
+from benchmarks.speed import decoding
 from cdiscount_tasks.pages.report.coverage import COVERAGE_PATH
 from cdiscount_tasks.settings.environment import PROJECT_DIR
 
@@ -48,7 +51,7 @@ TINY = {
         r"\| plain_cnn \| 32 \| model\.tflite \| \d+ \| \d+ \| \d",
     ),
     "benchmarks.speed.gpu": (
-        ["--images", "64", "--batches", "4", "--steps", "2", "--where", "device", "--only", "loop"],
+        ["--images", "64", "--batches", "4", "--steps", "2", "--where", "device", "--only", "loop", "--seconds", "0"],
         r'batch 4, pictures on the device \{.*"loop_per_s": \d',
     ),
     "benchmarks.speed.pictures_left": (
@@ -76,6 +79,9 @@ TINY = {
 }
 """Options, and what the output must hold."""
 
+FEW_OF_EACH = 16
+"""Photos of each category in each split: training, validation and test."""
+
 TINY_SPEED = {
     "index": "--gb 0.002 --growth 0.001 0.002 --images 2000 --rounds 1",
     "labels": "--images 300 --rounds 1",
@@ -89,13 +95,14 @@ TINY_SPEED = {
 
 PROCESSES = {
     "index", "dag_parsing",  # each step is a process, since what it loads is measured
-    "benchmarks.endurance.index_kills", "benchmarks.endurance.prediction_kills",
+    "benchmarks.endurance.index_kills",  # a step is killed
     "benchmarks.speed.gpu",  # runs on JAX
-    "benchmarks.endurance.large_sample",  # a step is killed, or limits its memory
-    "benchmarks.endurance.many_features",
 }  # fmt: skip
 """What runs by its command here too. The others run in the test's process: at these sizes, a process of its own takes
 longer to load TensorFlow than to work."""
+
+LIMITED = {("benchmarks.endurance.large_sample", "train"), ("benchmarks.endurance.many_features", "learn")}
+"""Steps that limit their memory: each stays a process of its own, unless it is asked to do without a limit."""
 
 
 def run(module: str, *options: object) -> str:
@@ -107,6 +114,8 @@ def run(module: str, *options: object) -> str:
 
 def run_step_here(module: str, name: str, *arguments: object) -> Run:
     """Run a step as `measure.run_step` does, without a process of its own."""
+    if (module, name) in LIMITED and "none" not in arguments:
+        return run_step(module, name, *arguments)
     started, cpu_started = time.monotonic(), time.process_time()
     with redirect_stdout(io.StringIO()) as printed:
         getattr(import_module(module), name)(*map(str, arguments))
@@ -130,21 +139,57 @@ def run_here(monkeypatch, capsys):
             main()
         return capsys.readouterr().out
 
-    backend_name()  # loading its module names the backend in the environment, once: tests that follow need it
+    import_module("cdiscount_tasks.machine.device")  # sets the variable of Keras' backend for all of this process
     with patch.dict(os.environ):  # a benchmark may set the places of its files
         yield start
 
 
 @pytest.fixture(scope="module")
-def few_real_products(real_data, tmp_path_factory):
+def real_products(real_data):
+    """Return the documents of the real photos."""
+    with real_data("clothing/catalogue.bson").open("rb") as file:
+        return list(bson.decode_file_iter(file))
+
+
+@pytest.fixture(scope="module")
+def few_real_products(real_products, tmp_path_factory):
     """Return a catalogue of real products of three categories, as few as the planted faults may be 2 % of."""
     path = tmp_path_factory.mktemp("real") / "catalogue.bson"
-    with real_data("clothing/catalogue.bson").open("rb") as file:
-        products = list(bson.decode_file_iter(file))
-    largest = [category_id for category_id, _ in Counter(one["category_id"] for one in products).most_common(3)]
-    few = [one for wanted in largest for one in [each for each in products if each["category_id"] == wanted][:220]]
+    largest = [category_id for category_id, _ in Counter(one["category_id"] for one in real_products).most_common(3)]
+    few = [one for wanted in largest for one in [each for each in real_products if each["category_id"] == wanted][:220]]
     path.write_bytes(b"".join(map(bson.encode, few)))
     return path
+
+
+@pytest.fixture(scope="module")
+def few_photos(real_products, real_data, tmp_path_factory):
+    """Return a folder of test data with some photos of each category in each split, and no weights."""
+    folder = tmp_path_factory.mktemp("few")
+    for name in ("clothing", "weights"):
+        (folder / name).mkdir()
+    splits = pd.read_csv(real_data("clothing/splits.csv"))
+    few = splits.groupby(["category_id", "split"]).head(FEW_OF_EACH)
+    wanted = set(few["product_id"])
+    documents = (bson.encode(one) for one in real_products if one["_id"] in wanted)
+    (folder / "clothing" / "catalogue.bson").write_bytes(b"".join(documents))
+    few.to_csv(folder / "clothing" / "splits.csv", index=False)
+    shutil.copy(real_data("clothing/category_names.csv"), folder / "clothing")
+    return folder
+
+
+@pytest.fixture
+def on_few_photos(few_photos, monkeypatch):
+    """Let the benchmarks of the photos take few of them."""
+    monkeypatch.setattr(clothing, "TEST_DATA_DIR", few_photos)
+    for benchmark, name in ((decoding, "_PHOTOS"), (planted_marks, "_CLOTHING")):
+        monkeypatch.setattr(benchmark, name, few_photos / "clothing" / "catalogue.bson")
+
+
+@pytest.fixture
+def on_few_photos_or_none(request):
+    """As `on_few_photos`, where there are any."""
+    if decoding._PHOTOS.exists():
+        request.getfixturevalue("on_few_photos")
 
 
 def test_every_benchmark_is_run_here():
@@ -154,14 +199,14 @@ def test_every_benchmark_is_run_here():
     }  # fmt: skip
     names = {path.stem for path in (PROJECT_DIR / "benchmarks").glob("*/*.py")} - material
     assert names == {module.split(".")[-1] for module in TINY} | set(SPEED) | {
-        "bucket_demo", "busy_pool", "clothing", "dirty", "fleet", "joining", "planted_marks", "promise_draws",
-        "recipes", "training_kills"
+        "bucket_demo", "busy_pool", "clothing", "dirty", "fleet", "joining", "planted_marks", "presets",
+        "promise_draws", "recipes", "training_kills"
     }  # fmt: skip
     assert set(TINY_SPEED) == set(SPEED)
 
 
 @pytest.mark.parametrize("name", TINY_SPEED)
-def test_a_benchmark_of_speed_fills_its_rows_and_keeps_those_of_others(run_here, name, tmp_path):
+def test_a_benchmark_of_speed_fills_its_rows_and_keeps_those_of_others(run_here, on_few_photos_or_none, name, tmp_path):
     results = tmp_path / "results.json"
     results.write_text(json.dumps({name: {"before": {"figure": 1}}, "other": {"part": {"figure": 2}}}))
     options = ["--only", name, "--results", results, *TINY_SPEED[name].split()]
@@ -178,8 +223,22 @@ def test_a_benchmark_of_speed_fills_its_rows_and_keeps_those_of_others(run_here,
             assert f"| {measured} | {value} |" in out
 
 
+@pytest.fixture
+def usual_ranges(monkeypatch):
+    """Put back what a step of the predictions sets."""
+    from cdiscount_tasks.catalogue import ranges
+    from cdiscount_tasks.stages import predictions
+
+    for where, name in (
+        (ranges, "BLOCK_BYTES"),
+        (ranges, "MIN_RANGE_BLOCKS"),
+        (predictions, "_IMAGES_WORTH_PROCESSES"),
+    ):
+        monkeypatch.setattr(where, name, getattr(where, name))
+
+
 @pytest.mark.parametrize("module", TINY)
-def test_a_benchmark_runs_at_a_tiny_size(run_here, module):
+def test_a_benchmark_runs_at_a_tiny_size(run_here, usual_ranges, module):
     options, told = TINY[module]
     assert re.search(told, (run if module in PROCESSES else run_here)(module, *options))
 
@@ -239,32 +298,42 @@ def test_suspects_are_found_among_few_real_products(run_here, few_real_products,
     assert "by_image" in run_here("benchmarks.belief.audit", "--clean", few_real_products)
 
 
-def test_kinds_of_features_are_compared_among_few_real_products(few_real_products):
+def test_kinds_of_features_are_compared_among_few_real_products(run_here, few_real_products):
     # The network is left out here: on the drawn pictures above it has its turn.
     options = ("--products", 300, "--filters", 20, "--without-network", "--clean", few_real_products)
-    out = run("benchmarks.belief.features", *options)
+    out = run_here("benchmarks.belief.features", *options)
     assert re.search(r"\| descriptor \| \d+ of \d+ ", out)
 
 
-def test_networks_are_compared_on_real_pictures(run_here, real_data, tmp_path):
-    real_data("clothing/catalogue.bson")
+def test_networks_are_compared_on_real_pictures(run_here, on_few_photos, tmp_path):
     knobs = json.dumps({"epochs": 1, "image_size": 32})
     options = ["--recipes", "small_cnn_12", "--knobs", knobs, "--seeds", 0, "--folder", tmp_path]
     assert "| small_cnn_12 |" in run_here("benchmarks.belief.clothing", *options)
 
 
-def test_a_training_on_real_pictures_is_killed(run_here, real_data, monkeypatch):
+def test_what_presets_promise_is_measured(run_here, on_few_photos, tmp_path):
+    knobs = '{"epochs": 1, "image_size": 32}'
+    options = ["--presets", "baseline", "--knobs", knobs, "--seeds", 0, "--folder", tmp_path]
+    (row,) = [line for line in run_here("benchmarks.belief.presets", *options).splitlines() if "| baseline |" in line]
+    assert "| no |" in row  # one epoch of a few photos keeps no promise
+
+
+def test_a_training_on_real_pictures_is_killed(run_here, on_few_photos, monkeypatch):
     from cdiscount_tasks.learning.networks import progress
 
-    real_data("clothing/catalogue.bson")
-    monkeypatch.setattr(progress, "CHECKPOINT_S", progress.CHECKPOINT_S)  # a step sets it
-    out = run_here("benchmarks.endurance.training_kills", "--kills", 1, "--epochs", 2, "--image-size", 32)
+    for name in ("CHECKPOINT_S", "LEAST_BETWEEN_S"):
+        monkeypatch.setattr(progress, name, getattr(progress, name))  # a step sets it
+    monkeypatch.setattr(training_kills, "LONGEST_PAUSE_S", 0.1)  # an epoch of few photos is short
+    out = run_here("benchmarks.endurance.training_kills", "--kills", 1, "--epochs", 6, "--image-size", 32)
+    assert "1 kills, " in out
+    assert "resumed 1 times" in out
     assert "final weight arrays equal: True" in out
 
 
 @pytest.mark.airflow
-def test_samples_are_triggered_at_once():
-    out = run("benchmarks.endurance.busy_pool", "--times", 1, "--products", 300)
+def test_samples_are_triggered_at_once(give_database, tmp_path):
+    give_database(tmp_path / "airflow")
+    out = run("benchmarks.endurance.busy_pool", "--times", 1, "--products", 300, "--home", tmp_path / "airflow")
     assert "runs that succeeded: 2 of 2" in out
 
 
@@ -292,7 +361,6 @@ def test_a_wrong_option_is_refused_before_anything_is_measured(options):
     assert options[-2] in done.stderr or options[-1] in done.stderr
 
 
-def test_planted_marks_are_judged(real_data):
-    real_data("clothing/catalogue.bson")
+def test_planted_marks_are_judged(run_here, on_few_photos):
     options = ("--cases", 1, "--epochs", 1, "--image-size", 32)
-    assert re.search(r"found in [01] of 1 cases", run("benchmarks.belief.planted_marks", *options))
+    assert re.search(r"found in [01] of 1 cases", run_here("benchmarks.belief.planted_marks", *options))

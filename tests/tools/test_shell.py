@@ -35,7 +35,14 @@ def test_what_decides_what_airflow_is_made_of_is_another_projects(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["AIRFLOW_HOME", "AIRFLOW_CONN_SMTP_DEFAULT", "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "CDISCOUNT_DATA"]
+    "name",
+    [
+        "AIRFLOW_HOME",
+        "AIRFLOW_CONN_SMTP_DEFAULT",
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN",
+        "CDISCOUNT_DATA",
+    ],
 )
 def test_what_the_documents_name_is_the_users(name):
     assert shell.foreign_settings({name: "x"}) == []
