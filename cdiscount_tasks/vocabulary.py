@@ -12,6 +12,11 @@ CERTIFIED, BY_PRODUCT, BY_IMAGE = SPLIT_KINDS = ("certified", "by_product", "by_
 """What a split keeps whole: groups of products that share pictures; products; nothing but single pictures."""
 
 
+FROM_SCRATCH, HEAD, FINE_TUNE = ("train", "head", "fine_tune")
+"""What learns in an epoch, the closed list of `phase` in history.parquet: a whole network, the classifying layer on a
+frozen one, the pretrained network."""
+
+
 MAX_IMAGES_PER_PRODUCT = 4
 """The catalogue's own limit: a document has 1 to 4 pictures."""
 

@@ -97,7 +97,7 @@ def of_search(result: Result) -> str:
 def of_model(result: Result) -> str:
     """Tell how the training went."""
     judged = f"validation accuracy {percent(result['validation_accuracy'])} (loss {result['validation_loss']:.3f})"
-    epochs = f"best epoch {result['best_epoch']} of {result['num_epochs']}"
+    epochs = f"kept epoch {result['best_epoch']} of {result['num_epochs']}"
     if "stopped_after_epoch" in result:
         epochs += f", stopped by hand after epoch {result['stopped_after_epoch']} of {result['num_epochs_planned']}"
     learnt = f"{result['network']} learnt from {_count(result['num_train_images'], 'image')} on {result['device']}"

@@ -12,10 +12,14 @@ if TYPE_CHECKING:
 _NEEDS_WEIGHTS = ("mirrored_features", "fine_tune_learning_rate", "fine_tune_share", "fine_tune_lowest_rate")
 _NEEDS_TUNING = ("fine_tune_learning_rate", "fine_tune_share", "fine_tune_lowest_rate")
 
+OFF_AT_DEFAULT = frozenset({"augmentation", "mixing", "smaller_first", "average_weights", "chosen_epoch"})
+"""Knobs that ask for nothing at their default: who sets one back to it expects no effect."""
+
 
 def idle_knobs(config: "TrainingConfig") -> Iterator[tuple[str, str]]:
     """Yield each knob that does nothing, whatever it is set to, with the reason and what to set instead."""
     epochs = config.fine_tune_epochs if config.weights == "imagenet" else config.epochs
+    is_frozen = config.weights == "imagenet" and config.fine_tune_epochs == 0
     for knobs, is_idle, way_out in (
         (
             _NEEDS_WEIGHTS,
@@ -27,8 +31,18 @@ def idle_knobs(config: "TrainingConfig") -> Iterator[tuple[str, str]]:
         (("mixing_share",), config.mixing == "none", "nothing is mixed; set mixing: mixup or cutmix"),
         (
             ("augmentation", "mixing", "smaller_first"),
-            config.weights == "imagenet" and config.fine_tune_epochs == 0,
+            is_frozen,
             "a frozen network does not see changed pictures; set fine_tune_epochs",
+        ),
+        (
+            ("average_weights", "chosen_epoch"),
+            is_frozen,
+            "of a classifying layer on a frozen network the epoch with the lowest loss is kept; set fine_tune_epochs",
+        ),
+        (
+            ("early_stopping_patience",),
+            config.chosen_epoch == "last" and config.weights != "imagenet",
+            "the last epoch is kept, so that none is left out; set chosen_epoch: loss",
         ),
         (
             ("smaller_first",),

@@ -8,7 +8,7 @@ from pydantic import Field, ValidationError
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.settings.began_on import BeganOn
 from cdiscount_tasks.settings.frozen import Frozen
-from cdiscount_tasks.settings.idle_knobs import idle_knobs
+from cdiscount_tasks.settings.idle_knobs import OFF_AT_DEFAULT, idle_knobs
 from cdiscount_tasks.settings.sample import DrawConfig, LabelConfig, SampleConfig
 from cdiscount_tasks.settings.sentences import all_sentences
 from cdiscount_tasks.settings.training import KNOBS, TrainingConfig
@@ -60,8 +60,10 @@ def _refuse_idle(config: TrainingConfig, preset: TrainingConfig) -> None:
         ValueError: With the knob, and what to set instead.
     """
     for knob, way_out in idle_knobs(config):
-        if getattr(config, knob) != getattr(preset, knob):
-            raise ValueError(f"{knob} is {getattr(config, knob)}, but {way_out}, or keep the preset's value")
+        value = getattr(config, knob)
+        is_off = knob in OFF_AT_DEFAULT and value == TrainingConfig.model_fields[knob].default
+        if value != getattr(preset, knob) and not is_off:
+            raise ValueError(f"{knob} is {value}, but {way_out}, or keep the preset's value")
 
 
 def _refuse_searched(chosen: Iterable[str], preset: TrainingConfig) -> None:

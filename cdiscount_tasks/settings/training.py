@@ -83,8 +83,8 @@ class TrainingConfig(Frozen):
         default=8,
         ge=1,
         le=500,
-        description="Epochs without a lower validation loss (over products) after which training ends; a preset that "
-        "keeps the last epoch trains them all.",
+        description="Epochs without a lower validation loss (over products) after which training ends. Where "
+        "chosen_epoch is last it ends none but that of a classifying layer on frozen features.",
     )
     class_weights: YesOrNo = Field(
         default=False,

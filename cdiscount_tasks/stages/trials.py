@@ -16,6 +16,7 @@ from cdiscount_tasks.settings.search import Range, Space, space_of, value_in
 from cdiscount_tasks.settings.training import TrainingConfig
 from cdiscount_tasks.stages.one_training import Material, carry_through, set_up
 from cdiscount_tasks.stages.trial_journal import EndedTrial, TrialJournal
+from cdiscount_tasks.vocabulary import FINE_TUNE, FROM_SCRATCH, HEAD
 
 if TYPE_CHECKING:  # Keras
     from cdiscount_tasks.learning.networks.phases import Places, Training
@@ -37,10 +38,10 @@ class _BudgetOver(Exception):  # noqa: N818 - an answer, not a fault
 def _deciding_phase(preset: TrainingConfig, space: Space) -> tuple[str, int]:
     """Return the phase, as in history.parquet, by whose epochs trials are compared, and how many it has."""
     if preset.weights != "imagenet":
-        return "train", preset.epochs
+        return FROM_SCRATCH, preset.epochs
     tuning = space.get("fine_tune_epochs")
     most = int(tuning.high) if isinstance(tuning, Range) else preset.fine_tune_epochs
-    return ("fine_tune", most) if most else ("head", preset.epochs)
+    return (FINE_TUNE, most) if most else (HEAD, preset.epochs)
 
 
 class _Running:

@@ -53,7 +53,8 @@ def _settings_of(preset: TrainingConfig) -> str:
     size = f"{preset.network}, {preset.image_size} px"
     if preset.weights != "imagenet":
         begins = ", begins with the champion's weights" if preset.weights == "champion" else ""
-        return f"{size}{begins}, up to {preset.epochs} epochs"
+        most = "" if preset.chosen_epoch == "last" else "up to "
+        return f"{size}{begins}, {most}{preset.epochs} epochs"
     tuned = f"tuned for {preset.fine_tune_epochs} epochs" if preset.fine_tune_epochs else "not tuned"
     return f"{size}, pretrained on {preset.weights}, {tuned}"
 

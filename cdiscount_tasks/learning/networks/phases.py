@@ -22,11 +22,9 @@ from cdiscount_tasks.learning.pictures.inputs import Inputs
 from cdiscount_tasks.machine.device import Device
 from cdiscount_tasks.machine.tensorboard import EpochLogs
 from cdiscount_tasks.settings.training import TrainingConfig
+from cdiscount_tasks.vocabulary import FINE_TUNE, FROM_SCRATCH, HEAD
 
 logger = logging.getLogger(__name__)
-
-FROM_SCRATCH, HEAD, FINE_TUNE = "train", "head", "fine_tune"
-"""The closed list of `phase` in history.parquet."""
 
 HoldFeatures = Callable[[Sequence[np.ndarray]], Sequence[HeldVectors]]
 """Holds, by split, the features of the images at some places: int64, [num_images], ascending."""
@@ -128,7 +126,7 @@ class Training:
         listeners = self._places.listeners(phase)
         watch = self._watch(phase, config)
         self._num_planned = watch.num_epochs
-        logger.info("to end it after a running epoch and keep the best one, make the file %s", watch.stop_path)
+        logger.info("to end it after a running epoch, make the file %s", watch.stop_path)
         trained = train(
             network, train_examples, validation_examples, config, self._device, checkpoints, listeners, watch
         )

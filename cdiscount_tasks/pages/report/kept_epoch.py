@@ -1,7 +1,9 @@
 """Which epoch of a training became the model, in words."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
+
+from cdiscount_tasks.vocabulary import FINE_TUNE, HEAD
 
 
 class KeptEpoch(NamedTuple):
@@ -23,18 +25,30 @@ _WORDS = {
     "accuracy": KeptEpoch("at which the mean validation accuracy of three epochs is highest", _CHOSEN),
     "last": KeptEpoch("the last one, as its preset wants", "The last epoch was kept, so it did not choose one."),
 }
+_BEFORE_TUNING = KeptEpoch(
+    "the best one of the classifying layer: tuning did worse on validation and was thrown away", _CHOSEN
+)
 
 
-def kept_epoch(metrics: Mapping[str, Any]) -> KeptEpoch:
+def kept_epoch(metrics: Mapping[str, Any], phases: Sequence[str]) -> KeptEpoch:
     """Return what is said of the model's epoch.
 
     Args:
         metrics: What metrics.json holds.
+        phases: Of each epoch, what learnt in it, as history.parquet has it.
     """
-    training = metrics["lineage"]["config"]["training"]
-    if metrics["model"].get("stopped") and training.get("chosen_epoch") == "last":
-        return KeptEpoch("the last one before it was stopped", _WORDS["last"].bias)
-    return _WORDS[training.get("chosen_epoch", "loss")]  # written nowhere at its default
+    chosen_by = metrics["lineage"]["config"]["training"].get("chosen_epoch", "loss")  # written nowhere at its default
+    number = metrics["model"]["best_epoch"]
+    if number is not None and number <= len(phases) and phases[number - 1] == HEAD:
+        return _BEFORE_TUNING if FINE_TUNE in phases else _WORDS["loss"]  # a head is always chosen by its loss
+    if chosen_by != "last":
+        return _WORDS[chosen_by]
+    which, bias = _WORDS["last"]
+    if metrics["model"].get("stopped"):
+        which = "the last one before it was stopped"
+    if HEAD in phases:
+        bias = "It was only asked whether tuning did any harm, and chose no epoch."
+    return KeptEpoch(which, bias)
 
 
 def is_last_chosen(metrics: Mapping[str, Any]) -> bool:

@@ -113,7 +113,7 @@ def render_report(
         champion_figures=champion_figures or "",
         enough_seeds=ENOUGH_SEEDS,
         search=search,
-        kept_epoch=kept_epoch(metrics),
+        kept_epoch=kept_epoch(metrics, history["phase"].tolist()),
         searched=_searched(metrics["lineage"]["config"]),
         knob_defaults=knobs_of(TrainingConfig()),  # a preset that has one of a later knob does not name it
         verdict_words=words.VERDICTS,

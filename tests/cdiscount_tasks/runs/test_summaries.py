@@ -106,7 +106,7 @@ def test_a_training_that_was_stopped_by_hand_says_so():
     model = {"validation_accuracy": 0.7, "validation_loss": 1.0, "best_epoch": 5, "num_epochs": 7, "reused": False}
     model |= {"network": "plain_cnn", "num_train_images": 9, "device": "a CPU"}
     told = summaries.of_model({**model, "stopped_after_epoch": 7, "num_epochs_planned": 30})
-    assert "in best epoch 5 of 7, stopped by hand after epoch 7 of 30; plain_cnn" in told
+    assert "in kept epoch 5 of 7, stopped by hand after epoch 7 of 30; plain_cnn" in told
     assert "stopped" not in summaries.of_model(model)
 
 

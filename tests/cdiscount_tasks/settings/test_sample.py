@@ -355,11 +355,25 @@ TRANSFER = {"network": "mobilenet_v2", "weights": "imagenet"}
         (TRANSFER, {"smaller_first": 0.5}, "smaller_first is 0.5, but a frozen network does not see changed pictures"),
         ({"epochs": 4}, {"smaller_first": 0.2}, "smaller_first is 0.2, but of 4 epochs it is not one; set a larger"),
         ({"weights": "champion"}, {"dropout": 0.3}, "dropout is 0.3, but the champion's own stays"),
+        (TRANSFER, {"average_weights": 1.0}, "average_weights is 1.0, but of a classifying layer on a frozen network"),
+        (TRANSFER, {"chosen_epoch": "last"}, "chosen_epoch is last, but of a classifying layer on a frozen network"),
+        (
+            {"chosen_epoch": "last"},
+            {"early_stopping_patience": 3},
+            "early_stopping_patience is 3, but the last epoch is kept, so that none is left out",
+        ),
     ],
 )
 def test_a_knob_that_would_do_nothing_is_refused(preset, knobs, words):
     with pytest.raises(ConfigError, match=words):
         training_config(sample_with(quick=preset), "quick", knobs)
+
+
+def test_a_knob_without_effect_may_be_switched_off():
+    preset = {**TRANSFER, "fine_tune_epochs": 8, "smaller_first": 0.75, "augmentation": "crops", "chosen_epoch": "last"}
+    off = {"fine_tune_epochs": 0, "smaller_first": 0, "augmentation": "shifts", "chosen_epoch": "loss"}
+    found = training_config(sample_with(quick=preset), "quick", off)
+    assert (found.smaller_first, found.augmentation, found.chosen_epoch) == (0, "shifts", "loss")
 
 
 def test_a_knob_that_repeats_its_preset_is_not_refused():
