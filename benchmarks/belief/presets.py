@@ -1,8 +1,8 @@
 """What the presets promise of the clothing photos, checked: `python -m benchmarks.belief.presets --folder FOLDER`.
 
 A preset's purpose ends with the share of single test photos that it gets right (mean of seeds) and the CPU-seconds that
-one training takes. A promise of accuracy is kept where the intervals of the seeds reach it. Seconds differ between
-machines, so they are told and not judged.
+one training takes. A promise is kept where the mean of the seeds is no more than a point below it. Seconds differ
+between machines, so they are told and not judged.
 """
 
 import argparse
@@ -17,6 +17,10 @@ from benchmarks.belief.recipes import WINE
 from tests.material.real_data import TEST_DATA_DIR, need_test_data
 
 PROMISE = re.compile(r"On 3,068 photos of clothing: (\d+) % in ([\d,]+) CPU-seconds\.$")
+
+
+TOLERANCE = 0.01
+"""Another machine computes in another order, and promises are whole per cents."""
 
 
 class Promise(NamedTuple):
@@ -40,9 +44,9 @@ def promises() -> dict[str, Promise]:
 
 
 def is_kept(promise: Promise, figures: list[dict[str, Any]]) -> bool:
-    """Tell whether the mean of the intervals' upper ends reaches what was promised."""
-    highest: float = statistics.mean(figure["high"] for figure in figures)
-    return highest >= promise.accuracy
+    """Tell whether the mean of the seeds is no more than TOLERANCE below what was promised."""
+    mean: float = statistics.mean(figure["value"] for figure in figures)
+    return mean >= promise.accuracy - TOLERANCE
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from benchmarks.material.measure import run_main, run_step
 from benchmarks.material.networks_on_trial import put_on_trial
-from benchmarks.material.ways_to_train import BASELINE, ON_TRIAL, TRANSFER
+from benchmarks.material.ways_to_train import BASELINE, BASELINE_BEFORE, ON_TRIAL, TRANSFER
 from cdiscount_tasks.learning.features.head import keep_whole_groups
 from cdiscount_tasks.learning.measuring.intervals import Figure, mean_figure
 from cdiscount_tasks.learning.measuring.paired import paired_difference
@@ -46,9 +46,10 @@ MAX_REJECTED_SHARE = 0.02
 
 RECIPES: dict[str, tuple[str, dict[str, Any]]] = {
     **{preset: (preset, {}) for preset in WINE.presets},
-    "baseline_batch_128": ("baseline", {"batch_size": 128}),
-    "baseline_batch_256": ("baseline", {"batch_size": 256}),
-    "baseline_batch_512": ("baseline", {"batch_size": 512}),
+    "baseline_before": ("baseline", BASELINE_BEFORE),
+    "baseline_batch_128": ("baseline", {**BASELINE_BEFORE, "batch_size": 128}),
+    "baseline_batch_256": ("baseline", {**BASELINE_BEFORE, "batch_size": 256}),
+    "baseline_batch_512": ("baseline", {**BASELINE_BEFORE, "batch_size": 512}),
     "transfer_batch_64": ("transfer", {"batch_size": 64}),
     "transfer_batch_128": ("transfer", {"batch_size": 128}),
     "frozen": ("transfer", {"fine_tune_epochs": 0}),
@@ -258,7 +259,7 @@ def main() -> None:
     """Read the options, measure, print a table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--set", default="clothing", help="clothing, or a sample of the drawn demo and a seed: wine:0")
-    parser.add_argument("--recipes", nargs="*", default=["baseline", "baseline_batch_128"], choices=list(RECIPES))
+    parser.add_argument("--recipes", nargs="*", default=["baseline_before", "baseline"], choices=list(RECIPES))
     parser.add_argument("--knobs", default="{}", help="JSON: knobs on top of every recipe")
     parser.add_argument("--seeds", type=int, nargs="*", default=[0])
     parser.add_argument("--folds", type=int, default=5)
