@@ -10,6 +10,10 @@ MOST_TOLD = 4
 _ABSENT = "absent"
 _NETWORK = "config.network"
 _STOPPED_SEED = "config.stopped_seeds."
+_INPUTS = {
+    "inputs.index": "the catalogue's content changed",
+    "inputs.champion": "the champion that it begins with changed",
+}
 _LEFT_OUT = {"config.pictures": '"copied"'}
 """What a recipe leaves out where it is the default."""
 
@@ -59,10 +63,8 @@ def _listed(values: list[Any]) -> str:
 
 def _in_words(name: str, was: str, now: str) -> str:
     """Say how one setting differs, without the names of the files that it stands in."""
-    if name == "inputs.index":
-        return "the catalogue's content changed"
-    if name == "inputs.champion":
-        return "the champion that it begins with changed"
+    if name in _INPUTS:
+        return _INPUTS[name]
     if name == "version":
         return f"the code of this step changed (version {was} -> {now})"
     if name == "config.stopped_after_epoch":

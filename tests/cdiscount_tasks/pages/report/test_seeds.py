@@ -2,7 +2,7 @@
 
 import pytest
 
-from cdiscount_tasks.pages.report.seeds import how_far, place_of_model
+from cdiscount_tasks.pages.report.seeds import cut_short, ended, how_far, place_of_model
 
 SPREAD = {
     "mean": {"value": 0.81, "low": 0.78, "high": 0.84, "n": 400, "num_groups": 380}, "deviation": 0.0071,
@@ -15,8 +15,37 @@ def test_without_other_seeds_nothing_is_known_of_them():
 
 
 def test_the_deviation_is_said_with_its_ends_and_the_number_of_seeds():
-    words = how_far({"other_seeds": {"product": SPREAD, "num_complete": 4}})
+    words = how_far({"other_seeds": {"product": SPREAD, "num_complete": 4}, "model": {}})
     assert words == "over 5 seeds the accuracy had a standard deviation of 0.7 points (80.0 % to 82.0 %)"
+
+
+def test_where_the_model_was_stopped_by_hand_the_others_are_said_to_be_cut_there():
+    metrics = {
+        "model": {"stopped": {"after_epoch": 7, "of": 30}},
+        "other_seeds": {"product": SPREAD, "num_complete": 4},
+    }
+    assert how_far(metrics).endswith(
+        "0.7 points (80.0 % to 82.0 %); none trained beyond epoch 7, where the model was stopped by hand"
+    )
+    assert cut_short(metrics).startswith(
+        "The model's training was stopped by hand after epoch 7 of 30, and every other seed was cut there too"
+    )
+    assert cut_short({"model": {}}) == ""
+
+
+@pytest.mark.parametrize(
+    ("one", "of_whole", "of_cut"),
+    [
+        ({"state": "complete", "is_model": True, "num_epochs": 7}, "by itself", "by hand"),
+        ({"state": "complete", "is_model": False, "num_epochs": 7}, "by itself", "cut where the model was stopped"),
+        ({"state": "complete", "is_model": False, "num_epochs": 5}, "by itself", "by itself"),
+        ({"state": "diverged", "is_model": False, "num_epochs": None}, "diverged", "diverged"),
+        ({"state": "stopped", "is_model": False, "num_epochs": 3}, "by hand", "by hand"),
+    ],
+)
+def test_how_a_training_ended_is_said(one, of_whole, of_cut):
+    assert ended(one, {"model": {}}) == of_whole
+    assert ended(one, {"model": {"stopped": {"after_epoch": 7, "of": 30}}}) == of_cut
 
 
 def test_where_none_was_trained_to_its_end_that_is_said():
