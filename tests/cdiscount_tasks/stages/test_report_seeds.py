@@ -7,6 +7,7 @@ import pytest
 
 from cdiscount_tasks.artifacts.hashes import hash_json
 from cdiscount_tasks.artifacts.json_files import json_text
+from cdiscount_tasks.settings.search import SearchConfig
 from cdiscount_tasks.stages.report import write_report
 from tests.material.html_page import Page
 from tests.material.other_seeds import draw_outcome, read_tested, write_seeds
@@ -17,7 +18,7 @@ from tests.material.written_reports import read_metrics
 def seeded(inputs, tmp_path_factory):
     """Write reports with some other seeds; returns the folder and the page's text."""
 
-    def write(*states, stopped_after=None):
+    def write(*states, stopped_after=None, search=None):
         folder = tmp_path_factory.mktemp("seeded")
         tested = read_tested(inputs.dirs["evaluation"])
         outcomes = [draw_outcome(tested, seed, state) for seed, state in enumerate(states, start=1)]
@@ -29,7 +30,11 @@ def seeded(inputs, tmp_path_factory):
             manifest["result"] |= {"stopped_after_epoch": stopped_after, "num_epochs_planned": 30}
             manifest["self_hash"] = hash_json({**manifest, "self_hash": None})
             (dirs["model"] / "manifest.json").write_text(json_text(manifest), "utf-8")
-        write_report(dirs, folder / "wine" / "one", inputs.config)
+        presets = {"smoke": inputs.config.sample.presets["smoke"].model_copy(update={"search": search})}
+        config = inputs.config.model_copy(
+            update={"sample": inputs.config.sample.model_copy(update={"presets": presets})}
+        )
+        write_report(dirs, folder / "wine" / "one", config)
         page = Page((folder / "wine" / "one" / "report.html").read_text("utf-8"))
         return folder / "wine" / "one", " ".join(page.text.split())
 
@@ -64,6 +69,13 @@ def test_the_head_the_figures_and_the_model_card_say_it_too(of_five):
     card = (out_dir / "MODEL_CARD.md").read_text("utf-8")
     assert f"not retraining: {words}" in card
     assert "The other seeds chose nothing." in card
+
+
+def test_after_a_search_the_models_seed_is_said_to_be_no_random_draw(seeded, of_five):
+    search = SearchConfig(trials=9, budget_minutes=5, knobs={"learning_rate": (1e-4, 1e-2)})
+    words = "The search chose the knobs together with the luck of seed 0 , so this seed is no random draw among them"
+    assert words in seeded("complete", "complete", search=search)[1]
+    assert "The search chose the knobs" not in of_five[1]
 
 
 def test_few_seeds_are_said_to_say_little(seeded):
