@@ -8,6 +8,14 @@ from cdiscount_tasks.pages.parts.words import percent, points
 _STATES = {"complete": "by itself", "stopped": "by hand", "diverged": "diverged"}
 
 
+_ALIKE_AND_CHANCE = {
+    "none": ("", "all weights to begin with"),
+    "imagenet": (", the same pretrained weights", "the first weights of the classifying layer alone"),
+    "champion": (", the champion's weights to begin with", ""),
+}
+"""By `weights`: what more is the same under every seed, and which weights are not."""
+
+
 def _deviation(spread: Mapping[str, Any]) -> str:
     return f"{100 * spread['deviation']:.1f} points"
 
@@ -47,6 +55,17 @@ def ended(one: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
     if one["is_model"]:
         return _STATES["stopped"]
     return "cut where the model was stopped" if one["num_epochs"] >= cut_after else _STATES["complete"]
+
+
+def what_differs(metrics: Mapping[str, Any]) -> str:
+    """Say in half a sentence what trainings with other seeds have in common, and in what they differ.
+
+    Args:
+        metrics: What metrics.json holds.
+    """
+    alike, other_weights = _ALIKE_AND_CHANCE[metrics["lineage"]["config"]["training"]["weights"]]
+    chance = ", ".join(filter(None, [other_weights, "order", "augmentation and dropout"]))
+    return f"the same pictures, labels and knobs{alike}; other chance in {chance}"
 
 
 def how_far(metrics: Mapping[str, Any]) -> str:

@@ -49,7 +49,7 @@ def of_five(seeded):
 def test_the_section_says_how_far_seeds_move_the_accuracy_and_that_they_choose_nothing(of_five):
     out_dir, text = of_five
     found = read_metrics(out_dir)["other_seeds"]
-    assert "trained with seed 0, and beside it 4 times more with other seeds" in text
+    assert "The model was trained with seed 0. The same training was repeated with 4 other seeds: the same" in text
     assert "They choose nothing : the model is that of seed 0, whatever the others reached." in text
     spread = found["product"]
     assert f"5 seeds reached {100 * spread['lowest']:.1f} % to {100 * spread['highest']:.1f} %" in text
@@ -84,7 +84,7 @@ def test_few_seeds_are_said_to_say_little(seeded):
         "3 seeds are few: where seeds differ much, the interval is too narrow; with 5 or more it may still be" in text
     )
     text = seeded("complete")[1]
-    assert "beside it 1 time more with another seed" in text
+    assert "The same training was repeated with 1 other seed: the same" in text
     assert "Two seeds are too few for an interval; set seeds: 5 or more." in text
 
 

@@ -2,12 +2,32 @@
 
 import pytest
 
-from cdiscount_tasks.pages.report.seeds import cut_short, ended, how_far, place_of_model
+from cdiscount_tasks.pages.report.seeds import cut_short, ended, how_far, place_of_model, what_differs
 
 SPREAD = {
     "mean": {"value": 0.81, "low": 0.78, "high": 0.84, "n": 400, "num_groups": 380}, "deviation": 0.0071,
     "lowest": 0.8, "highest": 0.82, "model": 0.815, "num_higher": 1, "num_equal": 0,
 }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [
+        ("none", "; other chance in all weights to begin with, order, augmentation and dropout"),
+        (
+            "imagenet",
+            ", the same pretrained weights; other chance in the first weights of the classifying layer alone, order, "
+            "augmentation and dropout",
+        ),
+        (
+            "champion",
+            ", the champion's weights to begin with; other chance in order, augmentation and dropout",
+        ),
+    ],
+)
+def test_what_differs_depends_on_what_trainings_begin_with(weights, words):
+    metrics = {"lineage": {"config": {"training": {"weights": weights}}}}
+    assert what_differs(metrics) == f"the same pictures, labels and knobs{words}"
 
 
 def test_without_other_seeds_nothing_is_known_of_them():
