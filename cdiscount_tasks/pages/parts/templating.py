@@ -12,7 +12,7 @@ from cdiscount_tasks.pages.report import coverage, seeds
 from cdiscount_tasks.vocabulary import DRAWN_WARNING
 
 _TEMPLATES_DIR = Path(__file__).parents[1] / "templates"
-_OF_SEEDS = ("cut_short", "ended", "how_far", "place_of_model", "what_differs")
+_OF_SEEDS = ("cut_short", "ended", "how_far", "place_of_model", "rate_knob", "what_differs")
 _WORDS = ("number", "signed", "points", "distance", "interval", "share", "percent", "percent_interval", "count",
           "duration", "minute", "spoken", "sentence", "explained", "features_named")  # fmt: skip
 

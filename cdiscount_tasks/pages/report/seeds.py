@@ -68,6 +68,17 @@ def what_differs(metrics: Mapping[str, Any]) -> str:
     return f"the same pictures, labels and knobs{alike}; other chance in {chance}"
 
 
+def rate_knob(metrics: Mapping[str, Any]) -> str:
+    """Return the name of the knob to lower where trainings diverge: in a transfer that is tuned, the tuning's rate.
+
+    Args:
+        metrics: What metrics.json holds.
+    """
+    training = metrics["lineage"]["config"]["training"]
+    is_tuned = training["weights"] == "imagenet" and training["fine_tune_epochs"]
+    return "fine_tune_learning_rate" if is_tuned else "learning_rate"
+
+
 def how_far(metrics: Mapping[str, Any]) -> str:
     """Say in half a sentence how far another seed moves the accuracy.
 

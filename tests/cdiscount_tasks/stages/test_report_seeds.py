@@ -63,6 +63,8 @@ def test_the_section_says_how_far_seeds_move_the_accuracy_and_that_they_choose_n
 
 def test_the_head_the_figures_and_the_model_card_say_it_too(of_five):
     out_dir, text = of_five
+    assert "2,000 draws of groups of products and of seeds" in text
+    assert "as the training measured them: without mirror images" in text
     words = "over 5 seeds the accuracy had a standard deviation of"
     assert f"not retraining: {words}" in text
     assert "… mean over 5 seeds" in text
@@ -85,6 +87,8 @@ def test_few_seeds_are_said_to_say_little(seeded):
     )
     text = seeded("complete")[1]
     assert "The same training was repeated with 1 other seed: the same" in text
+    assert "2,000 draws of groups of products and of seeds" not in text
+    assert "The same training with another seed as well; two seeds are too few for an interval." in text
     assert "Two seeds are too few for an interval; set seeds: 5 or more." in text
 
 

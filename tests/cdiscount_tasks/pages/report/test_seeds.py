@@ -2,7 +2,7 @@
 
 import pytest
 
-from cdiscount_tasks.pages.report.seeds import cut_short, ended, how_far, place_of_model, what_differs
+from cdiscount_tasks.pages.report.seeds import cut_short, ended, how_far, place_of_model, rate_knob, what_differs
 
 SPREAD = {
     "mean": {"value": 0.81, "low": 0.78, "high": 0.84, "n": 400, "num_groups": 380}, "deviation": 0.0071,
@@ -28,6 +28,20 @@ SPREAD = {
 def test_what_differs_depends_on_what_trainings_begin_with(weights, words):
     metrics = {"lineage": {"config": {"training": {"weights": weights}}}}
     assert what_differs(metrics) == f"the same pictures, labels and knobs{words}"
+
+
+@pytest.mark.parametrize(
+    ("weights", "fine_tune_epochs", "knob"),
+    [
+        ("none", 0, "learning_rate"),
+        ("imagenet", 0, "learning_rate"),
+        ("imagenet", 3, "fine_tune_learning_rate"),
+        ("champion", 0, "learning_rate"),
+    ],
+)
+def test_the_rate_of_what_is_trained_last_is_to_be_lowered(weights, fine_tune_epochs, knob):
+    training = {"weights": weights, "fine_tune_epochs": fine_tune_epochs}
+    assert rate_knob({"lineage": {"config": {"training": training}}}) == knob
 
 
 def test_without_other_seeds_nothing_is_known_of_them():
