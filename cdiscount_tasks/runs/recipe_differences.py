@@ -9,6 +9,11 @@ MOST_TOLD = 4
 
 _ABSENT = "absent"
 _NETWORK = "config.network"
+_STOPPED_SEED = "config.stopped_seeds."
+_INPUTS = {
+    "inputs.index": "the catalogue's content changed",
+    "inputs.champion": "the champion that it begins with changed",
+}
 _LEFT_OUT = {"config.pictures": '"copied"'}
 """What a recipe leaves out where it is the default."""
 
@@ -58,14 +63,15 @@ def _listed(values: list[Any]) -> str:
 
 def _in_words(name: str, was: str, now: str) -> str:
     """Say how one setting differs, without the names of the files that it stands in."""
-    if name == "inputs.index":
-        return "the catalogue's content changed"
-    if name == "inputs.champion":
-        return "the champion that it begins with changed"
+    if name in _INPUTS:
+        return _INPUTS[name]
     if name == "version":
         return f"the code of this step changed (version {was} -> {now})"
     if name == "config.stopped_after_epoch":
         return f"that training was stopped by hand after epoch {was}, and this one ends by itself"
+    if name.startswith(_STOPPED_SEED):
+        seed = name.removeprefix(_STOPPED_SEED)
+        return f"that training with seed {seed} was stopped by hand after epoch {was}, and this one ends by itself"
     words = name.removeprefix("config.").removeprefix("libraries.").replace(".", " ").replace("_", " ")
     before, after = (None if text == _ABSENT else json.loads(text) for text in (was, now))
     if isinstance(before, list) and isinstance(after, list):

@@ -108,10 +108,12 @@ def of_seeds(result: Result) -> str:
     """Tell how far other seeds move the accuracy."""
     ends = [f"{result[f'num_{end}']:,} {word}" for end, word in _NOT_COMPLETE.items() if result[f"num_{end}"]]
     ended = f" ({', '.join(ends)})" if ends else ""
-    trained = f"{_count(result['num_seeds'], 'training')} with other seeds{ended}"
+    seeds = "another seed" if result["num_seeds"] == 1 else "other seeds"
+    trained = f"{_count(result['num_seeds'], 'training')} with {seeds}{ended}"
     if result["lowest_accuracy"] is None:
         return f"{trained}: none was trained to its end{_again(result)}"
-    accuracies = f"{percent(result['lowest_accuracy'])} to {percent(result['highest_accuracy'])}"
+    lowest, highest = percent(result["lowest_accuracy"]), percent(result["highest_accuracy"])
+    accuracies = lowest if lowest == highest else f"{lowest} to {highest}"
     return f"{trained}: test accuracy {accuracies}{_again(result)}"
 
 

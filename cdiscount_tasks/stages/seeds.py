@@ -2,11 +2,13 @@
 
 They say how far chance moves the accuracy, and choose nothing: the model is that of the preset's seed. What is killed
 leaves the trainings that are over in `seeds-<key>.training/`; whoever makes the artifact next goes on after them. The
-folder goes when it is published.
+folder goes when it is published. Where one was stopped by hand, the artifact's key counts that: whoever asks for whole
+trainings does not find it.
 """
 
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,14 @@ from cdiscount_tasks.tables.seeds import RIGHT_IMAGES_FILE, RIGHT_PRODUCTS_FILE,
 logger = logging.getLogger(__name__)
 
 VERSION = 1
+
+
+class _Stopped(Exception):  # noqa: N818 - not a fault
+    """Others were stopped by hand: what was made is the artifact of these, not of whole trainings."""
+
+    def __init__(self, result: "SeedsResult") -> None:
+        super().__init__()
+        self.result = result
 
 
 class SeedsResult(Result):
@@ -56,6 +66,7 @@ def seeds_recipe(
     started_from: Path | None,
     config: TrainingConfig,
     stopped_after_epoch: int | None = None,
+    stopped_seeds: Mapping[int, int] | None = None,
 ) -> Recipe:
     """Return what decides trainings with other seeds.
 
@@ -65,9 +76,12 @@ def seeds_recipe(
         started_from: The features of a transfer, or the champion's model; None: they begin from scratch.
         config: The model's knobs, and how many seeds.
         stopped_after_epoch: The epoch after which the model's training was stopped by hand; None: it ended by itself.
+        stopped_seeds: After which epoch each other seed that was stopped by hand ended; None or empty: none was.
     """
     begins = {"champion" if config.weights == "champion" else "features": started_from} if started_from else {}
-    stopped = {} if stopped_after_epoch is None else {"stopped_after_epoch": stopped_after_epoch}
+    stopped: dict[str, Any] = {} if stopped_after_epoch is None else {"stopped_after_epoch": stopped_after_epoch}
+    if stopped_seeds:
+        stopped["stopped_seeds"] = {str(seed): epoch for seed, epoch in stopped_seeds.items()}
     return Recipe(
         stage="seeds",
         version=VERSION,
@@ -126,7 +140,8 @@ def train_other_seeds(
             it ended by itself.
 
     Returns:
-        The artifact's path and figures.
+        The artifact's path and figures. Where somebody stopped another seed, it has a key of its own: asked again, all
+        are trained to their end.
 
     Raises:
         ConfigError: If the weights are not this network's.
@@ -141,6 +156,7 @@ def train_other_seeds(
     folder = recipe.dir_in(artifacts_dir).with_suffix(".training")
 
     def write(part_dir: Path) -> Made:
+        began = time.monotonic()
         tested, configs = read_tested(material), config.other_seeds()
         device = prepare_device(config.seed, config.gpus, config.precision).name
         outcomes, before_s = [], 0.0
@@ -156,8 +172,23 @@ def train_other_seeds(
                 keep_outcome(folder / f"{name}.npz", outcome)
                 remove_states(folder / name)
             outcomes.append(outcome)
-        return Made({"device": device, **_write(part_dir, outcomes, tested)}, seconds_before=before_s)
+        stopped = {
+            one.seed: one.num_epochs for one in outcomes if one.state == "stopped" and one.num_epochs is not None
+        }
+        if not stopped:
+            return Made({"device": device, **_write(part_dir, outcomes, tested)}, seconds_before=before_s)
+        took_s = time.monotonic() - began + before_s
 
-    result = make(SeedsResult, recipe, artifacts_dir, write)
+        def write_stopped(own_dir: Path) -> Made:
+            return Made({"device": device, **_write(own_dir, outcomes, tested)}, seconds_before=took_s)
+
+        # Within the lock of the key that was asked for: who waits for it must not take up trainings that go.
+        own = seeds_recipe(*place, config, stopped_after_epoch, stopped)
+        raise _Stopped(make(SeedsResult, own, artifacts_dir, write_stopped))
+
+    try:
+        result = make(SeedsResult, recipe, artifacts_dir, write)
+    except _Stopped as stopped:
+        result = stopped.result
     remove_states(folder)
     return result

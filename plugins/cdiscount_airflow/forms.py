@@ -74,7 +74,8 @@ def preset_summary(preset: TrainingConfig, last_s: float | None = None) -> str:
     """
     purpose = preset_purpose(preset, last_s)
     search = f", {preset.search.trials} trials of its knobs before" if preset.search else ""
-    beside = f", with {preset.seeds - 1} other seeds beside it" if preset.seeds > 1 else ""
+    num_other = preset.seeds - 1
+    beside = f", with {num_other} other seed{'s' if num_other > 1 else ''} beside it" if num_other else ""
     settings = f"{_settings_of(preset)}{search}{beside}"
     return f"{purpose} ({settings})" if purpose else settings
 

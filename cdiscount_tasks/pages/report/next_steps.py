@@ -7,6 +7,7 @@ from cdiscount_tasks.pages.parts.words import ClassName, count, features_named, 
 from cdiscount_tasks.pages.report.answers import labels_first
 from cdiscount_tasks.pages.report.coverage import ENOUGH_GROUPS
 from cdiscount_tasks.pages.report.kept_epoch import is_last_chosen
+from cdiscount_tasks.pages.report.seeds import rate_knob
 
 
 class Step(NamedTuple):
@@ -93,7 +94,7 @@ def _steadier(metrics: Mapping[str, Any]) -> Iterator[Step]:
     if found and found["num_diverged"]:
         num, num_other = found["num_diverged"], len(found["seeds"]) - 1
         yield Step(
-            "Lower the learning_rate",
+            f"Lower the {rate_knob(metrics)}",
             f"{num:,} of {count(num_other, 'training')} with other seeds diverged: the next one may do so too.",
             "#seeds",
             "trainings that do not end in nothing",

@@ -152,10 +152,14 @@ SEEDS = {
     ("changes", "sentence"),
     [
         ({}, "4 trainings with other seeds: test accuracy 80.6 % to 82.1 %"),
+        (
+            {"num_seeds": 1, "lowest_accuracy": 0.659, "highest_accuracy": 0.659},
+            "1 training with another seed: test accuracy 65.9 %",
+        ),
         ({"num_diverged": 1}, "4 trainings with other seeds (1 diverged): test accuracy 80.6 % to 82.1 %"),
         (
             {"num_seeds": 1, "num_diverged": 1, "lowest_accuracy": None, "reused": True},
-            "1 training with other seeds (1 diverged): none was trained to its end (reused)",
+            "1 training with another seed (1 diverged): none was trained to its end (reused)",
         ),
     ],
 )

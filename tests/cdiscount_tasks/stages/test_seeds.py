@@ -185,7 +185,7 @@ def test_others_are_no_longer_than_a_model_that_was_stopped_by_hand(material, tm
     assert read_manifest(Path(made["path"]))["config"]["stopped_after_epoch"] == 1
 
 
-def test_one_that_is_stopped_by_hand_is_told_and_in_no_accuracy(material, tmp_path):
+def test_one_that_is_stopped_by_hand_is_told_and_never_found_by_who_wants_whole_ones(material, tmp_path):
     two = TINY_TRAINING.model_copy(update={"seeds": 2})
     folder = seeds.seeds_recipe(material.sample_dir, material.labels_dir, None, two).dir_in(tmp_path)
     stop_path = folder.with_suffix(".training") / "seed-01" / "stop"
@@ -196,6 +196,14 @@ def test_one_that_is_stopped_by_hand_is_told_and_in_no_accuracy(material, tmp_pa
 
     assert (made["num_stopped"], made["lowest_accuracy"]) == (1, None)
     assert [(row["state"], row["num_epochs"]) for row in rows_of(made)] == [("stopped", 1)]
+    assert made["path"] != str(folder)
+    assert read_manifest(Path(made["path"]))["config"]["stopped_seeds"] == {"1": 1}
+    assert not list(tmp_path.glob("*.training"))
+
+    whole = seeds.train_other_seeds(material, tmp_path, two)
+
+    assert (whole["path"], whole["reused"], whole["num_stopped"]) == (str(folder), False, 0)
+    assert [(row["state"], row["num_epochs"]) for row in rows_of(whole)] == [("complete", TINY_TRAINING.epochs)]
 
 
 def test_what_was_kept_of_other_products_is_trained_again(undisturbed, material, tmp_path):

@@ -193,6 +193,7 @@ def test_what_make_run_lets_through_the_form_takes(knob, value):
 
 def test_a_preset_that_trains_with_other_seeds_says_so():
     assert forms.preset_summary(TrainingConfig(seeds=5)).endswith("up to 30 epochs, with 4 other seeds beside it")
+    assert forms.preset_summary(TrainingConfig(seeds=2)).endswith(", with 1 other seed beside it")
 
 
 def test_the_number_of_seeds_is_taken_from_a_conf():
