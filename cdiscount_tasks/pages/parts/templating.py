@@ -12,7 +12,6 @@ from cdiscount_tasks.pages.report import coverage, seeds
 from cdiscount_tasks.vocabulary import DRAWN_WARNING
 
 _TEMPLATES_DIR = Path(__file__).parents[1] / "templates"
-_OF_SEEDS = ("cut_short", "ended", "how_far", "place_of_model", "rate_knob", "what_differs")
 _WORDS = ("number", "signed", "points", "distance", "interval", "share", "percent", "percent_interval", "count",
           "duration", "minute", "spoken", "sentence", "explained", "features_named")  # fmt: skip
 
@@ -35,7 +34,7 @@ def _templates(beside: Path | None) -> jinja2.Environment:
         finalize=outside_text.shown,
     )
     environment.filters |= {name: getattr(words, name) for name in _WORDS}
-    environment.filters |= {name: getattr(seeds, name) for name in _OF_SEEDS}
+    environment.filters |= {name: getattr(seeds, name) for name in seeds.FILTERS}
     environment.filters |= {
         "coverage_of": coverage.of_figure,
         "few_groups": coverage.few_groups,

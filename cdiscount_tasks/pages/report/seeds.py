@@ -5,6 +5,9 @@ from typing import Any
 
 from cdiscount_tasks.pages.parts.words import percent, points
 
+FILTERS = ("cut_short", "ended", "how_far", "place_of_model", "rate_knob", "what_differs")
+"""The functions that templates call by name."""
+
 _STATES = {"complete": "by itself", "stopped": "by hand", "diverged": "diverged"}
 
 
