@@ -69,7 +69,8 @@ TINY = {
     ),
     "benchmarks.endurance.whole_catalogue": (
         ["--products", "500", "--categories", "9", "--decode-ahead"],
-        r"\| evaluation \| .*\n\| seeds \| .* left out \|\n\| drift \| .* left out \|\n\| judgement .*\n\| report \| .*, on \d+ test products",
+        r"\| evaluation \| .*\n\| seeds \| .* left out \|\n\| drift \| .* left out \|\n\| judgement .*\n"
+        r"\| report \| .*, on \d+ test products",
     ),
     "benchmarks.endurance.large_sample": (["--images", "200", "--image-size", "32"], r'"num_train_images": \d'),
     "benchmarks.endurance.many_features": (
