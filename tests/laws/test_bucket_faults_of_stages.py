@@ -1,6 +1,5 @@
 """Each fault of a network at random requests of a stage: it ends right or in a sentence, and publishes nothing half."""
 
-import json
 from collections import Counter
 from functools import partial
 from pathlib import Path
@@ -16,11 +15,10 @@ from cdiscount_tasks.settings.places import mirror_of
 from cdiscount_tasks.settings.sample import DrawConfig
 from cdiscount_tasks.stages.sample import draw_sample
 from tests.conftest import TEST_SCALE
-from tests.material.bucket_catalogues import put_catalogue
+from tests.material.bucket_catalogues import make_catalogue, put_catalogue
 from tests.material.fault_proxy import ONCE, Fault
 from tests.material.indexing import index_catalogue
 from tests.material.stage_faults import half_published, half_published_in_bucket, try_faults
-from tests.material.synthetic_catalogue import write_catalogue
 
 pytestmark = pytest.mark.slow
 
@@ -31,12 +29,7 @@ NUM_TRIED = 20 if TEST_SCALE > 1 else 1
 @pytest.fixture(scope="module")
 def catalogue(tmp_path_factory):
     """Return a catalogue of 2 MB, its index and some of its categories."""
-    folder = tmp_path_factory.mktemp("catalogue")
-    path = folder / "train.bson"
-    write_catalogue(path, 2_000_000)
-    index_dir = Path(index_catalogue(path, folder / "index")["path"])
-    profile = json.loads((index_dir / "profile.json").read_text("utf-8"))
-    categories = sorted(int(one["category_id"]) for one in profile["categories"])
+    path, index_dir, categories = make_catalogue(tmp_path_factory.mktemp("catalogue"), 2_000_000)
     return path, index_dir, tuple(sorted(np.random.default_rng(3).choice(categories, 20, replace=False).tolist()))
 
 

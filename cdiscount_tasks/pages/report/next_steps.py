@@ -93,9 +93,10 @@ def _steadier(metrics: Mapping[str, Any]) -> Iterator[Step]:
     found = metrics.get("other_seeds")
     if found and found["num_diverged"]:
         num, num_other = found["num_diverged"], len(found["seeds"]) - 1
+        which = f"{num:,} of {num_other:,} trainings with other seeds" if num_other > 1 else "The one with another seed"
         yield Step(
             f"Lower the {rate_knob(metrics)}",
-            f"{num:,} of {count(num_other, 'training')} with other seeds diverged: the next one may do so too.",
+            f"{which} diverged: the next one may do so too.",
             "#seeds",
             "trainings that do not end in nothing",
         )

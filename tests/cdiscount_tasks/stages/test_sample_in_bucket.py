@@ -1,6 +1,5 @@
 """Samples drawn from a catalogue in a bucket: the same bytes as from the file, and few more bytes than their JPEGs."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -14,20 +13,13 @@ from cdiscount_tasks.settings.sample import DrawConfig
 from cdiscount_tasks.stages import sample
 from cdiscount_tasks.stages.sample import check_sample, draw_sample
 from cdiscount_tasks.tables.sample_images import SampleImages, read_image_keys
-from tests.material.bucket_catalogues import put_catalogue
-from tests.material.indexing import index_catalogue
-from tests.material.synthetic_catalogue import write_catalogue
+from tests.material.bucket_catalogues import make_catalogue, put_catalogue
 
 
 @pytest.fixture(scope="module")
 def catalogue(tmp_path_factory):
-    """Return a catalogue of 4 MB with documents as large as real ones, its index and its categories."""
-    folder = tmp_path_factory.mktemp("catalogue")
-    path = folder / "train.bson"
-    write_catalogue(path, 4_000_000)
-    index_dir = Path(index_catalogue(path, folder / "index")["path"])
-    profile = json.loads((index_dir / "profile.json").read_text("utf-8"))
-    return path, index_dir, sorted(int(one["category_id"]) for one in profile["categories"])
+    """Return a catalogue of 4 MB, its index and its categories."""
+    return make_catalogue(tmp_path_factory.mktemp("catalogue"), 4_000_000)
 
 
 @pytest.fixture

@@ -92,6 +92,7 @@ def test_the_most_confused_pair_is_named():
             {"other_seeds": {"num_diverged": 1, "seeds": [{}, {}, {}]}},
             "1 of 2 trainings with other seeds diverged: the next one may do so too.",
         ),
+        ({"other_seeds": {"num_diverged": 1, "seeds": [{}, {}]}}, "The one with another seed diverged: the next one"),
         ({"model__best_epoch": 8}, "The last of 8 epochs did best on validation"),
     ],
 )
