@@ -20,6 +20,7 @@ from tools.airflow.api import AirflowApi, wait_until
 from tools.airflow.home import PROJECT_DIR, ToolError, airflow_environ, held_lock, is_locked, migrate, password
 
 START_TIMEOUT_S = 180
+_FILES_TIMEOUT_S = 60
 DEFAULT_PORT = 8080
 _NUM_LAST_LINES = 15
 
@@ -204,7 +205,15 @@ def wait_until_ready(home: Path, api: AirflowApi, components: Mapping[str, Any],
             f"Airflow was not ready after {START_TIMEOUT_S} s ({api.health_fault() or 'it has read no DAG file'}); "
             f"its logs are in {home / 'logs' / 'server'}"
         )
+    # Files are read one after the other. One that makes no DAG is never told of: this wait then ends by its time.
+    wait_until(lambda: bool(api.import_errors()) or not unread_files(api.dags(), since), _FILES_TIMEOUT_S)
     set_pools(api)
+
+
+def unread_files(dags: Mapping[str, Mapping[str, Any]], since: str) -> set[str]:
+    """Return which of the project's DAG files have made no DAG yet since Airflow was started."""
+    read = {dag["relative_fileloc"] for dag in dags.values() if (dag["last_parsed_time"] or "") > since}
+    return {path.name for path in (PROJECT_DIR / "dags").glob("*.py")} - read
 
 
 def set_pools(api: AirflowApi) -> None:

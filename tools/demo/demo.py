@@ -18,7 +18,7 @@ from cdiscount_tasks.settings.environment import read_environment
 from cdiscount_tasks.settings.places import with_address
 from cdiscount_tasks.vocabulary import DRAWN_WARNING
 from tools.airflow import processes, server
-from tools.airflow.api import AirflowApi, wait_until
+from tools.airflow.api import AirflowApi
 from tools.airflow.home import ToolError, check_writable, held_lock, home_dir, password
 from tools.command import Stopwatch, exit_status, say, say_ignored_settings
 from tools.demo import results
@@ -70,8 +70,6 @@ def _airflow(home: Path, stopwatch: Stopwatch) -> Iterator[tuple[AirflowApi, Cal
 @contextmanager
 def _triggered(api: AirflowApi, runs: list[RunWatch], conf: dict[str, Any]) -> Iterator[None]:
     """Trigger runs; afterwards leave none of them going and each DAG paused or not, as it was."""
-    # Later DAG files may be read first.
-    wait_until(lambda: {run.dag_id for run in runs} <= api.dags().keys() or api.import_errors(), timeout_s=60)
     dags = api.dags()
     missing = [run.dag_id for run in runs if run.dag_id not in dags]
     if missing:

@@ -74,6 +74,19 @@ def test_a_component_that_ended_is_told_with_its_last_words(tmp_path):
         server.check_alive(tmp_path, {"scheduler": ended})
 
 
+def test_ready_means_that_each_dag_file_was_read_since_the_start():
+    def dag(file, parsed="2026-01-02"):
+        return {"relative_fileloc": file, "last_parsed_time": parsed}
+
+    files = sorted(path.name for path in (server.PROJECT_DIR / "dags").glob("*.py"))
+    dags = {file: dag(file) for file in files}
+    assert server.unread_files(dags, since="2026-01-01") == set()
+    # Read on an earlier day; never read; not told of yet.
+    dags |= {files[0]: dag(files[0], "2025-12-31"), files[1]: dag(files[1], None)}
+    del dags[files[2]]
+    assert server.unread_files(dags, since="2026-01-01") == set(files[:3])
+
+
 def make(target, home, port, root, **settings):
     """Call what `make up` and `make down` call, on a home and data of the test's own."""
     mine = {"AIRFLOW_HOME": home, "CDISCOUNT_UI_PORT": port, "CDISCOUNT_DATA": root, "CDISCOUNT_REPORTS": root}
