@@ -22,7 +22,7 @@ from sklearn.model_selection import StratifiedGroupKFold
 
 from benchmarks.material.measure import run_main, run_step
 from benchmarks.material.networks_on_trial import put_on_trial
-from benchmarks.material.ways_to_train import BASELINE, BASELINE_BEFORE, ON_TRIAL, TRANSFER
+from benchmarks.material.ways_to_train import BASELINE, BASELINE_BEFORE, ON_TRIAL, TRANSFER, TRANSFER_BEFORE
 from cdiscount_tasks.learning.features.head import keep_whole_groups
 from cdiscount_tasks.learning.measuring.intervals import Figure, mean_figure
 from cdiscount_tasks.learning.measuring.paired import paired_difference
@@ -50,9 +50,10 @@ RECIPES: dict[str, tuple[str, dict[str, Any]]] = {
     "baseline_batch_128": ("baseline", {**BASELINE_BEFORE, "batch_size": 128}),
     "baseline_batch_256": ("baseline", {**BASELINE_BEFORE, "batch_size": 256}),
     "baseline_batch_512": ("baseline", {**BASELINE_BEFORE, "batch_size": 512}),
-    "transfer_batch_64": ("transfer", {"batch_size": 64}),
-    "transfer_batch_128": ("transfer", {"batch_size": 128}),
-    "frozen": ("transfer", {"fine_tune_epochs": 0}),
+    "transfer_before": ("transfer", TRANSFER_BEFORE),
+    "transfer_batch_64": ("transfer", {**TRANSFER_BEFORE, "batch_size": 64}),
+    "transfer_batch_128": ("transfer", {**TRANSFER_BEFORE, "batch_size": 128}),
+    "frozen": ("transfer", {**TRANSFER_BEFORE, "fine_tune_epochs": 0}),
     **TRANSFER,
     **BASELINE,
 }

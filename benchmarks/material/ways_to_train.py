@@ -15,9 +15,14 @@ _SHARPER = {"early_stopping_patience": 60}
 """Choices of the epoch are compared where none is cut off."""
 
 
+TRANSFER_BEFORE = {"image_size": 160}
+"""What the preset `transfer` had before the ranking; its ways stand on it."""
+
+
 def _tuned(epochs: int, **more: Any) -> tuple[str, dict[str, Any]]:
     """Tune the whole network."""
-    return "transfer", {"fine_tune_share": 1.0, "fine_tune_epochs": epochs, **_SHARPER, **more}
+    whole = {"fine_tune_share": 1.0, "fine_tune_epochs": epochs}
+    return "transfer", {**TRANSFER_BEFORE, **_SHARPER, **whole, **more}
 
 
 BASELINE_BEFORE = {"batch_size": 64, "learning_rate": 0.002, "chosen_epoch": "loss"}
@@ -37,41 +42,14 @@ _UPPER = {"fine_tune_share": 0.57}
 _GROWING, _BALANCED = {"smaller_first": 0.6}, {"class_balance": 1.0}
 
 TRANSFER: dict[str, tuple[str, dict[str, Any]]] = {
-    "whole_10": _tuned(10),
-    "whole_20": _tuned(20),
-    "whole_30": _tuned(30),
     "whole_20_rate_3": _tuned(20, fine_tune_learning_rate=3e-4),
     "whole_20_rate_5": _tuned(20, fine_tune_learning_rate=5e-4),
     "whole_20_last": _tuned(20, chosen_epoch="last"),
-    "whole_20_smoothed": _tuned(20, chosen_epoch="smoothed_loss"),
-    "whole_20_accuracy": _tuned(20, chosen_epoch="accuracy"),
-    "whole_20_crops": _tuned(20, **_CROPS, chosen_epoch="last"),
-    "whole_20_mixup": _tuned(20, **_MIXUP, chosen_epoch="last"),
-    "whole_20_cutmix": _tuned(20, **_CUTMIX, chosen_epoch="last"),
-    "whole_20_average": _tuned(20, **_AVERAGE),
-    "whole_20_dropout": _tuned(20, dropout=0.5, chosen_epoch="last"),
     "whole_20_depth": _tuned(20, fine_tune_lowest_rate=0.1, chosen_epoch="last"),
-    "whole_20_decay": _tuned(20, weight_decay=0.05, chosen_epoch="last"),
-    "whole_20_growing": _tuned(20, **_GROWING, chosen_epoch="last"),
-    "whole_20_balanced": _tuned(20, **_BALANCED, chosen_epoch="last"),
-    "whole_20_half_balanced": _tuned(20, class_balance=0.5, chosen_epoch="last"),
-    "whole_10_192": _tuned(10, image_size=192),
-    "whole_10_224": _tuned(10, image_size=224),
-    "whole_20_crops_views": _tuned(20, **_CROPS, chosen_epoch="last", views="crops"),
-    "whole_10_together": _tuned(10, **_STEADY),
     "whole_20_together": _tuned(20, **_STEADY),
     "whole_20_together_mixup": _tuned(20, **{**_STEADY, **_MIXUP}),
     "whole_20_crops_average": _tuned(20, **_CROPS, **_AVERAGE),
     "whole_20_together_rate_5": _tuned(20, **_STEADY, fine_tune_learning_rate=5e-4),
-    "whole_30_together": _tuned(30, **_STEADY),
-    "whole_20_together_depth": _tuned(20, **_STEADY, fine_tune_lowest_rate=0.1),
-    "whole_20_together_growing": _tuned(20, **_STEADY, **_GROWING),
-    "whole_20_together_balanced": _tuned(20, **_STEADY, **_BALANCED),
-    "whole_20_together_growing_192": _tuned(20, **_STEADY, **_GROWING, image_size=192),
-    "whole_20_together_views": _tuned(20, **_STEADY, views="crops"),
-    "whole_20_together_192": _tuned(20, **_STEADY, image_size=192),
-    "whole_20_together_224": _tuned(20, **_STEADY, image_size=224),
-    "whole_30_together_224": _tuned(30, **_STEADY, image_size=224),
     "whole_20_average_rate_5": _tuned(20, **_AVERAGE, **_HALF),
     "whole_20_crops_average_rate_5": _tuned(20, **_CROPS, **_AVERAGE, **_HALF),
     "whole_20_together_rate_2": _tuned(20, **_STEADY, fine_tune_learning_rate=2e-4),
@@ -84,7 +62,6 @@ TRANSFER: dict[str, tuple[str, dict[str, Any]]] = {
     "whole_20_together_rate_5_224": _tuned(20, **_STEADY, **_HALF, image_size=224),
     "whole_10_together_rate_5": _tuned(10, **_STEADY, **_HALF),
     "whole_40_together_rate_5": _tuned(40, **_STEADY, **_HALF),
-    "whole_40_together_rate_5_224": _tuned(40, **_STEADY, **_HALF, image_size=224),
     "whole_12_growing_rate_7": _tuned(12, **_CROPS, **_AVERAGE, **_MOSTLY_SMALL, fine_tune_learning_rate=7e-4),
     "whole_12_growing_cutmix_rate_7": _tuned(12, **_STEADY, **_MOSTLY_SMALL, fine_tune_learning_rate=7e-4),
     "whole_20_growing_rate_7_224": _tuned(
@@ -93,51 +70,42 @@ TRANSFER: dict[str, tuple[str, dict[str, Any]]] = {
     "whole_20_growing_cutmix_rate_7_224": _tuned(
         20, **_STEADY, **_MOSTLY_SMALL, fine_tune_learning_rate=7e-4, image_size=224
     ),
-    "upper_8_batch_16": _tuned(8, **_UPPER, batch_size=16, fine_tune_learning_rate=7e-4, chosen_epoch="last"),
-    "whole_12_growing_batch_16_rate_5": _tuned(12, **_CROPS, **_AVERAGE, **_MOSTLY_SMALL, **_HALF, batch_size=16),
+    "upper_8_192": ("transfer", {"image_size": 192}),
+    "upper_8_224": ("transfer", {"image_size": 224}),
+    "upper_8_288": ("transfer", {"image_size": 288}),
+    "upper_8_growing_224": _tuned(8, **_UPPER, **_MOSTLY_SMALL, image_size=224, chosen_epoch="last"),
+    "whole_8_rate_7_224": _tuned(8, fine_tune_learning_rate=7e-4, image_size=224, early_stopping_patience=8),
+    "whole_8_growing_rate_7_224": _tuned(
+        8, **_CROPS, **_AVERAGE, **_MOSTLY_SMALL, fine_tune_learning_rate=7e-4, image_size=224
+    ),
+    "whole_12_growing_rate_7_224": _tuned(
+        12, **_CROPS, **_AVERAGE, **_MOSTLY_SMALL, fine_tune_learning_rate=7e-4, image_size=224
+    ),
+    "whole_20_crops_average_rate_7_224": _tuned(20, **_CROPS, **_AVERAGE, fine_tune_learning_rate=7e-4, image_size=224),
     "upper_8_average": _tuned(8, **_UPPER, **_AVERAGE),
     "upper_8_crops_average": _tuned(8, **_UPPER, **_CROPS, **_AVERAGE),
     "upper_8_together": _tuned(8, **_UPPER, **_STEADY),
     "upper_20_together": _tuned(20, **_UPPER, **_STEADY),
 }
-"""What may become `transfer` or `transfer_long`."""
+"""What was ranked for `transfer` and `transfer_long`."""
 
 BASELINE: dict[str, tuple[str, dict[str, Any]]] = {
     "baseline_last": _learnt(chosen_epoch="last"),
-    "baseline_crops": _learnt(**_CROPS, chosen_epoch="last"),
-    "baseline_mixup": _learnt(**_MIXUP, chosen_epoch="last"),
-    "baseline_cutmix": _learnt(**_CUTMIX, chosen_epoch="last"),
-    "baseline_cutmix_all": _learnt(**_CUTMIX, mixing_share=1.0, chosen_epoch="last"),
     "baseline_average": _learnt(**_AVERAGE),
-    "baseline_rate_4": _learnt(learning_rate=4e-3, chosen_epoch="last"),
-    "baseline_decay": _learnt(weight_decay=0.05, chosen_epoch="last"),
-    "baseline_batch_128_scaled": _learnt(batch_size=128, learning_rate=3e-3),
-    "baseline_batch_256_scaled": _learnt(batch_size=256, learning_rate=4e-3),
     "baseline_growing": _learnt(**_GROWING, chosen_epoch="last"),
     "baseline_balanced": _learnt(**_BALANCED, chosen_epoch="last"),
     "baseline_half_balanced": _learnt(class_balance=0.5, chosen_epoch="last"),
     "baseline_together": _learnt(**_CUTMIX, **_AVERAGE),
-    "baseline_together_crops": _learnt(**_STEADY),
-    "baseline_together_growing": _learnt(**_CUTMIX, **_AVERAGE, **_GROWING),
-    "baseline_together_crops_growing": _learnt(**_STEADY, **_GROWING),
-    "baseline_together_balanced": _learnt(**_CUTMIX, **_AVERAGE, **_BALANCED),
-    "baseline_together_40": _learnt(**_CUTMIX, **_AVERAGE, epochs=40),
     "baseline_together_60": _learnt(**_CUTMIX, **_AVERAGE, epochs=60),
     **{
-        f"baseline_{name}": _learnt(**{ON_TRIAL: name}, chosen_epoch="last")
+        f"baseline_{name}": ("baseline", {ON_TRIAL: name})
         for name in ("se", "wide", "deep", "deep_left_out", "blurred")
-    },
-    **{
-        f"baseline_together_{name}": _learnt(**{ON_TRIAL: name}, **_CUTMIX, **_AVERAGE)
-        for name in ("se", "deep", "se_blurred", "se_deep")
     },
     "baseline_together_60_se_deep": _learnt(**{ON_TRIAL: "se_deep"}, **_CUTMIX, **_AVERAGE, epochs=60),
     "baseline_50_growing": _learnt(**_CUTMIX, **_AVERAGE, **_MOSTLY_SMALL, epochs=50),
     "baseline_50_growing_batch_32": _learnt(
         **_CUTMIX, **_AVERAGE, **_MOSTLY_SMALL, epochs=50, batch_size=32, learning_rate=1.5e-3
     ),
-    "baseline_batch_16": _learnt(batch_size=16, learning_rate=1e-3, chosen_epoch="last"),
     "baseline_batch_32": _learnt(batch_size=32, learning_rate=1.5e-3, chosen_epoch="last"),
-    "baseline_together_60_se": _learnt(**{ON_TRIAL: "se"}, **_CUTMIX, **_AVERAGE, epochs=60),
 }
-"""What may become `baseline`."""
+"""What was ranked for `baseline`."""
