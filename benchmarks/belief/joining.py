@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.belief.recipes import find_folds, knobs_of, told
+from benchmarks.belief.recipes import knobs_of, told
+from benchmarks.material.folds import find_folds
 from benchmarks.material.measure import run_main, run_step
 from benchmarks.material.ways_to_join import GEOMETRIC, WAYS, Trial, iter_ways, log_loss_of, read_split
 from cdiscount_tasks.learning.measuring.calibration import choose_temperature

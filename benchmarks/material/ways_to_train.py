@@ -70,7 +70,8 @@ TRANSFER: dict[str, tuple[str, dict[str, Any]]] = {
     "whole_20_growing_cutmix_rate_7_224": _tuned(
         20, **_STEADY, **_MOSTLY_SMALL, fine_tune_learning_rate=7e-4, image_size=224
     ),
-    "upper_8_192": ("transfer", {"image_size": 192}),
+    "transfer_balanced": ("transfer", _BALANCED),
+    "transfer_half_balanced": ("transfer", {"class_balance": 0.5}),
     "upper_8_224": ("transfer", {"image_size": 224}),
     "upper_8_288": ("transfer", {"image_size": 288}),
     "upper_8_growing_224": _tuned(8, **_UPPER, **_MOSTLY_SMALL, image_size=224, chosen_epoch="last"),

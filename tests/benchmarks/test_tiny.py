@@ -18,8 +18,9 @@ import pandas as pd
 import pytest
 
 from benchmarks.__main__ import SPEED, _lines, keep
-from benchmarks.belief import clothing, planted_marks
+from benchmarks.belief import clothing, planted_marks, recipes
 from benchmarks.endurance import training_kills
+from benchmarks.material import folds
 from benchmarks.material.measure import Run, run_step
 from benchmarks.speed import decoding
 from cdiscount_tasks.pages.report.coverage import COVERAGE_PATH
@@ -195,7 +196,7 @@ def on_few_photos_or_none(request):
 
 def test_every_benchmark_is_run_here():
     material = {
-        "measure", "index_steps", "catalogue_of_all", "networks_on_trial", "networks_of_sets", "ways_to_join",
+        "measure", "index_steps", "catalogue_of_all", "folds", "networks_on_trial", "networks_of_sets", "ways_to_join",
         "ways_to_train"
     }  # fmt: skip
     names = {path.stem for path in (PROJECT_DIR / "benchmarks").glob("*/*.py")} - material
@@ -264,17 +265,53 @@ def test_a_benchmark_writes_its_part_of_what_the_pages_say_of_intervals(run_here
 
 def test_recipes_are_ranked_by_folds_and_not_trained_twice(run_here, tmp_path):
     knobs = '{"epochs": 1, "image_size": 32}'
-    options = ["--set", "wine:0", "--products", 400, "--folds", 2, "--few", 20, "--knobs", knobs, "--folder", tmp_path]
+    sets = ["--sets", "wine:0", "wine:1", "--products", 400, "--folds", 2, "--few", 20]
+    options = [*sets, "--knobs", knobs, "--folder", tmp_path]
     first = run_here("benchmarks.belief.recipes", *options, "--recipes", "smoke")
-    assert re.search(r"smoke: 2 trainings of \d+ CPU", first)
-    trained = {path: path.stat().st_mtime_ns for path in tmp_path.glob("smoke-*/done.json")}
+    assert re.search(r"wine:0, smoke: 2 trainings of \d+ CPU", first)
+    trained = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/smoke-*/done.json")}
+    assert len(trained) == 4
     both = run_here("benchmarks.belief.recipes", *options, "--recipes", "smoke", "original")
-    assert re.search(r"\| original \| \d+ \| 0\.\d+ \[[^|]*\| [+-]0\.\d+ \[", both)
+    share, difference = r"0\.\d+ \[[^|]*\]", r"[+-]?0\.\d+ \[[^|]*\]"
+    row = rf"\| original \| \d+ (\| {share} \| {difference} ){{2}}\| 0\.\d+ \| {difference} \|"
+    assert len(re.findall(row, both)) == 3  # of each set, and of both together
+    assert "\nwine:0, wine:1 together\n" in both
     assert {path: path.stat().st_mtime_ns for path in trained} == trained
-    splits = [pd.read_csv(path, index_col="product_id")["split"] for path in tmp_path.glob("fold-*/split.csv")]
-    judged = [set(split.index[split == "test"]) for split in splits]
-    assert len(judged) == 2
-    assert judged[0].isdisjoint(judged[1])
+    for folder in (tmp_path / "wine-0", tmp_path / "wine-1"):
+        splits = [pd.read_csv(path, index_col="product_id")["split"] for path in folder.glob("fold-*/split.csv")]
+        judged = [set(split.index[split == "test"]) for split in splits]
+        assert len(judged) == 2
+        assert judged[0].isdisjoint(judged[1])
+
+
+def test_a_class_that_cannot_be_in_every_fold_is_refused():
+    products = pd.DataFrame(
+        {"product_id": range(12), "category_id": [7] * 9 + [8] * 3, "group_id": [*range(9), 9, 9, 9]}
+    )
+    with pytest.raises(ValueError, match=r"category 8 has 1 groups .* expected one for each of the 3 folds"):
+        folds.deal_folds(products, 3)
+
+
+def test_a_mean_over_classes_weighs_classes_alike():
+    answers = pd.DataFrame(
+        {
+            "recipe": ["first"] * 5 + ["second"] * 5,
+            "set": "one",
+            "product_id": [*range(5)] * 2,
+            "image_number": -1,
+            "group_id": [*range(5)] * 2,
+            "category_id": [7, 7, 7, 7, 8] * 2,
+            "right": [1, 1, 1, 0, 0, 1, 1, 0, 0, 1],
+        }
+    )
+    costs = pd.DataFrame({"recipe": ["first", "second"], "cpu_s": [1.0, 2.0]})
+    images = answers.assign(image_number=0)
+    said = io.StringIO()
+    with redirect_stdout(said):
+        recipes.print_table(pd.concat([answers, images]), costs)
+    first, second = (line.split(" | ") for line in said.getvalue().splitlines()[2:])
+    assert [first[6], second[6]] == ["0.375", "0.750"]
+    assert second[7].startswith("+0.375 [")
 
 
 def test_ways_to_join_are_compared_with_the_geometric_mean(run_here, weights_path, tmp_path):
