@@ -24,7 +24,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks.belief.recipes import knobs_of, told
-from benchmarks.material.folds import find_folds
+from benchmarks.material.folds import decided_by, find_folds
 from benchmarks.material.measure import run_main, run_step
 from benchmarks.material.ways_to_join import GEOMETRIC, WAYS, Trial, iter_ways, log_loss_of, read_split
 from cdiscount_tasks.learning.measuring.calibration import choose_temperature
@@ -71,13 +71,15 @@ def learn(labels_dir: str, features_dir: str, out_dir: str, ways: str, knobs: st
     print(json.dumps(cpu_s))
 
 
-def _learn_fold(labels_dir: str, features_dir: str, out_dir: Path, ways: str, knobs: dict[str, Any]) -> dict[str, Any]:
-    done, wanted = out_dir / "done.json", [ways, knobs]
+def _learn_fold(
+    fold: dict[str, str], features_dir: str, out_dir: Path, ways: str, knobs: dict[str, Any]
+) -> dict[str, Any]:
+    done, wanted = out_dir / "done.json", decided_by(fold, ways=ways, knobs=knobs)
     if done.exists() and (found := json.loads(done.read_text()))["wanted"] == wanted:
         return dict(found)
     shutil.rmtree(out_dir, ignore_errors=True)
     out_dir.mkdir(parents=True)
-    said = run_step(STEPS, "learn", labels_dir, features_dir, out_dir, ways, json.dumps(knobs)).said
+    said = run_step(STEPS, "learn", fold["labels"], features_dir, out_dir, ways, json.dumps(knobs)).said
     done.write_text(json.dumps({"wanted": wanted, "cpu_s": said}))
     return {"cpu_s": said}
 
@@ -101,7 +103,7 @@ def measure(folder: Path, set_name: str, options: argparse.Namespace) -> tuple[p
         for seed in options.seeds:
             out_dir = folder / f"learnt-{number}-{seed}"
             knobs = knobs_of("frozen", on_top, seed)
-            costs.append(_learn_fold(fold["labels"], said.said["path"], out_dir, ways, knobs)["cpu_s"])
+            costs.append(_learn_fold(fold, said.said["path"], out_dir, ways, knobs)["cpu_s"])
             tables.append(pd.read_parquet(out_dir / "answers.parquet"))
     return pd.concat(tables).assign(set=set_name), costs
 

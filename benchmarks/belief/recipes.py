@@ -1,12 +1,12 @@
 """Ways to train, ranked: `python -m benchmarks.belief.recipes --folder <one that stays>`.
 
-    ... [--sets clothing wine:0] [--few 20] [--recipes baseline batch_128 ...] [--seeds 0 1] [--folds 5]
+    ... [--sets clothing wine:0] [--few 20] [--recipes baseline_before baseline ...] [--seeds 0 1] [--folds 5]
 
 Cross-validation over groups: the products of train and validation are dealt into folds, groups whole; each recipe
 learns without a fold and answers it, so that each product is answered once by a model that has not seen its group. The
 test split is left out of the catalogue before anything is learnt. A recipe is compared with the first one product by
 product, with the interval of the difference over groups: what lies within it says nothing for either. With `--few`
-each class has so many pictures to learn from. What is in the folder already is not trained again.
+each class has so many pictures to learn from. What is in the folder already, of the same folds, is not trained again.
 """
 
 import argparse
@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from benchmarks.material.folds import find_folds
+from benchmarks.material.folds import decided_by, find_folds
 from benchmarks.material.measure import run_main, run_step
 from benchmarks.material.networks_on_trial import put_on_trial
 from benchmarks.material.ways_to_train import BASELINE, BASELINE_BEFORE, ON_TRIAL, TRANSFER, TRANSFER_BEFORE
@@ -38,11 +38,7 @@ RECIPES: dict[str, tuple[str, dict[str, Any]]] = {
     **{preset: (preset, {}) for preset in WINE.presets},
     "baseline_before": ("baseline", BASELINE_BEFORE),
     "baseline_batch_128": ("baseline", {**BASELINE_BEFORE, "batch_size": 128}),
-    "baseline_batch_256": ("baseline", {**BASELINE_BEFORE, "batch_size": 256}),
-    "baseline_batch_512": ("baseline", {**BASELINE_BEFORE, "batch_size": 512}),
     "transfer_before": ("transfer", TRANSFER_BEFORE),
-    "transfer_batch_64": ("transfer", {**TRANSFER_BEFORE, "batch_size": 64}),
-    "transfer_batch_128": ("transfer", {**TRANSFER_BEFORE, "batch_size": 128}),
     "frozen": ("transfer", {**TRANSFER_BEFORE, "fine_tune_epochs": 0}),
     **TRANSFER,
     **BASELINE,
@@ -75,8 +71,8 @@ def judge(sample_dir: str, labels_dir: str, model_dir: str, out_dir: str) -> Non
 
 def train_fold(fold: dict[str, str], knobs: dict[str, Any], out_dir: Path) -> dict[str, Any]:
     """Train and judge one recipe with one seed on one fold, unless that is done already; returns what it took."""
-    done = out_dir / "done.json"
-    if done.exists() and (found := json.loads(done.read_text()))["knobs"] == knobs:
+    done, wanted = out_dir / "done.json", decided_by(fold, knobs=knobs)
+    if done.exists() and (found := json.loads(done.read_text())).get("wanted") == wanted:
         return dict(found)
     shutil.rmtree(out_dir, ignore_errors=True)
     out_dir.mkdir(parents=True)
@@ -84,7 +80,7 @@ def train_fold(fold: dict[str, str], knobs: dict[str, Any], out_dir: Path) -> di
     trained = run_step(STEPS, "train", *at, out_dir / "made", json.dumps(knobs))
     run_step(STEPS, "judge", *at, trained.said["path"], out_dir)
     shutil.rmtree(out_dir / "made")
-    said = {"knobs": knobs, "cpu_s": trained.cpu_s, "epochs": trained.said["num_epochs"]}
+    said = {"wanted": wanted, "cpu_s": trained.cpu_s, "epochs": trained.said["num_epochs"]}
     done.write_text(json.dumps(said))
     return said
 
@@ -169,7 +165,12 @@ def main() -> None:
     parser.add_argument("--knobs", default="{}", help="JSON: knobs on top of every recipe")
     parser.add_argument("--seeds", type=int, nargs="*", default=[0])
     parser.add_argument("--folds", type=int, default=5)
-    parser.add_argument("--few", type=int, default=0, help="pictures of each class to learn from; 0: all")
+    parser.add_argument(
+        "--few",
+        type=int,
+        default=0,
+        help="pictures of each class to learn from, and a ninth of it for validation; 0: all",
+    )
     parser.add_argument("--products", type=int, default=DEFAULT_PRODUCTS, help="of the drawn catalogue")
     parser.add_argument("--folder", type=Path, required=True, help="where to write; what is there is used")
     options = parser.parse_args()

@@ -4,10 +4,11 @@ Each fold has a catalogue of its own, so that nothing else can be learnt by acci
 """
 
 import json
+import os
 import shutil
 import warnings
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import bson
 import pandas as pd
@@ -91,15 +92,19 @@ def deal_folds(products: pd.DataFrame, num_folds: int, seed: int = 0) -> list[pd
     """Deal products into folds, groups whole and classes alike: the split of each product, fold by fold.
 
     Raises:
-        ValueError: A class has fewer groups than there are folds: some fold could not be answered for it.
+        ValueError: A class has fewer groups than there are folds, so that some fold could not be answered for it; or
+            there are too few groups to choose the epoch by.
     """
     category, group = products["category_id"], products["group_id"]
     num_groups = products.groupby("category_id")["group_id"].nunique()
     for category_id, few in num_groups[num_groups < num_folds].items():
+        remedy = f"ask for --folds {few}, or for more products" if few > 1 else "ask for more products"
         raise ValueError(
-            f"category {category_id} has {few} groups of products in train and validation, expected one for "
-            f"each of the {num_folds} folds; ask for fewer (--folds {max(2, few)}), or for more products"
+            f"category {category_id} has only {few} of the groups of products in train and validation, expected one "
+            f"for each of the {num_folds} folds; {remedy}"
         )
+    if (found := int(num_groups.sum())) < 2 * VALIDATION_FOLDS:
+        raise ValueError(f"found {found} groups of products, expected {2 * VALIDATION_FOLDS}; ask for more products")
     deal = StratifiedGroupKFold(num_folds, shuffle=True, random_state=seed)
     splits = []
     for rest, judged in deal.split(products, category, group):
@@ -114,13 +119,20 @@ def deal_folds(products: pd.DataFrame, num_folds: int, seed: int = 0) -> list[pd
 
 
 def keep_few(products: pd.DataFrame, images: pd.DataFrame, split: pd.Series, few: int) -> pd.Series:
-    """Return which products stay where each class may have so many pictures to learn from: bool, by product."""
-    learnt = images[images["product_id"].isin(products["product_id"][split == "train"])]
-    kept: set[int] = set()
-    for _, of_class in learnt.groupby("category_id"):
-        chosen = keep_whole_groups(of_class["group_id"].to_numpy(), few, seed=0)
-        kept |= set(of_class["product_id"][chosen])
-    return (split != "train") | products["product_id"].isin(kept)
+    """Return which products stay where each class may have so many pictures to learn from: bool, by product.
+
+    Validation is cut alike, to a ninth of them: who has few pictures has few to choose the epoch by, too.
+    """
+    stays = pd.Series(True, products.index)
+    for name, most in (("train", few), ("validation", max(1, few // (VALIDATION_FOLDS - 1)))):
+        is_cut = split == name
+        of_split = images[images["product_id"].isin(products["product_id"][is_cut])]
+        kept: set[int] = set()
+        for _, of_class in of_split.groupby("category_id"):
+            chosen = keep_whole_groups(of_class["group_id"].to_numpy(), most, seed=0)
+            kept |= set(of_class["product_id"][chosen])
+        stays &= ~is_cut | products["product_id"].isin(kept)
+    return stays
 
 
 def make(folder: str, set_name: str, num_folds: str, few: str, num_products: str) -> None:
@@ -154,6 +166,12 @@ def find_folds(folder: Path, set_name: str, num_folds: int, few: int, num_produc
         made.write_text(json.dumps({"wanted": wanted, **said}))
     folds: list[dict[str, str]] = json.loads(made.read_text())["folds"]
     return folds
+
+
+def decided_by(fold: dict[str, str], **knobs: Any) -> dict[str, Any]:
+    """Return what decides what is learnt from a fold: nothing that differs in it is used again."""
+    parts = {noun: Path(path).name for noun, path in fold.items()}  # named by the hash of all that decides them
+    return {**knobs, **parts, "backend": os.environ.get("KERAS_BACKEND", "tensorflow")}
 
 
 def main() -> None:

@@ -13,12 +13,12 @@ def _tuple_of_list(value: Any) -> Any:
 _FromList = BeforeValidator(_tuple_of_list)
 
 
-def _bool_of_word(value: Any) -> Any:
-    """The trigger form's choices are text."""
+def bool_of_word(value: Any) -> Any:
+    """Return a switch written as yes or no; anything else as it is. The trigger form's choices are text."""
     return {"yes": True, "no": False}.get(value, value) if isinstance(value, str) else value
 
 
-YesOrNo = Annotated[bool, BeforeValidator(_bool_of_word)]
+YesOrNo = Annotated[bool, BeforeValidator(bool_of_word)]
 
 
 class Frozen(BaseModel):

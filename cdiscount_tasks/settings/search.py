@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
 from pydantic import BaseModel, Field, ValidationError
 
 from cdiscount_tasks.errors import ConfigError
-from cdiscount_tasks.settings.frozen import Frozen, _FromList
+from cdiscount_tasks.settings.frozen import Frozen, _FromList, bool_of_word
 from cdiscount_tasks.settings.sentences import all_sentences, close_names, in_short
 
 Value = bool | int | float | str
@@ -58,6 +58,7 @@ def _space_of_knob(name: str, values: tuple[Value, ...], model: type[BaseModel])
     shown = in_short(list(values))
     if kind is bool or get_origin(kind) is Literal:
         known = (False, True) if kind is bool else get_args(kind)
+        values = tuple(map(bool_of_word, values)) if kind is bool else values
         if len(values) < 2 or len(set(values)) < len(values):
             raise ValueError(f"{where} is {shown}, expected two or more different ones of {in_short(list(known))}")
         return Choice(values)

@@ -83,8 +83,9 @@ class TrainingConfig(Frozen):
         default=8,
         ge=1,
         le=500,
-        description="Epochs without a lower validation loss (over products) after which training ends. Where "
-        "chosen_epoch is last it ends none but that of a classifying layer on frozen features.",
+        description="Epochs after which training ends if validation (over products) found none of them better, by what "
+        "chosen_epoch asks for. Where that is last it ends none but the training of a classifying layer on frozen "
+        "features.",
     )
     class_weights: YesOrNo = Field(
         default=False,
@@ -116,8 +117,8 @@ class TrainingConfig(Frozen):
         0.0,
         ge=0,
         le=100,
-        description="Over about how many epochs weights are averaged: validation judges the average, and the best one "
-        "becomes the model. 0: not averaged.",
+        description="Over about how many epochs weights are averaged: validation judges the average, and that of the "
+        "chosen epoch becomes the model. 0: not averaged.",
     )
     dropout: float = _added(
         0.2, ge=0, lt=1, description="Share of the features that the classifying layer does without in each step."

@@ -32,7 +32,7 @@ from cdiscount_tasks.tables.schemas import LABEL_PRODUCTS, TRIALS
 from cdiscount_tasks.tables.search import SEARCH, TRIALS_FILE, read_chosen
 from cdiscount_tasks.vocabulary import VALIDATION
 
-VERSION = 1
+VERSION = 2
 
 FEWEST_GROUPS = 50
 """Of validation. Of 50 groups that are right in 9 of 10 cases, one more or less is 2 points: differences between

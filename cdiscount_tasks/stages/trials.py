@@ -12,7 +12,7 @@ import numpy.typing as npt
 from cdiscount_tasks.artifacts.training_folder import fetch_states, remove_states
 from cdiscount_tasks.errors import DataError, DivergedError
 from cdiscount_tasks.learning.networks.knob_trials import Proposal, State, Trial, propose
-from cdiscount_tasks.settings.search import Range, Space, space_of, value_in
+from cdiscount_tasks.settings.search import Space, space_of, value_in
 from cdiscount_tasks.settings.training import TrainingConfig
 from cdiscount_tasks.stages.one_training import Material, carry_through, set_up
 from cdiscount_tasks.stages.trial_journal import EndedTrial, TrialJournal
@@ -28,20 +28,21 @@ EndedBy = Literal["trials", "budget"]
 
 
 class _CutShort(Exception):  # noqa: N818 - an answer, not a fault
-    """The running trial is worse by now than the middle one of those before it."""
+    """The running trial is worse by now than the middle one of those trained to their end."""
 
 
 class _BudgetOver(Exception):  # noqa: N818 - an answer, not a fault
     """The time of the whole search is over."""
 
 
-def _deciding_phase(preset: TrainingConfig, space: Space) -> tuple[str, int]:
-    """Return the phase, as in history.parquet, by whose epochs trials are compared, and how many it has."""
-    if preset.weights != "imagenet":
-        return FROM_SCRATCH, preset.epochs
-    tuning = space.get("fine_tune_epochs")
-    most = int(tuning.high) if isinstance(tuning, Range) else preset.fine_tune_epochs
-    return (FINE_TUNE, most) if most else (HEAD, preset.epochs)
+def _deciding_phase(preset: TrainingConfig, space: Space) -> tuple[str, int | None]:
+    """Return the phase, as in history.parquet, by whose epochs trials are compared, and how many it has in all of them.
+
+    None: the search tries several numbers of epochs.
+    """
+    if preset.weights == "imagenet" and ("fine_tune_epochs" in space or preset.fine_tune_epochs):
+        return FINE_TUNE, None if "fine_tune_epochs" in space else preset.fine_tune_epochs
+    return HEAD if preset.weights == "imagenet" else FROM_SCRATCH, None if "epochs" in space else preset.epochs
 
 
 class _Running:
@@ -160,7 +161,9 @@ class Trials:
                 f"the search's budget of {self._search.budget_minutes:g} minutes was over before a trial was trained "
                 f"to its end ({done}); raise search.budget_minutes, or lower the preset's epochs"
             )
+        phase, _ = _deciding_phase(self._preset, self._space)
+        rate = "fine_tune_learning_rate" if phase == FINE_TUNE else "learning_rate"
         raise DataError(
             f"none of the search's {len(ended)} trials was trained to its end, since all diverged; lower the upper "
-            "bound of learning_rate, or the learning_rate of the preset"
+            f"bound of {rate}, or the {rate} of the preset"
         )

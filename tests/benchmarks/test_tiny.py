@@ -288,7 +288,7 @@ def test_a_class_that_cannot_be_in_every_fold_is_refused():
     products = pd.DataFrame(
         {"product_id": range(12), "category_id": [7] * 9 + [8] * 3, "group_id": [*range(9), 9, 9, 9]}
     )
-    with pytest.raises(ValueError, match=r"category 8 has 1 groups .* expected one for each of the 3 folds"):
+    with pytest.raises(ValueError, match=r"category 8 has only 1 of .* for each of the 3 folds; ask for more products"):
         folds.deal_folds(products, 3)
 
 

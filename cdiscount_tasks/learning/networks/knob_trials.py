@@ -65,7 +65,7 @@ class Proposal:
         self.knobs: dict[str, Value] = {name: trial.params[name] for name in space}
 
     def is_worth_going_on(self, epoch: int, accuracy: float) -> bool:
-        """Tell whether a trial is no worse than the middle one of those before it, as far as it has come.
+        """Tell whether a trial is no worse than the middle one of those trained to their end, as far as it has come.
 
         Args:
             epoch: Of its last phase, from 1; one that was told before is not counted again.
@@ -91,7 +91,7 @@ def _frozen(trial: Trial, distributions: Mapping[str, Any]) -> Any:
 
 
 def propose(
-    space: Space, own: Mapping[str, Value], past: Sequence[Trial], num_trials: int, num_epochs: int, seed: int
+    space: Space, own: Mapping[str, Value], past: Sequence[Trial], num_trials: int, num_epochs: int | None, seed: int
 ) -> Proposal:
     """Return the next trial of a search.
 
@@ -100,19 +100,23 @@ def propose(
         own: What the first trial has: the preset's own knobs, as near as the bounds allow.
         past: The trials before it, in their order.
         num_trials: Of the whole search.
-        num_epochs: Of a trial's last phase, at most.
+        num_epochs: Of each trial's last phase; None: they differ, and no trial is cut short, for a long one whose rate
+            is still high is no worse than a short one that is past it.
         seed: Of the search.
     """
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     at_random = max(_FEWEST_AT_RANDOM, round(num_trials * _SHARE_AT_RANDOM))
+    pruner: optuna.pruners.BasePruner = optuna.pruners.NopPruner()
+    if num_epochs is not None:
+        pruner = optuna.pruners.MedianPruner(_FEWEST_TO_PRUNE, n_warmup_steps=round(num_epochs * _SHARE_UNSEEN))
     # Each trial draws anew, and the same after a kill.
     drawn = xxhash.xxh3_64_intdigest(json.dumps([seed, len(past)]).encode()) % 2**32
     study = optuna.create_study(
         direction="maximize",
         sampler=optuna.samplers.TPESampler(n_startup_trials=at_random, seed=drawn),
-        pruner=optuna.pruners.MedianPruner(_FEWEST_TO_PRUNE, n_warmup_steps=round(num_epochs * _SHARE_UNSEEN)),
+        pruner=pruner,
     )
     distributions = {name: _distribution(one) for name, one in space.items()}
     for trial in past:

@@ -66,8 +66,13 @@ def what_differs(metrics: Mapping[str, Any]) -> str:
     Args:
         metrics: What metrics.json holds.
     """
-    alike, other_weights = _ALIKE_AND_CHANCE[metrics["lineage"]["config"]["training"]["weights"]]
-    chance = ", ".join(filter(None, [other_weights, "order", "augmentation and dropout"]))
+    training = metrics["lineage"]["config"]["training"]
+    alike, other_weights = _ALIKE_AND_CHANCE[training["weights"]]
+    is_frozen = training["weights"] == "imagenet" and not training["fine_tune_epochs"]
+    augmentation = "" if is_frozen else "augmentation"  # a frozen network sees pictures as they are
+    dropout = "" if training["network"] == "plain_cnn" else "dropout"
+    *others, last = filter(None, [other_weights, "order", augmentation, dropout])
+    chance = " and ".join(filter(None, [", ".join(others), last]))
     return f"the same pictures, labels and knobs{alike}; other chance in {chance}"
 
 

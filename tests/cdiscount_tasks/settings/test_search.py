@@ -90,6 +90,14 @@ def test_the_presets_own_number_is_taken_into_the_bounds(own, nearest):
     assert value_in(Range(1e-4, 1e-2, is_whole=False, is_log=True), own) == nearest
 
 
+@pytest.mark.parametrize("written", [["yes", "no"], ["yes", False], [True, False]])
+def test_switches_may_be_words(written):
+    preset = preset_with({"class_weights": written})
+    tried = space_of(preset.search, TrainingConfig)["class_weights"]
+    assert tried == Choice((True, False))
+    assert value_in(tried, preset.class_weights) is False
+
+
 def test_a_word_that_the_choices_lack_is_the_first_of_them():
     assert [value_in(Choice(("mixup", "cutmix")), own) for own in ("none", "cutmix")] == ["mixup", "cutmix"]
 

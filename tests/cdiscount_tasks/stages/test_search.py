@@ -20,6 +20,7 @@ from tests.conftest import TINY_TRAINING, TINY_TRANSFER
 pytest.importorskip("optuna", reason="optuna is absent: `make setup` installs it once it is locked")
 
 SEARCH = {"trials": 3, "budget_minutes": 10, "knobs": {"learning_rate": (1e-4, 1e-2), "class_weights": (False, True)}}
+TUNED = {"network": "mobilenet_v2", "weights": "imagenet", "fine_tune_epochs": 3}
 
 
 def preset_with(**changes):
@@ -152,6 +153,24 @@ def test_trials_of_a_transfer_learn_from_the_features_and_are_compared_by_the_ep
     assert [trial["num_epochs"] for trial in read_search(Path(found["path"])).trials] == [4, 4]
     assert [epoch for epoch, _ in told] == [1, 1]
     assert set(read_manifest(Path(found["path"]))["inputs"]) == {"sample", "labels", "features"}
+
+
+@pytest.mark.parametrize(
+    ("preset", "searched", "phase"),
+    [
+        ({"epochs": 6}, {"learning_rate": (1e-4, 1e-2)}, ("train", 6)),
+        ({"epochs": 6}, {"epochs": (5, 60)}, ("train", None)),
+        ({"epochs": 6, **TUNED}, {"epochs": (5, 60)}, ("fine_tune", 3)),
+        ({"epochs": 6, **TUNED}, {"fine_tune_epochs": (2, 9)}, ("fine_tune", None)),
+        ({"epochs": 6, **TUNED, "fine_tune_epochs": 0}, {"learning_rate": (1e-4, 1e-2)}, ("head", 6)),
+    ],
+)
+def test_trials_are_compared_on_the_way_where_they_have_as_many_epochs(preset, searched, phase):
+    from cdiscount_tasks.settings.search import space_of
+    from cdiscount_tasks.stages.trials import _deciding_phase
+
+    config = TrainingConfig.model_validate({"network": "small_cnn", **preset, "search": {**SEARCH, "knobs": searched}})
+    assert _deciding_phase(config, space_of(config.search, TrainingConfig)) == phase
 
 
 def test_a_sample_too_small_to_validate_is_refused_with_its_number(material, labels_dir, tmp_path, monkeypatch):

@@ -72,6 +72,12 @@ def test_nothing_is_cut_short_while_few_trials_are_complete():
     assert all(trial.is_worth_going_on(epoch, 0.1) for epoch in range(1, 7))
 
 
+def test_nothing_is_cut_short_where_trials_have_different_numbers_of_epochs():
+    past = [Trial(OWN, "complete", 0.8, dict.fromkeys(range(1, 7), 0.8)) for _ in range(4)]
+    trial = propose(SPACE, OWN, past, 12, None, seed=0)
+    assert all(trial.is_worth_going_on(epoch, 0.1) for epoch in range(1, 40))
+
+
 def test_an_epoch_that_is_told_twice_counts_once():
     past = [Trial(OWN, "complete", 0.8, dict.fromkeys(range(1, 7), 0.8)) for _ in range(4)]
     trial = propose(SPACE, OWN, past, 12, 6, seed=0)

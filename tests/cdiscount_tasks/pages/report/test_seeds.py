@@ -11,22 +11,29 @@ SPREAD = {
 
 
 @pytest.mark.parametrize(
-    ("weights", "words"),
+    ("training", "words"),
     [
-        ("none", "; other chance in all weights to begin with, order, augmentation and dropout"),
+        ({}, "; other chance in all weights to begin with, order, augmentation and dropout"),
+        ({"network": "plain_cnn"}, "; other chance in all weights to begin with, order and augmentation"),
         (
-            "imagenet",
+            {"weights": "imagenet", "fine_tune_epochs": 3},
             ", the same pretrained weights; other chance in the first weights of the classifying layer alone, order, "
             "augmentation and dropout",
         ),
         (
-            "champion",
+            {"weights": "imagenet"},
+            ", the same pretrained weights; other chance in the first weights of the classifying layer alone, order "
+            "and dropout",
+        ),
+        (
+            {"weights": "champion"},
             ", the champion's weights to begin with; other chance in order, augmentation and dropout",
         ),
     ],
 )
-def test_what_differs_depends_on_what_trainings_begin_with(weights, words):
-    metrics = {"lineage": {"config": {"training": {"weights": weights}}}}
+def test_what_differs_depends_on_what_is_trained(training, words):
+    training = {"network": "small_cnn", "weights": "none", "fine_tune_epochs": 0, **training}
+    metrics = {"lineage": {"config": {"training": training}}}
     assert what_differs(metrics) == f"the same pictures, labels and knobs{words}"
 
 
