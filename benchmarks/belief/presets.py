@@ -16,7 +16,7 @@ from benchmarks.belief import clothing
 from benchmarks.belief.recipes import WINE
 from tests.material.real_data import TEST_DATA_DIR, need_test_data
 
-PROMISE = re.compile(r"On 3,068 photos of clothing: (\d+) % in ([\d,]+) CPU-seconds\.$")
+PROMISE = re.compile(r"Learnt from 3,068 photos of clothing: (\d+) % of others in ([\d,]+) CPU-seconds\.$")
 
 
 TOLERANCE = 0.01

@@ -70,6 +70,7 @@ TRANSFER: dict[str, tuple[str, dict[str, Any]]] = {
     "whole_20_growing_cutmix_rate_7_224": _tuned(
         20, **_STEADY, **_MOSTLY_SMALL, fine_tune_learning_rate=7e-4, image_size=224
     ),
+    "upper_8_160_last": ("transfer", {"image_size": 160, "chosen_epoch": "last"}),
     "transfer_last": ("transfer", {"chosen_epoch": "last"}),
     "upper_8_224_last": ("transfer", {"image_size": 224, "chosen_epoch": "last"}),
     "transfer_balanced": ("transfer", _BALANCED),

@@ -1,6 +1,7 @@
 """One training of a model, in one phase or two: from scratch, or a classifying layer first and then the network."""
 
 import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -220,8 +221,9 @@ class Training:
         judged, harmed = "raised the validation loss", after.validation_loss > before.validation_loss
         told = before.validation_loss, after.validation_loss
         if self._config.chosen_epoch in ("accuracy", "last"):  # a network that is surer of its mistakes may be better
-            judged, harmed = "lowered the validation accuracy", after.validation_accuracy < before.validation_accuracy
             told = before.validation_accuracy, after.validation_accuracy
+            num_products = len(np.unique(self._splits[1].product))
+            judged, harmed = "lowered the validation accuracy", is_lower_beyond_chance(*told, num_products)
         if harmed:
             logger.warning(
                 "tuning %s from %.4f to %.4f: the frozen network with its classifying "
@@ -266,6 +268,15 @@ class Training:
         if self.stopped_after_epoch is None:
             return {}
         return {"stopped_after_epoch": self.stopped_after_epoch, "num_epochs_planned": self._num_planned}
+
+
+def is_lower_beyond_chance(before: float, after: float, num_products: int) -> bool:
+    """Tell whether the second of two accuracies over the same products is lower than chance may make it.
+
+    By two standard errors of their difference, at the widest: that of networks that share no mistake. With twenty
+    products to validate one or two fewer are no evidence, and tuning is known to help.
+    """
+    return before - after > 2 * math.sqrt((2 - before - after) / num_products)
 
 
 def _best(trained: Trained) -> Epoch:

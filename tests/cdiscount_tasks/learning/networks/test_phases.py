@@ -13,6 +13,7 @@ from cdiscount_tasks.learning.networks.training import Trained
 from cdiscount_tasks.settings.training import TrainingConfig
 
 CONFIG = TrainingConfig(network="mobilenet_v2", weights="imagenet", image_size=96, epochs=10, fine_tune_epochs=5)
+SPLIT = SimpleNamespace(product=np.arange(100))
 DEVICE = SimpleNamespace(name="a CPU", precision="float32", memory_gib=0.0, scope=nullcontext)
 
 
@@ -88,11 +89,27 @@ def test_a_training_that_was_stopped_once_is_stopped_there_again(transferred, en
 )
 def test_tuning_that_made_the_network_surer_and_better_is_kept_where_accuracy_counts(chosen_by, harmed, tmp_path):
     knobs = CONFIG.model_copy(update={"chosen_epoch": chosen_by})
-    training = phases.Training((None, None), 2, knobs, DEVICE, phases.Places(tmp_path, None))
+    training = phases.Training((SPLIT, SPLIT), 2, knobs, DEVICE, phases.Places(tmp_path, None))
     figures = [(0.4, 0.8), (0.5, 0.9)]
     histories = [[Epoch(1, 1.0, 0.5, loss, accuracy, 0.1, 1.0, 1.0, 0)] for loss, accuracy in figures]
     training._phases = [(str(number), Trained(None, one, 1, 2)) for number, one in enumerate(histories)]
     assert training._tuning_harmed() is harmed
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "num_products", "lower"),
+    [
+        (14 / 16, 13 / 16, 16, False),
+        (14 / 16, 2 / 16, 16, True),
+        (0.95, 0.93, 400, False),
+        (0.95, 0.89, 400, True),
+        (0.9, 0.9, 400, False),
+        (1.0, 1.0, 400, False),
+        (0.8, 0.9, 400, False),
+    ],
+)
+def test_tuning_did_harm_where_accuracy_fell_by_more_than_chance(before, after, num_products, lower):
+    assert phases.is_lower_beyond_chance(before, after, num_products) is lower
 
 
 def test_the_log_of_a_phase_has_thousands_separators(transferred, caplog):
