@@ -124,12 +124,13 @@ def keep_few(products: pd.DataFrame, images: pd.DataFrame, split: pd.Series, few
     Validation is cut alike, to a ninth of them: who has few pictures has few to choose the epoch by, too.
     """
     stays = pd.Series(True, products.index)
-    for name, most in (("train", few), ("validation", max(1, few // (VALIDATION_FOLDS - 1)))):
+    for name, most in (("train", few), ("validation", few // (VALIDATION_FOLDS - 1))):
         is_cut = split == name
         of_split = images[images["product_id"].isin(products["product_id"][is_cut])]
         kept: set[int] = set()
         for _, of_class in of_split.groupby("category_id"):
-            chosen = keep_whole_groups(of_class["group_id"].to_numpy(), most, seed=0)
+            least = of_class["group_id"].value_counts().min()  # of each class one group at least
+            chosen = keep_whole_groups(of_class["group_id"].to_numpy(), max(most, least), seed=0)
             kept |= set(of_class["product_id"][chosen])
         stays &= ~is_cut | products["product_id"].isin(kept)
     return stays

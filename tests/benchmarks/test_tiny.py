@@ -282,6 +282,21 @@ def test_recipes_are_ranked_by_folds_and_not_trained_twice(run_here, tmp_path):
         judged = [set(split.index[split == "test"]) for split in splits]
         assert len(judged) == 2
         assert judged[0].isdisjoint(judged[1])
+    fewer = ["--sets", "wine:0", *sets[3:-1], 10]
+    run_here("benchmarks.belief.recipes", *fewer, "--knobs", knobs, "--folder", tmp_path, "--recipes", "smoke")
+    again = {path for path, was in trained.items() if path.stat().st_mtime_ns != was}
+    assert again == {path for path in trained if "wine-0" in path.parts}  # of other folds no answer is used again
+
+
+@pytest.mark.parametrize("few", [5, 20])
+def test_of_few_pictures_few_are_for_validation(few):
+    products = pd.DataFrame({"product_id": range(400), "category_id": [7, 8] * 200, "group_id": range(400)})
+    split = pd.Series("train", products.index).where(products.index % 7 > 0, "validation")
+    split[products.index % 5 == 1] = "test"
+    kept = split[folds.keep_few(products, products, split, few)]
+    assert kept.value_counts().to_dict() == {
+        "train": 2 * few, "validation": 2 * max(1, few // 9), "test": (split == "test").sum()
+    }  # fmt: skip
 
 
 def test_a_class_that_cannot_be_in_every_fold_is_refused():
