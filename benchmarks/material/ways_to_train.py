@@ -15,7 +15,9 @@ _SHARPER = {"early_stopping_patience": 60}
 """Choices of the epoch are compared where none is cut off."""
 
 
-TRANSFER_BEFORE = {"image_size": 160}
+_LOSS = {"chosen_epoch": "loss"}
+
+TRANSFER_BEFORE = {"image_size": 160, **_LOSS}
 """What the preset `transfer` had before the ranking; its ways stand on it."""
 
 
@@ -70,13 +72,12 @@ TRANSFER: dict[str, tuple[str, dict[str, Any]]] = {
     "whole_20_growing_cutmix_rate_7_224": _tuned(
         20, **_STEADY, **_MOSTLY_SMALL, fine_tune_learning_rate=7e-4, image_size=224
     ),
-    "upper_8_160_last": ("transfer", {"image_size": 160, "chosen_epoch": "last"}),
-    "transfer_last": ("transfer", {"chosen_epoch": "last"}),
-    "upper_8_224_last": ("transfer", {"image_size": 224, "chosen_epoch": "last"}),
+    "upper_8_160_last": ("transfer", {"image_size": 160}),
+    "upper_8_192": ("transfer", _LOSS),
+    "upper_8_224": ("transfer", {"image_size": 224, **_LOSS}),
+    "upper_8_224_last": ("transfer", {"image_size": 224}),
+    "upper_8_288": ("transfer", {"image_size": 288, **_LOSS}),
     "transfer_balanced": ("transfer", _BALANCED),
-    "transfer_half_balanced": ("transfer", {"class_balance": 0.5}),
-    "upper_8_224": ("transfer", {"image_size": 224}),
-    "upper_8_288": ("transfer", {"image_size": 288}),
     "upper_8_growing_224": _tuned(8, **_UPPER, **_MOSTLY_SMALL, image_size=224, chosen_epoch="last"),
     "whole_8_rate_7_224": _tuned(8, fine_tune_learning_rate=7e-4, image_size=224, early_stopping_patience=8),
     "whole_8_growing_rate_7_224": _tuned(
