@@ -9,6 +9,9 @@ from cdiscount_tasks.pages.report.coverage import ENOUGH_GROUPS
 from cdiscount_tasks.pages.report.kept_epoch import is_last_chosen
 from cdiscount_tasks.pages.report.seeds import rate_knob
 
+_FEWEST_TO_CHOOSE = 100
+"""Products of validation that choose an epoch of tuning: fewer chose badly (docs/measurements.md, *More pixels*)."""
+
 
 class Step(NamedTuple):
     """A piece of advice.
@@ -73,6 +76,19 @@ def _pretrained(metrics: Mapping[str, Any]) -> Iterator[Step]:
                 "#leak",
                 f"about {100 * (certified['value'] - found):.0f} points",
             )
+
+
+def _last_epoch(metrics: Mapping[str, Any]) -> Iterator[Step]:
+    """Yield the last epoch of tuning, where validation is too small to choose one."""
+    num_products = metrics["validation"]["product"]["accuracy"]["n"]
+    if num_products < _FEWEST_TO_CHOOSE and _epochs_knob(metrics) == "fine_tune_epochs" and not is_last_chosen(metrics):
+        yield Step(
+            "Keep the last epoch",
+            f"Validation has {count(num_products, 'product')}: which epoch did best on so few is mostly chance. Set "
+            "chosen_epoch: last in the preset.",
+            "#curves",
+            "4 to 5 points, where it was measured",
+        )
 
 
 def _longer(metrics: Mapping[str, Any]) -> Iterator[Step]:
@@ -158,4 +174,5 @@ def next_steps(metrics: Mapping[str, Any], names: list[ClassName]) -> list[Step]
     """
     pretrained, suspects = list(_pretrained(metrics)), list(_suspects(metrics))
     first = [*suspects, *pretrained] if labels_first(metrics) else [*pretrained, *suspects]
-    return [*_faults(metrics), *first, *_steadier(metrics), *_longer(metrics), *_products(metrics, names)]
+    epochs = [*_last_epoch(metrics), *_longer(metrics)]
+    return [*_faults(metrics), *first, *_steadier(metrics), *epochs, *_products(metrics, names)]

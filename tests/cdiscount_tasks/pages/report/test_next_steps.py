@@ -16,6 +16,7 @@ GOOD = {
     },
     "model": {"input": {"weights": None}, "best_epoch": 5, "num_epochs": 8},
     "lineage": {"config": {"training": {"weights": "none", "fine_tune_epochs": 3}}},
+    "validation": {"product": {"accuracy": FIGURE}},
     "suspects": {
         "num_listed": 0,
         "num_suspects_listed": 0,
@@ -117,6 +118,24 @@ def test_the_knob_that_makes_a_training_longer_is_named(training, knob):
 def test_a_preset_that_keeps_the_last_epoch_says_nothing_about_more_of_them():
     training = {"weights": "none", "fine_tune_epochs": 0, "chosen_epoch": "last"}
     assert next_steps(changed(model__best_epoch=8, lineage__config__training=training), NAMES) == []
+
+
+@pytest.mark.parametrize(
+    ("num_products", "training", "advised"),
+    [
+        (17, {"weights": "imagenet", "fine_tune_epochs": 3}, True),
+        (400, {"weights": "imagenet", "fine_tune_epochs": 3}, False),
+        (17, {"weights": "imagenet", "fine_tune_epochs": 0}, False),
+        (17, {"weights": "none", "fine_tune_epochs": 0}, False),
+        (17, {"weights": "imagenet", "fine_tune_epochs": 3, "chosen_epoch": "accuracy"}, True),
+        (17, {"weights": "imagenet", "fine_tune_epochs": 3, "chosen_epoch": "last"}, False),
+    ],
+)
+def test_few_products_of_validation_are_not_to_choose_an_epoch_of_tuning(num_products, training, advised):
+    few = {**FIGURE, "n": num_products}
+    steps = next_steps(changed(validation__product__accuracy=few, lineage__config__training=training), NAMES)
+    assert [step.what for step in steps] == ["Keep the last epoch"] * advised
+    assert all(f"Validation has {num_products} products: " in step.why for step in steps)
 
 
 def test_the_suspects_come_first_where_a_quarter_of_the_wrong_answers_have_one():
