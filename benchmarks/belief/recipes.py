@@ -145,6 +145,8 @@ def print_table(answers: pd.DataFrame, costs: pd.DataFrame) -> None:
         cells = []
         for rows, is_over_classes in ((of_images, False), (of_products, False), (of_products, True)):
             of_recipe, of_first = (rows[rows["recipe"] == one] for one in (recipe, recipes[0]))
+            keys = ["set", "product_id", "image_number"]
+            assert np.array_equal(of_recipe[keys], of_first[keys]), "recipes that answered the same"
             group = of_first.groupby(["set", "group_id"]).ngroup().to_numpy()
             weights = _class_weights(of_first) if is_over_classes else np.ones(len(of_first))
             right, before = (of_one["right"].to_numpy() * weights for of_one in (of_recipe, of_first))

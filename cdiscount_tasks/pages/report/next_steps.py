@@ -87,7 +87,7 @@ def _last_epoch(metrics: Mapping[str, Any]) -> Iterator[Step]:
             f"Validation has {count(num_products, 'product')}: which epoch did best on so few is mostly chance. Set "
             "chosen_epoch: last in the preset.",
             "#curves",
-            "4 to 5 points, where it was measured",
+            "1 to 4 points, where it was measured",
         )
 
 
