@@ -196,7 +196,7 @@ def on_few_photos_or_none(request):
 
 def test_every_benchmark_is_run_here():
     material = {
-        "measure", "index_steps", "catalogue_of_all", "folds", "networks_on_trial", "networks_of_sets", "ways_to_join",
+        "measure", "index_steps", "catalogue_of_all", "folds", "networks_of_sets", "ways_to_join",
         "ways_to_train"
     }  # fmt: skip
     names = {path.stem for path in (PROJECT_DIR / "benchmarks").glob("*/*.py")} - material
@@ -297,6 +297,11 @@ def test_of_few_pictures_few_are_for_validation(few):
     assert kept.value_counts().to_dict() == {
         "train": 2 * few, "validation": 2 * max(1, few // 9), "test": (split == "test").sum()
     }  # fmt: skip
+
+
+@pytest.mark.parametrize("recipe", recipes.RECIPES)
+def test_a_recipe_is_a_valid_training(recipe):
+    assert recipes.knobs_of(recipe, {}, 3)["seed"] == 3
 
 
 def test_a_class_that_cannot_be_in_every_fold_is_refused():
