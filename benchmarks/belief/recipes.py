@@ -22,8 +22,7 @@ import pandas as pd
 
 from benchmarks.material.folds import decided_by, find_folds
 from benchmarks.material.measure import run_main, run_step
-from benchmarks.material.networks_on_trial import put_on_trial
-from benchmarks.material.ways_to_train import BASELINE, BASELINE_BEFORE, ON_TRIAL, TRANSFER, TRANSFER_BEFORE
+from benchmarks.material.ways_to_train import BASELINE, BASELINE_BEFORE, TRANSFER, TRANSFER_BEFORE
 from cdiscount_tasks.learning.measuring.intervals import Figure, mean_figure
 from cdiscount_tasks.learning.measuring.paired import paired_difference
 from cdiscount_tasks.settings.environment import PROJECT_DIR
@@ -44,16 +43,6 @@ RECIPES: dict[str, tuple[str, dict[str, Any]]] = {
     **BASELINE,
 }
 """A preset of the wine sample, and what differs from it. The first one asked for is what the others are compared to."""
-
-
-def train(sample_dir: str, labels_dir: str, out_dir: str, knobs: str) -> None:
-    """Train as `benchmarks.belief.clothing` does, or a network that is on trial."""
-    from benchmarks.belief import clothing
-
-    wanted = json.loads(knobs)
-    if ON_TRIAL in wanted:
-        put_on_trial(wanted.pop(ON_TRIAL))
-    clothing.train(sample_dir, labels_dir, out_dir, json.dumps(wanted))
 
 
 def judge(sample_dir: str, labels_dir: str, model_dir: str, out_dir: str) -> None:
@@ -77,7 +66,7 @@ def train_fold(fold: dict[str, str], knobs: dict[str, Any], out_dir: Path) -> di
     shutil.rmtree(out_dir, ignore_errors=True)
     out_dir.mkdir(parents=True)
     at = (fold["sample"], fold["labels"])
-    trained = run_step(STEPS, "train", *at, out_dir / "made", json.dumps(knobs))
+    trained = run_step("benchmarks.belief.clothing", "train", *at, out_dir / "made", json.dumps(knobs))
     run_step(STEPS, "judge", *at, trained.said["path"], out_dir)
     shutil.rmtree(out_dir / "made")
     said = {"wanted": wanted, "cpu_s": trained.cpu_s, "epochs": trained.said["num_epochs"]}
@@ -89,8 +78,7 @@ def knobs_of(recipe: str, on_top: dict[str, Any], seed: int) -> dict[str, Any]:
     """Return all knobs of a recipe."""
     preset, different = RECIPES[recipe]
     knobs = {**WINE.presets[preset].model_dump(mode="json"), **different, **on_top, "seed": seed}
-    on_trial = {ON_TRIAL: knobs.pop(ON_TRIAL)} if ON_TRIAL in knobs else {}
-    return TrainingConfig.model_validate(knobs).model_dump(mode="json") | on_trial
+    return TrainingConfig.model_validate(knobs).model_dump(mode="json")
 
 
 def measure(folder: Path, set_name: str, options: argparse.Namespace) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -186,4 +174,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    run_main(main, train, judge)
+    run_main(main, judge)

@@ -8,9 +8,6 @@ weights are averaged, rates by depth.
 
 from typing import Any
 
-ON_TRIAL = "on_trial"
-"""A key beside knobs: which variant of small_cnn is built (benchmarks/material/networks_on_trial.py)."""
-
 _SHARPER = {"early_stopping_patience": 60}
 """Choices of the epoch are compared where none is cut off."""
 
@@ -106,7 +103,7 @@ BASELINE: dict[str, tuple[str, dict[str, Any]]] = {
     "baseline_half_balanced": _learnt(class_balance=0.5, chosen_epoch="last"),
     "baseline_together": _learnt(**_CUTMIX, **_AVERAGE),
     "baseline_together_60": _learnt(**_CUTMIX, **_AVERAGE, epochs=60),
-    "baseline_wide": ("baseline", {ON_TRIAL: "wide"}),
+    "baseline_45": ("baseline", {"epochs": 45}),
     "baseline_50_growing": _learnt(**_CUTMIX, **_AVERAGE, **_MOSTLY_SMALL, epochs=50),
     "baseline_50_growing_batch_32": _learnt(
         **_CUTMIX, **_AVERAGE, **_MOSTLY_SMALL, epochs=50, batch_size=32, learning_rate=1.5e-3

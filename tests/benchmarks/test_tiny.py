@@ -196,7 +196,7 @@ def on_few_photos_or_none(request):
 
 def test_every_benchmark_is_run_here():
     material = {
-        "measure", "index_steps", "catalogue_of_all", "folds", "networks_on_trial", "networks_of_sets", "ways_to_join",
+        "measure", "index_steps", "catalogue_of_all", "folds", "networks_of_sets", "ways_to_join",
         "ways_to_train"
     }  # fmt: skip
     names = {path.stem for path in (PROJECT_DIR / "benchmarks").glob("*/*.py")} - material
