@@ -67,7 +67,6 @@ TESTED_ELSEWHERE = {
     "cdiscount_tasks/settings/comparison": "runs/test_comparison, tools/test_conf",
     "cdiscount_tasks/settings/networks": "machine/test_backbones, settings/test_sample",
     "cdiscount_tasks/settings/run": "settings/test_sample",
-    "cdiscount_tasks/settings/training": "settings/test_sample",
     "cdiscount_tasks/settings/variables": "settings/test_environment",
     "cdiscount_tasks/stages/inputs": "holds tuples alone",
     "cdiscount_tasks/tables/compared_labels": "stages/test_comparison",

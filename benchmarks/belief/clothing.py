@@ -20,7 +20,10 @@ CATEGORIES = tuple(range(1910000000, 1910000010))
 
 _SMALL = {"network": "small_cnn", "image_size": 96}
 _MOBILENET = {"network": "mobilenet_v2", "weights": "imagenet", "batch_size": 32}
-_TUNED = {"epochs": 10, "fine_tune_learning_rate": 0.001, "fine_tune_share": 0.57, "weight_decay": 0.01}
+_TUNED = {
+    "epochs": 10, "fine_tune_learning_rate": 0.001, "fine_tune_share": 0.57, "weight_decay": 0.01,
+    "chosen_epoch": "loss",  # as it was when they were first measured
+}  # fmt: skip
 RECIPES: dict[str, dict[str, Any]] = {
     "plain_cnn": {"network": "plain_cnn", "image_size": 96, "epochs": 20},
     "small_cnn_64_pixels": {**_SMALL, "image_size": 64, "epochs": 24},

@@ -4,7 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer, model_validator
 
 from cdiscount_tasks.settings.frozen import Frozen, YesOrNo
 from cdiscount_tasks.settings.idle_knobs import check_searched
@@ -133,7 +133,8 @@ class TrainingConfig(Frozen):
     chosen_epoch: Literal["loss", "smoothed_loss", "accuracy", "last"] = _added(
         "loss",
         description="Which epoch becomes the model, by the products of validation. loss: the lowest one. "
-        "smoothed_loss: the lowest mean of three epochs. accuracy: the highest mean of three epochs. last: the last.",
+        "smoothed_loss: the lowest mean of three epochs. accuracy: the highest mean of three epochs. last: the last. "
+        "Left out: last where a pretrained network is tuned, loss elsewhere.",
     )
     views: Literal["flip", "crops"] = _added(
         "flip",
@@ -172,6 +173,20 @@ class TrainingConfig(Frozen):
     search: SearchConfig | None = _added(
         None, description="Trainings with other knobs before that of the model, which gets the best ones."
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _tuning_keeps_its_last_epoch(cls, knobs: Any) -> Any:
+        if not isinstance(knobs, Mapping) or knobs.get("weights") != "imagenet" or not knobs.get("fine_tune_epochs"):
+            return knobs
+        return {"chosen_epoch": "last", **knobs}
+
+    @model_serializer(mode="wrap")
+    def _with_the_epoch_of_tuning(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = write(self)
+        if self.fine_tune_epochs:  # left out it would be read as last
+            written["chosen_epoch"] = self.chosen_epoch
+        return written
 
     @model_validator(mode="after")
     def _weights_fit_the_network(self) -> Self:

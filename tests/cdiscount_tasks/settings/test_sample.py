@@ -4,7 +4,7 @@ import yaml
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.settings.run import training_config
 from cdiscount_tasks.settings.sample import SampleConfig, read_sample
-from cdiscount_tasks.settings.training import KNOBS, OFF_THE_FORM, TrainingConfig
+from cdiscount_tasks.settings.training import TrainingConfig
 
 WINE = {
     "name": "wine",
@@ -304,18 +304,6 @@ def test_a_run_has_more_seeds_only_where_its_dag_has_a_task_that_trains_them():
     assert training_config(sample_with(quick={}), "quick", {"seeds": 1}) == TrainingConfig()
 
 
-def test_other_seeds_are_those_after_the_models_with_its_knobs():
-    preset = TrainingConfig(seed=2**31 - 2, seeds=4, epochs=7, dropout=0.3)
-    others = preset.other_seeds()
-    assert [other.seed for other in others] == [2**31 - 1, 0, 1]
-    assert {other.model_copy(update={"seed": 0}) for other in others} == {TrainingConfig(seed=0, epochs=7, dropout=0.3)}
-    assert TrainingConfig().other_seeds() == []
-
-
-def test_what_decides_a_model_does_not_name_the_seeds_beside_it():
-    assert TrainingConfig(seeds=5).of_model() == TrainingConfig().of_model() == TrainingConfig().model_dump(mode="json")
-
-
 @pytest.mark.parametrize(
     ("knobs", "words"),
     [
@@ -338,18 +326,8 @@ def test_knobs_that_do_not_fit_each_other_are_refused(knobs, words):
         training_config(sample_with(quick={}), "quick", knobs)
 
 
-def test_knobs_that_came_later_are_written_nowhere_at_their_default():
-    written = TrainingConfig().model_dump(mode="json")
-    assert OFF_THE_FORM.isdisjoint(written)
-    assert set(written) | OFF_THE_FORM == set(KNOBS)
-    changed = TrainingConfig(mixing="cutmix", average_weights=1.0, smaller_first=0.4, class_balance=0.5)
-    assert TrainingConfig.model_validate(changed.model_dump(mode="json")) == changed
-    added = {"mixing": "cutmix", "average_weights": 1.0, "smaller_first": 0.4, "class_balance": 0.5}
-    assert changed.model_dump() == {**TrainingConfig().model_dump(), **added}
-
-
-@pytest.mark.parametrize(
-    ("image_size", "smaller"), [(64, 32), (96, 64), (160, 128), (192, 128), (224, 160), (512, 384)]
-)
-def test_smaller_images_are_of_the_multiple_of_32_next_to_three_quarters(image_size, smaller):
-    assert TrainingConfig(image_size=image_size).smaller_size == smaller
+@pytest.mark.parametrize("knobs", [{}, {"chosen_epoch": "loss"}])
+def test_a_run_that_tunes_keeps_its_last_epoch_unless_it_wants_another(knobs):
+    sample = sample_with(frozen={"network": "mobilenet_v2", "weights": "imagenet"})
+    found = training_config(sample, "frozen", {"fine_tune_epochs": 3, **knobs})
+    assert found.chosen_epoch == knobs.get("chosen_epoch", "last")

@@ -165,8 +165,9 @@ def test_tuning_that_does_harm_leaves_the_frozen_network_with_its_head(
         loss, accuracy, num_predicted = judge(self, network)
         return loss + (100 if len(judged) > 3 else 0), accuracy, num_predicted
 
+    by_loss = TINY_TRANSFER.model_copy(update={"chosen_epoch": "loss"})
     monkeypatch.setattr(training._Validation, "judge", judge_tuning_harshly)
-    harmed = train_model(sample_dir, labels_dir, pretrained, tmp_path, TINY_TRANSFER)
+    harmed = train_model(sample_dir, labels_dir, pretrained, tmp_path, by_loss)
     assert harmed["best_epoch"] == untuned["best_epoch"] <= 3
     assert "the frozen network with its classifying layer is kept" in caplog.text
     pairs = zip(load_weights(harmed["path"]), load_weights(untuned["path"]), strict=True)

@@ -36,7 +36,7 @@ def transferred(tmp_path, monkeypatch):
             return Trained(network, history, num, 2, watch.phase == stopped_in)
 
         monkeypatch.setattr(phases, "train", train)
-        split = SimpleNamespace(places=[0], pictures=lambda: [0], features=lambda _: [0])
+        split = SimpleNamespace(places=[0], product=np.array([0]), pictures=lambda: [0], features=lambda _: [0])
         places = phases.Places(tmp_path, None, ends_after)
         training = phases.Training((split, split), 2, CONFIG, DEVICE, places)
         training.transfer(tmp_path, lambda _: [Vectors(np.zeros((1, 1, 4)))] * 2)
