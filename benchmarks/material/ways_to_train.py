@@ -14,8 +14,15 @@ _SHARPER = {"early_stopping_patience": 60}
 
 _LOSS = {"chosen_epoch": "loss"}
 
-TRANSFER_BEFORE = {"image_size": 160, **_LOSS}
+_BATCH_32 = {"batch_size": 32, "fine_tune_learning_rate": 1e-3}
+"""What `transfer` had while most of its ways were ranked."""
+
+TRANSFER_BEFORE = {"image_size": 160, **_BATCH_32, **_LOSS}
 """What the preset `transfer` had before the ranking; its ways stand on it."""
+
+
+def _on_batches_of_32(**more: Any) -> tuple[str, dict[str, Any]]:
+    return "transfer", {**_BATCH_32, **more}
 
 
 def _tuned(epochs: int, **more: Any) -> tuple[str, dict[str, Any]]:
@@ -69,15 +76,25 @@ TRANSFER: dict[str, tuple[str, dict[str, Any]]] = {
     "whole_20_growing_cutmix_rate_7_224": _tuned(
         20, **_STEADY, **_MOSTLY_SMALL, fine_tune_learning_rate=7e-4, image_size=224
     ),
-    "upper_8_160_last": ("transfer", {"image_size": 160}),
-    "upper_8_192": ("transfer", _LOSS),
-    "upper_8_224": ("transfer", {"image_size": 224, **_LOSS}),
-    "upper_8_224_last": ("transfer", {"image_size": 224}),
-    "upper_8_288": ("transfer", {"image_size": 288, **_LOSS}),
-    "transfer_accuracy": ("transfer", {"chosen_epoch": "accuracy"}),
-    "transfer_smoothed": ("transfer", {"chosen_epoch": "smoothed_loss"}),
-    "transfer_dropout_5": ("transfer", {"dropout": 0.5}),
-    "transfer_16_epochs": ("transfer", {"fine_tune_epochs": 16}),
+    "upper_8_160_last": _on_batches_of_32(image_size=160),
+    "upper_8_192": _on_batches_of_32(**_LOSS),
+    "upper_8_224": _on_batches_of_32(image_size=224, **_LOSS),
+    "upper_8_224_last": _on_batches_of_32(image_size=224),
+    "upper_8_288": _on_batches_of_32(image_size=288, **_LOSS),
+    "transfer_batch_32": _on_batches_of_32(),
+    "transfer_batch_32_accuracy": _on_batches_of_32(chosen_epoch="accuracy"),
+    "transfer_batch_32_smoothed": _on_batches_of_32(chosen_epoch="smoothed_loss"),
+    "transfer_batch_32_dropout_5": _on_batches_of_32(dropout=0.5),
+    "transfer_batch_32_16_epochs": _on_batches_of_32(fine_tune_epochs=16),
+    "transfer_batch_32_16_epochs_crops": _on_batches_of_32(fine_tune_epochs=16, **_CROPS),
+    "transfer_batch_32_whole": _on_batches_of_32(fine_tune_share=1.0),
+    "transfer_batch_32_whole_16_epochs_crops": _on_batches_of_32(fine_tune_share=1.0, fine_tune_epochs=16, **_CROPS),
+    "transfer_batch_32_rate_20": _on_batches_of_32(fine_tune_learning_rate=2e-3),
+    "transfer_rate_14": ("transfer", {"fine_tune_learning_rate": 1.4e-3}),
+    "transfer_rate_10": ("transfer", {"fine_tune_learning_rate": 1e-3}),
+    "transfer_rate_5": ("transfer", {"fine_tune_learning_rate": 5e-4}),
+    "transfer_batch_8_rate_10": ("transfer", {"batch_size": 8, "fine_tune_learning_rate": 1e-3}),
+    "transfer_batch_8_rate_5": ("transfer", {"batch_size": 8, "fine_tune_learning_rate": 5e-4}),
     "transfer_balanced": ("transfer", _BALANCED),
     "upper_8_growing_224": _tuned(8, **_UPPER, **_MOSTLY_SMALL, image_size=224, chosen_epoch="last"),
     "whole_8_rate_7_224": _tuned(8, fine_tune_learning_rate=7e-4, image_size=224, early_stopping_patience=8),
@@ -104,6 +121,7 @@ BASELINE: dict[str, tuple[str, dict[str, Any]]] = {
     "baseline_together": _learnt(**_CUTMIX, **_AVERAGE),
     "baseline_together_60": _learnt(**_CUTMIX, **_AVERAGE, epochs=60),
     "baseline_45": ("baseline", {"epochs": 45}),
+    "baseline_batch_16": ("baseline", {"batch_size": 16, "learning_rate": 1e-3}),
     "baseline_50_growing": _learnt(**_CUTMIX, **_AVERAGE, **_MOSTLY_SMALL, epochs=50),
     "baseline_50_growing_batch_32": _learnt(
         **_CUTMIX, **_AVERAGE, **_MOSTLY_SMALL, epochs=50, batch_size=32, learning_rate=1.5e-3
