@@ -93,6 +93,7 @@ TRANSFER: dict[str, tuple[str, dict[str, Any]]] = {
     "transfer_rate_14": ("transfer", {"fine_tune_learning_rate": 1.4e-3}),
     "transfer_rate_10": ("transfer", {"fine_tune_learning_rate": 1e-3}),
     "transfer_rate_5": ("transfer", {"fine_tune_learning_rate": 5e-4}),
+    "transfer_16_epochs": ("transfer", {"fine_tune_epochs": 16}),
     "transfer_batch_8_rate_10": ("transfer", {"batch_size": 8, "fine_tune_learning_rate": 1e-3}),
     "transfer_batch_8_rate_5": ("transfer", {"batch_size": 8, "fine_tune_learning_rate": 5e-4}),
     "transfer_balanced": ("transfer", _BALANCED),
@@ -120,8 +121,7 @@ BASELINE: dict[str, tuple[str, dict[str, Any]]] = {
     "baseline_half_balanced": _learnt(class_balance=0.5, chosen_epoch="last"),
     "baseline_together": _learnt(**_CUTMIX, **_AVERAGE),
     "baseline_together_60": _learnt(**_CUTMIX, **_AVERAGE, epochs=60),
-    "baseline_45": ("baseline", {"epochs": 45}),
-    "baseline_batch_16": ("baseline", {"batch_size": 16, "learning_rate": 1e-3}),
+    "baseline_batch_32_45": ("baseline", {"batch_size": 32, "learning_rate": 1.5e-3, "epochs": 45}),
     "baseline_50_growing": _learnt(**_CUTMIX, **_AVERAGE, **_MOSTLY_SMALL, epochs=50),
     "baseline_50_growing_batch_32": _learnt(
         **_CUTMIX, **_AVERAGE, **_MOSTLY_SMALL, epochs=50, batch_size=32, learning_rate=1.5e-3
