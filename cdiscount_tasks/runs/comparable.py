@@ -70,7 +70,8 @@ def _recipe_of(run: Run) -> dict[str, Any]:
     """Return how a run was trained: of a search not what it chose, which each sample does for itself."""
     training = run.config.training
     search = training.search.model_dump_json() if training.search else None
-    return {**knobs_of(training), "search": search, "stopped_after_epoch": run.stopped_after_epoch}
+    kept = {"chosen_epoch": training.epoch_chosen_by}
+    return {**knobs_of(training), **kept, "search": search, "stopped_after_epoch": run.stopped_after_epoch}
 
 
 def reasons_against(runs: Sequence[Run]) -> list[str]:

@@ -14,7 +14,7 @@ _INPUTS = {
     "inputs.index": "the catalogue's content changed",
     "inputs.champion": "the champion that it begins with changed",
 }
-_LEFT_OUT = {"config.pictures": '"copied"'}
+_LEFT_OUT = {"config.pictures": '"copied"', "config.chosen_epoch": '"loss"'}
 """What a recipe leaves out where it is the default."""
 
 

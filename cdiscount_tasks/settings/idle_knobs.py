@@ -12,8 +12,11 @@ if TYPE_CHECKING:
 _NEEDS_WEIGHTS = ("mirrored_features", "fine_tune_learning_rate", "fine_tune_share", "fine_tune_lowest_rate")
 _NEEDS_TUNING = ("fine_tune_learning_rate", "fine_tune_share", "fine_tune_lowest_rate")
 
-OFF_AT_DEFAULT = frozenset({"augmentation", "mixing", "smaller_first", "average_weights", "chosen_epoch"})
-"""Knobs that ask for nothing at their default: who sets one back to it expects no effect."""
+OFF: dict[str, tuple[str | float, ...]] = {
+    "augmentation": ("shifts",), "mixing": ("none",), "smaller_first": (0,), "average_weights": (0,),
+    "chosen_epoch": ("auto", "loss"),
+}  # fmt: skip
+"""Values of knobs that ask for nothing: who sets a knob back to one expects no effect."""
 
 
 def idle_knobs(config: "TrainingConfig") -> Iterator[tuple[str, str]]:
@@ -41,7 +44,7 @@ def idle_knobs(config: "TrainingConfig") -> Iterator[tuple[str, str]]:
         ),
         (
             ("early_stopping_patience",),
-            config.chosen_epoch == "last" and config.weights != "imagenet",
+            config.epoch_chosen_by == "last" and config.weights != "imagenet",
             "the last epoch is kept, so that none is left out; set chosen_epoch: loss",
         ),
         (

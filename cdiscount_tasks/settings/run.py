@@ -1,14 +1,14 @@
 """The frozen config of a run, and how a preset and a run's own knobs become its training config."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from cdiscount_tasks.errors import ConfigError
 from cdiscount_tasks.settings.began_on import BeganOn
 from cdiscount_tasks.settings.frozen import Frozen
-from cdiscount_tasks.settings.idle_knobs import OFF_AT_DEFAULT, idle_knobs
+from cdiscount_tasks.settings.idle_knobs import OFF, idle_knobs
 from cdiscount_tasks.settings.sample import DrawConfig, LabelConfig, SampleConfig
 from cdiscount_tasks.settings.sentences import all_sentences
 from cdiscount_tasks.settings.training import KNOBS, TrainingConfig
@@ -29,6 +29,13 @@ class StartedFrom(Frozen):
     run_id: str
     model: str = Field(description="Its model artifact, relative to the data root.")
     labels: str = Field(description="What it learnt from, relative to the data root.")
+
+
+def _by_loss_if_silent(knobs: Any) -> Any:
+    """Return knobs from a file; where they tune and do not say which epoch is kept, none was written but the loss."""
+    if isinstance(knobs, Mapping) and knobs.get("fine_tune_epochs"):
+        return {"chosen_epoch": "loss", **knobs}
+    return knobs
 
 
 class RunConfig(Frozen):
@@ -52,6 +59,15 @@ class RunConfig(Frozen):
     prices: PriceConfig = PriceConfig()
     began_on: BeganOn | None = Field(default=None, exclude_if=lambda began: began is None)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _tuning_of_older_files_is_by_loss(cls, config: Any) -> Any:
+        if not isinstance(config, Mapping) or not isinstance(config.get("sample"), Mapping):
+            return config
+        presets = {name: _by_loss_if_silent(knobs) for name, knobs in config["sample"].get("presets", {}).items()}
+        training = _by_loss_if_silent(config.get("training"))
+        return {**config, "training": training, "sample": {**config["sample"], "presets": presets}}
+
 
 def _refuse_idle(config: TrainingConfig, preset: TrainingConfig) -> None:
     """Refuse a knob that was set and would do nothing: who set it expects otherwise.
@@ -61,8 +77,7 @@ def _refuse_idle(config: TrainingConfig, preset: TrainingConfig) -> None:
     """
     for knob, way_out in idle_knobs(config):
         value = getattr(config, knob)
-        is_off = knob in OFF_AT_DEFAULT and value == TrainingConfig.model_fields[knob].default
-        if value != getattr(preset, knob) and not is_off:
+        if value != getattr(preset, knob) and value not in OFF.get(knob, ()):
             raise ValueError(f"{knob} is {value}, but {way_out}, or keep the preset's value")
 
 

@@ -130,11 +130,11 @@ class TrainingConfig(Frozen):
         description="While the network is tuned: the rate of its lowest tuned weights, as a share of that of the "
         "classifying layer; between them it falls evenly, layer by layer. 1: the same for all.",
     )
-    chosen_epoch: Literal["loss", "smoothed_loss", "accuracy", "last"] = _added(
-        "loss",
+    chosen_epoch: Literal["auto", "loss", "smoothed_loss", "accuracy", "last"] = _added(
+        "auto",
         description="Which epoch becomes the model, by the products of validation. loss: the lowest one. "
         "smoothed_loss: the lowest mean of three epochs. accuracy: the highest mean of three epochs. last: the last. "
-        "Left out: last where a pretrained network is tuned, loss elsewhere.",
+        "auto: last where fine_tune_epochs tune a pretrained network, loss elsewhere.",
     )
     views: Literal["flip", "crops"] = _added(
         "flip",
@@ -174,17 +174,10 @@ class TrainingConfig(Frozen):
         None, description="Trainings with other knobs before that of the model, which gets the best ones."
     )
 
-    @model_validator(mode="before")
-    @classmethod
-    def _tuning_keeps_its_last_epoch(cls, knobs: Any) -> Any:
-        if not isinstance(knobs, Mapping) or knobs.get("weights") != "imagenet" or not knobs.get("fine_tune_epochs"):
-            return knobs
-        return {"chosen_epoch": "last", **knobs}
-
     @model_serializer(mode="wrap")
     def _with_the_epoch_of_tuning(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
         written: dict[str, Any] = write(self)
-        if self.fine_tune_epochs:  # left out it would be read as last
+        if self.fine_tune_epochs:  # runs frozen before there was `auto` leave out what was the loss
             written["chosen_epoch"] = self.chosen_epoch
         return written
 
@@ -236,9 +229,20 @@ class TrainingConfig(Frozen):
         """Return the preset with the knobs that its search tried or chose, and without the search."""
         return type(self).model_validate({**self.model_dump(exclude={"search"}), **knobs})
 
+    @property
+    def epoch_chosen_by(self) -> Literal["loss", "smoothed_loss", "accuracy", "last"]:
+        """Return by what the model's epoch is chosen: as `chosen_epoch` has it, or as suits what is trained."""
+        if self.weights == "imagenet" and not self.fine_tune_epochs:
+            return "loss"  # of a classifying layer on a frozen network, whatever else is asked for
+        if self.chosen_epoch != "auto":
+            return self.chosen_epoch
+        return "last" if self.fine_tune_epochs else "loss"
+
     def of_model(self) -> dict[str, Any]:
         """Return what decides the model, as JSON: not that others are trained beside it."""
-        return self.model_dump(mode="json", exclude={"seeds"})
+        decides = self.model_dump(mode="json", exclude={"seeds"})
+        decides.pop("chosen_epoch", None)  # models by their loss are older than the knob, and keep their keys
+        return decides if self.epoch_chosen_by == "loss" else {**decides, "chosen_epoch": self.epoch_chosen_by}
 
     def other_seeds(self) -> list[Self]:
         """Return the knobs of each training beside the model's, which differ in the seed alone."""

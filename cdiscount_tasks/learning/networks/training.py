@@ -151,7 +151,7 @@ def _why_it_ends(state: TrainingState, config: TrainingConfig, watch: Watch | No
     if len(state.history) >= config.epochs:
         return f"all {config.epochs} epochs are over"
     if len(state.history) - state.best_epoch >= config.early_stopping_patience:
-        better = "higher validation accuracy" if config.chosen_epoch == "accuracy" else "lower validation loss"
+        better = "higher validation accuracy" if config.epoch_chosen_by == "accuracy" else "lower validation loss"
         return f"no {better} for {config.early_stopping_patience} epochs"
     # Only between two epochs: one that was cut off within an epoch ends it first, as it would have without the cut.
     if watch and state.history and state.step == 0 and watch.wants_end(len(state.history)):
@@ -226,7 +226,7 @@ def train(
         with of_any_size(network):
             learner.learn(state, Pulse(state, len(train_examples), config, keep, tell))
         with average.in_place():
-            state.end_epoch(_judge_epoch(network, validation, state), network, config.chosen_epoch)
+            state.end_epoch(_judge_epoch(network, validation, state), network, config.epoch_chosen_by)
         log_epoch(state.history, config)
         for listen in listeners:
             listen(state.history[-1])

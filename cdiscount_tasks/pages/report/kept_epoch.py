@@ -23,7 +23,7 @@ _WORDS = {
     "loss": KeptEpoch("which has the lowest validation loss", _CHOSEN),
     "smoothed_loss": KeptEpoch("at which the mean validation loss of three epochs is lowest", _CHOSEN),
     "accuracy": KeptEpoch("at which the mean validation accuracy of three epochs is highest", _CHOSEN),
-    "last": KeptEpoch("the last one, as its preset wants", "The last epoch was kept, so it did not choose one."),
+    "last": KeptEpoch("the last one, as its knobs ask", "The last epoch was kept, so it did not choose one."),
 }
 _BEFORE_TUNING = KeptEpoch(
     "the best one of the classifying layer: tuning did worse on validation and was thrown away", _CHOSEN
@@ -37,7 +37,7 @@ def kept_epoch(metrics: Mapping[str, Any], phases: Sequence[str]) -> KeptEpoch:
         metrics: What metrics.json holds.
         phases: Of each epoch, what learnt in it, as history.parquet has it.
     """
-    chosen_by = metrics["lineage"]["config"]["training"].get("chosen_epoch", "loss")  # written nowhere at its default
+    chosen_by = _chosen_by(metrics)
     number = metrics["model"]["best_epoch"]
     if number is not None and number <= len(phases) and phases[number - 1] == HEAD:
         return _BEFORE_TUNING if FINE_TUNE in phases else _WORDS["loss"]  # a head is always chosen by its loss
@@ -51,6 +51,11 @@ def kept_epoch(metrics: Mapping[str, Any], phases: Sequence[str]) -> KeptEpoch:
     return KeptEpoch(which, bias)
 
 
+def _chosen_by(metrics: Mapping[str, Any]) -> str:
+    chosen_by = str(metrics["lineage"]["config"]["training"].get("chosen_epoch", "loss"))
+    return "last" if chosen_by == "auto" else chosen_by  # auto is written where a network is tuned, and only there
+
+
 def is_last_chosen(metrics: Mapping[str, Any]) -> bool:
     """Tell whether the last epoch is kept whatever validation says, so that its being the best one means nothing."""
-    return bool(metrics["lineage"]["config"]["training"].get("chosen_epoch") == "last")
+    return _chosen_by(metrics) == "last"

@@ -29,6 +29,7 @@ def recipe(**parts):
     ({"version": 1}, {"version": 2}, ["the code of this step changed (version 1 -> 2)"]),
     ({"libraries": {"keras": "3.1"}}, {"libraries": {"keras": "3.2"}}, ["keras 3.1 -> 3.2"]),
     ({"config": {"a": 0}}, {"config": {"a": 0, "pictures": "in_catalogue"}}, ["pictures copied -> in_catalogue"]),
+    ({"config": {"a": 0}}, {"config": {"a": 0, "chosen_epoch": "last"}}, ["chosen epoch loss -> last"]),
     (
         {"config": {"seeds": 3, "stopped_seeds": {"2": 7}}}, {"config": {"seeds": 3}},
         ["that training with seed 2 was stopped by hand after epoch 7, and this one ends by itself"],

@@ -330,4 +330,4 @@ def test_knobs_that_do_not_fit_each_other_are_refused(knobs, words):
 def test_a_run_that_tunes_keeps_its_last_epoch_unless_it_wants_another(knobs):
     sample = sample_with(frozen={"network": "mobilenet_v2", "weights": "imagenet"})
     found = training_config(sample, "frozen", {"fine_tune_epochs": 3, **knobs})
-    assert found.chosen_epoch == knobs.get("chosen_epoch", "last")
+    assert found.epoch_chosen_by == knobs.get("chosen_epoch", "last")

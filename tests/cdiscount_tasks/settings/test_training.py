@@ -28,11 +28,17 @@ def test_knobs_that_came_later_are_written_nowhere_at_their_default():
 TUNED = {"network": "mobilenet_v2", "weights": "imagenet", "fine_tune_epochs": 3}
 
 
+FROZEN = {**TUNED, "fine_tune_epochs": 0}
+
+
 @pytest.mark.parametrize(
     ("knobs", "kept"),
     [
         ({}, "loss"),
-        ({**TUNED, "fine_tune_epochs": 0}, "loss"),
+        ({"chosen_epoch": "last"}, "last"),
+        (FROZEN, "loss"),
+        ({**FROZEN, "chosen_epoch": "last"}, "loss"),  # of a classifying layer, whatever is asked for
+        ({"weights": "champion"}, "loss"),
         (TUNED, "last"),
         ({**TUNED, "chosen_epoch": "loss"}, "loss"),
         ({**TUNED, "chosen_epoch": "accuracy"}, "accuracy"),
@@ -40,9 +46,23 @@ TUNED = {"network": "mobilenet_v2", "weights": "imagenet", "fine_tune_epochs": 3
 )
 def test_tuning_keeps_its_last_epoch_unless_the_preset_wants_another(knobs, kept):
     preset = TrainingConfig(**knobs)
-    assert preset.chosen_epoch == kept
+    assert preset.epoch_chosen_by == kept
     assert TrainingConfig.model_validate_json(preset.model_dump_json()) == preset == preset.with_knobs({})
-    assert ("chosen_epoch" in preset.of_model()) is bool(preset.fine_tune_epochs)  # other models, other keys
+    assert preset.of_model().get("chosen_epoch", "loss") == kept
+
+
+@pytest.mark.parametrize("chosen_by", ["auto", "loss", "accuracy"])
+def test_which_epoch_is_kept_outlives_knobs_that_come_on_top(chosen_by):
+    frozen = TrainingConfig(**FROZEN, chosen_epoch=chosen_by)
+    assert frozen.with_knobs({"fine_tune_epochs": 4}).epoch_chosen_by == {"auto": "last"}.get(chosen_by, chosen_by)
+    tuned = TrainingConfig(**TUNED, chosen_epoch=chosen_by)
+    from_scratch = tuned.with_knobs({"network": "small_cnn", "weights": "none", "fine_tune_epochs": 0})
+    assert from_scratch.epoch_chosen_by == {"auto": "loss"}.get(chosen_by, chosen_by)
+
+
+def test_models_by_their_loss_keep_the_keys_that_they_had_before_the_knob():
+    assert TrainingConfig(chosen_epoch="loss").of_model() == TrainingConfig().of_model()
+    assert "chosen_epoch" not in TrainingConfig(**TUNED, chosen_epoch="loss").of_model()
 
 
 @pytest.mark.parametrize(

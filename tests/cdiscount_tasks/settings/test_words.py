@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from cdiscount_tasks.settings.run import RunConfig
@@ -72,3 +74,37 @@ def test_the_lines_name_catalogue_split_and_files(config):
     told = "\n".join(lines_of(config))
     for words in ("/data/train.bson", "train 0.7, validation 0.15, test 0.15; seed 0", "/data/category_names.csv"):
         assert words in told
+
+
+HEAD = TrainingConfig(network="mobilenet_v2", weights="imagenet")
+
+
+@pytest.mark.parametrize(
+    ("knobs", "told"),
+    [
+        ({"fine_tune_epochs": 3}, {"fine_tune_epochs": (3, 0)}),
+        (
+            {"fine_tune_epochs": 3, "chosen_epoch": "loss"},
+            {"fine_tune_epochs": (3, 0), "chosen_epoch": ("loss", "auto")},
+        ),
+    ],
+)
+def test_of_a_run_that_tunes_it_is_told_what_was_set_and_no_more(config, knobs, told):
+    presets = {"slow": HEAD}
+    changed = {"sample": config.sample.model_copy(update={"presets": presets}), "training": HEAD.with_knobs(knobs)}
+    assert overridden(config.model_copy(update=changed)) == told
+
+
+@pytest.mark.parametrize(("knobs", "kept"), [({}, "last"), ({"chosen_epoch": "accuracy"}, "accuracy")])
+def test_a_run_that_was_frozen_before_tuning_kept_its_last_epoch_goes_on_by_the_loss(config, knobs, kept):
+    tuned = HEAD.with_knobs({"fine_tune_epochs": 3, **knobs})
+    sample = config.sample.model_copy(update={"presets": {"slow": tuned, "head": HEAD}})
+    frozen = config.model_copy(update={"training": tuned, "sample": sample})
+    assert RunConfig.model_validate_json(frozen.model_dump_json()) == frozen
+    older = frozen.model_dump(mode="json")
+    for written in (older["training"], older["sample"]["presets"]["slow"]):
+        del written["chosen_epoch"]
+    found = RunConfig.model_validate_json(json.dumps(older))
+    assert frozen.training.epoch_chosen_by == kept
+    assert found.training.epoch_chosen_by == found.sample.presets["slow"].epoch_chosen_by == "loss"
+    assert found.sample.presets["head"] == HEAD

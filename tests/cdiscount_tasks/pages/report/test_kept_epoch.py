@@ -10,9 +10,10 @@ SCRATCH, TUNED = ["train"] * 4, ["head", "head", "fine_tune", "fine_tune"]
     [
         (None, 2, SCRATCH, False, "which has the lowest validation loss", "a little too high"),
         ("accuracy", 2, SCRATCH, False, "mean validation accuracy of three epochs", "a little too high"),
-        ("last", 4, SCRATCH, False, "the last one, as its preset wants", "did not choose one"),
+        ("last", 4, SCRATCH, False, "the last one, as its knobs ask", "did not choose one"),
         ("last", 4, SCRATCH, True, "before it was stopped", "did not choose one"),
-        ("last", 4, TUNED, False, "the last one, as its preset wants", "whether tuning did any harm"),
+        ("last", 4, TUNED, False, "the last one, as its knobs ask", "whether tuning did any harm"),
+        ("auto", 4, TUNED, False, "the last one, as its knobs ask", "whether tuning did any harm"),
         ("last", 1, TUNED, False, "tuning did worse on validation and was thrown away", "a little too high"),
         ("last", 2, ["head"] * 3, True, "which has the lowest validation loss", "a little too high"),
         (None, None, [], False, "which has the lowest validation loss", "a little too high"),
