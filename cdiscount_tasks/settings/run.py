@@ -62,11 +62,14 @@ class RunConfig(Frozen):
     @model_validator(mode="before")
     @classmethod
     def _tuning_of_older_files_is_by_loss(cls, config: Any) -> Any:
-        if not isinstance(config, Mapping) or not isinstance(config.get("sample"), Mapping):
+        if not isinstance(config, Mapping) or "training" not in config:
             return config
-        presets = {name: _by_loss_if_silent(knobs) for name, knobs in config["sample"].get("presets", {}).items()}
-        training = _by_loss_if_silent(config.get("training"))
-        return {**config, "training": training, "sample": {**config["sample"], "presets": presets}}
+        older = {**config, "training": _by_loss_if_silent(config["training"])}
+        sample = config.get("sample")
+        if isinstance(sample, Mapping) and isinstance(sample.get("presets"), Mapping):
+            presets = {name: _by_loss_if_silent(knobs) for name, knobs in sample["presets"].items()}
+            older["sample"] = {**sample, "presets": presets}
+        return older
 
 
 def _refuse_idle(config: TrainingConfig, preset: TrainingConfig) -> None:

@@ -1,6 +1,7 @@
 import json
 
 import pytest
+from pydantic import ValidationError
 
 from cdiscount_tasks.settings.run import RunConfig
 from cdiscount_tasks.settings.sample import DrawConfig, LabelConfig, SampleConfig
@@ -108,3 +109,9 @@ def test_a_run_that_was_frozen_before_tuning_kept_its_last_epoch_goes_on_by_the_
     assert frozen.training.epoch_chosen_by == kept
     assert found.training.epoch_chosen_by == found.sample.presets["slow"].epoch_chosen_by == "loss"
     assert found.sample.presets["head"] == HEAD
+
+
+@pytest.mark.parametrize("damage", [{"sample": {"presets": [1]}}, {"sample": 3}, {"training": [3]}, {}])
+def test_a_damaged_config_is_refused_whatever_it_holds(damage):
+    with pytest.raises(ValidationError):
+        RunConfig.model_validate_json(json.dumps(damage))
