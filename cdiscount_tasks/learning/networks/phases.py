@@ -220,10 +220,8 @@ class Training:
         before, after = (_best(trained) for _, trained in self._phases)
         judged, harmed = "raised the validation loss", after.validation_loss > before.validation_loss
         told = before.validation_loss, after.validation_loss
-        if self._config.epoch_chosen_by in (
-            "accuracy",
-            "last",
-        ):  # a network that is surer of its mistakes may be better
+        # A network that is surer of its mistakes may be better.
+        if self._config.epoch_chosen_by in ("accuracy", "last"):
             told = before.validation_accuracy, after.validation_accuracy
             num_products = len(np.unique(self._splits[1].product))
             judged, harmed = "lowered the validation accuracy", is_lower_beyond_chance(*told, num_products)
