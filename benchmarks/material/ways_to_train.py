@@ -111,7 +111,7 @@ TRANSFER: dict[str, tuple[str, dict[str, Any]]] = {
     "upper_8_together": _tuned(8, **_UPPER, **_STEADY),
     "upper_20_together": _tuned(20, **_UPPER, **_STEADY),
 }
-"""What was ranked for `transfer` and `transfer_long`; `transfer_balanced` still has to be."""
+"""What was ranked for `transfer` and `transfer_long`; `transfer_balanced` has to be on more folds and sets."""
 
 BASELINE: dict[str, tuple[str, dict[str, Any]]] = {
     "baseline_last": _learnt(chosen_epoch="last"),
