@@ -14,7 +14,7 @@ from cdiscount_tasks.settings.comparison import DEFAULT_SAMPLES, RandomChoicesCo
 from cdiscount_tasks.settings.environment import Environment, check_folders, read_environment
 from cdiscount_tasks.settings.sample_folder import sample_names
 from cdiscount_tasks.settings.sentences import all_sentences, close_names, in_short
-from cdiscount_tasks.settings.training import knobs_of
+from cdiscount_tasks.settings.training import knobs_in_effect
 
 _MAY_DIFFER = {"seed", "gpus", "seeds"}
 """Knobs of the training that runs may have set differently."""
@@ -70,8 +70,7 @@ def _recipe_of(run: Run) -> dict[str, Any]:
     """Return how a run was trained: of a search not what it chose, which each sample does for itself."""
     training = run.config.training
     search = training.search.model_dump_json() if training.search else None
-    kept = {"chosen_epoch": training.epoch_chosen_by}
-    return {**knobs_of(training), **kept, "search": search, "stopped_after_epoch": run.stopped_after_epoch}
+    return {**knobs_in_effect(training), "search": search, "stopped_after_epoch": run.stopped_after_epoch}
 
 
 def reasons_against(runs: Sequence[Run]) -> list[str]:

@@ -271,3 +271,8 @@ OFF_THE_FORM = frozenset({
 def knobs_of(config: TrainingConfig) -> dict[str, Any]:
     """Return all knobs by name, also those that are written nowhere at their default."""
     return {name: getattr(config, name) for name in KNOBS}
+
+
+def knobs_in_effect(config: TrainingConfig) -> dict[str, Any]:
+    """Return all knobs by name; of `chosen_epoch: auto` what it means for the training."""
+    return {**knobs_of(config), "chosen_epoch": config.epoch_chosen_by}

@@ -13,7 +13,7 @@ from cdiscount_tasks.artifacts.training_folder import fetch_states, remove_state
 from cdiscount_tasks.errors import DataError, DivergedError
 from cdiscount_tasks.learning.networks.knob_trials import Proposal, State, Trial, propose
 from cdiscount_tasks.settings.search import Space, space_of, value_in
-from cdiscount_tasks.settings.training import TrainingConfig, knobs_of
+from cdiscount_tasks.settings.training import TrainingConfig, knobs_in_effect
 from cdiscount_tasks.stages.one_training import Material, carry_through, set_up
 from cdiscount_tasks.stages.trial_journal import EndedTrial, TrialJournal
 from cdiscount_tasks.vocabulary import FINE_TUNE, FROM_SCRATCH, HEAD
@@ -144,7 +144,7 @@ class Trials:
         logger.info("trial %d: %s, validation accuracy %s", number, ended.trial.state, ended.trial.accuracy)
 
     def _begin(self, ends_at: float) -> tuple[_Running, TrainingConfig]:
-        knobs = {**knobs_of(self._preset), "chosen_epoch": self._preset.epoch_chosen_by}
+        knobs = knobs_in_effect(self._preset)
         own = {name: value_in(one, knobs[name]) for name, one in self._space.items()}
         past = [one.trial for one in self.journal.ended]
         phase, num_epochs = _deciding_phase(self._preset, self._space)

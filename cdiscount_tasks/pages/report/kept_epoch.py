@@ -52,7 +52,10 @@ def kept_epoch(metrics: Mapping[str, Any], phases: Sequence[str]) -> KeptEpoch:
 
 
 def _chosen_by(metrics: Mapping[str, Any]) -> str:
-    chosen_by = str(metrics["lineage"]["config"]["training"].get("chosen_epoch", "loss"))
+    training = metrics["lineage"]["config"]["training"]
+    if training.get("weights") == "imagenet" and not training.get("fine_tune_epochs"):
+        return "loss"  # a classifying layer on a frozen network, whatever is asked for
+    chosen_by = str(training.get("chosen_epoch", "loss"))
     return "last" if chosen_by == "auto" else chosen_by  # auto is written where a network is tuned, and only there
 
 

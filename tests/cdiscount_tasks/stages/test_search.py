@@ -145,12 +145,15 @@ def test_trials_of_a_transfer_learn_from_the_features_and_are_compared_by_the_ep
     monkeypatch.setattr(
         trials.Proposal, "is_worth_going_on", lambda self, *epoch: told.append(epoch) or go_on(self, *epoch)
     )
-    knobs = {"fine_tune_learning_rate": (1e-5, 1e-3), "learning_rate": (1e-4, 1e-2)}
+    knobs = {
+        "fine_tune_learning_rate": (1e-5, 1e-3), "learning_rate": (1e-4, 1e-2), "chosen_epoch": ("accuracy", "last")
+    }  # fmt: skip
     preset = {**TINY_TRANSFER.model_dump(), "search": {**SEARCH, "trials": 2, "knobs": knobs}}
     material = Material(sample_dir, labels_dir, Pretrained(weights_path, features_dir))
     found = search.search_knobs(material, tmp_path, TrainingConfig.model_validate(preset))
 
     assert [trial["num_epochs"] for trial in read_search(Path(found["path"])).trials] == [4, 4]
+    assert knobs_of(found)[0]["chosen_epoch"] == "last"  # the preset's own: it tunes, and leaves the knob out
     assert [epoch for epoch, _ in told] == [1, 1]
     assert set(read_manifest(Path(found["path"]))["inputs"]) == {"sample", "labels", "features"}
 

@@ -107,6 +107,7 @@ def test_advice_claims_no_more_than_the_counts_say(change, sentence):
     [
         ({"weights": "none", "fine_tune_epochs": 3}, "epochs"),
         ({"weights": "imagenet", "fine_tune_epochs": 0}, "epochs"),
+        ({"weights": "imagenet", "fine_tune_epochs": 0, "chosen_epoch": "last"}, "epochs"),
         ({"weights": "imagenet", "fine_tune_epochs": 3}, "fine_tune_epochs"),
     ],
 )
@@ -129,6 +130,7 @@ def test_a_preset_that_keeps_the_last_epoch_says_nothing_about_more_of_them():
         (17, {"weights": "none", "fine_tune_epochs": 0}, False),
         (17, {"weights": "imagenet", "fine_tune_epochs": 3, "chosen_epoch": "accuracy"}, True),
         (17, {"weights": "imagenet", "fine_tune_epochs": 3, "chosen_epoch": "last"}, False),
+        (17, {"weights": "imagenet", "fine_tune_epochs": 3, "chosen_epoch": "auto"}, False),
     ],
 )
 def test_few_products_of_validation_are_not_to_choose_an_epoch_of_tuning(num_products, training, advised):
